@@ -1,0 +1,51 @@
+"""The one argument checker. It runs while tracing and costs nothing at run time."""
+
+from typing import Any
+
+import jax
+
+__all__ = ["check_shapes", "require_float64"]
+
+
+def check_shapes(**arrays: tuple[Any, str]) -> dict[str, int]:
+    """Check that axes of one name have one size, and return the sizes.
+
+    Args:
+      **arrays: ``name=(array, "axis axis ...")`` for every array.
+
+    Returns:
+      The size of each named axis.
+
+    Raises:
+      ValueError: If an array has the wrong rank, or two disagree on an axis.
+    """
+    sizes: dict[str, int] = {}
+    owner: dict[str, str] = {}
+    for name, (array, spec) in arrays.items():
+        axes = spec.split()
+        if array.ndim != len(axes):
+            raise ValueError(f"{name} has shape {array.shape}, expected ({spec})")
+        for axis, size in zip(axes, array.shape):
+            if sizes.setdefault(axis, size) != size:
+                raise ValueError(
+                    f"{name} has {size} along {axis!r}, but {owner[axis]} has "
+                    f"{sizes[axis]}; is {name} transposed?"
+                )
+            owner.setdefault(axis, name)
+    return sizes
+
+
+def require_float64(what: str) -> None:
+    """Check that JAX computes in double precision.
+
+    Args:
+      what: What is about to be computed, as the subject of the message.
+
+    Raises:
+      ValueError: If `jax_enable_x64` is off.
+    """
+    if not jax.config.read("jax_enable_x64"):
+        raise ValueError(
+            f"{what} need float64; call jax.config.update('jax_enable_x64', True) "
+            "before the first JAX computation"
+        )
