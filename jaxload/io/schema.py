@@ -1,0 +1,209 @@
+"""Canonical names, dimensions and units of what is read and written."""
+
+import dataclasses
+
+import numpy as np
+import xarray as xr
+
+__all__ = [
+    "GNSS",
+    "VARIABLES",
+    "WATER",
+    "Layout",
+    "Variable",
+    "check_dataset",
+    "label_dataset",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Variable:
+    """What one name stands for.
+
+    Attributes:
+      dims: Its dimensions, in order; empty where the layout decides.
+      units: Its units, as CF writes them.
+      long_name: What it is, for an axis label.
+      standard_name: The CF standard name; empty if CF has none.
+    """
+
+    dims: tuple[str, ...]
+    units: str
+    long_name: str
+    standard_name: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Which names a kind of dataset holds.
+
+    Attributes:
+      name: What it is, for messages.
+      coords: Coordinates it must have, and the dimension each lies along.
+      required: Variables it must have.
+      optional: Variables it may have; others are nobody's business.
+    """
+
+    name: str
+    coords: dict[str, str]
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+def _displacement(direction: str) -> dict[str, Variable]:
+    dims = ("time", "station")
+    return {
+        direction: Variable(dims, "mm", f"{direction} displacement"),
+        f"{direction}_sigma": Variable(
+            dims, "mm", f"standard error of {direction} displacement"
+        ),
+    }
+
+
+_GRID = ("time", "lat", "lon")
+
+#: Every canonical variable that is not a bare axis.
+VARIABLES: dict[str, Variable] = {
+    **_displacement("up"),
+    **_displacement("east"),
+    **_displacement("north"),
+    "twsa": Variable(
+        _GRID,
+        "mm",
+        "terrestrial water storage anomaly as equivalent water height",
+        "lwe_thickness_of_gravity_anomaly",
+    ),
+    "twsa_sigma": Variable(
+        _GRID, "mm", "standard error of terrestrial water storage anomaly"
+    ),
+}
+
+_AXES: dict[str, Variable] = {
+    "lon": Variable((), "degrees_east", "longitude", "longitude"),
+    "lat": Variable((), "degrees_north", "latitude", "latitude"),
+    "height": Variable(
+        (), "m", "height above the ellipsoid", "height_above_reference_ellipsoid"
+    ),
+}
+
+#: Daily displacement at stations; ``height`` may be NaN, nothing else may.
+GNSS = Layout(
+    name="GNSS displacement",
+    coords={
+        "time": "time",
+        "station": "station",
+        "lon": "station",
+        "lat": "station",
+        "height": "station",
+    },
+    required=("up", "up_sigma"),
+    optional=("east", "east_sigma", "north", "north_sigma"),
+)
+
+#: Water on a regular raster, ascending in lon (-180 to 180) and lat.
+WATER = Layout(
+    name="water grid",
+    coords={"time": "time", "lat": "lat", "lon": "lon"},
+    required=("twsa",),
+    optional=("twsa_sigma",),
+)
+
+
+def label_dataset(dataset: xr.Dataset) -> xr.Dataset:
+    """Attach units and names to every variable that the schema knows.
+
+    Args:
+      dataset: Values already in canonical units.
+
+    Returns:
+      The same values with attributes; others that were there are kept.
+    """
+    dataset = dataset.copy()
+    known = [name for name in VARIABLES if name in dataset.data_vars]
+    known += [name for name in _AXES if name in dataset.coords]
+    for name in known:
+        variable = (VARIABLES | _AXES)[name]
+        labels = {
+            "units": variable.units,
+            "long_name": variable.long_name,
+            "standard_name": variable.standard_name,
+        }
+        dataset[name].attrs |= {key: text for key, text in labels.items() if text}
+    return dataset
+
+
+def check_dataset(dataset: xr.Dataset, layout: Layout) -> None:
+    """Check that a dataset is what the rest of the package takes it for.
+
+    Args:
+      dataset: The dataset.
+      layout: What it should be: `GNSS` or `WATER`.
+
+    Raises:
+      ValueError: If a name is missing, dimensions or units differ, times do not
+        increase, or a position is impossible.
+    """
+    _check_names(dataset, layout)
+    for name in layout.required + layout.optional:
+        if name in dataset.data_vars:
+            _check_variable(dataset[name], VARIABLES[name])
+    _check_time(dataset["time"])
+    _check_positions(dataset)
+    if "station" in layout.coords:
+        _check_unique(dataset["station"])
+
+
+def _check_names(dataset: xr.Dataset, layout: Layout) -> None:
+    absent = [name for name in layout.coords if name not in dataset.coords]
+    absent += [name for name in layout.required if name not in dataset.data_vars]
+    if absent:
+        raise ValueError(
+            f"a {layout.name} dataset needs {', '.join(absent)}, but this one has only "
+            f"{', '.join(map(str, dataset.variables)) or 'nothing'}"
+        )
+    for name, dim in layout.coords.items():
+        if dataset[name].dims != (dim,):
+            raise ValueError(
+                f"{name} has dimensions {dataset[name].dims}, expected ({dim!r},)"
+            )
+
+
+def _check_variable(array: xr.DataArray, variable: Variable) -> None:
+    if array.dims != variable.dims:
+        raise ValueError(
+            f"{array.name} has dimensions {array.dims}, expected {variable.dims}; "
+            "transpose it"
+        )
+    if array.attrs.get("units") != variable.units:
+        raise ValueError(
+            f"{array.name} has units {array.attrs.get('units')!r}, expected "
+            f"{variable.units!r}; convert it and set its units attribute"
+        )
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"{array.name} holds {array.dtype}, expected floats")
+
+
+def _check_time(time: xr.DataArray) -> None:
+    if not np.issubdtype(time.dtype, np.datetime64):
+        raise ValueError(f"time holds {time.dtype}, expected datetime64; decode it")
+    steps = np.diff(time.values)
+    if (steps <= np.timedelta64(0)).any() or np.isnat(time.values).any():
+        raise ValueError("time does not increase from one entry to the next; sort it")
+
+
+def _check_positions(dataset: xr.Dataset) -> None:
+    for name, limit in (("lon", 180), ("lat", 90)):
+        values = dataset[name].values
+        if not (np.abs(values) <= limit).all():
+            raise ValueError(
+                f"{name} reaches {values[np.argmax(~(np.abs(values) <= limit))]:g} "
+                f"degrees, expected -{limit} to {limit}"
+            )
+        if dataset[name].dims == (name,) and (np.diff(values) <= 0).any():
+            raise ValueError(f"{name} does not ascend; call dataset.sortby({name!r})")
+
+
+def _check_unique(station: xr.DataArray) -> None:
+    names, counts = np.unique(station.values, return_counts=True)
+    if (counts > 1).any():
+        raise ValueError(f"station {names[counts > 1][0]} is there more than once")
