@@ -1,0 +1,239 @@
+"""Solve the regularised least-squares problem of every epoch at once."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes
+from jaxload.inversion.data_space import Dual, einsum, epoch_dual, shared_dual
+from jaxload.inversion.gaps import Gaps, find_gaps
+
+__all__ = ["Problem", "Solution", "dual", "solve"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """The part of the inverse problem that every epoch shares.
+
+    C is the covariance of the load up to the factor 1/beta^2; `smooth_problem` makes
+    it from a roughness operator. Nothing here has shape (cell, cell).
+
+    Attributes:
+      design: Displacement per unit load G [mm/mm], shape (station, cell).
+      cross: ``C G'``, shape (cell, station).
+      gram: ``G C G'``, shape (station, station).
+      free: Orthonormal load fields that the prior leaves free, shape (cell, drift);
+        drift is 0 where it leaves none.
+      drift: Displacement by those fields, ``G free``, shape (station, drift).
+    """
+
+    design: Array
+    cross: Array
+    gram: Array
+    free: Array
+    drift: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Solution:
+    """What the data and the prior say together.
+
+    Attributes:
+      load: Equivalent water height [mm], shape (epoch, cell).
+      fitted: Displacement by `load` at every station [mm], shape (epoch, station).
+      ok: False where the system could not be solved, shape (epoch,).
+    """
+
+    load: Array
+    fitted: Array
+    ok: Array
+
+
+def solve(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+    gaps: Gaps | None = None,
+) -> Solution:
+    """Estimate the load of every epoch by regularised least squares.
+
+    Minimises ``|(G x - d) / sigma|^2 + beta^2 |L (x - m)|^2`` in data space,
+    ``x = m + C G' (G C G' + beta^2 Sigma)^-1 (d - G m)``, so that the cost of an epoch
+    does not depend on the number of cells but for the last product. A NaN displacement
+    is a missing observation. Where sigma is constant in time, one inverse serves all
+    epochs and each pays for its gap only (`shared_dual`); otherwise each epoch is
+    factorised (`epoch_dual`). Both are exact.
+
+    Args:
+      problem: Design matrix and prior, from `smooth_problem`.
+      displacement: Observed uplift d [mm], shape (epoch, station); NaN if missing.
+      sigma: Standard error [mm], positive, shape (station,) or (epoch, station).
+      beta: Weight of the prior [1/mm per unit of L], scalar, positive.
+      mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
+      gaps: `find_gaps(displacement)`; needed under `jit` for the faster way, found
+        here otherwise.
+
+    Returns:
+      The `Solution`. An epoch without data gives the prior mean. Where a system is
+      not positive definite `ok` is False and the values are NaN.
+
+    Raises:
+      ValueError: If shapes disagree, or sigma or beta are not positive.
+
+    Source:
+      Tarantola (2005), Inverse Problem Theory, ch. 3, doi:10.1137/1.9780898717921;
+      Argus et al. (2014), doi:10.1002/2014GL059570, for the smoothed GNSS inversion.
+    """
+    displacement, sigma, beta = _checked(problem, displacement, sigma, beta)
+    if mean is not None:
+        mean = jnp.asarray(mean, problem.design.dtype)
+        check_shapes(
+            displacement=(displacement, "epoch station"),
+            mean=(mean, "epoch cell"),
+            design=(problem.design, "station cell"),
+        )
+    gaps = _layout(displacement, sigma, gaps)
+    return _solve(problem, displacement, sigma, beta, mean, gaps)
+
+
+def dual(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike,
+    beta: ArrayLike,
+    *,
+    gaps: Gaps | None = None,
+) -> Dual:
+    """Solve the data-space systems alone, for criteria and predictions.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, station); NaN if missing.
+      sigma: Standard error [mm], positive, shape (station,) or (epoch, station).
+      beta: Weight of the prior, scalar, positive.
+      gaps: As in `solve`.
+
+    Returns:
+      The `Dual`: multipliers and diagonals of the inverses, zero where missing.
+
+    Raises:
+      ValueError: As `solve`.
+    """
+    displacement, sigma, beta = _checked(problem, displacement, sigma, beta)
+    return _dual(problem, displacement, sigma, beta, _layout(displacement, sigma, gaps))
+
+
+@jax.jit
+def _dual(
+    problem: Problem, displacement: Array, sigma: Array, beta: Array, gaps: Gaps | None
+) -> Dual:
+    seen = jnp.isfinite(displacement)
+    data = jnp.where(seen, displacement, 0)
+    noise = _noise(sigma, beta, seen)
+    if gaps is not None:
+        return shared_dual(problem.gram, problem.drift, noise[0], data, gaps)
+    noise = jnp.broadcast_to(noise, data.shape)
+    return epoch_dual(problem.gram, problem.drift, noise, data, seen)
+
+
+def _noise(sigma: Array, beta: Array, seen: Array) -> Array:
+    """``beta^2 sigma^2``, shape (epoch or 1, station); one where nothing was seen."""
+    known = seen if sigma.ndim == 2 else seen.any(axis=0, keepdims=True)
+    return jnp.where(known, (beta * jnp.atleast_2d(sigma)) ** 2, 1)
+
+
+@jax.jit
+def _solve(
+    problem: Problem,
+    displacement: Array,
+    sigma: Array,
+    beta: Array,
+    mean: Array | None,
+    gaps: Gaps | None,
+) -> Solution:
+    expected = 0 if mean is None else einsum("ec,sc->es", mean, problem.design)
+    residual = displacement - expected
+    multiplier = _dual(problem, residual, sigma, beta, gaps).multiplier
+    load = einsum("es,cs->ec", multiplier, problem.cross)
+    fitted = einsum("es,st->et", multiplier, problem.gram)
+    if problem.drift.shape[1]:
+        noise = _noise(sigma, beta, jnp.isfinite(displacement))
+        weights = _drift(problem.drift, residual - fitted - noise * multiplier)
+        load = load + einsum("ek,ck->ec", weights, problem.free)
+        fitted = fitted + einsum("ek,sk->es", weights, problem.drift)
+    ok = jnp.isfinite(load).all(axis=-1)
+    if mean is None:
+        return Solution(load, fitted, ok)
+    return Solution(mean + load, expected + fitted, ok)
+
+
+def _drift(drift: Array, rest: Array) -> Array:
+    """Amounts of the free fields that reproduce `rest`, shape (epoch, drift)."""
+    seen = jnp.isfinite(rest)
+    rest = jnp.where(seen, rest, 0)
+    normal = einsum("es,sk,sl->ekl", seen.astype(drift.dtype), drift, drift)
+    right = einsum("es,sk->ek", rest, drift)
+    return jnp.linalg.solve(normal, right[..., None])[..., 0]
+
+
+def _layout(displacement: Array, sigma: Array, gaps: Gaps | None) -> Gaps | None:
+    """The gaps, where the shared inverse applies and they can be known."""
+    if sigma.ndim == 2:
+        return None
+    if gaps is None and not isinstance(displacement, jax.core.Tracer):
+        return find_gaps(displacement)
+    return gaps
+
+
+def _checked(
+    problem: Problem, displacement: ArrayLike, sigma: ArrayLike, beta: ArrayLike
+) -> tuple[Array, Array, Array]:
+    dtype = problem.design.dtype
+    displacement = jnp.asarray(displacement, dtype)
+    sigma, beta = jnp.asarray(sigma, dtype), jnp.asarray(beta, dtype)
+    axes = "station" if sigma.ndim == 1 else "epoch station"
+    check_shapes(
+        design=(problem.design, "station cell"),
+        cross=(problem.cross, "cell station"),
+        gram=(problem.gram, "station station"),
+        displacement=(displacement, "epoch station"),
+        sigma=(sigma, axes),
+        beta=(beta, ""),
+    )
+    _check_positive("beta", beta, "it weighs the prior against the data")
+    if not isinstance(displacement, jax.core.Tracer):
+        seen = (
+            np.isfinite(displacement).any(axis=0)
+            if sigma.ndim == 1
+            else (np.isfinite(displacement))
+        )
+        _check_positive("sigma", sigma, "mask the observation with NaN instead", seen)
+    return displacement, sigma, beta
+
+
+def _check_positive(
+    name: str, value: Array, advice: str, where: np.ndarray | None = None
+) -> None:
+    if isinstance(value, jax.core.Tracer):
+        return
+    bad = ~(np.isfinite(value) & (np.asarray(value) > 0))
+    bad = bad if where is None else bad & where
+    if bad.any():
+        place = (
+            ""
+            if value.ndim == 0
+            else f" at index {tuple(map(int, np.argwhere(bad)[0]))}"
+        )
+        given = float(np.asarray(value)[bad].ravel()[0])
+        raise ValueError(
+            f"{name} is {given:g}{place}, expected a positive number; {advice}"
+        )

@@ -1,0 +1,362 @@
+"""The batched data-space solver against dense normal equations, epoch by epoch."""
+
+import dataclasses
+import logging
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from jax.test_util import check_grads
+
+from jaxload import inversion
+
+EPOCHS, STATIONS, ROWS, COLUMNS = 37, 9, 5, 6
+CELLS = ROWS * COLUMNS
+
+
+def chain(size, ends):
+    """Second differences in one dimension: zero beyond the ends, or free there."""
+    matrix = sp.lil_array(
+        sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(size, size))
+    )
+    if ends == "free":
+        matrix[0, 0] = matrix[-1, -1] = 1.0
+    return sp.csr_array(matrix)
+
+
+def laplacian(ends):
+    rows, columns = chain(ROWS, ends), chain(COLUMNS, ends)
+    return sp.kron(rows, sp.eye_array(COLUMNS)) + sp.kron(sp.eye_array(ROWS), columns)
+
+
+def differences():
+    step = lambda n: sp.diags_array([-1.0, 1.0], offsets=[0, 1], shape=(n - 1, n))
+    return sp.vstack(
+        [
+            sp.kron(step(ROWS), sp.eye_array(COLUMNS)),
+            sp.kron(sp.eye_array(ROWS), step(COLUMNS)),
+        ]
+    )
+
+
+OPERATORS = {
+    "zero outside": laplacian("zero"),
+    "free": laplacian("free"),
+    "identity": sp.eye_array(CELLS),
+    "first differences": differences(),
+}
+
+
+@pytest.fixture
+def design(rng):
+    return rng.normal(size=(STATIONS, CELLS))
+
+
+@pytest.fixture
+def displacement(rng):
+    """From no gap to a single station left, with runs of missing days."""
+    values = rng.normal(size=(EPOCHS, STATIONS))
+    for epoch, row in enumerate(values):
+        row[rng.permutation(STATIONS - 1)[: epoch % STATIONS]] = np.nan
+    values[5:25, 3] = np.nan
+    return values
+
+
+@pytest.fixture
+def sigma(rng):
+    return rng.uniform(0.5, 2.0, size=STATIONS)
+
+
+def normal_equations(design, operator, displacement, sigma, beta, mean=0):
+    """The textbook estimate: delete missing rows, form the normal matrix, solve."""
+    seen = np.isfinite(displacement)
+    rows, weight = design[seen], 1 / sigma[seen] ** 2
+    roughness = beta**2 * (operator.T @ operator).toarray()
+    residual = displacement[seen] - rows @ np.broadcast_to(mean, CELLS)
+    normal = rows.T * weight @ rows + roughness
+    return mean + np.linalg.solve(normal, rows.T @ (weight * residual))
+
+
+def every_epoch(design, operator, displacement, sigma, beta):
+    sigma = np.broadcast_to(sigma, displacement.shape)
+    return np.array(
+        [
+            normal_equations(design, operator, d, s, beta)
+            for d, s in zip(displacement, sigma)
+        ]
+    )
+
+
+@pytest.mark.parametrize("beta", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_equals_normal_equations(name, design, displacement, sigma, beta):
+    operator = OPERATORS[name]
+    problem = inversion.smooth_problem(design, operator)
+    got = inversion.solve(problem, displacement, sigma, beta)
+    want = every_epoch(design, operator, displacement, sigma, beta)
+    assert got.ok.all()
+    np.testing.assert_allclose(got.load, want, rtol=1e-9, atol=1e-9 * abs(want).max())
+    np.testing.assert_allclose(got.fitted, want @ design.T, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_sigma_that_varies_in_time_equals_normal_equations(
+    name, design, displacement, rng
+):
+    operator = OPERATORS[name]
+    sigma = rng.uniform(0.5, 2.0, size=displacement.shape)
+    problem = inversion.smooth_problem(design, operator)
+    got = inversion.solve(problem, displacement, sigma, 0.7)
+    want = every_epoch(design, operator, displacement, sigma, 0.7)
+    np.testing.assert_allclose(got.load, want, rtol=1e-9, atol=1e-9 * abs(want).max())
+
+
+def test_a_constant_sigma_given_per_epoch_changes_nothing(design, displacement, sigma):
+    problem = inversion.smooth_problem(design, OPERATORS["zero outside"])
+    once = inversion.solve(problem, displacement, sigma, 0.3)
+    each = np.broadcast_to(sigma, displacement.shape)
+    daily = inversion.solve(problem, displacement, each, 0.3)
+    np.testing.assert_allclose(once.load, daily.load, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["zero outside", "free"])
+def test_a_prior_mean_is_where_no_data_pull(name, design, displacement, sigma, rng):
+    operator = OPERATORS[name]
+    mean = rng.normal(size=(EPOCHS, CELLS))
+    problem = inversion.smooth_problem(design, operator)
+    got = inversion.solve(problem, displacement, sigma, 0.3, mean=mean)
+    want = [
+        normal_equations(design, operator, d, sigma, 0.3, m)
+        for d, m in zip(displacement, mean)
+    ]
+    np.testing.assert_allclose(got.load, want, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("member", [1, 2, 7, 64])
+@pytest.mark.parametrize("kinds", [1, 3])
+def test_the_layout_of_gaps_changes_nothing(design, displacement, sigma, member, kinds):
+    problem = inversion.smooth_problem(design, OPERATORS["zero outside"])
+    gaps = inversion.find_gaps(displacement, member=member, kinds=kinds)
+    got = inversion.solve(problem, displacement, sigma, 0.3, gaps=gaps)
+    want = every_epoch(design, OPERATORS["zero outside"], displacement, sigma, 0.3)
+    np.testing.assert_allclose(got.load, want, rtol=1e-9, atol=1e-12)
+    assert len(gaps.blocks) <= kinds
+
+
+def test_jit_with_and_without_the_layout_changes_nothing(design, displacement, sigma):
+    problem = inversion.smooth_problem(design, OPERATORS["free"])
+    want = inversion.solve(problem, displacement, sigma, 0.3).load
+    gaps = inversion.find_gaps(displacement)
+    solve = jax.jit(lambda p, d, s, b, g: inversion.solve(p, d, s, b, gaps=g).load)
+    arguments = (problem, jnp.asarray(displacement), jnp.asarray(sigma), 0.3)
+    np.testing.assert_allclose(solve(*arguments, gaps), want, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(solve(*arguments, None), want, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_leave_one_out_is_deleting_each_station(name, design, displacement, sigma):
+    operator = OPERATORS[name]
+    problem = inversion.smooth_problem(design, operator)
+    got = inversion.leave_one_out_residual(problem, displacement, sigma, 0.3)
+    enough = 3
+    for epoch, row in enumerate(displacement):
+        for station in np.flatnonzero(np.isfinite(row)):
+            rest = row.copy()
+            rest[station] = np.nan
+            if np.isfinite(rest).sum() < enough:
+                continue
+            load = normal_equations(design, operator, rest, sigma, 0.3)
+            want = row[station] - design[station] @ load
+            np.testing.assert_allclose(got[epoch, station], want, rtol=1e-7)
+    # With a free level, the last station of an epoch cannot be predicted.
+    alone = np.isfinite(displacement).sum(axis=1, keepdims=True) < 2
+    undetermined = alone & (problem.drift.shape[1] > 0)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(displacement) | undetermined)
+    rms = inversion.leave_one_out(problem, displacement, sigma, 0.3)
+    np.testing.assert_allclose(rms, np.sqrt(np.nanmean(np.square(got))), rtol=1e-12)
+
+
+def test_an_epoch_without_data_gives_the_prior_mean(design, displacement, sigma, rng):
+    problem = inversion.smooth_problem(design, OPERATORS["zero outside"])
+    displacement[[2, 36]] = np.nan
+    mean = rng.normal(size=(EPOCHS, CELLS))
+    got = inversion.solve(problem, displacement, sigma, 1.0, mean=mean)
+    np.testing.assert_array_equal(got.load[2], mean[2])
+    np.testing.assert_array_equal(got.load[36], mean[36])
+    assert got.ok.all()
+
+
+def test_an_epoch_without_data_is_flagged_where_the_prior_leaves_a_level_free(
+    design, displacement, sigma
+):
+    problem = inversion.smooth_problem(design, OPERATORS["free"])
+    displacement[2] = np.nan
+    got = inversion.solve(problem, displacement, sigma, 1.0)
+    assert not got.ok[2]
+    assert np.isnan(got.load[2]).all()
+    assert got.ok.sum() == EPOCHS - 1
+
+
+def test_two_receivers_at_one_place_are_legal(design, displacement, sigma):
+    design = np.concatenate([design, design[:1]])
+    displacement = np.concatenate([displacement, displacement[:, :1]], axis=1)
+    sigma = np.append(sigma, sigma[0])
+    problem = inversion.smooth_problem(design, OPERATORS["zero outside"])
+    got = inversion.solve(problem, displacement, sigma, 0.1)
+    want = every_epoch(design, OPERATORS["zero outside"], displacement, sigma, 0.1)
+    np.testing.assert_allclose(got.load, want, rtol=1e-8, atol=1e-10)
+
+
+def test_a_free_level_is_found_on_every_separate_part_of_the_grid():
+    part = laplacian("free")
+    fields = inversion.unpenalised_fields(sp.block_diag([part, part, sp.eye_array(2)]))
+    assert fields.shape == (2 * CELLS + 2, 2)
+    np.testing.assert_array_equal(fields.sum(axis=0), CELLS)
+
+
+GAPPED = np.array([[1.0, np.nan, -0.5], [0.3, 0.2, 0.8], [np.nan, np.nan, 0.4]])
+SMALL = OPERATORS["zero outside"].tocsr()[:4, :4]
+FREE = chain(4, "free")
+
+
+def small(operator, design):
+    return inversion.smooth_problem(design, operator)
+
+
+def outputs(solution):
+    return jnp.sum(solution.load**2) + jnp.sum(jnp.sin(solution.fitted))
+
+
+DIFFERENTIABLE = {
+    "beta": lambda c: (lambda b: outputs(c.solve(beta=jnp.exp(b))), jnp.array(-0.2)),
+    "sigma": lambda c: (lambda s: outputs(c.solve(sigma=jnp.exp(s))), jnp.zeros(3)),
+    "daily sigma": lambda c: (
+        lambda s: outputs(c.solve(sigma=jnp.exp(s))),
+        jnp.full((3, 3), 0.1),
+    ),
+    "displacement": lambda c: (
+        lambda d: outputs(
+            c.solve(displacement=jnp.where(np.isnan(GAPPED), jnp.nan, d))
+        ),
+        jnp.asarray(np.nan_to_num(GAPPED)),
+    ),
+    "design": lambda c: (
+        lambda g: outputs(c.solve(problem=small(c.operator, g))),
+        c.design,
+    ),
+    "mean": lambda c: (lambda m: outputs(c.solve(mean=m)), jnp.ones((3, 4))),
+    "leave-one-out in beta": lambda c: (
+        lambda b: inversion.leave_one_out(
+            c.problem, GAPPED, jnp.ones(3), jnp.exp(b), gaps=c.gaps
+        ),
+        jnp.array(-0.2),
+    ),
+}
+
+
+@dataclasses.dataclass
+class Case:
+    operator: sp.sparray
+    design: jax.Array
+
+    def __post_init__(self):
+        self.problem = small(self.operator, self.design)
+        self.gaps = inversion.find_gaps(GAPPED)
+
+    def solve(self, **changes):
+        usual = {
+            "problem": self.problem,
+            "displacement": GAPPED,
+            "sigma": jnp.ones(3),
+            "beta": 0.8,
+        }
+        call = usual | changes
+        gaps = self.gaps if jnp.ndim(call["sigma"]) == 1 else None
+        return inversion.solve(
+            *(call[key] for key in usual), mean=changes.get("mean"), gaps=gaps
+        )
+
+
+@pytest.mark.parametrize("operator", [SMALL, FREE], ids=["zero", "free"])
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_gradients_agree_with_finite_differences(name, operator, rng):
+    case = Case(operator, jnp.asarray(rng.normal(size=(3, 4))))
+    function, at = DIFFERENTIABLE[name](case)
+    order = 2 if name in {"beta", "design"} and operator is FREE else 1
+    check_grads(function, (at,), order=order, atol=1e-4, rtol=1e-4)
+
+
+def test_a_matrix_that_is_not_positive_definite_is_flagged_not_raised(
+    design, displacement, sigma
+):
+    problem = inversion.smooth_problem(design, OPERATORS["zero outside"])
+    bad = dataclasses.replace(problem, gram=-1e3 * problem.gram)
+    got = inversion.solve(bad, displacement, sigma, 0.1)
+    assert not got.ok.any()
+
+
+def test_known_beta_is_recovered(rng):
+    """With data drawn from the model, the rms has its minimum near the truth."""
+    operator = OPERATORS["zero outside"]
+    design = rng.normal(size=(60, CELLS)) / 3
+    problem = inversion.smooth_problem(design, operator)
+    root = np.linalg.inv(operator.toarray())
+    truth = 0.5
+    load = rng.normal(size=(400, CELLS)) @ root.T / truth
+    noisy = load @ design.T + rng.normal(size=(400, 60))
+    betas = truth * np.geomspace(1 / 30, 30, 21)
+    beta = inversion.select(problem, noisy, np.ones(60), betas=betas)
+    assert 0.6 < beta / truth < 1.7
+
+
+def test_the_end_of_the_range_is_reported(design, displacement, sigma, caplog):
+    problem = inversion.smooth_problem(design, OPERATORS["zero outside"])
+    with caplog.at_level(logging.WARNING):
+        inversion.select(problem, displacement, sigma, betas=[1e-8, 1e-7])
+    assert "widen" in caplog.text
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_keeps_the_dtype_of_its_input(dtype, design, displacement, sigma):
+    problem = inversion.smooth_problem(
+        jnp.asarray(design, dtype), OPERATORS["zero outside"]
+    )
+    got = inversion.solve(problem, displacement, sigma, 1.0)
+    assert got.load.dtype == got.fitted.dtype == dtype
+
+
+ERRORS = {
+    "transposed": (lambda d, s: (d.T, s, 1.0), "transposed"),
+    "beta zero": (lambda d, s: (d, s, 0.0), "beta is 0, expected a positive"),
+    "beta negative": (lambda d, s: (d, s, -1.0), "beta is -1"),
+    "beta not a number": (lambda d, s: (d, s, np.nan), "beta is nan"),
+    "sigma negative": (lambda d, s: (d, -s, 1.0), r"sigma is -\S+ at index \(0,\)"),
+    "sigma of another network": (lambda d, s: (d, s[1:], 1.0), "'station'"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_what_is_wrong_is_named(name, design, displacement, sigma):
+    change, message = ERRORS[name]
+    problem = inversion.smooth_problem(design, OPERATORS["zero outside"])
+    with pytest.raises(ValueError, match=message):
+        inversion.solve(problem, *change(displacement, sigma))
+
+
+def test_a_singular_operator_is_named(design):
+    half = sp.eye_array(CELLS).tolil()
+    half[3, 3] = 0
+    with pytest.raises(ValueError, match="singular"):
+        inversion.smooth_problem(design, half, free=np.zeros((CELLS, 0)))
+
+
+def test_sigma_is_not_asked_for_where_nothing_was_observed(design, displacement, sigma):
+    displacement[:, 4] = np.nan
+    sigma[4] = np.nan
+    problem = inversion.smooth_problem(design, OPERATORS["zero outside"])
+    got = inversion.solve(problem, displacement, sigma, 0.3)
+    rest = np.delete(displacement, 4, axis=1), np.delete(sigma, 4)
+    want = every_epoch(np.delete(design, 4, 0), OPERATORS["zero outside"], *rest, 0.3)
+    np.testing.assert_allclose(got.load, want, rtol=1e-9, atol=1e-12)
