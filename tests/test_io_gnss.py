@@ -399,9 +399,10 @@ def attempt(action):
 
 LINES = st.lists(
     st.sampled_from(
-        GOOD.splitlines()
-        + ["", "# x", "x", "20060101 nan 1", "20060109 1e3 .5", "1 2 3", "20060101 1"]
-        + ["nan nan nan", "20060105 1 1 1", "20060107 -0 inf"]
+        (
+            f"{GOOD}\n# x\nx\n20060101 nan 1\n20060109 1e3 .5\n1 2 3\n20060101 1\n"
+            "nan nan nan\n20060105 1 1 1\n20060107 -0 inf"
+        ).splitlines()
     ),
     max_size=6,
 ).map("\n".join)
