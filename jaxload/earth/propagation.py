@@ -1,0 +1,274 @@
+"""Integrate the spheroidal equations from the deep Earth to its surface, by degree.
+
+Degree n feels the Earth down to a depth of a few a/n only, so each degree has a mesh of
+its own: it starts where the influence of what lies deeper has died out, puts nodes on
+every discontinuity, and spends the same number of Runge-Kutta steps on what remains.
+One scan then carries all degrees at once, through solid and fluid layers alike.
+"""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from scipy.integrate import DOP853
+
+from jaxload.constants import GRAVITATIONAL_CONSTANT
+from jaxload.earth.model import EarthModel
+from jaxload.earth.spheroidal import (
+    Material,
+    enter_fluid,
+    enter_solid,
+    fluid_rate,
+    fluid_start,
+    solid_rate,
+    solid_start,
+)
+from jaxload.earth.structure import fluid_layers, mass_polynomial
+
+__all__ = ["Integration", "propagate"]
+
+# Stage weights, nodes and weights of the explicit Runge-Kutta method of order 8 of
+# Dormand & Prince, Hairer et al. (1993), Solving ordinary differential equations I,
+# section II.10, doi:10.1007/978-3-540-78862-1.
+_STAGES, _NODES, _WEIGHTS = DOP853.A, DOP853.C, DOP853.B
+
+
+@dataclasses.dataclass(frozen=True)
+class Integration:
+    """How finely and from how deep the equations are integrated.
+
+    With the defaults the load Love numbers h', n l' and n k' of PREM differ by less
+    than 1e-10 from those of an integration with five times the steps from deeper down.
+
+    Attributes:
+      steps: Runge-Kutta steps of each degree, one more for each layer it crosses.
+      reach: Start of degree n at the radius a exp(-reach / n); the share of the wrong
+        start in the result falls as exp(-2 reach).
+      innermost: Least starting radius, as a fraction of the surface radius.
+      chunk: Number of degrees carried together; memory grows with it, and it should
+        be some thousands on a GPU.
+    """
+
+    steps: int = 60
+    reach: float = 17.0
+    innermost: float = 0.01
+    chunk: int = 256
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.chunk < 1:
+            raise ValueError(
+                f"Integration came with steps={self.steps} and chunk={self.chunk}, "
+                "expected at least 1 of each"
+            )
+        if not (self.reach > 0 and 0 < self.innermost < 1):
+            raise ValueError(
+                f"Integration came with reach={self.reach} and innermost="
+                f"{self.innermost}, expected a positive reach and innermost within 0..1"
+            )
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Layers:
+    """An Earth model in the units of `spheroidal`, as the integration reads it.
+
+    Indexed by a layer number per degree, ``[..., layer]``, every array becomes one of
+    that layer's for each degree.
+
+    Attributes:
+      bottom: Radius of the bottom, shape (layer,).
+      top: Radius of the top, shape (layer,).
+      density: Coefficients in the layer coordinate, shape (power, layer).
+      bulk: Likewise of the bulk modulus.
+      shear: Likewise of the shear modulus.
+      mass: Likewise of the enclosed mass, as a fraction of the whole.
+      fluid: True where shear is not resisted, shape (layer,).
+      fluid_below: The same of the next layer below, shape (layer,).
+      density_below: Density on the other side of the bottom, shape (layer,).
+    """
+
+    bottom: Array
+    top: Array
+    density: Array
+    bulk: Array
+    shear: Array
+    mass: Array
+    fluid: Array
+    fluid_below: Array
+    density_below: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Mesh:
+    """Where each degree steps; the nodes within a layer are equidistant in ln r.
+
+    Attributes:
+      start: ln r from which a layer is crossed, shape (layer, degree).
+      length: Length of a step in ln r, shape (layer, degree).
+      first: Number of the first step in a layer, shape (layer, degree).
+      end: Number after that of the last step in a layer, shape (layer, degree).
+    """
+
+    start: Array
+    length: Array
+    first: Array
+    end: Array
+
+
+def propagate(
+    model: EarthModel, degree: Array, settings: Integration | None = None
+) -> Array:
+    """Return the deformation at the surface in three independent ways, by degree.
+
+    Args:
+      model: The Earth.
+      degree: Spherical harmonic degrees, float64, shape (degree,).
+      settings: How to integrate; the defaults of `Integration` if None.
+
+    Returns:
+      The six rows of `spheroidal` for three solutions that are regular at the centre,
+      dimensionless, shape (degree, 6, 3). Their scale is arbitrary.
+    """
+    return _propagate(_layers(model), degree, settings or Integration())
+
+
+def _layers(model: EarthModel) -> Layers:
+    radius, density, bulk, shear = (
+        jnp.asarray(leaf)
+        for leaf in (
+            model.radius,
+            model.density,
+            model.bulk_modulus,
+            model.shear_modulus,
+        )
+    )
+    mass, fluid = mass_polynomial(model), fluid_layers(model)
+    unit = jnp.sum(mass[-1]) / (4 * jnp.pi * radius[-1] ** 3)
+    pressure = 4 * jnp.pi * GRAVITATIONAL_CONSTANT * (unit * radius[-1]) ** 2
+    at_top = jnp.sum(density, axis=1) / unit
+    return Layers(
+        bottom=radius[:-1] / radius[-1],
+        top=radius[1:] / radius[-1],
+        density=density.T / unit,
+        bulk=bulk.T / pressure,
+        shear=shear.T / pressure,
+        mass=mass.T / jnp.sum(mass[-1]),
+        fluid=fluid,
+        fluid_below=jnp.concatenate([fluid[:1], fluid[:-1]]),
+        density_below=jnp.concatenate([at_top[:1], at_top[:-1]]),
+    )
+
+
+@functools.partial(jax.jit, static_argnames="settings")
+def _propagate(layers: Layers, degree: Array, settings: Integration) -> Array:
+    # Chunks bound the memory, and keep what a step works on in the processor's cache.
+    size = min(settings.chunk, len(degree))
+    padded = jnp.pad(degree, (0, -len(degree) % size), mode="edge")
+    carry = jax.checkpoint(lambda chunk: _carry_up(layers, chunk, settings))
+    state = jax.lax.map(carry, padded.reshape(-1, size))
+    return jnp.moveaxis(state, 3, 1).reshape(-1, 6, 3)[: len(degree)]
+
+
+def _carry_up(layers: Layers, degree: Array, settings: Integration) -> Array:
+    mesh = _mesh(layers, degree, settings)
+
+    @jax.checkpoint
+    def step(state: Array, number: Array) -> tuple[Array, None]:
+        layer, here, radius, length = _locate(layers, mesh, number)
+        material = functools.partial(_material, here)
+        entering = (number > 0) & (number == _pick(mesh.first, layer))
+        state = _cross(state, here, material(radius), degree, entering)
+        return _advance(state, here, radius, length, degree), None
+
+    _, here, radius, _ = _locate(layers, mesh, jnp.array(0))
+    numbers = jnp.arange(settings.steps + len(layers.top))
+    return jax.lax.scan(step, _start(here, radius, degree), numbers)[0]
+
+
+def _mesh(layers: Layers, degree: Array, settings: Integration) -> Mesh:
+    """Share the steps out among the layers that a degree crosses, at least one each."""
+    depth = settings.reach / jnp.maximum(degree, 1)
+    deepest = -jnp.minimum(depth, -jnp.log(settings.innermost))[None]
+    top = jnp.log(layers.top)[:, None]
+    below = jnp.concatenate([jnp.full((1, 1), -jnp.inf), top[:-1]])
+    start = jnp.maximum(below, deepest)
+    extent = jnp.maximum(top - start, 0)
+    crossed = (extent > 0).astype(extent.dtype)
+    steps = settings.steps + len(layers.top)
+    spare = steps - jnp.sum(crossed, axis=0, keepdims=True)
+    share = extent / jnp.sum(extent, axis=0, keepdims=True)
+    end = jnp.cumsum(crossed + spare * share, axis=0)
+    # The last sum is a whole number but for rounding, the others may be any.
+    end = jnp.floor(end).astype(int).at[-1].set(steps)
+    first = jnp.concatenate([jnp.zeros_like(end[:1]), end[:-1]])
+    count = jnp.maximum(end - first, 1).astype(extent.dtype)
+    return Mesh(start, extent / count, first, end)
+
+
+def _pick(table: Array, layer: Array) -> Array:
+    return jnp.take_along_axis(table, layer[None], axis=0)[0]
+
+
+def _locate(
+    layers: Layers, mesh: Mesh, number: Array
+) -> tuple[Array, Layers, Array, Array]:
+    """Return the layer, its properties, ln r and the length of one step."""
+    layer = jnp.sum(mesh.end <= number, axis=0)
+    here = jax.tree.map(lambda leaf: leaf[..., layer], layers)
+    start, length, first = (
+        _pick(table, layer) for table in (mesh.start, mesh.length, mesh.first)
+    )
+    done = (number - first).astype(length.dtype)
+    return layer, here, start + done * length, length
+
+
+def _material(here: Layers, log_radius: Array) -> Material:
+    radius = jnp.exp(log_radius)
+    t = (radius - here.bottom) / (here.top - here.bottom)
+    rows = (here.density, here.bulk, here.shear, here.mass)
+    density, bulk, shear, mass = (
+        functools.reduce(lambda value, c: value * t + c, row[::-1]) for row in rows
+    )
+    return Material(radius, density, bulk, shear, mass / radius**2)
+
+
+def _start(here: Layers, log_radius: Array, degree: Array) -> Array:
+    material = _material(here, log_radius)
+    at_rest = here.fluid & (degree > 0)
+    solid, fluid = solid_start(material, degree), fluid_start(material, degree)
+    return jnp.where(at_rest[None, None], fluid, solid)
+
+
+def _cross(
+    state: Array, here: Layers, material: Material, degree: Array, entering: Array
+) -> Array:
+    to_fluid = entering & here.fluid & ~here.fluid_below & (degree > 0)
+    to_solid = entering & ~here.fluid & here.fluid_below & (degree > 0)
+    fluid = enter_fluid(state, material)
+    solid = enter_solid(state, material, here.density_below)
+    state = jnp.where(to_fluid[None, None], fluid, state)
+    return jnp.where(to_solid[None, None], solid, state)
+
+
+def _advance(
+    state: Array, here: Layers, log_radius: Array, length: Array, degree: Array
+) -> Array:
+    """Make one Runge-Kutta step."""
+    at_rest = (here.fluid & (degree > 0))[None, None]
+    slopes: list[Array] = []
+
+    def moved(weights: np.ndarray) -> Array:
+        terms = [float(w) * slope for w, slope in zip(weights, slopes) if w]
+        return state + length[None, None] * sum(terms) if terms else state
+
+    for node, weights in zip(_NODES, _STAGES):
+        material = _material(here, log_radius + float(node) * length)
+        inner = moved(weights)
+        solid = solid_rate(inner, material, degree)
+        fluid = fluid_rate(inner, material, degree)
+        slopes.append(jnp.where(at_rest, fluid, solid))
+    return moved(_WEIGHTS)

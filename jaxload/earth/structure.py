@@ -1,0 +1,104 @@
+"""What follows from a layered Earth at any radius: mass, gravity, material."""
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload.constants import GRAVITATIONAL_CONSTANT
+from jaxload.earth.model import EarthModel
+
+__all__ = [
+    "enclosed_mass",
+    "fluid_layers",
+    "gravity",
+    "mass_polynomial",
+    "material_at",
+]
+
+
+def fluid_layers(model: EarthModel) -> Array:
+    """Say which layers are fluid, that is without shear modulus, shape (layer,)."""
+    return jnp.all(jnp.asarray(model.shear_modulus) == 0, axis=1)
+
+
+def mass_polynomial(model: EarthModel) -> Array:
+    """Return the mass below as a polynomial in each layer, integrated exactly.
+
+    Args:
+      model: The Earth.
+
+    Returns:
+      Coefficients of the enclosed mass [kg] in the layer coordinate t of
+      `EarthModel`, shape (layer, power), three powers more than the density.
+    """
+    bottom, width = (
+        model.radius[:-1, None],
+        jnp.diff(jnp.asarray(model.radius))[:, None],
+    )
+    density = jnp.asarray(model.density)
+    square = (bottom**2, 2 * bottom * width, width**2)
+    shell = jnp.zeros((), density.dtype)
+    for shift, factor in enumerate(square):
+        shell = shell + factor * jnp.pad(density, ((0, 0), (shift, 2 - shift)))
+    above = 4 * jnp.pi * width * shell / jnp.arange(1.0, shell.shape[1] + 1)[None, :]
+    below = jnp.cumsum(jnp.sum(above, axis=1)) - jnp.sum(above, axis=1)
+    return jnp.concatenate([below[:, None], above], axis=1)
+
+
+def enclosed_mass(model: EarthModel, radius: ArrayLike) -> Array:
+    """Return the mass within `radius` [kg], an exact integral of the density.
+
+    Args:
+      model: The Earth.
+      radius: Distance from the centre [m], any shape, between 0 and the surface.
+
+    Returns:
+      The mass [kg], of the shape of `radius`.
+    """
+    return _evaluate(mass_polynomial(model), model, jnp.asarray(radius))
+
+
+def gravity(model: EarthModel, radius: ArrayLike) -> Array:
+    """Return gravity at a radius inside the Earth or on its surface.
+
+    Args:
+      model: The Earth.
+      radius: Distance from the centre [m], any shape.
+
+    Returns:
+      Gravity [m/s2], of the shape of `radius`; 0 at the centre.
+    """
+    r = jnp.asarray(radius)
+    safe = jnp.where(r > 0, r, 1)
+    pull = GRAVITATIONAL_CONSTANT * enclosed_mass(model, r) / safe**2
+    return jnp.where(r > 0, pull, 0)
+
+
+def material_at(model: EarthModel, radius: ArrayLike) -> tuple[Array, Array, Array]:
+    """Return density, bulk modulus and shear modulus at a radius.
+
+    On a discontinuity they are those above it.
+
+    Args:
+      model: The Earth.
+      radius: Distance from the centre [m], any shape.
+
+    Returns:
+      Density [kg/m3], bulk modulus [Pa] and shear modulus [Pa], each of the shape of
+      `radius`.
+    """
+    r = jnp.asarray(radius)
+    rows = (model.density, model.bulk_modulus, model.shear_modulus)
+    density, bulk, shear = (_evaluate(jnp.asarray(row), model, r) for row in rows)
+    return density, bulk, shear
+
+
+def _evaluate(coefficient: Array, model: EarthModel, radius: Array) -> Array:
+    boundary = jnp.asarray(model.radius)
+    layer = jnp.searchsorted(boundary, radius, side="right") - 1
+    layer = jnp.clip(layer, 0, len(boundary) - 2)
+    t = (radius - boundary[layer]) / jnp.diff(boundary)[layer]
+    value = jnp.zeros_like(t)
+    for power in reversed(range(coefficient.shape[1])):
+        value = value * t + coefficient[layer, power]
+    return value
