@@ -6,6 +6,7 @@ import scipy.special
 import shapely
 
 from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.sphere import geometry
 from jaxload.sphere.grid import (
     cell_at,
     nearest_cell,
@@ -123,6 +124,13 @@ def test_the_belt_holds_exactly_the_cells_near_the_outline(region, buffer):
     here = np.reshape(here, lon.shape)
     assert (here == wanted)[clear].all()
     assert here.sum() == len(grid.lon)
+
+
+def test_areas_and_radii_are_those_of_the_jax_functions(ring):
+    south, north = ring.lat - ring.spacing / 2, ring.lat + ring.spacing / 2
+    area = geometry.cell_area(south, north, ring.spacing)
+    np.testing.assert_allclose(ring.cell_area, area, rtol=1e-13)
+    np.testing.assert_allclose(ring.cell_radius, geometry.disc_radius(area), rtol=1e-13)
 
 
 def test_a_belt_over_the_pole_goes_round_once():
@@ -374,3 +382,28 @@ def test_an_unknown_operator_is_refused(ring, choice, message):
 def test_the_edge_stencil_needs_some_cells():
     with pytest.raises(ValueError, match="needs 3 cells on the edge and 5 in all"):
         laplacian(raster_grid([0, 1], [0, 1]), boundary="edge")
+
+
+def test_the_edge_stencil_is_that_of_a_plain_transcription(rng):
+    # Random scraps of a raster have every kind of notch, hole and lone cell.
+    scraps = [
+        shapely.box(x - 0.4, y - 0.4, x + 0.4, y + 0.4)
+        for x, y in np.argwhere(rng.random((14, 11)) < 0.7)
+    ]
+    grid = regional_grid(shapely.union_all(scraps), spacing=1.0)
+    place = np.stack([grid.lon, grid.lat], axis=1)
+    edge = set()
+    for axis in (0, 1):
+        for line in np.unique(place[:, axis]):
+            cells = np.flatnonzero(place[:, axis] == line)
+            along = place[cells, 1 - axis]
+            edge |= {cells[along.argmin()], cells[along.argmax()]}
+    edge = np.array(sorted(edge))
+    expected = np.zeros((len(place), len(place)))
+    for cell in range(len(place)):
+        pool, count = (edge, 2) if cell in edge else (np.arange(len(place)), 4)
+        distance = ((place[pool] - place[cell]) ** 2).sum(axis=1)
+        expected[cell, pool[np.argsort(distance, kind="stable")[1 : count + 1]]] = -1
+        expected[cell, cell] = count
+    found = laplacian(grid, boundary="edge").toarray()
+    np.testing.assert_array_equal(found, expected)

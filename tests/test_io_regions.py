@@ -100,7 +100,7 @@ def test_the_features_of_a_collection_are_merged(file):
         ("500000 4000000\n500000 4100000\n6e5 4e6\n", "lat reaches .* projected"),
         ("500 40\n501 41\n502 40\n", "lon reaches 502, expected -360 to 360"),
         ("{", "is not valid GeoJSON"),
-        ("{" + '"a":[' * 100_000, "is not valid GeoJSON"),
+        ('{"a":' + "[" * 100_000, "is not valid GeoJSON .*nested|recursion"),
         ("{}", "feature 1 is a 'None', expected a Polygon"),
         (
             json.dumps({"type": "Point", "coordinates": [0, 0]}),

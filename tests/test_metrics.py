@@ -114,7 +114,7 @@ def test_a_metric_can_be_differentiated_past_gaps(series, name):
         return metric(jnp.where(gap, jnp.nan, x), truth)
 
     start = jnp.where(gap, 0.0, estimate)
-    check_grads(score, (start,), order=1, modes=("fwd", "rev"))
+    check_grads(score, (start,), order=1, modes=("rev",))
     assert np.isfinite(jax.grad(lambda x: score(x).sum())(start)).all()
 
 

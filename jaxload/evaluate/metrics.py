@@ -73,8 +73,7 @@ def _mean(values: Array, seen: Array, axis: Axis) -> Array:
 
 
 def _anomaly(values: Array, seen: Array, axis: Axis) -> Array:
-    mean = _mean(values, seen, axis)
-    return _fill(values - jnp.broadcast_to(mean, values.shape), seen)
+    return values - jnp.broadcast_to(_mean(values, seen, axis), values.shape)
 
 
 def bias(estimate: ArrayLike, reference: ArrayLike, axis: Axis = -1) -> Array:

@@ -48,6 +48,9 @@ class Grid:
     lon_axis: NDArray[np.float64]
     lat_axis: NDArray[np.float64]
 
+    # Here and below in NumPy, not by `geometry`: a grid is float64 on the host however
+    # JAX is configured.
+
     @property
     def cell_area(self) -> NDArray[np.float64]:
         """Area of each cell on the sphere [m2], shape (cell,)."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.spatial import KDTree
 
 from jaxload.constants import DEGREE
 
@@ -15,6 +16,10 @@ __all__ = ["first_differences", "identity", "laplacian"]
 
 #: Steps to the west, east, south and north neighbour, as (row, column).
 STEPS = ((0, -1), (0, 1), (-1, 0), (1, 0))
+
+#: More than the cells that can be as near as the fourth nearest: a circle about a
+#: cell of a lattice passes through 16 others at most, up to a radius of 18 cells.
+CANDIDATES = 32
 
 METRICS = ("grid", "sphere")
 BOUNDARIES = ("zero", "free", "edge")
@@ -150,8 +155,11 @@ def _compared(
 
 def _nearest(points: NDArray, others: NDArray, count: int) -> NDArray[np.int64]:
     """The nearest of the others but the point itself; of equals, the first."""
-    distance = ((points[:, None, :] - others[None, :, :]) ** 2).sum(axis=2)
-    return np.argsort(distance, axis=1, kind="stable")[:, 1 : count + 1]
+    candidates = min(CANDIDATES, len(others))
+    distance, index = KDTree(others).query(points, k=candidates)
+    square = np.rint(distance**2).astype(np.int64)
+    order = np.lexsort([index, square], axis=1)
+    return np.take_along_axis(index, order, axis=1)[:, 1 : count + 1]
 
 
 def _nearest_of_inner(
