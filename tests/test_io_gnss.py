@@ -264,6 +264,13 @@ def test_the_whole_metres_of_a_tenv3_file_count(tmp_path):
     np.testing.assert_allclose(up - up[0], [0, 0, 100], rtol=0, atol=1e-9)
 
 
+def test_a_missing_first_height_does_not_spoil_the_others(tmp_path):
+    lines = tenv3_line(49856, whole="nan") + tenv3_line(49857, up=0.7)
+    (tmp_path / "a.tenv3").write_text(HEADER + lines + tenv3_line(49858, up=0.9))
+    up = io.read_gnss(tmp_path).up[:, 0]
+    np.testing.assert_allclose(up, [np.nan, -100, 100], rtol=0, atol=1e-9)
+
+
 def test_a_saturated_tenv3_sigma_is_missing(tmp_path):
     lines = tenv3_line(49856) + tenv3_line(49857, sigma=9.99999)
     (tmp_path / "a.tenv3").write_text(HEADER + lines + tenv3_line(49858))

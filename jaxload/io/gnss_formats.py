@@ -177,7 +177,8 @@ def _tenv3_columns(path: pathlib.Path, header: list[str]) -> dict[str, int]:
 def _tenv3_position(column: dict, component: str) -> NDArray[np.float64]:
     whole, fraction = (column[name] for name in _TENV3_PARTS[component])
     # The integer part changes when a station has drifted by 10 m: keep the sum.
-    position = 1000.0 * ((whole - whole[0]) + fraction)
+    origin = whole[np.isfinite(whole)][:1].sum()
+    position = 1000.0 * ((whole - origin) + fraction)
     seen = np.isfinite(position)
     return position - (position[seen].mean() if seen.any() else 0.0)
 
