@@ -86,7 +86,9 @@ def _vectors(name: str, places: Places) -> NDArray[np.float64]:
             f"{name} has lon {lon[worst]:g}, lat {lat[worst]:g} at index {worst}, "
             "expected degrees, lat within 90 and lon within 360; are they swapped?"
         )
-    return np.asarray(unit_vectors(lon, lat))
+    # Under a jit the matrix may be traced, but never where its places are.
+    with jax.ensure_compile_time_eval():
+        return np.asarray(unit_vectors(lon, lat))
 
 
 def _reach(station: NDArray[np.float64], cell: NDArray[np.float64]) -> float:

@@ -173,7 +173,7 @@ def disc_geoid(kernel: DiscKernel, theta: Array) -> Array:
 def point_uplift(love: LoveNumbers, theta: Array) -> Array:
     """Vertical displacement by a point mass on the surface.
 
-    Beyond the last degree h_n is continued as a + b / n, whose sum is known.
+    Beyond the last degree h_n is continued as a + b / (n + 1), whose sum is known.
 
     Args:
       love: Load Love numbers from degree 0.
@@ -185,10 +185,12 @@ def point_uplift(love: LoveNumbers, theta: Array) -> Array:
     Source:
       Farrell (1972), doi:10.1029/RG010i003p00761.
     """
-    level, slope = _tail(love.h)
-    rest = love.h - _continued(level, slope, love.h)
+    degree = jnp.arange(love.h.shape[0], dtype=love.h.dtype)
+    limit, slope = _tail(love.h)
+    rest = love.h - limit - slope / (degree + 1)
     sine = jnp.sin(theta * (DEGREE / 2))
-    known = level / (2 * sine) - slope * jnp.log(sine * (1 + sine))
+    # The sums of P_n and of P_n / (n + 1) from n = 0.
+    known = limit / (2 * sine) + slope * jnp.log1p(1 / sine)
     total = known + legendre_series(rest[:, None], theta)[:, 0]
     return GRAVITATIONAL_CONSTANT / (love.gravity * love.radius) * total
 
@@ -196,7 +198,7 @@ def point_uplift(love: LoveNumbers, theta: Array) -> Array:
 def point_tangential(love: LoveNumbers, theta: Array) -> Array:
     """Horizontal displacement by a point mass on the surface.
 
-    Beyond the last degree n l_n is continued as a constant, whose sum is known.
+    Beyond the last degree n l_n is continued as a + b / (n + 1), whose sum is known.
 
     Args:
       love: Load Love numbers from degree 0.
@@ -209,11 +211,14 @@ def point_tangential(love: LoveNumbers, theta: Array) -> Array:
       Farrell (1972), doi:10.1029/RG010i003p00761.
     """
     degree = jnp.arange(love.l.shape[0], dtype=love.l.dtype)
-    level = degree[-1] * love.l[-1]
-    rest = love.l - jnp.where(degree > 0, level / jnp.maximum(degree, 1), 0)
+    limit, slope = _tail(degree * love.l)
+    rest = love.l - (limit + slope / (degree + 1)) / jnp.maximum(degree, 1)
     half = theta * (DEGREE / 2)
     sine = jnp.sin(half)
-    known = -level * jnp.cos(half) * (1 + 2 * sine) / (2 * sine * (1 + sine))
+    # The sums of dP_n/dtheta / n and of dP_n/dtheta / (n (n + 1)) from n = 1.
+    first = -jnp.cos(half) * (1 + 2 * sine) / (2 * sine * (1 + sine))
+    second = -jnp.cos(half) / (1 + sine)
+    known = limit * first + slope * second
     total = known + legendre_derivative_series(rest[:, None], theta)[:, 0]
     return GRAVITATIONAL_CONSTANT / (love.gravity * love.radius) * total
 
@@ -265,15 +270,8 @@ def _load(radius: Array, last: int, compensated: bool) -> Array:
 
 
 def _tail(love: Array) -> tuple[Array, Array]:
-    """Level a and slope b of a + b / n through the last degree and its half."""
+    """Limit a and slope b of a + b / (n + 1) through the last degree and its half."""
     last = love.shape[0] - 1
-    half = max(last // 2, 1)
-    if last < 2:
-        return love[-1], jnp.zeros_like(love[-1])
-    slope = (love[half] - love[last]) / (1 / half - 1 / last)
-    return love[last] - slope / last, slope
-
-
-def _continued(level: Array, slope: Array, love: Array) -> Array:
-    degree = jnp.arange(love.shape[0], dtype=love.dtype)
-    return level + jnp.where(degree > 0, slope / jnp.maximum(degree, 1), 0)
+    half = last // 2
+    slope = (love[half] - love[last]) / (1 / (half + 1) - 1 / (last + 1))
+    return love[last] - slope / (last + 1), slope

@@ -27,6 +27,9 @@ __all__ = ["KernelTable", "read_table", "tabulate"]
 #: Nodes per half wavelength of the last degree, where the table follows the ringing.
 OVERSAMPLING = 6
 
+#: Nodes from pole to pole, however low the last degree.
+FEWEST = 100
+
 #: How far beyond the largest disc it does so, in radians times the last degree.
 MARGIN = 200.0
 
@@ -96,16 +99,8 @@ def tabulate(kernel: DiscKernel, reach: float) -> KernelTable:
     """
     last = kernel.load.shape[0] - 1
     layout = _lay_out(last, float(kernel.radius[-1]) * DEGREE, reach * DEGREE)
-    nodes = _nodes(layout)
-    edge = jnp.asarray(2 * np.sin(kernel.radius * (DEGREE / 2)))
-    weights = cut_weights(kernel.load[-2], kernel.load[-1], edge, last)
-    cut = kernel.uplift[-1] * weights
-    dense, graded, _ = layout.counts
-    middle = slice(dense, dense + graded)
-    theta = jnp.asarray(nodes[middle, None])
-    known = cut_terms(theta, edge[None, :], cut[:, None, :], last)
-    values = disc_uplift(kernel, jnp.asarray(nodes / DEGREE)).at[middle].add(-known)
-    return KernelTable(values.T, cut, edge, layout, last)
+    nodes = jnp.asarray(_nodes(layout))
+    return _fill(kernel, layout, nodes)
 
 
 def read_table(table: KernelTable, chord: Array, disc: Array) -> Array:
@@ -126,7 +121,7 @@ def read_table(table: KernelTable, chord: Array, disc: Array) -> Array:
     left = jnp.clip(position.astype(int) - (STENCIL // 2 - 1), 0, count - STENCIL)
     origin = disc * table.values.shape[1] + first + left
     flat, value = table.values.ravel(), jnp.zeros_like(theta)
-    for node, weight in enumerate(_lagrange(position - left)):
+    for node, weight in enumerate(_lagrange(position - left.astype(position.dtype))):
         value += weight * flat.at[origin + node].get(mode="promise_in_bounds")
     if layout.counts[1] == 0:
         return value
@@ -137,9 +132,22 @@ def read_table(table: KernelTable, chord: Array, disc: Array) -> Array:
     return value + jnp.where(graded, known, 0)
 
 
+@jax.jit
+def _fill(kernel: DiscKernel, layout: Layout, nodes: Array) -> KernelTable:
+    last = kernel.load.shape[0] - 1
+    edge = 2 * jnp.sin(kernel.radius * (DEGREE / 2))
+    weights = cut_weights(kernel.load[-2], kernel.load[-1], edge, last)
+    cut = kernel.uplift[-1] * weights
+    dense, graded, _ = layout.counts
+    middle = slice(dense, dense + graded)
+    known = cut_terms(nodes[middle, None], edge[None, :], cut[:, None, :], last)
+    values = disc_uplift(kernel, nodes / DEGREE).at[middle].add(-known)
+    return KernelTable(values.T, cut, edge, layout, last)
+
+
 def _lay_out(last: int, edge: float, reach: float) -> Layout:
     # A whole number of steps from pole to pole, so that the antipode is a node.
-    step = math.pi / (OVERSAMPLING * last)
+    step = math.pi / max(OVERSAMPLING * last, FEWEST)
     width = MARGIN / last
     start, stop = edge + width, math.pi - width
     if reach <= start or start >= stop:

@@ -94,7 +94,8 @@ def _large_degree(theta: Array, last: int) -> tuple[Array, Array]:
 
     Source: Szego (1975), Orthogonal Polynomials, eq. 8.21.4 (Laplace, Darboux).
     """
-    sine, cosine = jnp.sin(theta), jnp.cos(theta)
+    half = jnp.sin(theta / 2)
+    sine, cosine = 2 * half * jnp.sqrt(1 - half**2), 1 - 2 * half**2
     degree = last + 0.5
     phase = degree * theta - math.pi / 4
     along, across = jnp.cos(phase), jnp.sin(phase)

@@ -58,10 +58,8 @@ def angular_distance(
     Source:
       Sinnott (1984), Virtues of the haversine, Sky and Telescope 68, 158.
     """
-    lon, lat, other_lon, other_lat = map(_radians, (lon, lat, other_lon, other_lat))
-    across = jnp.cos(lat) * jnp.cos(other_lat)
-    east, north = (other_lon - lon) / 2, (other_lat - lat) / 2
-    mean = (other_lat + lat) / 2
+    east, north, mean = _half_differences(lon, lat, other_lon, other_lat)
+    across = jnp.cos(_radians(lat)) * jnp.cos(_radians(other_lat))
     near = jnp.sin(north) ** 2 + across * jnp.sin(east) ** 2
     far = jnp.sin(mean) ** 2 + across * jnp.cos(east) ** 2
     return 2 * jnp.arctan2(_safe_sqrt(near), _safe_sqrt(far)) / DEGREE
@@ -84,14 +82,15 @@ def azimuth(
     Source:
       Sinnott (1984), Virtues of the haversine, Sky and Telescope 68, 158.
     """
-    lon, lat, other_lon, other_lat = map(_radians, (lon, lat, other_lon, other_lat))
-    east = other_lon - lon
-    eastward = jnp.cos(other_lat) * jnp.sin(east)
+    east, north, _ = _half_differences(lon, lat, other_lon, other_lat)
+    level = jnp.cos(_radians(other_lat))
+    eastward = level * jnp.sin(2 * east)
     # cos a sin b - sin a cos b cos c, without the cancellation of near places.
-    bulge = 2 * jnp.sin(lat) * jnp.cos(other_lat) * jnp.sin(east / 2) ** 2
-    northward = jnp.sin(other_lat - lat) + bulge
+    bulge = 2 * jnp.sin(_radians(lat)) * level * jnp.sin(east) ** 2
+    northward = jnp.sin(2 * north) + bulge
     same = (eastward == 0) & (northward == 0)
-    angle = jnp.arctan2(eastward, jnp.where(same, 1, northward)) / DEGREE
+    angle = jnp.arctan2(jnp.where(same, 0, eastward), jnp.where(same, 1, northward))
+    angle = angle / DEGREE
     return jnp.where(angle < 0, angle + 360, angle)
 
 
@@ -180,6 +179,17 @@ def _float(values: ArrayLike) -> Array:
     if jnp.issubdtype(values.dtype, jnp.floating):
         return values
     return values.astype(jnp.result_type(float))
+
+
+def _half_differences(
+    lon: ArrayLike, lat: ArrayLike, other_lon: ArrayLike, other_lat: ArrayLike
+) -> tuple[Array, Array, Array]:
+    """Half the differences eastward and northward, and the mean latitude [radians]."""
+    lon, lat, other_lon, other_lat = map(_float, (lon, lat, other_lon, other_lat))
+    # Subtracted in degrees: the difference of two near numbers is exact.
+    differences = (other_lon - lon, other_lat - lat, other_lat + lat)
+    east, north, mean = (x * (DEGREE / 2) for x in differences)
+    return east, north, mean
 
 
 def _radians(angle: ArrayLike) -> Array:

@@ -1,0 +1,257 @@
+"""The design matrix by table is the sum over degrees."""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from jaxload.earth.forward import design_matrix
+from jaxload.earth.greens import disc_kernel, disc_uplift
+from jaxload.earth.kernel_table import read_table, tabulate
+from jaxload.earth.love import LoveNumbers, load_love_numbers
+from jaxload.earth.truncation import cut_terms, cut_weights
+from jaxload.sphere.geometry import angular_distance
+
+EDGE = 1e-3
+
+
+class Places(NamedTuple):
+    lon: np.ndarray
+    lat: np.ndarray
+
+
+def love_numbers(last):
+    n = np.arange(last + 1.0)
+    h, l, k = -6.2 + 5.3 / (1 + n / 40), 1.9 / (5 + n), -2.6 / (5 + n)
+    leaves = map(jnp.asarray, (h, l, k, 6_371_000.0, 9.82))
+    return LoveNumbers(*leaves, frame="CE", source="test")
+
+
+def raster(west, south, columns, rows, spacing):
+    lon, lat = np.meshgrid(
+        west + spacing * np.arange(columns), south + spacing * np.arange(rows)
+    )
+    return Places(lon.ravel(), lat.ravel())
+
+
+def equal_area_radius(grid, spacing):
+    half = np.deg2rad(spacing) / 2
+    area = 4 * half * np.sin(half) * np.cos(np.deg2rad(grid.lat))
+    return np.rad2deg(2 * np.arcsin(np.sqrt(area / (4 * np.pi))))
+
+
+def about(grid, radius, rng, count):
+    """Places inside, on the edge of, and just outside some of the discs."""
+    cell = rng.integers(0, len(grid.lon), 3 * count)
+    reach = np.repeat([0.5, 1.0, 1.5], count)
+    reach = radius[cell] * (reach + rng.uniform(-0.5, 0.5, 3 * count) * (reach != 1))
+    reach = reach * (1 + EDGE * rng.normal(size=3 * count) * (reach == radius[cell]))
+    toward = rng.uniform(0, 2 * np.pi, 3 * count)
+    east = reach * np.sin(toward) / np.cos(np.deg2rad(grid.lat[cell]))
+    return Places(grid.lon[cell] + east, grid.lat[cell] + reach * np.cos(toward))
+
+
+def summed(kernel, stations, grid, pairs):
+    """Entries of the design matrix, each summed over the degrees."""
+    station, cell = pairs.T
+    ends = (axis[i] for i, axis in zip((station, station, cell, cell), stations + grid))
+    theta = angular_distance(*ends)
+    disc = np.broadcast_to(kernel.index, len(grid.lon))[cell]
+    return np.asarray(disc_uplift(kernel, theta))[np.arange(len(cell)), disc]
+
+
+def sample(stations, grid, rng, count):
+    """Pairs of a station and a cell: some of the nearest, some of all."""
+    pairs = [axis[:, None] for axis in stations], [axis[None, :] for axis in grid]
+    theta = np.asarray(angular_distance(*pairs[0], *pairs[1]))
+    near = np.argsort(theta, axis=None)[: 20 * count]
+    chosen = np.concatenate(
+        [rng.choice(near, count), rng.choice(theta.size, count), near[:30]]
+    )
+    return np.stack(np.unravel_index(chosen, theta.shape), axis=1)
+
+
+@pytest.mark.parametrize("last", [40_000, 10_000, 4_000])
+def test_every_entry_is_the_sum_over_degrees(rng, last):
+    grid = raster(-112.0, 30.0, 30, 60, 0.25)
+    radius = equal_area_radius(grid, 0.25)
+    far = Places(rng.uniform(-125, -95, 20), rng.uniform(25, 55, 20))
+    near = about(grid, radius, rng, 20)
+    stations = Places(*map(np.concatenate, zip(near, far)))
+    kernel = disc_kernel(load_love_numbers("prem", "CF"), radius, last)
+    design = np.asarray(design_matrix(kernel, stations, grid))
+    pairs = sample(stations, grid, rng, 400)
+    expected = summed(kernel, stations, grid, pairs)
+    np.testing.assert_allclose(design[tuple(pairs.T)], expected, rtol=1e-6)
+    assert (design < 0).all()
+
+
+def test_uneven_love_numbers_of_another_program_do_no_harm(reference, rng):
+    text = (reference / "love_numbers_REF6371_0_40000.txt").read_text()
+    table = np.loadtxt(text.replace("D", "E").splitlines(), skiprows=1)
+    h, l, k = map(jnp.asarray, table[:, 1:].T)
+    love = dataclasses.replace(love_numbers(3), h=h, l=l, k=k)
+    grid = raster(-112.0, 30.0, 20, 60, 0.25)
+    stations = Places(rng.uniform(-125, -95, 60), rng.uniform(25, 55, 60))
+    kernel = disc_kernel(love, equal_area_radius(grid, 0.25))
+    design = np.asarray(design_matrix(kernel, stations, grid))
+    pairs = sample(stations, grid, rng, 400)
+    expected = summed(kernel, stations, grid, pairs)
+    np.testing.assert_allclose(design[tuple(pairs.T)], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("last", [20_000, 1_500, 200, 40, 1])
+def test_stations_all_over_the_globe_are_served_to_the_antipode(rng, last):
+    grid = raster(-179.0, -87.0, 60, 30, 6.0)
+    radius = equal_area_radius(grid, 6.0)
+    # Some stations within 0.02 degrees of the antipode of a cell, one right on it.
+    cell = rng.integers(0, len(grid.lon), 40)
+    shift = 0.02 * rng.uniform(-1, 1, (2, 40)) * (np.arange(40) > 0)
+    opposite = Places(grid.lon[cell] - 180 + shift[0], -grid.lat[cell] + shift[1])
+    anywhere = Places(rng.uniform(-180, 180, 40), rng.uniform(-90, 90, 40))
+    stations = Places(*map(np.concatenate, zip(opposite, anywhere)))
+    kernel = disc_kernel(love_numbers(last), radius)
+    design = np.asarray(design_matrix(kernel, stations, grid))
+    pairs = np.concatenate(
+        [sample(stations, grid, rng, 200), np.stack([np.arange(40), cell], axis=1)]
+    )
+    expected = summed(kernel, stations, grid, pairs)
+    # An early end makes entries swing about zero: judge them against the largest.
+    size = np.abs(expected).max()
+    np.testing.assert_allclose(
+        design[tuple(pairs.T)], expected, rtol=1e-6, atol=1e-6 * size
+    )
+
+
+def test_discs_of_very_different_size_share_a_table(rng):
+    grid = raster(0.0, 0.0, 4, 1, 1.0)
+    kernel = disc_kernel(love_numbers(5000), np.array([0.01, 0.2, 3.0, 40.0]))
+    stations = Places(rng.uniform(-60, 60, 80), rng.uniform(-60, 60, 80))
+    pairs = sample(stations, grid, rng, 100)
+    np.testing.assert_allclose(
+        np.asarray(design_matrix(kernel, stations, grid))[tuple(pairs.T)],
+        summed(kernel, stations, grid, pairs),
+        rtol=2e-6,
+    )
+
+
+def test_one_radius_serves_all_cells(rng):
+    grid = raster(10.0, 45.0, 8, 5, 0.5)
+    stations = Places(rng.uniform(9, 15, 12), rng.uniform(44, 48, 12))
+    love = love_numbers(3000)
+    one = design_matrix(disc_kernel(love, 0.125), stations, grid)
+    each = design_matrix(disc_kernel(love, np.full(40, 0.125)), stations, grid)
+    np.testing.assert_array_equal(one, each)
+
+
+def test_each_cell_takes_its_own_disc():
+    grid = Places(np.zeros(3), np.zeros(3))
+    kernel = disc_kernel(love_numbers(2000), np.array([3.0, 1.0, 2.0]))
+    design = design_matrix(kernel, Places(np.zeros(1), np.zeros(1)), grid)
+    expected = disc_uplift(kernel, jnp.zeros(1))[0]
+    np.testing.assert_allclose(design[0], expected[np.array([2, 0, 1])], rtol=1e-9)
+
+
+def test_turning_the_earth_changes_nothing(rng):
+    grid = raster(170.0, -10.0, 10, 10, 1.0)
+    stations = Places(rng.uniform(165, 185, 15), rng.uniform(-15, 5, 15))
+    kernel = disc_kernel(love_numbers(3000), equal_area_radius(grid, 1.0))
+    turned = [Places(p.lon - 360, p.lat) for p in (stations, grid)]
+    np.testing.assert_allclose(
+        design_matrix(kernel, *turned),
+        design_matrix(kernel, stations, grid),
+        rtol=1e-9,
+    )
+
+
+def test_the_design_matrix_is_linear_in_the_love_numbers_both_ways(rng):
+    love, grid = love_numbers(2500), raster(0.0, 40.0, 4, 3, 0.5)
+    stations = Places(rng.uniform(-5, 6, 5), rng.uniform(35, 46, 5))
+    radius = equal_area_radius(grid, 0.5)
+
+    @jax.jit
+    def design(h):
+        kernel = disc_kernel(dataclasses.replace(love, h=h), radius)
+        return design_matrix(kernel, stations, grid)
+
+    change = jnp.asarray(rng.normal(size=2501))
+    pushed = jax.jvp(design, (love.h,), (change,))[1]
+    np.testing.assert_allclose(pushed, design(change), rtol=1e-11, atol=1e-18)
+    seed = jnp.asarray(rng.normal(size=(5, 12)))
+    pulled = jax.vjp(design, love.h)[1](seed)[0]
+    np.testing.assert_allclose(
+        float(pulled @ change), float((seed * pushed).sum()), rtol=1e-10
+    )
+    check_grads(design, (love.h,), order=1, rtol=1e-6)
+
+
+def test_reading_a_table_needs_little_more_memory_than_its_result():
+    from jaxload.earth import forward
+
+    table = tabulate(disc_kernel(love_numbers(2000), 0.5), 30.0)
+    station, cell, disc = jnp.ones((400, 3)), jnp.ones((5000, 3)), jnp.zeros(5000, int)
+    lowered = forward._read.lower(table, station, cell, disc)
+    used = lowered.compile().memory_analysis()
+    assert used.temp_size_in_bytes < 1.5 * used.output_size_in_bytes
+
+
+def test_without_its_terms_at_the_cut_a_series_hardly_rings():
+    theta = jnp.linspace(1.0, 25.0, 400)
+    edge, remainders = jnp.array([2 * np.sin(np.deg2rad(0.125) / 2)]), []
+    for last in (20_000, 40_000):
+        love = dataclasses.replace(love_numbers(last), h=jnp.full(last + 1, -6.0))
+        kernel = disc_kernel(love, 0.125)
+        load = kernel.load[-2], kernel.load[-1]
+        weights = kernel.uplift[-1] * cut_weights(*load, edge, last)
+        terms = cut_terms(jnp.deg2rad(theta), edge, weights, last)
+        total = disc_uplift(kernel, theta)[:, 0]
+        remainders.append(total - terms)
+        assert np.abs(terms / total).max() > 1e-5
+    # Both are now the endless sum.
+    np.testing.assert_allclose(*remainders, rtol=2e-8)
+
+
+def test_a_table_may_end_anywhere():
+    kernel = disc_kernel(love_numbers(3000), np.array([0.3, 0.5]))
+    theta = np.array([0.0, 0.01, 0.49, 0.51, 2.0, 4.3, 4.4, 9.0, 60.0, 177.0, 180.0])
+    expected = np.asarray(disc_uplift(kernel, jnp.asarray(theta)))[:, 1]
+    chord, disc = 2 * np.sin(np.deg2rad(theta) / 2), jnp.ones(len(theta), int)
+    for reach in (1e-3, 4.4, 10.0, 179.0):
+        near = theta <= reach
+        asked = jnp.asarray(np.where(near, chord, 0.0))
+        found = jax.jit(read_table)(tabulate(kernel, reach), asked, disc)
+        np.testing.assert_allclose(found[near], expected[near], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("stations", "message"),
+    [
+        (Places(np.array([0.0]), np.array([91.0])), "stations has lon 0, lat 91"),
+        (Places(np.array([0.0, 361.0]), np.zeros(2)), "at index 1"),
+        (Places(np.array([np.nan]), np.array([1.0])), "lon nan"),
+        (Places(np.zeros(2), np.zeros(3)), r"shape \(2,\) and lat of shape \(3,\)"),
+        (Places(np.zeros(0), np.zeros(0)), "stations has lon of shape"),
+    ],
+)
+def test_bad_coordinates_are_named(stations, message):
+    kernel, grid = disc_kernel(love_numbers(20), 1.0), raster(0.0, 0.0, 2, 2, 1.0)
+    with pytest.raises(ValueError, match=message):
+        design_matrix(kernel, stations, grid)
+    with pytest.raises(ValueError, match=message.replace("stations", "grid")):
+        design_matrix(kernel, grid, stations)
+
+
+def test_a_kernel_for_another_grid_is_refused():
+    kernel, grid = disc_kernel(love_numbers(20), np.ones(5)), raster(0.0, 0.0, 2, 2, 1)
+    with pytest.raises(ValueError, match=r"5 along 'cell', but grid has 4"):
+        design_matrix(kernel, grid, grid)
+
+
+def test_single_precision_is_refused():
+    kernel, grid = disc_kernel(love_numbers(20), 1.0), raster(0.0, 0.0, 2, 2, 1.0)
+    with jax.enable_x64(False), pytest.raises(ValueError, match="float64"):
+        design_matrix(kernel, grid, grid)
