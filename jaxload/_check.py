@@ -3,8 +3,9 @@
 from typing import Any
 
 import jax
+from jax.core import Tracer
 
-__all__ = ["check_shapes", "require_float64"]
+__all__ = ["check_shapes", "is_concrete", "require_float64"]
 
 
 def check_shapes(**arrays: tuple[Any, str]) -> dict[str, int]:
@@ -49,3 +50,12 @@ def require_float64(what: str) -> None:
             f"{what} need float64; call jax.config.update('jax_enable_x64', True) "
             "before the first JAX computation"
         )
+
+
+def is_concrete(array: Any) -> bool:
+    """Whether the values of an array can be looked at, as they cannot under `jit`.
+
+    Args:
+      array: Any array.
+    """
+    return not isinstance(array, Tracer)

@@ -216,6 +216,22 @@ def test_a_free_level_is_found_on_every_separate_part_of_the_grid():
     np.testing.assert_array_equal(fields.sum(axis=0), CELLS)
 
 
+def test_free_fields_that_are_not_constant_are_found_and_estimated(rng):
+    """Second differences along a line see no straight line."""
+    size = 12
+    bend = sp.diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(size - 2, size))
+    fields = inversion.unpenalised_fields(bend)
+    line = np.arange(size) - 3.0
+    np.testing.assert_allclose(fields @ (fields.T @ line), line, atol=1e-9)
+    design, displacement = rng.normal(size=(6, size)), rng.normal(size=(4, 6))
+    got = inversion.solve(
+        inversion.smooth_problem(design, bend), displacement, np.ones(6), 0.7
+    )
+    normal = design.T @ design + 0.7**2 * (bend.T @ bend).toarray()
+    want = np.linalg.solve(normal, design.T @ displacement.T).T
+    np.testing.assert_allclose(got.load, want, rtol=1e-8, atol=1e-9)
+
+
 GAPPED = np.array([[1.0, np.nan, -0.5], [0.3, 0.2, 0.8], [np.nan, np.nan, 0.4]])
 SMALL = OPERATORS["zero outside"].tocsr()[:4, :4]
 FREE = chain(4, "free")

@@ -6,6 +6,8 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxload._check import is_concrete
+
 __all__ = ["Block", "Gaps", "find_gaps"]
 
 
@@ -62,12 +64,12 @@ def find_gaps(displacement: ArrayLike, *, member: int = 32, kinds: int = 4) -> G
     Raises:
       ValueError: If `displacement` has not two axes.
     """
-    if isinstance(displacement, jax.core.Tracer):
+    if not is_concrete(displacement):
         raise ValueError(
             "find_gaps needs the values of displacement; call it outside jit and pass "
             "its result as gaps="
         )
-    missing = ~np.isfinite(np.asarray(displacement))
+    missing = np.logical_not(np.isfinite(np.asarray(displacement)))
     if missing.ndim != 2:
         raise ValueError(
             f"displacement has shape {missing.shape}, expected (epoch station)"

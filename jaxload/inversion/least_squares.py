@@ -8,8 +8,9 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxload._check import check_shapes
-from jaxload.inversion.data_space import Dual, einsum, epoch_dual, shared_dual
+from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.data_space import Dual, epoch_dual, shared_dual
+from jaxload.inversion.definite import einsum
 from jaxload.inversion.gaps import Gaps, find_gaps
 
 __all__ = ["Problem", "Solution", "dual", "solve"]
@@ -102,7 +103,16 @@ def solve(
             design=(problem.design, "station cell"),
         )
     gaps = _layout(displacement, sigma, gaps)
-    return _solve(problem, displacement, sigma, beta, mean, gaps)
+    residual, expected = displacement, None
+    if mean is not None:
+        expected = einsum("ec,sc->es", mean, problem.design)
+        residual = displacement - expected
+    # Apart from the rest, so that a criterion and the solution compile it once.
+    multiplier = _dual(problem, residual, sigma, beta, gaps).multiplier
+    solution = _primal(problem, residual, sigma, beta, multiplier)
+    if mean is None:
+        return solution
+    return Solution(mean + solution.load, expected + solution.fitted, solution.ok)
 
 
 def dual(
@@ -152,28 +162,17 @@ def _noise(sigma: Array, beta: Array, seen: Array) -> Array:
 
 
 @jax.jit
-def _solve(
-    problem: Problem,
-    displacement: Array,
-    sigma: Array,
-    beta: Array,
-    mean: Array | None,
-    gaps: Gaps | None,
+def _primal(
+    problem: Problem, residual: Array, sigma: Array, beta: Array, multiplier: Array
 ) -> Solution:
-    expected = 0 if mean is None else einsum("ec,sc->es", mean, problem.design)
-    residual = displacement - expected
-    multiplier = _dual(problem, residual, sigma, beta, gaps).multiplier
     load = einsum("es,cs->ec", multiplier, problem.cross)
     fitted = einsum("es,st->et", multiplier, problem.gram)
     if problem.drift.shape[1]:
-        noise = _noise(sigma, beta, jnp.isfinite(displacement))
+        noise = _noise(sigma, beta, jnp.isfinite(residual))
         weights = _drift(problem.drift, residual - fitted - noise * multiplier)
         load = load + einsum("ek,ck->ec", weights, problem.free)
         fitted = fitted + einsum("ek,sk->es", weights, problem.drift)
-    ok = jnp.isfinite(load).all(axis=-1)
-    if mean is None:
-        return Solution(load, fitted, ok)
-    return Solution(mean + load, expected + fitted, ok)
+    return Solution(load, fitted, jnp.isfinite(load).all(axis=-1))
 
 
 def _drift(drift: Array, rest: Array) -> Array:
@@ -189,7 +188,7 @@ def _layout(displacement: Array, sigma: Array, gaps: Gaps | None) -> Gaps | None
     """The gaps, where the shared inverse applies and they can be known."""
     if sigma.ndim == 2:
         return None
-    if gaps is None and not isinstance(displacement, jax.core.Tracer):
+    if gaps is None and is_concrete(displacement):
         return find_gaps(displacement)
     return gaps
 
@@ -210,12 +209,9 @@ def _checked(
         beta=(beta, ""),
     )
     _check_positive("beta", beta, "it weighs the prior against the data")
-    if not isinstance(displacement, jax.core.Tracer):
-        seen = (
-            np.isfinite(displacement).any(axis=0)
-            if sigma.ndim == 1
-            else (np.isfinite(displacement))
-        )
+    if is_concrete(displacement):
+        seen = np.isfinite(np.asarray(displacement))
+        seen = seen if sigma.ndim == 2 else seen.any(axis=0)
         _check_positive("sigma", sigma, "mask the observation with NaN instead", seen)
     return displacement, sigma, beta
 
@@ -223,7 +219,7 @@ def _checked(
 def _check_positive(
     name: str, value: Array, advice: str, where: np.ndarray | None = None
 ) -> None:
-    if isinstance(value, jax.core.Tracer):
+    if not is_concrete(value):
         return
     bad = ~(np.isfinite(value) & (np.asarray(value) > 0))
     bad = bad if where is None else bad & where

@@ -5,17 +5,24 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 import scipy.sparse as sp
-import scipy.sparse.csgraph
-import scipy.sparse.linalg
 from jax import Array
 from jax.typing import ArrayLike
+from scipy.sparse import csgraph
+from scipy.sparse.linalg import SuperLU, eigsh, splu
 
 from jaxload._check import check_shapes
-from jaxload.inversion.data_space import einsum
+from jaxload.inversion.definite import einsum
 from jaxload.inversion.least_squares import Problem
 
 __all__ = ["smooth_problem", "unpenalised_fields"]
+
+#: A network tells apart a handful of fields that the prior leaves free, not many.
+MOST_FREE_FIELDS = 16
+
+#: Relative size below which an entry or an eigenvalue is zero.
+ROUNDING = 1e-13
 
 
 def smooth_problem(
@@ -34,8 +41,7 @@ def smooth_problem(
       design: Displacement per unit load G [mm/mm], shape (station, cell).
       operator: Roughness L, sparse, shape (row, cell): a Laplacian, first
         differences, the identity for ridge regression.
-      free: Fields with ``L x = 0``, shape (cell, drift). Constants on each connected
-        part of the grid are found without being named.
+      free: Fields with ``L x = 0``, shape (cell, drift); found if not given.
 
     Returns:
       The `Problem`.
@@ -63,56 +69,87 @@ def smooth_problem(
 
 
 def unpenalised_fields(operator: sp.spmatrix | sp.sparray) -> np.ndarray:
-    """The constants on connected parts of the grid that an operator does not see.
+    """The fields that an operator does not see.
+
+    Mostly these are the constants on connected parts of the grid. Where more is left
+    free, the null space is found as eigenvectors of ``L'L``.
 
     Args:
       operator: Roughness L, sparse, shape (row, cell).
 
     Returns:
-      Indicator of each such part, shape (cell, drift); drift may be 0.
+      A basis of the fields with ``L x = 0``, shape (cell, drift); drift may be 0.
+
+    Raises:
+      ValueError: If there are more of them than `MOST_FREE_FIELDS`.
     """
-    operator = sp.csr_array(operator)
+    operator = sp.csc_array(operator)
+    constants = _constants(operator)
+    try:
+        _pinned(operator, constants)
+    except ValueError:
+        return _null_space(operator)
+    return constants
+
+
+def _constants(operator: sp.csc_array) -> np.ndarray:
+    """Indicators of the connected parts whose constants are free."""
     linked = abs(operator).T @ abs(operator)
-    count, part = scipy.sparse.csgraph.connected_components(linked, directed=False)
-    indicator = sp.csr_array(
+    count, part = csgraph.connected_components(linked, directed=False)
+    indicator = sp.csc_array(
         (np.ones(len(part)), (np.arange(len(part)), part)), (len(part), count)
     )
-    seen = abs(operator @ indicator).max(axis=0).toarray().ravel()
+    seen = np.asarray(abs(operator @ indicator).max(axis=0).todense()).ravel()
     largest = abs(operator).max()
-    return indicator[:, np.flatnonzero(seen <= 1e-12 * largest)].toarray()
+    return indicator[:, np.flatnonzero(seen <= ROUNDING * largest)].toarray()
+
+
+def _null_space(operator: sp.csc_array) -> np.ndarray:
+    normal = sp.csc_array(operator.T @ operator)
+    scale = normal.diagonal().max()
+    count = min(MOST_FREE_FIELDS + 1, normal.shape[0] - 1)
+    start = np.ones(normal.shape[0])
+    values, vectors = eigsh(normal, k=count, sigma=-1e-9 * scale, v0=start)
+    free = values < ROUNDING * scale
+    if free.sum() > MOST_FREE_FIELDS:
+        raise ValueError(
+            f"the roughness operator leaves more than {MOST_FREE_FIELDS} fields "
+            "unpenalised; take one that sees them"
+        )
+    return vectors[:, free]
 
 
 def _covariance(operator: sp.csc_array, basis: np.ndarray) -> Callable[[Array], Array]:
     """The linear map ``b -> (L'L)^-1 b`` for fields b of shape (cell, column)."""
-    square = operator.shape[0] == operator.shape[1]
-    if square and not basis.shape[1]:
-        forward = _factorised(operator)
-
-        def solve(fields: np.ndarray) -> np.ndarray:
-            return forward.solve(forward.solve(fields, "T"))
-
+    if operator.shape[0] == operator.shape[1] and not basis.shape[1]:
+        factor = _factorised(operator)
+        solve = lambda fields: factor.solve(factor.solve(fields, "T"))
     else:
-        normal = operator.T @ operator
-        # Pinning one cell for each free field picks one of the equal solutions.
-        pivots = scipy.linalg.qr(basis.T, mode="r", pivoting=True)[1]
-        pin = np.zeros(normal.shape[0])
-        pin[pivots[: basis.shape[1]]] = normal.diagonal().mean()
-        inner = _factorised(sp.csc_array(normal + sp.diags_array(pin)))
-
-        def solve(fields: np.ndarray) -> np.ndarray:
-            return inner.solve(fields)
-
-    def apply(fields: np.ndarray) -> np.ndarray:
-        return operator.T @ (operator @ fields)
-
+        solve = _pinned(operator, basis).solve
     return lambda fields: jax.lax.custom_linear_solve(
-        _on_host(apply), fields, lambda _, b: _on_host(solve)(b), symmetric=True
+        _on_host(lambda b: operator.T @ (operator @ b)),
+        fields,
+        lambda _, b: _on_host(solve)(b),
+        symmetric=True,
     )
 
 
-def _factorised(matrix: sp.csc_array) -> scipy.sparse.linalg.SuperLU:
+def _pinned(operator: sp.csc_array, basis: np.ndarray) -> SuperLU:
+    """Factorise ``L'L`` with one cell held for each free field.
+
+    That picks one of the solutions that differ by free fields alone.
+    """
+    normal = operator.T @ operator
+    pin = np.zeros(normal.shape[0])
+    if basis.shape[1]:
+        _, pivots = scipy.linalg.qr(basis.T, mode="r", pivoting=True)
+        pin[pivots[: basis.shape[1]]] = normal.diagonal().mean()
+    return _factorised(sp.csc_array(normal + sp.diags_array(pin)))
+
+
+def _factorised(matrix: sp.csc_array) -> SuperLU:
     try:
-        factor = scipy.sparse.linalg.splu(matrix)
+        factor = splu(matrix)
     except RuntimeError:
         factor = None
     if factor is None or _nearly_singular(factor):
@@ -123,9 +160,9 @@ def _factorised(matrix: sp.csc_array) -> scipy.sparse.linalg.SuperLU:
     return factor
 
 
-def _nearly_singular(factor: scipy.sparse.linalg.SuperLU) -> bool:
+def _nearly_singular(factor: SuperLU) -> bool:
     pivots = abs(factor.U.diagonal())
-    return not pivots.min() > 1e-13 * pivots.max()
+    return not pivots.min() > ROUNDING * pivots.max()
 
 
 def _on_host(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[Array], Array]:
