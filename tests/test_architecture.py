@@ -17,11 +17,11 @@ LAYERS = [
     {"earth", "plot"},
     {"gapfill", "synthetic"},
     {"pipeline"},
-    {"sweep", "report"},
+    {"sweep", "report", "demo"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-SEES_LABELS = {"io", "plot", "report", "pipeline"}
+SEES_LABELS = {"io", "plot", "report", "pipeline", "demo"}
 SOURCES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 MODULES = sorted(m.name for m in pkgutil.walk_packages(jaxload.__path__, "jaxload."))
 

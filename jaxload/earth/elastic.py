@@ -110,8 +110,12 @@ def _degrees(degree: ArrayLike) -> Array:
 def _respond(
     model: EarthModel, degree: Array, forcing: Array, settings: Integration | None
 ) -> tuple[Array, Array, Array]:
+    return _combine(propagate(model, degree, settings), degree, forcing)
+
+
+@jax.jit
+def _combine(state: Array, degree: Array, forcing: Array) -> tuple[Array, Array, Array]:
     """Combine the solutions such that radial stress, shear and flux are `forcing`."""
-    state = propagate(model, degree, settings)
     demanded = jnp.stack([state[:, 1], _drag(state, degree), _flux(state, degree)], 1)
     share = jnp.linalg.solve(demanded, forcing[:, :, None])[:, :, 0]
     h, l, potential = jnp.einsum(

@@ -17,7 +17,7 @@ from jaxload.sphere.geometry import unit_vectors
 __all__ = ["Places", "design_matrix"]
 
 #: Entries computed at a time: enough for every core, few enough to stay in cache.
-ENTRIES = 2**16
+ENTRIES = 2**15
 
 
 class Places(Protocol):

@@ -22,8 +22,8 @@ are (row, solution, degree), everything else is (degree,).
 
 Source:
   Takeuchi & Saito (1972), Seismic surface waves, eq. 82, in Methods in Computational
-  Physics 11, doi:10.1016/B978-0-12-460811-5.50010-6; Saito (1974), J. Phys. Earth 22,
-  eqs. 14 to 20, doi:10.4294/jpe1952.22.123.
+  Physics 11, doi:10.1016/B978-0-12-460811-5.50010-6; Saito (1974), Some problems of
+  static deformation of the Earth, doi:10.4294/jpe1952.22.123.
 """
 
 import dataclasses
@@ -36,9 +36,8 @@ __all__ = [
     "Material",
     "enter_fluid",
     "enter_solid",
-    "fluid_rate",
     "fluid_start",
-    "solid_rate",
+    "rate",
     "solid_start",
 ]
 
@@ -63,24 +62,31 @@ class Material:
     gravity: Array
 
 
-def solid_rate(state: Array, material: Material, degree: Array) -> Array:
-    """Return the derivative of a state with respect to ln r where shear is resisted.
+def rate(state: Array, material: Material, degree: Array, at_rest: Array) -> Array:
+    """Return the derivative of a state with respect to ln r.
 
-    At degree 0 it also holds in a fluid, where rows 2 and 3 then mean nothing.
+    A fluid at rest yields until density, pressure and potential are constant on the
+    same surfaces, so the potential alone describes it: the first four rows, which must
+    be zero there, stay zero.
 
     Args:
       state: The state, shape (row, solution, degree).
       material: The material there.
       degree: Spherical harmonic degree, shape (degree,).
+      at_rest: True where the material is a fluid at rest, shape (degree,). At degree
+        0 a fluid is compressed instead, which the equations of a solid describe; the
+        rows 2 and 3 then mean nothing.
 
     Returns:
       The derivative, of the shape of `state`.
 
     Source:
-      Takeuchi & Saito (1972), eq. 82, at zero frequency.
+      Takeuchi & Saito (1972), eq. 82, at zero frequency; Saito (1974) for the fluid.
     """
     n, shear, bulk = degree[None], material.shear[None], material.bulk[None]
-    attraction = (material.density * material.radius)[None]
+    attraction = material.density * material.radius
+    crowding = jnp.where(at_rest, attraction / material.gravity, 0)[None]
+    attraction = jnp.where(at_rest, 0, attraction)[None]
     weight = attraction * material.gravity[None]
     square = n * (n + 1)
     lame = bulk - 2 / 3 * shear
@@ -101,46 +107,21 @@ def solid_rate(state: Array, material: Material, degree: Array) -> Array:
             + (4 * square * (lame + shear) * yielding - 2) * shear * y3
             - 2 * y4
             - attraction * y5,
-            attraction * y1 - (n + 1) * y5 + y6,
-            attraction * ((n + 1) * y1 - square * y3) + n * y6,
+            attraction * y1 + (crowding - n - 1) * y5 + y6,
+            attraction * ((n + 1) * y1 - square * y3)
+            + crowding * (2 * (n - 1) * y5 - y6)
+            + n * y6,
         ]
     )
-
-
-def fluid_rate(state: Array, material: Material, degree: Array) -> Array:
-    """Return the derivative of a state with respect to ln r in a fluid at rest.
-
-    A fluid in equilibrium yields until density, pressure and potential are constant on
-    the same surfaces, so the potential alone describes it.
-
-    Not for: degree 0, where a fluid is compressed and `solid_rate` holds.
-
-    Args:
-      state: The state, shape (row, solution, degree).
-      material: The material there.
-      degree: Spherical harmonic degree, shape (degree,).
-
-    Returns:
-      The derivative, of the shape of `state`; 0 in the first four rows.
-
-    Source:
-      Saito (1974), eq. 17.
-    """
-    n = degree[None]
-    crowding = (material.density * material.radius / material.gravity)[None]
-    y5, y7 = state[4], state[5]
-    nothing = jnp.zeros_like(y5)
-    potential = (crowding - n - 1) * y5 + y7
-    flux = 2 * (n - 1) * crowding * y5 + (n - crowding) * y7
-    return jnp.stack([nothing, nothing, nothing, nothing, potential, flux])
 
 
 def solid_start(material: Material, degree: Array) -> Array:
     """Return the three states that are regular at the centre, on a homogeneous ball.
 
     Displacement and potential of solution 0, 1 and 2 are a unit of y1, y3 and y5. The
-    ball is too small, or the degree too high, for its weight to matter; its moving
-    masses do attract. What that neglects dies out on the way up, see `Integration`.
+    ball is so small, or the degree so high, that it holds its own weight easily: what
+    is of the order of weight over stiffness is left out, except that the ball may be
+    moved as a whole without stress.
 
     Args:
       material: The material of the ball; a fluid is taken for a solid, which is
@@ -151,8 +132,8 @@ def solid_start(material: Material, degree: Array) -> Array:
       The states on the surface of the ball, shape (6, 3, degree).
 
     Source:
-      The solutions r^(n-1) and r^(n+1) of Love (1911), Some problems of geodynamics,
-      ch. 8, combined so that none is lost to cancellation at high degree.
+      The displacements r^(n-1) and r^(n+1) of Love (1911), Some problems of
+      geodynamics, ch. 8, combined so that none is lost to cancellation at high degree.
     """
     unit = jnp.broadcast_to(jnp.eye(3)[:, :, None], (3, 3, len(degree)))
     n, density, bulk = degree[None], material.density[None], material.bulk[None]
@@ -161,13 +142,18 @@ def solid_start(material: Material, degree: Array) -> Array:
     # y1 and y3 of the solution that compresses; those of the harmonic one are n and 1.
     y1 = (n + 1) * (n * lame + (n - 2) * shear)
     y3 = (n + 3) * lame + (n + 5) * shear
-    compressing = (n * unit[1] - unit[0]) / (2 * n * lame + (6 * n + 2) * shear)
+    common = 2 * n * lame + (6 * n + 2) * shear
+    compressing = (n * unit[1] - unit[0]) / common
     harmonic = unit[1] - y3 * compressing
+    # The harmonic displacement is in balance with a potential; the rest strains.
+    pulled = attraction * (unit[2] - n / 3 * attraction * harmonic) / common
     squeezed = (n + 3) * y1 - n * (n + 1) * y3
     radial = 2 * (n + 1) * shear * y1 + lame * squeezed
     drawn = (y1 + (n + 1) * y3) / (2 * n + 3)
     stress = 2 * shear * n * (n - 1) * harmonic + radial * compressing
+    stress = stress - 2 * n * (lame + 2 * shear) * pulled
     drag = 2 * shear * (n - 1) * harmonic + shear * (n * y3 + y1) * compressing
+    drag = drag - 2 * shear * pulled
     flux = (2 * n + 1) * unit[2] - attraction * n * (harmonic + drawn * compressing)
     return jnp.stack([unit[0], stress, unit[1], drag, unit[2], flux])
 
@@ -202,7 +188,7 @@ def enter_fluid(state: Array, material: Material) -> Array:
       The state at the bottom of the fluid as solution 2, shape (6, 3, degree).
 
     Source:
-      Saito (1974), eqs. 19 and 20.
+      Saito (1974), doi:10.4294/jpe1952.22.123.
     """
     weight = (material.density * material.radius)[None]
     excess = state[1] - weight * (material.gravity[None] * state[0] - state[4])
@@ -228,7 +214,7 @@ def enter_solid(state: Array, material: Material, density_below: Array) -> Array
       solution, shape (6, 3, degree).
 
     Source:
-      Saito (1974), eqs. 19 and 20.
+      Saito (1974), doi:10.4294/jpe1952.22.123.
     """
     y5, y7 = state[4, 2], state[5, 2]
     one, zero = jnp.ones_like(y5), jnp.zeros_like(y5)

@@ -1,8 +1,16 @@
 """Files to labelled arrays and back; the only place where units are converted."""
 
+from jaxload.io.earth_models import read_earth_profile
 from jaxload.io.gnss import read_gnss, write_up
 from jaxload.io.grids import read_grid
 from jaxload.io.regions import read_region, read_regions
+from jaxload.io.results import (
+    prepare_folder,
+    read_dataset,
+    read_json,
+    write_dataset,
+    write_json,
+)
 from jaxload.io.schema import GNSS, WATER, check_dataset, label_dataset
 from jaxload.io.sites import read_sites
 
@@ -11,10 +19,16 @@ __all__ = [
     "WATER",
     "check_dataset",
     "label_dataset",
+    "prepare_folder",
+    "read_dataset",
+    "read_earth_profile",
     "read_gnss",
     "read_grid",
+    "read_json",
     "read_region",
     "read_regions",
     "read_sites",
+    "write_dataset",
+    "write_json",
     "write_up",
 ]

@@ -1,0 +1,142 @@
+"""The command line: run a study, describe a result, demonstrate."""
+
+import argparse
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+
+import jax
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+import jaxload
+from jaxload import config, demo, pipeline, report
+
+__all__ = ["main"]
+
+#: What is wrong is said in one sentence; everything else is a fault of the program.
+USER_ERRORS = (ValueError, FileNotFoundError)
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+      arguments: Words after the program's name; those of the process by default.
+
+    Returns:
+      The exit code: 0, 2 for input that cannot be used, 130 for an interruption.
+    """
+    options = _parser().parse_args(arguments)
+    jax.config.update("jax_enable_x64", True)
+    console = Console(stderr=True)
+    _log_to(console, options.verbose)
+    try:
+        options.command(options, console)
+    except USER_ERRORS as error:
+        if options.traceback:
+            raise
+        console.print("jaxload:", style="bold red", end=" ")
+        console.print(" ".join(str(error).split()), markup=False, highlight=False)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        console.print("interrupted; files already complete were kept")
+        return INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jaxload", description="Terrestrial water storage from GNSS displacement."
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"jaxload {jaxload.__version__}"
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("-v", "--verbose", action="store_true", help="tell more")
+    common.add_argument(
+        "--traceback", action="store_true", help="show where an error arose"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", parents=[common], help="run a study file")
+    run.add_argument("study", help="a TOML file")
+    run.add_argument("--out", required=True, metavar="DIR", help="where results go")
+    run.add_argument(
+        "--data", metavar="DIR", help="where the study's files are, if not beside it"
+    )
+    run.set_defaults(command=_run)
+    info = commands.add_parser("info", parents=[common], help="describe a result")
+    info.add_argument("folder", metavar="DIR", help="where results are")
+    info.set_defaults(command=_info)
+    shown = commands.add_parser(
+        "demo", parents=[common], help="simulate a world, invert it, compare"
+    )
+    shown.add_argument(
+        "--out", default="jaxload-demo", metavar="DIR", help="where results go"
+    )
+    shown.set_defaults(command=_demo)
+    return parser
+
+
+def _run(options: argparse.Namespace, console: Console) -> None:
+    study = config.read_study(options.study, options.data)
+    with _progress(console) as watch:
+        pipeline.run(study, options.out, watch)
+    _say(report.describe(options.out))
+
+
+def _info(options: argparse.Namespace, console: Console) -> None:
+    del console
+    _say(report.describe(options.folder))
+
+
+def _demo(options: argparse.Namespace, console: Console) -> None:
+    with _progress(console) as watch:
+        lines = demo.run(options.out, watch=watch)
+    _say(lines)
+
+
+def _say(lines: Sequence[str]) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _log_to(console: Console, verbose: bool) -> None:
+    handler = RichHandler(console=console, show_time=False, show_path=False)
+    package = logging.getLogger("jaxload")
+    package.handlers = [handler]
+    package.setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+@contextlib.contextmanager
+def _progress(console: Console) -> Iterator[pipeline.Watch]:
+    """One line per stage."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        stages: dict[str, TaskID] = {}
+
+        def watch(stage: str, share: float) -> None:
+            if stage not in stages:
+                stages[stage] = progress.add_task(stage, total=1.0)
+            progress.update(stages[stage], completed=share)
+
+        yield watch
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""The main job on the built-in twin world, whose true water is known."""
+
+import dataclasses
+import importlib.util
+import os
+import pathlib
+
+import jax
+import numpy as np
+import shapely.geometry
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, evaluate, io, pipeline, series, sphere, synthetic
+
+__all__ = ["Scores", "run"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """How close the estimate came to the truth.
+
+    Attributes:
+      region_pcc: Correlation of the daily mean over the region.
+      region_nse: Nash-Sutcliffe efficiency of it.
+      region_rmse_mm: Root mean square error of it [mm].
+      region_std_mm: Standard deviation of the true mean [mm].
+      cell_pcc: Median over the cells of the region, monthly means.
+      cell_rmse_mm: Likewise [mm].
+      noise_rms_mm: What the simulated heights hold beside the load [mm].
+    """
+
+    region_pcc: float
+    region_nse: float
+    region_rmse_mm: float
+    region_std_mm: float
+    cell_pcc: float
+    cell_rmse_mm: float
+    noise_rms_mm: float
+
+
+def run(
+    out: str | os.PathLike[str],
+    settings: synthetic.TwinSettings | None = None,
+    watch: pipeline.Watch | None = None,
+) -> list[str]:
+    """Simulate, write as real data, invert, compare with the truth, draw.
+
+    Args:
+      out: Folder; `data/` in it holds what was simulated, `study.toml` included.
+      settings: What kind of world.
+      watch: As in `pipeline.run`.
+
+    Returns:
+      What came out, in five lines.
+
+    Raises:
+      ValueError: If the folder cannot be written to.
+    """
+    folder = io.prepare_folder(out)
+    watch = watch or pipeline.ignore
+    watch("simulate", 0.0)
+    with jax.enable_x64(True):
+        twin = synthetic.twin(settings)
+    study = _write_data(twin, io.prepare_folder(folder / "data"))
+    watch("simulate", 1.0)
+    result = pipeline.run(study, folder, watch)
+    with jax.enable_x64(True):
+        scores = _compare(twin, result)
+        _draw(twin, result, folder)
+    summary = result.summary | {"truth": dataclasses.asdict(scores)}
+    io.write_json(summary, folder / "summary.json")
+    return _lines(summary, scores, folder)
+
+
+def _write_data(twin: synthetic.Twin, folder: pathlib.Path) -> config.Study:
+    """Lay the twin out as files that a real study could have come with."""
+    dims = ("time", "station")
+    observed = xr.Dataset(
+        {"up": (dims, twin.displacement), "up_sigma": (dims, twin.sigma)},
+        coords={
+            "time": twin.time.astype("M8[ns]"),
+            "station": twin.station,
+            "lon": ("station", twin.lon),
+            "lat": ("station", twin.lat),
+            "height": ("station", np.zeros(len(twin.lon))),
+        },
+    )
+    io.write_up(io.label_dataset(observed), io.prepare_folder(folder / "gnss"))
+    outline = {
+        "type": "Feature",
+        "properties": {"NAME": "twin region"},
+        "geometry": shapely.geometry.mapping(twin.region),
+    }
+    io.write_json(outline, folder / "region.geojson")
+    study = config.Study(
+        gnss=config.Gnss(files="gnss/*.up", sites="gnss/sites.txt"),
+        region=config.Region(boundary="region.geojson", buffer=2.0),
+        title="a twin world",
+        inversion=config.Inversion(beta_count=13),
+    )
+    (folder / "study.toml").write_text(config.to_toml(study), encoding="utf-8")
+    return dataclasses.replace(study, folder=str(folder))
+
+
+def _compare(twin: synthetic.Twin, result: pipeline.Result) -> Scores:
+    weights = sphere.basin_weights(twin.grid, {"region": twin.region}).weights
+    true = np.asarray(sphere.area_mean(weights, twin.water))[:, 0]
+    ours = result.regions.twsa.values[:, 0]
+    cells = _monthly_cells(twin, result)
+    noise = twin.displacement - twin.loading
+    return Scores(
+        region_pcc=float(evaluate.pcc(ours, true)),
+        region_nse=float(evaluate.nse(ours, true)),
+        region_rmse_mm=float(evaluate.rmse(ours, true)),
+        region_std_mm=float(true.std()),
+        cell_pcc=float(np.median(evaluate.pcc(*cells, axis=0))),
+        cell_rmse_mm=float(np.median(evaluate.rmse(*cells, axis=0))),
+        noise_rms_mm=float(np.sqrt(np.nanmean(noise**2))),
+    )
+
+
+def _monthly_cells(
+    twin: synthetic.Twin, result: pipeline.Result
+) -> tuple[NDArray, NDArray]:
+    """Estimated and true monthly means on the cells of the region, (month, cell)."""
+    row, column = np.nonzero(result.water.cell_mask.values == 2)
+    lon, lat = result.water.lon.values[column], result.water.lat.values[row]
+    # The cells are staggered: each overlaps four true ones by a quarter.
+    quarter = twin.grid.spacing / 4
+    corners = [(a * quarter, b * quarter) for a in (-1, 1) for b in (-1, 1)]
+    parts = [sphere.cell_at(twin.grid, lon + a, lat + b) for a, b in corners]
+    true = np.mean([twin.water[:, part] for part in parts], axis=0)
+    ours = result.water.twsa.values[:, row, column].astype(np.float64)
+    months = np.unique(twin.time.astype("M8[M]"))
+    start, stop = months.astype("M8[D]"), (months + 1).astype("M8[D]")
+    ours, true = (
+        np.asarray(series.period_mean(values, twin.time, start, stop))
+        for values in (ours, true)
+    )
+    return ours, true
+
+
+def _draw(twin: synthetic.Twin, result: pipeline.Result, folder: pathlib.Path) -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        return
+    from jaxload import plot
+
+    amplitude = np.asarray(series.annual_amplitude(twin.water, twin.time))
+    truth = xr.DataArray(
+        sphere.to_raster(twin.grid, amplitude),
+        coords={"lat": twin.grid.lat_axis, "lon": twin.grid.lon_axis},
+        attrs={"units": "mm"},
+    )
+    ring = np.asarray(twin.region.exterior.coords)
+    figure = plot.twin_maps(
+        truth, result.water.annual_amplitude, result.stations, [ring]
+    )
+    plot.save(figure, folder / "twin.png")
+
+
+def _lines(summary: dict, scores: Scores, folder: pathlib.Path) -> list[str]:
+    return [
+        f"A twin world of {summary['stations']} stations and {summary['epochs']} days; "
+        f"heights hold {scores.noise_rms_mm:.1f} mm of noise.",
+        f"Water on {summary['cells']} cells for every day, "
+        f"beta {summary['beta']:.3g} by leave-one-out, "
+        f"in {summary['seconds']['total']:.0f} s.",
+        f"Heights: signal {summary['signal_rms_mm']:.2f} mm, predicted from the other "
+        f"stations to {summary['leave_one_out_rms_mm']:.2f} mm.",
+        f"Mean water of the region against the truth: correlation "
+        f"{scores.region_pcc:.3f}, error {scores.region_rmse_mm:.1f} mm of "
+        f"{scores.region_std_mm:.1f} mm.",
+        f"Single cells, monthly: correlation {scores.cell_pcc:.2f}, error "
+        f"{scores.cell_rmse_mm:.0f} mm (medians). Maps and files are in {folder}.",
+    ]

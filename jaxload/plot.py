@@ -1,0 +1,232 @@
+"""Figures of a study, from datasets as `pipeline` makes them."""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "beta_curve",
+    "map_of",
+    "region_series",
+    "save",
+    "station_fit",
+    "twin_maps",
+]
+
+WATER = "#1f6f8b"
+OTHER = "#d1603d"
+INK = "#333333"
+
+
+def map_of(
+    field: xr.DataArray,
+    title: str,
+    outline: Sequence[NDArray[np.float64]] = (),
+    stations: xr.Dataset | None = None,
+    colours: str = "viridis",
+) -> Figure:
+    """Draw one map of water.
+
+    Args:
+      field: Values with `units`, dimensions (lat, lon).
+      title: What it shows.
+      outline: Rings of lon and lat [degrees], each of shape (vertex, 2).
+      stations: Dataset with `lon` and `lat` of the stations, to mark them.
+      colours: Name of a Matplotlib colour map.
+
+    Returns:
+      The figure.
+    """
+    figure = Figure(figsize=(7.2, 6), layout="constrained")
+    axes = figure.subplots()
+    limits = np.nanpercentile(field, [1, 99])
+    _draw_map(axes, field, outline, colours, (limits[0], limits[1]))
+    if stations is not None:
+        axes.plot(stations.lon, stations.lat, ".", color=INK, ms=2.5, label="stations")
+        axes.legend(loc="lower left", frameon=False)
+    axes.set_title(title)
+    figure.colorbar(
+        axes.collections[0], ax=axes, label=field.attrs.get("units", ""), shrink=0.85
+    )
+    return figure
+
+
+def _draw_map(
+    axes: Axes,
+    field: xr.DataArray,
+    outline: Sequence[NDArray[np.float64]],
+    colours: str,
+    limits: tuple[float, float],
+) -> None:
+    axes.pcolormesh(
+        field.lon,
+        field.lat,
+        field.transpose("lat", "lon"),
+        cmap=colours,
+        vmin=limits[0],
+        vmax=limits[1],
+        shading="nearest",
+        rasterized=True,
+    )
+    for ring in outline:
+        axes.plot(*ring.T, color=INK, lw=0.9)
+    middle = float(field.lat.mean())
+    axes.set_aspect(1 / np.cos(np.radians(middle)))
+    west, east = float(field.lon.min()), float(field.lon.max())
+    south, north = float(field.lat.min()), float(field.lat.max())
+    axes.set(
+        xlim=(west - 0.5, east + 0.5),
+        ylim=(south - 0.5, north + 0.5),
+        xlabel="longitude [degrees]",
+        ylabel="latitude [degrees]",
+    )
+
+
+def region_series(
+    water: xr.DataArray, reference: xr.DataArray | None, scores: Mapping[str, Mapping]
+) -> Figure:
+    """Draw the mean water of each region, beside a reference where there is one.
+
+    Args:
+      water: Daily means [mm], dimensions (time, region).
+      reference: Monthly means [mm], dimensions (month, region), with the variable's
+        `long_name` for the legend; None for none.
+      scores: `pcc` and `rmse_mm` by region, as in a summary.
+
+    Returns:
+      The figure, one panel per region.
+    """
+    names = [str(name) for name in water.region.values]
+    figure = Figure(figsize=(9, 1.2 + 1.7 * len(names)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
+    for axes, name in zip(panels, names):
+        axes.plot(water.time, water.sel(region=name), color=WATER, lw=0.6, label="GNSS")
+        title = name
+        if reference is not None:
+            label = str(reference.attrs.get("long_name", "reference"))
+            series = _with_gaps(reference.sel(region=name))
+            axes.plot(*series, "o-", color=OTHER, ms=2.5, lw=1, label=label)
+            score = scores.get(name, {})
+            if score.get("pcc") is not None:
+                title += f"   r = {score['pcc']:.2f}, {score['months']} months"
+        axes.axhline(0, color=INK, lw=0.4)
+        axes.set_title(title, loc="left", fontsize=9)
+        axes.set_ylabel("mm")
+    panels[0].legend(loc="upper right", ncols=2, frameon=False, fontsize=8)
+    return figure
+
+
+def _with_gaps(series: xr.DataArray) -> tuple[NDArray, NDArray]:
+    """Time and values with a break wherever two months are far apart."""
+    time, values = series.month.values, series.values
+    after = np.flatnonzero(np.diff(time) > np.timedelta64(45, "D")) + 1
+    breaks = time[after - 1] + np.timedelta64(15, "D")
+    return np.insert(time, after, breaks), np.insert(values, after, np.nan)
+
+
+def station_fit(stations: xr.Dataset, outline: Sequence[NDArray[np.float64]]) -> Figure:
+    """Draw how well each station is predicted by the others.
+
+    Args:
+      stations: Dataset with `up` and `leave_one_out_residual` [mm], dimensions
+        (time, station).
+      outline: Rings of lon and lat [degrees].
+
+    Returns:
+      The figure: share of each station's variance that the others explain.
+    """
+    explained = 1 - (stations.leave_one_out_residual**2).mean("time") / (
+        stations.up**2
+    ).mean("time")
+    figure = Figure(figsize=(7.2, 6), layout="constrained")
+    axes = figure.subplots()
+    for ring in outline:
+        axes.plot(*ring.T, color=INK, lw=0.9)
+    dots = axes.scatter(
+        stations.lon,
+        stations.lat,
+        c=100 * explained,
+        s=22,
+        cmap="RdYlBu",
+        vmin=-100,
+        vmax=100,
+        edgecolors=INK,
+        linewidths=0.3,
+    )
+    axes.set_aspect(1 / np.cos(np.radians(float(stations.lat.mean()))))
+    axes.set(xlabel="longitude [degrees]", ylabel="latitude [degrees]")
+    axes.set_title("variance predicted from the other stations")
+    figure.colorbar(dots, ax=axes, label="%", shrink=0.85, extend="min")
+    return figure
+
+
+def beta_curve(betas: ArrayLike, values: ArrayLike, best: float, name: str) -> Figure:
+    """Draw the criterion by which the weight of the prior was chosen.
+
+    Args:
+      betas: Weights, shape (beta,).
+      values: Criterion, shape (beta,).
+      best: The one that was taken.
+      name: What the criterion is, with its units.
+
+    Returns:
+      The figure.
+    """
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    axes = figure.subplots()
+    axes.semilogx(betas, values, "o-", color=WATER, ms=3.5, lw=1.2)
+    axes.axvline(best, color=OTHER, lw=1, label=f"beta = {best:.3g}")
+    axes.set(xlabel="beta", ylabel=name)
+    axes.legend(frameon=False)
+    axes.grid(alpha=0.25, lw=0.5)
+    return figure
+
+
+def twin_maps(
+    truth: xr.DataArray,
+    estimate: xr.DataArray,
+    stations: xr.Dataset,
+    outline: Sequence[NDArray[np.float64]],
+) -> Figure:
+    """Draw true and estimated water beside each other in one colour scale.
+
+    Args:
+      truth: True field with `units`, dimensions (lat, lon).
+      estimate: Estimated field, dimensions (lat, lon).
+      stations: Dataset with `lon` and `lat`.
+      outline: Rings of lon and lat [degrees].
+
+    Returns:
+      The figure.
+    """
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    top = float(np.nanpercentile(truth, 99))
+    for axes, field, title in zip(panels, (truth, estimate), ("truth", "estimate")):
+        _draw_map(axes, field, outline, "viridis", (0.0, top))
+        axes.plot(stations.lon, stations.lat, ".", color="white", ms=3)
+        axes.set_title(f"annual amplitude, {title}")
+    figure.colorbar(panels[0].collections[0], ax=panels, label="mm", shrink=0.85)
+    return figure
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure; an old file is replaced when the new one is whole.
+
+    Args:
+      figure: The figure.
+      path: The file; its suffix names the format.
+    """
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        figure.savefig(temporary, dpi=150)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
