@@ -42,7 +42,7 @@ def load_response(
     zero, width = jnp.zeros_like(n), 2 * n + 1
     forcing = jnp.stack([-width, zero, jnp.where(n == 1, 1, width)], axis=1)
     h, l, k = _respond(model, n, forcing, settings)
-    return h, l, jnp.where(n > 1, k, 0)
+    return h, jnp.where(n > 0, l, 0), jnp.where(n > 1, k, 0)
 
 
 def tidal_response(
