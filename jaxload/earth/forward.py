@@ -36,10 +36,10 @@ def design_matrix(kernel: DiscKernel, stations: Places, grid: Places) -> Array:
     """Uplift at every station by a unit of water on every cell.
 
     The water of a cell lies on a disc about its centre. The kernel is summed at the
-    nodes of one table per distinct disc radius and interpolated there; entries agree
-    with the sum, `disc_uplift`, to a relative 1e-6.
-
-    Differentiable with respect to the Love numbers in `kernel`.
+    nodes of one table per distinct disc radius and interpolated there: entries agree
+    with `disc_uplift`, ringing and all, to a relative 1e-6 where the series resolves
+    the discs (q of `disc_kernel` above 10), mostly to 1e-8. Differentiable with respect
+    to the Love numbers.
 
     Args:
       kernel: From `disc_kernel`, with the radius of each cell or one for all.

@@ -79,9 +79,10 @@ def disc_kernel(
 ) -> DiscKernel:
     """Prepare the response to discs of uniform water.
 
-    The series ends sharply at `max_degree`, so it rings about the true response: by a
-    relative 1e-4 or less where max_degree * radius (in radians) is 80 or more, as for
-    0.25 degree cells and degree 40,000, by 1e-2 where it is 8.
+    The series ends sharply at `max_degree`, so it rings about the true response: by up
+    to a relative 0.5 / q at the edge of a disc and 2 / q^2 elsewhere, where q is
+    `max_degree` times the radius in radians. For 0.25 degree cells and degree 40,000,
+    q is 80 or so.
 
     Args:
       love: Load Love numbers from degree 0.
