@@ -1,0 +1,52 @@
+# Everything runs in one virtual environment, .venv, made when it is first needed and
+# brought up to date when pyproject.toml or constraints.txt change.
+#   make test PYTHON=python3.12      another interpreter for a new environment
+#   make test PYTEST="-k greens"     options for pytest
+
+PYTHON ?= python3
+PYTEST ?=
+# Relative, so that checkouts in folders with spaces in their names work too.
+BIN := .venv/bin
+READY := .venv/ready
+READY_CUDA := .venv/ready-cuda
+BENCHMARKS := $(basename $(notdir $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench gpu clean
+
+help:  ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
+
+demo: $(READY)  ## simulate a world, invert it, compare with the truth; into demo/
+	$(BIN)/jaxload demo --out demo
+
+test: $(READY)  ## run the tests, but for the slow ones
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+
+lint: $(READY)  ## check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: $(READY)  ## run every benchmark; results go to benchmarks/results/
+	@set -e; for name in $(BENCHMARKS); do \
+	  echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; done
+
+gpu: $(READY_CUDA)  ## run every test and benchmark that wants an NVIDIA GPU
+	$(BIN)/python -m pytest -m gpu $(PYTEST) || [ $$? -eq 5 ]  # 5: none collected
+	$(MAKE) bench
+
+clean:  ## remove the environment, caches and the demo's output
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .jax_cache build dist demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt -e ".[dev]"
+	touch $@
+
+$(READY_CUDA): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt -e ".[dev,cuda]"
+	touch $@
