@@ -24,7 +24,7 @@ from jaxload import config, demo, pipeline, report
 __all__ = ["main"]
 
 #: What is wrong is said in one sentence; everything else is a fault of the program.
-USER_ERRORS = (ValueError, FileNotFoundError)
+USER_ERRORS = (ValueError, OSError)
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -47,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except USER_ERRORS as error:
         if options.traceback:
             raise
-        console.print("jaxload:", style="bold red", end=" ")
-        console.print(" ".join(str(error).split()), markup=False, highlight=False)
+        _complain(console, error)
         return BAD_INPUT
     except KeyboardInterrupt:
         console.print("interrupted; files already complete were kept")
@@ -107,6 +106,13 @@ def _demo(options: argparse.Namespace, console: Console) -> None:
     _say(lines)
 
 
+def _complain(console: Console, error: Exception) -> None:
+    """One line, however long, so that a script can read it."""
+    console.print("jaxload:", style="bold red", end=" ")
+    sentence = " ".join(str(error).split())
+    console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
 def _say(lines: Sequence[str]) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
@@ -120,14 +126,16 @@ def _log_to(console: Console, verbose: bool) -> None:
 
 @contextlib.contextmanager
 def _progress(console: Console) -> Iterator[pipeline.Watch]:
-    """One line per stage."""
+    """One line per stage; none where nobody watches, as in a log file."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<10}"),
         BarColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(
+        *columns, console=console, disable=not console.is_terminal
+    ) as progress:
         stages: dict[str, TaskID] = {}
 
         def watch(stage: str, share: float) -> None:
