@@ -15,7 +15,7 @@ BENCHMARKS := $(basename $(notdir $(filter-out benchmarks/_%,$(wildcard benchmar
 .PHONY: help demo test lint bench gpu clean
 
 help:  ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
 demo: $(READY)  ## simulate a world, invert it, compare with the truth; into demo/
 	$(BIN)/jaxload demo --out demo
