@@ -8,12 +8,11 @@ from jaxload.inversion.beta import (
     select,
 )
 from jaxload.inversion.data_space import Dual
-from jaxload.inversion.gaps import Block, Gaps, find_gaps
+from jaxload.inversion.gaps import Gaps, find_gaps
 from jaxload.inversion.least_squares import Problem, Solution, dual, solve
 from jaxload.inversion.prior import smooth_problem, unpenalised_fields
 
 __all__ = [
-    "Block",
     "Dual",
     "Gaps",
     "Problem",

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxload.inversion.definite import einsum, inverse
-from jaxload.inversion.gaps import Block, Gaps
+from jaxload.inversion.gaps import Gaps, Rest
 
 __all__ = ["Dual", "epoch_dual", "shared_dual"]
 
@@ -37,15 +37,15 @@ def shared_dual(
     """Solve every epoch from one inverse, where the noise is the same at all epochs.
 
     With P = A^-1 of the whole network and m the missing stations, the inverse of the
-    observed block is ``P_oo - P_om P_mm^-1 P_mo``: an epoch costs a Cholesky factor of
-    the size of its gap only. The elimination is done in two steps, first of what a
-    group of epochs misses in common.
+    observed block is ``P_oo - P_om P_mm^-1 P_mo``: an epoch costs an inverse of the
+    size of its gap only. The elimination is done in two steps, first of what a group of
+    epochs misses in common.
 
     Args:
       gram: Covariance of the predicted displacement, shape (station, station).
       drift: Displacement by unpenalised fields, shape (station, drift).
       noise: ``beta^2 sigma^2``, shape (station,).
-      displacement: Observations, zero where missing, shape (epoch, station).
+      displacement: Observations, NaN where missing, shape (epoch, station).
       gaps: What is missing, from `find_gaps`.
 
     Returns:
@@ -58,46 +58,42 @@ def shared_dual(
     whole = inverse(gram + jnp.diag(noise))
     smallest = _rounding(whole, drift)
     whole = whole - _explained(whole, drift)
-    epochs, stations = displacement.shape
-    nothing = jnp.full((epochs, stations), jnp.nan, displacement.dtype)
-    dual = Dual(nothing, nothing)
-    for block in gaps.blocks:
-        part = _solve_block(whole, displacement, block)
-        dual = jax.tree.map(
-            lambda all_epochs, some: all_epochs.at[block.epoch].set(some, mode="drop"),  # noqa: B023
-            dual,
-            part,
-        )
+    seen = jnp.isfinite(displacement)
+    data = jnp.where(seen, displacement, 0)
+    left, dual = _eliminate_common(whole, data, gaps)
+    for rest in gaps.rests:
+        dual = _eliminate_rest(left, dual, rest)
+    # Rounding leaves the missing stations near zero.
+    dual = jax.tree.map(lambda values: jnp.where(seen, values, 0), dual)
     return dual if smallest is None else _determined(dual, smallest)
 
 
-def epoch_dual(
-    gram: Array, drift: Array, noise: Array, displacement: Array, seen: Array
-) -> Dual:
+def epoch_dual(gram: Array, drift: Array, noise: Array, displacement: Array) -> Dual:
     """Solve every epoch by its own Cholesky factor, for noise that varies in time.
 
     Args:
       gram: Covariance of the predicted displacement, shape (station, station).
       drift: Displacement by unpenalised fields, shape (station, drift).
       noise: ``beta^2 sigma^2``, shape (epoch, station).
-      displacement: Observations, zero where missing, shape (epoch, station).
-      seen: Whether there is an observation, shape (epoch, station).
+      displacement: Observations, NaN where missing, shape (epoch, station).
 
     Returns:
       The `Dual`; NaN at epochs whose system is not positive definite.
     """
 
-    def one(epoch: tuple[Array, Array, Array]) -> Dual:
-        noise, displacement, seen = epoch
+    def one(epoch: tuple[Array, Array]) -> Dual:
+        noise, displacement = epoch
+        seen = jnp.isfinite(displacement)
+        data = jnp.where(seen, displacement, 0)
         both = seen[:, None] & seen[None, :]
         matrix = jnp.where(both, gram, 0) + jnp.diag(jnp.where(seen, noise, 1))
         inverted = jnp.where(both, inverse(matrix), 0)
         smallest = _rounding(inverted, drift)
         inverted = inverted - _explained(inverted, jnp.where(seen[:, None], drift, 0))
-        dual = Dual(einsum("st,t->s", inverted, displacement), jnp.diag(inverted))
+        dual = Dual(einsum("st,t->s", inverted, data), jnp.diag(inverted))
         return dual if smallest is None else _determined(dual, smallest)
 
-    return jax.lax.map(jax.checkpoint(one), (noise, displacement, seen))
+    return jax.lax.map(jax.checkpoint(one), (noise, displacement))
 
 
 def _rounding(inverted: Array, drift: Array) -> Array | None:
@@ -125,27 +121,56 @@ def _explained(inverted: Array, drift: Array) -> Array:
     return einsum("sk,kl,tl->st", image, inverse(normal), image)
 
 
-def _solve_block(whole: Array, displacement: Array, block: Block) -> Dual:
-    """Solve the epochs of a block; shapes (group, member, station)."""
+def _eliminate_common(whole: Array, data: Array, gaps: Gaps) -> tuple[Array, Dual]:
+    """Inverses left for each group, (group, station, station), and the dual by them."""
 
-    def group(part: tuple[Array, Array, Array]) -> Dual:
-        epoch, common, missing = part
+    def eliminate(part: tuple[Array, Array]) -> tuple[Array, Dual]:
+        epoch, common = part
         left = whole
         if common.shape[-1]:
-            rows, weighted = _eliminated(whole, common)
-            left = whole - einsum("ks,kt->st", rows, weighted)
-        data = displacement.at[epoch].get(mode="fill", fill_value=0)
-        multiplier = einsum("es,st->et", data, left)
-        precision = jnp.broadcast_to(jnp.diag(left)[None, :], multiplier.shape)
-        if missing.shape[-1]:
-            rows, weighted = jax.vmap(_eliminated, (None, 0))(left, missing)
-            at_missing = jax.vmap(_at)(multiplier, missing)
-            multiplier = multiplier - einsum("eks,ek->es", weighted, at_missing)
-            precision = precision - einsum("eks,eks->es", rows, weighted)
-        return Dual(*_blank(multiplier, precision, common, missing))
+            rows = whole.at[common].get(mode="fill", fill_value=0)
+            left = whole - einsum("ks,kt->st", rows, _weighted(rows, common))
+        some = data.at[epoch].get(mode="fill", fill_value=0)
+        multiplier = einsum("es,st->et", some, left)
+        diagonal = jnp.broadcast_to(jnp.diag(left)[None, :], multiplier.shape)
+        return left, Dual(multiplier, diagonal)
 
-    parts = (block.epoch, block.common, block.missing)
-    return jax.lax.map(jax.checkpoint(group), parts)
+    nothing = jnp.zeros_like(data)
+    lefts, dual = [], Dual(nothing, nothing)
+    for groups in gaps.groups:
+        left, part = jax.lax.map(
+            jax.checkpoint(eliminate), (groups.epoch, groups.common)
+        )
+        lefts.append(left)
+        dual = _updated(dual, jnp.asarray(groups.epoch), part)
+    return jnp.concatenate(lefts), dual
+
+
+def _eliminate_rest(left: Array, dual: Dual, rest: Rest) -> Dual:
+    """Eliminate what single epochs miss beyond their group."""
+
+    def eliminate(part: tuple[Array, Array, Array]) -> Dual:
+        epoch, group, missing = part
+        rows = left.at[group[:, None], missing].get(mode="fill", fill_value=0)
+        weighted = jax.vmap(_weighted)(rows, missing)
+        before = jax.tree.map(
+            lambda values: values.at[epoch].get(mode="fill", fill_value=0), dual
+        )
+        at_missing = jax.vmap(_at)(before.multiplier, missing)
+        return Dual(
+            before.multiplier - einsum("eks,ek->es", weighted, at_missing),
+            before.precision - jnp.sum(rows * weighted, axis=1),
+        )
+
+    parts = (rest.epoch, rest.group, rest.missing)
+    part = jax.lax.map(jax.checkpoint(eliminate), parts)
+    return _updated(dual, jnp.asarray(rest.epoch), part)
+
+
+def _updated(dual: Dual, epoch: Array, part: Dual) -> Dual:
+    return jax.tree.map(
+        lambda all_epochs, some: all_epochs.at[epoch].set(some, mode="drop"), dual, part
+    )
 
 
 def _at(values: Array, index: Array) -> Array:
@@ -153,23 +178,8 @@ def _at(values: Array, index: Array) -> Array:
     return values.at[..., index].get(mode="fill", fill_value=0)
 
 
-def _eliminated(inverted: Array, missing: Array) -> tuple[Array, Array]:
-    """``P_m:`` and ``P_mm^-1 P_m:``, each of shape (missing, station)."""
-    rows = inverted.at[missing].get(mode="fill", fill_value=0)
-    padding = (missing == len(inverted)).astype(inverted.dtype)
+def _weighted(rows: Array, missing: Array) -> Array:
+    """``P_mm^-1 P_m:`` from the rows ``P_m:``, shape (missing, station)."""
+    padding = (missing == rows.shape[-1]).astype(rows.dtype)
     block = _at(rows, missing) + jnp.diag(padding)
-    return rows, einsum("jk,ks->js", inverse(block), rows)
-
-
-def _blank(
-    multiplier: Array, precision: Array, common: Array, missing: Array
-) -> tuple[Array, Array]:
-    """Set the missing stations, which rounding leaves near zero, to zero."""
-    member, stations = multiplier.shape
-    everywhere = (
-        jnp.ones((member, stations), bool).at[:, common].set(False, mode="drop")
-    )
-    seen = jax.vmap(lambda row, gone: row.at[gone].set(False, mode="drop"))(
-        everywhere, missing
-    )
-    return jnp.where(seen, multiplier, 0), jnp.where(seen, precision, 0)
+    return einsum("jk,ks->js", inverse(block), rows)

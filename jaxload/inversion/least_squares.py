@@ -146,13 +146,11 @@ def dual(
 def _dual(
     problem: Problem, displacement: Array, sigma: Array, beta: Array, gaps: Gaps | None
 ) -> Dual:
-    seen = jnp.isfinite(displacement)
-    data = jnp.where(seen, displacement, 0)
-    noise = _noise(sigma, beta, seen)
+    noise = _noise(sigma, beta, jnp.isfinite(displacement))
     if gaps is not None:
-        return shared_dual(problem.gram, problem.drift, noise[0], data, gaps)
-    noise = jnp.broadcast_to(noise, data.shape)
-    return epoch_dual(problem.gram, problem.drift, noise, data, seen)
+        return shared_dual(problem.gram, problem.drift, noise[0], displacement, gaps)
+    noise = jnp.broadcast_to(noise, displacement.shape)
+    return epoch_dual(problem.gram, problem.drift, noise, displacement)
 
 
 def _noise(sigma: Array, beta: Array, seen: Array) -> Array:
