@@ -54,6 +54,7 @@ def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
     Raises:
       ValueError: If the netCDF library is not installed or the file cannot be written.
     """
+    dataset = _convention(dataset)
     packing = {"zlib": True, "complevel": 1, "shuffle": True}
     encoding: dict[str, dict[str, Any]] = {}
     for name, array in dataset.data_vars.items():
@@ -65,6 +66,16 @@ def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
         encoding[str(name)] = {"_FillValue": None}
     with _replacing(pathlib.Path(path)) as temporary:
         dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+
+
+def _convention(dataset: xr.Dataset) -> xr.Dataset:
+    """The same values, with what the CF convention asks of every file."""
+    dataset = dataset.copy()
+    dataset.attrs.setdefault("Conventions", "CF-1.11")
+    for coordinate in dataset.coords.values():
+        if coordinate.dtype.kind == "M":
+            coordinate.attrs.setdefault("standard_name", "time")
+    return dataset
 
 
 @contextlib.contextmanager
@@ -82,7 +93,9 @@ def _replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         reason = error.strerror or type(error).__name__
         raise ValueError(f"{path} cannot be written ({reason})") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        # It is gone if all went well; if not, its own error is the one to tell.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def read_dataset(path: PathLike) -> xr.Dataset:
@@ -104,7 +117,11 @@ def read_dataset(path: PathLike) -> xr.Dataset:
     try:
         return xr.open_dataset(path)
     except (OSError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path} cannot be read as netCDF ({error})") from None
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise ValueError(
+            f"{path} cannot be read as netCDF ({reason}); is it complete, and is "
+            "jaxload[netcdf] installed?"
+        ) from None
 
 
 def write_json(content: Mapping[str, Any], path: PathLike) -> None:

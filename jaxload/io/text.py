@@ -1,5 +1,6 @@
 """Tables of numbers in text files: parsed fast, diagnosed line by line if broken."""
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -205,4 +206,6 @@ def write_text(path: pathlib.Path, text: str) -> None:
         reason = error.strerror or type(error).__name__
         raise ValueError(f"{path} cannot be written ({reason})") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        # It is gone if all went well; if not, its own error is the one to tell.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
