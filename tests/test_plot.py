@@ -1,0 +1,189 @@
+"""Figures are whole files, or no files; what they show is what they were given."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import xarray as xr
+
+pytest.importorskip("matplotlib")
+
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+
+from jaxload import plot
+
+RING = np.array([[9.0, 44.0], [13.0, 44.0], [13.0, 47.0], [9.0, 44.0]])
+TIME = np.arange("2015-01-01", "2015-07-01", dtype="M8[D]").astype("M8[ns]")
+MONTH = np.array(["2015-01-16", "2015-02-15", "2015-05-16"], "M8[ns]")
+
+
+@pytest.fixture
+def field(rng):
+    values = rng.normal(size=(4, 5))
+    values[0, 0] = np.nan
+    coords = {"lat": np.arange(44.0, 48), "lon": np.arange(9.0, 14)}
+    return xr.DataArray(values, coords, ("lat", "lon"), attrs={"units": "mm"})
+
+
+@pytest.fixture
+def stations(rng):
+    up = rng.normal(size=(len(TIME), 3))
+    residual = 0.5 * up
+    up[3, 1] = residual[3, 1] = np.nan
+    dims = ("time", "station")
+    return xr.Dataset(
+        {"up": (dims, up), "leave_one_out_residual": (dims, residual)},
+        coords={
+            "time": TIME,
+            "station": list("ABC"),
+            "lon": ("station", [10.0, 11.0, 12.0]),
+            "lat": ("station", [45.0, 46.0, 45.5]),
+        },
+    )
+
+
+@pytest.fixture
+def regions(rng):
+    names = ["Po", "Rhône"]
+    daily = xr.DataArray(
+        rng.normal(size=(len(TIME), 2)),
+        {"time": TIME, "region": names},
+        ("time", "region"),
+    )
+    monthly = xr.DataArray(
+        rng.normal(size=(len(MONTH), 2)),
+        {"month": MONTH, "region": names},
+        ("month", "region"),
+        attrs={"long_name": "GRACE"},
+    )
+    return daily, monthly
+
+
+def is_whole_png(path):
+    content = path.read_bytes()
+    return content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(
+        b"\x00\x00\x00\x00IEND\xaeB`\x82"
+    )
+
+
+def panels(figure):
+    return [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+
+
+SCORES = {"Po": {"pcc": 0.87, "months": 3}, "Rhône": {"pcc": None, "months": 0}}
+DRAWN = (
+    "map",
+    "bare map",
+    "regions",
+    "one region alone",
+    "stations",
+    "beta",
+    "one beta",
+    "twin",
+)
+
+
+@pytest.fixture
+def drawings(field, stations, regions):
+    daily = regions[0]
+    figures = (
+        plot.map_of(field, "a map", [RING], stations),
+        plot.map_of(field, "a map"),
+        plot.region_series(*regions, SCORES),
+        plot.region_series(daily[:, :1], None, {}),
+        plot.station_fit(stations, [RING]),
+        plot.beta_curve([1e-3, 1e-2, 1], [3, 2, 4], 1e-2, "rms"),
+        plot.beta_curve([1e-2], [2], 1e-2, "rms"),
+        plot.twin_maps(field, field, stations, [RING]),
+    )
+    return dict(zip(DRAWN, figures))
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_every_figure_becomes_a_whole_picture(drawings, tmp_path, kind):
+    plot.save(drawings[kind], tmp_path / "x.png")
+    assert is_whole_png(tmp_path / "x.png")
+    assert (tmp_path / "x.png").stat().st_size > 5_000
+    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
+    for axes in panels(drawings[kind]):
+        assert axes.get_title() or axes.get_title(loc="left") or axes.get_xlabel()
+
+
+def test_a_map_shows_the_field_where_it_is(field, stations):
+    figure = plot.map_of(field.transpose("lon", "lat"), "a map", [RING], stations)
+    (mesh,) = (c for c in figure.axes[0].collections if isinstance(c, QuadMesh))
+    shown = np.ma.filled(mesh.get_array().astype(float), np.nan).reshape(field.shape)
+    np.testing.assert_array_equal(shown, field.values)
+    ring, dots = figure.axes[0].get_lines()
+    np.testing.assert_array_equal(ring.get_xydata(), RING)
+    np.testing.assert_array_equal(dots.get_xdata(), stations.lon)
+    assert figure.axes[1].get_ylabel() == "mm"
+    west, east = figure.axes[0].get_xlim()
+    assert west < 9
+    assert east > 13
+
+
+def test_gaps_between_months_break_the_line(regions):
+    figure = plot.region_series(*regions, SCORES)
+    first, second = figure.axes
+    (reference,) = (x for x in first.get_lines() if x.get_label() == "GRACE")
+    shown = np.asarray(reference.get_ydata())
+    np.testing.assert_array_equal(np.isnan(shown), [False, False, True, False])
+    np.testing.assert_array_equal(shown[[0, 1, 3]], regions[1].values[:, 0])
+    assert first.get_title(loc="left") == "Po   r = 0.87, 3 months"
+    assert second.get_title(loc="left") == "Rhône"
+    legend = [text.get_text() for text in first.get_legend().get_texts()]
+    assert legend[-1] == "GRACE"
+    assert "GNSS" in legend[0]
+
+
+def test_the_station_map_shows_the_variance_that_is_explained(stations):
+    figure = plot.station_fit(stations, [RING])
+    (dots,) = figure.axes[0].collections
+    # Half of the height is left: three quarters of the variance are explained.
+    np.testing.assert_allclose(dots.get_array(), 75.0, rtol=1e-12)
+    np.testing.assert_array_equal(dots.get_offsets()[:, 0], stations.lon)
+
+
+def test_the_curve_marks_the_beta_that_was_taken():
+    figure = plot.beta_curve([1e-3, 1e-2, 1], [3, 2, 4], 1e-2, "rms [mm]")
+    axes = figure.axes[0]
+    curve, mark = axes.get_lines()
+    np.testing.assert_array_equal(curve.get_xydata(), [[1e-3, 3], [1e-2, 2], [1, 4]])
+    assert mark.get_xdata()[0] == 1e-2
+    assert axes.get_xscale() == "log"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("beta", "rms [mm]")
+
+
+def test_the_twin_maps_share_one_colour_scale(field, stations):
+    figure = plot.twin_maps(field, 2 * field, stations, [RING])
+    left, right = (axes.collections[0].get_clim() for axes in panels(figure)[:2])
+    assert left == right == (0.0, float(np.nanpercentile(field, 99)))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "No space left on device"), KeyboardInterrupt(), ValueError("x")],
+    ids=["full disk", "interrupted", "bad figure"],
+)
+def test_a_failure_midway_keeps_the_old_picture(tmp_path, monkeypatch, error):
+    figure = plot.beta_curve([1e-2, 1], [2, 3], 1e-2, "rms")
+    plot.save(figure, tmp_path / "x.png")
+    before = (tmp_path / "x.png").read_bytes()
+
+    def fail(_, path, **__):
+        pathlib.Path(path).write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    for name in ("x.png", "y.png"):
+        with pytest.raises((type(error), ValueError)):
+            plot.save(figure, tmp_path / name)
+    assert (tmp_path / "x.png").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
+
+
+def test_the_suffix_names_the_format(tmp_path):
+    plot.save(plot.beta_curve([1e-2, 1], [2, 3], 1e-2, "rms"), tmp_path / "x.pdf")
+    assert (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF")
