@@ -106,7 +106,12 @@ def region_series(
     figure = Figure(figsize=(9, 1.2 + 1.7 * len(names)), layout="constrained")
     panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
     for axes, name in zip(panels, names):
-        axes.plot(water.time, water.sel(region=name), color=WATER, lw=0.6, label="GNSS")
+        daily = water.sel(region=name)
+        axes.plot(
+            water.time, daily, color=WATER, lw=0.5, alpha=0.35, label="GNSS, daily"
+        )
+        smooth = daily.rolling(time=31, center=True, min_periods=10).mean()
+        axes.plot(water.time, smooth, color=WATER, lw=1.3, label="GNSS, 31-day mean")
         title = name
         if reference is not None:
             label = str(reference.attrs.get("long_name", "reference"))
@@ -116,9 +121,10 @@ def region_series(
             if score.get("pcc") is not None:
                 title += f"   r = {score['pcc']:.2f}, {score['months']} months"
         axes.axhline(0, color=INK, lw=0.4)
+        axes.set_xlim(water.time.values[0], water.time.values[-1])
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel("mm")
-    panels[0].legend(loc="upper right", ncols=2, frameon=False, fontsize=8)
+    panels[0].legend(loc="upper right", ncols=3, frameon=False, fontsize=8)
     return figure
 
 
@@ -153,8 +159,8 @@ def station_fit(stations: xr.Dataset, outline: Sequence[NDArray[np.float64]]) ->
         stations.lat,
         c=100 * explained,
         s=22,
-        cmap="RdYlBu",
-        vmin=-100,
+        cmap="viridis",
+        vmin=0,
         vmax=100,
         edgecolors=INK,
         linewidths=0.3,
@@ -206,12 +212,15 @@ def twin_maps(
       The figure.
     """
     figure = Figure(figsize=(11, 5), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
     top = float(np.nanpercentile(truth, 99))
     for axes, field, title in zip(panels, (truth, estimate), ("truth", "estimate")):
         _draw_map(axes, field, outline, "viridis", (0.0, top))
         axes.plot(stations.lon, stations.lat, ".", color="white", ms=3)
         axes.set_title(f"annual amplitude, {title}")
+    west, south = np.min([ring.min(axis=0) for ring in outline], axis=0) - 2.5
+    east, north = np.max([ring.max(axis=0) for ring in outline], axis=0) + 2.5
+    panels[0].set(xlim=(west, east), ylim=(south, north))
     figure.colorbar(panels[0].collections[0], ax=panels, label="mm", shrink=0.85)
     return figure
 

@@ -23,8 +23,7 @@ def describe(folder: str | os.PathLike[str]) -> list[str]:
       ValueError: If a file is broken.
     """
     folder = pathlib.Path(folder)
-    summary = io.read_json(folder / "summary.json")
-    lines = [str(summary["title"]), *_numbers(summary), *_scores(summary)]
+    lines = _summarise(folder / "summary.json")
     for path in sorted(folder.glob("*.nc")):
         with io.read_dataset(path) as dataset:
             sizes = ", ".join(f"{dim} {size}" for dim, size in dataset.sizes.items())
@@ -34,15 +33,30 @@ def describe(folder: str | os.PathLike[str]) -> list[str]:
     return [*lines, f"figures: {', '.join(pictures) or 'none'}"]
 
 
+def _summarise(path: pathlib.Path) -> list[str]:
+    summary = io.read_json(path)
+    try:
+        return [str(summary["title"]), *_numbers(summary), *_scores(summary)]
+    except (LookupError, TypeError, AttributeError) as error:
+        reason = f"no {error}" if isinstance(error, LookupError) else "not a table"
+        raise ValueError(
+            f"{path} does not describe a result ({reason}); was it written by "
+            "jaxload run?"
+        ) from None
+
+
 def _numbers(summary: dict[str, Any]) -> list[str]:
     seconds = summary["seconds"]
+    signal, misfit, left_out = (
+        _number(summary[f"{name}_rms_mm"])
+        for name in ("signal", "misfit", "leave_one_out")
+    )
     return [
         f"{summary['stations']} stations, {summary['cells']} cells, "
         f"{summary['epochs']} epochs from {summary['first_day']} to "
         f"{summary['last_day']}",
-        f"beta {summary['beta']:.3g}; rms of signal {summary['signal_rms_mm']:.2f} mm, "
-        f"misfit {summary['misfit_rms_mm']:.2f} mm, leave-one-out "
-        f"{summary['leave_one_out_rms_mm']:.2f} mm",
+        f"beta {summary['beta']:.3g}; rms of signal {signal} mm, misfit {misfit} mm, "
+        f"leave-one-out {left_out} mm",
         f"{seconds['total']:.1f} s, {summary['peak_memory_gib']:.1f} GiB on "
         f"{summary['device']}; jaxload {summary['versions']['jaxload']}, "
         f"jax {summary['versions']['jax']}",

@@ -215,7 +215,7 @@ def _weather(
         sheet = _smooth(rng.normal(size=shape[1:]), grid, length)
         noise[day] = sheet[grid.row, grid.column]
     noise[1:] *= np.sqrt(1 - keep**2)
-    return scipy.signal.lfilter([1.0], [1.0, -keep], noise, axis=0)
+    return np.asarray(scipy.signal.lfilter([1.0], [1.0, -keep], noise, axis=0))
 
 
 def _stations(
@@ -246,7 +246,7 @@ def _noise(
     noise = formal * rng.normal(size=shape)
     noise += settings.flicker * _flicker(shape, rng)
     common = scipy.signal.lfilter([1.0], [1.0, -0.8], rng.normal(size=settings.days))
-    noise += settings.common * np.sqrt(1 - 0.8**2) * common[:, None]
+    noise += settings.common * np.sqrt(1 - 0.8**2) * np.asarray(common)[:, None]
     return noise, formal
 
 

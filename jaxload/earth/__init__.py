@@ -1,7 +1,7 @@
 """What the Earth does under a load: models, Love numbers, kernels, design matrices."""
 
 from jaxload.earth.elastic import load_response, shear_response, tidal_response
-from jaxload.earth.forward import design_matrix
+from jaxload.earth.forward import Places, design_matrix
 from jaxload.earth.greens import (
     DiscKernel,
     disc_geoid,
@@ -27,6 +27,7 @@ __all__ = [
     "EarthModel",
     "Integration",
     "LoveNumbers",
+    "Places",
     "asymptotes",
     "design_matrix",
     "disc_geoid",

@@ -107,5 +107,10 @@ def _read(table: KernelTable, station: Array, cell: Array, disc: Array) -> Array
         chord = jnp.sqrt(((cell - vector[None, :]) ** 2).sum(axis=1))
         return read_table(table, chord, disc)
 
-    together = min(max(ENTRIES // len(cell), 1), len(station))
-    return jax.lax.map(row, station, batch_size=together)
+    # Chunks of one size, so that there is one loop to compile.
+    steps = -(-len(station) // max(ENTRIES // len(cell), 1))
+    together = -(-len(station) // steps)
+    missing = steps * together - len(station)
+    padded = jnp.pad(station, ((0, missing), (0, 0)), mode="edge")
+    rows = jax.lax.map(jax.vmap(row), padded.reshape(steps, together, 3))
+    return rows.reshape(-1, len(cell))[: len(station)]

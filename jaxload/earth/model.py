@@ -200,7 +200,8 @@ def _from_velocities(
 
 def _padded(layers: Sequence[Polynomial]) -> NDArray[np.float64]:
     powers = max(len(layer.coef) for layer in layers)
-    return np.stack([np.pad(p.coef, (0, powers - len(p.coef))) for p in layers])
+    padded = [np.pad(p.coef, (0, powers - len(p.coef))) for p in layers]
+    return np.stack(padded).astype(np.float64)
 
 
 def _check_rows(rows: dict[str, NDArray[np.float64]]) -> None:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+from numpy.typing import NDArray
 
 from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.data_space import Dual, epoch_dual, shared_dual
@@ -209,13 +210,13 @@ def _checked(
     _check_positive("beta", beta, "it weighs the prior against the data")
     if is_concrete(displacement):
         seen = np.isfinite(np.asarray(displacement))
-        seen = seen if sigma.ndim == 2 else seen.any(axis=0)
+        seen = seen if sigma.ndim == 2 else np.any(seen, axis=0, keepdims=False)
         _check_positive("sigma", sigma, "mask the observation with NaN instead", seen)
     return displacement, sigma, beta
 
 
 def _check_positive(
-    name: str, value: Array, advice: str, where: np.ndarray | None = None
+    name: str, value: Array, advice: str, where: NDArray | np.bool | None = None
 ) -> None:
     if not is_concrete(value):
         return

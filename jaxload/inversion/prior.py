@@ -107,8 +107,9 @@ def _constants(operator: sp.csc_array) -> np.ndarray:
 def _null_space(operator: sp.csc_array) -> np.ndarray:
     normal = sp.csc_array(operator.T @ operator)
     scale = normal.diagonal().max()
-    count = min(MOST_FREE_FIELDS + 1, normal.shape[0] - 1)
-    start = np.ones(normal.shape[0])
+    cells = len(normal.diagonal())
+    count = min(MOST_FREE_FIELDS + 1, cells - 1)
+    start = np.ones(cells)
     values, vectors = eigsh(normal, k=count, sigma=-1e-9 * scale, v0=start)
     free = values < ROUNDING * scale
     if free.sum() > MOST_FREE_FIELDS:
@@ -121,7 +122,8 @@ def _null_space(operator: sp.csc_array) -> np.ndarray:
 
 def _covariance(operator: sp.csc_array, basis: np.ndarray) -> Callable[[Array], Array]:
     """The linear map ``b -> (L'L)^-1 b`` for fields b of shape (cell, column)."""
-    if operator.shape[0] == operator.shape[1] and not basis.shape[1]:
+    rows, cells = operator.shape  # pyright: ignore[reportGeneralTypeIssues]
+    if rows == cells and not basis.shape[1]:
         factor = _factorised(operator)
         solve = lambda fields: factor.solve(factor.solve(fields, "T"))
     else:
@@ -140,9 +142,9 @@ def _pinned(operator: sp.csc_array, basis: np.ndarray) -> SuperLU:
     That picks one of the solutions that differ by free fields alone.
     """
     normal = operator.T @ operator
-    pin = np.zeros(normal.shape[0])
+    pin = np.zeros(len(basis))
     if basis.shape[1]:
-        _, pivots = scipy.linalg.qr(basis.T, mode="r", pivoting=True)
+        pivots = scipy.linalg.qr(basis.T, mode="r", pivoting=True)[-1]
         pin[pivots[: basis.shape[1]]] = normal.diagonal().mean()
     return _factorised(sp.csc_array(normal + sp.diags_array(pin)))
 

@@ -1,0 +1,176 @@
+"""What a study is made of, read from its files."""
+
+import logging
+import pathlib
+import typing
+
+import jax
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
+
+from jaxload import config, earth, inversion, io, sphere
+
+__all__ = [
+    "keep_inside",
+    "make_problem",
+    "read_observations",
+    "read_outlines",
+    "read_reference",
+    "standard_errors",
+]
+
+Outline = Polygon | MultiPolygon
+
+logger = logging.getLogger(__name__)
+
+
+def read_observations(study: config.Study) -> xr.Dataset:
+    """Read the station series of a study.
+
+    Args:
+      study: The study.
+
+    Returns:
+      A dataset of layout `io.GNSS`.
+    """
+    settings = study.gnss
+    return io.read_gnss(
+        study.path(settings.files),
+        sites=study.path(settings.sites) if settings.sites else None,
+        start=settings.start or None,
+        end=settings.end or None,
+    )
+
+
+def keep_inside(gnss: xr.Dataset, grid: sphere.Grid, study: config.Study) -> xr.Dataset:
+    """Take the stations that stand on a cell.
+
+    Args:
+      gnss: All stations.
+      grid: The cells.
+      study: Says in `gnss.outside` what becomes of the others.
+
+    Returns:
+      Those on a cell.
+
+    Raises:
+      ValueError: If there are others and they are not to be dropped, or no station is
+        left.
+    """
+    inside = sphere.cell_at(grid, gnss.lon.values, gnss.lat.values) >= 0
+    if inside.all():
+        return gnss
+    outside = gnss.station.values[~inside]
+    named = ", ".join(map(str, outside[:5])) + (" ..." if len(outside) > 5 else "")
+    if not inside.any():
+        raise ValueError(
+            f"none of {len(outside)} stations ({named}) stands on the grid of "
+            f"{study.region.boundary}, which spans {grid.lon_axis[0]:g} to "
+            f"{grid.lon_axis[-1]:g} in lon and {grid.lat_axis[0]:g} to "
+            f"{grid.lat_axis[-1]:g} in lat; is the outline in another hemisphere?"
+        )
+    if study.gnss.outside == "error":
+        raise ValueError(
+            f"{len(outside)} of {len(inside)} stations are outside the grid: {named}; "
+            'widen region.buffer, or set gnss.outside = "drop"'
+        )
+    logger.warning("left out %d stations outside the grid: %s", len(outside), named)
+    return gnss.isel(station=np.flatnonzero(inside))
+
+
+def standard_errors(study: config.Study, gnss: xr.Dataset) -> NDArray[np.float64]:
+    """Choose the errors that weight the observations.
+
+    Args:
+      study: Says in `gnss.sigma` which.
+      gnss: The stations.
+
+    Returns:
+      Standard errors [mm], shape (station,) or (epoch, station); one where nothing was
+      seen.
+    """
+    sigma = gnss.up_sigma.where(gnss.up.notnull())
+    if study.gnss.sigma == "daily":
+        return sigma.fillna(1.0).values
+    return sigma.median("time").fillna(1.0).values
+
+
+def make_problem(
+    study: config.Study, gnss: xr.Dataset, grid: sphere.Grid
+) -> inversion.Problem:
+    """Prepare the inversion: Earth, kernel, design matrix, prior.
+
+    Args:
+      study: The study.
+      gnss: The stations.
+      grid: The cells.
+
+    Returns:
+      The problem.
+    """
+    settings = study.earth
+    radius = grid.cell_radius
+    if settings.disc_radius_km:
+        radius = float(sphere.arc_from_length(1e3 * settings.disc_radius_km))
+    kernel = earth.disc_kernel(_love_numbers(study), radius=radius)
+    # A Dataset has its coordinates as attributes, which no type checker sees.
+    places = typing.cast(earth.Places, gnss)
+    design = earth.design_matrix(kernel, places, grid)
+    operator = sphere.laplacian(grid, study.inversion.metric, study.inversion.boundary)
+    return jax.block_until_ready(inversion.smooth_problem(design, operator))
+
+
+def _love_numbers(study: config.Study) -> earth.LoveNumbers:
+    settings = study.earth
+    if settings.model == "prem":
+        return earth.load_love_numbers("prem", settings.frame, settings.max_degree)
+    profile = io.read_earth_profile(study.path(settings.model))
+    model = earth.earth_model(*profile, name=settings.model)
+    return earth.love_numbers(model, settings.max_degree, settings.frame)
+
+
+def read_reference(study: config.Study) -> xr.Dataset | None:
+    """Read what the result is held against.
+
+    Args:
+      study: Names the file in `evaluation.grace`.
+
+    Returns:
+      A dataset of layout `io.WATER`, or None if no file is named.
+    """
+    if not study.evaluation.grace:
+        return None
+    return io.read_grid(study.path(study.evaluation.grace))
+
+
+def read_outlines(study: config.Study, region: Outline) -> dict[str, Outline]:
+    """Collect the study region and those listed for evaluation.
+
+    Args:
+      study: Lists them in `evaluation.regions`.
+      region: The study region.
+
+    Returns:
+      Outlines by name, the study region first.
+
+    Raises:
+      ValueError: If a name is not in its file.
+    """
+    outlines: dict[str, Outline] = {pathlib.Path(study.region.boundary).stem: region}
+    for entry in study.evaluation.regions:
+        name, _, wanted = entry.partition(":")
+        path = study.path(name.strip())
+        if path.suffix.lower() not in {".geojson", ".json"}:
+            outlines[path.stem] = io.read_region(path)
+            continue
+        found = io.read_regions(path)
+        names = [part.strip() for part in wanted.split(",") if part.strip()] or found
+        for part in names:
+            if part not in found:
+                raise ValueError(
+                    f"{path} holds no region {part!r}; it has {', '.join(found)}"
+                )
+            outlines[part] = found[part]
+    return outlines

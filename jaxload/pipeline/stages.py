@@ -1,0 +1,184 @@
+"""The stages of a study, one after the other."""
+
+import contextlib
+import dataclasses
+import logging
+import pathlib
+import time
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, inversion, io, sphere
+from jaxload.pipeline.inputs import (
+    keep_inside,
+    make_problem,
+    read_observations,
+    read_outlines,
+    read_reference,
+    standard_errors,
+)
+from jaxload.pipeline.outputs import (
+    Result,
+    draw,
+    peak_memory,
+    rings,
+    station_results,
+    summarise,
+    water_results,
+)
+from jaxload.pipeline.regions import region_means, score_regions
+
+__all__ = ["Watch", "ignore", "run"]
+
+logger = logging.getLogger(__name__)
+
+#: Called with the name of a stage and the share of it that is done, 0 to 1.
+Watch = Callable[[str, float], None]
+
+
+def ignore(stage: str, share: float) -> None:
+    """Watch nothing.
+
+    Args:
+      stage: Unused.
+      share: Unused.
+    """
+    del stage, share
+
+
+@dataclasses.dataclass
+class Clock:
+    """Seconds of each stage, and whom to tell."""
+
+    watch: Watch
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.watch(name, 0.0)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+        self.watch(name, 1.0)
+
+
+def run(
+    study: config.Study,
+    out: str | pathlib.Path | None = None,
+    watch: Watch | None = None,
+) -> Result:
+    """Run a study from its files to water storage.
+
+    Everything is computed in float64, whatever JAX is set to outside.
+
+    Args:
+      study: What to do, from `config.read_study`.
+      out: Folder for `twsa.nc`, `stations.nc`, `regions.nc`, `summary.json` and
+        figures; nothing is written if not given.
+      watch: Told of the progress.
+
+    Returns:
+      The `Result`.
+
+    Raises:
+      FileNotFoundError: If a file of the study is missing.
+      ValueError: If an input cannot be used; the message says which and why.
+    """
+    clock = Clock(watch or ignore)
+    folder = None if out is None else io.prepare_folder(out)
+    with jax.enable_x64(True):
+        result = _compute(study, clock)
+    if folder is not None:
+        with clock.stage("write"):
+            for name, dataset in _files(result).items():
+                io.write_dataset(dataset, folder / name)
+        with clock.stage("figures"):
+            draw(result, folder)
+    seconds = clock.seconds | {"total": sum(clock.seconds.values())}
+    result.summary.update(seconds=seconds, peak_memory_gib=peak_memory())
+    if folder is not None:
+        io.write_json(result.summary, folder / "summary.json")
+    return result
+
+
+def _files(result: Result) -> dict[str, xr.Dataset]:
+    return {
+        "twsa.nc": result.water,
+        "stations.nc": result.stations,
+        "regions.nc": result.regions,
+    }
+
+
+def _compute(study: config.Study, clock: Clock) -> Result:
+    with clock.stage("read"):
+        region = io.read_region(study.path(study.region.boundary))
+        outlines, reference = read_outlines(study, region), read_reference(study)
+        settings = study.region
+        grid = sphere.regional_grid(
+            region, settings.spacing, settings.buffer, settings.offset
+        )
+        gnss = keep_inside(read_observations(study), grid, study)
+    with clock.stage("design"):
+        problem = make_problem(study, gnss, grid)
+    up, sigma = gnss.up.values, standard_errors(study, gnss)
+    with clock.stage("beta"):
+        gaps = inversion.find_gaps(up) if sigma.ndim == 1 else None
+        criterion = _criterion(study, (problem, up, sigma), gaps, clock)
+        beta = _best(study, criterion)
+    with clock.stage("solve"):
+        solution = inversion.solve(problem, up, sigma, beta, gaps=gaps)
+        left_out = inversion.leave_one_out_residual(problem, up, sigma, beta, gaps=gaps)
+        _name_unsolved(gnss, np.asarray(solution.ok))
+    with clock.stage("evaluate"):
+        regions = region_means(study, grid, outlines, solution.load, gnss, reference)
+        stations = station_results(gnss, sigma, solution, left_out)
+        water = water_results(study, grid, region, gnss, solution, beta)
+        summary = summarise(stations, water, criterion)
+        summary["evaluation"] = score_regions(study, regions)
+    return Result(water, stations, regions, rings(region), summary)
+
+
+def _criterion(
+    study: config.Study,
+    data: tuple[inversion.Problem, NDArray, NDArray],
+    gaps: inversion.Gaps | None,
+    clock: Clock,
+) -> list[dict[str, float]]:
+    """Each weight of the prior that is tried, with its leave-one-out rms."""
+    settings = study.inversion
+    betas = np.geomspace(
+        settings.smallest_beta, settings.largest_beta, settings.beta_count
+    )
+    if not isinstance(settings.beta, str):
+        betas = np.array([settings.beta])
+    tried: list[dict[str, float]] = []
+
+    def watch(beta: float, value: float) -> None:
+        tried.append({"beta": beta, "leave_one_out_rms_mm": value})
+        logger.info("beta %.4g: leave-one-out rms %.4f mm", beta, value)
+        clock.watch("beta", len(tried) / len(betas))
+
+    inversion.scan(*data, betas, gaps=gaps, watch=watch)
+    return tried
+
+
+def _best(study: config.Study, criterion: list[dict[str, float]]) -> float:
+    if not isinstance(study.inversion.beta, str):
+        return study.inversion.beta
+    betas, values = (
+        np.array([row[key] for row in criterion])
+        for key in ("beta", "leave_one_out_rms_mm")
+    )
+    return inversion.best(betas, values)
+
+
+def _name_unsolved(gnss: xr.Dataset, ok: NDArray[np.bool_]) -> None:
+    if ok.all():
+        return
+    days = np.datetime_as_string(gnss.time.values[~ok], "D")
+    named = ", ".join(days[:5]) + (" ..." if len(days) > 5 else "")
+    logger.warning("%d epochs could not be solved: %s", len(days), named)
