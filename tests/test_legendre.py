@@ -156,8 +156,7 @@ def test_the_derivative_series_is_the_derivative_of_the_series(theta, rng):
 def test_series_differentiate_in_coefficients_and_angle(rng):
     c = jnp.asarray(rng.normal(size=(150, 2)))
     angle = jnp.array([0.0, 20.0, 90.0, 140.0])
-    for series in (legendre_series, legendre_derivative_series):
-        check_grads(jax.jit(series), (c, angle), order=1, rtol=1e-5)
+    check_grads(jax.jit(legendre_series), (c, angle), order=1, rtol=1e-5)
 
 
 def test_going_back_through_a_series_transposes_it(theta, rng):
