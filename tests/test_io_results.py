@@ -55,7 +55,7 @@ def test_every_file_follows_the_convention(dataset, tmp_path):
 def half_then(error):
     """A writer that fails in the middle of the file."""
 
-    def fail(self, path, *_, **__):
+    def fail(_, path, *__, **___):
         pathlib.Path(path).write_bytes(b"half")
         raise error
 

@@ -206,7 +206,7 @@ def test_water_solves_the_normal_equations(study, water, stations, summary, epoc
     np.testing.assert_allclose(found, expected, atol=1e-5 * abs(expected).max())
 
 
-def test_the_summary_says_what_the_files_hold(summary, stations, water, out):
+def test_the_summary_says_what_the_files_hold(summary, stations, water):
     def rms(values):
         return np.sqrt(np.nanmean(np.asarray(values, np.float64) ** 2))
 
@@ -360,7 +360,7 @@ def test_daily_errors_weigh_each_observation(study, stations, water, summary):
     assert len(result.summary["criterion"]) == 1
 
 
-def test_stations_outside_are_dropped_where_that_is_asked(study, stations, caplog):
+def test_stations_outside_are_dropped_where_that_is_asked(study, caplog):
     narrow = config.Study(
         gnss=config.Gnss(files="gnss/*.up", outside="drop", end="2015-01-20"),
         region=config.Region(boundary="west.txt", spacing=0.5),

@@ -1,0 +1,460 @@
+"""The command line: what it says, how it ends, and what it leaves behind."""
+
+import contextlib
+import json
+import logging
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+
+import jaxload
+from jaxload import cli
+
+pytest.importorskip("netCDF4")
+
+STUDY = """
+title = "five stations"
+[gnss]
+files = "gnss/*.up"
+[region]
+boundary = "region.txt"
+spacing = 0.5
+buffer = 0.5
+[earth]
+max_degree = 2000
+[inversion]
+beta_count = 3
+[evaluation]
+grace = "grace.nc"
+"""
+SITES = {
+    "AAAA": (10.2, 45.3),
+    "BBBB": (11.1, 46.9),
+    "CCCC": (12.6, 45.8),
+    "DDDD": (10.9, 46.1),
+    "EEEE": (12.1, 47.2),
+}
+DAYS = np.arange("2019-11-01", "2020-04-01", dtype="M8[D]")
+MONTHS = np.array(["2019-11", "2019-12", "2020-02", "2020-03"], "M8[M]")
+
+
+def series(seed):
+    rng = np.random.default_rng(seed)
+    up = 4 * np.sin(np.arange(len(DAYS)) / 30) + rng.normal(size=len(DAYS))
+    dates = np.char.replace(DAYS.astype(str), "-", "")
+    return "".join(f"{day} {value:.3f} 1.5\n" for day, value in zip(dates, up))
+
+
+def write_grace(path, fill=None):
+    lon, lat = np.arange(7.5, 16), np.arange(42.5, 51)
+    values = np.random.default_rng(0).normal(size=(len(MONTHS), len(lat), len(lon)))
+    values = values if fill is None else np.full_like(values, fill)
+    xr.Dataset(
+        {"lwe_thickness": (("time", "lat", "lon"), values, {"units": "cm"})},
+        coords={"time": MONTHS.astype("M8[ns]"), "lat": lat, "lon": lon},
+    ).to_netcdf(path)
+
+
+def write_study(folder):
+    (folder / "gnss").mkdir()
+    for seed, name in enumerate(SITES):
+        (folder / "gnss" / f"{name.lower()}.up").write_text(series(seed))
+    sites = "".join(f"{name} {lon} {lat}\n" for name, (lon, lat) in SITES.items())
+    (folder / "gnss" / "sites.txt").write_text(sites)
+    (folder / "region.txt").write_text("10 45\n13 45\n13 47.5\n10 47.5\n")
+    (folder / "study.toml").write_text(STUDY)
+    write_grace(folder / "grace.nc")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_logging():
+    """The command line sets up the package's logger; other tests want theirs."""
+    package = logging.getLogger("jaxload")
+    before = (package.handlers[:], package.level)
+    yield
+    package.handlers[:] = before[0]
+    package.setLevel(before[1])
+
+
+@pytest.fixture
+def study(tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    return write_study(folder)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A result, with the words that were said on the way."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_study(folder)
+    with contextlib.redirect_stdout((folder / "said").open("w")) as stream, stream:
+        code = cli.main(["run", str(folder / "study.toml"), "--out", f"{folder}/out"])
+    assert code == 0
+    return folder / "out", (folder / "said").read_text()
+
+
+def run(study, out, *more):
+    return cli.main(["run", str(study / "study.toml"), "--out", str(out), *more])
+
+
+def test_a_run_says_what_came_out(finished):
+    folder, said = finished
+    summary = json.loads((folder / "summary.json").read_text())
+    assert "five stations" in said
+    assert f"5 stations, {summary['cells']} cells, 152 epochs" in said
+    assert "from 2019-11-01 to 2020-03-31" in said
+    assert f"beta {summary['beta']:.3g}" in said
+    assert f"leave-one-out {summary['leave_one_out_rms_mm']:.2f} mm" in said
+    assert "over 4 months" in said
+
+
+def test_info_says_the_same_and_lists_every_file(finished, capsys):
+    folder, said = finished
+    assert cli.main(["info", str(folder)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == said
+    assert captured.err == ""
+    for path in folder.iterdir():
+        assert path.name in captured.out or path.name == "summary.json"
+    assert "twsa.nc: twsa, annual_amplitude, cell_mask" in captured.out
+    assert "time 152" in captured.out
+
+
+def test_relative_paths_are_read_against_the_data_folder(study, tmp_path, capsys):
+    (study / "study.toml").rename(tmp_path / "study.toml")
+    assert run(tmp_path, tmp_path / "out") == 2
+    check_one_sentence(capsys.readouterr(), ["region.txt does not exist"])
+    assert run(tmp_path, tmp_path / "out", "--data", str(study)) == 0
+    assert (tmp_path / "out" / "summary.json").is_file()
+
+
+def replace(folder, file, old, new):
+    path = folder / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def edit(file, old, new):
+    return lambda folder: replace(folder, file, old, new)
+
+
+def write(file, content):
+    return lambda folder: (folder / file).write_bytes(content)
+
+
+def truncate(file):
+    def damage(folder):
+        whole = (folder / file).read_bytes()
+        (folder / file).write_bytes(whole[: len(whole) // 2])
+
+    return damage
+
+
+def outline_elsewhere(folder):
+    text = (folder / "region.txt").read_text()
+    (folder / "region.txt").write_text(text.replace(" 4", " -4"))
+
+
+def named_region(folder):
+    ring = [[10, 45], [13, 45], [13, 47], [10, 47], [10, 45]]
+    polygon = {"type": "Polygon", "coordinates": [ring]}
+    feature = {"type": "Feature", "properties": {"name": "PO"}, "geometry": polygon}
+    (folder / "basins.geojson").write_text(json.dumps(feature))
+    replace(folder, "study.toml", "grace =", 'regions = ["basins.geojson: RHINE"]\n#')
+
+
+def nothing_but_nan(folder):
+    dates = np.char.replace(DAYS.astype(str), "-", "")
+    lines = "".join(f"{day} nan nan\n" for day in dates)
+    (folder / "gnss" / "aaaa.up").write_text(lines)
+
+
+UP, TOML = "gnss/bbbb.up", "study.toml"
+BETA = ("beta_count = 3", "beta = {}")
+BAD = {
+    "a missing column": (
+        edit(UP, " 1.5\n", "\n"),
+        ["bbbb.up line 1 has 2 columns, expected 3: yyyymmdd up sigma"],
+    ),
+    "text in the series": (
+        edit(UP, "\n20191103 ", "\n20191103 x"),
+        ["bbbb.up line 3: up is 'x", "expected a number"],
+    ),
+    "a day that is none": (
+        edit(UP, "20191102", "20191142"),
+        ["bbbb.up line 2: 20191142 is not a day"],
+    ),
+    "an empty station file": (write(UP, b""), ["bbbb.up holds no data"]),
+    "a binary station file": (
+        write(UP, b"\x89HDF\r\n\x00\xff" * 9),
+        ["bbbb.up line 1", "expected"],
+    ),
+    "nothing but NaN": (nothing_but_nan, ["aaaa.up has no day with a value"]),
+    "no coordinates": (
+        edit("gnss/sites.txt", "CCCC", "XXXX"),
+        ["station CCCC has no coordinates", "sites file"],
+    ),
+    "half a coordinate": (
+        edit("gnss/sites.txt", "CCCC 12.6 45.8", "CCCC 12.6"),
+        ["sites.txt line 3 has 2 columns"],
+    ),
+    "a station outside the grid": (
+        edit("gnss/sites.txt", "CCCC 12.6", "CCCC 52.6"),
+        ["1 of 5 stations", "outside the grid: CCCC", "region.buffer"],
+    ),
+    "the wrong hemisphere": (
+        outline_elsewhere,
+        ["none of 5 stations", "is the outline in another hemisphere?"],
+    ),
+    "an outline that is a line": (
+        write("region.txt", b"10 45\n13 45\n"),
+        ["2 distinct vertices, expected 3 or more"],
+    ),
+    "beta zero": (
+        edit(TOML, BETA[0], BETA[1].format(0)),
+        ["inversion.beta is 0, expected a positive number"],
+    ),
+    "beta negative": (
+        edit(TOML, BETA[0], BETA[1].format(-0.5)),
+        ["inversion.beta is -0.5, expected a positive number"],
+    ),
+    "beta not a number": (
+        edit(TOML, BETA[0], BETA[1].format("nan")),
+        ["inversion.beta is nan, expected a positive number"],
+    ),
+    "beta infinite": (
+        edit(TOML, BETA[0], BETA[1].format("inf")),
+        ["beta is inf, expected a positive number"],
+    ),
+    "no epoch in the period": (
+        edit(TOML, '"gnss/*.up"', '"gnss/*.up"\nstart = 2031-01-01'),
+        ["no epoch lies between 2031-01-01", "2019-11-01 to 2020-03-31"],
+    ),
+    "spacing zero": (edit(TOML, "spacing = 0.5", "spacing = 0"), ["spacing", "0"]),
+    "buffer negative": (
+        edit(TOML, "buffer = 0.5", "buffer = -2"),
+        ["buffer", "-2"],
+    ),
+    "spacing infinite": (
+        edit(TOML, "spacing = 0.5", "spacing = inf"),
+        ["spacing", "inf"],
+    ),
+    "an unknown key": (
+        edit(TOML, "spacing", "spacng"),
+        ["region.spacng is not a known setting; did you mean spacing?"],
+    ),
+    "no TOML": (write(TOML, b"[gnss\n"), ["study.toml is not TOML"]),
+    "no table": (write(TOML, b""), ["the table [gnss] is missing"]),
+    "no such files": (
+        edit(TOML, "gnss/*.up", "gnss/*.pos"),
+        ["nothing is called", "*.pos; check the path"],
+    ),
+    "an unknown format": (
+        edit(TOML, "gnss/*.up", "region.txt"),
+        ["region.txt is of no known format"],
+    ),
+    "a truncated netCDF": (
+        truncate("grace.nc"),
+        ["grace.nc cannot be read as netCDF"],
+    ),
+    "no netCDF": (write("grace.nc", b"hello"), ["grace.nc cannot be read as netCDF"]),
+    "no reference": (
+        lambda folder: (folder / "grace.nc").unlink(),
+        ["grace.nc does not exist"],
+    ),
+    "no such region": (
+        named_region,
+        ["basins.geojson holds no region 'RHINE'; it has PO"],
+    ),
+    "no Earth model": (
+        edit(TOML, "max_degree", 'model = "mars.txt"\nmax_degree'),
+        ["mars.txt", "check the path"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_sentence_and_nothing_written(study, tmp_path, capsys, case):
+    damage, expected = BAD[case]
+    damage(study)
+    assert run(study, tmp_path / "out") == 2
+    captured = capsys.readouterr()
+    check_one_sentence(captured, expected)
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def check_one_sentence(captured, expected):
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1, captured.err
+    assert lines[0].startswith("jaxload: ")
+    assert "Traceback" not in lines[0]
+    assert len(lines[0]) < 600
+    for part in expected:
+        assert part in lines[0]
+
+
+def test_a_study_that_is_not_there_is_named(tmp_path, capsys):
+    assert run(tmp_path, tmp_path / "out") == 2
+    check_one_sentence(capsys.readouterr(), ["study.toml is not a file; check"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_folder_that_cannot_be_written_to_is_refused(study, tmp_path, capsys):
+    (tmp_path / "file").write_text("here first")
+    for out in (tmp_path / "file", tmp_path / "file" / "below", "/proc/jaxload"):
+        assert run(study, out) == 2
+        check_one_sentence(capsys.readouterr(), [f"{out} cannot be written to"])
+    assert (tmp_path / "file").read_text() == "here first"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("summary.json", None, "summary.json is not a file"),
+        ("summary.json", b'{"title": ', "summary.json is not JSON"),
+        (
+            "summary.json",
+            b'{"title": "x"}',
+            "does not describe a result (no 'seconds')",
+        ),
+        ("summary.json", b"[1, 2]", "summary.json does not describe a result"),
+        ("twsa.nc", b"half", "twsa.nc cannot be read as netCDF"),
+    ],
+    ids=["absent", "half", "another file", "a list", "broken netCDF"],
+)
+def test_info_on_a_broken_result_is_one_sentence(
+    finished, tmp_path, capsys, name, content, expected
+):
+    for path in finished[0].iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert cli.main(["info", str(tmp_path)]) == 2
+    check_one_sentence(capsys.readouterr(), [expected])
+
+
+def test_a_reference_without_a_value_is_no_failure(study, tmp_path):
+    write_grace(study / "grace.nc", fill=np.nan)
+    assert run(study, tmp_path / "out") == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    score = summary["evaluation"]["region"]
+    assert score["months"] == 0
+    assert score["pcc"] is score["nse"] is score["rmse_mm"] is None
+
+
+def test_brackets_in_a_message_are_not_markup(study, tmp_path, capsys):
+    replace(study, "study.toml", "gnss/*.up", "gnss/[bold]x.up")
+    assert run(study, tmp_path / "out") == 2
+    assert "[bold]x.up" in capsys.readouterr().err
+
+
+def test_a_traceback_is_shown_where_it_is_asked_for(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        run(tmp_path, tmp_path / "out", "--traceback")
+
+
+def interrupt_after(calls, function):
+    """Let some calls pass, then leave half a file and stop."""
+    count = 0
+
+    def interrupted(self, path, *args, **kwargs):
+        nonlocal count
+        count += 1
+        if count > calls:
+            pathlib.Path(path).write_bytes(b"half")
+            raise KeyboardInterrupt
+        return function(self, path, *args, **kwargs)
+
+    return interrupted
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "calls"),
+    [
+        (xr.Dataset, "to_netcdf", 0),
+        (xr.Dataset, "to_netcdf", 1),
+        (Figure, "savefig", 2),
+    ],
+    ids=["first file", "second file", "third figure"],
+)
+def test_an_interruption_leaves_only_whole_files(
+    study, tmp_path, monkeypatch, capsys, owner, method, calls
+):
+    function = interrupt_after(calls, getattr(owner, method))
+    monkeypatch.setattr(owner, method, function)
+    assert run(study, tmp_path / "out") == 130
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "interrupted" in captured.err
+    names = [path.name for path in (tmp_path / "out").iterdir()]
+    assert len(names) == (calls if owner is xr.Dataset else 3 + calls)
+    for name in names:
+        assert not name.startswith(".")
+        path = tmp_path / "out" / name
+        if path.suffix == ".nc":
+            xr.load_dataset(path)
+        else:
+            assert path.read_bytes().endswith(b"IEND\xaeB`\x82")
+
+
+def test_a_full_disk_is_one_sentence(study, tmp_path, monkeypatch, capsys):
+    def full(_, path, *__, **___):
+        pathlib.Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    edit(TOML, BETA[0], BETA[1].format(0.01))(study)
+    monkeypatch.setattr(Figure, "savefig", full)
+    assert run(study, tmp_path / "out") == 2
+    check_one_sentence(capsys.readouterr(), ["No space left on device"])
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["regions.nc", "stations.nc", "twsa.nc"]
+
+
+def test_a_verbose_run_tells_of_every_beta(study, tmp_path, capsys):
+    assert run(study, tmp_path / "out", "--verbose") == 0
+    assert capsys.readouterr().err.count("leave-one-out rms") == 3
+
+
+@pytest.mark.parametrize("words", [[], ["walk"], ["run", "study.toml"], ["run"]])
+def test_words_that_are_not_understood_give_the_usage(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    assert caught.value.code == 2
+    assert "usage: jaxload" in capsys.readouterr().err
+
+
+def program(*words):
+    """The console script as a process of its own."""
+    here = pathlib.Path(jaxload.__file__).parents[1]
+    return subprocess.run(
+        [sys.executable, "-m", "jaxload.cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(here)},
+    )
+
+
+def test_the_program_ends_with_the_exit_codes(tmp_path):
+    shown = program("--version")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == f"jaxload {jaxload.__version__}\n"
+    failed = program("run", str(tmp_path / "absent.toml"), "--out", str(tmp_path / "o"))
+    assert failed.returncode == 2
+    assert failed.stdout == ""
+    assert failed.stderr == (
+        f"jaxload: {tmp_path}/absent.toml is not a file; check the path of the study\n"
+    )
+    assert list(tmp_path.iterdir()) == []
