@@ -1,5 +1,6 @@
 """Trend and seasons of a series."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -47,7 +48,11 @@ def annual_amplitude(values: ArrayLike, time: NDArray[np.datetime64]) -> Array:
     """
     values = jnp.asarray(values)
     check_shapes(values=(values, "epoch column"), time=(time, "epoch"))
-    basis = jnp.asarray(seasonal_basis(time), values.dtype)
+    return _annual_amplitude(values, jnp.asarray(seasonal_basis(time), values.dtype))
+
+
+@jax.jit
+def _annual_amplitude(values: Array, basis: Array) -> Array:
     whole = jnp.isfinite(values).all(axis=1, keepdims=True)
     basis = jnp.where(whole, basis, 0)
     terms = jnp.linalg.pinv(basis) @ jnp.where(whole, values, 0)

@@ -133,6 +133,11 @@ def area_mean(weights: ArrayLike, values: ArrayLike) -> Array:
             f"values have shape {values.shape}, but weights {weights.shape}; cells are "
             "the last axis of both"
         )
+    return _area_mean(weights, values)
+
+
+@jax.jit
+def _area_mean(weights: Array, values: Array) -> Array:
     seen = jnp.isfinite(values)
     total = _average(weights, jnp.where(seen, values, jnp.zeros_like(values)))
     share = _average(weights, seen.astype(values.dtype))
