@@ -3,6 +3,8 @@
 import dataclasses
 import datetime
 import difflib
+import json
+import math
 import os
 import pathlib
 import tomllib
@@ -98,7 +100,7 @@ class Earth:
                 f"earth.max_degree is {self.max_degree}, expected 100 or more; a disc "
                 "of 0.25 degrees needs 10,000"
             )
-        if self.disc_radius_km < 0:
+        if not 0 <= self.disc_radius_km < math.inf:
             raise ValueError(
                 f"earth.disc_radius_km is {self.disc_radius_km:g}, expected a positive "
                 "radius, or 0 for discs of the cells' areas"
@@ -133,12 +135,13 @@ class Inversion:
         _choice("inversion.criterion", self.criterion, ("leave-one-out",))
         if isinstance(self.beta, str):
             _choice("inversion.beta", self.beta, ("choose",))
-        elif not self.beta > 0:
+        elif not 0 < self.beta < math.inf:
             raise ValueError(
                 f"inversion.beta is {self.beta:g}, expected a positive number or "
                 '"choose"'
             )
-        if not 0 < self.smallest_beta < self.largest_beta or self.beta_count < 2:
+        ascending = 0 < self.smallest_beta < self.largest_beta < math.inf
+        if not ascending or self.beta_count < 2:
             raise ValueError(
                 f"inversion tries {self.beta_count} betas from {self.smallest_beta:g} "
                 f"to {self.largest_beta:g}, expected two or more, positive, ascending"
@@ -243,8 +246,8 @@ def _literal(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        # What JSON escapes, a basic string of TOML escapes the same way.
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, tuple):
         return f"[{', '.join(map(_literal, value))}]"
     return repr(value)

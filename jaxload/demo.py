@@ -104,8 +104,7 @@ def _write_data(twin: synthetic.Twin, folder: pathlib.Path) -> config.Study:
 
 
 def _compare(twin: synthetic.Twin, result: pipeline.Result) -> Scores:
-    weights = sphere.basin_weights(twin.grid, {"region": twin.region}).weights
-    true = np.asarray(sphere.area_mean(weights, twin.water))[:, 0]
+    true = _true_mean(twin)
     ours = result.regions.twsa.values[:, 0]
     cells = _monthly_cells(twin, result)
     noise = twin.displacement - twin.loading
@@ -118,6 +117,12 @@ def _compare(twin: synthetic.Twin, result: pipeline.Result) -> Scores:
         cell_rmse_mm=float(np.median(evaluate.rmse(*cells, axis=0))),
         noise_rms_mm=float(np.sqrt(np.nanmean(noise**2))),
     )
+
+
+def _true_mean(twin: synthetic.Twin) -> NDArray:
+    """True water averaged over the region, shape (epoch,)."""
+    weights = sphere.basin_weights(twin.grid, {"region": twin.region}).weights
+    return np.asarray(sphere.area_mean(weights, twin.water))[:, 0]
 
 
 def _monthly_cells(
@@ -152,6 +157,22 @@ def _draw(twin: synthetic.Twin, result: pipeline.Result, folder: pathlib.Path) -
         coords={"lat": twin.grid.lat_axis, "lon": twin.grid.lon_axis},
         attrs={"units": "mm"},
     )
+    months = np.unique(twin.time.astype("M8[M]")).astype("M8[D]")
+    monthly = series.period_mean(
+        _true_mean(twin)[:, None],
+        twin.time,
+        months,
+        np.append(months[1:], twin.time[-1] + 1),
+    )
+    mean = xr.DataArray(
+        np.asarray(monthly),
+        coords={
+            "month": (months + np.timedelta64(15, "D")).astype("M8[ns]"),
+            "region": result.regions.region,
+        },
+        attrs={"long_name": "truth, monthly"},
+    )
+    plot.save(plot.region_series(result.regions.twsa, mean, {}), folder / "regions.png")
     ring = np.asarray(twin.region.exterior.coords)
     figure = plot.twin_maps(
         truth, result.water.annual_amplitude, result.stations, [ring]

@@ -1,5 +1,6 @@
 """Figures of a study, from datasets as `pipeline` makes them."""
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -121,11 +122,17 @@ def region_series(
             if score.get("pcc") is not None:
                 title += f"   r = {score['pcc']:.2f}, {score['months']} months"
         axes.axhline(0, color=INK, lw=0.4)
-        axes.set_xlim(water.time.values[0], water.time.values[-1])
+        axes.set_xlim(*_span(water.time.values))
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel("mm")
     panels[0].legend(loc="upper right", ncols=3, frameon=False, fontsize=8)
     return figure
+
+
+def _span(time: NDArray[np.datetime64]) -> tuple[np.datetime64, np.datetime64]:
+    """From the first to the last day, with room for a series of one."""
+    room = np.timedelta64(12, "h")
+    return time[0] - room, time[-1] + room
 
 
 def _with_gaps(series: xr.DataArray) -> tuple[NDArray, NDArray]:
@@ -211,7 +218,7 @@ def twin_maps(
     Returns:
       The figure.
     """
-    figure = Figure(figsize=(11, 5), layout="constrained")
+    figure = Figure(figsize=(11.5, 5.2), layout="compressed")
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     top = float(np.nanpercentile(truth, 99))
     for axes, field, title in zip(panels, (truth, estimate), ("truth", "estimate")):
@@ -231,11 +238,19 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     Args:
       figure: The figure.
       path: The file; its suffix names the format.
+
+    Raises:
+      ValueError: If the file cannot be written.
     """
     path = pathlib.Path(path)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         figure.savefig(temporary, dpi=150)
         temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ValueError(f"{path} cannot be written ({reason})") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        # It is gone if all went well; if not, its own error is the one to tell.
+        with contextlib.suppress(OSError):
+            temporary.unlink()

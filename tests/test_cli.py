@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -172,6 +173,12 @@ def named_region(folder):
     replace(folder, "study.toml", "grace =", 'regions = ["basins.geojson: RHINE"]\n#')
 
 
+def second_region(folder):
+    (folder / "basins").mkdir()
+    (folder / "basins" / "region.txt").write_text("11 45\n12 45\n12 47\n")
+    replace(folder, "study.toml", "grace =", 'regions = ["basins/region.txt"]\n#')
+
+
 def nothing_but_nan(folder):
     dates = np.char.replace(DAYS.astype(str), "-", "")
     lines = "".join(f"{day} nan nan\n" for day in dates)
@@ -233,7 +240,11 @@ BAD = {
     ),
     "beta infinite": (
         edit(TOML, BETA[0], BETA[1].format("inf")),
-        ["beta is inf, expected a positive number"],
+        ["inversion.beta is inf, expected a positive number"],
+    ),
+    "infinite betas to try": (
+        edit(TOML, BETA[0], "largest_beta = inf"),
+        ["inversion tries 25 betas from 0.001 to inf"],
     ),
     "no epoch in the period": (
         edit(TOML, '"gnss/*.up"', '"gnss/*.up"\nstart = 2031-01-01'),
@@ -274,6 +285,10 @@ BAD = {
     "no such region": (
         named_region,
         ["basins.geojson holds no region 'RHINE'; it has PO"],
+    ),
+    "two regions of one name": (
+        second_region,
+        ["region.txt is a second region called region; rename it"],
     ),
     "no Earth model": (
         edit(TOML, "max_degree", 'model = "mars.txt"\nmax_degree'),
@@ -353,6 +368,36 @@ def test_a_reference_without_a_value_is_no_failure(study, tmp_path):
     assert score["pcc"] is score["nse"] is score["rmse_mm"] is None
 
 
+def test_a_reference_elsewhere_is_named(study, tmp_path, capsys):
+    edit(TOML, BETA[0], BETA[1].format(0.01))(study)
+    with xr.open_dataset(study / "grace.nc") as grace:
+        grace = grace.load().assign_coords(lon=grace.lon + 100)
+    grace.to_netcdf(study / "grace.nc")
+    assert run(study, tmp_path / "out") == 2
+    expected = ["grace.nc: basin region does not touch the grid", "107.5 to 115.5"]
+    check_one_sentence(capsys.readouterr(), expected)
+
+
+def test_a_single_epoch_is_a_study(study, tmp_path):
+    day = '"gnss/*.up"\nstart = 2019-12-05\nend = 2019-12-05'
+    edit(TOML, '"gnss/*.up"', day)(study)
+    assert run(study, tmp_path / "out") == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["epochs"] == 1
+    assert (tmp_path / "out" / "regions.png").is_file()
+
+
+def test_an_interrupted_second_run_does_not_pass_for_a_result(
+    finished, tmp_path, monkeypatch, capsys
+):
+    study, out = finished[0].parent, tmp_path / "out"
+    shutil.copytree(finished[0], out)
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", interrupt_after(0, None))
+    assert run(study, out) == 130
+    assert cli.main(["info", str(out)]) == 2
+    assert "summary.json is not a file" in capsys.readouterr().err
+
+
 def test_brackets_in_a_message_are_not_markup(study, tmp_path, capsys):
     replace(study, "study.toml", "gnss/*.up", "gnss/[bold]x.up")
     assert run(study, tmp_path / "out") == 2
@@ -416,7 +461,10 @@ def test_a_full_disk_is_one_sentence(study, tmp_path, monkeypatch, capsys):
     edit(TOML, BETA[0], BETA[1].format(0.01))(study)
     monkeypatch.setattr(Figure, "savefig", full)
     assert run(study, tmp_path / "out") == 2
-    check_one_sentence(capsys.readouterr(), ["No space left on device"])
+    check_one_sentence(
+        capsys.readouterr(),
+        ["annual_amplitude.png cannot be written (No space left on device)"],
+    )
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["regions.nc", "stations.nc", "twsa.nc"]
 

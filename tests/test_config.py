@@ -7,7 +7,7 @@ import pytest
 from jaxload import config
 
 GOOD = """
-title = "a \\"quoted\\" study"
+title = "a \\"quoted\\" \\\\study\\nin\\ttwo lines é"
 [gnss]
 files = "gnss/*.up"
 start = 2006-01-01

@@ -11,11 +11,8 @@ __all__ = ["einsum", "inverse"]
 # TF32 would cost half the digits of a float32 matrix product.
 einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
-#: Matrices up to this size are inverted by one factor, larger ones by halves.
-LEAF = 48
-
-#: Above any entry of an inverse that is not lost to rounding.
-LARGE = 1e30
+#: Matrices up to this size are inverted row by row, larger ones by halves.
+LEAF = 52
 
 
 @jax.custom_jvp
@@ -23,8 +20,9 @@ def inverse(matrix: Array) -> Array:
     """Invert symmetric positive definite matrices.
 
     By halves, ``[[A, B], [B', D]]`` with the Schur complement of A, down to small
-    blocks that are factorised. A triangular solve is left out on purpose: several
-    batched ones at a time can stop XLA's CPU runtime for ever (seen with jax 0.10.2).
+    blocks that are swept. LAPACK is left out on purpose: batched factorisations or
+    triangular solves that run side by side can stop XLA's CPU runtime for ever, each
+    waiting for the other's threads (seen with jax 0.10.2 on two cores).
 
     Args:
       matrix: Symmetric matrices, shape (..., row, row).
@@ -33,11 +31,12 @@ def inverse(matrix: Array) -> Array:
       The inverses, same shape; NaN where a matrix is not positive definite.
 
     Source:
-      Golub & Van Loan (2013), Matrix Computations, section 3.2.11.
+      Golub & Van Loan (2013), Matrix Computations, section 3.2.11; sweep operator:
+      Goodnight (1979), doi:10.1080/00031305.1979.10482685.
     """
     size = matrix.shape[-1]
     if size <= LEAF:
-        return _small_inverse(matrix)
+        return _swept(matrix)
     half = -(-size // 2)
     first = inverse(matrix[..., :half, :half])
     side = matrix[..., :half, half:]
@@ -64,17 +63,17 @@ def _symmetric(matrix: Array) -> Array:
     return (matrix + jnp.swapaxes(matrix, -1, -2)) / 2
 
 
-def _small_inverse(matrix: Array) -> Array:
-    """The inverse from one Cholesky factor.
-
-    That of ``[[A, 1], [1, t]]``, with t so large that the whole is definite, holds the
-    inverse of that of A below it.
-    """
+def _swept(matrix: Array) -> Array:
+    """Gauss-Jordan elimination in place, without the pivoting it does not need here."""
     size = matrix.shape[-1]
-    eye = jnp.broadcast_to(jnp.eye(size, dtype=matrix.dtype), matrix.shape)
-    rows = [
-        jnp.concatenate([matrix, eye], axis=-1),
-        jnp.concatenate([eye, LARGE * eye], axis=-1),
-    ]
-    factor = jnp.linalg.cholesky(jnp.concatenate(rows, axis=-2))[..., size:, :size]
-    return einsum("...ik,...jk->...ij", factor, factor)
+
+    def sweep(k: Array, matrix: Array) -> Array:
+        column = jax.lax.dynamic_index_in_dim(matrix, k, -1, keepdims=False)
+        pivot = jax.lax.dynamic_index_in_dim(column, k, -1)
+        pivot = jnp.where(pivot > 0, pivot, jnp.nan)
+        here = (jnp.arange(size) == k).reshape((1,) * (column.ndim - 1) + (-1,))
+        column = jnp.where(here, -1, column)
+        kept = jnp.where(here[..., :, None] | here[..., None, :], 0, matrix)
+        return kept - column[..., :, None] * (column / pivot)[..., None, :]
+
+    return -jax.lax.fori_loop(0, size, sweep, matrix)

@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from scipy.sparse import csgraph
 from scipy.sparse.linalg import SuperLU, eigsh, splu
 
-from jaxload._check import check_shapes
+from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.definite import einsum
 from jaxload.inversion.least_squares import Problem
 
@@ -128,12 +128,19 @@ def _covariance(operator: sp.csc_array, basis: np.ndarray) -> Callable[[Array], 
         solve = lambda fields: factor.solve(factor.solve(fields, "T"))
     else:
         solve = _pinned(operator, basis).solve
-    return lambda fields: jax.lax.custom_linear_solve(
-        _on_host(lambda b: operator.T @ (operator @ b)),
-        fields,
-        lambda _, b: _on_host(solve)(b),
-        symmetric=True,
-    )
+
+    def apply(fields: Array) -> Array:
+        if is_concrete(fields):
+            found = solve(np.asarray(fields, np.float64))
+            return jnp.asarray(found, fields.dtype)
+        return jax.lax.custom_linear_solve(
+            _on_host(lambda b: operator.T @ (operator @ b)),
+            fields,
+            lambda _, b: _on_host(solve)(b),
+            symmetric=True,
+        )
+
+    return apply
 
 
 def _pinned(operator: sp.csc_array, basis: np.ndarray) -> SuperLU:

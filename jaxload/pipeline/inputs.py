@@ -156,14 +156,14 @@ def read_outlines(study: config.Study, region: Outline) -> dict[str, Outline]:
       Outlines by name, the study region first.
 
     Raises:
-      ValueError: If a name is not in its file.
+      ValueError: If a name is not in its file, or stands for two regions.
     """
     outlines: dict[str, Outline] = {pathlib.Path(study.region.boundary).stem: region}
     for entry in study.evaluation.regions:
         name, _, wanted = entry.partition(":")
         path = study.path(name.strip())
         if path.suffix.lower() not in {".geojson", ".json"}:
-            outlines[path.stem] = io.read_region(path)
+            _add(outlines, path.stem, io.read_region(path), path)
             continue
         found = io.read_regions(path)
         names = [part.strip() for part in wanted.split(",") if part.strip()] or found
@@ -172,5 +172,15 @@ def read_outlines(study: config.Study, region: Outline) -> dict[str, Outline]:
                 raise ValueError(
                     f"{path} holds no region {part!r}; it has {', '.join(found)}"
                 )
-            outlines[part] = found[part]
+            _add(outlines, part, found[part], path)
     return outlines
+
+
+def _add(
+    outlines: dict[str, Outline], name: str, outline: Outline, path: pathlib.Path
+) -> None:
+    if outlines.setdefault(name, outline) != outline:
+        raise ValueError(
+            f"{path} is a second region called {name}; rename it, or leave it out of "
+            "evaluation.regions"
+        )

@@ -62,8 +62,11 @@ def region_means(
     )
     footprint = _footprint(grid)
     inside = {name: _covered(shape, footprint) for name, shape in outlines.items()}
-    other = sphere.raster_grid(reference.lon.values, reference.lat.values)
-    over = sphere.basin_weights(other, inside)
+    try:
+        other = sphere.raster_grid(reference.lon.values, reference.lat.values)
+        over = sphere.basin_weights(other, inside)
+    except ValueError as error:
+        raise ValueError(f"{study.evaluation.grace}: {error}") from None
     fields = reference.twsa.values.reshape(len(reference.time), -1)
     seen = np.asarray(sphere.area_mean(over.weights, fields.astype(np.float64)))
     return means.assign(

@@ -5,7 +5,8 @@ import dataclasses
 import logging
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 import jax
 import numpy as np
@@ -36,8 +37,13 @@ __all__ = ["Watch", "ignore", "run"]
 
 logger = logging.getLogger(__name__)
 
-#: Called with the name of a stage and the share of it that is done, 0 to 1.
-Watch = Callable[[str, float], None]
+
+class Watch(Protocol):
+    """Called with the name of a stage and the share of it that is done, 0 to 1."""
+
+    def __call__(self, stage: str, share: float, /) -> None:
+        """Hear of progress."""
+        ...
 
 
 def ignore(stage: str, share: float) -> None:
@@ -94,6 +100,8 @@ def run(
         result = _compute(study, clock)
     if folder is not None:
         with clock.stage("write"):
+            # The summary comes last and says that the folder is complete.
+            (folder / "summary.json").unlink(missing_ok=True)
             for name, dataset in _files(result).items():
                 io.write_dataset(dataset, folder / name)
         with clock.stage("figures"):
