@@ -99,7 +99,7 @@ def _write_data(twin: synthetic.Twin, folder: pathlib.Path) -> config.Study:
         title="a twin world",
         inversion=config.Inversion(beta_count=13),
     )
-    (folder / "study.toml").write_text(config.to_toml(study), encoding="utf-8")
+    io.write_text(folder / "study.toml", config.to_toml(study))
     return dataclasses.replace(study, folder=str(folder))
 
 

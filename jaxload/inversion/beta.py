@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable, Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxload.inversion.data_space import Dual
 from jaxload.inversion.gaps import Gaps, find_gaps
 from jaxload.inversion.least_squares import Problem, dual
 
@@ -48,11 +50,19 @@ def leave_one_out_residual(
     Source:
       Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, eq. 5.12.
     """
-    solved = dual(problem, displacement, sigma, beta, gaps=gaps)
+    return _residual(dual(problem, displacement, sigma, beta, gaps=gaps))
+
+
+@jax.jit
+def _residual(solved: Dual) -> Array:
     known = solved.precision > 0
-    return jnp.where(known, solved.multiplier, jnp.nan) / jnp.where(
-        known, solved.precision, 1
-    )
+    multiplier = jnp.where(known, solved.multiplier, jnp.nan)
+    return multiplier / jnp.where(known, solved.precision, 1)
+
+
+@jax.jit
+def _rms(residual: Array) -> Array:
+    return jnp.sqrt(jnp.nanmean(residual**2))
 
 
 def leave_one_out(
@@ -79,7 +89,7 @@ def leave_one_out(
       ValueError: As `solve`.
     """
     residual = leave_one_out_residual(problem, displacement, sigma, beta, gaps=gaps)
-    return jnp.sqrt(jnp.nanmean(residual**2))
+    return _rms(residual)
 
 
 def scan(

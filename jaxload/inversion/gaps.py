@@ -82,7 +82,7 @@ def find_gaps(
     Args:
       displacement: Observations, shape (epoch, station); not finite where missing.
         Concrete, since shapes depend on it.
-      member: Epochs in a group; 48, or more where memory asks for it, if not given.
+      member: Epochs in a group; 64, or more where memory asks for it, if not given.
       kinds: Largest number of padded shapes of groups, and again of rests.
 
     Returns:
@@ -103,7 +103,7 @@ def find_gaps(
         )
     epochs, stations = missing.shape
     if member is None:
-        member = max(48, -(-epochs * stations**2 * 8 // INVERSES))
+        member = max(64, -(-epochs * stations**2 * 8 // INVERSES))
     groups, common, number = _groups(missing, min(member, max(epochs, 1)), kinds)
     rest = missing & ~common[number]
     return Gaps(groups, _rests(rest, number, kinds))

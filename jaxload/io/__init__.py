@@ -13,6 +13,7 @@ from jaxload.io.results import (
 )
 from jaxload.io.schema import GNSS, WATER, check_dataset, label_dataset
 from jaxload.io.sites import read_sites
+from jaxload.io.text import write_text
 
 __all__ = [
     "GNSS",
@@ -30,5 +31,6 @@ __all__ = [
     "read_sites",
     "write_dataset",
     "write_json",
+    "write_text",
     "write_up",
 ]

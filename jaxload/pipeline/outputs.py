@@ -238,7 +238,7 @@ def draw(result: Result, folder: pathlib.Path) -> None:
         "station_fit": plot.station_fit(result.stations, outline),
         "beta": plot.beta_curve(
             [row["beta"] for row in curve],
-            [row["leave_one_out_rms_mm"] for row in curve],
+            [row["value"] for row in curve],
             result.summary["beta"],
             "leave-one-out rms [mm]",
         ),

@@ -11,55 +11,32 @@ from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, series, sphere
 
-__all__ = ["region_means", "score_regions"]
+__all__ = ["reference_means", "region_means", "score_regions"]
 
 #: Days that a monthly mean needs at least.
 DAYS_IN_A_MONTH = 10
 
 
-def region_means(
+def reference_means(
     study: config.Study,
-    grid: sphere.Grid,
     outlines: dict[str, Polygon | MultiPolygon],
-    load: jax.Array,
-    gnss: xr.Dataset,
-    reference: xr.Dataset | None,
+    grid: sphere.Grid,
+    reference: xr.Dataset,
 ) -> xr.Dataset:
-    """Average water over regions.
+    """Average a reference over the parts of regions that the grid covers.
 
     Args:
-      study: Its title labels the result.
-      grid: The cells.
+      study: Names the file of the reference, for messages.
       outlines: Regions by name.
-      load: Water [mm], shape (epoch, cell).
-      gnss: Has the epochs as `time`.
-      reference: Monthly water on another grid, or None.
+      grid: The cells of the study.
+      reference: Monthly water on another grid, of layout `io.WATER`.
 
     Returns:
-      `twsa` (time, region) and the `covered` share of each region; with a reference
-      also `monthly` and `reference` (month, region), over the covered part. All in mm.
+      `reference` (month, region) [mm], and `start` and `stop` of each month.
+
+    Raises:
+      ValueError: If the reference does not reach a region.
     """
-    weights = sphere.basin_weights(grid, outlines)
-    daily = np.asarray(sphere.area_mean(weights.weights, load))
-    labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
-    means = xr.Dataset(
-        {
-            "twsa": (("time", "region"), daily, labels),
-            "covered": (
-                "region",
-                weights.covered,
-                {"units": "1", "long_name": "share of the region inside the grid"},
-            ),
-        },
-        coords={"time": gnss.time, "region": list(weights.names)},
-        attrs={"title": study.title},
-    )
-    if reference is None:
-        return means
-    start, stop = _months(reference)
-    monthly = series.period_mean(
-        daily, gnss.time.values, start, stop, least=DAYS_IN_A_MONTH
-    )
     footprint = _footprint(grid)
     inside = {name: _covered(shape, footprint) for name, shape in outlines.items()}
     try:
@@ -68,11 +45,66 @@ def region_means(
     except ValueError as error:
         raise ValueError(f"{study.evaluation.grace}: {error}") from None
     fields = reference.twsa.values.reshape(len(reference.time), -1)
-    seen = np.asarray(sphere.area_mean(over.weights, fields.astype(np.float64)))
+    means = np.asarray(sphere.area_mean(over.weights, fields.astype(np.float64)))
+    start, stop = _months(reference)
+    return xr.Dataset(
+        {
+            "reference": (
+                ("month", "region"),
+                means,
+                {"units": "mm", "long_name": "GRACE"},
+            )
+        },
+        coords={
+            "month": reference.time.values,
+            "region": list(outlines),
+            "start": ("month", start),
+            "stop": ("month", stop),
+        },
+    )
+
+
+def region_means(
+    basins: sphere.BasinWeights,
+    load: jax.Array,
+    time: NDArray[np.datetime64],
+    reference: xr.Dataset | None,
+) -> xr.Dataset:
+    """Average water over regions.
+
+    Args:
+      basins: The regions on the grid.
+      load: Water [mm], shape (epoch, cell).
+      time: Epochs, shape (epoch,).
+      reference: From `reference_means`, or None.
+
+    Returns:
+      `twsa` (time, region) and the `covered` share of each region; with a reference
+      also `monthly` and `reference` (month, region). All in mm.
+    """
+    daily = np.asarray(sphere.area_mean(basins.weights, load))
+    labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
+    share = {"units": "1", "long_name": "share of the region inside the grid"}
+    means = xr.Dataset(
+        {
+            "twsa": (("time", "region"), daily, labels),
+            "covered": ("region", basins.covered, share),
+        },
+        coords={"time": time, "region": list(basins.names)},
+    )
+    if reference is None:
+        return means
+    monthly = series.period_mean(
+        daily,
+        time,
+        reference.start.values,
+        reference.stop.values,
+        least=DAYS_IN_A_MONTH,
+    )
     return means.assign(
         monthly=(("month", "region"), np.asarray(monthly), labels),
-        reference=(("month", "region"), seen, {"units": "mm", "long_name": "GRACE"}),
-    ).assign_coords(month=reference.time.values)
+        reference=reference.reference.drop_vars(["start", "stop"]),
+    )
 
 
 def _months(reference: xr.Dataset) -> tuple[NDArray, NDArray]:

@@ -31,7 +31,7 @@ from jaxload.pipeline.outputs import (
     summarise,
     water_results,
 )
-from jaxload.pipeline.regions import region_means, score_regions
+from jaxload.pipeline.regions import reference_means, region_means, score_regions
 
 __all__ = ["Watch", "ignore", "run"]
 
@@ -124,12 +124,16 @@ def _files(result: Result) -> dict[str, xr.Dataset]:
 def _compute(study: config.Study, clock: Clock) -> Result:
     with clock.stage("read"):
         region = io.read_region(study.path(study.region.boundary))
-        outlines, reference = read_outlines(study, region), read_reference(study)
+        outlines, product = read_outlines(study, region), read_reference(study)
         settings = study.region
         grid = sphere.regional_grid(
             region, settings.spacing, settings.buffer, settings.offset
         )
         gnss = keep_inside(read_observations(study), grid, study)
+        # What cannot be compared is found before hours are spent, not after.
+        basins, reference = sphere.basin_weights(grid, outlines), None
+        if product is not None:
+            reference = reference_means(study, outlines, grid, product)
     with clock.stage("design"):
         problem = make_problem(study, gnss, grid)
     up, sigma = gnss.up.values, standard_errors(study, gnss)
@@ -142,7 +146,8 @@ def _compute(study: config.Study, clock: Clock) -> Result:
         left_out = inversion.leave_one_out_residual(problem, up, sigma, beta, gaps=gaps)
         _name_unsolved(gnss, np.asarray(solution.ok))
     with clock.stage("evaluate"):
-        regions = region_means(study, grid, outlines, solution.load, gnss, reference)
+        regions = region_means(basins, solution.load, gnss.time.values, reference)
+        regions.attrs["title"] = study.title
         stations = station_results(gnss, sigma, solution, left_out)
         water = water_results(study, grid, region, gnss, solution, beta)
         summary = summarise(stations, water, criterion)
@@ -166,7 +171,7 @@ def _criterion(
     tried: list[dict[str, float]] = []
 
     def watch(beta: float, value: float) -> None:
-        tried.append({"beta": beta, "leave_one_out_rms_mm": value})
+        tried.append({"beta": beta, "value": value})
         logger.info("beta %.4g: leave-one-out rms %.4f mm", beta, value)
         clock.watch("beta", len(tried) / len(betas))
 
@@ -178,8 +183,7 @@ def _best(study: config.Study, criterion: list[dict[str, float]]) -> float:
     if not isinstance(study.inversion.beta, str):
         return study.inversion.beta
     betas, values = (
-        np.array([row[key] for row in criterion])
-        for key in ("beta", "leave_one_out_rms_mm")
+        np.array([row[key] for row in criterion]) for key in ("beta", "value")
     )
     return inversion.best(betas, values)
 
