@@ -361,6 +361,16 @@ def test_what_is_wrong_is_named(name, design, displacement, sigma):
         inversion.solve(problem, *change(displacement, sigma))
 
 
+def test_the_gaps_of_another_record_are_refused(design, displacement, sigma):
+    problem = inversion.smooth_problem(design, OPERATORS["zero outside"])
+    gaps = inversion.find_gaps(displacement)
+    worse = displacement.copy()
+    worse[0, 0] = np.nan
+    for other in (displacement[1:], worse):
+        with pytest.raises(ValueError, match="another record"):
+            inversion.solve(problem, other, sigma, 1.0, gaps=gaps)
+
+
 def test_a_singular_operator_is_named(design):
     half = sp.eye_array(CELLS).tolil()
     half[3, 3] = 0

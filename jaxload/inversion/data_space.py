@@ -69,7 +69,7 @@ def shared_dual(
 
 
 def epoch_dual(gram: Array, drift: Array, noise: Array, displacement: Array) -> Dual:
-    """Solve every epoch by its own Cholesky factor, for noise that varies in time.
+    """Solve every epoch by its own inverse, for noise that varies in time.
 
     Args:
       gram: Covariance of the predicted displacement, shape (station, station).

@@ -63,10 +63,14 @@ class Gaps:
     Attributes:
       groups: Each epoch stands in exactly one of them.
       rests: Each epoch that misses more than its group stands in exactly one of them.
+      missing: Number of observations missing, to know the record again.
+      shape: Epochs and stations of the record.
     """
 
     groups: tuple[Groups, ...]
     rests: tuple[Rest, ...]
+    missing: np.int64
+    shape: tuple[int, int] = dataclasses.field(metadata={"static": True})
 
 
 def find_gaps(
@@ -106,7 +110,7 @@ def find_gaps(
         member = max(64, -(-epochs * stations**2 * 8 // INVERSES))
     groups, common, number = _groups(missing, min(member, max(epochs, 1)), kinds)
     rest = missing & ~common[number]
-    return Gaps(groups, _rests(rest, number, kinds))
+    return Gaps(groups, _rests(rest, number, kinds), missing.sum(), missing.shape)
 
 
 def _groups(

@@ -189,7 +189,21 @@ def _layout(displacement: Array, sigma: Array, gaps: Gaps | None) -> Gaps | None
         return None
     if gaps is None and is_concrete(displacement):
         return find_gaps(displacement)
+    if gaps is not None:
+        _check_layout(displacement, gaps)
     return gaps
+
+
+def _check_layout(displacement: Array, gaps: Gaps) -> None:
+    same = gaps.shape == displacement.shape
+    if same and is_concrete(displacement) and is_concrete(gaps.missing):
+        missing = displacement.size - np.isfinite(np.asarray(displacement)).sum()
+        same = missing == gaps.missing
+    if not same:
+        raise ValueError(
+            f"gaps were found in another record, of shape {gaps.shape}, than "
+            f"displacement, of shape {displacement.shape}; call find_gaps again"
+        )
 
 
 def _checked(
