@@ -172,12 +172,14 @@ def _draw(twin: synthetic.Twin, result: pipeline.Result, folder: pathlib.Path) -
         },
         attrs={"long_name": "truth, monthly"},
     )
-    plot.save(plot.region_series(result.regions.twsa, mean, {}), folder / "regions.png")
+    io.write_figure(
+        plot.region_series(result.regions.twsa, mean, {}), folder / "regions.png"
+    )
     ring = np.asarray(twin.region.exterior.coords)
     figure = plot.twin_maps(
         truth, result.water.annual_amplitude, result.stations, [ring]
     )
-    plot.save(figure, folder / "twin.png")
+    io.write_figure(figure, folder / "twin.png")
 
 
 def _lines(summary: dict, scores: Scores, folder: pathlib.Path) -> list[str]:

@@ -1,8 +1,5 @@
 """Figures of a study, from datasets as `pipeline` makes them."""
 
-import contextlib
-import os
-import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,7 +12,6 @@ __all__ = [
     "beta_curve",
     "map_of",
     "region_series",
-    "save",
     "station_fit",
     "twin_maps",
 ]
@@ -230,27 +226,3 @@ def twin_maps(
     panels[0].set(xlim=(west, east), ylim=(south, north))
     figure.colorbar(panels[0].collections[0], ax=panels, label="mm", shrink=0.85)
     return figure
-
-
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure; an old file is replaced when the new one is whole.
-
-    Args:
-      figure: The figure.
-      path: The file; its suffix names the format.
-
-    Raises:
-      ValueError: If the file cannot be written.
-    """
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        figure.savefig(temporary, dpi=150)
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ValueError(f"{path} cannot be written ({reason})") from None
-    finally:
-        # It is gone if all went well; if not, its own error is the one to tell.
-        with contextlib.suppress(OSError):
-            temporary.unlink()

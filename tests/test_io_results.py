@@ -1,5 +1,6 @@
 """Results are whole under their final name, or not there at all."""
 
+import importlib.util
 import json
 import pathlib
 
@@ -62,15 +63,20 @@ def half_then(error):
     return fail
 
 
+def test_a_missing_library_is_named_before_anything_is_computed(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"install jaxload\[netcdf\]"):
+        io.require_netcdf()
+
+
 @pytest.mark.parametrize(
     ("error", "raised", "message"),
     [
         (OSError(28, "No space left on device"), ValueError, "No space left on device"),
-        (ImportError("netCDF4"), ValueError, r"install jaxload\[netcdf\]"),
         (KeyboardInterrupt(), KeyboardInterrupt, "^$"),
         (MemoryError(), MemoryError, "^$"),
     ],
-    ids=["full disk", "no library", "interrupted", "out of memory"],
+    ids=["full disk", "interrupted", "out of memory"],
 )
 def test_a_failure_midway_keeps_the_old_file(
     dataset, tmp_path, monkeypatch, error, raised, message

@@ -11,7 +11,7 @@ pytest.importorskip("matplotlib")
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from jaxload import plot
+from jaxload import io, plot
 
 RING = np.array([[9.0, 44.0], [13.0, 44.0], [13.0, 47.0], [9.0, 44.0]])
 TIME = np.arange("2015-01-01", "2015-07-01", dtype="M8[D]").astype("M8[ns]")
@@ -102,7 +102,7 @@ def drawings(field, stations, regions):
 
 @pytest.mark.parametrize("kind", DRAWN)
 def test_every_figure_becomes_a_whole_picture(drawings, tmp_path, kind):
-    plot.save(drawings[kind], tmp_path / "x.png")
+    io.write_figure(drawings[kind], tmp_path / "x.png")
     assert is_whole_png(tmp_path / "x.png")
     assert (tmp_path / "x.png").stat().st_size > 5_000
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
@@ -175,7 +175,7 @@ def test_a_failure_midway_keeps_the_old_picture(
     tmp_path, monkeypatch, error, raised, message
 ):
     figure = plot.beta_curve([1e-2, 1], [2, 3], 1e-2, "rms")
-    plot.save(figure, tmp_path / "x.png")
+    io.write_figure(figure, tmp_path / "x.png")
     before = (tmp_path / "x.png").read_bytes()
 
     def fail(_, path, **__):
@@ -185,11 +185,11 @@ def test_a_failure_midway_keeps_the_old_picture(
     monkeypatch.setattr(Figure, "savefig", fail)
     for name in ("x.png", "y.png"):
         with pytest.raises(raised, match=message):
-            plot.save(figure, tmp_path / name)
+            io.write_figure(figure, tmp_path / name)
     assert (tmp_path / "x.png").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
 
 
 def test_the_suffix_names_the_format(tmp_path):
-    plot.save(plot.beta_curve([1e-2, 1], [2, 3], 1e-2, "rms"), tmp_path / "x.pdf")
+    io.write_figure(plot.beta_curve([1e-2, 1], [2, 3], 1e-2, "rms"), tmp_path / "x.pdf")
     assert (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF")

@@ -8,7 +8,9 @@ from jaxload.io.results import (
     prepare_folder,
     read_dataset,
     read_json,
+    require_netcdf,
     write_dataset,
+    write_figure,
     write_json,
 )
 from jaxload.io.schema import GNSS, WATER, check_dataset, label_dataset
@@ -29,7 +31,9 @@ __all__ = [
     "read_region",
     "read_regions",
     "read_sites",
+    "require_netcdf",
     "write_dataset",
+    "write_figure",
     "write_json",
     "write_text",
     "write_up",

@@ -1,18 +1,26 @@
 """Results as CF netCDF and JSON, never half-written under their final name."""
 
-import contextlib
+import importlib.util
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from jaxload.io.text import write_text
+from jaxload.io.text import replacing, write_text
 
-__all__ = ["prepare_folder", "read_dataset", "read_json", "write_dataset", "write_json"]
+__all__ = [
+    "prepare_folder",
+    "read_dataset",
+    "read_json",
+    "require_netcdf",
+    "write_dataset",
+    "write_figure",
+    "write_json",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -44,6 +52,16 @@ def prepare_folder(folder: PathLike) -> pathlib.Path:
     return folder
 
 
+def require_netcdf() -> None:
+    """Check that netCDF files can be written, before work is spent on what goes in.
+
+    Raises:
+      ValueError: If the library is not installed.
+    """
+    if importlib.util.find_spec("netCDF4") is None:
+        raise ValueError("results need the netCDF library; install jaxload[netcdf]")
+
+
 def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
     """Write a dataset as compressed netCDF.
 
@@ -54,6 +72,7 @@ def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
     Raises:
       ValueError: If the netCDF library is not installed or the file cannot be written.
     """
+    require_netcdf()
     dataset = _convention(dataset)
     packing = {"zlib": True, "complevel": 1, "shuffle": True}
     encoding: dict[str, dict[str, Any]] = {}
@@ -64,7 +83,7 @@ def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
             encoding[str(name)] = dict(packing)
     for name in dataset.coords:
         encoding[str(name)] = {"_FillValue": None}
-    with _replacing(pathlib.Path(path)) as temporary:
+    with replacing(pathlib.Path(path)) as temporary:
         dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
 
 
@@ -78,24 +97,20 @@ def _convention(dataset: xr.Dataset) -> xr.Dataset:
     return dataset
 
 
-@contextlib.contextmanager
-def _replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A temporary name that takes the final one's place when all went well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except (ImportError, ModuleNotFoundError):
-        raise ValueError(
-            f"{path} needs the netCDF library; install jaxload[netcdf]"
-        ) from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ValueError(f"{path} cannot be written ({reason})") from None
-    finally:
-        # It is gone if all went well; if not, its own error is the one to tell.
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+def write_figure(figure: Any, path: PathLike) -> None:
+    """Write a figure.
+
+    Args:
+      figure: A Matplotlib figure.
+      path: The file, its suffix naming the format; an old one is replaced when the new
+        one is whole.
+
+    Raises:
+      ValueError: If the file cannot be written.
+    """
+    path = pathlib.Path(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150, format=path.suffix[1:])
 
 
 def read_dataset(path: PathLike) -> xr.Dataset:

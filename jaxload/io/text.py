@@ -15,6 +15,7 @@ __all__ = [
     "parse_number",
     "parse_numbers",
     "read_lines",
+    "replacing",
     "shorten",
     "write_text",
 ]
@@ -198,9 +199,26 @@ def write_text(path: pathlib.Path, text: str) -> None:
     Raises:
       ValueError: If the folder cannot be written to.
     """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Write a file so that its name never stands for half of it.
+
+    Args:
+      path: The file; an old one is replaced when the body ends without an error.
+
+    Yields:
+      The temporary name to write to.
+
+    Raises:
+      ValueError: If it cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        yield temporary
         temporary.replace(path)
     except OSError as error:
         reason = error.strerror or type(error).__name__

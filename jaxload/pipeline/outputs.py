@@ -244,4 +244,4 @@ def draw(result: Result, folder: pathlib.Path) -> None:
         ),
     }
     for name, figure in figures.items():
-        plot.save(figure, folder / f"{name}.png")
+        io.write_figure(figure, folder / f"{name}.png")

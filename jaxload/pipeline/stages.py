@@ -95,7 +95,10 @@ def run(
       ValueError: If an input cannot be used; the message says which and why.
     """
     clock = Clock(watch or ignore)
-    folder = None if out is None else io.prepare_folder(out)
+    folder = None
+    if out is not None:
+        io.require_netcdf()
+        folder = io.prepare_folder(out)
     with jax.enable_x64(True):
         result = _compute(study, clock)
     if folder is not None:
