@@ -64,7 +64,7 @@ def half_then(error):
 
 
 def test_a_missing_library_is_named_before_anything_is_computed(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"install jaxload\[netcdf\]"):
         io.require_netcdf()
 
