@@ -4,7 +4,6 @@ __all__ = [
     "DEGREE",
     "EARTH_RADIUS",
     "GRAVITATIONAL_CONSTANT",
-    "STANDARD_GRAVITY",
     "WATER_DENSITY",
 ]
 
@@ -18,9 +17,6 @@ EARTH_RADIUS = 6_371_000.0
 #: Newtonian constant of gravitation [m3 kg-1 s-2]; CODATA 2018, Tiesinga et al.
 #: (2021), table XXXI, doi:10.1103/RevModPhys.93.025010.
 GRAVITATIONAL_CONSTANT = 6.67430e-11
-
-#: Conventional gravity at the surface [m s-2]; 3rd CGPM (1901).
-STANDARD_GRAVITY = 9.80665
 
 #: Density of fresh water, by which loads become equivalent water height [kg m-3];
 #: Farrell (1972), section 3, doi:10.1029/RG010i003p00761.

@@ -137,13 +137,14 @@ def _monthly_cells(
     parts = [sphere.cell_at(twin.grid, lon + a, lat + b) for a, b in corners]
     true = np.mean([twin.water[:, part] for part in parts], axis=0)
     ours = result.water.twsa.values[:, row, column].astype(np.float64)
+    return _monthly(twin, ours)[1], _monthly(twin, true)[1]
+
+
+def _monthly(twin: synthetic.Twin, values: NDArray) -> tuple[NDArray, NDArray]:
+    """First days of the months, and means of (epoch, column) values over them."""
     months = np.unique(twin.time.astype("M8[M]"))
     start, stop = months.astype("M8[D]"), (months + 1).astype("M8[D]")
-    ours, true = (
-        np.asarray(series.period_mean(values, twin.time, start, stop))
-        for values in (ours, true)
-    )
-    return ours, true
+    return start, np.asarray(series.period_mean(values, twin.time, start, stop))
 
 
 def _draw(twin: synthetic.Twin, result: pipeline.Result, folder: pathlib.Path) -> None:
@@ -157,15 +158,9 @@ def _draw(twin: synthetic.Twin, result: pipeline.Result, folder: pathlib.Path) -
         coords={"lat": twin.grid.lat_axis, "lon": twin.grid.lon_axis},
         attrs={"units": "mm"},
     )
-    months = np.unique(twin.time.astype("M8[M]")).astype("M8[D]")
-    monthly = series.period_mean(
-        _true_mean(twin)[:, None],
-        twin.time,
-        months,
-        np.append(months[1:], twin.time[-1] + 1),
-    )
+    months, monthly = _monthly(twin, _true_mean(twin)[:, None])
     mean = xr.DataArray(
-        np.asarray(monthly),
+        monthly,
         coords={
             "month": (months + np.timedelta64(15, "D")).astype("M8[ns]"),
             "region": result.regions.region,
@@ -175,9 +170,8 @@ def _draw(twin: synthetic.Twin, result: pipeline.Result, folder: pathlib.Path) -
     io.write_figure(
         plot.region_series(result.regions.twsa, mean, {}), folder / "regions.png"
     )
-    ring = np.asarray(twin.region.exterior.coords)
     figure = plot.twin_maps(
-        truth, result.water.annual_amplitude, result.stations, [ring]
+        truth, result.water.annual_amplitude, result.stations, result.outline
     )
     io.write_figure(figure, folder / "twin.png")
 

@@ -72,8 +72,8 @@ def solve(
     ``x = m + C G' (G C G' + beta^2 Sigma)^-1 (d - G m)``, so that the cost of an epoch
     does not depend on the number of cells but for the last product. A NaN displacement
     is a missing observation. Where sigma is constant in time, one inverse serves all
-    epochs and each pays for its gap only (`shared_dual`); otherwise each epoch is
-    factorised (`epoch_dual`). Both are exact.
+    epochs and each pays for its gap only (`shared_dual`); otherwise each epoch has its
+    own inverse (`epoch_dual`). Both are exact.
 
     Args:
       problem: Design matrix and prior, from `smooth_problem`.
@@ -224,7 +224,7 @@ def _checked(
     _check_positive("beta", beta, "it weighs the prior against the data")
     if is_concrete(displacement):
         seen = np.isfinite(np.asarray(displacement))
-        seen = seen if sigma.ndim == 2 else np.any(seen, axis=0, keepdims=False)
+        seen = seen if sigma.ndim == 2 else seen.any(axis=0)
         _check_positive("sigma", sigma, "mask the observation with NaN instead", seen)
     return displacement, sigma, beta
 
