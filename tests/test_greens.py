@@ -10,14 +10,13 @@ from jax.test_util import check_grads
 from scipy import special
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT, WATER_DENSITY
-from jaxload.earth.greens import (
+from jaxload.earth.discs import (
     disc_geoid,
     disc_kernel,
     disc_tangential,
     disc_uplift,
-    point_tangential,
-    point_uplift,
 )
+from jaxload.earth.greens import point_tangential, point_uplift
 from jaxload.earth.love import LoveNumbers
 
 RADIUS = 6_371_000.0

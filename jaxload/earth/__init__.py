@@ -1,16 +1,15 @@
 """What the Earth does under a load: models, Love numbers, kernels, design matrices."""
 
-from jaxload.earth.elastic import load_response, shear_response, tidal_response
-from jaxload.earth.forward import Places, design_matrix
-from jaxload.earth.greens import (
+from jaxload.earth.design import Places, design_matrix
+from jaxload.earth.discs import (
     DiscKernel,
     disc_geoid,
     disc_kernel,
     disc_tangential,
     disc_uplift,
-    point_tangential,
-    point_uplift,
 )
+from jaxload.earth.elastic import load_response, shear_response, tidal_response
+from jaxload.earth.greens import point_tangential, point_uplift
 from jaxload.earth.love import (
     LoveNumbers,
     asymptotes,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import wrightomega
 
 from jaxload.constants import DEGREE
-from jaxload.earth.greens import DiscKernel, disc_uplift
+from jaxload.earth.discs import DiscKernel, disc_uplift
 from jaxload.earth.truncation import cut_terms, cut_weights
 
 __all__ = ["KernelTable", "read_table", "tabulate"]

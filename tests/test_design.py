@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxload.earth import forward
-from jaxload.earth.forward import design_matrix
-from jaxload.earth.greens import disc_kernel, disc_uplift
+from jaxload.earth.design import _read, design_matrix
+from jaxload.earth.discs import disc_kernel, disc_uplift
 from jaxload.earth.kernel_table import read_table, tabulate
 from jaxload.earth.love import LoveNumbers, load_love_numbers
 from jaxload.earth.truncation import cut_terms, cut_weights
@@ -194,7 +193,7 @@ def test_reading_a_table_and_going_back_need_little_more_memory_than_the_result(
 
     def read(values):
         changed = dataclasses.replace(table, values=values)
-        return forward._read(changed, station, cell, disc)
+        return _read(changed, station, cell, disc)
 
     def pull(values, seed):
         return jax.vjp(read, values)[1](seed)

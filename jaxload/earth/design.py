@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jaxload._check import require_float64
 from jaxload.constants import DEGREE
-from jaxload.earth.greens import DiscKernel
+from jaxload.earth.discs import DiscKernel
 from jaxload.earth.kernel_table import KernelTable, read_table, tabulate
 from jaxload.sphere.geometry import unit_vectors
 
