@@ -47,11 +47,14 @@ class MassField:
     Attributes:
       load: Equivalent water height [mm], that is mass per area [kg/m2], shape (epoch,
         lat, lon).
+      known: False where the field says nothing, which is not that nothing is there;
+        `load` is 0 there, shape (lat, lon).
       lat: Latitude of the cells' centres [degrees], shape (lat,), equally spaced.
       lon: Longitude of the centres [degrees], shape (lon,), equally spaced, eastward.
     """
 
     load: Array
+    known: Array
     lat: NDArray[np.float64]
     lon: NDArray[np.float64]
 
@@ -61,7 +64,7 @@ def from_water(height: ArrayLike, lat: ArrayLike, lon: ArrayLike) -> MassField:
 
     Args:
       height: Equivalent water height [mm], shape (epoch, lat, lon). A cell that is NaN
-        at every epoch carries nothing.
+        at every epoch is not known, and carries nothing.
       lat: Latitude of the centres [degrees], shape (lat,).
       lon: Longitude of the centres [degrees], shape (lon,).
 
@@ -79,7 +82,8 @@ def from_water(height: ArrayLike, lat: ArrayLike, lon: ArrayLike) -> MassField:
     check_shapes(height=(load, "epoch lat lon"), lat=(lat, "lat"), lon=(lon, "lon"))
     load = load if jnp.issubdtype(load.dtype, jnp.floating) else load.astype(float)
     _check_gaps(load)
-    return MassField(jnp.nan_to_num(load), lat, lon)
+    missing = jnp.isnan(load)
+    return MassField(jnp.where(missing, 0, load), ~missing.all(axis=0), lat, lon)
 
 
 def from_pressure(
