@@ -5,15 +5,21 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxload._check import require_float64
+from jaxload._check import is_concrete, require_float64
 from jaxload.earth.model import EarthModel
+from jaxload.earth.ocean import Water, water_on
 from jaxload.earth.propagation import Integration, propagate
 
 __all__ = ["load_response", "shear_response", "tidal_response"]
 
+HIGHEST = jax.lax.Precision.HIGHEST
+
 
 def load_response(
-    model: EarthModel, degree: ArrayLike, settings: Integration | None = None
+    model: EarthModel,
+    degree: ArrayLike,
+    settings: Integration | None = None,
+    period: ArrayLike | None = None,
 ) -> tuple[Array, Array, Array]:
     """Return the load Love numbers h', l' and k' of any degrees.
 
@@ -28,25 +34,31 @@ def load_response(
       model: The Earth.
       degree: Spherical harmonic degrees, whole numbers from 0, shape (degree,).
       settings: How to integrate; the defaults of `Integration` if None.
+      period: Period of the forcing [s]; None if all is at rest.
 
     Returns:
       h', l' and k' [-], each of shape (degree,).
 
     Raises:
-      ValueError: If JAX computes in single precision.
+      ValueError: If JAX computes in single precision, or the period is not positive.
 
     Source:
       Farrell (1972), section 3, doi:10.1029/RG010i003p00761.
     """
     n = _degrees(degree)
-    zero, width = jnp.zeros_like(n), 2 * n + 1
-    forcing = jnp.stack([-width, zero, jnp.where(n == 1, 1, width)], axis=1)
-    h, l, k = _respond(model, n, forcing, settings)
+    water = water_on(model, n, settings)
+    push = -(2 * n + 1) + water.pull
+    flux = jnp.where(n == 1, 1, 2 * n + 1)
+    forcing = jnp.stack([push, jnp.zeros_like(n), flux], axis=1)
+    h, l, k = _respond(model, n, forcing, water, settings, period)
     return h, jnp.where(n > 0, l, 0), jnp.where(n > 1, k, 0)
 
 
 def tidal_response(
-    model: EarthModel, degree: ArrayLike, settings: Integration | None = None
+    model: EarthModel,
+    degree: ArrayLike,
+    settings: Integration | None = None,
+    period: ArrayLike | None = None,
 ) -> tuple[Array, Array, Array]:
     """Return the Love numbers h, l and k of any degrees, of a potential from outside.
 
@@ -54,25 +66,30 @@ def tidal_response(
       model: The Earth.
       degree: Spherical harmonic degrees, whole numbers from 2, shape (degree,).
       settings: How to integrate; the defaults of `Integration` if None.
+      period: Period of the forcing [s]; None if all is at rest.
 
     Returns:
       h, l and k [-], each of shape (degree,); NaN at degrees 0 and 1, where such a
       potential does not deform.
 
     Raises:
-      ValueError: If JAX computes in single precision.
+      ValueError: If JAX computes in single precision, or the period is not positive.
 
     Source:
       Farrell (1972), section 3, doi:10.1029/RG010i003p00761.
     """
     n = _degrees(degree)
-    zero = jnp.zeros_like(n)
-    forcing = jnp.stack([zero, zero, jnp.where(n > 1, 2 * n + 1, jnp.nan)], axis=1)
-    return _respond(model, n, forcing, settings)
+    water = water_on(model, n, settings)
+    zero, flux = jnp.zeros_like(n), jnp.where(n > 1, water.tide, jnp.nan)
+    forcing = jnp.stack([zero, zero, flux], axis=1)
+    return _respond(model, n, forcing, water, settings, period)
 
 
 def shear_response(
-    model: EarthModel, degree: ArrayLike, settings: Integration | None = None
+    model: EarthModel,
+    degree: ArrayLike,
+    settings: Integration | None = None,
+    period: ArrayLike | None = None,
 ) -> tuple[Array, Array, Array]:
     """Return the shear Love numbers h'', l'' and k'' of any degrees.
 
@@ -84,13 +101,14 @@ def shear_response(
       model: The Earth.
       degree: Spherical harmonic degrees, whole numbers from 2, shape (degree,).
       settings: How to integrate; the defaults of `Integration` if None.
+      period: Period of the forcing [s]; None if all is at rest.
 
     Returns:
       h'', l'' and k'' [-], each of shape (degree,); NaN at degrees 0 and 1, where such
       a traction does not exist or has a net force.
 
     Raises:
-      ValueError: If JAX computes in single precision.
+      ValueError: If JAX computes in single precision, or the period is not positive.
 
     Source:
       Okubo & Saito (1983), Bull. Geod. 57, 128, doi:10.1007/BF02520918.
@@ -98,7 +116,8 @@ def shear_response(
     n = _degrees(degree)
     zero, square = jnp.zeros_like(n), jnp.where(n > 1, n * (n + 1), jnp.nan)
     forcing = jnp.stack([zero, (2 * n + 1) / square, zero], axis=1)
-    h, l, k = _respond(model, n, forcing, settings)
+    water = water_on(model, n, settings)
+    h, l, k = _respond(model, n, forcing, water, settings, period)
     return h, l, k + 1
 
 
@@ -108,20 +127,48 @@ def _degrees(degree: ArrayLike) -> Array:
 
 
 def _respond(
-    model: EarthModel, degree: Array, forcing: Array, settings: Integration | None
+    model: EarthModel,
+    degree: Array,
+    forcing: Array,
+    water: Water,
+    settings: Integration | None,
+    period: ArrayLike | None,
 ) -> tuple[Array, Array, Array]:
-    return _combine(propagate(model, degree, settings), degree, forcing)
+    state = propagate(model, degree, settings, _period(period))
+    return _combine(state, water, degree, forcing)
+
+
+def _period(period: ArrayLike | None) -> Array | None:
+    if period is None:
+        return None
+    seconds = jnp.asarray(period, dtype=float)
+    if is_concrete(seconds) and not (seconds.ndim == 0 and 0 < seconds < jnp.inf):
+        raise ValueError(
+            f"period is {period}, expected one positive number of seconds, or None "
+            "for an Earth at rest"
+        )
+    return seconds
 
 
 @jax.jit
-def _combine(state: Array, degree: Array, forcing: Array) -> tuple[Array, Array, Array]:
-    """Combine the solutions such that radial stress, shear and flux are `forcing`."""
-    demanded = jnp.stack([state[:, 1], _drag(state, degree), _flux(state, degree)], 1)
-    share = jnp.linalg.solve(demanded, forcing[:, :, None])[:, :, 0]
-    h, l, potential = jnp.einsum(
-        "drs,ds->rd", state[:, ::2], share, precision=jax.lax.Precision.HIGHEST
-    )
+def _combine(
+    state: Array, water: Water, degree: Array, forcing: Array
+) -> tuple[Array, Array, Array]:
+    """Combine the solutions such that radial stress, shear and flux are `forcing`.
+
+    What the water does in turn is no part of the forcing, so it is taken away first.
+    """
+    floor = state[:, ::4]
+    stress = state[:, 1] - _through(water.lift, floor)
+    flux = state[:, 5] - _through(water.draw, floor)
+    demanded = [stress, _drag(state, degree), _framed(flux, state, degree)]
+    share = jnp.linalg.solve(jnp.stack(demanded, 1), forcing[:, :, None])[:, :, 0]
+    h, l, potential = jnp.einsum("drs,ds->rd", state[:, ::2], share, precision=HIGHEST)
     return h, l, potential - 1
+
+
+def _through(answer: Array, floor: Array) -> Array:
+    return jnp.einsum("rd,drs->ds", answer, floor, precision=HIGHEST)
 
 
 def _drag(state: Array, degree: Array) -> Array:
@@ -129,7 +176,7 @@ def _drag(state: Array, degree: Array) -> Array:
     return jnp.where((degree == 0)[:, None], state[:, 2], state[:, 3])
 
 
-def _flux(state: Array, degree: Array) -> Array:
+def _framed(flux: Array, state: Array, degree: Array) -> Array:
     # At degree 1 moving the whole Earth changes neither stress nor flux, and the flux
     # follows from the other two; instead the frame is fixed, by the total potential.
-    return jnp.where((degree == 1)[:, None], state[:, 4], state[:, 5])
+    return jnp.where((degree == 1)[:, None], state[:, 4], flux)

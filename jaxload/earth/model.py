@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from itertools import pairwise
 
 import jax
 import numpy as np
@@ -13,7 +12,13 @@ from numpy.typing import NDArray
 
 from jaxload.constants import EARTH_RADIUS
 
-__all__ = ["EarthModel", "earth_model", "homogeneous", "prem"]
+__all__ = [
+    "EarthModel",
+    "earth_model",
+    "from_velocities",
+    "homogeneous",
+    "refine",
+]
 
 
 @jax.tree_util.register_dataclass
@@ -34,6 +39,8 @@ class EarthModel:
       shear_modulus: Coefficients of the shear modulus [Pa], shape (layer, power);
         a row of zeros is a fluid layer.
       name: What the model is called.
+      ocean: Number of fluid layers on top. Above the last solid boundary, the ocean's
+        floor, water lies at rest; every load lies on the floor.
     """
 
     radius: Array | NDArray[np.float64]
@@ -41,72 +48,7 @@ class EarthModel:
     bulk_modulus: Array | NDArray[np.float64]
     shear_modulus: Array | NDArray[np.float64]
     name: str = dataclasses.field(default="", metadata={"static": True})
-
-
-# PREM's layers from the centre: boundaries [km]; density [g/cm3], vp and vs [km/s] as
-# polynomials in r/a. Between 220 km depth and the Moho PREM is transversely isotropic;
-# these are the polynomials it gives for an equivalent isotropic Earth, at a period of
-# 1 s. Its 3 km of ocean over 12 km of crust are one crust here with the moduli of the
-# latter, of such a density that the total mass is kept.
-_BOUNDARY = (0, 1221.5, 3480, 3630, 5600, 5701, 5771, 5971, 6151, 6346.6, 6356, 6371)
-_LOWER_MANTLE = (7.9565, -6.4761, 5.5283, -3.0807)
-_DENSITY = (
-    (13.0885, 0, -8.8381),
-    (12.5815, -1.2638, -3.6426, -5.5281),
-    _LOWER_MANTLE,
-    _LOWER_MANTLE,
-    _LOWER_MANTLE,
-    (5.3197, -1.4836),
-    (11.2494, -8.0298),
-    (7.1089, -3.8045),
-    (2.6910, 0.6924),
-    (2.900,),
-    (2.28340,),
-)
-_LIGHTER = (2.600 / 2.28340) ** 0.5
-_VP = (
-    (11.2622, 0, -6.3640),
-    (11.0487, -4.0362, 4.8023, -13.5732),
-    (15.3891, -5.3181, 5.5242, -2.5514),
-    (24.9520, -40.4673, 51.4832, -26.6419),
-    (29.2766, -23.6027, 5.5242, -2.5514),
-    (19.0957, -9.8672),
-    (39.7027, -32.6166),
-    (20.3926, -12.2569),
-    (4.1875, 3.9382),
-    (6.800,),
-    (5.800 * _LIGHTER,),
-)
-_VS = (
-    (3.6678, 0, -4.4475),
-    (0,),
-    (6.9254, 1.4672, -2.0834, 0.9783),
-    (11.1671, -13.7818, 17.4575, -9.2777),
-    (22.3459, -17.2473, -2.0834, 0.9783),
-    (9.9839, -4.9324),
-    (22.3512, -18.5856),
-    (8.9496, -4.4597),
-    (2.1519, 2.3481),
-    (3.900,),
-    (3.200 * _LIGHTER,),
-)
-
-
-def prem() -> EarthModel:
-    """Return PREM, isotropic, with its ocean spread over the upper crust.
-
-    The top 15 km are one crust with the moduli of 2600 kg/m3, 5.8 km/s and 3.2 km/s
-    and a density of 2283.40 kg/m3, which keeps the mass of the Earth.
-
-    Returns:
-      The model, 11 layers, radius 6371 km.
-
-    Source:
-      Dziewonski & Anderson (1981), table I, doi:10.1016/0031-9201(81)90046-7.
-    """
-    radius = 1e3 * np.array(_BOUNDARY)
-    density, vp, vs = (_localised(table, radius) for table in (_DENSITY, _VP, _VS))
-    return _from_velocities(radius, density, vp, vs, "PREM")
+    ocean: int = dataclasses.field(default=0, metadata={"static": True})
 
 
 def earth_model(
@@ -115,6 +57,7 @@ def earth_model(
     vs: ArrayLike,
     density: ArrayLike,
     name: str = "user",
+    ocean: bool = False,
 ) -> EarthModel:
     """Make a model from rows of radius, velocities and density.
 
@@ -127,22 +70,70 @@ def earth_model(
       vs: Shear velocity [m/s], shape (row,).
       density: Density [kg/m3], shape (row,).
       name: What the model is called.
+      ocean: Whether fluid on top is meant: water at rest, with loads on its floor.
+        Without it a fluid surface is refused, for it bears no load.
 
     Returns:
       The model, one layer per pair of rows of different radius.
 
     Raises:
-      ValueError: If the rows do not describe an elastic sphere with a solid surface.
+      ValueError: If the rows do not describe an elastic sphere with a solid surface
+        or, with `ocean`, a fluid one.
+
+    Example:
+      >>> earth_model([0, 6.368e6, 6.368e6, 6.371e6], [8e3, 8e3, 1450, 1450],
+      ...             [4e3, 4e3, 0, 0], [5500, 5500, 1020, 1020], ocean=True)
     """
     columns = {"radius": radius, "vp": vp, "vs": vs, "density": density}
     rows = {key: np.asarray(value, dtype=float) for key, value in columns.items()}
     _check_rows(rows)
     upward = 1 if rows["radius"][0] < rows["radius"][-1] else -1
     r, p, s, d = (column[::upward] for column in rows.values())
+    _check_surface(s, ocean)
     _check_profile(r, p, s, d)
     bottom = np.flatnonzero(np.diff(r) > 0)
     linear = [[Polynomial([c[i], c[i + 1] - c[i]]) for i in bottom] for c in (d, p, s)]
-    return _from_velocities(np.append(r[bottom], r[-1]), *linear, name=name)
+    model = from_velocities(np.append(r[bottom], r[-1]), *linear, name=name)
+    solid = np.flatnonzero(s[bottom] > 0)[-1] + 1
+    return dataclasses.replace(model, ocean=len(bottom) - int(solid))
+
+
+def refine(model: EarthModel, radius: ArrayLike) -> EarthModel:
+    """Cut the layers of a model at more radii; the Earth stays the same.
+
+    Args:
+      model: The Earth.
+      radius: Where to cut [m], shape (cut,), between the centre and the surface; a
+        radius that is a boundary already changes nothing.
+
+    Returns:
+      The same Earth in more layers, each with a coordinate of its own.
+
+    Raises:
+      ValueError: If a radius is not inside the Earth.
+    """
+    old, cuts = np.asarray(model.radius), np.asarray(radius, dtype=float)
+    if not np.all((cuts > 0) & (cuts <= old[-1])):
+        raise ValueError(
+            f"cuts came between {cuts.min():g} and {cuts.max():g} m, expected radii "
+            f"above 0 and up to the surface at {old[-1]:g} m"
+        )
+    new = np.union1d(old, cuts)
+    layer = np.searchsorted(old, new[:-1], side="right") - 1
+    bottom, width = old[layer], np.diff(old)[layer]
+    pieces = [Polynomial(c) for c in np.stack([new[:-1] - bottom, np.diff(new)]).T]
+    local = [p / w for p, w in zip(pieces, width)]
+    rows = {
+        name: _padded(
+            [Polynomial(row)(t) for row, t in zip(np.asarray(old_rows), local)]
+        )
+        for name, old_rows in (
+            (name, np.asarray(getattr(model, name))[layer])
+            for name in ("density", "bulk_modulus", "shear_modulus")
+        )
+    }
+    ocean = int(np.sum(layer >= len(old) - 1 - model.ocean))
+    return dataclasses.replace(model, radius=new, ocean=ocean, **rows)
 
 
 def homogeneous(
@@ -177,22 +168,25 @@ def homogeneous(
     return EarthModel(np.array([0.0, numbers[3]]), rho, bulk, shear, name)
 
 
-def _localised(
-    table: Sequence[Sequence[float]], radius: NDArray[np.float64]
-) -> list[Polynomial]:
-    """Turn polynomials in r/a [1e3 SI units] into ones in the layer coordinate."""
-    x = radius / EARTH_RADIUS
-    ratios = [Polynomial([low, high - low]) for low, high in pairwise(x)]
-    return [Polynomial(1e3 * np.array(row))(ratio) for row, ratio in zip(table, ratios)]
-
-
-def _from_velocities(
+def from_velocities(
     radius: NDArray[np.float64],
     density: Sequence[Polynomial],
     vp: Sequence[Polynomial],
     vs: Sequence[Polynomial],
     name: str,
 ) -> EarthModel:
+    """Make a model from polynomials in the coordinate of each layer.
+
+    Args:
+      radius: Radii of the layer boundaries [m], shape (boundary,).
+      density: Density of each layer [kg/m3].
+      vp: Compressional velocity of each layer [m/s].
+      vs: Shear velocity of each layer [m/s].
+      name: What the model is called.
+
+    Returns:
+      The model, without an ocean.
+    """
     shear = [d * v**2 for d, v in zip(density, vs)]
     bulk = [d * v**2 - 4 / 3 * m for d, v, m in zip(density, vp, shear)]
     return EarthModel(radius, _padded(density), _padded(bulk), _padded(shear), name)
@@ -243,7 +237,6 @@ def _check_profile(
             np.all(vp**2 > 4 / 3 * vs**2),
             "vp is below sqrt(4/3) vs: no such solid exists",
         ),
-        (vs[-1] > 0, "the surface is fluid; leave the ocean out or make it crust"),
         (
             np.all(sharp[step > 0]),
             "vs falls to 0 within a layer; repeat the radius where the fluid begins",
@@ -252,3 +245,29 @@ def _check_profile(
     for met, complaint in demands:
         if not met:
             raise ValueError(f"an Earth model cannot be made: {complaint}")
+
+
+def _check_surface(vs: NDArray[np.float64], ocean: bool) -> None:
+    """Check that what lies on top is what was asked for, in rows that run upward."""
+    if not np.any(vs):
+        raise ValueError("an Earth model cannot be made: no row is solid; give some vs")
+    if vs[-1] == 0 and not ocean:
+        raise ValueError(
+            "an Earth model cannot be made: the surface is fluid (vs = 0); pass "
+            "ocean=True if it is water over a floor that bears the loads, else make "
+            "it crust"
+        )
+    if vs[-1] != 0 and ocean:
+        raise ValueError(
+            f"an Earth model cannot be made: ocean=True, but the surface is solid "
+            f"(vs = {vs[-1]:g} m/s); end the rows with water or leave ocean out"
+        )
+
+
+def __getattr__(name: str) -> object:
+    # TODO: goes when `earth/__init__.py` imports it from `published`.
+    if name == "prem":
+        from jaxload.earth.published import prem
+
+        return prem
+    raise AttributeError(name)

@@ -1,4 +1,4 @@
-"""Integrate the spheroidal equations from the deep Earth to its surface, by degree.
+"""Integrate the spheroidal equations from the deep Earth to its solid surface.
 
 Degree n feels the Earth down to a depth of a few a/n only, so each degree has a mesh of
 its own: it starts where the influence of what lies deeper has died out, puts nodes on
@@ -14,7 +14,14 @@ import jax.numpy as jnp
 from jax import Array
 from scipy.integrate import DOP853
 
-from jaxload.constants import GRAVITATIONAL_CONSTANT
+from jaxload.earth import moving
+from jaxload.earth.layers import (
+    Layers,
+    density_gradient,
+    layers_of,
+    material_in,
+    split_layers,
+)
 from jaxload.earth.model import EarthModel
 from jaxload.earth.spheroidal import (
     Material,
@@ -24,9 +31,8 @@ from jaxload.earth.spheroidal import (
     rate,
     solid_start,
 )
-from jaxload.earth.structure import fluid_layers, mass_polynomial
 
-__all__ = ["Integration", "propagate"]
+__all__ = ["Integration", "advance", "propagate"]
 
 # Stage weights, nodes and weights of the explicit Runge-Kutta method of order 8 of
 # Dormand & Prince, Hairer et al. (1993), Solving ordinary differential equations I,
@@ -72,37 +78,6 @@ class Integration:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Layers:
-    """An Earth model in the units of `spheroidal`, as the integration reads it.
-
-    Indexed by a layer number per degree, ``[..., layer]``, every array becomes one of
-    that layer's for each degree.
-
-    Attributes:
-      bottom: Radius of the bottom, shape (layer,).
-      top: Radius of the top, shape (layer,).
-      density: Coefficients in the layer coordinate, shape (power, layer).
-      bulk: Likewise of the bulk modulus.
-      shear: Likewise of the shear modulus.
-      mass: Likewise of the enclosed mass, as a fraction of the whole.
-      fluid: True where shear is not resisted, shape (layer,).
-      fluid_below: The same of the next layer below, shape (layer,).
-      density_below: Density on the other side of the bottom, shape (layer,).
-    """
-
-    bottom: Array
-    top: Array
-    density: Array
-    bulk: Array
-    shear: Array
-    mass: Array
-    fluid: Array
-    fluid_below: Array
-    density_below: Array
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
 class Mesh:
     """Where each degree steps; the nodes within a layer are equidistant in ln r.
 
@@ -120,14 +95,18 @@ class Mesh:
 
 
 def propagate(
-    model: EarthModel, degree: Array, settings: Integration | None = None
+    model: EarthModel,
+    degree: Array,
+    settings: Integration | None = None,
+    period: Array | None = None,
 ) -> Array:
-    """Return the deformation at the surface in three independent ways, by degree.
+    """Return the deformation at the solid surface in three independent ways, by degree.
 
     Args:
       model: The Earth.
       degree: Spherical harmonic degrees, float64, shape (degree,).
       settings: How to integrate; the defaults of `Integration` if None.
+      period: Period of the forcing [s], scalar; None if all is at rest.
 
     Returns:
       The six rows of `spheroidal` for three solutions that are regular at the centre,
@@ -137,36 +116,18 @@ def propagate(
     # Whole chunks and no name: what is compiled once serves again.
     nameless = dataclasses.replace(model, name="")
     padded = jnp.pad(degree, (0, -len(degree) % settings.chunk), mode="edge")
-    return _propagate(nameless, padded, settings)[: len(degree)]
+    return _propagate(nameless, padded, settings, period)[: len(degree)]
 
 
 @functools.partial(jax.jit, static_argnames="settings")
-def _propagate(model: EarthModel, degree: Array, settings: Integration) -> Array:
-    layers = _layers(model)
+def _propagate(
+    model: EarthModel, degree: Array, settings: Integration, period: Array | None
+) -> Array:
+    layers, _ = split_layers(layers_of(model, period), model.ocean)
     # Chunks bound the memory, and keep what a step works on in the processor's cache.
     carry = jax.checkpoint(lambda chunk: _carry_up(layers, chunk, settings))
     state = jax.lax.map(carry, degree.reshape(-1, settings.chunk))
     return jnp.moveaxis(state, 3, 1).reshape(-1, 6, 3)
-
-
-def _layers(model: EarthModel) -> Layers:
-    radius, density = jnp.asarray(model.radius), jnp.asarray(model.density)
-    bulk, shear = jnp.asarray(model.bulk_modulus), jnp.asarray(model.shear_modulus)
-    mass, fluid = mass_polynomial(model), fluid_layers(model)
-    unit = jnp.sum(mass[-1]) / (4 * jnp.pi * radius[-1] ** 3)
-    pressure = 4 * jnp.pi * GRAVITATIONAL_CONSTANT * (unit * radius[-1]) ** 2
-    at_top = jnp.sum(density, axis=1) / unit
-    return Layers(
-        bottom=radius[:-1] / radius[-1],
-        top=radius[1:] / radius[-1],
-        density=density.T / unit,
-        bulk=bulk.T / pressure,
-        shear=shear.T / pressure,
-        mass=mass.T / jnp.sum(mass[-1]),
-        fluid=fluid,
-        fluid_below=jnp.concatenate([fluid[:1], fluid[:-1]]),
-        density_below=jnp.concatenate([at_top[:1], at_top[:-1]]),
-    )
 
 
 def _carry_up(layers: Layers, degree: Array, settings: Integration) -> Array:
@@ -175,10 +136,10 @@ def _carry_up(layers: Layers, degree: Array, settings: Integration) -> Array:
     @jax.checkpoint
     def step(state: Array, number: Array) -> tuple[Array, None]:
         layer, here, radius, length = _locate(layers, mesh, number)
-        material = functools.partial(_material, here)
+        material = functools.partial(material_in, here)
         entering = (number > 0) & (number == _pick(mesh.first, layer))
         state = _cross(state, here, material(radius), degree, entering)
-        return _advance(state, here, radius, length, degree), None
+        return advance(state, here, radius, length, degree), None
 
     _, here, radius, _ = _locate(layers, mesh, jnp.array(0))
     numbers = jnp.arange(_steps(layers, settings))
@@ -226,21 +187,15 @@ def _locate(
     return layer, here, start + done * length, length
 
 
-def _material(here: Layers, log_radius: Array) -> Material:
-    radius = jnp.exp(log_radius)
-    t = (radius - here.bottom) / (here.top - here.bottom)
-    rows = (here.density, here.bulk, here.shear, here.mass)
-    density, bulk, shear, mass = (
-        functools.reduce(lambda value, c: value * t + c, row[::-1]) for row in rows
-    )
-    return Material(radius, density, bulk, shear, mass / radius**2)
-
-
 def _start(here: Layers, log_radius: Array, degree: Array) -> Array:
-    material = _material(here, log_radius)
-    at_rest = here.fluid & (degree > 0)
-    solid, fluid = solid_start(material, degree), fluid_start(material, degree)
-    return jnp.where(at_rest[None, None], fluid, solid)
+    material = material_in(here, log_radius)
+    flowing = here.fluid & (degree > 0)
+    solid = solid_start(material, degree)
+    if here.spin is None:
+        fluid = fluid_start(material, degree)
+    else:
+        fluid = moving.fluid_start(material, degree)
+    return jnp.where(flowing[None, None], fluid, solid)
 
 
 def _cross(
@@ -248,17 +203,31 @@ def _cross(
 ) -> Array:
     to_fluid = entering & here.fluid & ~here.fluid_below & (degree > 0)
     to_solid = entering & ~here.fluid & here.fluid_below & (degree > 0)
-    fluid = enter_fluid(state, material)
-    solid = enter_solid(state, material, here.density_below)
+    if here.spin is None:
+        fluid = enter_fluid(state, material)
+        solid = enter_solid(state, material, here.density_below)
+    else:
+        fluid = moving.enter_fluid(state, material, here.spin)
+        solid = moving.enter_solid(state, material, here.density_below, here.spin)
     state = jnp.where(to_fluid[None, None], fluid, state)
     return jnp.where(to_solid[None, None], solid, state)
 
 
-def _advance(
+def advance(
     state: Array, here: Layers, log_radius: Array, length: Array, degree: Array
 ) -> Array:
-    """Make one Runge-Kutta step."""
-    at_rest = here.fluid & (degree > 0)
+    """Make one Runge-Kutta step.
+
+    Args:
+      state: The state, shape (row, solution, degree).
+      here: Layers indexed by one layer per degree.
+      log_radius: ln r, shape (degree,).
+      length: Length of the step in ln r, negative if downward, shape (degree,).
+      degree: Spherical harmonic degree, shape (degree,).
+
+    Returns:
+      The state after the step.
+    """
 
     def moved(slopes: Array, weights: Array) -> Array:
         mean = jnp.einsum("s,srcd->rcd", weights, slopes, precision=HIGHEST)
@@ -268,11 +237,20 @@ def _advance(
     # one dense product per stage runs faster than its few terms.
     def stage(slopes: Array, at: tuple[Array, ...]) -> tuple[Array, None]:
         number, node, weights = at
-        material = _material(here, log_radius + node * length)
-        slope = rate(moved(slopes, weights), material, degree, at_rest)
+        slope = _slope(moved(slopes, weights), here, log_radius + node * length, degree)
         return slopes.at[number].set(slope), None
 
     stages = (jnp.arange(len(_NODES)), jnp.asarray(_NODES), jnp.asarray(_STAGES))
     slopes = jnp.zeros((len(_NODES), *state.shape), state.dtype)
     slopes, _ = jax.lax.scan(stage, slopes, stages)
     return moved(slopes, jnp.asarray(_WEIGHTS))
+
+
+def _slope(state: Array, here: Layers, log_radius: Array, degree: Array) -> Array:
+    material, flowing = material_in(here, log_radius), here.fluid & (degree > 0)
+    if here.spin is None:
+        return rate(state, material, degree, flowing)
+    solid = moving.solid_rate(state, material, here.spin, degree)
+    gradient = density_gradient(here, log_radius)
+    fluid = moving.fluid_rate(state, material, gradient, here.spin, degree)
+    return jnp.where(flowing[None, None], fluid, solid)

@@ -11,9 +11,15 @@ __all__ = [
     "enclosed_mass",
     "fluid_layers",
     "gravity",
+    "ground_radius",
     "mass_polynomial",
     "material_at",
 ]
+
+
+def ground_radius(model: EarthModel) -> Array:
+    """Return the radius of the solid surface [m], which is the floor of an ocean."""
+    return jnp.asarray(model.radius)[-1 - model.ocean]
 
 
 def fluid_layers(model: EarthModel) -> Array:
