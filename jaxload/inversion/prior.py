@@ -1,28 +1,164 @@
-"""From a design matrix and a roughness operator to a problem in data space."""
+"""What is believed of the load before the data: roughness, scale, free fields."""
 
-from collections.abc import Callable
+import dataclasses
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 from jax import Array
 from jax.typing import ArrayLike
-from scipy.sparse import csgraph
-from scipy.sparse.linalg import SuperLU, eigsh, splu
 
 from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.definite import einsum
 from jaxload.inversion.least_squares import Problem
+from jaxload.inversion.roughness import (
+    Roughness,
+    apply_transposed,
+    assembled,
+    make_roughness,
+    pinned_normal,
+    solve_normal,
+    unpenalised_fields,
+)
+from jaxload.inversion.selected import inverse_diagonal
 
-__all__ = ["smooth_problem", "unpenalised_fields"]
+__all__ = [
+    "Prior",
+    "prior_covariance",
+    "prior_problem",
+    "prior_samples",
+    "prior_variance",
+    "scaled_prior",
+    "smooth_prior",
+    "smooth_problem",
+]
 
-#: A network tells apart a handful of fields that the prior leaves free, not many.
-MOST_FREE_FIELDS = 16
 
-#: Relative size below which an entry or an eigenvalue is zero.
-ROUNDING = 1e-13
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prior:
+    """The load is ``x = S y + free fields``, with ``|L y|^2`` small.
+
+    Its covariance up to 1/beta^2 is ``C = S (L'L)^-1 S``; where L leaves fields free,
+    C is that of the part of x without them. Lives on the host: make it outside `jit`,
+    unless only its scale or coefficients are traced.
+
+    Attributes:
+      roughness: The operator L and how to invert it.
+      free: Orthonormal basis of S times the fields with ``L y = 0``, shape (cell,
+        drift); drift is 0 where there are none.
+      scale: Diagonal of S [mm or -], shape (cell,); None where it is one.
+    """
+
+    roughness: Roughness
+    free: ArrayLike
+    scale: ArrayLike | None
+
+
+def smooth_prior(
+    operator: sp.spmatrix | sp.sparray,
+    free: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> Prior:
+    """The prior under which ``|L (x / scale)|^2`` is small.
+
+    An operator that leaves some fields y unpenalised, as a Laplacian with a free
+    boundary leaves a constant, has no inverse ``(L'L)^-1``: those fields, times the
+    scale, are then estimated beside the load, exactly, as a drift is in kriging.
+
+    Args:
+      operator: Roughness L, sparse, shape (row, cell): a Laplacian, first
+        differences, the identity for ridge regression.
+      free: Fields with ``L y = 0``, shape (cell, drift); found if not given.
+      scale: Expected amplitude of each cell, positive, shape (cell,); may be traced.
+        One if not given.
+
+    Returns:
+      The `Prior`.
+
+    Raises:
+      ValueError: If shapes disagree, L is singular beyond the free fields, or the
+        scale is not positive.
+    """
+    operator = sp.csc_array(operator)
+    fields = unpenalised_fields(operator) if free is None else np.asarray(free, float)
+    check_shapes(operator=(operator, "row cell"), free=(fields, "cell drift"))
+    return scaled_prior(make_roughness((operator,), np.ones(1), fields), scale)
+
+
+def scaled_prior(roughness: Roughness, scale: ArrayLike | None = None) -> Prior:
+    """The prior of a prepared operator and a map of amplitudes.
+
+    Args:
+      roughness: The operator.
+      scale: Expected amplitude, positive, shape (cell,) or scalar; may be traced.
+
+    Returns:
+      The `Prior`.
+
+    Raises:
+      ValueError: If the scale has another shape or is not positive.
+    """
+    fields = roughness.null
+    if scale is None:
+        basis = np.linalg.qr(fields)[0] if fields.shape[1] else fields
+        return Prior(roughness, basis, None)
+    if np.ndim(scale):
+        check_shapes(free=(fields, "cell drift"), scale=(scale, "cell"))
+    if is_concrete(scale):
+        scale = np.broadcast_to(_checked_scale(np.asarray(scale)), len(fields))
+    else:
+        scale = jnp.broadcast_to(scale, len(fields))
+    return Prior(roughness, _scaled_basis(fields, scale), scale)
+
+
+def _scaled_basis(fields: np.ndarray, scale: ArrayLike) -> ArrayLike:
+    if not fields.shape[1]:
+        return fields
+    if is_concrete(scale):
+        return np.linalg.qr(np.asarray(scale)[:, None] * fields)[0]
+    scale = jnp.asarray(scale)
+    return jnp.linalg.qr(scale[:, None] * jnp.asarray(fields, scale.dtype))[0]
+
+
+def _checked_scale(scale: np.ndarray) -> np.ndarray:
+    bad = ~(np.isfinite(scale) & (scale > 0))
+    if bad.any():
+        cells = np.flatnonzero(bad)
+        place = f" at cell {cells[0]} ({len(cells)} in all)" if scale.ndim else ""
+        given = np.atleast_1d(scale)[cells[0]]
+        raise ValueError(
+            f"scale is {given:g}{place}, expected positive amplitudes; fill it with a "
+            "small one where little water is expected"
+        )
+    return scale
+
+
+def prior_problem(design: ArrayLike, prior: Prior) -> Problem:
+    """Prepare the inverse problem for `solve`.
+
+    What is kept of the prior is ``C G'`` and ``G C G'``. Differentiable in `design` and
+    in what is traced of the prior.
+
+    Args:
+      design: Displacement per unit load G [mm/mm], shape (station, cell).
+      prior: What is believed of the load.
+
+    Returns:
+      The `Problem`.
+
+    Raises:
+      ValueError: If design and prior have different cells.
+    """
+    design = jnp.asarray(design)
+    free = jnp.asarray(prior.free, design.dtype)
+    check_shapes(prior=(free, "cell drift"), design=(design, "station cell"))
+    level = einsum("sc,ck->sk", design, free)
+    # The free fields are estimated apart: the covariance need not contain them.
+    rough = design - einsum("sk,ck->sc", level, free)
+    cross = prior_covariance(prior, rough.T)
+    gram = einsum("sc,ct->st", rough, cross)
+    return Problem(design, cross, (gram + gram.T) / 2, free, level)
 
 
 def smooth_problem(
@@ -30,17 +166,12 @@ def smooth_problem(
 ) -> Problem:
     """Prepare ``min |(G x - d) / sigma|^2 + beta^2 |L x|^2`` for `solve`.
 
-    ``L'L`` is factorised once, sparse and on the host; what is kept is ``C G'`` and
-    ``G C G'`` with ``C = (L'L)^-1``. An operator that leaves some fields unpenalised,
-    as a Laplacian with a free boundary leaves a constant, has no such inverse: those
-    fields are then estimated beside the load, exactly, as a drift is in kriging.
-
+    The short way for ``prior_problem(design, smooth_prior(operator, free))``.
     Differentiable in `design`.
 
     Args:
       design: Displacement per unit load G [mm/mm], shape (station, cell).
-      operator: Roughness L, sparse, shape (row, cell): a Laplacian, first
-        differences, the identity for ridge regression.
+      operator: Roughness L, sparse, shape (row, cell), as for `smooth_prior`.
       free: Fields with ``L x = 0``, shape (cell, drift); found if not given.
 
     Returns:
@@ -49,141 +180,91 @@ def smooth_problem(
     Raises:
       ValueError: If shapes disagree, or L is singular beyond the free fields.
     """
-    design = jnp.asarray(design)
-    operator = sp.csc_array(operator)
+    design, operator = jnp.asarray(design), sp.csc_array(operator)
     check_shapes(design=(design, "station cell"), operator=(operator, "row cell"))
-    fields = unpenalised_fields(operator) if free is None else np.asarray(free, float)
-    check_shapes(operator=(operator, "row cell"), free=(fields, "cell drift"))
-    basis = np.linalg.qr(fields)[0] if fields.shape[1] else fields
-    covariance = _covariance(operator, basis)
-    free_cells = jnp.asarray(basis, design.dtype)
-    # The free fields are estimated apart: the covariance need not contain them.
-    level = einsum("sc,ck->sk", design, free_cells)
-    rough = design - einsum("sk,ck->sc", level, free_cells)
-    cross = covariance(rough.T)
-    cross = cross - einsum(
-        "ck,ks->cs", free_cells, einsum("ck,cs->ks", free_cells, cross)
-    )
-    gram = einsum("sc,ct->st", rough, cross)
-    return Problem(design, cross, (gram + gram.T) / 2, free_cells, level)
+    return prior_problem(design, smooth_prior(operator, free))
 
 
-def unpenalised_fields(operator: sp.spmatrix | sp.sparray) -> np.ndarray:
-    """The fields that an operator does not see.
-
-    Mostly these are the constants on connected parts of the grid. Where more is left
-    free, the null space is found as eigenvectors of ``L'L``.
+def prior_covariance(prior: Prior, fields: Array) -> Array:
+    """Multiply by the covariance C of the load, without its free fields.
 
     Args:
-      operator: Roughness L, sparse, shape (row, cell).
+      prior: The prior.
+      fields: Shape (cell, column).
 
     Returns:
-      A basis of the fields with ``L x = 0``, shape (cell, drift); drift may be 0.
+      ``C fields``, shape (cell, column).
 
     Raises:
-      ValueError: If there are more of them than `MOST_FREE_FIELDS`.
+      ValueError: If the fields have other cells.
     """
-    operator = sp.csc_array(operator)
-    constants = _constants(operator)
-    try:
-        _pinned(operator, constants)
-    except ValueError:
-        return _null_space(operator)
-    return constants
+    fields = jnp.asarray(fields)
+    free = jnp.asarray(prior.free, fields.dtype)
+    check_shapes(prior=(free, "cell drift"), fields=(fields, "cell column"))
+    return _without(free, _spread(prior, _without(free, fields)))
 
 
-def _constants(operator: sp.csc_array) -> np.ndarray:
-    """Indicators of the connected parts whose constants are free."""
-    linked = abs(operator).T @ abs(operator)
-    count, part = csgraph.connected_components(linked, directed=False)
-    indicator = sp.csc_array(
-        (np.ones(len(part)), (np.arange(len(part)), part)), (len(part), count)
-    )
-    seen = np.asarray(abs(operator @ indicator).max(axis=0).todense()).ravel()
-    largest = abs(operator).max()
-    return indicator[:, np.flatnonzero(seen <= ROUNDING * largest)].toarray()
+def _spread(prior: Prior, fields: Array) -> Array:
+    """``S (L'L)^- S fields``, which is C but for free fields on either side."""
+    if prior.scale is None:
+        return solve_normal(prior.roughness, fields)
+    scale = jnp.asarray(prior.scale, fields.dtype)[:, None]
+    return scale * solve_normal(prior.roughness, scale * fields)
 
 
-def _null_space(operator: sp.csc_array) -> np.ndarray:
-    normal = sp.csc_array(operator.T @ operator)
-    scale = normal.diagonal().max()
-    cells = len(normal.diagonal())
-    count = min(MOST_FREE_FIELDS + 1, cells - 1)
-    start = np.ones(cells)
-    values, vectors = eigsh(normal, k=count, sigma=-1e-9 * scale, v0=start)
-    free = values < ROUNDING * scale
-    if free.sum() > MOST_FREE_FIELDS:
-        raise ValueError(
-            f"the roughness operator leaves more than {MOST_FREE_FIELDS} fields "
-            "unpenalised; take one that sees them"
-        )
-    return vectors[:, free]
+def _without(free: Array, fields: Array) -> Array:
+    if not free.shape[1]:
+        return fields
+    return fields - einsum("ck,kn->cn", free, einsum("ck,cn->kn", free, fields))
 
 
-def _covariance(operator: sp.csc_array, basis: np.ndarray) -> Callable[[Array], Array]:
-    """The linear map ``b -> (L'L)^-1 b`` for fields b of shape (cell, column)."""
-    rows, cells = operator.shape  # pyright: ignore[reportGeneralTypeIssues]
-    if rows == cells and not basis.shape[1]:
-        factor = _factorised(operator)
-        solve = lambda fields: factor.solve(factor.solve(fields, "T"))
-    else:
-        solve = _pinned(operator, basis).solve
+def prior_variance(prior: Prior) -> Array:
+    """The variance of the load of each cell, exact: the diagonal of C.
 
-    def apply(fields: Array) -> Array:
-        if is_concrete(fields):
-            found = solve(np.asarray(fields, np.float64))
-            return jnp.asarray(found, fields.dtype)
-        return jax.lax.custom_linear_solve(
-            _on_host(lambda b: operator.T @ (operator @ b)),
-            fields,
-            lambda _, b: _on_host(solve)(b),
-            symmetric=True,
-        )
+    Args:
+      prior: The prior; the coefficients of its operator must be known, its scale may
+        be traced.
 
-    return apply
+    Returns:
+      Variance up to 1/beta^2, without the free fields, shape (cell,).
 
-
-def _pinned(operator: sp.csc_array, basis: np.ndarray) -> SuperLU:
-    """Factorise ``L'L`` with one cell held for each free field.
-
-    That picks one of the solutions that differ by free fields alone.
+    Raises:
+      ValueError: If the coefficients are traced.
     """
-    normal = operator.T @ operator
-    pin = np.zeros(len(basis))
-    if basis.shape[1]:
-        pivots = scipy.linalg.qr(basis.T, mode="r", pivoting=True)[-1]
-        pin[pivots[: basis.shape[1]]] = normal.diagonal().mean()
-    return _factorised(sp.csc_array(normal + sp.diags_array(pin)))
-
-
-def _factorised(matrix: sp.csc_array) -> SuperLU:
-    try:
-        factor = splu(matrix)
-    except RuntimeError:
-        factor = None
-    if factor is None or _nearly_singular(factor):
+    roughness = prior.roughness
+    if not is_concrete(roughness.coefficients):
         raise ValueError(
-            "the roughness operator is singular: some field is not penalised; pass it "
-            "as free=, or take an operator that fixes the boundary"
+            "prior_variance needs the numbers of the prior; call it outside jit and "
+            "grad, or take prior_samples"
         )
-    return factor
+    normal = pinned_normal(assembled(roughness), roughness.null)
+    variance = jnp.asarray(inverse_diagonal(normal))
+    if prior.scale is not None:
+        variance = variance * jnp.asarray(prior.scale, variance.dtype) ** 2
+    free = jnp.asarray(prior.free, variance.dtype)
+    if not free.shape[1]:
+        return variance
+    image = _spread(prior, free)
+    middle = einsum("ck,cl->kl", free, image)
+    return variance + jnp.sum(free * (einsum("cl,lk->ck", free, middle) - 2 * image), 1)
 
 
-def _nearly_singular(factor: SuperLU) -> bool:
-    pivots = abs(factor.U.diagonal())
-    return not pivots.min() > ROUNDING * pivots.max()
+def prior_samples(prior: Prior, key: Array, count: int) -> Array:
+    """Draw loads from the prior, free fields left out: they have no finite variance.
 
+    Differentiable in what is traced of the prior.
 
-def _on_host(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[Array], Array]:
-    """Run a NumPy function of one array, in float64, as part of a JAX program."""
+    Args:
+      prior: The prior.
+      key: A `jax.random.key`.
+      count: Number of draws.
 
-    def call(fields: Array) -> Array:
-        shape = jax.ShapeDtypeStruct(fields.shape, fields.dtype)
-        return jax.pure_callback(
-            lambda x: function(np.asarray(x, np.float64)).astype(shape.dtype),
-            shape,
-            fields,
-            vmap_method="sequential",
-        )
-
-    return call
+    Returns:
+      Loads with covariance C, which is the prior's at beta = 1, shape (count, cell).
+    """
+    roughness = prior.roughness
+    white = jax.random.normal(key, (roughness.shape[0], count))
+    fields = solve_normal(roughness, apply_transposed(roughness, white))
+    if prior.scale is not None:
+        fields = fields * jnp.asarray(prior.scale, fields.dtype)[:, None]
+    return _without(jnp.asarray(prior.free, fields.dtype), fields).T
