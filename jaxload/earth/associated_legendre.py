@@ -32,6 +32,7 @@ __all__ = [
     "DEGREES",
     "MAX_DEGREE",
     "ORDERS",
+    "Slab",
     "State",
     "Tile",
     "advance",
@@ -71,6 +72,10 @@ class Tile(NamedTuple):
 
 #: Q of the two degrees before a tile, each of shape (order, latitude).
 State = tuple[Array, Array]
+
+#: Q of a tile at even and at odd degrees above the order, which are even and odd in
+#: latitude, each of shape (pair of degrees, order, latitude).
+Slab = tuple[Array, Array]
 
 
 def check_degree(max_degree: int) -> None:
@@ -124,7 +129,7 @@ def first_state(orders: int, sine: Array) -> State:
     return zeros, zeros
 
 
-def advance(state: State, tile: Tile, sine: Array) -> tuple[State, Array]:
+def advance(state: State, tile: Tile, sine: Array) -> tuple[State, Slab]:
     """Compute a tile from the one below it.
 
     Args:
@@ -133,21 +138,25 @@ def advance(state: State, tile: Tile, sine: Array) -> tuple[State, Array]:
       sine: Sines of latitude, shape (latitude,).
 
     Returns:
-      The state for the next tile, and Q_nm of shape (degree, order, latitude).
+      The state for the next tile, and Q_nm of the tile.
 
     Source:
       Holmes & Featherstone (2002), eqs 11 and 12, doi:10.1007/s00190-002-0216-2.
     """
 
-    def step(state: State, above: Array) -> tuple[State, Array]:
-        one, two = state
+    def one(state: State, above: Array) -> State:
         near, far = _coefficients(tile.order, above)
-        start = jnp.where(above == 0, tile.factor, 0)
-        here = near[:, None] * sine[None, :] * one - far[:, None] * two + start[:, None]
-        return (here, one), here
+        start = jnp.where(above == 0, tile.factor, 0)[:, None]
+        there = near[:, None] * sine[None, :] * state[0] - far[:, None] * state[1]
+        return there + start, state[0]
+
+    def two(state: State, above: Array) -> tuple[State, Slab]:
+        middle = one(state, above[0])
+        state = one(middle, above[1])
+        return state, (middle[0], state[0])
 
     above = tile.first + jnp.arange(DEGREES, dtype=sine.dtype)
-    return jax.lax.scan(step, state, above)
+    return jax.lax.scan(two, state, above.reshape(-1, 2))
 
 
 def _coefficients(order: Array, above: Array) -> tuple[Array, Array]:
@@ -232,7 +241,8 @@ def _every_function(lat: Array, max_degree: int) -> Array:
     factor = jnp.asarray(sector_factors(count))
 
     def chunk(state: State, first: Array) -> tuple[State, Array]:
-        return advance(state, Tile(order, factor, first), sine)
+        state, slab = advance(state, Tile(order, factor, first), sine)
+        return state, jnp.stack(slab, axis=1)
 
     first = DEGREES * jnp.arange(chunks, dtype=lat.dtype)
     scaled = jax.lax.scan(chunk, first_state(count, sine), first)[1]

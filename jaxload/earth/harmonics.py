@@ -23,6 +23,7 @@ from jaxload.constants import DEGREE
 from jaxload.earth.associated_legendre import (
     DEGREES,
     ORDERS,
+    Slab,
     State,
     Tile,
     advance,
@@ -161,50 +162,49 @@ def _synthesise(coefficients: Array, rows: Parallels, lon: Array, turn) -> Array
 
     def block(_: None, part: tuple[Array, Array, Array]):
         order, factor, tiles = part
-        waves = _sum_degrees(tiles, order, factor, rows.sine, last)
-        return None, waves * cosine_power(order, rows.cosine)[None, :, :, None, None]
+        power = cosine_power(order, rows.cosine)[:, None, None, :]
+        sums = _sum_degrees(tiles, order, factor, rows.sine, last)
+        return None, tuple(power * x for x in sums)
 
     parts = (*blocks_of(last), to_tiles(coefficients))
-    waves = jax.lax.scan(block, None, parts)[1]
-    # Even degrees above the order mirror at the equator, odd ones change sign there.
-    even, odd = (
-        waves[:, parity].reshape(-1, *waves.shape[3:])[: last + 1, rows.index]
-        for parity in (0, 1)
-    )
-    return turn(even + rows.sign[None, :, None, None] * odd, lon)
+    sums = jax.lax.scan(block, None, parts)[1]
+    # What is even in latitude mirrors at the equator, what is odd changes sign there.
+    even, odd = (x.reshape(-1, *x.shape[2:])[: last + 1] for x in sums)
+    sign = rows.sign[None, None, None, :]
+    return turn(even[..., rows.index] + sign * odd[..., rows.index], lon)
 
 
 def _sum_degrees(tiles: Array, order: Array, factor: Array, sine: Array, last: int):
-    """Sum over the degrees of a block, shape (parity, order, parallel, 2, epoch)."""
+    """Sum over the degrees of a block, by parity, shape (order, 2, epoch, parallel)."""
 
-    def full(carry: tuple[State, Array], first: Array, tile: Array):
-        state, total = carry
+    def full(carry: tuple[State, Slab], first: Array, tile: Array):
+        state, totals = carry
         state, slab = advance(state, Tile(order, factor, first), sine)
-        product = einsum("bpmr,bpmce->pmrce", _by_parity(slab), _by_parity(tile))
-        return state, total + product
+        pairs = zip(totals, slab, _by_parity(tile))
+        return state, tuple(x + einsum("bmr,bmce->mcer", q, c) for x, q, c in pairs)
 
     # Going back, a tile is computed again rather than remembered.
     @functools.partial(jax.checkpoint, prevent_cse=False)
-    def chunk(carry, part: tuple[Array, Array]):
+    def chunk(carry: tuple[State, Slab], part: tuple[Array, Array]):
         first, tile = part
         held = order[0] + first <= last
         skip = lambda carry, *_: carry
         return jax.lax.cond(held, full, skip, carry, first, tile), None
 
-    total = jnp.zeros((2, ORDERS, len(sine), *tiles.shape[3:]), tiles.dtype)
-    carry = (first_state(ORDERS, sine), total)
+    total = jnp.zeros((ORDERS, *tiles.shape[3:], len(sine)), tiles.dtype)
+    carry = (first_state(ORDERS, sine), (total, total))
     return jax.lax.scan(chunk, carry, (firsts_of(last), tiles))[0][1]
 
 
-def _by_parity(tile: Array) -> Array:
-    """Split degrees above the order into pairs of an even and an odd one."""
-    return tile.reshape(DEGREES // 2, 2, *tile.shape[1:])
+def _by_parity(tile: Array) -> tuple[Array, Array]:
+    """Coefficients at even and at odd degrees above the order."""
+    return tile[0::2], tile[1::2]
 
 
 def _turn_by_product(waves: Array, lon: Array) -> Array:
     """Sum over orders at any longitudes, shape (epoch, lat, lon)."""
     turn = _trigonometry(len(waves), lon)
-    return einsum("mrce,cml->erl", waves, turn)
+    return einsum("mcer,cml->erl", waves, turn)
 
 
 def _turn_by_fft(waves: Array, lon: Array) -> Array:
@@ -214,8 +214,8 @@ def _turn_by_fft(waves: Array, lon: Array) -> Array:
     share = np.where((order == 0) | (2 * order == count), 1.0, 0.5) * count
     cosine, sine = share[None, :] * _trigonometry(len(waves), lon[:1])[:, :, 0]
     phase = jax.lax.complex(cosine, sine)
-    spectrum = jax.lax.complex(waves[:, :, 0], -waves[:, :, 1])
-    spectrum = jnp.transpose(spectrum * phase[:, None, None], (2, 1, 0))
+    spectrum = jax.lax.complex(waves[:, 0], -waves[:, 1]) * phase[:, None, None]
+    spectrum = jnp.moveaxis(spectrum, 0, -1)
     return jnp.fft.irfft(spectrum, count, axis=-1)
 
 
@@ -230,45 +230,45 @@ def _analyse(weighted: Array, rows: Parallels, start: Array, max_degree: int) ->
     """Coefficients of a field times its weights, shape (2, epoch, degree, order)."""
     waves = _waves(weighted, rows, start, max_degree)
 
-    def block(_: None, part: tuple[Array, Array, Array]):
+    def block(_: None, part: tuple[Array, Array, Slab]):
         order, factor, waves = part
-        scaled = waves * cosine_power(order, rows.cosine)[None, :, :, None, None]
+        power = cosine_power(order, rows.cosine)[:, None, None, :]
+        scaled = tuple(power * x for x in waves)
         return None, _project(scaled, order, factor, rows.sine, max_degree)
 
     parts = (*blocks_of(max_degree), waves)
     return from_tiles(jax.lax.scan(block, None, parts)[1], max_degree)
 
 
-def _waves(weighted: Array, rows: Parallels, start: Array, max_degree: int) -> Array:
-    """Waves along parallels, shape (block, parity, order, parallel, 2, epoch)."""
+def _waves(weighted: Array, rows: Parallels, start: Array, max_degree: int) -> Slab:
+    """Waves along parallels by parity, shape (block, order, 2, epoch, parallel)."""
     cosine, sine = _trigonometry(max_degree + 1, start[None])[:, :, 0]
     spectrum = jnp.fft.rfft(weighted, axis=-1)[..., : max_degree + 1]
     spectrum = spectrum * jax.lax.complex(cosine, -sine)[None, None, :]
     both = jnp.stack([spectrum.real, -spectrum.imag]) / weighted.shape[-1]
-    both = jnp.transpose(both, (2, 3, 0, 1))
-    folded = jnp.zeros((2, len(rows.sine), *both.shape[1:]), both.dtype)
-    sign = rows.sign[:, None, None, None]
-    folded = folded.at[:, rows.index].add(jnp.stack([both, both * sign]))
+    both = jnp.moveaxis(both, -1, 0)
     blocks = chunk_count(max_degree)[0]
-    by_order = pad_zeros(jnp.moveaxis(folded, 2, 0), blocks * ORDERS - max_degree - 1)
-    by_block = by_order.reshape(blocks, ORDERS, *by_order.shape[1:])
-    return jnp.swapaxes(by_block, 1, 2)
+    both = pad_zeros(both, blocks * ORDERS - max_degree - 1)
+    both = both.reshape(blocks, ORDERS, *both.shape[1:])
+    folded = jnp.zeros((*both.shape[:-1], len(rows.sine)), both.dtype)
+    add = lambda part: folded.at[..., rows.index].add(part)
+    return add(both), add(both * rows.sign[None, None, None, None, :])
 
 
-def _project(waves: Array, order: Array, factor: Array, sine: Array, last: int):
+def _project(waves: Slab, order: Array, factor: Array, sine: Array, last: int) -> Array:
     """Degrees of a block, shape (chunk, degree, order, 2, epoch)."""
 
     def full(state: State, first: Array) -> tuple[State, Array]:
         state, slab = advance(state, Tile(order, factor, first), sine)
-        tile = einsum("bpmr,pmrce->bpmce", _by_parity(slab), waves)
-        return state, tile.reshape(empty.shape)
+        both = [einsum("bmr,mcer->bmce", q, wave) for q, wave in zip(slab, waves)]
+        return state, jnp.stack(both, axis=1).reshape(empty.shape)
 
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def chunk(state: State, first: Array) -> tuple[State, Array]:
         held = order[0] + first <= last
         return jax.lax.cond(held, full, lambda state, _: (state, empty), state, first)
 
-    empty = jnp.zeros((DEGREES, ORDERS, *waves.shape[3:]), waves.dtype)
+    empty = jnp.zeros((DEGREES, ORDERS, *waves[0].shape[1:-1]), sine.dtype)
     return jax.lax.scan(chunk, first_state(ORDERS, sine), firsts_of(last))[1]
 
 

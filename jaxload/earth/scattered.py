@@ -100,7 +100,8 @@ class Places(NamedTuple):
 
 
 #: From places, the state before a tile, the tile and its Q of one order more than it
-#: multiplies, to functions of shape (kind, 2, degree, order, place).
+#: multiplies, shape (degree, order, place), to functions of shape (kind, 2, degree,
+#: order, place).
 Basis = Callable[[Places, State, Tile, Array], Array]
 
 
@@ -137,7 +138,8 @@ def _stream(tiles: Array, places: Places, last: int, basis: Basis) -> Array:
     def full(carry, tile: Tile, coefficients: Array):
         state, total = carry
         after, slab = advance(state, tile, places.sine)
-        functions = basis(places, state, tile, slab)
+        rows = jnp.stack(slab, axis=1).reshape(DEGREES, *slab[0].shape[1:])
+        functions = basis(places, state, tile, rows)
         return after, total + einsum("kcbmp,bmce->kep", functions, coefficients)
 
     # Going back, a tile is computed again rather than remembered.
