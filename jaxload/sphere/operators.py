@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial import KDTree
 
-from jaxload.constants import DEGREE
+from jaxload.constants import DEGREE, EARTH_RADIUS
 
 if TYPE_CHECKING:
     from jaxload.sphere.grid import Grid
 
-__all__ = ["first_differences", "identity", "laplacian"]
+__all__ = ["diffusion_terms", "first_differences", "identity", "laplacian"]
 
 #: Steps to the west, east, south and north neighbour, as (row, column).
 STEPS = ((0, -1), (0, 1), (-1, 0), (1, 0))
@@ -205,3 +205,37 @@ def identity(grid: "Grid") -> sparse.csr_array:
       The identity, shape (cell, cell).
     """
     return sparse.csr_array(sparse.eye_array(len(grid.lon)))
+
+
+def diffusion_terms(
+    grid: "Grid",
+) -> tuple[sparse.csr_array, sparse.csr_array, sparse.csr_array]:
+    r"""The parts of the operator of diffusion with decay, on finite volumes.
+
+    For any decay k [1/km] and exchange c [-] across the rim, the operator
+    ``k M_0 + c M_1 + M_2 / k`` is ``(k^2 - Laplacian) / k`` integrated over each cell
+    and divided by the root of its area, with ``-df/dn = c k f`` on the rim. Applied to
+    a field it gives white noise of unit variance where the field is what
+    `jaxload.inversion.matern_prior` says.
+
+    Args:
+      grid: The cells.
+
+    Returns:
+      Root of the area [km], diagonal; length of the rim over it [-], diagonal; flux
+      out of the cell over it [1/km]; each of shape (cell, cell).
+
+    Source:
+      Lindgren, Rue & Lindstrom (2011), doi:10.1111/j.1467-9868.2011.00777.x; here with
+      cells for their triangles.
+    """
+    root = np.sqrt(grid.cell_area) / 1e3
+    cosine = np.cos(grid.lat * DEGREE)
+    flux = laplacian(grid, "sphere", "free") * (cosine / root)[:, None]
+    half = grid.spacing / 2
+    north, south = (np.cos((grid.lat + side) * DEGREE) for side in (half, -half))
+    sides = np.stack([np.ones_like(north), np.ones_like(north), south, north])
+    outside = np.sum(sides * (_neighbours(grid) < 0), axis=0)
+    rim = EARTH_RADIUS / 1e3 * grid.spacing * DEGREE * outside
+    diagonal = lambda values: sparse.csr_array(sparse.diags_array(values))
+    return diagonal(root), diagonal(rim / root), sparse.csr_array(flux)
