@@ -349,7 +349,7 @@ ERRORS = {
     "beta negative": (lambda d, s: (d, s, -1.0), "beta is -1"),
     "beta not a number": (lambda d, s: (d, s, np.nan), "beta is nan"),
     "sigma negative": (lambda d, s: (d, -s, 1.0), r"sigma is -\S+ at index \(0,\)"),
-    "sigma of another network": (lambda d, s: (d, s[1:], 1.0), "'station'"),
+    "sigma of another network": (lambda d, s: (d, s[1:], 1.0), "'row'"),
 }
 
 

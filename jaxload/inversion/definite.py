@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["einsum", "inverse"]
+__all__ = ["einsum", "inverse", "inverse_and_log_determinant"]
 
 # TF32 would cost half the digits of a float32 matrix product.
 einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
@@ -15,9 +15,21 @@ einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 LEAF = 52
 
 
-@jax.custom_jvp
 def inverse(matrix: Array) -> Array:
     """Invert symmetric positive definite matrices.
+
+    Args:
+      matrix: Symmetric matrices, shape (..., row, row).
+
+    Returns:
+      The inverses, same shape; NaN where a matrix is not positive definite.
+    """
+    return inverse_and_log_determinant(matrix)[0]
+
+
+@jax.custom_jvp
+def inverse_and_log_determinant(matrix: Array) -> tuple[Array, Array]:
+    """Invert symmetric positive definite matrices, and say how large they are.
 
     By halves, ``[[A, B], [B', D]]`` with the Schur complement of A, down to small
     blocks that are swept. LAPACK is left out on purpose: batched factorisations or
@@ -28,7 +40,8 @@ def inverse(matrix: Array) -> Array:
       matrix: Symmetric matrices, shape (..., row, row).
 
     Returns:
-      The inverses, same shape; NaN where a matrix is not positive definite.
+      The inverses, same shape, and the logarithms of the determinants, shape (...);
+      NaN where a matrix is not positive definite.
 
     Source:
       Golub & Van Loan (2013), Matrix Computations, section 3.2.11; sweep operator:
@@ -38,42 +51,49 @@ def inverse(matrix: Array) -> Array:
     if size <= LEAF:
         return _swept(matrix)
     half = -(-size // 2)
-    first = inverse(matrix[..., :half, :half])
+    first, log_first = inverse_and_log_determinant(matrix[..., :half, :half])
     side = matrix[..., :half, half:]
     image = einsum("...ij,...jk->...ik", first, side)
     rest = matrix[..., half:, half:] - einsum("...ji,...jk->...ik", side, image)
-    second = inverse(_symmetric(rest))
+    second, log_second = inverse_and_log_determinant(_symmetric(rest))
     corner = -einsum("...ij,...jk->...ik", image, second)
     first = first - einsum("...ij,...kj->...ik", corner, image)
     rows = [
         jnp.concatenate([first, corner], axis=-1),
         jnp.concatenate([jnp.swapaxes(corner, -1, -2), second], axis=-1),
     ]
-    return _symmetric(jnp.concatenate(rows, axis=-2))
+    return _symmetric(jnp.concatenate(rows, axis=-2)), log_first + log_second
 
 
-@inverse.defjvp
-def _inverse_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    result = inverse(primals[0])
+@inverse_and_log_determinant.defjvp
+def _jvp(
+    primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    result, log_determinant = inverse_and_log_determinant(primals[0])
     change = einsum("...ij,...jk,...kl->...il", result, tangents[0], result)
-    return result, -change
+    log_change = einsum("...ij,...ij->...", result, tangents[0])
+    return (result, log_determinant), (-change, log_change)
 
 
 def _symmetric(matrix: Array) -> Array:
     return (matrix + jnp.swapaxes(matrix, -1, -2)) / 2
 
 
-def _swept(matrix: Array) -> Array:
+def _swept(matrix: Array) -> tuple[Array, Array]:
     """Gauss-Jordan elimination in place, without the pivoting it does not need here."""
     size = matrix.shape[-1]
 
-    def sweep(k: Array, matrix: Array) -> Array:
+    def sweep(k: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        matrix, log_determinant = state
         column = jax.lax.dynamic_index_in_dim(matrix, k, -1, keepdims=False)
         pivot = jax.lax.dynamic_index_in_dim(column, k, -1)
         pivot = jnp.where(pivot > 0, pivot, jnp.nan)
         here = (jnp.arange(size) == k).reshape((1,) * (column.ndim - 1) + (-1,))
         column = jnp.where(here, -1, column)
         kept = jnp.where(here[..., :, None] | here[..., None, :], 0, matrix)
-        return kept - column[..., :, None] * (column / pivot)[..., None, :]
+        matrix = kept - column[..., :, None] * (column / pivot)[..., None, :]
+        return matrix, log_determinant + jnp.log(pivot[..., 0])
 
-    return -jax.lax.fori_loop(0, size, sweep, matrix)
+    nothing = jnp.zeros(matrix.shape[:-2], matrix.dtype)
+    swept, log_determinant = jax.lax.fori_loop(0, size, sweep, (matrix, nothing))
+    return -swept, log_determinant

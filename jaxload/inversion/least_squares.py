@@ -13,6 +13,15 @@ from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.data_space import Dual, epoch_dual, shared_dual
 from jaxload.inversion.definite import einsum
 from jaxload.inversion.gaps import Gaps, find_gaps
+from jaxload.inversion.noise import (
+    Noise,
+    as_noise,
+    check_noise,
+    common_estimate,
+    is_shared,
+    noise_times,
+    scaled_noise,
+)
 
 __all__ = ["Problem", "Solution", "dual", "solve"]
 
@@ -26,12 +35,12 @@ class Problem:
     it from a roughness operator. Nothing here has shape (cell, cell).
 
     Attributes:
-      design: Displacement per unit load G [mm/mm], shape (station, cell).
-      cross: ``C G'``, shape (cell, station).
-      gram: ``G C G'``, shape (station, station).
+      design: Displacement per unit load G [mm/mm], shape (row, cell).
+      cross: ``C G'``, shape (cell, row).
+      gram: ``G C G'``, shape (row, row).
       free: Orthonormal load fields that the prior leaves free, shape (cell, drift);
         drift is 0 where it leaves none.
-      drift: Displacement by those fields, ``G free``, shape (station, drift).
+      drift: Displacement by those fields, ``G free``, shape (row, drift).
     """
 
     design: Array
@@ -48,19 +57,22 @@ class Solution:
 
     Attributes:
       load: Equivalent water height [mm], shape (epoch, cell).
-      fitted: Displacement by `load` at every station [mm], shape (epoch, station).
+      fitted: Displacement by `load` at every row [mm], shape (epoch, row).
       ok: False where the system could not be solved, shape (epoch,).
+      common: Estimate of the offset common to the rows of an epoch [mm], shape
+        (epoch,); zero where the noise has none.
     """
 
     load: Array
     fitted: Array
     ok: Array
+    common: Array
 
 
 def solve(
     problem: Problem,
     displacement: ArrayLike,
-    sigma: ArrayLike,
+    sigma: ArrayLike | Noise,
     beta: ArrayLike,
     *,
     mean: ArrayLike | None = None,
@@ -77,8 +89,8 @@ def solve(
 
     Args:
       problem: Design matrix and prior, from `smooth_problem`.
-      displacement: Observed uplift d [mm], shape (epoch, station); NaN if missing.
-      sigma: Standard error [mm], positive, shape (station,) or (epoch, station).
+      displacement: Observed uplift d [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], positive, shape (row,) or (epoch, row).
       beta: Weight of the prior [1/mm per unit of L], scalar, positive.
       mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
       gaps: `find_gaps(displacement)`; needed under `jit` for the faster way, found
@@ -95,31 +107,33 @@ def solve(
       Tarantola (2005), Inverse Problem Theory, ch. 3, doi:10.1137/1.9780898717921;
       Argus et al. (2014), doi:10.1002/2014GL059570, for the smoothed GNSS inversion.
     """
-    displacement, sigma, beta = _checked(problem, displacement, sigma, beta)
+    displacement, noise, beta = _checked(problem, displacement, sigma, beta)
     if mean is not None:
         mean = jnp.asarray(mean, problem.design.dtype)
         check_shapes(
-            displacement=(displacement, "epoch station"),
+            displacement=(displacement, "epoch row"),
             mean=(mean, "epoch cell"),
-            design=(problem.design, "station cell"),
+            design=(problem.design, "row cell"),
         )
-    gaps = _layout(displacement, sigma, gaps)
+    gaps = _layout(displacement, noise, gaps)
     residual, expected = displacement, None
     if mean is not None:
         expected = einsum("ec,sc->es", mean, problem.design)
         residual = displacement - expected
     # Apart from the rest, so that a criterion and the solution compile it once.
-    multiplier = _dual(problem, residual, sigma, beta, gaps).multiplier
-    solution = _primal(problem, residual, sigma, beta, multiplier)
+    multiplier = _dual(problem, residual, noise, beta, gaps).multiplier
+    solution = _primal(problem, residual, noise, beta, multiplier)
     if mean is None:
         return solution
-    return Solution(mean + solution.load, expected + solution.fitted, solution.ok)
+    return dataclasses.replace(
+        solution, load=mean + solution.load, fitted=expected + solution.fitted
+    )
 
 
 def dual(
     problem: Problem,
     displacement: ArrayLike,
-    sigma: ArrayLike,
+    sigma: ArrayLike | Noise,
     beta: ArrayLike,
     *,
     gaps: Gaps | None = None,
@@ -128,8 +142,8 @@ def dual(
 
     Args:
       problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, station); NaN if missing.
-      sigma: Standard error [mm], positive, shape (station,) or (epoch, station).
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], positive, shape (row,) or (epoch, row).
       beta: Weight of the prior, scalar, positive.
       gaps: As in `solve`.
 
@@ -139,39 +153,34 @@ def dual(
     Raises:
       ValueError: As `solve`.
     """
-    displacement, sigma, beta = _checked(problem, displacement, sigma, beta)
-    return _dual(problem, displacement, sigma, beta, _layout(displacement, sigma, gaps))
+    displacement, noise, beta = _checked(problem, displacement, sigma, beta)
+    return _dual(problem, displacement, noise, beta, _layout(displacement, noise, gaps))
 
 
 @jax.jit
 def _dual(
-    problem: Problem, displacement: Array, sigma: Array, beta: Array, gaps: Gaps | None
+    problem: Problem, displacement: Array, noise: Noise, beta: Array, gaps: Gaps | None
 ) -> Dual:
-    noise = _noise(sigma, beta, jnp.isfinite(displacement))
+    noise = scaled_noise(noise, beta, jnp.isfinite(displacement))
     if gaps is not None:
-        return shared_dual(problem.gram, problem.drift, noise[0], displacement, gaps)
-    noise = jnp.broadcast_to(noise, displacement.shape)
+        return shared_dual(problem.gram, problem.drift, noise, displacement, gaps)
     return epoch_dual(problem.gram, problem.drift, noise, displacement)
-
-
-def _noise(sigma: Array, beta: Array, seen: Array) -> Array:
-    """``beta^2 sigma^2``, shape (epoch or 1, station); one where nothing was seen."""
-    known = seen if sigma.ndim == 2 else seen.any(axis=0, keepdims=True)
-    return jnp.where(known, (beta * jnp.atleast_2d(sigma)) ** 2, 1)
 
 
 @jax.jit
 def _primal(
-    problem: Problem, residual: Array, sigma: Array, beta: Array, multiplier: Array
+    problem: Problem, residual: Array, noise: Noise, beta: Array, multiplier: Array
 ) -> Solution:
     load = einsum("es,cs->ec", multiplier, problem.cross)
     fitted = einsum("es,st->et", multiplier, problem.gram)
+    noise = scaled_noise(noise, beta, jnp.isfinite(residual))
     if problem.drift.shape[1]:
-        noise = _noise(sigma, beta, jnp.isfinite(residual))
-        weights = _drift(problem.drift, residual - fitted - noise * multiplier)
+        rest = residual - fitted - noise_times(noise, multiplier)
+        weights = _drift(problem.drift, rest)
         load = load + einsum("ek,ck->ec", weights, problem.free)
         fitted = fitted + einsum("ek,sk->es", weights, problem.drift)
-    return Solution(load, fitted, jnp.isfinite(load).all(axis=-1))
+    common = common_estimate(noise, multiplier)
+    return Solution(load, fitted, jnp.isfinite(load).all(axis=-1), common)
 
 
 def _drift(drift: Array, rest: Array) -> Array:
@@ -183,9 +192,9 @@ def _drift(drift: Array, rest: Array) -> Array:
     return jnp.linalg.solve(normal, right[..., None])[..., 0]
 
 
-def _layout(displacement: Array, sigma: Array, gaps: Gaps | None) -> Gaps | None:
+def _layout(displacement: Array, noise: Noise, gaps: Gaps | None) -> Gaps | None:
     """The gaps, where the shared inverse applies and they can be known."""
-    if sigma.ndim == 2:
+    if not is_shared(noise):
         return None
     if gaps is None and is_concrete(displacement):
         return find_gaps(displacement)
@@ -207,26 +216,30 @@ def _check_layout(displacement: Array, gaps: Gaps) -> None:
 
 
 def _checked(
-    problem: Problem, displacement: ArrayLike, sigma: ArrayLike, beta: ArrayLike
-) -> tuple[Array, Array, Array]:
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+) -> tuple[Array, Noise, Array]:
     dtype = problem.design.dtype
-    displacement = jnp.asarray(displacement, dtype)
-    sigma, beta = jnp.asarray(sigma, dtype), jnp.asarray(beta, dtype)
-    axes = "station" if sigma.ndim == 1 else "epoch station"
+    displacement, beta = jnp.asarray(displacement, dtype), jnp.asarray(beta, dtype)
+    noise = as_noise(sigma, dtype)
     check_shapes(
-        design=(problem.design, "station cell"),
-        cross=(problem.cross, "cell station"),
-        gram=(problem.gram, "station station"),
-        displacement=(displacement, "epoch station"),
-        sigma=(sigma, axes),
+        design=(problem.design, "row cell"),
+        cross=(problem.cross, "cell row"),
+        gram=(problem.gram, "row row"),
+        displacement=(displacement, "epoch row"),
         beta=(beta, ""),
     )
+    check_noise(noise, displacement)
     _check_positive("beta", beta, "it weighs the prior against the data")
     if is_concrete(displacement):
         seen = np.isfinite(np.asarray(displacement))
-        seen = seen if sigma.ndim == 2 else seen.any(axis=0)
-        _check_positive("sigma", sigma, "mask the observation with NaN instead", seen)
-    return displacement, sigma, beta
+        seen = seen.any(axis=0) if is_shared(noise) else seen
+        _check_positive(
+            "sigma", noise.sigma, "mask the observation with NaN instead", seen
+        )
+    return displacement, noise, beta
 
 
 def _check_positive(

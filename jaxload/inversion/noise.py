@@ -1,0 +1,273 @@
+"""What observations miss the truth by: covariances that epochs share or not."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.definite import einsum
+
+__all__ = [
+    "Noise",
+    "as_noise",
+    "check_noise",
+    "common_estimate",
+    "common_rows",
+    "covariance_noise",
+    "exponential_correlation",
+    "is_shared",
+    "noise_covariance",
+    "noise_times",
+    "scaled_noise",
+]
+
+#: Relative size below which two entries of a covariance are the same number.
+ROUNDING = 1e-6
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """Covariance of what an observation holds beside the load's displacement.
+
+    ``R = diag(sigma) K diag(sigma) + tau^2 c c'``, with K the correlation and c one at
+    the rows that a common offset moves, zero at the others.
+
+    Attributes:
+      sigma: Standard error of a row [mm], shape (row,) or (epoch, row).
+      correlation: K, between rows [-], shape (row, row); None for the identity.
+      common: Variance tau^2 of an offset that all rows of an epoch share [mm2], shape
+        () or (epoch,).
+      common_rows: Which rows share it, boolean, shape (row,); None for all.
+    """
+
+    sigma: ArrayLike
+    correlation: ArrayLike | None = None
+    common: ArrayLike | None = 0.0
+    common_rows: ArrayLike | None = None
+
+
+def exponential_correlation(
+    distance: ArrayLike, length: ArrayLike, share: ArrayLike = 1.0
+) -> Array:
+    """Correlation that falls off exponentially with distance, for `Noise`.
+
+    Args:
+      distance: Between rows, in any unit, shape (row, row).
+      length: At which correlation has fallen to 1/e, in the same unit, scalar.
+      share: Share of the variance that is correlated, 0 to 1, scalar; the rest is each
+        row's own. Below 1, two receivers at one place still differ.
+
+    Returns:
+      The correlation [-], shape (row, row).
+
+    Raises:
+      ValueError: If `distance` is not square, or a number is out of range.
+
+    Source:
+      Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, eq. 4.18.
+    """
+    distance = jnp.asarray(distance)
+    check_shapes(distance=(distance, "row row"))
+    length, share = (jnp.asarray(x, distance.dtype) for x in (length, share))
+    if is_concrete(length) and not length > 0:
+        raise ValueError(f"length is {float(length):g}, expected a positive distance")
+    if is_concrete(share) and not 0 <= share <= 1:
+        raise ValueError(f"share is {float(share):g}, expected a number from 0 to 1")
+    same = jnp.eye(len(distance), dtype=distance.dtype)
+    return share * jnp.exp(-distance / length) + (1 - share) * same
+
+
+def covariance_noise(covariance: ArrayLike) -> Noise:
+    """The `Noise` of a covariance matrix.
+
+    Args:
+      covariance: Covariance of the rows [mm2], shape (row, row).
+
+    Returns:
+      Its standard errors and correlation.
+
+    Raises:
+      ValueError: If it is not square, not symmetric, or a variance is not positive.
+    """
+    covariance = jnp.asarray(covariance)
+    check_shapes(covariance=(covariance, "row row"))
+    variance = jnp.diag(covariance)
+    if is_concrete(covariance):
+        _check_symmetric("covariance", np.asarray(covariance))
+        if not (np.asarray(variance) > 0).all():
+            raise ValueError(
+                "the diagonal of covariance has variances that are not positive; leave "
+                "such rows out"
+            )
+    sigma = jnp.sqrt(variance)
+    return Noise(sigma, covariance / (sigma[:, None] * sigma[None, :]))
+
+
+def as_noise(sigma: ArrayLike | Noise, dtype: jnp.dtype) -> Noise:
+    """Bring what a user calls sigma into one form.
+
+    Args:
+      sigma: Standard errors or a `Noise`.
+      dtype: Of the arrays that come back.
+
+    Returns:
+      A `Noise` of arrays; a common offset known to have no variance is None.
+    """
+    noise = sigma if isinstance(sigma, Noise) else Noise(sigma)
+    to = lambda values: None if values is None else jnp.asarray(values, dtype)
+    common = to(noise.common)
+    if common is None or (is_concrete(common) and not np.asarray(common).any()):
+        return Noise(to(noise.sigma), to(noise.correlation), None)
+    return Noise(to(noise.sigma), to(noise.correlation), common, to(noise.common_rows))
+
+
+def check_noise(noise: Noise, displacement: Array) -> None:
+    """Check the shapes of a noise model and what can be seen of its values.
+
+    Args:
+      noise: From `as_noise`.
+      displacement: Observations, shape (epoch, row).
+
+    Raises:
+      ValueError: If shapes disagree, the correlation is not one, or the variance of the
+        common offset is negative.
+    """
+    named = {"displacement": (displacement, "epoch row")}
+    named["sigma"] = (noise.sigma, "row" if noise.sigma.ndim == 1 else "epoch row")
+    if noise.correlation is not None:
+        named["correlation"] = (noise.correlation, "row row")
+    if noise.common is not None:
+        named["common"] = (noise.common, "epoch" if noise.common.ndim else "")
+    if noise.common_rows is not None:
+        named["common_rows"] = (noise.common_rows, "row")
+    check_shapes(**named)
+    if noise.correlation is not None and is_concrete(noise.correlation):
+        _check_correlation(np.asarray(noise.correlation))
+    if noise.common is not None and is_concrete(noise.common):
+        common = np.asarray(noise.common)
+        if not (np.isfinite(common) & (common >= 0)).all():
+            raise ValueError(
+                f"common has {np.nanmin(common):g} as its smallest variance, expected "
+                "finite numbers that are not negative"
+            )
+
+
+def _check_symmetric(name: str, matrix: np.ndarray) -> None:
+    different = ~(abs(matrix - matrix.T) <= ROUNDING * abs(matrix).max())
+    if different.any():
+        row, column = map(int, np.argwhere(different)[0])
+        raise ValueError(
+            f"{name} is not symmetric: {matrix[row, column]:g} at {(row, column)} but "
+            f"{matrix[column, row]:g} at {(column, row)}; take the mean of it and its "
+            "transpose if that is rounding"
+        )
+
+
+def _check_correlation(correlation: np.ndarray) -> None:
+    _check_symmetric("correlation", correlation)
+    if not (abs(np.diag(correlation) - 1) <= ROUNDING).all():
+        raise ValueError(
+            "the diagonal of correlation is not one; use covariance_noise for a "
+            "covariance"
+        )
+    try:
+        np.linalg.cholesky(correlation)
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            "correlation is not positive definite; for rows at one place give each "
+            "some noise of its own, as share= below 1 in exponential_correlation does"
+        ) from None
+
+
+def is_shared(noise: Noise) -> bool:
+    """Whether the standard errors are the same at all epochs.
+
+    Args:
+      noise: From `as_noise`.
+    """
+    return noise.sigma.ndim == 1
+
+
+def scaled_noise(noise: Noise, beta: Array, seen: Array) -> Noise:
+    """The noise of covariance ``beta^2 R``, and one where nothing was seen.
+
+    Args:
+      noise: From `as_noise`.
+      beta: Weight of the prior, scalar.
+      seen: Where there are observations, shape (epoch, row).
+
+    Returns:
+      The `Noise`, of the same shapes.
+    """
+    known = seen.any(axis=0) if is_shared(noise) else seen
+    # What is unknown may be NaN, which would spread to the derivative in beta.
+    sigma = jnp.where(known, beta * jnp.where(known, noise.sigma, 1), 1)
+    common = None if noise.common is None else beta**2 * noise.common
+    return dataclasses.replace(noise, sigma=sigma, common=common)
+
+
+def noise_covariance(noise: Noise) -> Array:
+    """The covariance of one epoch's rows.
+
+    Args:
+      noise: With sigma of shape (row,) and a scalar or no common variance.
+
+    Returns:
+      The covariance, shape (row, row).
+    """
+    sigma = noise.sigma
+    if noise.correlation is None:
+        own = jnp.diag(sigma**2)
+    else:
+        own = sigma[:, None] * noise.correlation * sigma[None, :]
+    if noise.common is None:
+        return own
+    rows = common_rows(noise)
+    return own + noise.common * rows[:, None] * rows[None, :]
+
+
+def noise_times(noise: Noise, values: Array) -> Array:
+    """The covariance of every epoch times its values.
+
+    Args:
+      noise: Any, from `as_noise`.
+      values: Shape (epoch, row).
+
+    Returns:
+      The products, shape (epoch, row).
+    """
+    sigma = jnp.broadcast_to(noise.sigma, values.shape)
+    own = sigma * values
+    if noise.correlation is not None:
+        own = einsum("er,rs->es", own, noise.correlation)
+    own = sigma * own
+    if noise.common is None:
+        return own
+    return own + common_estimate(noise, values)[:, None] * common_rows(noise)[None, :]
+
+
+def common_estimate(noise: Noise, multiplier: Array) -> Array:
+    """The common offset of every epoch, ``tau^2 c' alpha``.
+
+    Args:
+      noise: Any, from `as_noise`; scaled by beta if `multiplier` is of that system.
+      multiplier: ``A_oo^-1 d_o``, shape (epoch, row).
+
+    Returns:
+      The offset [mm], shape (epoch,); zero where the noise has none.
+    """
+    if noise.common is None:
+        return jnp.zeros(len(multiplier), multiplier.dtype)
+    return noise.common * einsum("er,r->e", multiplier, common_rows(noise))
+
+
+def common_rows(noise: Noise) -> Array:
+    """One at the rows that a common offset moves, zero elsewhere, shape (row,)."""
+    if noise.common_rows is None:
+        return jnp.ones(noise.sigma.shape[-1:], noise.sigma.dtype)
+    return noise.common_rows
