@@ -1,11 +1,11 @@
 """A prior with a correlation length, differentiable in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
-from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
@@ -71,7 +71,7 @@ def matern_prior(
         )
     names = ("area", "rim", "flux")
     check_shapes(**{n: (m, "cell cell") for n, m in zip(names, matrices)})  # pyright: ignore[reportArgumentType]
-    null = np.zeros((matrices[0].shape[0], 0))  # pyright: ignore[reportGeneralTypeIssues]
+    null = np.zeros((len(matrices[0].diagonal()), 0))
     return scaled_prior(make_roughness(matrices, _coefficients(length), null), scale)
 
 
@@ -79,17 +79,21 @@ def _coefficients(length: ArrayLike) -> ArrayLike:
     """Weights of the terms that give unit variance, shape (term,)."""
     if np.ndim(length):
         raise ValueError(f"length has shape {np.shape(length)}, expected a scalar")
-    xp = np if is_concrete(length) else jnp
-    if is_concrete(length) and not (np.isfinite(length) and length > 0):
+    if not is_concrete(length):
+        return _weights(jnp.asarray(length), jnp.stack)
+    length = float(np.asarray(length))
+    if not (np.isfinite(length) and length > 0):
         raise ValueError(
-            f"length is {float(length):g}, expected a positive number of km; for cells "
-            "that know nothing of each other take the identity as operator"
+            f"length is {length:g}, expected a positive number of km; for cells that "
+            "know nothing of each other take the identity as operator"
         )
-    decay = RANGE / xp.asarray(length)
-    # The variance of the equation with a unit right-hand side is 1 / (4 pi decay^2).
-    return xp.stack([decay, EXCHANGE + 0 * decay, 1 / decay]) / float(
-        np.sqrt(4 * np.pi)
-    )
+    return _weights(np.float64(length), np.stack)
+
+
+def _weights(length: Any, stack: Callable) -> ArrayLike:
+    decay = RANGE / length
+    # The equation with a unit right-hand side has variance 1 / (4 pi decay^2).
+    return stack([decay, EXCHANGE + 0 * decay, 1 / decay]) / float(np.sqrt(4 * np.pi))
 
 
 def matern_problem(
