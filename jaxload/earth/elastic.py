@@ -1,4 +1,22 @@
-"""Love numbers of an Earth model: its response to loads, tides and shear by degree."""
+"""Love numbers of an Earth model: its response to loads, tides and shear by degree.
+
+**At rest or with a period.** By default all is at rest: there is no inertia, and the
+fluid core follows the potential. With a period the mantle has inertia and the core
+moves as a compressible fluid. For PREM the period of the semidiurnal tide changes k' of
+degree 2 by 5e-3, h' by 3.5e-3, all by less than 1e-3 from degree 6 on, and less the
+longer the period. At long ones a core that is buoyant, as PREM's is in parts, has
+resonances of its own, narrow and no other Earth's; beside one of them a number means
+little, and the core at rest is the better Earth.
+A period leaves the moduli as they are; `prem` can give those of another period.
+
+**With an ocean.** A load lies on the ocean's floor, and h, l and k are those of the
+floor: its displacement, and the potential there, in units of the load's own potential
+and of gravity at the floor. The water stays at rest whatever the period. What gathers
+over a sunken floor, or under a risen potential, presses and attracts in turn, and is
+part of the response; this does not fade as the water gets shallower, only as it gets
+lighter. An Earth wholly covered by water is thus not one with oceans and continents:
+for that, take a model without an ocean and count the water as a load.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -27,8 +45,8 @@ def load_response(
     along the surface gradient of ``l' V / g``, and changes the potential to
     ``(1 + k') V``. l' and k' are not multiplied by the degree.
 
-    Degree 1 is given in the frame of the solid Earth's centre of mass (CE), where k'
-    is 0. At degree 0, a uniform load, l' and k' are 0.
+    Degree 1 is given in the frame of the Earth's own centre of mass (CE), without the
+    load, where k' is 0. At degree 0, a uniform load, l' and k' are 0.
 
     Args:
       model: The Earth.

@@ -12,7 +12,7 @@ from jaxload.constants import GRAVITATIONAL_CONSTANT
 from jaxload.earth.elastic import load_response
 from jaxload.earth.model import EarthModel
 from jaxload.earth.propagation import Integration
-from jaxload.earth.structure import gravity, material_at
+from jaxload.earth.structure import gravity, ground_radius, material_at
 from jaxload.earth.tables import TABLES, read_table
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Asymptotes",
     "LoveNumbers",
     "asymptotes",
+    "check_frame",
     "in_frame",
     "load_love_numbers",
     "love_numbers",
@@ -43,8 +44,8 @@ class LoveNumbers:
       h: Of radial displacement [-], shape (degree,), from degree 0.
       l: Of horizontal displacement [-], shape (degree,).
       k: Of the potential [-], shape (degree,).
-      radius: Radius of the Earth [m], scalar.
-      gravity: Gravity on its surface [m/s2], scalar.
+      radius: Radius of the Earth's solid surface, on which the loads lie [m], scalar.
+      gravity: Gravity there [m/s2], scalar.
       frame: Reference frame of degree 1, one of `FRAMES`.
       source: Whence the numbers are.
     """
@@ -81,6 +82,7 @@ def love_numbers(
     max_degree: int,
     frame: str = "CF",
     settings: Integration | None = None,
+    period: float | None = None,
 ) -> LoveNumbers:
     """Compute the load Love numbers of an Earth, every degree from 0.
 
@@ -89,13 +91,15 @@ def love_numbers(
       max_degree: Last degree, at least 1.
       frame: Reference frame of degree 1, one of `FRAMES`.
       settings: How to integrate; the defaults of `Integration` if None.
+      period: Period of the load [s]; None if all is at rest. `load_response` says what
+        it changes.
 
     Returns:
-      The Love numbers, quasi-static and elastic.
+      The Love numbers of an elastic Earth.
 
     Raises:
-      ValueError: If the frame is unknown, `max_degree` is below 1, or JAX computes in
-        single precision.
+      ValueError: If the frame is unknown, `max_degree` is below 1, the period is not
+        positive, or JAX computes in single precision.
 
     Example:
       >>> love = love_numbers(prem(), 10_000, frame="CF")
@@ -104,12 +108,12 @@ def love_numbers(
     Source:
       Farrell (1972), doi:10.1029/RG010i003p00761.
     """
-    _check_frame(frame)
+    check_frame(frame)
     _check_max_degree(max_degree)
-    h, l, k = load_response(model, np.arange(max_degree + 1), settings)
-    surface = jnp.asarray(model.radius[-1])
-    pull = gravity(model, surface)
-    love = LoveNumbers(h, l, k, surface, pull, "CE", f"{model.name}, integrated")
+    h, l, k = load_response(model, np.arange(max_degree + 1), settings, period)
+    ground = ground_radius(model)
+    pull = gravity(model, ground)
+    love = LoveNumbers(h, l, k, ground, pull, "CE", f"{model.name}, integrated")
     return in_frame(love, frame)
 
 
@@ -134,7 +138,7 @@ def load_love_numbers(
       >>> load_love_numbers("prem", frame="CF", max_degree=10_000)
     """
     require_float64("Love numbers")
-    _check_frame(frame)
+    check_frame(frame)
     if name not in TABLES:
         raise ValueError(f"there is no table {name!r}; there is {', '.join(TABLES)}")
     table = read_table(name)
@@ -144,7 +148,7 @@ def load_love_numbers(
         if max_degree > last:
             raise ValueError(
                 f"max_degree is {max_degree}, but table {name!r} ends at {last}; "
-                "compute more with love_numbers(prem(), max_degree)"
+                "compute more with love_numbers(model, max_degree)"
             )
     kept = slice(None if max_degree is None else max_degree + 1)
     h, l, k = (jnp.asarray(x[kept]) for x in (table.h, table.l, table.k))
@@ -173,7 +177,7 @@ def in_frame(love: LoveNumbers, frame: str) -> LoveNumbers:
     Source:
       Blewitt (2003), eqs. 38 to 40 and table 1, doi:10.1029/2002JB002082.
     """
-    _check_frame(frame)
+    check_frame(frame)
     # k is 0 in CE, so that of any other frame tells how far it is from CE.
     h, l = love.h[1] - love.k[1], love.l[1] - love.k[1]
     origins = {"CE": jnp.zeros_like(h), "CM": jnp.ones_like(h), "CF": (h + 2 * l) / 3}
@@ -200,7 +204,7 @@ def asymptotes(model: EarthModel) -> Asymptotes:
       The limits and the terms of the next order in 1/n.
 
     Raises:
-      ValueError: If JAX computes in single precision.
+      ValueError: If the model has an ocean, or JAX computes in single precision.
 
     Source:
       Limits: Farrell (1972), section 3, doi:10.1029/RG010i003p00761. Next order: Guo
@@ -208,6 +212,11 @@ def asymptotes(model: EarthModel) -> Asymptotes:
       equation of the surface impedance.
     """
     require_float64("Love numbers")
+    if model.ocean:
+        raise ValueError(
+            f"{model.name or 'the model'} has an ocean, for which there is no closed "
+            "form; use the same Earth without it"
+        )
     rho, lame, shear = _surface_material(model)
     stiff = lame + shear
     squeeze = shear * stiff**2 + lame * stiff - shear**2
@@ -232,7 +241,15 @@ def _surface_material(model: EarthModel) -> tuple[Array, Array, Array]:
     return density * factor * surface / pull, lame / unit, shear / unit
 
 
-def _check_frame(frame: str) -> None:
+def check_frame(frame: str) -> None:
+    """Check that a reference frame is one of `FRAMES`.
+
+    Args:
+      frame: The name of a frame.
+
+    Raises:
+      ValueError: If it is another.
+    """
     if frame not in FRAMES:
         raise ValueError(
             f"frame is {frame!r}, expected one of {', '.join(map(repr, FRAMES))}"

@@ -28,7 +28,14 @@ from jax import Array
 from jaxload.earth import spheroidal
 from jaxload.earth.spheroidal import Material
 
-__all__ = ["enter_fluid", "enter_solid", "fluid_rate", "fluid_start", "solid_rate"]
+__all__ = [
+    "enter_fluid",
+    "enter_solid",
+    "fluid_rate",
+    "fluid_start",
+    "keep_apart",
+    "solid_rate",
+]
 
 
 def solid_rate(state: Array, material: Material, spin: Array, degree: Array) -> Array:
@@ -131,7 +138,7 @@ def enter_fluid(state: Array, material: Material, spin: Array) -> Array:
     mirror = drag.at[1].add(jnp.where(drag[1] < 0, -length, length))
     square = jnp.sum(mirror**2, axis=0)
     along = jnp.sum(state * mirror[None], axis=1, keepdims=True)
-    y = state - 2 * along * (mirror / jnp.where(square > 0, square, 1))[None]
+    y = state - 2 * along * (mirror / jnp.where(square > 0, square, 1)[None])[None]
     attraction = (material.density * material.radius)[None]
     driven = material.gravity[None] * y[0] - y[4] - y[1] / attraction
     y3 = driven / (spin * material.radius)[None]
@@ -157,3 +164,26 @@ def enter_solid(
     attraction = (density_below * material.radius)[None]
     stress = attraction * (material.gravity[None] * state[0] - moved)
     return state.at[1].set(stress).at[2].set(0).at[2, 1].set(1)
+
+
+def keep_apart(state: Array) -> Array:
+    """Combine the two solutions in a fluid into two that are orthogonal.
+
+    Where the fluid is buoyant, or turns over, some motions grow faster through it than
+    any potential does; without this both solutions would become such a motion.
+
+    Args:
+      state: The state in a fluid, shape (6, 3, degree).
+
+    Returns:
+      The same solutions in other combinations, each of length 1.
+    """
+    first, second = state[:, 0], state[:, 2]
+    first = _normalised(first)
+    second = _normalised(second - jnp.sum(first * second, axis=0)[None] * first)
+    return state.at[:, 0].set(first).at[:, 2].set(second)
+
+
+def _normalised(column: Array) -> Array:
+    square = jnp.sum(column**2, axis=0)
+    return column / jnp.sqrt(jnp.where(square > 0, square, 1))[None]

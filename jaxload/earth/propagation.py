@@ -139,7 +139,8 @@ def _carry_up(layers: Layers, degree: Array, settings: Integration) -> Array:
         material = functools.partial(material_in, here)
         entering = (number > 0) & (number == _pick(mesh.first, layer))
         state = _cross(state, here, material(radius), degree, entering)
-        return advance(state, here, radius, length, degree), None
+        state = advance(state, here, radius, length, degree)
+        return _kept_apart(state, here, degree), None
 
     _, here, radius, _ = _locate(layers, mesh, jnp.array(0))
     numbers = jnp.arange(_steps(layers, settings))
@@ -211,6 +212,13 @@ def _cross(
         solid = moving.enter_solid(state, material, here.density_below, here.spin)
     state = jnp.where(to_fluid[None, None], fluid, state)
     return jnp.where(to_solid[None, None], solid, state)
+
+
+def _kept_apart(state: Array, here: Layers, degree: Array) -> Array:
+    if here.spin is None:
+        return state
+    flowing = here.fluid & (degree > 0)
+    return jnp.where(flowing[None, None], moving.keep_apart(state), state)
 
 
 def advance(
