@@ -11,10 +11,11 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxload._check import check_shapes
+from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.definite import einsum, inverse
 from jaxload.inversion.least_squares import (
     Problem,
@@ -79,8 +80,9 @@ def solve_in_time(
       covariance; conjugate gradients: Hestenes & Stiefel (1952),
       doi:10.6028/jres.049.044.
     """
+    _check_independent(sigma)
     displacement, noise, beta = check_arguments(problem, displacement, sigma, beta)
-    _check_memory(displacement, noise, memory)
+    _check_memory(displacement, memory)
     expected = None
     if mean is not None:
         mean = jnp.asarray(mean, problem.design.dtype)
@@ -99,13 +101,20 @@ def solve_in_time(
     )
 
 
-def _check_memory(displacement: Array, noise: Noise, memory: Memory) -> None:
+def _check_memory(displacement: Array, memory: Memory) -> None:
     check_shapes(
         displacement=(displacement, "epoch row"),
         keep=(memory.keep, "epoch"),
         fresh=(memory.fresh, "epoch"),
     )
-    if noise.correlation is not None or noise.common is not None:
+
+
+def _check_independent(sigma: ArrayLike | Noise) -> None:
+    if not isinstance(sigma, Noise):
+        return
+    common = sigma.common
+    common = common is not None and not (is_concrete(common) and not np.any(common))
+    if sigma.correlation is not None or common:
         raise ValueError(
             "the noise has a correlation or a common offset, which solve_in_time does "
             "not take; give standard errors alone, and take a common offset out before"
@@ -163,27 +172,32 @@ def _saddle(
     Solves ``A_oo a + F_o w = d_o`` with ``F_o' a = 0``. Derivatives follow from this
     system alone, whatever way it is solved.
     """
-    known = jnp.isfinite(normal).all(axis=(1, 2))[:, None]
+    rows = data.shape[1]
     seen = weight > 0
+    known = jnp.isfinite(normal).all(axis=(1, 2))[:, None]
 
-    def system(unknown: tuple[Array, Array]) -> tuple[Array, Array]:
-        multiplier, amount = unknown
+    def system(unknown: Array) -> Array:
+        multiplier, amount = unknown[:, :rows], unknown[:, rows:]
         inside = jnp.where(seen, multiplier, 0)
         signal = einsum("er,rs->es", time_covariance(memory, inside), problem.gram)
         signal = signal + einsum("ek,rk->er", amount, problem.drift)
         noise = inside / jnp.where(seen, weight, 1)
         constraint = einsum("er,rk->ek", inside, problem.drift)
-        return (
+        return _beside(
             jnp.where(seen, signal + noise, multiplier),
             jnp.where(known, constraint, amount),
         )
 
-    fixed = jax.lax.stop_gradient((problem, memory, weight, normal))
-    solver = _prepare(*fixed)
-    right = (data, jnp.zeros_like(data[:, :1] * problem.drift[:1, :]))
-    return jax.lax.custom_linear_solve(
+    solver = _prepare(*jax.lax.stop_gradient((problem, memory, weight, normal)))
+    right = jnp.pad(data, ((0, 0), (0, problem.drift.shape[1])))
+    unknown = jax.lax.custom_linear_solve(
         system, right, lambda _, b: _solved(solver, b), symmetric=True
     )
+    return unknown[:, :rows], unknown[:, rows:]
+
+
+def _beside(multiplier: Array, amount: Array) -> Array:
+    return jnp.concatenate([multiplier, amount], axis=1)
 
 
 @jax.tree_util.register_dataclass
@@ -239,27 +253,22 @@ def _without(level: Array, values: Array) -> Array:
     return values - einsum("rk,sk,st->rt", level, level, values)
 
 
-def _solved(solver: _Solver, right: tuple[Array, Array]) -> tuple[Array, Array]:
+def _solved(solver: _Solver, right: Array) -> Array:
     """Solve the saddle-point system for any right-hand side."""
-    data, constraint = right
-    problem, weight = solver.problem, solver.weight
-    drift = problem.drift
-    seen = weight > 0
-    start = jnp.zeros_like(data)
+    weight, drift = solver.weight, solver.problem.drift
+    seen, rows = weight > 0, weight.shape[1]
+    data, start = jnp.where(seen, right[:, :rows], 0), jnp.zeros_like(weight)
     if drift.shape[1]:
-        amount = einsum("ekl,el->ek", solver.normal, constraint)
-        start = weight * einsum("ek,rk->er", amount, drift)
-        data = (
-            data
-            - _signal(solver, start)
-            - jnp.where(seen, start / jnp.where(seen, weight, 1), 0)
-        )
-    fitted = _fitted(solver, jnp.where(seen, data, 0))
-    multiplier = weight * (data - fitted)
+        # Any multiplier with the wanted constraint; the rest is solved for without one.
+        amount = einsum("ekl,el->ek", solver.normal, right[:, rows:])
+        push = einsum("ek,rk->er", amount, drift)
+        start = weight * push
+        data = jnp.where(seen, data - _signal(solver, start) - push, 0)
+    multiplier = weight * (data - _fitted(solver, data))
     rest = weight * (data - _signal(solver, multiplier))
     amount = einsum("ekl,rl,er->ek", solver.normal, drift, rest)
     # An unobserved row stands alone in the system: its solution is the right-hand side.
-    return jnp.where(seen, start + multiplier, right[0]), amount
+    return _beside(jnp.where(seen, start + multiplier, right[:, :rows]), amount)
 
 
 def _signal(solver: _Solver, multiplier: Array) -> Array:
