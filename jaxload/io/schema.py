@@ -62,11 +62,22 @@ def _displacement(direction: str) -> dict[str, Variable]:
 
 _GRID = ("time", "lat", "lon")
 
+
+def _coefficient(wave: str) -> dict[str, Variable]:
+    dims, name = ("time", "degree", "order"), f"fully normalised {wave} coefficient"
+    return {
+        wave: Variable(dims, "1", f"{name} of the geopotential"),
+        f"{wave}_sigma": Variable(dims, "1", f"standard error of the {name}"),
+    }
+
+
 #: Every canonical variable that is not a bare axis.
 VARIABLES: dict[str, Variable] = {
     **_displacement("up"),
     **_displacement("east"),
     **_displacement("north"),
+    **_coefficient("cosine"),
+    **_coefficient("sine"),
     "twsa": Variable(
         _GRID,
         "mm",

@@ -1,0 +1,168 @@
+"""What replaces the lowest degrees of GRACE: technical notes 13 and 14."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from jaxload.io.gravity_fields import middle, record_time
+from jaxload.io.text import parse_number, read_lines, shorten
+
+__all__ = ["match_months", "read_tn13", "read_tn14"]
+
+PathLike = str | os.PathLike[str]
+
+#: Day 0 of the modified Julian date.
+_MJD = np.datetime64("1858-11-17", "ns")
+
+
+def read_tn13(path: PathLike) -> xr.Dataset:
+    """Read degree 1 of the geopotential, technical note 13.
+
+    The values are anomalies in the frame CF, which GRACE's own coefficients lack.
+
+    Args:
+      path: The file as distributed.
+
+    Returns:
+      ``c10``, ``c11``, ``s11`` and their ``_sigma`` [1], shape (time,), with
+      ``time_bnds``.
+
+    Raises:
+      FileNotFoundError: If it is not there.
+      ValueError: If it is empty, cut short or of another format.
+
+    Source:
+      Swenson, Chambers & Wahr (2008), doi:10.1029/2007JB005338; Sun, Riva & Ditmar
+      (2016), doi:10.1002/2016JB013073.
+    """
+    path = pathlib.Path(path)
+    months: dict[tuple[str, str], dict[int, tuple[float, ...]]] = {}
+    number = 0
+    for number, line in enumerate(read_lines(path), start=1):
+        fields = line.split()
+        # The header names the key too, at the end of a line.
+        if fields[:1] == ["GRCOF2"]:
+            order, values = _degree_one(f"{path} line {number}", fields)
+            months.setdefault((fields[7], fields[8]), {})[order] = values
+    _check_filled(path, months, "lines of GRCOF2 1 order clm slm ...")
+    odd = [begin for (begin, _), orders in months.items() if len(orders) != 2]
+    if odd:
+        raise ValueError(
+            f"{path} has only one order of the span from {odd[0]}, expected orders 0 "
+            f"and 1; it ends on line {number}: get it again"
+        )
+    rows = [(*orders[0], *orders[1]) for orders in months.values()]
+    bounds = [[record_time(t, str(path)) for t in span] for span in months]
+    picked = {"c10": 0, "c10_sigma": 2, "c11": 4, "s11": 5}
+    picked |= {"c11_sigma": 6, "s11_sigma": 7}
+    return _note(path, np.array(rows), np.array(bounds), picked)
+
+
+def read_tn14(path: PathLike) -> xr.Dataset:
+    """Read C20 and C30 from satellite laser ranging, technical note 14.
+
+    Args:
+      path: The file as distributed.
+
+    Returns:
+      ``c20``, ``c30`` and their ``_sigma`` [1], shape (time,), with ``time_bnds``; C30
+      is NaN before the satellites saw it.
+
+    Raises:
+      FileNotFoundError: If it is not there.
+      ValueError: If it is empty, cut short or of another format.
+
+    Source:
+      Loomis et al. (2020), doi:10.1029/2019GL085488.
+    """
+    path = pathlib.Path(path)
+    lines = read_lines(path)
+    starts = [i for i, line in enumerate(lines) if line.strip() == "Product:"]
+    skip = starts[0] + 1 if starts else len(lines)
+    rows = [
+        _ranged(f"{path} line {number}", line.split())
+        for number, line in enumerate(lines[skip:], start=skip + 1)
+        if line.strip()
+    ]
+    _check_filled(path, rows, "10 columns below a line 'Product:'")
+    table = np.array(rows)
+    minutes = np.round(table[:, [0, 8]] * 1440).astype("m8[m]")
+    # Errors, and they alone, are in units of 1e-10.
+    table[:, [4, 7]] *= 1e-10
+    picked = {"c20": 2, "c20_sigma": 4, "c30": 5, "c30_sigma": 7}
+    return _note(path, table, _MJD + minutes, picked)
+
+
+def match_months(
+    note: xr.Dataset, time: ArrayLike | xr.DataArray, tolerance: float = 10.0
+) -> xr.Dataset:
+    """Find the values of a technical note for the months of a series.
+
+    Args:
+      note: From `read_tn13` or `read_tn14`.
+      time: The middle of each month of the series, shape (time,).
+      tolerance: How far the middles of two spans may lie apart [days]: months of
+        GRACE are irregular, and the centres cut them differently.
+
+    Returns:
+      The note at these times; a value that is NaN in the note stays NaN.
+
+    Raises:
+      ValueError: If a month has no counterpart.
+
+    Example:
+      >>> low = io.match_months(io.read_tn14("TN-14_C30_C20_GSFC_SLR.txt"), gsm.time)
+    """
+    wanted = np.asarray(time, "M8[ns]")
+    allowed = np.timedelta64(round(tolerance * 1440), "m")
+    nearest = np.abs(note["time"].values[None] - wanted[:, None]).argmin(axis=1)
+    apart = np.abs(note["time"].values[nearest] - wanted)
+    if (apart > allowed).any():
+        months = wanted[apart > allowed].astype("M8[D]").astype(str)
+        more = f" and {len(months) - 5} more" if len(months) > 5 else ""
+        raise ValueError(
+            f"{note.attrs.get('source', 'the note')} has nothing within {tolerance:g} "
+            f"days of {', '.join(months[:5])}{more}; get a newer one or leave these out"
+        )
+    return note.isel(time=nearest).assign_coords(time=wanted)
+
+
+def _degree_one(where: str, fields: Sequence[str]) -> tuple[int, tuple[float, ...]]:
+    if len(fields) < 9 or fields[1] != "1" or fields[2] not in ("0", "1"):
+        raise ValueError(
+            f"{where} is {shorten(' '.join(fields))}, expected GRCOF2 1 order clm slm, "
+            "two errors, begin and stop"
+        )
+    names = ("clm", "slm", "error of clm", "error of slm")
+    values = (parse_number(t, k, where) for k, t in zip(names, fields[3:7]))
+    return int(fields[2]), tuple(values)
+
+
+def _ranged(where: str, fields: Sequence[str]) -> list[float]:
+    if len(fields) != 10:
+        raise ValueError(
+            f"{where} has {len(fields)} columns, expected 10: begin, year, C20, its "
+            "anomaly and error, the same of C30, end, year"
+        )
+    return [parse_number(t, f"column {i}", where) for i, t in enumerate(fields, 1)]
+
+
+def _check_filled(path: pathlib.Path, rows: object, what: str) -> None:
+    if not rows:
+        raise ValueError(f"{path} holds no data; expected {what}")
+
+
+def _note(
+    path: pathlib.Path, table: NDArray, bounds: NDArray, columns: dict[str, int]
+) -> xr.Dataset:
+    variables = {
+        name: ("time", table[:, column], {"units": "1"})
+        for name, column in columns.items()
+    }
+    note = xr.Dataset(variables, {"time": middle(bounds)}, {"source": path.name})
+    note = note.assign(time_bnds=(("time", "bnds"), bounds))
+    return note.sortby("time")
