@@ -17,7 +17,7 @@ from jaxload.constants import (
 )
 from jaxload.earth.coefficients import Harmonics
 from jaxload.earth.harmonics import analyse, synthesise
-from jaxload.earth.scattered import gradient_at
+from jaxload.earth.scattered import gradient_at, synthesise_at
 from jaxload.earth.stokes import (
     LowDegrees,
     Stokes,
