@@ -5,7 +5,12 @@ Per metre of water on a disc of angular radius a, at the distance theta from its
     uplift = 4 pi G R rho_w / g  sum_n h_n Gamma_n / (2n + 1) P_n(cos theta)
 
 with Gamma_n = (P_{n-1}(cos a) - P_{n+1}(cos a)) / 2 and Gamma_0 = (1 - cos a) / 2. The
-tangential displacement takes l_n and dP_n/dtheta instead, the geoid 1 + k_n and P_n.
+tangential displacement takes l_n and dP_n/dtheta instead, the geoid 1 + k_n and P_n,
+and the elastic part of gravity (2 h_n - (n + 1) k_n) g / R and P_n.
+
+The attraction of the water itself is n g / R. As n / (2n + 1) is 1/2 - 1/2 / (2n + 1),
+it is half of what a sheet attracts where there is water, a step at the edge without
+ringing, less the water's own potential over 2 R: its series is never summed.
 
 Source: Farrell (1972), doi:10.1029/RG010i003p00761; Bevis et al. (2016), eqs 7 and 8,
 doi:10.1093/gji/ggw115.
@@ -13,6 +18,7 @@ doi:10.1093/gji/ggw115.
 
 import dataclasses
 import functools
+import logging
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +28,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxload._check import check_shapes, require_float64
 from jaxload.constants import DEGREE, GRAVITATIONAL_CONSTANT, WATER_DENSITY
+from jaxload.earth.greens import Parts
 from jaxload.earth.legendre import (
+    check_angles,
     legendre_derivative_series,
     legendre_derivatives,
     legendre_series,
@@ -32,13 +40,19 @@ from jaxload.earth.love import LoveNumbers
 __all__ = [
     "DiscKernel",
     "disc_geoid",
+    "disc_gravity",
     "disc_kernel",
     "disc_tangential",
     "disc_uplift",
 ]
 
+logger = logging.getLogger(__name__)
+
 #: Radii that agree to so many digits after the point [degrees] share a disc: 0.1 mm.
 RADIUS_DIGITS = 9
+
+#: Least max_degree times radius [radians] by which a series resolves a disc.
+RESOLVED = 10
 
 
 @jax.tree_util.register_dataclass
@@ -54,6 +68,7 @@ class DiscKernel:
       uplift: 4 pi G R rho_w / g times h_n [m/m], shape (degree,).
       tangential: The same times l_n [m/m], shape (degree,).
       geoid: The same times 1 + k_n [m/m], shape (degree,).
+      gravity: 4 pi G rho_w times 2 h_n - (n + 1) k_n [m/s2/m], shape (degree,).
       load: Gamma_n / (2n + 1) [-], shape (degree, disc).
       radius: Distinct angular radii, ascending [degrees], shape (disc,).
       index: Disc of each cell, shape (cell,), or () where one serves all cells.
@@ -63,6 +78,7 @@ class DiscKernel:
     uplift: Array
     tangential: Array
     geoid: Array
+    gravity: Array
     load: Array
     radius: NDArray[np.float64]
     index: NDArray[np.int64]
@@ -80,7 +96,7 @@ def disc_kernel(
     The series ends sharply at `max_degree`, so it rings about the true response: by up
     to a relative 0.5 / q at the edge of a disc and 2 / q^2 elsewhere, where q is
     `max_degree` times the radius in radians. For 0.25 degree cells and degree 40,000,
-    q is 80 or so.
+    q is 80 or so. A warning is logged where q is below 10.
 
     Args:
       love: Load Love numbers from degree 0.
@@ -107,12 +123,15 @@ def disc_kernel(
     check_shapes(h=(love.h, "degree"), l=(love.l, "degree"), k=(love.k, "degree"))
     last = _last_degree(love, max_degree)
     distinct, index = _distinct(radius)
-    scale = 4 * np.pi * GRAVITATIONAL_CONSTANT * WATER_DENSITY * love.radius
-    scale = scale / love.gravity
+    _check_resolution(float(distinct[0]), last)
+    attraction = 4 * np.pi * GRAVITATIONAL_CONSTANT * WATER_DENSITY
+    scale = attraction * love.radius / love.gravity
+    h, l, k = (x[: last + 1] for x in (love.h, love.l, love.k))
     return DiscKernel(
-        uplift=scale * love.h[: last + 1],
-        tangential=scale * love.l[: last + 1],
-        geoid=scale * (1 + love.k[: last + 1]),
+        uplift=scale * h,
+        tangential=scale * l,
+        geoid=scale * (1 + k),
+        gravity=attraction * (2 * h - (jnp.arange(last + 1.0) + 1) * k),
         load=_load(jnp.asarray(distinct), last, compensated),
         radius=distinct,
         index=index,
@@ -133,6 +152,7 @@ def disc_uplift(kernel: DiscKernel, theta: Array) -> Array:
     Source:
       Bevis et al. (2016), section 2, doi:10.1093/gji/ggw115.
     """
+    check_angles(theta)
     return legendre_series(kernel.uplift[:, None] * kernel.load, theta)
 
 
@@ -150,6 +170,7 @@ def disc_tangential(kernel: DiscKernel, theta: Array) -> Array:
     Source:
       Bevis et al. (2016), section 2, doi:10.1093/gji/ggw115.
     """
+    check_angles(theta)
     return legendre_derivative_series(kernel.tangential[:, None] * kernel.load, theta)
 
 
@@ -166,7 +187,58 @@ def disc_geoid(kernel: DiscKernel, theta: Array) -> Array:
     Source:
       Bevis et al. (2016), section 2, doi:10.1093/gji/ggw115.
     """
+    check_angles(theta)
     return legendre_series(kernel.geoid[:, None] * kernel.load, theta)
+
+
+def disc_gravity(kernel: DiscKernel, theta: Array, under_water: bool = True) -> Parts:
+    """Sum the change of gravity at the ground.
+
+    Upward acceleration is positive: a gravimeter reads the opposite. Water over the
+    instrument lightens it, water under it weighs it down, by 2 pi G rho_w each; beyond
+    the disc it does not matter which. On the edge itself half of that is taken.
+
+    Args:
+      kernel: The discs.
+      theta: Distances from the middle of a disc [degrees], shape (node,).
+      under_water: Whether the water, where there is any, lies over the instrument.
+
+    Returns:
+      Acceleration per length of water, upward positive [m/s2/m], shape (node, disc)
+      each.
+
+    Source:
+      Farrell (1972), section 3, doi:10.1029/RG010i003p00761.
+    """
+    check_angles(theta)
+    elastic = legendre_series(kernel.gravity[:, None] * kernel.load, theta)
+    attraction = 4 * np.pi * GRAVITATIONAL_CONSTANT * WATER_DENSITY
+    water = _water(kernel, theta) * (1 if under_water else -1)
+    potential = legendre_series(kernel.load, theta)
+    return Parts(elastic, attraction / 2 * (water - potential))
+
+
+def _water(kernel: DiscKernel, theta: Array) -> Array:
+    """Length of water at a distance per that on the disc [-], shape (node, disc)."""
+    radius = jnp.asarray(kernel.radius)
+    mean = jnp.sin(radius * (DEGREE / 2)) ** 2
+    # Degree 0 of the load is the mean over the sphere, be there water beyond or not.
+    beyond = (kernel.load[0] - mean) / (1 - mean)
+    inside = jnp.heaviside(radius[None, :] - theta[:, None], 0.5)
+    return beyond[None, :] + inside * (1 - beyond)[None, :]
+
+
+def _check_resolution(radius: float, last: int) -> None:
+    quality = last * radius * DEGREE
+    if quality < RESOLVED:
+        logger.warning(
+            "a disc of radius %g degrees is not resolved by degrees up to %d, whose "
+            "product with it is %.2g radians; take Love numbers to degree %d or beyond",
+            radius,
+            last,
+            quality,
+            int(RESOLVED / (radius * DEGREE)) + 1,
+        )
 
 
 def _last_degree(love: LoveNumbers, max_degree: int | None) -> int:

@@ -14,28 +14,67 @@ Source: Abramowitz & Stegun (1964), 8.5.3 and 8.5.4.
 """
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from jaxload._check import check_shapes
-from jaxload.constants import DEGREE
+from jaxload._check import check_shapes, is_concrete
+from jaxload.constants import DEGREE, EARTH_RADIUS
 
 __all__ = [
+    "check_angles",
     "legendre_derivative_series",
     "legendre_derivatives",
     "legendre_polynomials",
     "legendre_series",
 ]
 
+logger = logging.getLogger(__name__)
+
 #: Degrees per matrix product: enough to keep it busy, few enough to stay in cache.
 BLOCK = 128
 
+#: Angles that are all below this are taken for radians [degrees].
+SUSPICIOUS = 1e-3
+
 #: Degrees per turn of the inner loop; more make it slower and longer to compile.
 UNROLL = 4
+
+
+def check_angles(theta: Array, above_zero: bool = False) -> None:
+    """Check angles whose values can be looked at, as those under `jit` cannot.
+
+    Logs a warning where all of them are below 1e-3 degrees, as if in radians.
+
+    Args:
+      theta: Angles [degrees], any shape.
+      above_zero: Whether 0 is no angle to ask for.
+
+    Raises:
+      ValueError: If an angle is not a number, negative, 0 and may not be, or above 180.
+    """
+    if not is_concrete(theta):
+        return
+    angles = np.asarray(theta)
+    # Written so that a NaN fails it.
+    fine = ((angles > 0) if above_zero else (angles >= 0)) & (angles <= 180)
+    if not fine.all():
+        raise ValueError(
+            f"theta holds {angles[~fine].flat[0]:g}, expected degrees "
+            f"{'above' if above_zero else 'from'} 0 and up to 180"
+        )
+    if 0 < angles.max(initial=0) < SUSPICIOUS:
+        logger.warning(
+            "theta is at most %g degrees, %.2g m on the ground; if it is in radians, "
+            "convert it to degrees",
+            angles.max(),
+            angles.max() * DEGREE * EARTH_RADIUS,
+        )
 
 
 class Arc(NamedTuple):

@@ -52,7 +52,7 @@ SMALLEST = 1e-40
 UPLIFT_STEP, TANGENTIAL_STEP = 2, 1
 
 #: Pairs computed at a time: few enough to stay in cache.
-TOGETHER = 512
+TOGETHER = 1024
 
 #: Nodes of the table per factor e of distance, ...
 PER_FACTOR = 20.0
