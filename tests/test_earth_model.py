@@ -10,7 +10,8 @@ from scipy.integrate import quad
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT as G
 from jaxload.earth.elastic import load_response
-from jaxload.earth.model import EarthModel, earth_model, homogeneous, prem
+from jaxload.earth.model import EarthModel, earth_model, homogeneous, refine
+from jaxload.earth.published import prem
 from jaxload.earth.structure import (
     enclosed_mass,
     fluid_layers,
@@ -166,7 +167,11 @@ def test_a_model_passes_through_jit_and_keeps_its_name():
         ({"radius": (0, -1e5)}, "lowest radius is not 0"),
         ({"radius": (1, 4e6)}, "radii are not sorted"),
         ({"radius": (3, 3e6)}, "given twice at an end or three times"),
-        ({"vs": (3, 0.0)}, "surface is fluid"),
+        ({"radius": (slice(None), [-3e6, -1e6, -1e6, 0])}, "lowest radius is not 0"),
+        ({"vs": (3, 0.0)}, r"surface is fluid \(vs = 0\); pass ocean=True"),
+        ({"vs": (slice(None), 0.0)}, "no row is solid"),
+        ({"vs": (3, np.nan)}, "vs is nan in row 3"),
+        ({"radius": (2, np.nan)}, "radius is nan in row 2"),
         ({"vs": (1, 1e3)}, "falls to 0 within a layer"),
         ({"vs": (2, -4e3)}, "shear velocity is negative"),
         ({"vs": (3, 5.9e3)}, "vp is below"),
@@ -180,6 +185,37 @@ def test_rows_that_are_no_earth_are_refused_in_one_sentence(changes, message):
     with pytest.raises(ValueError, match=message) as error:
         earth_model(**rows(**changes))
     assert "\n" not in str(error.value)
+
+
+def test_an_ocean_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match=r"ocean=True, but the surface is solid"):
+        earth_model(**rows(), ocean=True)
+
+
+def test_a_fluid_shell_below_ground_is_no_ocean():
+    assert earth_model(**rows()).ocean == 0
+    assert prem().ocean == 0
+
+
+def test_a_model_cut_into_more_layers_is_the_same_earth():
+    model = prem()
+    cut = refine(model, [1e6, 3.48e6, 5.65e6, 6.37e6])  # 3480 km is a boundary already.
+    assert len(cut.density) == len(model.density) + 3
+    radius = np.linspace(0, 6.371e6, 777)
+    for new, old in zip(material_at(cut, radius), material_at(model, radius)):
+        np.testing.assert_allclose(new, old, rtol=1e-14)
+    n = np.array([0, 1, 2, 100, 1000])
+    np.testing.assert_allclose(
+        load_response(cut, n), load_response(model, n), rtol=1e-8, atol=1e-13
+    )
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1e6, 7e6, np.nan])
+def test_a_cut_outside_the_earth_is_refused(wrong):
+    with pytest.raises(
+        ValueError, match="expected radii above 0 and up to the surface"
+    ):
+        refine(prem(), [3e6, wrong])
 
 
 def test_columns_of_different_length_are_refused():

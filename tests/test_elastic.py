@@ -10,8 +10,9 @@ from scipy.special import spherical_jn
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT as G
 from jaxload.earth.elastic import load_response, shear_response, tidal_response
-from jaxload.earth.model import earth_model, homogeneous, prem
+from jaxload.earth.model import earth_model, homogeneous
 from jaxload.earth.propagation import Integration, propagate
+from jaxload.earth.published import prem
 from jaxload.earth.structure import gravity, material_at
 
 RADIUS = 6_371_000.0
@@ -172,6 +173,22 @@ def test_at_degree_one_the_dropped_condition_holds_by_itself():
     np.testing.assert_allclose(y @ share, [1, 0, 1, 0, 1, 0], atol=1e-10)
 
 
+def test_at_degree_one_load_and_shear_hang_together():
+    # A shear force along the surface is held in balance by the load that has the same
+    # moment; how the load moves the ground tells how the shear lifts it.
+    y = np.asarray(propagate(prem(), jnp.array([1.0]))[0])
+    load, pushed = (
+        y @ np.linalg.solve(y[[1, 3, 4]], demand) for demand in ([-3, 0, 1], [-2, 1, 0])
+    )
+
+    # Betti: y1 y2' + 2 y3 y4' + y5 y6' is the same with the two exchanged.
+    def work(one, other):
+        return one[0] * other[1] + 2 * one[2] * other[3] + one[4] * other[5]
+
+    assert work(load, pushed) == pytest.approx(work(pushed, load), rel=1e-9)
+    assert pushed[5] == pytest.approx(0, abs=1e-9)  # No net force, so no flux.
+
+
 def test_degree_zero_matches_two_equations_in_si_units():
     model = prem()
     jitted = jax.jit(lambda r: (*material_at(model, r), gravity(model, r)))
@@ -318,6 +335,14 @@ def test_memory_does_not_grow_with_the_number_of_degrees():
 
     # The surface values themselves are 144 bytes a degree, copied a few times.
     assert temporary(5000) - temporary(500) < 4500 * 1500
+
+
+@pytest.mark.slow
+def test_forty_thousand_degrees_need_little_memory():
+    degree = jnp.arange(40_001, dtype=float)
+    compiled = jax.jit(lambda n: load_response(prem(), n)).lower(degree).compile()
+    # The surface values of each degree, a few times over, whatever the steps.
+    assert compiled.memory_analysis().temp_size_in_bytes < 40_001 * 1500
 
 
 def test_tide_and_shear_below_degree_two_are_nan():

@@ -15,7 +15,8 @@ from jaxload.earth.love import (
     load_love_numbers,
     love_numbers,
 )
-from jaxload.earth.model import homogeneous, prem
+from jaxload.earth.model import homogeneous
+from jaxload.earth.published import prem
 from jaxload.earth.structure import gravity
 from jaxload.earth.tables import QUANTUM, TABLES, LoveTable, read_table, write_table
 

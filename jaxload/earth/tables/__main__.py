@@ -5,8 +5,8 @@ import numpy as np
 from rich.console import Console
 
 from jaxload.earth.love import love_numbers
-from jaxload.earth.model import prem
 from jaxload.earth.propagation import Integration
+from jaxload.earth.published import prem
 from jaxload.earth.tables import TABLES, LoveTable, write_table
 
 __all__ = ["main"]
