@@ -16,12 +16,8 @@ from jaxload.earth.destriping import (
     destriping_matrices,
 )
 from jaxload.earth.harmonics import synthesise
-from jaxload.earth.stokes import (
-    Stokes,
-    gm_from_density,
-    smooth,
-    water_from_stokes,
-)
+from jaxload.earth.smoothing import smooth
+from jaxload.earth.stokes import Stokes, gm_from_density, water_from_stokes
 
 
 def striped(rng, last=60, epochs=3):

@@ -18,19 +18,20 @@ from jaxload.constants import (
 from jaxload.earth.coefficients import Harmonics
 from jaxload.earth.harmonics import analyse, synthesise
 from jaxload.earth.scattered import gradient_at, synthesise_at
+from jaxload.earth.smoothing import gaussian_weights, smooth
 from jaxload.earth.stokes import (
-    LowDegrees,
     Stokes,
     displacement_from_stokes,
-    gaussian_weights,
     gm_from_density,
-    remove_mean,
-    remove_rate,
-    replace_low_degrees,
-    smooth,
     stokes_from_uplift,
     stokes_from_water,
     water_from_stokes,
+)
+from jaxload.earth.stokes_series import (
+    LowDegrees,
+    remove_mean,
+    remove_rate,
+    replace_low_degrees,
 )
 
 GM, RADIUS = 3.986004415e14, 6378136.3

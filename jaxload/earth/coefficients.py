@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 from jax import Array
+from numpy.typing import ArrayLike
 
 from jaxload.earth.associated_legendre import (
     DEGREES,
@@ -18,6 +19,7 @@ __all__ = [
     "from_tiles",
     "last_degree",
     "pad_zeros",
+    "scale_degrees",
     "stack_columns",
     "to_tiles",
 ]
@@ -119,3 +121,19 @@ def pad_zeros(array: Array, count: int) -> Array:
       count: How many.
     """
     return jnp.pad(array, ((0, count), *((0, 0),) * (array.ndim - 1)))
+
+
+def scale_degrees(harmonics: Harmonics, factor: Array) -> Harmonics:
+    """Multiply each degree by a number.
+
+    Args:
+      harmonics: Coefficients, shape (..., degree, order).
+      factor: Shape (degree,).
+    """
+
+    def scaled(array: ArrayLike) -> Array:
+        array = jnp.asarray(array, jnp.float64)
+        lead = (1,) * (array.ndim - 2)
+        return array * factor.reshape(*lead, -1, 1)
+
+    return Harmonics(scaled(harmonics.cosine), scaled(harmonics.sine))

@@ -233,7 +233,7 @@ def _analyse(weighted: Array, rows: Parallels, start: Array, max_degree: int) ->
     def block(_: None, part: tuple[Array, Array, Slab]):
         order, factor, waves = part
         power = cosine_power(order, rows.cosine)[:, None, None, :]
-        scaled = tuple(power * x for x in waves)
+        scaled = power * waves[0], power * waves[1]
         return None, _project(scaled, order, factor, rows.sine, max_degree)
 
     parts = (*blocks_of(max_degree), waves)

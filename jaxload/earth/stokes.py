@@ -22,24 +22,16 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
-from numpy.typing import ArrayLike
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT
-from jaxload.earth.coefficients import Harmonics, last_degree
+from jaxload.earth.coefficients import Harmonics, last_degree, scale_degrees
 from jaxload.earth.love import LoveNumbers
 
 __all__ = [
-    "LowDegrees",
     "Stokes",
     "displacement_from_stokes",
-    "gaussian_weights",
     "gm_from_density",
-    "remove_mean",
-    "remove_rate",
-    "replace_low_degrees",
-    "smooth",
     "stokes_from_uplift",
     "stokes_from_water",
     "water_from_stokes",
@@ -61,28 +53,8 @@ class Stokes:
     """
 
     harmonics: Harmonics
-    gm: ArrayLike
-    radius: ArrayLike
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class LowDegrees:
-    """Coefficients known better from elsewhere; NaN leaves what there is.
-
-    Attributes:
-      c10: Fully normalised [-], shape (epoch,), as are all.
-      c11: Cosine of degree 1, order 1.
-      s11: Sine of degree 1, order 1.
-      c20: Flattening.
-      c30: Zonal of degree 3.
-    """
-
-    c10: ArrayLike
-    c11: ArrayLike
-    s11: ArrayLike
-    c20: ArrayLike
-    c30: ArrayLike
+    gm: Array | float
+    radius: Array | float
 
 
 def water_from_stokes(stokes: Stokes, love: LoveNumbers) -> Harmonics:
@@ -106,11 +78,11 @@ def water_from_stokes(stokes: Stokes, love: LoveNumbers) -> Harmonics:
     Source:
       Wahr, Molenaar & Bryan (1998), eqs 9 and 14, doi:10.1029/98JB02844.
     """
-    return _scale(stokes.harmonics, _water_factor(stokes, love))
+    return scale_degrees(stokes.harmonics, _water_factor(stokes, love))
 
 
 def stokes_from_water(
-    water: Harmonics, love: LoveNumbers, gm: ArrayLike, radius: ArrayLike
+    water: Harmonics, love: LoveNumbers, gm: Array | float, radius: Array | float
 ) -> Stokes:
     """Find the change of the geopotential by a layer of water.
 
@@ -131,7 +103,7 @@ def stokes_from_water(
       Wahr, Molenaar & Bryan (1998), eq. 12, doi:10.1029/98JB02844.
     """
     stokes = Stokes(water, gm, radius)
-    return Stokes(_scale(water, 1 / _water_factor(stokes, love)), gm, radius)
+    return Stokes(scale_degrees(water, 1 / _water_factor(stokes, love)), gm, radius)
 
 
 def displacement_from_stokes(
@@ -161,11 +133,13 @@ def displacement_from_stokes(
     """
     unit = MILLI * stokes.radius / _rise(stokes.harmonics, love)
     h, l = (x[: len(unit)] for x in (love.h, love.l))
-    return _scale(stokes.harmonics, unit * h), _scale(stokes.harmonics, unit * l)
+    return scale_degrees(stokes.harmonics, unit * h), scale_degrees(
+        stokes.harmonics, unit * l
+    )
 
 
 def stokes_from_uplift(
-    up: Harmonics, love: LoveNumbers, gm: ArrayLike, radius: ArrayLike
+    up: Harmonics, love: LoveNumbers, gm: Array | float, radius: Array | float
 ) -> Stokes:
     """Find the change of the geopotential by the load that lifts the ground so.
 
@@ -187,7 +161,7 @@ def stokes_from_uplift(
     h = jnp.asarray(love.h)[: len(rise)]
     seen = h != 0
     factor = jnp.where(seen, rise / jnp.where(seen, h, 1), 0) / (MILLI * radius)
-    return Stokes(_scale(up, factor), gm, radius)
+    return Stokes(scale_degrees(up, factor), gm, radius)
 
 
 def gm_from_density(density: float, radius: float) -> float:
@@ -205,184 +179,6 @@ def gm_from_density(density: float, radius: float) -> float:
       GM [m3/s2].
     """
     return 4 / 3 * math.pi * GRAVITATIONAL_CONSTANT * density * radius**3
-
-
-def smooth(harmonics: Harmonics, radius: float, earth_radius: float) -> Harmonics:
-    """Average with a Gaussian bell.
-
-    Args:
-      harmonics: Coefficients of any field, shape (..., degree, order).
-      radius: Distance on the sphere at which the bell has fallen to one half [m].
-      earth_radius: Radius of the sphere [m].
-
-    Returns:
-      The smoothed coefficients.
-
-    Raises:
-      ValueError: If the radius is not positive, or the coefficients are none.
-
-    Example:
-      >>> smooth(water, 300e3, constants.EARTH_RADIUS)
-
-    Source:
-      Jekeli (1981), Ohio State University report 327; Wahr, Molenaar & Bryan (1998),
-      eq. 34, doi:10.1029/98JB02844.
-    """
-    weights = gaussian_weights(last_degree(harmonics), radius / earth_radius)
-    return _scale(harmonics, weights)
-
-
-def gaussian_weights(max_degree: int, angle: float) -> Array:
-    """Weights by degree of a Gaussian bell on the sphere.
-
-    The bell is exp(-b (1 - cos(theta))), one half at `angle`, and its weights are
-    ratios of modified spherical Bessel functions of b. The usual recursion climbs in
-    degree, along which errors grow until the weights explode; here the continued
-    fraction of the ratios goes down in degree, along which errors vanish.
-
-    Args:
-      max_degree: The last degree.
-      angle: Where the bell has fallen to one half [radians]: the radius of smoothing
-        over the radius of the Earth.
-
-    Returns:
-      The weights [-], shape (degree,), 1 at degree 0.
-
-    Raises:
-      ValueError: If the angle is not between 0 and pi.
-
-    Example:
-      >>> gaussian_weights(60, 300e3 / 6371e3)
-
-    Source:
-      Jekeli (1981), Ohio State University report 327; ratios of Bessel
-      functions: Gautschi (1967), doi:10.1137/1009002.
-    """
-    if not 0 < angle <= math.pi:
-        raise ValueError(
-            f"the smoothing radius is {angle:g} radians of arc, expected more than 0 "
-            "and at most pi; give metres to smooth(), not kilometres or degrees"
-        )
-    sharpness = math.log(2) / (2 * math.sin(angle / 2) ** 2)
-    # So far above, whatever the fraction began with is forgotten.
-    start = max_degree + 50 + int(10 * math.sqrt(sharpness))
-    ratio, ratios = 0.0, np.empty(start + 1)
-    for degree in range(start, 0, -1):
-        ratio = 1 / ((2 * degree + 1) / sharpness + ratio)
-        ratios[degree] = ratio
-    return jnp.asarray(np.cumprod([1.0, *ratios[1 : max_degree + 1]]))
-
-
-def replace_low_degrees(stokes: Stokes, low: LowDegrees) -> Stokes:
-    """Put in degree 1, C20 and C30 from elsewhere.
-
-    They must be of the kind that is replaced: full values into full values, changes
-    into changes since the same date.
-
-    Args:
-      stokes: Coefficients to degree 3 at least, shape (epoch, degree, order).
-      low: The others, shape (epoch,); where NaN, what there is stays.
-
-    Returns:
-      The coefficients, replaced.
-
-    Raises:
-      ValueError: If there are not as many epochs, or the degree is below 3.
-    """
-    given, last = stokes.harmonics, last_degree(stokes.harmonics)
-    epochs = jnp.shape(given.cosine)[0]
-    shapes = {x.name: jnp.shape(getattr(low, x.name)) for x in dataclasses.fields(low)}
-    wrong = [name for name, shape in shapes.items() if shape != (epochs,)]
-    if jnp.ndim(given.cosine) != 3 or last < 3 or wrong:
-        raise ValueError(
-            f"stokes has shape {jnp.shape(given.cosine)} and the replacements have "
-            f"{shapes}, expected (epoch, degree, order) to degree 3 at least and "
-            "(epoch,): match them by time first"
-        )
-    cosine, sine = jnp.asarray(given.cosine), jnp.asarray(given.sine)
-    for degree, order, values in (
-        (1, 0, low.c10),
-        (1, 1, low.c11),
-        (2, 0, low.c20),
-        (3, 0, low.c30),
-    ):
-        cosine = _put(cosine, degree, order, values)
-    harmonics = Harmonics(cosine, _put(sine, 1, 1, low.s11))
-    return dataclasses.replace(stokes, harmonics=harmonics)
-
-
-def remove_mean(stokes: Stokes, baseline: ArrayLike | None = None) -> Stokes:
-    """Refer coefficients to their mean over some epochs.
-
-    Args:
-      stokes: Coefficients, shape (epoch, degree, order).
-      baseline: Which epochs make the mean, shape (epoch,), boolean; all if None.
-
-    Returns:
-      The anomalies.
-
-    Raises:
-      ValueError: If no epoch is chosen, or not every one is said to be or not.
-    """
-    epochs = jnp.shape(stokes.harmonics.cosine)[0]
-    chosen = np.ones(epochs, bool) if baseline is None else np.asarray(baseline)
-    if chosen.shape != (epochs,) or chosen.dtype != bool or not chosen.any():
-        raise ValueError(
-            f"baseline has shape {chosen.shape}, type {chosen.dtype} and "
-            f"{np.count_nonzero(chosen)} epochs chosen, expected ({epochs},) of bool "
-            "with at least one True"
-        )
-    anomaly = lambda x: x - x[chosen].mean(axis=0, keepdims=True)
-    return jax.tree.map(_epochwise(anomaly), stokes)
-
-
-def remove_rate(stokes: Stokes, rate: Harmonics, years: ArrayLike) -> Stokes:
-    """Take away a steady change, such as that of glacial isostatic adjustment.
-
-    Args:
-      stokes: Coefficients, shape (epoch, degree, order).
-      rate: Change [1/year], shape (degree, order), of the same degree.
-      years: Time from a common origin [years], shape (epoch,).
-
-    Returns:
-      What is left.
-
-    Raises:
-      ValueError: If shapes disagree.
-    """
-    given = stokes.harmonics
-    years = jnp.asarray(years, jnp.float64)
-    expected = (*years.shape, *jnp.shape(rate.cosine))
-    if last_degree(rate) != last_degree(given) or given.cosine.shape != expected:
-        raise ValueError(
-            f"stokes has shape {given.cosine.shape}, but rate and years ask for "
-            f"{expected}; cut them to one degree"
-        )
-    left = lambda x, r: jnp.asarray(x) - years[:, None, None] * jnp.asarray(r)[None]
-    harmonics = Harmonics(left(given.cosine, rate.cosine), left(given.sine, rate.sine))
-    return dataclasses.replace(stokes, harmonics=harmonics)
-
-
-def _epochwise(function):
-    """Act on arrays that have epochs, leave scalars as they are."""
-    return lambda x: function(jnp.asarray(x)) if jnp.ndim(x) > 0 else x
-
-
-def _put(array: Array, degree: int, order: int, values: ArrayLike) -> Array:
-    values = jnp.asarray(values, array.dtype)
-    kept = jnp.where(jnp.isnan(values), array[:, degree, order], values)
-    return array.at[:, degree, order].set(kept)
-
-
-def _scale(harmonics: Harmonics, factor: Array) -> Harmonics:
-    """Multiply each degree by a number."""
-
-    def scaled(array: ArrayLike) -> Array:
-        array = jnp.asarray(array, jnp.float64)
-        lead = (1,) * (array.ndim - 2)
-        return array * factor.reshape(*lead, -1, 1)
-
-    return Harmonics(scaled(harmonics.cosine), scaled(harmonics.sine))
 
 
 def _water_factor(stokes: Stokes, love: LoveNumbers) -> Array:

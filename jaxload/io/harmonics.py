@@ -96,6 +96,8 @@ def write_stokes(dataset: xr.Dataset, path: PathLike) -> None:
     dataset.attrs.setdefault("Conventions", "CF-1.11")
     packing = {"zlib": True, "complevel": 1, "dtype": "float64", "_FillValue": None}
     encoding = {name: packing for name in VARIABLES if name in dataset.data_vars}
+    clock = {"units": "seconds since 2002-01-01", "dtype": "int64"}
+    encoding |= {x: clock for x in ("time", "time_bnds") if x in dataset.variables}
     with replacing(pathlib.Path(path)) as temporary:
         dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
 

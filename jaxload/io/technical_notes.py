@@ -70,7 +70,9 @@ def read_tn14(path: PathLike) -> xr.Dataset:
 
     Returns:
       ``c20``, ``c30`` and their ``_sigma`` [1], shape (time,), with ``time_bnds``; C30
-      is NaN before the satellites saw it.
+      is NaN before the satellites saw it. GRACE's own C30 is worse only since August
+      2016, when one accelerometer was switched off: keep it until then by
+      ``note.c30.where(note.time >= np.datetime64("2016-08-01"))``.
 
     Raises:
       FileNotFoundError: If it is not there.
