@@ -379,7 +379,7 @@ def _localised(
 
 def _softened(model: EarthModel, period: float) -> EarthModel:
     """Move the moduli from a period of 1 s to a longer one."""
-    model = refine(model, [1e3 * _LID])
+    model = refine(model, np.array([1e3 * _LID]))
     layer = np.searchsorted(_Q_TOP, model.radius[1:] / 1e3)
     loss = np.array(_INVERSE_Q)[layer] / np.pi
     shear, bulk = ((1 - np.log(period) * loss) ** 2).T

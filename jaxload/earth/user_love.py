@@ -64,9 +64,10 @@ def love_numbers_from_table(
     every = np.arange(degree[-1] + 1)
     h, l, k = (_complete(degree, x, every) for x in (h, l, k))
     scale = np.maximum(every, 1)
-    scalars = (jnp.asarray(float(x)) for x in (radius, gravity))
-    rows = (jnp.asarray(x) for x in (h, l / scale, k / scale))
-    return LoveNumbers(*rows, *scalars, frame, source)
+    h, l, k, surface, pull = (
+        jnp.asarray(x, dtype=float) for x in (h, l / scale, k / scale, radius, gravity)
+    )
+    return LoveNumbers(h, l, k, surface, pull, frame, source)
 
 
 def _sorted(columns: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
