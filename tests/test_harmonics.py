@@ -49,14 +49,15 @@ def around(count, start=0.0):
     return start + np.arange(count) * 360 / count
 
 
-#: Latitudes of grids that resolve degree 20, by kind.
+#: Latitudes of grids that resolve degree 20, by kind. Grids of one size share what is
+#: compiled.
 ROWS = {
     "middles": middles(41),
     "both poles": np.linspace(90, -90, 41),
     "north pole": 90 - np.arange(42) * 180 / 42,
     "south pole": -90 + np.arange(42) * 180 / 42,
-    "Gaussian": gaussian_lat(21),
-    "southward middles": middles(42)[::-1],
+    "Gaussian": gaussian_lat(41),
+    "southward middles": middles(41)[::-1],
 }
 
 # Legendre functions
@@ -78,7 +79,7 @@ def test_functions_above_the_diagonal_are_zero():
     assert not np.triu(np.moveaxis(values, -1, 0), 1).any()
 
 
-@pytest.mark.parametrize("last", [60, 720, 2000])
+@pytest.mark.parametrize("last", [60, 720, pytest.param(2000, marks=pytest.mark.slow)])
 def test_squares_add_up_to_the_number_of_harmonics_at_every_latitude(last):
     """The addition theorem at angle 0: sum over m of P_nm^2 is 2n + 1."""
     lat = np.array([-90.0, -89.999, -60.0, 0.0, 5.0, 45.0, 89.9])
@@ -96,6 +97,7 @@ def test_the_last_degree_allowed_is_finite_at_the_poles():
     assert np.isfinite(at).all()
 
 
+@pytest.mark.slow
 def test_functions_of_high_degree_are_those_of_pyshtools():
     shtools = pytest.importorskip("pyshtools")
     last, lat = 2000, 31.7
@@ -119,7 +121,7 @@ def test_nothing_above_the_diagonal_is_looked_at(rng):
     given = random_harmonics(rng, 20)
     full = np.triu(rng.normal(size=(2, 21, 21)), 1)
     spoilt = Harmonics(given.cosine + full[0], given.sine + full[1])
-    lat, lon = ROWS["middles"], around(50)
+    lat, lon = ROWS["middles"], around(42)
     np.testing.assert_array_equal(
         synthesise(spoilt, lat, lon), synthesise(given, lat, lon)
     )
@@ -162,9 +164,10 @@ def test_analysis_gives_back_what_was_synthesised(rng, kind):
     for start in (-180.0, 0.0, 0.5, 37.123):
         lat, lon = ROWS[kind], around(42, start)
         found = analyse(synthesise(given, lat, lon), lat, lon, 20)
-        assert_same(found, given, atol=1e-14)
+        assert_same(found, given, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_analysis_gives_back_degree_720(rng):
     given = random_harmonics(rng, 720)
     lat, lon = gaussian_lat(721), around(1442, -180)
@@ -207,8 +210,8 @@ def test_a_turn_about_the_axis_mixes_cosine_and_sine_of_one_order(rng):
     )
     lat = ROWS["middles"]
     np.testing.assert_allclose(
-        synthesise(turned, lat, around(44)),
-        synthesise(given, lat, around(44, turn)),
+        synthesise(turned, lat, around(42)),
+        synthesise(given, lat, around(42, turn)),
         atol=1e-13,
     )
 
@@ -216,10 +219,10 @@ def test_a_turn_about_the_axis_mixes_cosine_and_sine_of_one_order(rng):
 # One way is another
 
 
-@pytest.mark.parametrize("count", [39, 40, 41, 60])
+@pytest.mark.parametrize("count", [39, 40, 42])
 def test_columns_around_the_earth_are_summed_as_any_others(rng, count):
     """By FFT, or by a product where an FFT would have too few columns."""
-    given, lat = random_harmonics(rng, 20, lead=(2,)), middles(9)
+    given, lat = random_harmonics(rng, 20), ROWS["middles"]
     whole = np.asarray(synthesise(given, lat, around(count, -13.0)))
     part = np.asarray(synthesise(given, lat, around(count, -13.0)[:7]))
     np.testing.assert_allclose(whole[..., :7], part, atol=1e-13)
@@ -230,15 +233,15 @@ def test_rows_may_lie_anywhere_in_any_direction(rng):
     lat = np.array([10.0, -10.0, 83.2, 0.0, -33.3, 90.0])
     field = np.asarray(synthesise(given, lat, lon))
     for row, one in zip(field, lat):
-        alone = np.asarray(synthesise(given, [one], lon))[0]
+        alone = np.asarray(synthesise_at(given, lon, np.full(42, one)))
         np.testing.assert_allclose(row, alone, atol=1e-14)
 
 
 def test_many_epochs_are_each_as_if_alone(rng):
-    given, lat, lon = random_harmonics(rng, 20, lead=(3,)), ROWS["Gaussian"], around(42)
+    given, lat, lon = random_harmonics(rng, 20, lead=(6,)), ROWS["Gaussian"], around(42)
     together = np.asarray(synthesise(given, lat, lon))
     found = analyse(together, lat, lon, 20)
-    for epoch in range(3):
+    for epoch in range(6):
         alone = jax.tree.map(lambda x, e=epoch: x[e], given)
         field = synthesise(alone, lat, lon)
         np.testing.assert_allclose(together[epoch], field, atol=1e-14)
@@ -297,20 +300,20 @@ def test_all_of_it_can_be_jitted_and_mapped(rng):
     assert_same(jax.jit(jax.vmap(both))(given), given, atol=1e-14)
 
 
-DIFFERENTIABLE = {
-    "synthesise by FFT": lambda h: synthesise(h, middles(9), around(12)),
-    "synthesise by product": lambda h: synthesise(h, middles(9), [0.0, 1.0]),
-    "synthesise_at": lambda h: synthesise_at(h, [1.0, 2.0], [3.0, 90.0]),
-    "gradient_at": lambda h: gradient_at(h, [1.0, 2.0], [3.0, 90.0]),
-    "analyse": lambda h: analyse(h.cosine, middles(9), around(12), 4),
-}
+def everything(harmonics):
+    """All that can be differentiated in one program, to compile it once."""
+    grid = synthesise(harmonics, middles(9), around(10))
+    places = [1.0, 2.0], [3.0, 90.0]
+    return (
+        synthesise_at(harmonics, *places),
+        gradient_at(harmonics, *places),
+        analyse(grid**2, middles(9), around(10), 4),
+    )
 
 
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_gradients_are_those_of_finite_differences(rng, name):
-    shape = (9, 12) if name == "analyse" else (5, 5)
-    harmonics = Harmonics(*jnp.asarray(rng.normal(size=(2, *shape))))
-    check_grads(DIFFERENTIABLE[name], (harmonics,), order=1)
+def test_gradients_are_those_of_finite_differences(rng):
+    harmonics = Harmonics(*jnp.asarray(rng.normal(size=(2, 5, 5))))
+    check_grads(jax.jit(everything), (harmonics,), order=1)
 
 
 def test_the_gradient_of_a_sum_of_squares_is_twice_parseval(rng):
@@ -326,7 +329,7 @@ def test_the_gradient_of_a_sum_of_squares_is_twice_parseval(rng):
 # pyshtools
 
 
-@pytest.mark.parametrize(("grid", "last"), [("DH", 61), ("DH2", 90), ("GLQ", 180)])
+@pytest.mark.parametrize(("grid", "last"), [("DH", 61), ("DH2", 40), ("GLQ", 180)])
 def test_grids_are_those_of_pyshtools(rng, grid, last):
     shtools = pytest.importorskip("pyshtools")
     given = random_harmonics(rng, last)
