@@ -6,7 +6,8 @@ moves as a compressible fluid. For PREM the period of the semidiurnal tide chang
 degree 2 by 5e-3, h' by 3.5e-3, all by less than 1e-3 from degree 6 on, and less the
 longer the period. At long ones a core that is buoyant, as PREM's is in parts, has
 resonances of its own, narrow and no other Earth's; beside one of them a number means
-little, and the core at rest is the better Earth.
+little. Beyond some 1,000 h the integration no longer resolves them: take the core at
+rest.
 A period leaves the moduli as they are; `prem` can give those of another period.
 
 **With an ocean.** A load lies on the ocean's floor, and h, l and k are those of the

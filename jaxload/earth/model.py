@@ -262,12 +262,3 @@ def _check_surface(vs: NDArray[np.float64], ocean: bool) -> None:
             f"an Earth model cannot be made: ocean=True, but the surface is solid "
             f"(vs = {vs[-1]:g} m/s); end the rows with water or leave ocean out"
         )
-
-
-def __getattr__(name: str) -> object:
-    # TODO: goes when `earth/__init__.py` imports it from `published`.
-    if name == "prem":
-        from jaxload.earth.published import prem
-
-        return prem
-    raise AttributeError(name)

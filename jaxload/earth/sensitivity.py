@@ -87,7 +87,9 @@ def sensitivity(
     padded = jnp.pad(n, (0, -len(n) % _BATCH), mode="edge").reshape(-1, _BATCH)
     parts = _partials(nameless, padded, settings, period)
     rows = (p.reshape(-1, *p.shape[2:])[: len(n)] for p in parts)
-    return Sensitivity(jnp.asarray(model.radius), *(jnp.moveaxis(r, 0, 1) for r in rows))
+    return Sensitivity(
+        jnp.asarray(model.radius), *(jnp.moveaxis(r, 0, 1) for r in rows)
+    )
 
 
 @functools.partial(jax.jit, static_argnames="settings")
