@@ -1,12 +1,17 @@
-"""A disc kernel tabulated over distance, to a relative 1e-6 of its sum over degrees.
+"""Disc kernels tabulated over distance, to a relative 1e-6 of their sum over degrees.
 
 The table holds the sum itself near the discs and near their antipode, where nodes are
 dense. Between them the sum rings with the wavelength of its last degree, by a relative
 1e-5 or so, which graded nodes could not follow: there it holds what is left without
 that (see `truncation`), which is put back where the table is read.
+
+Of the tangential displacement the table holds the quotient by sin(theta): it is even
+about the disc's middle and about the antipode, where the displacement itself is 0 and
+has no direction.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -19,10 +24,13 @@ from numpy.typing import NDArray
 from scipy.special import wrightomega
 
 from jaxload.constants import DEGREE
-from jaxload.earth.discs import DiscKernel, disc_uplift
-from jaxload.earth.truncation import cut_terms, cut_weights
+from jaxload.earth.discs import DiscKernel, disc_tangential, disc_uplift
+from jaxload.earth.truncation import cut_slopes, cut_terms, cut_weights
 
-__all__ = ["KernelTable", "read_table", "tabulate"]
+__all__ = ["KernelTable", "read_smooth", "read_table", "tabulate"]
+
+#: How the response of the Earth falls with the degree, by response.
+DECAY = {"uplift": 0, "tangential": 1}
 
 #: Nodes per half wavelength of the last degree, where the table follows the ringing.
 OVERSAMPLING = 6
@@ -69,15 +77,16 @@ class Layout:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class KernelTable:
-    """Uplift per length of water, tabulated over distance.
+    """Responses per length of water, tabulated over distance.
 
     Attributes:
       values: At the nodes, less the terms at the cut on graded ones [m/m], shape
-        (disc, node).
-      cut: From `cut_weights` [m/m], shape (4, disc).
+        (response, disc, node).
+      cut: From `cut_weights` [m/m], shape (response, 4, disc).
       edge: Chord of each disc's radius [-], shape (disc,).
       layout: Where the nodes are.
       last: The last degree of the sum.
+      responses: "uplift"; "tangential", which is divided by sin(theta).
     """
 
     values: Array
@@ -85,14 +94,18 @@ class KernelTable:
     edge: Array
     layout: Layout
     last: int = dataclasses.field(metadata={"static": True})
+    responses: tuple[str, ...] = dataclasses.field(metadata={"static": True})
 
 
-def tabulate(kernel: DiscKernel, reach: float) -> KernelTable:
+def tabulate(
+    kernel: DiscKernel, reach: float, responses: tuple[str, ...] = ("uplift",)
+) -> KernelTable:
     """Sum the kernel at the nodes of a table.
 
     Args:
       kernel: The discs.
       reach: The largest distance that will be asked for [degrees], up to 180.
+      responses: Some of "uplift" and "tangential".
 
     Returns:
       The table.
@@ -100,10 +113,10 @@ def tabulate(kernel: DiscKernel, reach: float) -> KernelTable:
     last = kernel.load.shape[0] - 1
     layout = _lay_out(last, float(kernel.radius[-1]) * DEGREE, reach * DEGREE)
     nodes = jnp.asarray(_nodes(layout))
-    return _fill(kernel, layout, nodes)
+    return _fill(kernel, layout, nodes, responses)
 
 
-def read_table(table: KernelTable, chord: Array, disc: Array) -> Array:
+def read_table(table: KernelTable, chord: Array, disc: Array) -> list[Array]:
     """Interpolate in a table.
 
     Args:
@@ -113,36 +126,99 @@ def read_table(table: KernelTable, chord: Array, disc: Array) -> Array:
       disc: Which disc each is a distance from, shape (node,).
 
     Returns:
-      Uplift per length of water [m/m], shape (node,).
+      Each response per length of water [m/m], each of shape (node,).
     """
-    layout = table.layout
-    theta = 2 * jnp.arcsin(jnp.minimum(chord / 2, 1))
-    position, first, count = _position(layout, theta)
-    left = jnp.clip(position.astype(int) - (STENCIL // 2 - 1), 0, count - STENCIL)
-    origin = disc * table.values.shape[1] + first + left
-    flat, value = table.values.ravel(), jnp.zeros_like(theta)
-    for node, weight in enumerate(_lagrange(position - left.astype(position.dtype))):
-        value += weight * flat.at[origin + node].get(mode="promise_in_bounds")
+    layout, theta = table.layout, _angle(chord)
+    values = _interpolate(table, theta, disc)
     if layout.counts[1] == 0:
-        return value
+        return values
     graded = (theta > layout.start) & (theta <= layout.stop)
     # Elsewhere the terms may be singular: take them at a harmless distance.
-    there = jnp.where(graded, theta, layout.start)
-    known = cut_terms(there, table.edge[disc], table.cut[:, disc], table.last)
-    return value + jnp.where(graded, known, 0)
+    there, edge = jnp.where(graded, theta, layout.start), table.edge[disc]
+    total = []
+    for response, value, cut in zip(table.responses, values, table.cut):
+        known = _terms(response, there, edge, cut[:, disc], table.last)
+        total.append(value + jnp.where(graded, known, 0))
+    return total
 
 
-@jax.jit
-def _fill(kernel: DiscKernel, layout: Layout, nodes: Array) -> KernelTable:
+def read_smooth(table: KernelTable, chord: Array, disc: Array) -> list[Array]:
+    """Interpolate in a table without the terms at the cut: the series as if endless.
+
+    Not for the dense nodes about the discs and their antipode, whose values ring.
+
+    Args:
+      table: The table.
+      chord: Distances as chords of the unit sphere [-], shape (node,).
+      disc: Which disc each is a distance from, shape (node,).
+
+    Returns:
+      Each response per length of water [m/m], each of shape (node,).
+    """
+    return _interpolate(table, _angle(chord), disc)
+
+
+def _angle(chord: Array) -> Array:
+    return 2 * jnp.arcsin(jnp.minimum(chord / 2, 1))
+
+
+def _interpolate(table: KernelTable, theta: Array, disc: Array) -> list[Array]:
+    position, first, count = _position(table.layout, theta)
+    left = jnp.clip(position.astype(int) - (STENCIL // 2 - 1), 0, count - STENCIL)
+    origin = disc * table.values.shape[2] + first + left
+    weights = _lagrange(position - left.astype(position.dtype))
+    results = []
+    for values in table.values:
+        flat, value = values.ravel(), jnp.zeros_like(theta)
+        for node, weight in enumerate(weights):
+            value += weight * flat.at[origin + node].get(mode="promise_in_bounds")
+        results.append(value)
+    return results
+
+
+@functools.partial(jax.jit, static_argnames="responses")
+def _fill(
+    kernel: DiscKernel, layout: Layout, nodes: Array, responses: tuple[str, ...]
+) -> KernelTable:
     last = kernel.load.shape[0] - 1
     edge = 2 * jnp.sin(kernel.radius * (DEGREE / 2))
-    weights = cut_weights(kernel.load[-2], kernel.load[-1], edge, last)
-    cut = kernel.uplift[-1] * weights
     dense, graded, _ = layout.counts
-    middle = slice(dense, dense + graded)
-    known = cut_terms(nodes[middle, None], edge[None, :], cut[:, None, :], last)
-    values = disc_uplift(kernel, nodes / DEGREE).at[middle].add(-known)
-    return KernelTable(values.T, cut, edge, layout, last)
+    middle, values, cuts = slice(dense, dense + graded), [], []
+    for response in responses:
+        ends = kernel.load[-2], kernel.load[-1]
+        weights = cut_weights(*ends, edge, last, DECAY[response])
+        cut = getattr(kernel, response)[-1] * weights
+        there = nodes[middle, None], edge[None, :]
+        known = _terms(response, *there, cut[:, None, :], last)
+        value = _sums(kernel, response, nodes)
+        values.append(value.at[middle].add(-known).T)
+        cuts.append(cut)
+    return KernelTable(
+        jnp.stack(values), jnp.stack(cuts), edge, layout, last, responses
+    )
+
+
+def _terms(response: str, theta: Array, edge: Array, cut: Array, last: int) -> Array:
+    if response == "uplift":
+        return cut_terms(theta, edge, cut, last)
+    return cut_slopes(theta, edge, cut, last) / jnp.sin(theta)
+
+
+def _sums(kernel: DiscKernel, response: str, theta: Array) -> Array:
+    """The sum over degrees of what a table holds, shape (node, disc)."""
+    if response == "uplift":
+        return disc_uplift(kernel, theta / DEGREE)
+    degree = jnp.arange(kernel.load.shape[0], dtype=theta.dtype)
+    # dP_n/dtheta / sin(theta) is -n (n + 1) / 2 at the middle, and (-1)^n times the
+    # opposite at the antipode.
+    limit = -degree * (degree + 1) / 2 * kernel.tangential
+    signs = jnp.stack([jnp.ones_like(degree), 2 * (degree % 2) - 1])
+    poles = jnp.einsum("pn,n,nd->pd", signs, limit, kernel.load, precision="highest")
+    sine = jnp.sin(theta)[:, None]
+    beyond = theta[:, None] > math.pi / 2
+    at_pole = (theta[:, None] == 0) | (theta[:, None] == math.pi)
+    sums = disc_tangential(kernel, theta / DEGREE) / jnp.where(at_pole, 1, sine)
+    return jnp.where(at_pole, jnp.where(beyond, poles[1], poles[0]), sums)
 
 
 def _lay_out(last: int, edge: float, reach: float) -> Layout:

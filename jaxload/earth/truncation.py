@@ -11,35 +11,42 @@ a,
 where c_{N+1} is what would have come next. As c_n oscillates with P_n'(y), b_n is
 smaller by a factor n, and the two terms outside the sum are what rings. The same done
 to b_n gives the terms of the next order. Once both are taken away, what still rings is
-smaller by a factor (N (theta - a))^2.
+smaller by a factor (N (theta - a))^2. The series sum c_n dP_n/dtheta is the derivative
+of all this, and so are its terms.
 """
 
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["cut_terms", "cut_weights"]
+__all__ = ["cut_slopes", "cut_terms", "cut_weights"]
 
 
-def cut_weights(before: Array, here: Array, edge: Array, last: int) -> Array:
+def cut_weights(
+    before: Array, here: Array, edge: Array, last: int, decay: int = 0
+) -> Array:
     """Weights of P_{N+1} and P_N in the terms at the cut.
 
-    The response of the Earth is taken as constant there: the last digits of tabulated
-    Love numbers are noise, which the second order would magnify.
+    The response of the Earth is taken as proportional to n^-decay there: the last
+    digits of tabulated Love numbers are noise, which the second order would magnify.
 
     Args:
       before: Load of each disc at degree N - 1 [-], shape (disc,).
       here: Load at degree N [-], shape (disc,).
       edge: Chord of each disc's radius, 2 sin(a / 2) [-], shape (disc,).
       last: N, the last degree.
+      decay: 0 for h_n and 1 + k_n, 1 for l_n [-].
 
     Returns:
       What multiplies P_{N+1} / gap, P_{N+1} / gap^2, P_N / gap and P_N / gap^2, where
-      gap is x - y, shape (4, disc).
+      gap is x - y, shape (4, disc); to be multiplied by the response at degree N.
     """
     cosine = 1 - edge**2 / 2
-    c = [before, here, *_continued(before, here, cosine, last)]
+    loads = [before, here, *_continued(before, here, cosine, last)]
+    degrees = (max(last - 1, 1), last, last + 1, last + 2)
+    c = [load * (last / n) ** decay for load, n in zip(loads, degrees)]
 
     def remaining(n: int) -> Array:
         below, middle, above = c[n - last : n - last + 3]
@@ -75,6 +82,25 @@ def cut_terms(theta: Array, edge: Array, weights: Array, last: int) -> Array:
     up, up_again, down, down_again = weights
     first, second = up * after + down * here, up_again * after + down_again * here
     return (first + second * inverse) * inverse
+
+
+def cut_slopes(theta: Array, edge: Array, weights: Array, last: int) -> Array:
+    """The terms that the series of dP_n/dtheta holds because it ends.
+
+    Args:
+      theta: Distances [radians].
+      edge: Chords of the discs' radii [-], a shape that broadcasts with theta's.
+      weights: From `cut_weights`, perhaps times a response, shape (4, ...).
+      last: N, the last degree.
+
+    Returns:
+      The terms, in the unit of `weights` per radian; see `cut_terms`.
+    """
+
+    def terms(theta: Array) -> Array:
+        return cut_terms(theta, edge, weights, last)
+
+    return jax.jvp(terms, (theta,), (jnp.ones_like(theta),))[1]
 
 
 def _continued(before: Array, here: Array, cosine: Array, last: int) -> list[Array]:
