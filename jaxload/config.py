@@ -82,19 +82,29 @@ class Earth:
     """Table ``[earth]``: how the ground answers a load.
 
     Attributes:
-      model: "prem", or a file with columns r, vp, vs, rho [km, km/s, g/cm3].
+      model: "prem", "iasp91", "ak135", or a file with columns r, vp, vs, rho [km, km/s,
+        g/cm3].
       frame: Origin of the reference frame: "CE", "CM" or "CF".
       max_degree: Last degree of the loading series.
       disc_radius_km: One disc radius for all cells; 0 takes discs of the cells' areas.
+      cells: "disc" everywhere, or "rectangle" for the true outline of the cells near a
+        station.
     """
 
     model: str = "prem"
     frame: str = "CF"
     max_degree: int = 40_000
     disc_radius_km: float = 0.0
+    cells: str = "disc"
 
     def __post_init__(self) -> None:
         _choice("earth.frame", self.frame, ("CE", "CM", "CF"))
+        _choice("earth.cells", self.cells, ("disc", "rectangle"))
+        if self.cells == "rectangle" and self.disc_radius_km:
+            raise ValueError(
+                'earth.cells is "rectangle", but earth.disc_radius_km is '
+                f"{self.disc_radius_km:g}; give one of them"
+            )
         if self.max_degree < 100:
             raise ValueError(
                 f"earth.max_degree is {self.max_degree}, expected 100 or more; a disc "

@@ -1,15 +1,40 @@
-"""What the Earth does under a load: models, Love numbers, kernels, design matrices."""
+"""What the Earth does under a load: models, Love numbers, kernels, fields of mass."""
 
-from jaxload.earth.design import Places, design_matrix
+from jaxload.earth.coefficients import Harmonics
+from jaxload.earth.convolution import Convolution, convolve
+from jaxload.earth.design import design_matrix
+from jaxload.earth.destriping import Destriping, Window, destripe
 from jaxload.earth.discs import (
     DiscKernel,
     disc_geoid,
+    disc_gravity,
     disc_kernel,
     disc_tangential,
     disc_uplift,
 )
 from jaxload.earth.elastic import load_response, shear_response, tidal_response
-from jaxload.earth.greens import point_tangential, point_uplift
+from jaxload.earth.forward import (
+    Harmonic,
+    displacement,
+    harmonic_displacement,
+    remove_restore,
+)
+from jaxload.earth.greens import (
+    point_geoid,
+    point_gravity,
+    point_strain,
+    point_tangential,
+    point_tilt,
+    point_uplift,
+)
+from jaxload.earth.halfspace import (
+    HalfSpace,
+    half_space,
+    half_space_disc,
+    half_space_point,
+    half_space_rectangle,
+)
+from jaxload.earth.harmonics import analyse, synthesise
 from jaxload.earth.love import (
     LoveNumbers,
     asymptotes,
@@ -17,33 +42,114 @@ from jaxload.earth.love import (
     load_love_numbers,
     love_numbers,
 )
-from jaxload.earth.model import EarthModel, earth_model, homogeneous, prem
+from jaxload.earth.mass import (
+    MassField,
+    from_pressure,
+    from_sea_level,
+    from_soil_moisture,
+    from_water,
+    masked,
+)
+from jaxload.earth.model import EarthModel, earth_model, homogeneous
+from jaxload.earth.places import Places
 from jaxload.earth.propagation import Integration
+from jaxload.earth.published import ak135, iasp91, prem
+from jaxload.earth.rectangles import (
+    RectangleKernel,
+    rectangle_kernel,
+    rectangle_response,
+)
+from jaxload.earth.scattered import gradient_at, synthesise_at
+from jaxload.earth.sensitivity import Sensitivity, sensitivity
+from jaxload.earth.smoothing import gaussian_weights, smooth
+from jaxload.earth.stokes import (
+    Stokes,
+    displacement_from_stokes,
+    stokes_from_uplift,
+    stokes_from_water,
+    water_from_stokes,
+)
+from jaxload.earth.stokes_series import (
+    LowDegrees,
+    remove_mean,
+    remove_rate,
+    replace_low_degrees,
+)
 from jaxload.earth.structure import enclosed_mass, gravity
+from jaxload.earth.user_love import love_numbers_from_table
 
 __all__ = [
+    "Convolution",
+    "Destriping",
     "DiscKernel",
     "EarthModel",
+    "HalfSpace",
+    "Harmonic",
+    "Harmonics",
     "Integration",
     "LoveNumbers",
+    "LowDegrees",
+    "MassField",
     "Places",
+    "RectangleKernel",
+    "Sensitivity",
+    "Stokes",
+    "Window",
+    "ak135",
+    "analyse",
     "asymptotes",
+    "convolve",
     "design_matrix",
+    "destripe",
     "disc_geoid",
+    "disc_gravity",
     "disc_kernel",
     "disc_tangential",
     "disc_uplift",
+    "displacement",
+    "displacement_from_stokes",
     "earth_model",
     "enclosed_mass",
+    "from_pressure",
+    "from_sea_level",
+    "from_soil_moisture",
+    "from_water",
+    "gaussian_weights",
+    "gradient_at",
     "gravity",
+    "half_space",
+    "half_space_disc",
+    "half_space_point",
+    "half_space_rectangle",
+    "harmonic_displacement",
     "homogeneous",
+    "iasp91",
     "in_frame",
     "load_love_numbers",
     "load_response",
     "love_numbers",
+    "love_numbers_from_table",
+    "masked",
+    "point_geoid",
+    "point_gravity",
+    "point_strain",
     "point_tangential",
+    "point_tilt",
     "point_uplift",
     "prem",
+    "rectangle_kernel",
+    "rectangle_response",
+    "remove_mean",
+    "remove_rate",
+    "remove_restore",
+    "replace_low_degrees",
+    "sensitivity",
     "shear_response",
+    "smooth",
+    "stokes_from_uplift",
+    "stokes_from_water",
+    "synthesise",
+    "synthesise_at",
     "tidal_response",
+    "water_from_stokes",
 ]

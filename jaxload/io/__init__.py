@@ -1,8 +1,10 @@
 """Files to labelled arrays and back; the only place where units are converted."""
 
-from jaxload.io.earth_models import read_earth_profile
+from jaxload.io.earth_models import read_earth_profile, read_love_numbers
 from jaxload.io.gnss import read_gnss, write_up
+from jaxload.io.gravity_fields import read_icgem, read_level2
 from jaxload.io.grids import read_grid
+from jaxload.io.harmonics import read_stokes, write_stokes
 from jaxload.io.regions import read_region, read_regions
 from jaxload.io.results import (
     prepare_folder,
@@ -15,6 +17,7 @@ from jaxload.io.results import (
 )
 from jaxload.io.schema import GNSS, WATER, check_dataset, label_dataset
 from jaxload.io.sites import read_sites
+from jaxload.io.technical_notes import match_months, read_tn13, read_tn14
 from jaxload.io.text import write_text
 
 __all__ = [
@@ -22,19 +25,27 @@ __all__ = [
     "WATER",
     "check_dataset",
     "label_dataset",
+    "match_months",
     "prepare_folder",
     "read_dataset",
     "read_earth_profile",
     "read_gnss",
     "read_grid",
+    "read_icgem",
     "read_json",
+    "read_level2",
+    "read_love_numbers",
     "read_region",
     "read_regions",
     "read_sites",
+    "read_stokes",
+    "read_tn13",
+    "read_tn14",
     "require_netcdf",
     "write_dataset",
     "write_figure",
     "write_json",
+    "write_stokes",
     "write_text",
     "write_up",
 ]

@@ -23,6 +23,12 @@ __all__ = [
 
 Outline = Polygon | MultiPolygon
 
+#: Models that need no file, beside PREM, of which there is a table.
+PUBLISHED = {"iasp91": earth.iasp91, "ak135": earth.ak135}
+
+#: Cells of a station's neighbourhood whose outline matters, in cells.
+NEAR = 8
+
 logger = logging.getLogger(__name__)
 
 
@@ -114,10 +120,13 @@ def make_problem(
     radius = grid.cell_radius
     if settings.disc_radius_km:
         radius = float(sphere.arc_from_length(1e3 * settings.disc_radius_km))
-    kernel = earth.disc_kernel(_love_numbers(study), radius=radius)
+    love, exact = _love_numbers(study), None
+    kernel = earth.disc_kernel(love, radius=radius)
+    if settings.cells == "rectangle":
+        exact = earth.rectangle_kernel(love, reach=NEAR * grid.spacing)
     # A Dataset has its coordinates as attributes, which no type checker sees.
     places = typing.cast(earth.Places, gnss)
-    design = earth.design_matrix(kernel, places, grid)
+    design = earth.design_matrix(kernel, places, grid, rectangles=exact)
     operator = sphere.laplacian(grid, study.inversion.metric, study.inversion.boundary)
     return jax.block_until_ready(inversion.smooth_problem(design, operator))
 
@@ -126,8 +135,11 @@ def _love_numbers(study: config.Study) -> earth.LoveNumbers:
     settings = study.earth
     if settings.model == "prem":
         return earth.load_love_numbers("prem", settings.frame, settings.max_degree)
-    profile = io.read_earth_profile(study.path(settings.model))
-    model = earth.earth_model(*profile, name=settings.model)
+    if settings.model in PUBLISHED:
+        model = PUBLISHED[settings.model]()
+    else:
+        profile = io.read_earth_profile(study.path(settings.model))
+        model = earth.earth_model(*profile, name=settings.model)
     return earth.love_numbers(model, settings.max_degree, settings.frame)
 
 
