@@ -14,9 +14,14 @@ from jax import Array
 
 from jaxload.inversion.definite import einsum, inverse_and_log_determinant
 from jaxload.inversion.gaps import Gaps, Rest
-from jaxload.inversion.noise import Noise, common_rows, noise_covariance
+from jaxload.inversion.noise import (
+    Noise,
+    common_rows,
+    noise_covariance,
+    over_epochs,
+)
 
-__all__ = ["Dual", "epoch_dual", "shared_dual"]
+__all__ = ["Dual", "epoch_dual", "epoch_solve", "shared_dual", "shared_solve"]
 
 
 @jax.tree_util.register_dataclass
@@ -80,6 +85,39 @@ def shared_dual(
     return _with_offset(both, offset, noise.common)
 
 
+def shared_solve(
+    gram: Array, noise: Noise, seen: Array, right: Array, gaps: Gaps
+) -> Array:
+    """Solve every epoch for several right sides at once, as `shared_dual` does.
+
+    Args:
+      gram: Covariance of the predicted displacement, shape (row, row).
+      noise: Of covariance ``beta^2 R``, sigma of shape (row,).
+      seen: Where there are observations, shape (epoch, row).
+      right: Right sides, zero where nothing was seen, shape (side, epoch, row).
+      gaps: What is missing, from `find_gaps`.
+
+    Returns:
+      The solutions, shape (side, epoch, row).
+    """
+    empty = jnp.zeros((len(gram), 0), gram.dtype)
+
+    def solved(noise: Noise, right: Array) -> Array:
+        matrix = gram + noise_covariance(noise)
+        one = lambda side: _shared(matrix, empty, side, seen, gaps).multiplier
+        return jax.vmap(one)(right)
+
+    if noise.common is None or noise.common.ndim == 0:
+        return solved(noise, right)
+    offset = jnp.where(seen, common_rows(noise)[None, :], 0)
+    both = jnp.concatenate([right, offset[None]])
+    found = solved(dataclasses.replace(noise, common=None), both)
+    found, image = found[:-1], found[-1]
+    share = noise.common / (1 + noise.common * jnp.sum(offset * image, axis=1))
+    amount = share[None, :] * jnp.sum(offset[None] * found, axis=2)
+    return found - amount[:, :, None] * image[None]
+
+
 def _shared(matrix: Array, drift: Array, data: Array, seen: Array, gaps: Gaps) -> Dual:
     whole, log_determinant = inverse_and_log_determinant(matrix)
     smallest = _rounding(whole, drift)
@@ -126,15 +164,9 @@ def epoch_dual(gram: Array, drift: Array, noise: Noise, displacement: Array) -> 
       The `Dual`; NaN at epochs whose system is not positive definite.
     """
 
-    def one(epoch: tuple[Array, Array | None, Array]) -> Dual:
-        sigma, common, displacement = epoch
-        here = dataclasses.replace(noise, sigma=sigma, common=common)
+    def one(noise: Noise, displacement: Array) -> Dual:
         seen = jnp.isfinite(displacement)
-        both = seen[:, None] & seen[None, :]
-        alone = jnp.diag(jnp.where(seen, 0, 1).astype(gram.dtype))
-        matrix = jnp.where(both, gram + noise_covariance(here), alone)
-        inverted, log_determinant = inverse_and_log_determinant(matrix)
-        inverted = jnp.where(both, inverted, 0)
+        inverted, log_determinant = _epoch_inverse(gram, noise, seen)
         smallest = _rounding(inverted, drift)
         known = jnp.where(seen[:, None], drift, 0)
         explained, log_drift = _explained(inverted, known)
@@ -143,11 +175,37 @@ def epoch_dual(gram: Array, drift: Array, noise: Noise, displacement: Array) -> 
         dual = Dual(multiplier, jnp.diag(inverted), log_determinant + log_drift)
         return dual if smallest is None else _determined(dual, smallest)
 
-    sigma = jnp.broadcast_to(noise.sigma, displacement.shape)
-    common = noise.common
-    if common is not None:
-        common = jnp.broadcast_to(common, displacement.shape[:1])
-    return jax.lax.map(jax.checkpoint(one), (sigma, common, displacement))
+    return over_epochs(one, noise, displacement)
+
+
+def epoch_solve(gram: Array, noise: Noise, seen: Array, right: Array) -> Array:
+    """Solve every epoch for several right sides at once, as `epoch_dual` does.
+
+    Args:
+      gram: Covariance of the predicted displacement, shape (row, row).
+      noise: Of covariance ``beta^2 R``.
+      seen: Where there are observations, shape (epoch, row).
+      right: Right sides, zero where nothing was seen, shape (side, epoch, row).
+
+    Returns:
+      The solutions, shape (side, epoch, row).
+    """
+
+    def one(noise: Noise, epoch: tuple[Array, Array]) -> Array:
+        seen, right = epoch
+        return einsum("st,kt->ks", _epoch_inverse(gram, noise, seen)[0], right)
+
+    found = over_epochs(one, noise, (seen, jnp.swapaxes(right, 0, 1)))
+    return jnp.swapaxes(found, 0, 1)
+
+
+def _epoch_inverse(gram: Array, noise: Noise, seen: Array) -> tuple[Array, Array]:
+    """``A_oo^-1`` with zeros around it, and ``log det A_oo``, of one epoch."""
+    both = seen[:, None] & seen[None, :]
+    alone = jnp.diag(jnp.where(seen, 0, 1).astype(gram.dtype))
+    matrix = jnp.where(both, gram + noise_covariance(noise), alone)
+    inverted, log_determinant = inverse_and_log_determinant(matrix)
+    return jnp.where(both, inverted, 0), log_determinant
 
 
 @jax.tree_util.register_dataclass

@@ -6,7 +6,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["einsum", "inverse", "inverse_and_log_determinant"]
+__all__ = [
+    "determined_inverse",
+    "einsum",
+    "inverse",
+    "inverse_and_log_determinant",
+]
 
 # TF32 would cost half the digits of a float32 matrix product.
 einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
@@ -25,6 +30,31 @@ def inverse(matrix: Array) -> Array:
       The inverses, same shape; NaN where a matrix is not positive definite.
     """
     return inverse_and_log_determinant(matrix)[0]
+
+
+def determined_inverse(matrix: Array) -> tuple[Array, Array]:
+    """Invert small normal matrices, but not those that are singular but for rounding.
+
+    Args:
+      matrix: Symmetric positive semidefinite matrices, shape (..., row, row).
+
+    Returns:
+      The inverses, same shape, and whether the unknowns can be told apart, shape
+      (...): not where one of them is, to rounding, a combination of the others. There
+      the inverse is finite and means nothing, so that derivatives stay finite.
+    """
+    scale = jnp.sqrt(jax.lax.stop_gradient(_diagonal(matrix)))
+    scale = jnp.where(scale > 0, scale, 1)
+    scale = scale[..., :, None] * scale[..., None, :]
+    unit = matrix / scale
+    inflation = _diagonal(inverse(jax.lax.stop_gradient(unit))).max(axis=-1)
+    known = inflation * 1e3 * float(jnp.finfo(matrix.dtype).eps) < 1
+    same = jnp.broadcast_to(jnp.eye(matrix.shape[-1], dtype=matrix.dtype), unit.shape)
+    return inverse(jnp.where(known[..., None, None], unit, same)) / scale, known
+
+
+def _diagonal(matrix: Array) -> Array:
+    return jnp.diagonal(matrix, axis1=-2, axis2=-1)
 
 
 @jax.custom_jvp

@@ -1,72 +1,33 @@
 """Solve the regularised least-squares problem of every epoch at once."""
 
 import dataclasses
+import functools
+import warnings
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
-from numpy.typing import NDArray
 
 from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.arguments import checked_arguments, known_gaps
 from jaxload.inversion.data_space import Dual, epoch_dual, shared_dual
-from jaxload.inversion.definite import einsum
-from jaxload.inversion.gaps import Gaps, find_gaps
-from jaxload.inversion.noise import (
-    Noise,
-    as_noise,
-    check_noise,
-    common_estimate,
-    is_shared,
-    noise_times,
-    scaled_noise,
-)
+from jaxload.inversion.definite import determined_inverse, einsum
+from jaxload.inversion.gaps import Gaps
+from jaxload.inversion.method import Method
+from jaxload.inversion.noise import Noise, common_estimate, noise_times, scaled_noise
+from jaxload.inversion.plan import planned
+from jaxload.inversion.primal import primal_load
+from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.system import System, system_multiplier
 
 __all__ = ["Problem", "Solution", "dual", "solve"]
 
+# Other modules of this package check their arguments by the same rules.
+_checked = checked_arguments
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """The part of the inverse problem that every epoch shares.
-
-    C is the covariance of the load up to the factor 1/beta^2; `smooth_problem` makes
-    it from a roughness operator. Nothing here has shape (cell, cell).
-
-    Attributes:
-      design: Displacement per unit load G [mm/mm], shape (row, cell).
-      cross: ``C G'``, shape (cell, row).
-      gram: ``G C G'``, shape (row, row).
-      free: Orthonormal load fields that the prior leaves free, shape (cell, drift);
-        drift is 0 where it leaves none.
-      drift: Displacement by those fields, ``G free``, shape (row, drift).
-    """
-
-    design: Array
-    cross: Array
-    gram: Array
-    free: Array
-    drift: Array
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Solution:
-    """What the data and the prior say together.
-
-    Attributes:
-      load: Equivalent water height [mm], shape (epoch, cell).
-      fitted: Displacement by `load` at every row [mm], shape (epoch, row).
-      ok: False where the system could not be solved, shape (epoch,).
-      common: Estimate of the offset common to the rows of an epoch [mm], shape
-        (epoch,); zero where the noise has none.
-    """
-
-    load: Array
-    fitted: Array
-    ok: Array
-    common: Array
+#: Share of sigma that rounding may move a result by before a warning is given.
+TOLERABLE = 0.01
 
 
 def solve(
@@ -77,52 +38,62 @@ def solve(
     *,
     mean: ArrayLike | None = None,
     gaps: Gaps | None = None,
+    method: Method | None = None,
 ) -> Solution:
     """Estimate the load of every epoch by regularised least squares.
 
-    Minimises ``|(G x - d) / sigma|^2 + beta^2 |L (x - m)|^2`` in data space,
-    ``x = m + C G' (G C G' + beta^2 Sigma)^-1 (d - G m)``, so that the cost of an epoch
-    does not depend on the number of cells but for the last product. A NaN displacement
-    is a missing observation. Where sigma is constant in time, one inverse serves all
-    epochs and each pays for its gap only (`shared_dual`); otherwise each epoch has its
-    own inverse (`epoch_dual`). Both are exact.
+    Minimises ``(G x - d)' R^-1 (G x - d) + beta^2 |L (x - m)|^2`` over the rows that an
+    epoch observes, with R the covariance of the noise: ``diag(sigma^2)``, or what a
+    `Noise` says. In data space, ``x = m + C G' (G C G' + beta^2 R)^-1 (d - G m)``, the
+    cost of an epoch does not depend on the number of cells but for the last product.
+
+    The methods find the same:
+      * ``"shared"``: sigma constant in time. One inverse serves all epochs, and each
+        pays for its gap only.
+      * ``"epoch"``: each epoch has its own inverse.
+      * ``"conjugate_gradient"``, or a `ConjugateGradient`: all epochs iterate together,
+        in large matrix products.
+      * ``"primal"``: the normal equations of all cells; needs `with_normal_matrix`.
+      * ``"refined"``, or a `Refinement`: the first two in float32, their residuals in
+        the dtype of the problem.
+
+    Derivatives with respect to all arrays follow from the system, not from the way it
+    was solved, and take little more memory than the solution itself.
 
     Args:
       problem: Design matrix and prior, from `smooth_problem`.
       displacement: Observed uplift d [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], positive, shape (row,) or (epoch, row).
+      sigma: Standard error [mm], positive, shape (row,) or (epoch, row), or a `Noise`.
       beta: Weight of the prior [1/mm per unit of L], scalar, positive.
       mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
-      gaps: `find_gaps(displacement)`; needed under `jit` for the faster way, found
-        here otherwise.
+      gaps: `find_gaps(displacement)`; needed under `jit` for the method "shared",
+        found here otherwise.
+      method: As above; the one of least cost by `method.costs` if not given.
 
     Returns:
-      The `Solution`. An epoch without data gives the prior mean. Where a system is
-      not positive definite `ok` is False and the values are NaN.
+      The `Solution`. An epoch without data gives the prior mean. Where a system is not
+      positive definite, does not determine the fields that the prior leaves free, or
+      has not converged, `ok` is False and the values are NaN. A `RuntimeWarning` is
+      given where the rounding of float32 moves a result by more than 1% of sigma.
 
     Raises:
-      ValueError: If shapes disagree, or sigma or beta are not positive.
+      ValueError: If shapes disagree, sigma or beta are not positive, or the method
+        cannot be used.
 
     Source:
       Tarantola (2005), Inverse Problem Theory, ch. 3, doi:10.1137/1.9780898717921;
       Argus et al. (2014), doi:10.1002/2014GL059570, for the smoothed GNSS inversion.
     """
-    displacement, noise, beta = _checked(problem, displacement, sigma, beta)
-    if mean is not None:
-        mean = jnp.asarray(mean, problem.design.dtype)
-        check_shapes(
-            displacement=(displacement, "epoch row"),
-            mean=(mean, "epoch cell"),
-            design=(problem.design, "row cell"),
-        )
-    gaps = _layout(displacement, noise, gaps)
-    residual, expected = displacement, None
-    if mean is not None:
-        expected = einsum("ec,sc->es", mean, problem.design)
-        residual = displacement - expected
-    # Apart from the rest, so that a criterion and the solution compile it once.
-    multiplier = _dual(problem, residual, noise, beta, gaps).multiplier
-    solution = _primal(problem, residual, noise, beta, multiplier)
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
+    mean, expected = _expected(problem, displacement, mean)
+    residual = displacement if expected is None else displacement - expected
+    method, gaps = planned(problem, displacement, noise, gaps, method)
+    if method == "primal":
+        solution, multiplier = _by_normal_equations(problem, residual, noise, beta)
+    else:
+        multiplier, found = _multiplier(problem, residual, noise, beta, gaps, method)
+        solution = _primal(problem, residual, noise, beta, (multiplier, found))
+    _warn_of_rounding(solution, residual, noise, beta, multiplier)
     if mean is None:
         return solution
     return dataclasses.replace(
@@ -143,18 +114,20 @@ def dual(
     Args:
       problem: Design matrix and prior.
       displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], positive, shape (row,) or (epoch, row).
+      sigma: Standard error [mm], positive, shape (row,) or (epoch, row), or a `Noise`.
       beta: Weight of the prior, scalar, positive.
       gaps: As in `solve`.
 
     Returns:
-      The `Dual`: multipliers and diagonals of the inverses, zero where missing.
+      The `Dual`: multipliers, diagonals of the inverses and determinants.
 
     Raises:
       ValueError: As `solve`.
     """
-    displacement, noise, beta = _checked(problem, displacement, sigma, beta)
-    return _dual(problem, displacement, noise, beta, _layout(displacement, noise, gaps))
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
+    return _dual(
+        problem, displacement, noise, beta, known_gaps(displacement, noise, gaps)
+    )
 
 
 @jax.jit
@@ -167,95 +140,129 @@ def _dual(
     return epoch_dual(problem.gram, problem.drift, noise, displacement)
 
 
+def _multiplier(
+    problem: Problem,
+    residual: Array,
+    noise: Noise,
+    beta: Array,
+    gaps: Gaps | None,
+    method: Method,
+) -> tuple[Array, Array]:
+    given = jax.tree.leaves((problem, residual, noise, beta))
+    if isinstance(method, str) and all(map(is_concrete, given)):
+        # The program that criteria run too: it is compiled once for both.
+        multiplier = _dual(problem, residual, noise, beta, gaps).multiplier
+        return multiplier, jnp.ones(len(residual), bool)
+    return _implicit(problem, residual, noise, beta, gaps, method)
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _implicit(
+    problem: Problem,
+    residual: Array,
+    noise: Noise,
+    beta: Array,
+    gaps: Gaps | None,
+    method: Method,
+) -> tuple[Array, Array]:
+    seen = jnp.isfinite(residual)
+    noise = scaled_noise(noise, beta, seen)
+    system = System(problem.gram, noise, seen, gaps)
+    data = jnp.where(seen, residual, 0)
+    return system_multiplier(system, problem.drift, data, method)
+
+
 @jax.jit
 def _primal(
-    problem: Problem, residual: Array, noise: Noise, beta: Array, multiplier: Array
+    problem: Problem,
+    residual: Array,
+    noise: Noise,
+    beta: Array,
+    solved: tuple[Array, Array],
 ) -> Solution:
+    multiplier, found = solved
     load = einsum("es,cs->ec", multiplier, problem.cross)
     fitted = einsum("es,st->et", multiplier, problem.gram)
     noise = scaled_noise(noise, beta, jnp.isfinite(residual))
     if problem.drift.shape[1]:
         rest = residual - fitted - noise_times(noise, multiplier)
-        weights = _drift(problem.drift, rest)
+        weights, known = _drift(problem.drift, rest)
         load = load + einsum("ek,ck->ec", weights, problem.free)
         fitted = fitted + einsum("ek,sk->es", weights, problem.drift)
-    common = common_estimate(noise, multiplier)
-    return Solution(load, fitted, jnp.isfinite(load).all(axis=-1), common)
+        found = found & known
+    return _flagged(load, fitted, common_estimate(noise, multiplier), found)
 
 
-def _drift(drift: Array, rest: Array) -> Array:
-    """Amounts of the free fields that reproduce `rest`, shape (epoch, drift)."""
+def _flagged(load: Array, fitted: Array, common: Array, found: Array) -> Solution:
+    ok = found & jnp.isfinite(load).all(axis=-1)
+    return Solution(
+        jnp.where(ok[:, None], load, jnp.nan),
+        jnp.where(ok[:, None], fitted, jnp.nan),
+        ok,
+        jnp.where(ok, common, jnp.nan),
+    )
+
+
+def _drift(drift: Array, rest: Array) -> tuple[Array, Array]:
+    """Amounts of the free fields that reproduce `rest`, and whether they are known."""
     seen = jnp.isfinite(rest)
     rest = jnp.where(seen, rest, 0)
     normal = einsum("es,sk,sl->ekl", seen.astype(drift.dtype), drift, drift)
-    right = einsum("es,sk->ek", rest, drift)
-    return jnp.linalg.solve(normal, right[..., None])[..., 0]
+    inverted, known = determined_inverse(normal)
+    return einsum("ekl,es,sl->ek", inverted, rest, drift), known
 
 
-def _layout(displacement: Array, noise: Noise, gaps: Gaps | None) -> Gaps | None:
-    """The gaps, where the shared inverse applies and they can be known."""
-    if not is_shared(noise):
-        return None
-    if gaps is None and is_concrete(displacement):
-        return find_gaps(displacement)
-    if gaps is not None:
-        _check_layout(displacement, gaps)
-    return gaps
+@jax.jit
+def _by_normal_equations(
+    problem: Problem, residual: Array, noise: Noise, beta: Array
+) -> tuple[Solution, Array]:
+    noise = scaled_noise(noise, beta, jnp.isfinite(residual))
+    penalty = jnp.asarray(problem.normal)
+    load, multiplier = primal_load(problem.design, penalty, noise, residual)
+    fitted = einsum("ec,rc->er", load, problem.design)
+    common = common_estimate(noise, multiplier)
+    found = jnp.ones(len(load), bool)
+    return _flagged(load, fitted, common, found), multiplier
 
 
-def _check_layout(displacement: Array, gaps: Gaps) -> None:
-    same = gaps.shape == displacement.shape
-    if same and is_concrete(displacement) and is_concrete(gaps.missing):
-        missing = displacement.size - np.isfinite(np.asarray(displacement)).sum()
-        same = missing == gaps.missing
-    if not same:
-        raise ValueError(
-            f"gaps were found in another record, of shape {gaps.shape}, than "
-            f"displacement, of shape {displacement.shape}; call find_gaps again"
-        )
-
-
-def _checked(
-    problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-) -> tuple[Array, Noise, Array]:
-    dtype = problem.design.dtype
-    displacement, beta = jnp.asarray(displacement, dtype), jnp.asarray(beta, dtype)
-    noise = as_noise(sigma, dtype)
-    check_shapes(
-        design=(problem.design, "row cell"),
-        cross=(problem.cross, "cell row"),
-        gram=(problem.gram, "row row"),
-        displacement=(displacement, "epoch row"),
-        beta=(beta, ""),
-    )
-    check_noise(noise, displacement)
-    _check_positive("beta", beta, "it weighs the prior against the data")
-    if is_concrete(displacement):
-        seen = np.isfinite(np.asarray(displacement))
-        seen = seen.any(axis=0) if is_shared(noise) else seen
-        _check_positive(
-            "sigma", noise.sigma, "mask the observation with NaN instead", seen
-        )
-    return displacement, noise, beta
-
-
-def _check_positive(
-    name: str, value: Array, advice: str, where: NDArray | np.bool | None = None
+def _warn_of_rounding(
+    solution: Solution, residual: Array, noise: Noise, beta: Array, multiplier: Array
 ) -> None:
-    if not is_concrete(value):
+    """Say so where a result is that of data moved by more than a share of sigma."""
+    if residual.dtype != jnp.float32:
         return
-    bad = ~(np.isfinite(value) & (np.asarray(value) > 0))
-    bad = bad if where is None else bad & where
-    if bad.any():
-        place = (
-            ""
-            if value.ndim == 0
-            else f" at index {tuple(map(int, np.argwhere(bad)[0]))}"
+    left = _unexplained(solution, residual, noise, beta, multiplier)
+    if is_concrete(left) and float(left) > TOLERABLE:
+        warnings.warn(
+            f"float32 rounding moves the result as an error of {float(left):.2g} sigma "
+            "in the data would; use float64 or a larger beta",
+            RuntimeWarning,
+            stacklevel=3,
         )
-        given = float(np.asarray(value)[bad].ravel()[0])
-        raise ValueError(
-            f"{name} is {given:g}{place}, expected a positive number; {advice}"
-        )
+
+
+@jax.jit
+def _unexplained(
+    solution: Solution, residual: Array, noise: Noise, beta: Array, multiplier: Array
+) -> Array:
+    """Largest residual of the data-space equations, in units of sigma."""
+    seen = jnp.isfinite(residual)
+    scaled = scaled_noise(noise, beta, seen)
+    left = residual - solution.fitted - noise_times(scaled, multiplier)
+    share = jnp.abs(left) * beta / jnp.broadcast_to(scaled.sigma, left.shape)
+    return jnp.max(jnp.where(seen & solution.ok[:, None], share, 0), initial=0)
+
+
+def _expected(
+    problem: Problem, displacement: Array, mean: ArrayLike | None
+) -> tuple[Array | None, Array | None]:
+    """The prior mean and its displacement, if there is one."""
+    if mean is None:
+        return None, None
+    mean = jnp.asarray(mean, problem.design.dtype)
+    check_shapes(
+        displacement=(displacement, "epoch row"),
+        mean=(mean, "epoch cell"),
+        design=(problem.design, "row cell"),
+    )
+    return mean, einsum("ec,sc->es", mean, problem.design)

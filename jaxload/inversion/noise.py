@@ -1,6 +1,8 @@
 """What observations miss the truth by: covariances that epochs share or not."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +24,7 @@ __all__ = [
     "is_shared",
     "noise_covariance",
     "noise_times",
+    "over_epochs",
     "scaled_noise",
 ]
 
@@ -45,10 +48,10 @@ class Noise:
       common_rows: Which rows share it, boolean, shape (row,); None for all.
     """
 
-    sigma: ArrayLike
-    correlation: ArrayLike | None = None
-    common: ArrayLike | None = 0.0
-    common_rows: ArrayLike | None = None
+    sigma: Array
+    correlation: Array | None = None
+    common: Any = 0.0
+    common_rows: Array | None = None
 
 
 def exponential_correlation(
@@ -118,12 +121,18 @@ def as_noise(sigma: ArrayLike | Noise, dtype: jnp.dtype) -> Noise:
     Returns:
       A `Noise` of arrays; a common offset known to have no variance is None.
     """
-    noise = sigma if isinstance(sigma, Noise) else Noise(sigma)
+    if not isinstance(sigma, Noise):
+        return Noise(jnp.asarray(sigma, dtype), common=None)
     to = lambda values: None if values is None else jnp.asarray(values, dtype)
-    common = to(noise.common)
+    common = to(sigma.common)
     if common is None or (is_concrete(common) and not np.asarray(common).any()):
-        return Noise(to(noise.sigma), to(noise.correlation), None)
-    return Noise(to(noise.sigma), to(noise.correlation), common, to(noise.common_rows))
+        return Noise(jnp.asarray(sigma.sigma, dtype), to(sigma.correlation), None)
+    return Noise(
+        jnp.asarray(sigma.sigma, dtype),
+        to(sigma.correlation),
+        common,
+        to(sigma.common_rows),
+    )
 
 
 def check_noise(noise: Noise, displacement: Array) -> None:
@@ -271,3 +280,29 @@ def common_rows(noise: Noise) -> Array:
     if noise.common_rows is None:
         return jnp.ones(noise.sigma.shape[-1:], noise.sigma.dtype)
     return noise.common_rows
+
+
+def over_epochs(one: Callable[[Noise, Any], Any], noise: Noise, rest: Any) -> Any:
+    """Call a function for one epoch after the other, each with the noise of its own.
+
+    What it makes on its way is made again in the reverse pass, not kept.
+
+    Args:
+      one: Called with a `Noise` of shape (row,) and an epoch of `rest`.
+      noise: Any, from `as_noise`.
+      rest: A pytree of arrays, epoch first.
+
+    Returns:
+      What `one` returned, epoch first.
+    """
+    epochs = len(jax.tree.leaves(rest)[0])
+    sigma = jnp.broadcast_to(noise.sigma, (epochs, noise.sigma.shape[-1]))
+    common = noise.common
+    if common is not None:
+        common = jnp.broadcast_to(common, (epochs,))
+
+    def each(epoch: tuple[Array, Array | None, Any]) -> Any:
+        sigma, common, rest = epoch
+        return one(dataclasses.replace(noise, sigma=sigma, common=common), rest)
+
+    return jax.lax.map(jax.checkpoint(each), (sigma, common, rest))

@@ -1,0 +1,76 @@
+"""What is to be solved, and what comes out."""
+
+import dataclasses
+
+import jax
+import scipy.sparse as sp
+from jax import Array
+
+from jaxload.inversion.primal import normal_matrix
+
+__all__ = ["Problem", "Solution", "with_normal_matrix"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """The part of the inverse problem that every epoch shares.
+
+    C is the covariance of the load up to the factor 1/beta^2; `smooth_problem` makes
+    it from a roughness operator. Nothing here has shape (cell, cell), but for `normal`
+    where it is smaller than the rest.
+
+    Attributes:
+      design: Displacement per unit load G [mm/mm], shape (row, cell).
+      cross: ``C G'``, shape (cell, row).
+      gram: ``G C G'``, shape (row, row).
+      free: Orthonormal load fields that the prior leaves free, shape (cell, drift);
+        drift is 0 where it leaves none.
+      drift: Displacement by those fields, ``G free``, shape (row, drift).
+      normal: ``L'L``, shape (cell, cell), from `with_normal_matrix`; None where cells
+        are not fewer than rows.
+    """
+
+    design: Array
+    cross: Array
+    gram: Array
+    free: Array
+    drift: Array
+    normal: Array | None = None
+
+
+def with_normal_matrix(problem: Problem, operator: sp.spmatrix | sp.sparray) -> Problem:
+    """Let a problem be solved by normal equations, where cells are fewer than rows.
+
+    Args:
+      problem: From the same operator.
+      operator: Roughness L, sparse, shape (any, cell); of a prior with amplitudes S it
+        is ``L S^-1``.
+
+    Returns:
+      The problem, able to be solved by the method "primal".
+
+    Raises:
+      ValueError: If they disagree on the number of cells.
+    """
+    normal = normal_matrix(operator, problem.design)
+    return dataclasses.replace(problem, normal=normal)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Solution:
+    """What the data and the prior say together.
+
+    Attributes:
+      load: Equivalent water height [mm], shape (epoch, cell).
+      fitted: Displacement by `load` at every row [mm], shape (epoch, row).
+      ok: False where the system could not be solved, shape (epoch,).
+      common: Estimate of the offset common to the rows of an epoch [mm], shape
+        (epoch,); zero where the noise has none.
+    """
+
+    load: Array
+    fitted: Array
+    ok: Array
+    common: Array
