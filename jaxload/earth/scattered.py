@@ -32,8 +32,9 @@ from jaxload.earth.coefficients import (
 
 __all__ = ["gradient_at", "synthesise_at"]
 
-#: Places at a time: a tile of their functions stays in cache.
-TOGETHER = 512
+#: Places times epochs at a time, so that their sums stay in cache, but neither so few
+#: places that the recurrence is all overhead, nor so many that a tile leaves the cache.
+ENTRIES, FEWEST, MOST = 2**14, 64, 512
 
 einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
@@ -41,8 +42,8 @@ einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 def synthesise_at(harmonics: Harmonics, lon: ArrayLike, lat: ArrayLike) -> Array:
     """Sum harmonics at scattered places.
 
-    Functions of some orders and degrees are made at a time and multiplied with the
-    coefficients of every epoch at once.
+    Functions of some orders and degrees are made at a time and serve every epoch at
+    once, in one matrix product.
 
     Args:
       harmonics: Coefficients, shape (..., degree, order).
@@ -99,97 +100,111 @@ class Places(NamedTuple):
     cosine: Array
 
 
-#: From places, the state before a tile, the tile and its Q of one order more than it
-#: multiplies, shape (degree, order, place), to functions of shape (kind, 2, degree,
-#: order, place).
-Basis = Callable[[Places, State, Tile, Array], Array]
+#: One array or two.
+Sums = tuple[Array, ...]
+
+#: From places, the orders of a block, and sums over degrees of coefficients times Q and
+#: times its derivative, each of shape (order, 2, epoch, place), to fields of shape
+#: (kind, epoch, place).
+Turn = Callable[[Places, Array, Sums], Array]
 
 
-def _sum_at(harmonics: Harmonics, lon: ArrayLike, lat: ArrayLike, basis: Basis):
-    """Sum every kind of function, shape (kind, ..., place)."""
+def _sum_at(harmonics: Harmonics, lon: ArrayLike, lat: ArrayLike, turn: Turn) -> Array:
+    """Sum harmonics in every way that `turn` does, shape (kind, ..., place)."""
     last_degree(harmonics)
     lon, lat = jnp.asarray(lon, jnp.float64), jnp.asarray(lat, jnp.float64)
     _check_places(lon, lat)
     lead = harmonics.cosine.shape[:-2]
-    total = _in_parts(stack_columns(harmonics), lon, lat, basis)
+    total = _in_parts(stack_columns(harmonics), lon, lat, turn)
     return total.reshape(len(total), *lead, len(lon))
 
 
-@functools.partial(jax.jit, static_argnames="basis")
-def _in_parts(coefficients: Array, lon: Array, lat: Array, basis: Basis) -> Array:
+@functools.partial(jax.jit, static_argnames="turn")
+def _in_parts(coefficients: Array, lon: Array, lat: Array, turn: Turn) -> Array:
     """Sum for some places after others, shape (kind, epoch, place)."""
-    parts = -(-len(lon) // TOGETHER)
+    _, epochs, count, _ = coefficients.shape
+    together = min(max(ENTRIES // max(epochs, 1), FEWEST), MOST)
+    parts = -(-len(lon) // together)
     size = -(-len(lon) // parts)
     missing = parts * size - len(lon)
     # Counted from the pole, a cosine is exact beside it.
     cosine = jnp.sin((90 - jnp.abs(lat)) * DEGREE)
     places = Places(lon, jnp.sin(lat * DEGREE), cosine)
     split = [jnp.pad(x, (0, missing), mode="edge").reshape(parts, size) for x in places]
-    tiles, last = to_tiles(coefficients), coefficients.shape[-1] - 1
-    part = lambda places: _stream(tiles, Places(*places), last, basis)
-    total = jax.lax.map(part, tuple(split))
-    joined = jnp.moveaxis(total, 0, -2)
-    return joined.reshape(*joined.shape[:-2], -1)[..., : len(lon)]
+    tiles = to_tiles(coefficients)
+    part = lambda places: _sum_orders(tiles, Places(*places), count - 1, turn)
+    total = jnp.moveaxis(jax.lax.map(part, tuple(split)), 0, -2)
+    return total.reshape(*total.shape[:-2], -1)[..., : len(lon)]
 
 
-def _stream(tiles: Array, places: Places, last: int, basis: Basis) -> Array:
-    """Add what each tile contributes, shape (kind, epoch, place)."""
+def _sum_orders(tiles: Array, places: Places, last: int, turn: Turn) -> Array:
+    """Add what each block of orders contributes, shape (kind, epoch, place)."""
 
-    def full(carry, tile: Tile, coefficients: Array):
-        state, total = carry
-        after, slab = advance(state, tile, places.sine)
-        rows = jnp.stack(slab, axis=1).reshape(DEGREES, *slab[0].shape[1:])
-        functions = basis(places, state, tile, rows)
-        return after, total + einsum("kcbmp,bmce->kep", functions, coefficients)
-
-    # Going back, a tile is computed again rather than remembered.
-    @functools.partial(jax.checkpoint, prevent_cse=False)
-    def chunk(carry, part):
-        order, factor, first, coefficients = part
-        skip = lambda carry, *_: carry
-        held, tile = order[0] + first <= last, Tile(order, factor, first)
-        return jax.lax.cond(held, full, skip, carry, tile, coefficients), None
-
-    def block(total: Array, part):
+    def block(total: Array, part: tuple[Array, Array, Array]) -> tuple[Array, None]:
         order, factor, tiles = part
-        chunks = len(tiles)
-        each = [jnp.broadcast_to(x[None], (chunks, len(x))) for x in (order, factor)]
-        carry = (first_state(len(order), places.sine), total)
-        return jax.lax.scan(chunk, carry, (*each, firsts_of(last), tiles))[0][1], None
+        sums = _sum_degrees(tiles, order, factor, places.sine, last, turn is _slopes)
+        return total + turn(places, order[:ORDERS], sums), None
 
-    kinds = 1 if basis is _values else 2
+    kinds = 2 if turn is _slopes else 1
     total = jnp.zeros((kinds, tiles.shape[-1], len(places.lon)), tiles.dtype)
     # A derivative takes the next order, so blocks overlap by one.
     return jax.lax.scan(block, total, (*blocks_of(last, extra=1), tiles))[0]
 
 
-def _values(places: Places, before: State, tile: Tile, slab: Array) -> Array:
-    del before
-    order = tile.order[:ORDERS]
-    turn = _trigonometry(order, places.lon) * cosine_power(order, places.cosine)[None]
-    return (slab[None, :, :ORDERS] * turn[:, None])[None]
+def _sum_degrees(
+    tiles: Array, order: Array, factor: Array, sine: Array, last: int, slopes: bool
+) -> Sums:
+    """Sum over the degrees of a block; the second sum is empty if not asked for."""
+
+    def full(carry, first: Array, coefficients: Array):
+        state, sums = carry
+        tile = Tile(order, factor, first)
+        after, slab = advance(state, tile, sine)
+        rows = jnp.stack(slab, axis=1).reshape(DEGREES, *state[0].shape)
+        functions = [rows[:, :ORDERS]]
+        functions += [_derivative(state, tile, rows)] if slopes else []
+        pairs = zip(sums, functions)
+        added = (x + einsum("bmp,bmce->mcep", q, coefficients) for x, q in pairs)
+        return after, tuple(added)
+
+    # Going back, a tile is computed again rather than remembered.
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def chunk(carry, part):
+        first, coefficients = part
+        skip = lambda carry, *_: carry
+        held = order[0] + first <= last
+        return jax.lax.cond(held, full, skip, carry, first, coefficients), None
+
+    empty = jnp.zeros((ORDERS, *tiles.shape[3:], len(sine)), tiles.dtype)
+    carry = (first_state(len(order), sine), (empty,) * (2 if slopes else 1))
+    return jax.lax.scan(chunk, carry, (firsts_of(last), tiles))[0][1]
 
 
-def _slopes(places: Places, before: State, tile: Tile, slab: Array) -> Array:
-    order = tile.order[:ORDERS]
-    turn = _trigonometry(order, places.lon)
-    cosine, sine = turn
+def _values(places: Places, order: Array, sums: Sums) -> Array:
     power = cosine_power(order, places.cosine)
+    turn = _trigonometry(order, places.lon) * power[None]
+    return einsum("mcep,cmp->ep", sums[0], turn)[None]
+
+
+def _slopes(places: Places, order: Array, sums: Sums) -> Array:
+    value, derivative = sums
+    cosine, sine = _trigonometry(order, places.lon)
+    power = cosine_power(order, places.cosine) * places.cosine[None]
     # m u^(m-1): no division by u, which is 0 at a pole.
     lower = order[:, None] * cosine_power(jnp.maximum(order - 1, 0), places.cosine)
-    value = slab[:, :ORDERS]
-    east = jnp.stack([-sine, cosine])[:, None] * (value * lower[None])[None]
-    up = _next_order(before, tile, slab) * (power * places.cosine[None])[None]
-    meridian = up - value * (lower * places.sine[None])[None]
-    return jnp.stack([east, turn[:, None] * meridian[None]])
+    along = jnp.stack([cosine, sine])
+    east = einsum("mcep,cmp->ep", value, jnp.stack([-sine, cosine]) * lower[None])
+    north = einsum("mcep,cmp->ep", derivative, along * power[None])
+    lower = along * (lower * places.sine[None])[None]
+    return jnp.stack([east, north - einsum("mcep,cmp->ep", value, lower)])
 
 
-def _next_order(before: State, tile: Tile, slab: Array) -> Array:
+def _derivative(before: State, tile: Tile, rows: Array) -> Array:
     """dQ/dsin(lat), which is Q of the next order times a number."""
-    order, rows = tile.order[:ORDERS], jnp.arange(DEGREES, dtype=slab.dtype)
-    above = (tile.first + rows)[:, None]
+    order = tile.order[:ORDERS]
+    above = (tile.first + jnp.arange(DEGREES, dtype=order.dtype))[:, None]
     # The same degree stands one row lower where the order is one more.
-    lower = jnp.concatenate([before[0][None], slab[:-1]])[:, 1:]
+    lower = jnp.concatenate([before[0][None], rows[:-1]])[:, 1:]
     zonal = jnp.where(order == 0, 0.5, 1)[None, :]
     ratio = jnp.sqrt(above * (2 * order[None, :] + above + 1) * zonal)
     return lower * ratio[:, :, None]

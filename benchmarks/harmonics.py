@@ -1,0 +1,211 @@
+"""Time and error of spherical harmonics, beside NumPy and pyshtools in one process.
+
+The floor of a transform is the arithmetic that it cannot do without, at rates measured
+here: three operations per Legendre function in the recurrence, two per function, epoch
+and wave in the products, and the FFT.
+"""
+
+import importlib.util
+import math
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks._harness import measure, report
+from jaxload import earth
+from jaxload.earth.quadrature import latitude_rows
+
+#: Degree and number of epochs.
+CASES = ((60, 240), (180, 1), (180, 50), (360, 1), (720, 1))
+
+PLACES = 330
+
+
+def grid(last: int) -> tuple[np.ndarray, np.ndarray]:
+    """The coarsest equally spaced grid, poles included, that resolves a degree."""
+    rows, columns = 2 * last + 1, 2 * last + 2
+    return np.linspace(90, -90, rows), np.arange(columns) * 360 / columns
+
+
+def coefficients(last: int, epochs: int) -> earth.Harmonics:
+    rng = np.random.default_rng(1)
+    falling = 1 / (1 + np.arange(last + 1.0))[:, None]
+    both = np.tril(rng.normal(size=(2, epochs, last + 1, last + 1)) * falling)
+    both[1, ..., 0] = 0
+    return earth.Harmonics(*jnp.asarray(both))
+
+
+def numpy_functions(last: int, lat: np.ndarray, order: int) -> np.ndarray:
+    """P_nm of one order by the plain recurrence, shape (degree from order, lat)."""
+    t, u = np.sin(np.deg2rad(lat)), np.cos(np.deg2rad(lat))
+    m = order
+    ratios = [
+        math.sqrt((2 * k + 1) / (2 * k) * (2 if k == 1 else 1)) for k in range(1, m + 1)
+    ]
+    table = np.zeros((last + 2 - m, len(lat)))
+    # The scaling is harmless where this is 0 in float64: so is the sum.
+    table[0] = math.prod(ratios) * u**m
+    for n in range(m + 1, last + 1):
+        a = math.sqrt((2 * n - 1) * (2 * n + 1) / ((n - m) * (n + m)))
+        table[n - m] = a * t * table[n - m - 1]
+        if n > m + 1:
+            top = (2 * n + 1) * (n + m - 1) * (n - m - 1)
+            b = math.sqrt(top / ((n - m) * (n + m) * (2 * n - 3)))
+            table[n - m] -= b * table[n - m - 2]
+    return table[: last + 1 - m]
+
+
+def numpy_synthesis(cosine: np.ndarray, sine: np.ndarray, lat, lon) -> np.ndarray:
+    """Order by order, then an FFT, shape (epoch, lat, lon)."""
+    epochs, last = len(cosine), cosine.shape[-1] - 1
+    spectrum = np.zeros((epochs, len(lat), len(lon) // 2 + 1), complex)
+    for m in range(last + 1):
+        table = numpy_functions(last, lat, m)
+        wave = (cosine[:, m:, m] - 1j * sine[:, m:, m]) @ table
+        spectrum[:, :, m] = wave * (1 if m == 0 else 0.5) * len(lon)
+    return np.fft.irfft(spectrum, len(lon), axis=-1)
+
+
+def numpy_analysis(field: np.ndarray, weights: np.ndarray, lat, last: int):
+    """The cosine coefficients, shape (epoch, degree, order)."""
+    spectrum = np.fft.rfft(field, axis=-1) / field.shape[-1]
+    cosine = np.zeros((len(field), last + 1, last + 1))
+    for m in range(last + 1):
+        table = numpy_functions(last, lat, m)
+        cosine[:, m:, m] = (spectrum[:, :, m].real * weights / 2) @ table.T
+    return cosine
+
+
+def rates() -> dict[str, float]:
+    """Operations a second of this machine: large products, loops in cache, FFTs."""
+    rng = np.random.default_rng(2)
+    square, line = jnp.asarray(rng.normal(size=(1500, 1500))), jnp.ones(20_000)
+    waves = jnp.asarray(rng.normal(size=(800, 1440)))
+    turns = 10_000
+    loop = lambda x: jax.lax.fori_loop(0, turns, lambda _, y: 0.999 * y + x, x)
+    fft_work = 2.5 * waves.size * math.log2(waves.shape[1])
+    return {
+        "product": 2 * 1500**3 / best(jax.jit(jnp.matmul), square, square),
+        "loop": 2 * turns * line.size / best(jax.jit(loop), line),
+        "fft": fft_work / best(jax.jit(jnp.fft.rfft), waves),
+    }
+
+
+def best(function: Callable, *args: jax.Array) -> float:
+    return min(measure(function, *args, repeat=5)["times_s"])
+
+
+def floor(last: int, epochs: int, rate: dict[str, float]) -> float:
+    """Seconds for the arithmetic alone; rows that mirror each other count once."""
+    functions = (last + 1) * (last + 2) / 2 * (last + 1)
+    columns = 2 * last + 2
+    fft = 2.5 * epochs * (2 * last + 1) * columns * math.log2(columns)
+    work = {"loop": 3 * functions, "product": 4 * epochs * functions, "fft": fft}
+    return sum(work[kind] / rate[kind] for kind in work)
+
+
+def floor_at(last: int, epochs: int, rate: dict[str, float]) -> float:
+    functions = (last + 1) * (last + 2) / 2 * PLACES
+    return 5 * functions / rate["loop"] + 4 * epochs * functions / rate["product"]
+
+
+def row(work: str, by: str, times: dict, error: float | None, least: float) -> dict:
+    ratio = times["median_s"] / least
+    return {
+        "work": work,
+        "by": by,
+        **times,
+        "error": error,
+        "floor_s": least,
+        "ratio_to_floor": ratio,
+    }
+
+
+def transforms(last: int, epochs: int, rate: dict[str, float]) -> list[dict]:
+    given, (lat, lon) = coefficients(last, epochs), grid(last)
+    least = floor(last, epochs, rate)
+    field = earth.synthesise(given, lat, lon)
+    found = earth.analyse(field, lat, lon, last)
+    start = time.perf_counter()
+    cosine, sine = np.asarray(given.cosine), np.asarray(given.sine)
+    plain = numpy_synthesis(cosine, sine, lat, lon)
+    plain_times = once(start)
+    there = f"synthesis, degree {last}, {epochs} epochs"
+    back = f"analysis, degree {last}, {epochs} epochs"
+    error = float(np.abs(np.asarray(field) - plain).max())
+    start = time.perf_counter()
+    weights = latitude_rows(lat).weights
+    plain_back = numpy_analysis(plain, weights, lat, last)
+    back_times = once(start)
+    rows = [
+        row(there, "jaxload", measure(earth.synthesise, given, lat, lon), error, least),
+        row(there, "NumPy", plain_times, None, least),
+        row(
+            back,
+            "jaxload",
+            measure(earth.analyse, field, lat, lon, last),
+            float(np.abs(found.cosine - given.cosine).max()),
+            least,
+        ),
+        row(back, "NumPy", back_times, float(np.abs(plain_back - cosine).max()), least),
+    ]
+    return rows + (by_pyshtools(given, last, least) if epochs == 1 else [])
+
+
+def once(start: float) -> dict:
+    return {"median_s": time.perf_counter() - start}
+
+
+def by_pyshtools(given: earth.Harmonics, last: int, least: float) -> list[dict]:
+    """On its own grid of the same degree, which has two rows more."""
+    if importlib.util.find_spec("pyshtools") is None:
+        return []
+    import pyshtools
+
+    both = np.stack([np.asarray(x)[0] for x in (given.cosine, given.sine)])
+    theirs = pyshtools.SHCoeffs.from_array(both)
+    made = theirs.expand(grid="DH", extend=False)
+    ours = earth.synthesise(given, made.lats(), made.lons())[0]
+    error = float(np.abs(np.asarray(ours) - made.data).max())
+    there = f"synthesis, degree {last}, 1 epochs"
+    back = f"analysis, degree {last}, 1 epochs"
+    expand = lambda: theirs.expand(grid="DH", extend=False).data
+    return [
+        row(there, "pyshtools", measure(expand), error, least),
+        row(back, "pyshtools", measure(lambda: made.expand().coeffs), None, least),
+    ]
+
+
+def places(last: int, epochs: int, rate: dict[str, float]) -> list[dict]:
+    rng, given = np.random.default_rng(3), coefficients(last, epochs)
+    lon, lat = rng.uniform(-180, 180, PLACES), rng.uniform(-90, 90, PLACES)
+    at = np.asarray(earth.synthesise_at(given, lon, lat))
+    rows = [
+        np.asarray(earth.synthesise(given, lat[i : i + 1], lon[i : i + 1]))[..., 0, 0]
+        for i in range(3)
+    ]
+    error = float(np.abs(at[:, :3] - np.stack(rows, axis=-1)).max())
+    work = f"{PLACES} places, degree {last}, {epochs} epochs"
+    least = floor_at(last, epochs, rate)
+    return [
+        row(work, "sum", measure(earth.synthesise_at, given, lon, lat), error, least),
+        row(work, "gradient", measure(earth.gradient_at, given, lon, lat), None, least),
+    ]
+
+
+def main() -> None:
+    jax.config.update("jax_enable_x64", True)
+    rate = rates()
+    rows = [{"work": f"rate: {k}", "operations_per_s": v} for k, v in rate.items()]
+    for last, epochs in CASES:
+        rows += transforms(last, epochs, rate)
+    for last, epochs in ((60, 240), (720, 1)):
+        rows += places(last, epochs, rate)
+    report("harmonics", rows)
+
+
+if __name__ == "__main__":
+    main()
