@@ -1,6 +1,9 @@
 """The design matrix by table is the sum over degrees."""
 
 import dataclasses
+import subprocess
+import sys
+import textwrap
 from typing import NamedTuple
 
 import jax
@@ -10,10 +13,12 @@ import pytest
 
 from jaxload.earth.design import _read, design_matrix
 from jaxload.earth.discs import disc_kernel, disc_tangential, disc_uplift
+from jaxload.earth.greens import point_tangential, point_uplift
 from jaxload.earth.kernel_table import read_table, tabulate
 from jaxload.earth.love import LoveNumbers, load_love_numbers
+from jaxload.earth.rectangles import rectangle_kernel
 from jaxload.earth.truncation import cut_slopes, cut_terms, cut_weights
-from jaxload.sphere.geometry import angular_distance, azimuth
+from jaxload.sphere.geometry import angular_distance, azimuth, cell_area
 
 EDGE = 1e-3
 
@@ -331,6 +336,146 @@ def test_a_table_may_end_anywhere():
         asked = jnp.asarray(np.where(near, chord, 0.0))
         found = jax.jit(read_table)(tabulate(kernel, reach), asked, disc)[0]
         np.testing.assert_allclose(found[near], expected[near], rtol=1e-6)
+
+
+class Squares(NamedTuple):
+    lon: np.ndarray
+    lat: np.ndarray
+    spacing: float | np.ndarray
+
+
+def squares(west, south, columns, rows, spacing):
+    cells = raster(west, south, columns, rows, spacing)
+    return Squares(cells.lon, cells.lat, spacing)
+
+
+def subdivided(love, place, cell, side):
+    """Up, north and east by points, the finer the nearer: brute force."""
+    lon, lat, size = (np.full(1, x) for x in (*cell, side))
+    kept = []
+    while size.size:
+        away = np.asarray(angular_distance(place[0], place[1], lon, lat))
+        far = away > 12 * size
+        kept.append((lon[far], lat[far], size[far]))
+        lon, lat, size = (
+            axis[~far & (size > 1e-5 * side)] for axis in (lon, lat, size)
+        )
+        across, along = (x.ravel()[:, None] / 4 for x in np.meshgrid([-1, 1], [-1, 1]))
+        lon, lat = (lon + across * size).ravel(), (lat + along * size).ravel()
+        size = np.tile(size / 2, 4)
+    lon, lat, size = (np.concatenate(axis) for axis in zip(*kept))
+    return by_points(love, place, Squares(lon, lat, size))
+
+
+def by_points(love, place, cells):
+    lon, lat, size = cells
+    mass = 1000 * np.asarray(cell_area(lat - size / 2, lat + size / 2, size))
+    away = angular_distance(place[0], place[1], lon, lat)
+    toward = np.deg2rad(np.asarray(azimuth(place[0], place[1], lon, lat)))
+    push = -mass * np.asarray(point_tangential(love, away))
+    up = (mass * np.asarray(point_uplift(love, away))).sum()
+    return np.stack([up, (push * np.cos(toward)).sum(), (push * np.sin(toward)).sum()])
+
+
+PLACES = {
+    "middle": (0, 0),
+    "edge": (0.5, 0),
+    "corner": (0.5, 0.5),
+    "beside": (0.6, 0.2),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_station_in_or_beside_a_cell_sees_the_cell_as_it_is(place):
+    love, cell = love_numbers(5000), (-110.0, 42.0)
+    station = tuple(c + 0.25 * shift for c, shift in zip(cell, PLACES[place]))
+    grid = Squares(np.full(1, cell[0]), np.full(1, cell[1]), 0.25)
+    stations = Places(np.full(1, station[0]), np.full(1, station[1]))
+    kernel = disc_kernel(love, equal_area_radius(grid, 0.25))
+    components = ("up", "north", "east")
+    exact = rectangle_kernel(love, reach=1.0)
+    design = design_matrix(kernel, stations, grid, components, exact)[:, 0]
+    expected, disc = (
+        subdivided(love, station, cell, 0.25),
+        np.asarray(design_matrix(kernel, stations, grid, components))[:, 0],
+    )
+    size = np.linalg.norm(expected)
+    assert np.linalg.norm(design - expected) < 1e-3 * size
+    # The disc is not good enough there.
+    assert np.linalg.norm(disc - expected) > 5e-3 * size
+
+
+def test_a_patch_of_cells_does_what_one_cell_of_their_size_does(rng):
+    love, side = love_numbers(5000), 0.25
+    small = squares(-111.0, 44.0, 5, 5, side)
+    large = Squares(np.array([-110.5]), np.array([44.5]), 5 * side)
+    stations = Places(rng.uniform(-112, -109, 9), rng.uniform(43, 46, 9))
+    exact, components = rectangle_kernel(love, reach=6.0), ("east", "up", "north")
+    parts, whole = (
+        design_matrix(disc_kernel(love, 0.5), stations, cells, components, exact)
+        for cells in (small, large)
+    )
+    size = np.abs(whole).max()
+    np.testing.assert_allclose(
+        parts.sum(axis=1), whole[:, 0], rtol=1e-6, atol=1e-7 * size
+    )
+
+
+def test_beyond_their_reach_rectangles_are_discs(rng):
+    love = love_numbers(3000)
+    grid = squares(-112.0, 40.0, 12, 10, 0.5)
+    stations = Places(rng.uniform(-112, -106, 5), rng.uniform(40, 45, 5))
+    kernel = disc_kernel(love, equal_area_radius(grid, 0.5))
+    discs = np.asarray(design_matrix(kernel, stations, grid))
+    exact = rectangle_kernel(love, reach=2.0)
+    design = np.asarray(design_matrix(kernel, stations, grid, rectangles=exact))
+    ends = stations.lon[:, None], stations.lat[:, None]
+    away = angular_distance(ends[0], ends[1], grid.lon[None], grid.lat[None])
+    away = np.asarray(away)
+    assert (design[away > 2.0] == discs[away > 2.0]).all()
+    assert (design[away < 1.4] != discs[away < 1.4]).all()
+    np.testing.assert_allclose(design, discs, rtol=0.5)
+
+
+def test_rectangles_of_another_frame_or_of_no_size_are_refused():
+    love, grid = love_numbers(3000), raster(0.0, 0.0, 2, 2, 1.0)
+    kernel, exact = disc_kernel(love, 0.5), rectangle_kernel(love, 3.0)
+    with pytest.raises(ValueError, match="grid has no spacing"):
+        design_matrix(kernel, grid, grid, rectangles=exact)
+    other = dataclasses.replace(exact, frame="CM")
+    with pytest.raises(ValueError, match="in the frame CM, but kernel is in CE"):
+        design_matrix(kernel, grid, squares(0.0, 0.0, 2, 2, 1.0), rectangles=other)
+
+
+@pytest.mark.slow
+def test_a_design_matrix_needs_little_more_memory_than_itself():
+    script = """
+        import resource
+        import jax, numpy as np
+        jax.config.update("jax_enable_x64", True)
+        from tests.test_design import *
+        rng = np.random.default_rng(1)
+        love, grid = love_numbers(3000), raster(-120.0, 20.0, 200, 100, 0.25)
+        grid, kernel = Squares(*grid, 0.25), disc_kernel(love, 0.14)
+        exact = rectangle_kernel(love, 1.0)
+
+        def peak(count):
+            lon, lat = rng.uniform(-120, -70, count), rng.uniform(20, 45, count)
+            design = design_matrix(kernel, Places(lon, lat), grid, ("up",), exact)
+            jax.block_until_ready(design)
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+        before = peak(100)
+        print((peak(2000) - before) / (2000 * 20_000 * 8))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=200,
+    )
+    assert float(done.stdout) < 1.5
 
 
 @pytest.mark.parametrize(
