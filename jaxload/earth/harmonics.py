@@ -59,12 +59,17 @@ class Parallels:
       cosine: Same shape.
       index: Which of them a row is, shape (lat,).
       sign: -1 where a row lies south, shape (lat,).
+      pair: The first and the last row on each, shape (2, parallel).
+      share: How much of each of the two counts, 1 or, where the last is the first, 0 of
+        it, shape (2, parallel).
     """
 
     sine: Array
     cosine: Array
     index: Array
     sign: Array
+    pair: Array
+    share: Array
 
 
 def synthesise(harmonics: Harmonics, lat: ArrayLike, lon: ArrayLike) -> Array:
@@ -147,13 +152,15 @@ def analyse(
 def _parallels(lat: NDArray[np.float64]) -> Parallels:
     # Rows that mirror each other may do so only up to rounding: they share a parallel,
     # the one of the first of them.
-    _, first, index = np.unique(
-        np.round(np.abs(lat), 12), return_index=True, return_inverse=True
-    )
+    rounded = np.round(np.abs(lat), 12)
+    _, first, index = np.unique(rounded, return_index=True, return_inverse=True)
+    last = len(lat) - 1 - np.unique(rounded[::-1], return_index=True)[1]
     distance = np.abs(lat)[first]
     sine, cosine = np.sin(distance * DEGREE), np.sin((90 - distance) * DEGREE)
     sign = np.where(lat < 0, -1.0, 1.0)
-    return Parallels(*(jnp.asarray(x) for x in (sine, cosine, index, sign)))
+    pair = np.stack([first, last])
+    share = np.stack([np.ones(len(first)), (first != last).astype(float)])
+    return Parallels(*map(jnp.asarray, (sine, cosine, index, sign, pair, share)))
 
 
 @functools.partial(jax.jit, static_argnames="turn")
@@ -250,9 +257,10 @@ def _waves(weighted: Array, rows: Parallels, start: Array, max_degree: int) -> S
     blocks = chunk_count(max_degree)[0]
     both = pad_zeros(both, blocks * ORDERS - max_degree - 1)
     both = both.reshape(blocks, ORDERS, *both.shape[1:])
-    folded = jnp.zeros((*both.shape[:-1], len(rows.sine)), both.dtype)
-    add = lambda part: folded.at[..., rows.index].add(part)
-    return add(both), add(both * rows.sign[None, None, None, None, :])
+    signed = rows.share * rows.sign[rows.pair]
+    one, other = (both[..., rows.pair[i]] for i in (0, 1))
+    fold = lambda x: one * x[0][(None,) * 4] + other * x[1][(None,) * 4]
+    return fold(rows.share), fold(signed)
 
 
 def _project(waves: Slab, order: Array, factor: Array, sine: Array, last: int) -> Array:
