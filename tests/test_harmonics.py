@@ -316,6 +316,7 @@ def test_gradients_are_those_of_finite_differences(rng):
     check_grads(jax.jit(everything), (harmonics,), order=1)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_sum_of_squares_is_twice_parseval(rng):
     """Reverse mode through a transform of many tiles."""
     given = jax.tree.map(jnp.asarray, random_harmonics(rng, 70))
@@ -329,7 +330,10 @@ def test_the_gradient_of_a_sum_of_squares_is_twice_parseval(rng):
 # pyshtools
 
 
-@pytest.mark.parametrize(("grid", "last"), [("DH", 61), ("DH2", 40), ("GLQ", 180)])
+@pytest.mark.parametrize
+    ("grid", "last"),
+    [("DH", 61), pytest.param("DH2", 90, marks=pytest.mark.slow), ("GLQ", 180)],
+)
 def test_grids_are_those_of_pyshtools(rng, grid, last):
     shtools = pytest.importorskip("pyshtools")
     given = random_harmonics(rng, last)
