@@ -330,7 +330,7 @@ def test_the_gradient_of_a_sum_of_squares_is_twice_parseval(rng):
 # pyshtools
 
 
-@pytest.mark.parametrize
+@pytest.mark.parametrize(
     ("grid", "last"),
     [("DH", 61), pytest.param("DH2", 90, marks=pytest.mark.slow), ("GLQ", 180)],
 )
