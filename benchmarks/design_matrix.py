@@ -8,12 +8,25 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from benchmarks._harness import measure, report
+from benchmarks._rates import Rates, measure_rates
 from jaxload import earth, sphere
+from jaxload.earth.kernel_table import tabulate
 
 LAST = 40_000
 NUMPY_LAST = 20_000
 NUMPY_NODES = 4_000
 SPACING = 0.25
+
+#: Operations per node and degree: Legendre's recurrence, and its derivative's.
+RECURRENCE = {"uplift": 7, "tangential": 11}
+
+#: Operations per entry: chord, arcsine, logarithm and Lagrange's eight weights, ...
+PLACE = 140
+
+#: ... and, per response, eight products and the terms at the cut.
+RESPONSE = {"uplift": 90, "tangential": 200}
+
+COMPONENTS = (("up",), ("north", "east"), ("up", "north", "east"))
 
 
 class Case(NamedTuple):
@@ -141,31 +154,70 @@ def one_disc(love: earth.LoveNumbers) -> list[dict]:
     ]
 
 
-def one_matrix(love: earth.LoveNumbers, case: Case) -> list[dict]:
+def floor(
+    kernel: earth.DiscKernel, case: Case, components: tuple[str, ...], rates: Rates
+) -> float:
+    """Return the least time to make the table, read it and write the result."""
+    responses = ["uplift"] * ("up" in components)
+    responses += ["tangential"] * (components != ("up",))
+    reach = float(numpy_distance(case).max())
+    nodes = tabulate(kernel, reach).values.shape[2]
+    degrees, discs = kernel.load.shape
+    entries = len(case.stations.lon) * len(case.grid.lon)
+    product = 2 * nodes * degrees * discs * len(responses)
+    flop = entries * (PLACE + sum(RESPONSE[r] for r in responses))
+    flop += nodes * degrees * sum(RECURRENCE[r] for r in responses)
+    return rates.seconds(product, flop, 8 * entries * len(components))
+
+
+def one_matrix(love: earth.LoveNumbers, case: Case, rates: Rates) -> list[dict]:
     rows = []
     for last in (LAST, NUMPY_LAST):
-        kernel = earth.disc_kernel(love, case.radius, last)
-
-        def ours(last: int = last):
-            kernel = earth.disc_kernel(love, case.radius, last)
-            return earth.design_matrix(kernel, case.stations, case.grid)
-
-        times = measure(ours)
-        error = worst(np.asarray(ours()), case, kernel)
-        work = {"work": f"design matrix {case.name}", "degree": last}
-        rows.append({**work, "by": "jaxload", **times, **error})
+        for components in COMPONENTS if last == LAST else COMPONENTS[:1]:
+            rows.append(one_row(love, case, rates, last, components))
+    kernel = earth.disc_kernel(love, case.radius, NUMPY_LAST)
     response = np.asarray(kernel.uplift)
     times = measure(numpy_design_matrix, response, case, repeat=1)
     error = worst(numpy_design_matrix(response, case), case, kernel)
+    work = {"work": f"design matrix {case.name}: up", "degree": NUMPY_LAST}
     return [*rows, {**work, "by": "NumPy", **times, **error}]
 
 
+def one_row(
+    love: earth.LoveNumbers,
+    case: Case,
+    rates: Rates,
+    last: int,
+    components: tuple[str, ...],
+) -> dict:
+    kernel = earth.disc_kernel(love, case.radius, last)
+
+    def ours():
+        kernel = earth.disc_kernel(love, case.radius, last)
+        return earth.design_matrix(kernel, case.stations, case.grid, components)
+
+    times, least = measure(ours), floor(kernel, case, components, rates)
+    error = {}
+    if components == ("up",):
+        error = worst(np.asarray(ours()), case, kernel)
+    return {
+        "work": f"design matrix {case.name}: {' '.join(components)}",
+        "degree": last,
+        "by": "jaxload",
+        **times,
+        "floor_s": least,
+        "ratio": times["median_s"] / least,
+        **error,
+    }
+
+
 def main() -> None:
+    """Time one disc, then the matrices of two networks."""
     jax.config.update("jax_enable_x64", True)
-    love = earth.load_love_numbers("prem", "CF")
+    love, rates = earth.load_love_numbers("prem", "CF"), measure_rates()
     rows = one_disc(love)
     for stations, cells, grid_rows in ((332, 6_811, 92), (1_200, 20_000, 125)):
-        rows += one_matrix(love, make_case(stations, cells, grid_rows))
+        rows += one_matrix(love, make_case(stations, cells, grid_rows), rates)
     report("design_matrix", rows)
 
 
