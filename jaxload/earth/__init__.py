@@ -50,7 +50,7 @@ from jaxload.earth.mass import (
     from_water,
     masked,
 )
-from jaxload.earth.model import EarthModel, earth_model, homogeneous
+from jaxload.earth.model import EarthModel, earth_model, homogeneous, refine
 from jaxload.earth.places import Places
 from jaxload.earth.propagation import Integration
 from jaxload.earth.published import ak135, iasp91, prem
@@ -65,6 +65,7 @@ from jaxload.earth.smoothing import gaussian_weights, smooth
 from jaxload.earth.stokes import (
     Stokes,
     displacement_from_stokes,
+    gm_from_density,
     stokes_from_uplift,
     stokes_from_water,
     water_from_stokes,
@@ -115,6 +116,7 @@ __all__ = [
     "from_soil_moisture",
     "from_water",
     "gaussian_weights",
+    "gm_from_density",
     "gradient_at",
     "gravity",
     "half_space",
@@ -139,6 +141,7 @@ __all__ = [
     "prem",
     "rectangle_kernel",
     "rectangle_response",
+    "refine",
     "remove_mean",
     "remove_rate",
     "remove_restore",
