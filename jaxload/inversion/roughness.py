@@ -278,9 +278,10 @@ def _null_space(operator: sp.csc_array) -> np.ndarray:
     scale = normal.diagonal().max()
     cells = len(normal.diagonal())
     count = min(MOST_FREE_FIELDS + 1, cells - 1)
-    start = np.ones(cells)
-    values, vectors = eigsh(normal, k=count, sigma=-1e-9 * scale, v0=start)
-    free = values < ROUNDING * scale
+    # A shift of nothing would leave an operator of zeros singular.
+    shift = -1e-9 * scale if scale > 0 else -1.0
+    values, vectors = eigsh(normal, k=count, sigma=shift, v0=np.ones(cells))
+    free = values <= ROUNDING * scale
     if free.sum() > MOST_FREE_FIELDS:
         raise ValueError(
             f"the roughness operator leaves more than {MOST_FREE_FIELDS} fields "
