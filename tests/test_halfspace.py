@@ -57,7 +57,7 @@ def test_displacement_by_a_point_mass_tends_to_the_half_space():
     expected = half_space_point(space, jnp.asarray(metres))
     for of_point, flat in zip((point_uplift, point_tangential), expected):
         error = np.asarray(of_point(love, at(metres)) / flat) - 1
-        # What comes next grows with the distance over the depth of the top layer, 15 km.
+        # What comes next grows with the distance over the depth of the crust, 15 km.
         assert (np.abs(error) < 0.8 * metres / 15e3).all()
     uplift = np.asarray(point_uplift(love, at(metres)) / expected[0]) - 1
     np.testing.assert_allclose(uplift / uplift[0], metres / metres[0], rtol=0.02)
