@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from jax.test_util import check_grads
 
 from jaxload import inversion
+from jaxload.inversion import memory as chains, space_time
 from jaxload.inversion.memory import (
     Memory,
     autoregression,
@@ -100,12 +101,10 @@ def test_the_smoother_is_the_dense_filter_of_each_series(name, rng):
 
 
 def test_both_ways_to_run_a_recurrence_agree(rng):
-    from jaxload.inversion import memory
-
     keep, values = (jnp.asarray(rng.uniform(size=(EPOCHS, 3))) for _ in range(2))
     for reverse in (False, True):
-        want = memory._one_by_one(keep, values, reverse)
-        got = memory._by_doubling(keep, values, reverse)
+        want = chains._one_by_one(keep, values, reverse)
+        got = chains._by_doubling(keep, values, reverse)
         np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
@@ -161,6 +160,18 @@ def test_an_epoch_whose_level_is_undetermined_is_flagged(design, displacement):
     got = solve_in_time(problem, displacement, np.ones(ROWS), 0.7, memory)
     np.testing.assert_array_equal(got.ok, np.arange(EPOCHS) != 6)
     np.testing.assert_array_equal(np.isfinite(got.load).all(axis=1), got.ok)
+
+
+def test_an_iteration_cut_short_is_flagged_not_returned(
+    design, displacement, monkeypatch
+):
+    monkeypatch.setattr(space_time, "MOST_ITERATIONS", 1)
+    problem = inversion.smooth_problem(design, FIXED)
+    # Fewer epochs than elsewhere, or the program compiled there would run.
+    memory = autoregression(TIMES[:9], 4.0)
+    got = solve_in_time(problem, displacement[:9], np.ones(ROWS), 0.7, memory)
+    assert not got.ok.any()
+    assert np.isnan(got.load).all()
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
