@@ -151,12 +151,13 @@ def pairs(love: earth.LoveNumbers, rate: float) -> list[dict]:
     """Rectangular cells near stations."""
     rng = np.random.default_rng(1)
     count = 10_000
-    stations, cells = rng.uniform(44, 46, (2, count)), np.full((2, count), 45.0)
+    lon, lat = rng.uniform(44, 46, (2, count))
+    cell = np.full(count, 45.0)
     kernel = rectangles.rectangle_kernel(love, 5.0)
 
     def ours() -> tuple:
         response = rectangles.rectangle_response
-        return response(kernel, tuple(stations), tuple(cells), 0.25, 0.25)
+        return response(kernel, (lon, lat), (cell, cell), 0.25, 0.25)
 
     floor = count * 8 * rectangles.NODES * NODE / rate
     rows = [

@@ -173,7 +173,7 @@ def test_longitudes_are_a_circle(kernel):
     here = respond(kernel, [-179.9], 10.0, (180.0, 10.2))
     for lon, cell_lon in ((180.1, 180.0), (180.1, -180.0), (-179.9, -180.0)):
         again = respond(kernel, [lon], 10.0, (cell_lon, 10.2))
-        np.testing.assert_allclose(again, here, rtol=1e-10)
+        np.testing.assert_allclose(again, here, rtol=1e-8)
 
 
 def test_the_table_is_as_good_as_the_series(love):
@@ -238,7 +238,7 @@ def test_many_pairs_are_as_one(kernel, rng):
     lon, lat = rng.uniform(9, 11, 1500), rng.uniform(44, 46, 1500)
     together = respond(kernel, lon, lat, (10.0, 45.0))
     some = respond(kernel, lon[1200:1203], lat[1200:1203], (10.0, 45.0))
-    np.testing.assert_allclose(together[:, 1200:1203], some, rtol=1e-12, atol=1e-18)
+    np.testing.assert_allclose(together[:, 1200:1203], some, rtol=1e-9, atol=1e-15)
     assert respond(kernel, np.zeros(0), np.zeros(0), (10.0, 45.0)).shape == (3, 0)
 
 

@@ -94,9 +94,10 @@ def disc_kernel(
     """Prepare the response to discs of uniform water.
 
     The series ends sharply at `max_degree`, so it rings about the true response: by up
-    to a relative 0.5 / q at the edge of a disc, 2 / q^1.5 in its very middle and 2 / q^2
-    elsewhere, where q is `max_degree` times the radius in radians. For 0.25 degree
-    cells and degree 40,000, q is 80 or so. A warning is logged where q is below 10.
+    to a relative 0.5 / q at the edge of a disc, 2 / q^1.5 in its very middle and
+    2 / q^2 elsewhere, where q is `max_degree` times the radius in radians. For 0.25
+    degree cells and degree 40,000, q is 80 or so. A warning is logged where q is below
+    10.
 
     Args:
       love: Load Love numbers from degree 0.
