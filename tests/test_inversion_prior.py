@@ -126,10 +126,10 @@ def matern(distance, length):
 
 
 def test_the_matern_prior_has_the_covariance_of_its_closed_form():
-    length = 500.0
-    grid = sphere.regional_grid(shapely.box(0, 32, 26, 52), 0.25)
+    length = 750.0
+    grid = sphere.regional_grid(shapely.box(0, 27, 39, 57), 0.5)
     prior = matern_prior(diffusion_terms(grid), length)
-    centre = sphere.cell_at(grid, [13.0], [42.0])[0]
+    centre = sphere.cell_at(grid, [20.0], [42.0])[0]
     unit = np.zeros((len(grid.lon), 1))
     unit[centre] = 1
     got = np.asarray(prior_covariance(prior, unit))[:, 0]
@@ -190,7 +190,8 @@ def test_gradients_in_length_scale_and_design(shape, rng):
 
     scale = jnp.asarray(0.1 * rng.normal(size=shape))
     at = (design, jnp.asarray(5.5), scale)
-    check_grads(outputs, at, order=2, atol=1e-4, rtol=1e-4)
+    order = 1 if shape else 2
+    check_grads(outputs, at, order=order, atol=1e-4, rtol=1e-4)
     concrete = matern_problem(design, terms, float(np.exp(5.5)), np.exp(scale))
     want = jnp.sum(jnp.sin(concrete.gram)) + jnp.sum(concrete.cross**2)
     np.testing.assert_allclose(outputs(*at), want, rtol=1e-10)
