@@ -62,6 +62,9 @@ def largest(error, truth):
     return (np.abs(error).max(axis=(0, 2)) / np.abs(truth).max(axis=(0, 2))).max()
 
 
+#: Near cells as the design matrix has them.
+DISCS = Convolution(cells="disc")
+
 #: The ringing of far cells, which the matrix has and the convolution has not.
 RINGING = 1e-5
 
@@ -69,11 +72,11 @@ RINGING = 1e-5
 def test_a_field_on_the_globe_is_its_design_matrix_times_the_field(rng):
     love, axes, stations = love_numbers(9000), globe(5.0), scattered(rng, 9)
     load = rng.normal(size=(2, 36, 72))
-    found = convolve(love, load, axes, stations, ALL)
+    found = convolve(love, load, axes, stations, ALL, DISCS)
     expected = by_matrix(love, load, axes, stations)
     assert found.shape == (2, 3, 9)
     assert largest(found - expected, expected) < RINGING
-    turned = convolve(love, load, axes, stations, ["east", "up"])
+    turned = convolve(love, load, axes, stations, ["east", "up"], DISCS)
     np.testing.assert_allclose(
         turned, found[:, np.array([2, 0])], rtol=1e-9, atol=1e-15
     )
@@ -88,7 +91,7 @@ def test_without_the_ringing_of_far_cells_it_is_so_to_a_millionth(rng, monkeypat
         pairs = zip(read_table(table, chord, disc), read_smooth(table, chord, disc))
         return [jnp.where(chord < near, total, smooth) for total, smooth in pairs]
 
-    found = convolve(love, load, axes, stations, ALL)
+    found = convolve(love, load, axes, stations, ALL, DISCS)
     monkeypatch.setattr("jaxload.earth.design.read_table", read)
     jax.clear_caches()
     expected = by_matrix(love, load, axes, stations)
@@ -103,10 +106,10 @@ def test_a_region_may_lie_across_the_dateline_its_axes_in_any_direction(rng):
     )
     lat, lon = np.linspace(20, -10, 13), np.linspace(170, 205, 15)
     load = rng.normal(size=(1, 13, 15))
-    found = convolve(love, load, (lat, lon), stations, ALL)
+    found = convolve(love, load, (lat, lon), stations, ALL, DISCS)
     expected = by_matrix(love, load, (lat, lon), stations)
     assert largest(found - expected, expected) < RINGING
-    turned = convolve(love, load[:, ::-1], (lat[::-1], lon - 360), stations, ALL)
+    turned = convolve(love, load[:, ::-1], (lat[::-1], lon - 360), stations, ALL, DISCS)
     np.testing.assert_allclose(turned, found, rtol=1e-9, atol=1e-15)
 
 
@@ -118,7 +121,7 @@ def test_rows_on_the_poles_end_there(rng):
     )
     lat, lon = np.linspace(90, -90, 31), 6.0 * np.arange(60)
     load = 1 + rng.normal(size=(1, 31, 60))
-    found = convolve(love, load, (lat, lon), stations, ALL)
+    found = convolve(love, load, (lat, lon), stations, ALL, DISCS)
     expected = by_matrix(love, load, (lat, lon), stations)
     assert largest(found - expected, expected) < RINGING
 
@@ -148,10 +151,11 @@ def test_water_spread_evenly_over_the_globe_moves_nothing_sideways(rng):
 
 def test_the_convolution_is_linear_in_load_and_love_numbers_both_ways(rng):
     love, axes, stations = love_numbers(1000), globe(15.0), scattered(rng, 3)
+    few = Convolution(near=4.0)
 
     def moved(load, h, l):
         changed = dataclasses.replace(love, h=h, l=l)
-        return convolve(changed, load, axes, stations, ("up", "east"))
+        return convolve(changed, load, axes, stations, ("up", "east"), few)
 
     load = jnp.asarray(rng.normal(size=(2, 12, 24)))
     arguments = (load, love.h, love.l)

@@ -60,14 +60,16 @@ class Convolution:
     """How to convolve a field with Green's functions.
 
     Attributes:
-      cells: What a cell near a station is: "disc", as in `design_matrix`, or
-        "rectangle", which it is indeed; then `max_degree` matters to far cells only.
+      cells: What a cell near a station is: "rectangle", which it is indeed, or "disc",
+        as in `design_matrix`. Discs overlap and leave gaps: a smooth field on cells of
+        1 degree comes out wrong by 7% of its largest displacement, by 0.2% with
+        rectangles. With these `max_degree` matters to far cells only.
       max_degree: Where the series of a disc ends; with the Love numbers if None.
       near: Distance up to which cells are near, in radii of the largest disc, at least
         4; the first cell beyond is wrong by a relative near^-4 / 20 as a disc.
     """
 
-    cells: str = "disc"
+    cells: str = "rectangle"
     max_degree: int | None = None
     near: float = 16.0
 
@@ -130,7 +132,7 @@ def convolve(
     station = coordinates("stations", stations)
     last = settings.max_degree or love.h.shape[0] - 1
     grid = _grid(lat, lon)
-    reach = _reach(grid.radius.max(), last, settings)
+    reach = _reach(grid, last, settings)
     task = Task(love, last, grid, station, reach, components)
     cells = near_cells(station, lat, lon, reach)
     entries = (_as_discs if settings.cells == "disc" else _as_rectangles)(task, cells)
@@ -232,8 +234,9 @@ def _grid(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> Grid:
     return Grid(lat, lon, edges, width, radius)
 
 
-def _reach(largest: float, last: int, settings: Convolution) -> float:
+def _reach(grid: Grid, last: int, settings: Convolution) -> float:
     """Up to where cells are near [degrees]."""
+    largest = grid.radius.max()
     if last * largest * DEGREE < RESOLUTION:
         raise ValueError(
             f"a sum to degree {last} does not resolve cells as large as discs of "
@@ -242,7 +245,13 @@ def _reach(largest: float, last: int, settings: Convolution) -> float:
         )
     # Below this the tables still ring.
     least = 1.02 * (largest + MARGIN / last / DEGREE)
-    return min(max(settings.near * largest, least), 180.0)
+    most = 180.0 if settings.cells == "disc" else 90 - _to_corner(grid)
+    return min(max(settings.near * largest, least), most)
+
+
+def _to_corner(grid: Grid) -> float:
+    """More than it is from the middle of a cell to its corner [degrees]."""
+    return 1.01 * (grid.width + (grid.edges[1] - grid.edges[0]).max()) / 2
 
 
 def _raster(grid: Grid) -> Raster:
@@ -272,10 +281,7 @@ def _as_discs(task: Task, cells: NearCells) -> Array:
 
 def _as_rectangles(task: Task, cells: NearCells) -> Array:
     """What near cells do as they are."""
-    south, north = task.grid.edges
-    # From its middle it is less than this to a corner of a cell.
-    farthest = (task.grid.width + (north - south).max()) / 2
-    kernel = rectangle_kernel(task.love, task.reach + 1.01 * farthest)
+    kernel = rectangle_kernel(task.love, task.reach + _to_corner(task.grid))
     sides, places = (task.grid.edges, task.grid.width), (task.station, task.grid.lon)
     return rectangle_entries(kernel, sides, places, cells, task.components)
 
