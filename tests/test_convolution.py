@@ -151,7 +151,7 @@ def test_water_spread_evenly_over_the_globe_moves_nothing_sideways(rng):
 
 def test_the_convolution_is_linear_in_load_and_love_numbers_both_ways(rng):
     love, axes, stations = love_numbers(1000), globe(15.0), scattered(rng, 3)
-    few = Convolution(near=4.0)
+    few = Convolution(cells="disc", near=4.0)
 
     def moved(load, h, l):
         changed = dataclasses.replace(love, h=h, l=l)
