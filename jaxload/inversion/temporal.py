@@ -13,12 +13,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.arguments import checked_arguments
 from jaxload.inversion.definite import einsum
-from jaxload.inversion.least_squares import (
-    Problem,
-    Solution,
-    _checked as check_arguments,
-)
+from jaxload.inversion.least_squares import Problem, Solution
 from jaxload.inversion.memory import Memory, time_covariance
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.space_time import (
@@ -74,7 +71,7 @@ def solve_in_time(
       doi:10.6028/jres.049.044.
     """
     _check_independent(sigma)
-    displacement, noise, beta = check_arguments(problem, displacement, sigma, beta)
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
     _check_memory(displacement, memory)
     expected = None
     if mean is not None:
