@@ -22,7 +22,7 @@ CELL = 0.25
 
 @pytest.fixture(scope="module")
 def love():
-    return load_love_numbers("prem", "CF", 5_000)
+    return load_love_numbers("prem", "CF", 2_000)
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ def test_cells_beyond_the_reach_are_not_a_number(love):
 
 
 def test_pairs_differentiate_in_the_love_numbers():
-    love = load_love_numbers("prem", "CF", 300)
+    love = load_love_numbers("prem", "CF", 100)
 
     @jax.jit
     def displaced(h, l):
@@ -231,7 +231,7 @@ def test_pairs_differentiate_in_the_love_numbers():
         cells = jnp.full(3, 10.0), jnp.full(3, 45.0)
         return [1e3 * x for x in rectangle_response(kernel, stations, cells, 1.0, 1.0)]
 
-    check_grads(displaced, (love.h, love.l), order=1, rtol=1e-6)
+    check_grads(displaced, (love.h, love.l), order=1, modes=["rev"], rtol=1e-6)
 
 
 def test_many_pairs_are_as_one(kernel, rng):
