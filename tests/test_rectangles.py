@@ -22,7 +22,7 @@ CELL = 0.25
 
 @pytest.fixture(scope="module")
 def love():
-    return load_love_numbers("prem", "CF", 2_000)
+    return load_love_numbers("prem", "CF", 5_000)
 
 
 @pytest.fixture(scope="module")

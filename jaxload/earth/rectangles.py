@@ -126,6 +126,9 @@ class RectangleKernel:
 def rectangle_kernel(love: LoveNumbers, reach: float) -> RectangleKernel:
     """Prepare the response to cells within reach of a station.
 
+    Not for Love numbers that end before degree 5,000: what their series then rings by is
+    not followed by the table.
+
     Args:
       love: Load Love numbers from degree 0.
       reach: The largest distance between a station and a corner of a cell that will be
