@@ -126,8 +126,8 @@ class RectangleKernel:
 def rectangle_kernel(love: LoveNumbers, reach: float) -> RectangleKernel:
     """Prepare the response to cells within reach of a station.
 
-    Not for Love numbers that end before degree 5,000: what their series then rings by is
-    not followed by the table.
+    Not for Love numbers that end before degree 5,000: the table does not follow what
+    their series then rings by.
 
     Args:
       love: Load Love numbers from degree 0.
