@@ -561,10 +561,10 @@ ERRORS = {
         lambda c: some_cells(c.problem, c.prior, np.ones(CELLS, bool)),
         "expected a list of integers; take np.flatnonzero",
     ),
-    "no samples": (lambda c: Sampling(0), "count is 0, expected one"),
-    "one probe": (lambda c: Probing(count=1), "count is 1, expected 2"),
+    "no samples": (lambda _: Sampling(0), "count is 0, expected one"),
+    "one probe": (lambda _: Probing(count=1), "count is 1, expected 2"),
     "a budget that is no number": (
-        lambda c: Probing(budget=np.nan),
+        lambda _: Probing(budget=np.nan),
         "budget is nan",
     ),
     "all covariances of all cells": (

@@ -17,6 +17,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.arguments import checked_arguments
 from jaxload.inversion.blocks import Blocks, Kind, blocks_in_time, find_blocks
 from jaxload.inversion.conditional import (
     Start,
@@ -26,7 +27,6 @@ from jaxload.inversion.conditional import (
     outer,
 )
 from jaxload.inversion.definite import einsum
-from jaxload.inversion.least_squares import _checked as checked
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.probing import Probing, affordable, probed_taken
 from jaxload.inversion.taken import (
@@ -105,7 +105,9 @@ def posterior_sd(
       with free fields: Cressie (1993), Statistics for Spatial Data, section 3.4,
       doi:10.1002/9781119115151.
     """
-    displacement, noise, beta = checked(target.problem, displacement, sigma, beta)
+    displacement, noise, beta = checked_arguments(
+        target.problem, displacement, sigma, beta
+    )
     blocks = layout(displacement, noise, blocks)
     probing = Probing() if probing is None else probing
     seen = jnp.isfinite(displacement)
@@ -147,7 +149,9 @@ def posterior_covariance(
             "target holds no covariance between its functionals; make it with averages "
             "or some_cells instead of every_cell"
         )
-    displacement, noise, beta = checked(target.problem, displacement, sigma, beta)
+    displacement, noise, beta = checked_arguments(
+        target.problem, displacement, sigma, beta
+    )
     blocks = layout(displacement, noise, blocks)
     seen = jnp.isfinite(displacement)
     taken = taken_by_data(target, seen, noise, beta, blocks, outer)
@@ -185,7 +189,9 @@ def stream_sd(
       >>> for epochs, part in stream_sd(target, displacement, sigma, beta):
       ...     variable[epochs] = np.asarray(part.sd)
     """
-    displacement, noise, beta = checked(target.problem, displacement, sigma, beta)
+    displacement, noise, beta = checked_arguments(
+        target.problem, displacement, sigma, beta
+    )
     seen = jnp.isfinite(displacement)
     if not one_inverse(noise):
         yield from _stream_each(target, displacement, noise, beta, member, probing)

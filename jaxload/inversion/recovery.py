@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from jaxload._check import check_shapes
 from jaxload.inversion.definite import einsum
-from jaxload.inversion.least_squares import Problem, solve
+from jaxload.inversion.least_squares import solve
 from jaxload.inversion.noise import Noise
+from jaxload.inversion.problem import Problem
 from jaxload.inversion.sampling import noise_samples
 
 __all__ = ["Recovery", "checkerboard", "recover", "spikes"]

@@ -15,9 +15,11 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
+from jaxload.inversion.arguments import checked_arguments
 from jaxload.inversion.definite import einsum
-from jaxload.inversion.least_squares import Problem, _checked as checked, dual
+from jaxload.inversion.least_squares import dual
 from jaxload.inversion.noise import Noise
+from jaxload.inversion.problem import Problem
 from jaxload.inversion.taken import each_inverse, fields
 from jaxload.inversion.target import Target, check_cells
 
@@ -57,7 +59,9 @@ def observation_weights(
     Raises:
       ValueError: As `solve`.
     """
-    displacement, noise, beta = checked(target.problem, displacement, sigma, beta)
+    displacement, noise, beta = checked_arguments(
+        target.problem, displacement, sigma, beta
+    )
     return _weights(target, jnp.isfinite(displacement), noise, beta)
 
 
@@ -112,7 +116,7 @@ def point_spread(
       ValueError: As `solve`, and if there is no cell of a number.
     """
     cells = check_cells(problem, cells)
-    displacement, noise, beta = checked(problem, displacement, sigma, beta)
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
     every = jnp.concatenate([problem.cross, problem.free], axis=1).T
     seen = jnp.isfinite(displacement)
     unit = problem.design[:, cells]
@@ -218,13 +222,14 @@ def leverage(
     Source:
       Hoaglin & Welsch (1978), doi:10.1080/00031305.1978.10479237.
     """
-    displacement, noise, beta = checked(problem, displacement, sigma, beta)
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
     seen = jnp.isfinite(displacement)
     if noise.correlation is not None or noise.common is not None:
         lost = _lost(problem, seen, noise, beta)
     else:
         precision = dual(problem, displacement, noise, beta).precision
-        lost = jnp.where(seen, (beta * noise.sigma) ** 2 * precision, 0)
+        sigma = jnp.broadcast_to(noise.sigma, seen.shape)
+        lost = jnp.where(seen, (beta * sigma) ** 2 * precision, 0)
     return jnp.where(seen, 1 - lost, 0)
 
 

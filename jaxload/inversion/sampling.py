@@ -9,9 +9,10 @@ from jax.typing import ArrayLike
 
 from jaxload.inversion.definite import einsum
 from jaxload.inversion.gaps import find_gaps
-from jaxload.inversion.least_squares import Problem, solve
+from jaxload.inversion.least_squares import solve
 from jaxload.inversion.noise import Noise, as_noise, common_rows
 from jaxload.inversion.prior import Prior, prior_samples
+from jaxload.inversion.problem import Problem
 
 __all__ = ["Sampling", "noise_samples", "posterior_samples"]
 

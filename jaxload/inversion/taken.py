@@ -21,8 +21,8 @@ from jaxload.inversion.conditional import (
     start,
 )
 from jaxload.inversion.definite import einsum, inverse
-from jaxload.inversion.least_squares import Problem
 from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
+from jaxload.inversion.problem import Problem
 from jaxload.inversion.target import Target
 
 __all__ = [

@@ -10,8 +10,8 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.definite import einsum
-from jaxload.inversion.least_squares import Problem
 from jaxload.inversion.prior import Prior, prior_covariance, prior_variance
+from jaxload.inversion.problem import Problem
 
 __all__ = ["Target", "averages", "check_cells", "every_cell", "some_cells"]
 
