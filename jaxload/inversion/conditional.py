@@ -19,7 +19,6 @@ from jaxload.inversion.blocks import Blocks, Kind
 from jaxload.inversion.definite import einsum, inverse
 
 __all__ = [
-    "Contract",
     "Start",
     "block_taken",
     "determined",

@@ -27,7 +27,7 @@ Outline = Polygon | MultiPolygon
 PUBLISHED = {"iasp91": earth.iasp91, "ak135": earth.ak135}
 
 #: Cells of a station's neighbourhood whose outline matters, in cells.
-NEAR = 8
+NEAR = 10
 
 logger = logging.getLogger(__name__)
 
