@@ -24,7 +24,8 @@ from jaxload.earth.harmonics import synthesise
 from jaxload.earth.love import load_love_numbers
 from jaxload.earth.mass import from_water, masked
 from jaxload.earth.smoothing import smooth
-from jaxload.earth.stokes import Stokes, water_from_stokes
+from jaxload.earth.stokes import water_from_stokes
+from jaxload.earth.stokes_series import stokes_of
 
 
 class Places(NamedTuple):
@@ -203,11 +204,6 @@ def test_displacement_differentiates_in_the_field(love, rng, stations):
 
     height = jnp.asarray(rng.normal(size=(1, len(lat), len(lon))))
     check_grads(moved, (height,), order=1, rtol=1e-6)
-
-
-def stokes_of(dataset):
-    waves = Harmonics(*(jnp.asarray(dataset[w].values) for w in ("cosine", "sine")))
-    return Stokes(waves, float(dataset.attrs["gm"]), float(dataset.attrs["radius"]))
 
 
 def means_over(bounds, days, values, share):

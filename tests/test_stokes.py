@@ -9,7 +9,7 @@ import pytest
 import scipy.special
 from jax.test_util import check_grads
 
-from jaxload import earth
+from jaxload import earth, io
 from jaxload.constants import (
     EARTH_RADIUS,
     GRAVITATIONAL_CONSTANT,
@@ -29,9 +29,11 @@ from jaxload.earth.stokes import (
 )
 from jaxload.earth.stokes_series import (
     LowDegrees,
+    low_degrees_of,
     remove_mean,
     remove_rate,
     replace_low_degrees,
+    stokes_of,
 )
 
 GM, RADIUS = 3.986004415e14, 6378136.3
@@ -275,3 +277,24 @@ def test_gradients_with_respect_to_coefficients_and_love_numbers(rng, love):
 
     short = (given.cosine, love.h[:5], love.k[:5])
     check_grads(jax.jit(both), short, order=1, atol=1e-5, rtol=1e-5)
+
+
+def test_a_month_of_grace_takes_its_low_degrees_from_the_technical_notes(data):
+    folder = data / "grace" / "l2_fixture"
+    gsm = io.read_level2(folder / "GSM-2_2018152-2018181_GRFO_JPLEM_BA01_0603.txt")
+    notes = (
+        io.read_tn13(folder / "TN-13_geocenter_JPL.txt"),
+        io.read_tn14(folder / "TN-14_SLR_C20_C30.txt"),
+    )
+    low = low_degrees_of(*(io.match_months(note, gsm.time) for note in notes))
+    given = stokes_of(gsm)
+    assert (given.gm, given.radius) == (3.986004415e14, 6378136.3)
+    found = replace_low_degrees(given, low).harmonics
+    june = io.match_months(notes[1], gsm.time)
+    assert (
+        float(found.cosine[0, 2, 0]) == float(june.c20[0]) != float(gsm.cosine[0, 2, 0])
+    )
+    assert float(found.sine[0, 1, 1]) == float(low.s11[0]) != 0
+    kept = np.tril(np.ones((61, 61)), 0).astype(bool)
+    kept[[1, 1, 2, 3], [0, 1, 0, 0]] = False
+    np.testing.assert_array_equal(found.cosine[0][kept], gsm.cosine.values[0][kept])

@@ -72,9 +72,11 @@ from jaxload.earth.stokes import (
 )
 from jaxload.earth.stokes_series import (
     LowDegrees,
+    low_degrees_of,
     remove_mean,
     remove_rate,
     replace_low_degrees,
+    stokes_of,
 )
 from jaxload.earth.structure import enclosed_mass, gravity
 from jaxload.earth.user_love import love_numbers_from_table
@@ -131,6 +133,7 @@ __all__ = [
     "load_response",
     "love_numbers",
     "love_numbers_from_table",
+    "low_degrees_of",
     "masked",
     "point_geoid",
     "point_gravity",
@@ -151,6 +154,7 @@ __all__ = [
     "smooth",
     "stokes_from_uplift",
     "stokes_from_water",
+    "stokes_of",
     "synthesise",
     "synthesise_at",
     "tidal_response",

@@ -1,6 +1,7 @@
 """A series of Stokes coefficients made ready: low degrees, mean, steady change."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,14 @@ from numpy.typing import ArrayLike
 from jaxload.earth.coefficients import Harmonics, last_degree
 from jaxload.earth.stokes import Stokes
 
-__all__ = ["LowDegrees", "remove_mean", "remove_rate", "replace_low_degrees"]
+__all__ = [
+    "LowDegrees",
+    "low_degrees_of",
+    "remove_mean",
+    "remove_rate",
+    "replace_low_degrees",
+    "stokes_of",
+]
 
 
 @jax.tree_util.register_dataclass
@@ -32,6 +40,42 @@ class LowDegrees:
     s11: ArrayLike
     c20: ArrayLike
     c30: ArrayLike
+
+
+def stokes_of(dataset: Any) -> Stokes:
+    """Take coefficients out of a dataset.
+
+    Args:
+      dataset: Anything with ``cosine`` and ``sine`` [-], shape (..., degree, order),
+        ``gm`` [m3/s2] and ``radius`` [m], such as what `jaxload.io` reads.
+
+    Returns:
+      The coefficients, without their labels.
+
+    Example:
+      >>> stokes = stokes_of(io.read_level2(files))
+    """
+    waves = (jnp.asarray(np.asarray(x)) for x in (dataset.cosine, dataset.sine))
+    return Stokes(Harmonics(*waves), float(dataset.gm), float(dataset.radius))
+
+
+def low_degrees_of(first: Any, zonal: Any) -> LowDegrees:
+    """Take low degrees out of GRACE's technical notes 13 and 14.
+
+    Args:
+      first: Anything with ``c10``, ``c11`` and ``s11`` [-], shape (epoch,).
+      zonal: Anything with ``c20`` and ``c30`` [-], shape (epoch,).
+
+    Returns:
+      The low degrees, without their labels.
+
+    Example:
+      >>> notes = (io.read_tn13(degree_one_file), io.read_tn14(zonal_file))
+      >>> low = low_degrees_of(*(io.match_months(n, gsm.time) for n in notes))
+      >>> stokes = replace_low_degrees(stokes_of(gsm), low)
+    """
+    rows = (first.c10, first.c11, first.s11, zonal.c20, zonal.c30)
+    return LowDegrees(*(jnp.asarray(np.asarray(row)) for row in rows))
 
 
 def replace_low_degrees(stokes: Stokes, low: LowDegrees) -> Stokes:
