@@ -3,8 +3,15 @@
 All are those of the Gaussian posterior of ``x ~ N(m, C / beta^2)`` and
 ``d ~ N(G x, R)``, where free fields have unlimited prior variance: how far the estimate
 is from the truth if prior, beta and noise are what they were said to be. They depend on
-where there are data, not on what the data say, and on beta as directly as on the noise:
-where data are sparse, a beta twice too large halves the standard deviation.
+where there are data, not on what the data say.
+
+How they fail, by how many intervals of 68% and 95% of basin means held the truth on a
+network of 40 stations with gaps (`benchmarks.posterior`): 68 and 95% where the prior is
+true; 76 and 98% with beta half the true one; 49 and 80% with twice; 44 and 75% with
+sigma half the true one; 60 and 90% where slopes are penalised and curvature should be.
+With beta by leave-one-out and water that is no draw from any such prior, but a season
+and weather, 48 and 80%, since the common mode of the network was left out of the noise,
+and 68 and 95% with it in: put into R what the stations share.
 """
 
 import dataclasses

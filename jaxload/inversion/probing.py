@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxload.inversion.blocks import Blocks
-from jaxload.inversion.conditional import diagonal, masked_inverse, saddle_inverse
-from jaxload.inversion.definite import einsum, inverse
+from jaxload.inversion.conditional import diagonal, masked_inverse
+from jaxload.inversion.definite import einsum
 from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
 from jaxload.inversion.taken import each_epoch, fields, taken_by_data
 from jaxload.inversion.target import Target
@@ -90,10 +90,12 @@ def probed_taken(
 
     Under the mean noise it is known exactly, gaps and all; what probes estimate is the
     change that an epoch's own noise makes to it. With h the covariance of a functional
-    with the rows, Delta the change of the inverse and any B,
-    ``h' Delta h = E[(h' B z) (h' Delta B^-T z)]`` for z of independent signs, so that
-    the first factor serves all epochs and an epoch pays ``2 row`` operations for a
-    functional and probe.
+    with the rows, P and Q the inverses under the mean noise L L' and the epoch's own,
+    and D the difference of the two covariances,
+    ``h' (P - Q) h = h' P D Q h = E[(h' P L z) (h' Q D L'^-1 z)]`` for z of independent
+    signs. The first factor is the error that a draw of the noise makes, the second the
+    same times the relative change: both are of the size of the posterior, however much
+    larger the prior is. An epoch pays ``4 row`` operations a functional and probe.
 
     Args:
       target: The functionals.
@@ -108,12 +110,12 @@ def probed_taken(
       functional).
 
     Source:
-      Bekas, Kokiopoulou & Saad (2007), An estimator for the diagonal of a matrix,
+      Diagonals from signs: Bekas, Kokiopoulou & Saad (2007),
       doi:10.1016/j.apnum.2007.01.003.
     """
     middle = mean_noise(noise, seen)
     known = taken_by_data(target, seen, middle, beta, blocks, diagonal)
-    shape = (fields(target).shape[0], probing.count)
+    shape = (seen.shape[1], probing.count)
     sign = jax.random.rademacher(jax.random.key(probing.seed), shape, known.dtype)
     change, error = _change(target, seen, (noise, middle), beta, sign)
     return known + change, error
@@ -126,37 +128,31 @@ def _change(
     """Mean over the probes of what an epoch's own noise changes, and its error."""
     noise, middle = (scaled_noise(each, beta, seen) for each in noises)
     problem, covariance = target.problem, fields(target)
-    steady = problem.gram + noise_covariance(middle)
-    left, right = _probes(steady, problem.drift, sign)
-    shared = einsum("rk,rf->kf", left, covariance)
-    count = sign.shape[1]
+    rows, count = sign.shape
+    steady = noise_covariance(middle)
+    left, right = _probes(steady, sign)
 
     def one(epoch: tuple[Array, Array | None, Array]) -> tuple[Array, Array]:
         sigma, common, seen = epoch
-        here = dataclasses.replace(noise, sigma=sigma, common=common)
-        matrix = problem.gram + noise_covariance(here)
-        own = masked_inverse(matrix, problem.drift, seen)
-        change = own - masked_inverse(steady, problem.drift, seen)
-        image = einsum("rs,sk->kr", change, right)
-        product = shared * einsum("kr,rf->kf", image, covariance)
+        daily = noise_covariance(dataclasses.replace(noise, sigma=sigma, common=common))
+        before, after = (
+            masked_inverse(problem.gram + own, problem.drift, seen)[:, :rows]
+            for own in (steady, daily)
+        )
+        # Where nothing is seen either noise is a place-holder.
+        change = jnp.where(seen[:, None] & seen[None, :], daily - steady, 0)
+        first = einsum("rs,sk->kr", before, left)
+        second = einsum("rs,sk->kr", after, einsum("st,tk->sk", change, right))
+        product = -einsum("kr,rf->kf", first, covariance) * einsum(
+            "kr,rf->kf", second, covariance
+        )
         return product.mean(axis=0), product.std(axis=0, ddof=1) / count**0.5
 
     return jax.lax.map(one, (*each_epoch(noise, seen), seen))
 
 
-def _probes(matrix: Array, drift: Array, sign: Array) -> tuple[Array, Array]:
-    """``B z`` and ``B^-T z`` with B the root of the steady inverse.
-
-    Each of shape (row + drift, probe). Whitened so, no row or field of the network
-    stands out, and the error is about that of the change, not of the whole.
-    """
-    rows = len(matrix)
-    factor = jnp.linalg.cholesky(matrix)
-    left = jax.scipy.linalg.solve_triangular(factor, sign[:rows], lower=True, trans=1)
-    right = einsum("rs,sk->rk", factor, sign[:rows])
-    if not drift.shape[1]:
-        return left, right
-    amounts = saddle_inverse(inverse(matrix), drift)[rows:, rows:]
-    size = jnp.sqrt(jnp.abs(jnp.diag(amounts)))[:, None]
-    left = jnp.concatenate([left, size * sign[rows:]])
-    return left, jnp.concatenate([right, sign[rows:] / size])
+def _probes(covariance: Array, sign: Array) -> tuple[Array, Array]:
+    """``L z`` and ``L'^-1 z`` for a covariance ``L L'``, each of shape (row, probe)."""
+    factor = jnp.linalg.cholesky(covariance)
+    right = jax.scipy.linalg.solve_triangular(factor, sign, lower=True, trans=1)
+    return einsum("rs,sk->rk", factor, sign), right
