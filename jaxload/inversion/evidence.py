@@ -1,0 +1,303 @@
+"""The likelihood of the data once the load is integrated out, and what follows from it.
+
+With the prior ``x ~ N(m, C / beta^2)`` the observed rows of an epoch are
+``d_o ~ N(G m, A_oo / beta^2)``. Fields that the prior leaves free have no prior to
+integrate over: the likelihood is then that of all contrasts that those fields do not
+move, the restricted likelihood.
+"""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from jaxload._check import check_shapes
+from jaxload.inversion.data_space import Dual
+from jaxload.inversion.definite import einsum
+from jaxload.inversion.gaps import Gaps
+from jaxload.inversion.least_squares import dual
+from jaxload.inversion.noise import Noise
+from jaxload.inversion.problem import Problem
+from jaxload.inversion.sums import Sums, epoch_sums
+
+__all__ = [
+    "VarianceComponents",
+    "abic",
+    "abic_of",
+    "epoch_log_evidence",
+    "log_evidence",
+    "log_evidence_of",
+    "variance_components",
+]
+
+MOST_ITERATIONS = 200
+
+
+def epoch_log_evidence(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+    gaps: Gaps | None = None,
+) -> Array:
+    """The logarithm of the marginal likelihood of every epoch's data.
+
+    With n rows observed and p free fields D,
+    ``-1/2 ((n - p) log(2 pi) + log det V + log det D' V^-1 D - log det D'D + d' P d)``,
+    ``V = A_oo / beta^2`` and P what is left of its inverse when D is estimated beside:
+    the density of any n - p orthonormal contrasts of d that D does not move.
+
+    Differentiable in all arrays and in beta.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior, scalar.
+      mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
+      gaps: As in `solve`.
+
+    Returns:
+      Log density [log of 1/mm^(n - p)], shape (epoch,); 0 where n is not above p.
+
+    Raises:
+      ValueError: As `solve`.
+
+    Source:
+      Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545; Harville (1974),
+      doi:10.1093/biomet/61.2.383.
+    """
+    dtype = problem.design.dtype
+    left = jnp.asarray(displacement, dtype)
+    if mean is not None:
+        mean = jnp.asarray(mean, dtype)
+        check_shapes(
+            displacement=(left, "epoch row"),
+            mean=(mean, "epoch cell"),
+            design=(problem.design, "row cell"),
+        )
+        left = left - einsum("ec,rc->er", mean, problem.design)
+    sums = epoch_sums(problem, left, sigma, beta, gaps=gaps, redundancy=False)
+    return log_evidence_of(sums, jnp.asarray(beta, dtype))
+
+
+def log_evidence(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+    gaps: Gaps | None = None,
+) -> Array:
+    """The logarithm of the marginal likelihood of all data; larger is better.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior, scalar.
+      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
+      gaps: As in `solve`.
+
+    Returns:
+      The sum of `epoch_log_evidence` over the epochs, scalar.
+
+    Raises:
+      ValueError: As `solve`.
+    """
+    return jnp.sum(
+        epoch_log_evidence(problem, displacement, sigma, beta, mean=mean, gaps=gaps)
+    )
+
+
+def log_evidence_of(sums: Sums, beta: Array) -> Array:
+    """The log evidence from sums over an epoch or a record, at their weight."""
+    scaled = sums.log_determinant - sums.contrasts * jnp.log(beta**2)
+    quadratic = sums.misfit + beta**2 * sums.roughness
+    return -(sums.contrasts * jnp.log(2 * jnp.pi) + scaled + quadratic) / 2
+
+
+def abic(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+    gaps: Gaps | None = None,
+) -> Array:
+    """Akaike's Bayesian information criterion, for `select`.
+
+    ``-2 log evidence + 2``, for the one hyperparameter beta. To compare models of k
+    hyperparameters add ``2 (k - 1)``.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior, scalar.
+      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
+      gaps: As in `solve`.
+
+    Returns:
+      The criterion [-], scalar; smaller is better.
+
+    Raises:
+      ValueError: As `solve`.
+
+    Source:
+      Akaike (1980), Likelihood and the Bayes procedure, Trabajos de Estadistica 31;
+      Yabuki & Matsu'ura (1992), doi:10.1111/j.1365-246X.1992.tb00102.x.
+    """
+    found = log_evidence(problem, displacement, sigma, beta, mean=mean, gaps=gaps)
+    return 2 - 2 * found
+
+
+def abic_of(sums: Sums, beta: Array) -> Array:
+    """`abic` from sums over a record, at their weight."""
+    return 2 - 2 * log_evidence_of(sums, beta)
+
+
+@dataclasses.dataclass(frozen=True)
+class VarianceComponents:
+    """How large the prior and each group of data say they are.
+
+    Attributes:
+      beta: One over the standard deviation of the prior, as `solve` takes it.
+      factor: By which the standard errors of each group are to be multiplied [-],
+        shape (group,).
+      sigma: The standard errors so multiplied [mm], shape of those given.
+      iterations: Number of times the systems were solved.
+      converged: Whether the last step was below the tolerance.
+    """
+
+    beta: float
+    factor: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+    iterations: int
+    converged: bool
+
+
+def variance_components(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    beta: float = 0.1,
+    tolerance: float = 1e-4,
+    gaps: Gaps | None = None,
+) -> VarianceComponents:
+    """Estimate the variance of the prior and of groups of data together.
+
+    Iterates ``s^2 = e' R^-1 e / r`` for each group of data and for the prior, e what
+    the fit leaves of it and r its share of the redundancy, until the factors stand
+    still. There they maximise the restricted likelihood.
+
+    Not for: rows correlated by their noise, whose redundancy is not each row's own; use
+    `tune` there.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row).
+      groups: Number of the group of each row, from 0, shape (row,); one if not given.
+      beta: Weight of the prior to start from.
+      tolerance: Relative change of all factors below which it has converged.
+      gaps: As in `solve`.
+
+    Returns:
+      The `VarianceComponents`.
+
+    Raises:
+      ValueError: As `solve`, and for a `Noise` with correlation, or a group that no
+        observation belongs to.
+
+    Source:
+      Koch & Kusche (2002), doi:10.1007/s00190-002-0245-x.
+    """
+    sigma = _independent(sigma)
+    displacement = np.asarray(displacement)
+    labels = _labels(groups, displacement)
+    factor, step, iteration = np.ones(labels.max() + 1), np.inf, 0
+    solve = lambda scaled: dual(problem, displacement, scaled, beta, gaps=gaps)
+    while step > tolerance and iteration < MOST_ITERATIONS:
+        scaled = sigma * factor[labels]
+        parts = _parts(problem, displacement, beta * scaled, solve(scaled))
+        prior, data = _components(parts, beta, labels)
+        factor, beta = factor * np.sqrt(data), beta / np.sqrt(prior)
+        step = float(abs(np.log([prior, *data])).max())
+        iteration += 1
+    ok = bool(step <= tolerance)
+    return VarianceComponents(beta, factor, sigma * factor[labels], iteration, ok)
+
+
+def _independent(sigma: ArrayLike | Noise) -> NDArray[np.float64]:
+    if isinstance(sigma, Noise):
+        raise ValueError(
+            "variance components need independent rows; give the standard errors "
+            "instead of a Noise, or use tune"
+        )
+    return np.asarray(sigma, float)
+
+
+def _labels(groups: ArrayLike | None, displacement: NDArray) -> NDArray[np.int64]:
+    rows = displacement.shape[1]
+    labels = np.zeros(rows, int) if groups is None else np.asarray(groups)
+    if labels.shape != (rows,) or labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise ValueError(
+            f"groups has shape {labels.shape} and dtype {labels.dtype}, expected one "
+            f"whole number from 0 for each of the {rows} rows"
+        )
+    observed = np.isfinite(displacement).any(axis=0)
+    empty = np.setdiff1d(np.arange(labels.max() + 1), labels[observed])
+    if len(empty):
+        raise ValueError(
+            f"no observation belongs to group {empty[0]}; number the groups without "
+            "holes and leave out what was never observed"
+        )
+    return labels
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """What an estimate is made of; misfit and redundancy are each row's, (row,)."""
+
+    misfit: NDArray[np.float64]
+    redundancy: NDArray[np.float64]
+    roughness: float
+    contrasts: int
+
+
+def _parts(
+    problem: Problem, displacement: NDArray, scaled: NDArray, solved: Dual
+) -> _Parts:
+    """The parts, in units of beta, from systems with noise of `scaled` errors."""
+    seen = np.isfinite(displacement)
+    contrasts = seen.sum(axis=1) - problem.drift.shape[1]
+    # What has no more observations than free fields says nothing.
+    seen = seen & (contrasts > 0)[:, None]
+    weight = np.where(seen, scaled**2, 0)
+    multiplier = np.where(seen, solved.multiplier, 0)
+    return _Parts(
+        misfit=(weight * multiplier**2).sum(axis=0),
+        redundancy=(weight * np.where(seen, solved.precision, 0)).sum(axis=0),
+        roughness=float(np.sum((multiplier @ np.asarray(problem.gram)) * multiplier)),
+        contrasts=int(contrasts.clip(0).sum()),
+    )
+
+
+def _components(
+    parts: _Parts, beta: float, labels: NDArray[np.int64]
+) -> tuple[float, NDArray[np.float64]]:
+    """By how much the variance of the prior and of each group is to grow."""
+    redundancy = np.bincount(labels, parts.redundancy)
+    share = parts.contrasts - redundancy.sum()
+    data = np.bincount(labels, parts.misfit) / redundancy
+    return beta**2 * parts.roughness / share, beta**2 * data

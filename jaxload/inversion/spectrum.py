@@ -1,0 +1,216 @@
+"""Criteria at many weights of the prior from one eigenvalue decomposition.
+
+Epochs that observe the same rows with the same noise share the eigenvectors of
+``R^-1/2 G C G' R^-1/2``, and the data enter every criterion by the products of rows
+summed over those epochs. What is left for each weight costs a product of two matrices
+of the size of the network, however long the record.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.linalg import solve_triangular
+from numpy.typing import NDArray
+
+from jaxload.inversion.definite import einsum
+from jaxload.inversion.noise import Noise, noise_covariance
+from jaxload.inversion.problem import Problem
+from jaxload.inversion.sums import Sums, drift_log_determinant
+
+__all__ = ["Recurring", "Spectrum", "recurring_patterns", "spectrum", "swept"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Recurring:
+    """Epochs of a record sorted by what they observe.
+
+    Attributes:
+      seen: Rows observed in each recurring pattern, shape (pattern, row).
+      count: Epochs of each pattern, shape (pattern,).
+      scatter: Sum of ``d d'`` over them [mm2], zero where missing, shape
+        (pattern, row, row).
+      others: The epochs of no recurring pattern, shape (epoch,).
+    """
+
+    seen: NDArray[np.bool_]
+    count: NDArray[np.int64]
+    scatter: NDArray[np.floating]
+    others: NDArray[np.int64]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Spectrum:
+    """The epochs of one pattern in the coordinates where all weights are diagonal.
+
+    With b the square of beta, ``A_oo^-1 = basis diag(kept / (values + b)) basis'``.
+
+    Attributes:
+      values: Eigenvalues of the whitened gram matrix, shape (row,).
+      basis: Eigenvectors, made white, as columns, shape (row, row).
+      kept: Zero for the directions of missing rows and of free fields, else one.
+      scatter: Sum over epochs of ``y y'`` with ``y = basis' d``, shape (row, row).
+      determined: One at rows that are observed, and that the others determine.
+      constant: What the log determinant holds beside the eigenvalues, scalar.
+      observed: Number of rows observed, scalar.
+      epochs: Their number, scalar.
+    """
+
+    values: Array
+    basis: Array
+    kept: Array
+    scatter: Array
+    determined: Array
+    constant: Array
+    observed: Array
+    epochs: Array
+
+
+def recurring_patterns(displacement: NDArray[np.floating]) -> Recurring:
+    """Find which epochs share a pattern of gaps often enough to be taken together.
+
+    That is as often as there are rows, since from there on the sum of products is
+    shorter than the data; or always, which is a record without gaps.
+
+    Args:
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+
+    Returns:
+      The `Recurring` patterns and the other epochs.
+    """
+    seen = np.isfinite(displacement)
+    patterns, which, count = np.unique(
+        np.packbits(seen, axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    often = np.flatnonzero((count >= seen.shape[1]) | (len(count) == 1))
+    which = which.reshape(-1)
+    members = [displacement[which == pattern] for pattern in often]
+    empty = np.zeros((0, seen.shape[1], seen.shape[1]), displacement.dtype)
+    scatters = [_scatter(part)[None] for part in members]
+    return Recurring(
+        np.unpackbits(patterns[often], axis=1, count=seen.shape[1]).astype(bool),
+        count[often],
+        np.concatenate([empty, *scatters]),
+        np.flatnonzero(~np.isin(which, often)),
+    )
+
+
+def _scatter(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    values = np.where(np.isfinite(values), values, 0)
+    return values.T @ values
+
+
+@jax.jit
+def spectrum(
+    problem: Problem, noise: Noise, seen: Array, scatter: Array, epochs: Array
+) -> Spectrum:
+    """Decompose the systems that the epochs of one pattern share.
+
+    Not for gradients, which eigenvectors of equal eigenvalues do not have.
+
+    Args:
+      problem: Design matrix and prior.
+      noise: From `as_noise`, the same at all epochs.
+      seen: Rows observed, boolean, shape (row,).
+      scatter: Sum of ``d d'`` over the epochs [mm2], shape (row, row).
+      epochs: Their number.
+
+    Returns:
+      The `Spectrum`.
+
+    Source:
+      Restricted to what the free fields do not explain: Patterson & Thompson (1971),
+      doi:10.1093/biomet/58.3.545.
+    """
+    both = seen[:, None] & seen[None, :]
+    alone = jnp.diag(jnp.where(seen, 0, 1).astype(scatter.dtype))
+    root = jnp.linalg.cholesky(jnp.where(both, noise_covariance(noise), alone))
+    whiten = lambda columns: solve_triangular(root, columns, lower=True)
+    gram = whiten(whiten(jnp.where(both, problem.gram, 0)).T)
+    drift = jnp.where(seen[:, None], problem.drift, 0)
+    q, log_drift = _orthonormal(whiten(drift))
+    rows, gone = len(seen), jnp.sum(~seen) + drift.shape[1]
+    # Moved above all others, what is missing or free can be told by its place.
+    shift = 2 * jnp.max(jnp.sum(abs(gram), axis=1)) + 1
+    moved = _without(gram, q) + shift * (alone + einsum("rk,sk->rs", q, q))
+    values, vectors = jnp.linalg.eigh(moved)
+    kept = jnp.arange(rows) < rows - gone
+    basis = solve_triangular(root, vectors, lower=True, trans=1)
+    return Spectrum(
+        values=jnp.where(kept, values, 0),
+        basis=basis,
+        kept=kept.astype(scatter.dtype),
+        scatter=einsum("rk,rs,sl->kl", basis, scatter, basis),
+        determined=seen & _determined(basis, kept),
+        constant=2 * jnp.sum(jnp.log(jnp.diag(root)))
+        + log_drift
+        - drift_log_determinant(problem.drift, seen[None, :])[0],
+        observed=jnp.sum(seen).astype(scatter.dtype),
+        epochs=jnp.asarray(epochs, scatter.dtype),
+    )
+
+
+def _orthonormal(drift: Array) -> tuple[Array, Array]:
+    """A basis of the columns, and the log determinant of their products."""
+    if drift.shape[1] == 0:
+        return drift, jnp.zeros((), drift.dtype)
+    q, r = jnp.linalg.qr(drift)
+    return q, 2 * jnp.sum(jnp.log(abs(jnp.diag(r))))
+
+
+def _without(gram: Array, q: Array) -> Array:
+    """The matrix seen from outside the orthonormal columns of q."""
+    image = einsum("rs,sk->rk", gram, q)
+    inner = einsum("rk,rl->kl", q, image)
+    crossed = einsum("rk,sk->rs", image, q)
+    return gram - crossed - crossed.T + einsum("rk,kl,sl->rs", q, inner, q)
+
+
+def _determined(basis: Array, kept: Array) -> Array:
+    """Whether a row is more than what the free fields explain."""
+    whole = jnp.sum(basis**2, axis=1)
+    left = jnp.sum(jnp.where(kept[None, :], basis, 0) ** 2, axis=1)
+    return left > 1e3 * jnp.finfo(basis.dtype).eps * whole
+
+
+@jax.jit
+def swept(parts: Spectrum, betas: Array) -> Sums:
+    """The sums that all criteria are made of, at many weights of the prior.
+
+    Args:
+      parts: The `Spectrum`.
+      betas: Weights of the prior, shape (beta,).
+
+    Returns:
+      The `Sums` over the epochs, each of shape (beta,).
+    """
+    squared = parts.basis**2
+    diagonal = jnp.diag(parts.scatter)
+
+    def at(beta: Array) -> Sums:
+        system = parts.values + beta**2
+        weight = parts.kept / jnp.where(system > 0, system, jnp.nan)
+        image = parts.basis * weight[None, :]
+        precision = jnp.where(parts.determined, einsum("rk,k->r", squared, weight), 1)
+        power = jnp.sum(einsum("rk,kl->rl", image, parts.scatter) * image, axis=1)
+        left_out = jnp.where(parts.determined, power / precision**2, 0)
+        # An epoch with no more observations than free fields says nothing.
+        useful = jnp.where(parts.kept.any(), parts.epochs, 0)
+        log_system = jnp.sum(jnp.where(parts.kept > 0, jnp.log(system), 0))
+        return Sums(
+            squares=jnp.sum(left_out),
+            predicted=useful * jnp.sum(parts.determined, dtype=beta.dtype),
+            misfit=beta**4 * jnp.sum(weight**2 * diagonal),
+            roughness=jnp.sum(parts.values * weight**2 * diagonal),
+            redundancy=useful * beta**2 * jnp.sum(weight),
+            log_determinant=jnp.where(
+                useful > 0, useful * (log_system + parts.constant), 0
+            ),
+            observations=useful * parts.observed,
+            contrasts=useful * jnp.sum(parts.kept),
+        )
+
+    return jax.lax.map(at, betas)
