@@ -1,13 +1,23 @@
-"""Every method against normal equations, and each against the others' memory and cost."""
+"""Every method against normal equations; derivatives, memory, choice and failure."""
 
+import dataclasses
+import itertools
+import re
+import warnings
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from jax.test_util import check_grads
 
 from jaxload import inversion
-from jaxload.inversion.method import METHODS
-from jaxload.inversion.noise import Noise
+from jaxload.inversion.conjugate_gradient import ConjugateGradient
+from jaxload.inversion.method import METHODS, Shape, cheapest, costs
+from jaxload.inversion.noise import Noise, exponential_correlation
 from jaxload.inversion.problem import with_normal_matrix
+from jaxload.inversion.refinement import Refinement, refined
 
 EPOCHS, ROWS, CELLS = 9, 12, 7
 BETA = 0.6
@@ -73,8 +83,18 @@ def textbook(problem, operator, noise, displacement):
     return np.array(loads)
 
 
-@pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize("prior", OPERATORS)
+QUICK = {
+    ("definite", "sigma per row"),
+    ("definite", "all, sigma per epoch"),
+    ("free line", "all, sigma per row"),
+}
+CASES = [
+    pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow)
+    for case in itertools.product(OPERATORS, NOISES)
+]
+
+
+@pytest.mark.parametrize(("prior", "noise"), CASES)
 def test_all_methods_agree(prior, noise, displacement, rng):
     problem = a_problem(rng, prior)
     noise = noises(rng)[noise]
@@ -98,3 +118,298 @@ def test_all_methods_agree(prior, noise, displacement, rng):
         commons.append(got.common)
     for common in commons[1:]:
         np.testing.assert_allclose(common, commons[0], rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("daily", [False, True])
+def test_under_jit_without_gaps_nothing_changes(daily, displacement, rng):
+    problem = a_problem(rng, "free level")
+    sigma = noises(rng)["sigma per epoch" if daily else "sigma per row"].sigma
+    want = inversion.solve(problem, displacement, sigma, BETA)
+    got = jax.jit(inversion.solve)(problem, displacement, sigma, BETA)
+    np.testing.assert_allclose(got.load, want.load, rtol=1e-8, atol=1e-9)
+    np.testing.assert_array_equal(got.ok, want.ok)
+
+
+POINT = np.array([[1.0, np.nan, -0.5, 0.2], [0.3, 0.2, 0.8, -1.0]])
+
+
+@dataclasses.dataclass
+class Inputs:
+    """What `outputs` below takes, each alone or together."""
+
+    design: np.ndarray
+    displacement: np.ndarray
+    sigma: np.ndarray
+    beta: float
+    mean: np.ndarray
+    length: float
+    common: np.ndarray
+
+
+@pytest.fixture
+def inputs(rng):
+    return Inputs(
+        rng.normal(size=(4, 3)),
+        np.nan_to_num(POINT),
+        rng.uniform(0.7, 1.4, 4),
+        0.8,
+        rng.normal(size=(2, 3)),
+        0.6,
+        np.array([0.4, 1.1]),
+    )
+
+
+DISTANCE = abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))
+
+
+def outputs(operator, method, given):
+    """Load, fit and offset as functions of every array and hyperparameter."""
+    problem = inversion.smooth_problem(given["design"], operator)
+    penalty = jnp.asarray((operator.T @ operator).toarray())
+    problem = dataclasses.replace(problem, normal=penalty)
+    noise = Noise(
+        given["sigma"],
+        exponential_correlation(jnp.asarray(DISTANCE), given["length"], 0.8),
+        given["common"],
+        jnp.array([1.0, 1.0, 0.0, 1.0]),
+    )
+    data = jnp.where(np.isnan(POINT), jnp.nan, given["displacement"])
+    gaps = inversion.find_gaps(POINT, kinds=1)
+    found = inversion.solve(
+        problem,
+        data,
+        noise,
+        given["beta"],
+        mean=given["mean"],
+        gaps=gaps,
+        method=method,
+    )
+    return found.load, found.fitted, found.common
+
+
+SMALL = {"definite": CHAIN.tocsr()[:3, :3], "free level": SLOPE.tocsr()[:2, :3]}
+
+
+@pytest.mark.parametrize(
+    "prior", [pytest.param("definite", marks=pytest.mark.slow), "free level"]
+)
+@pytest.mark.parametrize("method", METHODS)
+def test_derivatives_of_first_order(method, prior, inputs):
+    given = jax.tree.map(jnp.asarray, dataclasses.asdict(inputs))
+    function = jax.jit(lambda given: outputs(SMALL[prior], method, given))
+    check_grads(function, (given,), order=1, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("method", "prior"),
+    [
+        ("epoch", "definite"),
+        pytest.param("shared", "free level", marks=pytest.mark.slow),
+        pytest.param("conjugate_gradient", "free level", marks=pytest.mark.slow),
+        pytest.param("primal", "definite", marks=pytest.mark.slow),
+        pytest.param("refined", "definite", marks=pytest.mark.slow),
+    ],
+)
+def test_derivatives_of_second_order(method, prior, inputs):
+    given = jax.tree.map(jnp.asarray, dataclasses.asdict(inputs))
+    # The design goes through the host; its second order has a test of its own.
+    design = given.pop("design")
+    function = jax.jit(
+        lambda given: outputs(SMALL[prior], method, given | {"design": design})
+    )
+    check_grads(function, (given,), order=2, modes=["fwd", "rev"], atol=1e-3, rtol=1e-3)
+
+
+def test_an_epoch_that_is_not_ok_leaves_the_gradient_of_the_others_finite(rng):
+    """A loss over the epochs that are ok can be learned from."""
+    problem = a_problem(rng, "free level")
+    displacement = rng.normal(size=(EPOCHS, ROWS))
+    displacement[2] = np.nan
+
+    def loss(design, beta):
+        problem = inversion.smooth_problem(design, SLOPE)
+        found = inversion.solve(problem, displacement, np.ones(ROWS), beta)
+        return jnp.sum(jnp.where(found.ok[:, None], found.load, 0) ** 2)
+
+    assert not inversion.solve(problem, displacement, np.ones(ROWS), BETA).ok[2]
+    for gradient in jax.grad(loss, argnums=(0, 1))(problem.design, BETA):
+        assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("method", ["shared", "epoch", "conjugate_gradient"])
+def test_the_reverse_pass_takes_at_most_three_times_the_memory(method, rng):
+    epochs, rows, cells = 600, 40, 60
+    design = rng.normal(size=(rows, cells))
+    displacement = rng.normal(size=(epochs, rows))
+    for row in range(rows):
+        for start in rng.integers(0, epochs, 6):
+            displacement[start : start + 15, row] = np.nan
+    problem = inversion.smooth_problem(design, sp.eye_array(cells))
+    gaps = inversion.find_gaps(displacement, kinds=2)
+
+    def loss(problem, displacement, sigma, beta, gaps):
+        found = inversion.solve(
+            problem, displacement, sigma, beta, gaps=gaps, method=method
+        )
+        return jnp.sum(found.load**2)
+
+    at = (problem, jnp.asarray(displacement), jnp.ones(rows), jnp.asarray(0.5), gaps)
+    gradient = jax.grad(loss, argnums=(0, 1, 2, 3))
+    taken = []
+    for function in (loss, gradient):
+        memory = jax.jit(function).lower(*at).compile().memory_analysis()
+        taken.append(memory.temp_size_in_bytes + memory.output_size_in_bytes)
+    assert taken[1] < 3 * taken[0]
+
+
+def test_an_epoch_that_has_not_converged_is_flagged(displacement, rng):
+    problem = a_problem(rng, "definite")
+    displacement[4] = np.nan
+    few = ConjugateGradient(iterations=1)
+    daily = noises(rng)["sigma per epoch"]
+    got = inversion.solve(problem, displacement, daily, BETA, method=few)
+    assert got.ok[4]
+    assert got.ok.sum() == 1
+    assert np.isnan(got.load[~got.ok]).all()
+
+
+def test_a_matrix_that_is_not_positive_definite_is_flagged_by_each(displacement, rng):
+    problem = a_problem(rng, "definite")
+    bad = dataclasses.replace(problem, gram=-1e3 * problem.gram)
+    for method in ("shared", "epoch", "conjugate_gradient", "refined"):
+        got = inversion.solve(bad, displacement, np.ones(ROWS), BETA, method=method)
+        assert not got.ok.any(), method
+
+
+def test_more_gaps_than_data_change_nothing(rng):
+    problem = a_problem(rng, "definite")
+    displacement = np.full((EPOCHS, ROWS), np.nan)
+    displacement[np.arange(EPOCHS), np.arange(EPOCHS) % ROWS] = 1.0
+    want = textbook(problem, CHAIN, Noise(np.ones(ROWS)), displacement)
+    for method in METHODS:
+        got = inversion.solve(problem, displacement, np.ones(ROWS), BETA, method=method)
+        np.testing.assert_allclose(got.load, want, rtol=1e-8, atol=1e-9)
+
+
+def test_fewer_data_than_free_fields_are_flagged_by_each(rng):
+    """One observation cannot tell a level from a slope."""
+    problem = a_problem(rng, "free line")
+    displacement = rng.normal(size=(EPOCHS, ROWS))
+    displacement[3, 1:] = np.nan
+    for method in METHODS[:3]:
+        got = inversion.solve(problem, displacement, np.ones(ROWS), BETA, method=method)
+        assert not got.ok[3], method
+        assert got.ok.sum() == EPOCHS - 1, method
+
+
+def hilbert(dtype):
+    """Rows so alike that float32 cannot tell them apart."""
+    place = np.linspace(0, 1, ROWS)
+    design = np.exp(-((place[:, None] - np.linspace(0, 1, CELLS)[None, :]) ** 2))
+    return inversion.smooth_problem(jnp.asarray(design * 30, dtype), CHAIN)
+
+
+@pytest.mark.parametrize("beta", [1.0, 10.0, 100.0])
+def test_float32_warns_where_its_rounding_is_more_than_a_hundredth_of_sigma(rng, beta):
+    """What it says is what the rounding does, within a factor of three."""
+    data = 100 * rng.normal(size=(EPOCHS, ROWS)), np.ones(ROWS), beta
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        low = inversion.solve(hilbert(jnp.float32), *data)
+        high = inversion.solve(hilbert(jnp.float64), *data)
+    error = abs(np.asarray(low.fitted) - np.asarray(high.fitted)).max()
+    if error < 0.01:
+        assert not caught
+        return
+    (warning,) = caught
+    assert warning.category is RuntimeWarning
+    said = float(re.search(r"error of (\S+) sigma", str(warning.message)).group(1))
+    assert error / 3 < said < error * 3
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_float32_stays_float32_and_near(method, displacement, rng):
+    problem = a_problem(rng, "definite")
+    low = jax.tree.map(lambda values: values.astype(jnp.float32), problem)
+    want = inversion.solve(problem, displacement, np.ones(ROWS), BETA)
+    got = inversion.solve(low, displacement, np.ones(ROWS), BETA, method=method)
+    assert got.load.dtype == got.fitted.dtype == got.common.dtype == jnp.float32
+    assert got.ok.all()
+    np.testing.assert_allclose(got.load, want.load, rtol=1e-3, atol=1e-3)
+
+
+def test_each_step_of_refinement_divides_the_error(rng):
+    root = rng.normal(size=(ROWS, ROWS))
+    matrix = jnp.asarray(root @ root.T + np.eye(ROWS))
+    right = jnp.asarray(rng.normal(size=(3, ROWS)))
+    low = jnp.linalg.inv(matrix).astype(jnp.float32)
+    error = []
+    for steps in (0, 1, 4):
+        found, solved = refined(
+            lambda values: values @ matrix,
+            lambda values: values @ low,
+            right,
+            Refinement(1e-13, steps),
+        )
+        want = np.linalg.solve(matrix, right.T).T
+        error.append(abs(found - want).max() / abs(want).max())
+        assert solved.all() or steps == 0
+    assert error[0] > 1e-8
+    assert error[1] < 1e-3 * error[0]
+    assert error[2] < 1e-13
+
+
+CHOICES = {
+    "western US, sigma per row": (Shape(6209, 332, 6811, 0, 46.0, True), "shared"),
+    "western US, sigma per day": (Shape(6209, 332, 6811), "ConjugateGradient"),
+    "a few stations": (Shape(3000, 9, 800), "ConjugateGradient"),
+    "few cells, many rows": (Shape(500, 400, 30, normal=True), "primal"),
+    "one epoch": (Shape(1, 300, 5000), "epoch"),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_shapes_choose_the_method(name):
+    shape, want = CHOICES[name]
+    chosen = cheapest(shape)
+    assert (chosen if isinstance(chosen, str) else type(chosen).__name__) == want
+    assert all(cost > 0 for cost in costs(shape).values())
+
+
+ERRORS = {
+    "unknown": (
+        lambda p, d: inversion.solve(p, d, np.ones(ROWS), BETA, method="fast"),
+        "method is 'fast', expected one of",
+    ),
+    "shared for daily sigma": (
+        lambda p, d: inversion.solve(p, d, np.ones(d.shape), BETA, method="shared"),
+        "the same at all epochs",
+    ),
+    "shared under jit": (
+        lambda p, d: jax.jit(
+            lambda d: inversion.solve(p, d, np.ones(ROWS), BETA, method="shared").load
+        )(d),
+        "call find_gaps outside",
+    ),
+    "primal without L": (
+        lambda p, d: inversion.solve(
+            dataclasses.replace(p, normal=None), d, np.ones(ROWS), BETA, method="primal"
+        ),
+        "with_normal_matrix",
+    ),
+    "operator of other cells": (
+        lambda p, _: with_normal_matrix(p, sp.eye_array(3)),
+        "operator has 3 along 'cell'",
+    ),
+    "tolerance": (lambda *_: ConjugateGradient(tolerance=2.0), "tolerance is 2"),
+    "iterations": (lambda *_: ConjugateGradient(iterations=0), "iterations is 0"),
+    "tolerance of refinement": (lambda *_: Refinement(tolerance=0.0), "tolerance is 0"),
+    "steps": (lambda *_: Refinement(steps=-1), "steps is -1"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_what_is_wrong_is_named(name, displacement, rng):
+    call, message = ERRORS[name]
+    with pytest.raises(ValueError, match=message):
+        call(a_problem(rng, "definite"), displacement)

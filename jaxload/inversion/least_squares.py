@@ -181,6 +181,8 @@ def _primal(
     solved: tuple[Array, Array],
 ) -> Solution:
     multiplier, found = solved
+    # Looked for here, since the load is many times larger.
+    found = found & jnp.isfinite(multiplier).all(axis=-1)
     load = einsum("es,cs->ec", multiplier, problem.cross)
     fitted = einsum("es,st->et", multiplier, problem.gram)
     noise = scaled_noise(noise, beta, jnp.isfinite(residual))
@@ -193,8 +195,7 @@ def _primal(
     return _flagged(load, fitted, common_estimate(noise, multiplier), found)
 
 
-def _flagged(load: Array, fitted: Array, common: Array, found: Array) -> Solution:
-    ok = found & jnp.isfinite(load).all(axis=-1)
+def _flagged(load: Array, fitted: Array, common: Array, ok: Array) -> Solution:
     return Solution(
         jnp.where(ok[:, None], load, jnp.nan),
         jnp.where(ok[:, None], fitted, jnp.nan),
@@ -221,7 +222,7 @@ def _by_normal_equations(
     load, multiplier = primal_load(problem.design, penalty, noise, residual)
     fitted = einsum("ec,rc->er", load, problem.design)
     common = common_estimate(noise, multiplier)
-    found = jnp.ones(len(load), bool)
+    found = jnp.isfinite(load).all(axis=-1)
     return _flagged(load, fitted, common, found), multiplier
 
 

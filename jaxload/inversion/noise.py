@@ -158,11 +158,12 @@ def check_noise(noise: Noise, displacement: Array) -> None:
     if noise.correlation is not None and is_concrete(noise.correlation):
         _check_correlation(np.asarray(noise.correlation))
     if noise.common is not None and is_concrete(noise.common):
-        common = np.asarray(noise.common)
-        if not (np.isfinite(common) & (common >= 0)).all():
+        common = np.atleast_1d(np.asarray(noise.common))
+        bad = ~(np.isfinite(common) & (common >= 0))
+        if bad.any():
             raise ValueError(
-                f"common has {np.nanmin(common):g} as its smallest variance, expected "
-                "finite numbers that are not negative"
+                f"common is {common[bad][0]:g}, expected finite variances that are not "
+                "negative; for no offset give 0"
             )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -55,14 +56,30 @@ def refined(
       Higham (2002), Accuracy and Stability of Numerical Algorithms, ch. 12,
       doi:10.1137/1.9780898718027.
     """
-    found = jnp.zeros_like(right)
-    residual = right
-    for _ in range(settings.steps + 1):
+    goal = _goal(right, settings.tolerance)
+
+    def unsolved(state: tuple[Array, Array, Array]) -> Array:
+        _, residual, count = state
+        return (count <= settings.steps) & (_square(residual) > goal).any()
+
+    def correct(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        found, residual, count = state
         found = found + _lowered(roughly, residual)
-        residual = right - times(found)
-    finest = 10 * float(jnp.finfo(right.dtype).eps)
-    goal = max(settings.tolerance, finest) ** 2 * jnp.sum(right**2, axis=-1)
-    return found, jnp.sum(residual**2, axis=-1) <= goal
+        return found, right - times(found), count + 1
+
+    start = (jnp.zeros_like(right), right, jnp.zeros((), int))
+    found, residual, _ = jax.lax.while_loop(unsolved, correct, start)
+    return found, _square(residual) <= goal
+
+
+def _goal(right: Array, tolerance: float) -> Array:
+    # In float32 itself residuals are not better than the rounding of their terms.
+    finest = 1e3 * float(jnp.finfo(right.dtype).eps)
+    return max(tolerance, finest) ** 2 * _square(right)
+
+
+def _square(values: Array) -> Array:
+    return jnp.sum(values**2, axis=-1)
 
 
 def _lowered(roughly: LinearMap, residual: Array) -> Array:
