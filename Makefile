@@ -2,9 +2,14 @@
 # brought up to date when pyproject.toml or constraints.txt change.
 #   make test PYTHON=python3.12      another interpreter for a new environment
 #   make test PYTEST="-k greens"     options for pytest
+#   make test WORKERS=0              in one process
 
 PYTHON ?= python3
 PYTEST ?=
+# Most of the time goes into compilation, which keeps one core busy. A file's tests share
+# what they set up, so they stay together.
+WORKERS ?= 2
+SPREAD := -n $(WORKERS) --dist loadfile
 # Relative, so that checkouts in folders with spaces in their names work too.
 BIN := .venv/bin
 READY := .venv/ready
@@ -21,7 +26,7 @@ demo: $(READY)  ## simulate a world, invert it, compare with the truth; into dem
 	$(BIN)/jaxload demo --out demo
 
 test: $(READY)  ## run the tests, but for the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow" $(PYTEST)
 
 lint: $(READY)  ## check style, format and types
 	$(BIN)/ruff check .

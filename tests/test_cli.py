@@ -28,7 +28,7 @@ boundary = "region.txt"
 spacing = 0.5
 buffer = 0.5
 [earth]
-max_degree = 2000
+max_degree = 3000
 [inversion]
 beta_count = 3
 [evaluation]

@@ -18,7 +18,7 @@ DEGREE = np.pi / 180
 WORLD = synthetic.TwinSettings(
     stations=12, days=150, radius=2.0, belt=1.0, spacing=0.5, start="2015-01-01"
 )
-EARTH = config.Earth(max_degree=2000)
+EARTH = config.Earth(max_degree=3000)
 MONTHS = np.array(["2014-12", "2015-01", "2015-02", "2015-04", "2015-05"], "M8[M]")
 FIGURES = ("annual_amplitude.png", "beta.png", "regions.png", "station_fit.png")
 
