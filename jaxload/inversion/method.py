@@ -3,6 +3,7 @@
 import dataclasses
 
 from jaxload.inversion.conjugate_gradient import ConjugateGradient
+from jaxload.inversion.definite import LEAF
 from jaxload.inversion.refinement import Refinement
 
 __all__ = ["METHODS", "Method", "Shape", "cheapest", "costs", "named_method"]
@@ -13,18 +14,27 @@ Method = str | ConjugateGradient | Refinement
 #: an epoch; one iteration for all epochs; normal equations; float32 made exact.
 METHODS = ("shared", "epoch", "conjugate_gradient", "primal", "refined")
 
-#: Time of a multiplication and addition [s], as parts of the methods take it: in large
-#: matrix products, in the inverses of `definite` (two to a cubed row), in products of
-#: one epoch, in the elimination of gaps. Medians of `python -m benchmarks.inversion
-#: methods` on two cores in float64; only their ratios matter to the choice, and on an
-#: accelerator products gain more than inverses, which changes no choice made here.
-PRODUCT = 3e-11
-INVERSE = 1.1e-10
-SMALL_PRODUCT = 1e-10
-GAP = 2e-10
+# Times [s], medians of `python -m benchmarks.inversion methods` on two cores, float64.
+# Only their ratios matter to a choice, and the methods differ by factors.
 
-#: Time of a step that runs alone, however small [s].
-STEP = 2e-5
+#: A multiplication and addition in one product for all epochs.
+PRODUCT = 4e-11
+
+#: The same in products of one epoch at a time.
+SMALL_PRODUCT = 9e-11
+
+#: The same in the halves of `definite.inverse`, 2 n^3 of them in all.
+HALVES = 1.7e-11
+
+#: An entry of a leaf of `definite.inverse` in one step of its sweep, and a step.
+SWEPT = 1.5e-9
+SWEEP = 2e-7
+
+#: A number in one iteration: a dozen passes over vectors.
+VECTOR = 4e-9
+
+#: A step that runs alone, however small.
+STEP = 2e-6
 
 #: Iterations of the conjugate gradient to expect; see `preconditioner`.
 ITERATIONS = 45
@@ -65,25 +75,50 @@ def costs(shape: Shape) -> dict[str, float]:
       Time by name [s]; "shared" only where `shape.shared`, "primal" only where
       `shape.normal`.
     """
-    epochs, rows, cells = shape.epochs, shape.rows, shape.cells
-    inverse = lambda size: INVERSE * 2 * size**3
-    sides = 1 + shape.drift
-    one = inverse(rows) + STEP
     found = {
-        "epoch": epochs * (one + sides * SMALL_PRODUCT * rows**2),
-        "conjugate_gradient": one
-        + ITERATIONS * (STEP + 2 * sides * PRODUCT * epochs * rows**2),
+        "epoch": _epoch(shape),
+        "conjugate_gradient": _conjugate_gradient(shape),
     }
     if shape.shared:
-        # Most of what a day misses its neighbours miss too.
-        rest = shape.missing / 3
-        gap = GAP * rest * (rows + rest) * rest + SMALL_PRODUCT * rest * rows
-        found["shared"] = one + epochs * (2 * PRODUCT * sides * rows**2 + gap)
+        found["shared"] = _shared(shape)
     if shape.normal:
-        extra = inverse(rows) + SMALL_PRODUCT * rows**2 * cells
-        normal = SMALL_PRODUCT * rows * cells**2 + inverse(cells) + STEP
-        found["primal"] = epochs * (normal + (extra if shape.correlated else 0))
+        found["primal"] = _primal(shape)
     return found
+
+
+def _inverse(size: float) -> float:
+    """Time of one inverse: the leaves are swept, the rest is products."""
+    leaf = size
+    while leaf > LEAF:
+        leaf /= 2
+    products = HALVES * 2 * size**3 if size > LEAF else 0
+    return size * (SWEEP + SWEPT * leaf**2) + products
+
+
+def _epoch(shape: Shape) -> float:
+    product = (1 + shape.drift) * SMALL_PRODUCT * shape.rows**2
+    return shape.epochs * (_inverse(shape.rows) + product + STEP)
+
+
+def _conjugate_gradient(shape: Shape) -> float:
+    numbers = (1 + shape.drift) * shape.epochs * shape.rows
+    iteration = numbers * (2 * PRODUCT * shape.rows + VECTOR) + STEP
+    return _inverse(shape.rows) + ITERATIONS * iteration
+
+
+def _shared(shape: Shape) -> float:
+    # About half of what a day misses its neighbours miss too.
+    gap = shape.missing / 2
+    each = _inverse(gap) + gap * shape.rows * (SMALL_PRODUCT * gap + VECTOR)
+    product = (1 + shape.drift) * PRODUCT * shape.rows**2
+    return _inverse(shape.rows) + shape.epochs * (each + product)
+
+
+def _primal(shape: Shape) -> float:
+    rows, cells = shape.rows, shape.cells
+    normal = SMALL_PRODUCT * rows * cells**2 + _inverse(cells) + STEP
+    weights = _inverse(rows) + SMALL_PRODUCT * rows**2 * cells
+    return shape.epochs * (normal + (weights if shape.correlated else 0))
 
 
 def cheapest(shape: Shape) -> Method:
