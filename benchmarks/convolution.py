@@ -1,9 +1,9 @@
 """A global field at many stations: time and error, beside NumPy in the same process.
 
 With near cells as rectangles it takes more than ten times the floor. Their share of it
-counts arithmetic at the rate of a matrix product; in fact a node on a boundary spends its
-time in sines, an inverse hyperbolic sine and gathers of eight entries, for which this
-machine has no vector instructions.
+counts arithmetic at the rate of a matrix product; in fact a node on a boundary spends
+its time in sines, an inverse hyperbolic sine and gathers of eight entries, for which
+this machine has no vector instructions.
 """
 
 from typing import NamedTuple
