@@ -14,6 +14,7 @@ from jax.test_util import check_grads
 
 from jaxload import inversion
 from jaxload.inversion.conjugate_gradient import ConjugateGradient
+from jaxload.inversion.definite import determined_inverse
 from jaxload.inversion.method import METHODS, Shape, cheapest, costs
 from jaxload.inversion.noise import Noise, exponential_correlation
 from jaxload.inversion.problem import with_normal_matrix
@@ -413,3 +414,12 @@ def test_what_is_wrong_is_named(name, displacement, rng):
     call, message = ERRORS[name]
     with pytest.raises(ValueError, match=message):
         call(a_problem(rng, "definite"), displacement)
+
+
+def test_unknowns_that_only_rounding_tells_apart_are_not_known():
+    alike = jnp.array([[1.0, 1.0], [1.0, 1.0 + 1e-14]])
+    apart = jnp.array([[1e-12, 0.5e-6], [0.5e-6, 1.0]])
+    inverted, known = determined_inverse(jnp.stack([alike, apart, 0 * apart]))
+    np.testing.assert_array_equal(known, [False, True, False])
+    np.testing.assert_allclose(inverted[1] @ apart, np.eye(2), atol=1e-9)
+    assert np.isfinite(inverted).all()
