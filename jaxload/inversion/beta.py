@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxload.inversion.arguments import checked_arguments
 from jaxload.inversion.criteria import (
     LCurve,
     gcv,
@@ -24,10 +25,15 @@ from jaxload.inversion.criteria import (
 )
 from jaxload.inversion.evidence import abic, abic_of, log_evidence, log_evidence_of
 from jaxload.inversion.gaps import Gaps, find_gaps
-from jaxload.inversion.least_squares import dual
 from jaxload.inversion.noise import Noise, as_noise, is_shared
 from jaxload.inversion.problem import Problem
-from jaxload.inversion.spectrum import recurring_patterns, spectrum, swept
+from jaxload.inversion.spectrum import (
+    Recurring,
+    Spectrum,
+    recurring_patterns,
+    spectrum,
+    swept,
+)
 from jaxload.inversion.sums import Sums, epoch_sums, total
 
 __all__ = ["best", "leave_one_out", "leave_one_out_residual", "scan", "select"]
@@ -90,8 +96,8 @@ def scan(
       ValueError: As `solve`, if `betas` are not as said, or if no epoch has two
         observations.
     """
-    betas = _checked_betas(betas)
-    displacement = np.asarray(displacement)
+    betas, displacement = _checked_betas(betas), np.asarray(displacement)
+    checked_arguments(problem, displacement, sigma, betas[0])
     _check_pairs(displacement)
     if gaps is None and is_shared(as_noise(sigma, problem.design.dtype)):
         gaps = find_gaps(displacement)
@@ -113,17 +119,27 @@ def _evaluator(
     if criterion not in FORMULAS:
         arguments = (record.problem, record.displacement, record.sigma)
         return lambda _, beta: criterion(*arguments, beta, gaps=record.gaps)
-    formula = FORMULAS[criterion]
+    formula, dtype = FORMULAS[criterion], record.problem.design.dtype
     fixed, rest = _swept_part(record, betas)
+    if not len(rest.displacement):
+        values = formula(_added(fixed), jnp.asarray(betas, dtype))
+        values = jax.tree.map(np.asarray, values)
+        return lambda number, _: _at(values, number)
 
     def evaluate(number: int, beta: float) -> Any:
-        parts = [jax.tree.map(lambda values: values[number], sums) for sums in fixed]
-        if len(rest.displacement):
-            parts.append(_direct(rest, beta, redundancy=criterion is gcv))
-        sums = jax.tree.map(lambda *each: sum(each), *parts)
-        return formula(sums, jnp.asarray(beta, record.problem.design.dtype))
+        sums = [_at(sums, number) for sums in fixed]
+        sums.append(_direct(rest, beta, redundancy=criterion is gcv))
+        return formula(_added(sums), jnp.asarray(beta, dtype))
 
     return evaluate
+
+
+def _at(values: Any, number: int) -> Any:
+    return jax.tree.map(lambda each: each[number], values)
+
+
+def _added(parts: list[Sums]) -> Sums:
+    return jax.tree.map(lambda *each: sum(each), *parts)
 
 
 def _direct(record: _Record, beta: float, *, redundancy: bool) -> Sums:
@@ -147,10 +163,8 @@ def _swept_part(record: _Record, betas: np.ndarray) -> tuple[list[Sums], _Record
     recurring = recurring_patterns(record.displacement.astype(dtype))
     if not len(recurring.count):
         return [], record
-    # All that a direct solution would find wrong is found with a single epoch.
-    dual(record.problem, record.displacement[:1], record.sigma, betas[0])
     sums = [
-        swept(parts, jnp.asarray(betas, dtype))
+        jax.tree.map(np.asarray, swept(parts, jnp.asarray(betas, dtype)))
         for parts in _spectra(record.problem, noise, recurring)
     ]
     displacement = record.displacement[recurring.others]
@@ -159,9 +173,12 @@ def _swept_part(record: _Record, betas: np.ndarray) -> tuple[list[Sums], _Record
     return sums, rest
 
 
-def _spectra(problem, noise, recurring):
+def _spectra(
+    problem: Problem, noise: Noise, recurring: Recurring
+) -> Iterator[Spectrum]:
     for seen, count, scatter in zip(recurring.seen, recurring.count, recurring.scatter):
-        yield spectrum(problem, noise, seen, scatter, count)
+        arguments = (jnp.asarray(seen), jnp.asarray(scatter), jnp.asarray(count))
+        yield spectrum(problem, noise, *arguments)
 
 
 def _checked_betas(betas: Sequence[float] | np.ndarray) -> np.ndarray:
