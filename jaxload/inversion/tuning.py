@@ -20,7 +20,7 @@ from jaxload.inversion.problem import Problem
 from jaxload.inversion.spectrum import recurring_patterns
 from jaxload.inversion.sums import drift_log_determinant
 
-__all__ = ["Model", "Tuned", "scaled_model", "tune"]
+__all__ = ["Tuned", "scaled_model", "tune"]
 
 logger = logging.getLogger(__name__)
 
@@ -279,7 +279,7 @@ def _descent(
     def climb(place: NDArray) -> tuple[float, NDArray]:
         value, slope = loss(jnp.asarray(place), record)
         said = ", ".join(f"{name} {at:.4g}" for name, at in zip(names, np.exp(place)))
-        logger.info("%s: log evidence %.8g a contrast", said, -value)
+        logger.debug("%s: log evidence %.8g a contrast", said, -value)
         return float(value), np.asarray(slope, float)
 
     return climb
