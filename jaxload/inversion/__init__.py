@@ -65,6 +65,7 @@ from jaxload.inversion.rows import Rows, split_rows, stack_rows
 from jaxload.inversion.sampling import Sampling, posterior_samples
 from jaxload.inversion.target import averages, every_cell, some_cells
 from jaxload.inversion.temporal import hold_out, solve_in_time, temporal_residual
+from jaxload.inversion.tuning import Tuned, tune
 
 __all__ = [
     "ConjugateGradient",
@@ -85,6 +86,7 @@ __all__ = [
     "Solution",
     "Spread",
     "StudentT",
+    "Tuned",
     "VarianceComponents",
     "abic",
     "autoregression",
@@ -136,6 +138,7 @@ __all__ = [
     "station_weights",
     "stream_sd",
     "temporal_residual",
+    "tune",
     "unpenalised_fields",
     "variance_components",
     "weights_from_residuals",
