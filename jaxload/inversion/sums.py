@@ -4,9 +4,12 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+from numpy.typing import NDArray
 
+from jaxload._check import is_concrete
 from jaxload.inversion.arguments import checked_arguments, known_gaps
 from jaxload.inversion.data_space import Dual
 from jaxload.inversion.definite import einsum, inverse_and_log_determinant
@@ -15,7 +18,14 @@ from jaxload.inversion.least_squares import dual
 from jaxload.inversion.noise import Noise, noise_times, scaled_noise
 from jaxload.inversion.problem import Problem
 
-__all__ = ["Sums", "drift_log_determinant", "epoch_sums", "residual", "total"]
+__all__ = [
+    "Sums",
+    "at_epochs",
+    "drift_log_determinant",
+    "epoch_sums",
+    "residual",
+    "total",
+]
 
 
 @jax.tree_util.register_dataclass
@@ -92,6 +102,12 @@ def epoch_sums(
     """
     displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
     gaps = known_gaps(displacement, noise, gaps)
+    some = _informative(problem, displacement)
+    if some is not None:
+        part = (problem, displacement[some], at_epochs(noise, some), beta)
+        sums = epoch_sums(*part, redundancy=redundancy)
+        empty = jnp.zeros(len(displacement), beta.dtype)
+        return jax.tree.map(lambda values: empty.at[some].set(values), sums)
     solved = dual(problem, displacement, noise, beta, gaps=gaps)
     sums = _sums(problem, displacement, noise, beta, solved)
     if (noise.correlation is None and noise.common is None) or not redundancy:
@@ -100,6 +116,36 @@ def epoch_sums(
     change = jax.jvp(slope, (beta,), (jnp.ones_like(beta),))[1]
     traced = jnp.where(sums.contrasts > 0, beta / 2 * change, 0)
     return dataclasses.replace(sums, redundancy=traced)
+
+
+def _informative(problem: Problem, displacement: Array) -> NDArray[np.int64] | None:
+    """The epochs that determine the free fields and more; None if that is all of them.
+
+    The systems of the others are singular, and so would be every derivative.
+    """
+    drift = problem.drift.shape[1]
+    if not drift or not is_concrete(displacement):
+        return None
+    some = np.isfinite(np.asarray(displacement)).sum(axis=1) > drift
+    return None if some.all() else np.flatnonzero(some)
+
+
+def at_epochs(noise: Noise, epoch: Array | NDArray[np.int64]) -> Noise:
+    """The noise of some epochs.
+
+    Args:
+      noise: From `as_noise`.
+      epoch: Their numbers.
+
+    Returns:
+      The `Noise`, with what has an axis of epochs taken at those.
+    """
+    sigma, common = noise.sigma, noise.common
+    if sigma.ndim == 2:
+        sigma = sigma[epoch]
+    if common is not None and common.ndim == 1:
+        common = common[epoch]
+    return dataclasses.replace(noise, sigma=sigma, common=common)
 
 
 def total(sums: Sums) -> Sums:

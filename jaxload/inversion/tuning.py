@@ -18,7 +18,7 @@ from jaxload.inversion.gaps import Gaps, find_gaps
 from jaxload.inversion.noise import Noise, as_noise, noise_covariance, scaled_noise
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.spectrum import recurring_patterns
-from jaxload.inversion.sums import drift_log_determinant
+from jaxload.inversion.sums import at_epochs, drift_log_determinant
 
 __all__ = ["Tuned", "scaled_model", "tune"]
 
@@ -293,20 +293,11 @@ def _log_evidence(
         at = lambda pattern: _pattern_log_evidence(problem, noise, beta, pattern)
         found += jnp.sum(jax.lax.map(at, record.patterns))
     if len(record.epoch):
-        noise = _at_epochs(noise, record.epoch)
+        noise = at_epochs(noise, record.epoch)
         found += log_evidence(
             problem, record.displacement, noise, beta, gaps=record.gaps
         )
     return found
-
-
-def _at_epochs(noise: Noise, epoch: Array) -> Noise:
-    sigma, common = noise.sigma, noise.common
-    if sigma.ndim == 2:
-        sigma = sigma[epoch]
-    if common is not None and common.ndim == 1:
-        common = common[epoch]
-    return dataclasses.replace(noise, sigma=sigma, common=common)
 
 
 def _pattern_log_evidence(
