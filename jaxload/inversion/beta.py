@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -28,8 +28,6 @@ from jaxload.inversion.gaps import Gaps, find_gaps
 from jaxload.inversion.noise import Noise, as_noise, is_shared
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.spectrum import (
-    Recurring,
-    Spectrum,
     recurring_patterns,
     spectrum,
     swept,
@@ -164,21 +162,13 @@ def _swept_part(record: _Record, betas: np.ndarray) -> tuple[list[Sums], _Record
     if not len(recurring.count):
         return [], record
     sums = [
-        jax.tree.map(np.asarray, swept(parts, jnp.asarray(betas, dtype)))
-        for parts in _spectra(record.problem, noise, recurring)
+        swept(spectrum(record.problem, noise, *pattern), jnp.asarray(betas, dtype))
+        for pattern in zip(recurring.seen, recurring.scatter, recurring.count)
     ]
     displacement = record.displacement[recurring.others]
     gaps = find_gaps(displacement) if len(displacement) else None
     rest = dataclasses.replace(record, displacement=displacement, gaps=gaps)
-    return sums, rest
-
-
-def _spectra(
-    problem: Problem, noise: Noise, recurring: Recurring
-) -> Iterator[Spectrum]:
-    for seen, count, scatter in zip(recurring.seen, recurring.count, recurring.scatter):
-        arguments = (jnp.asarray(seen), jnp.asarray(scatter), jnp.asarray(count))
-        yield spectrum(problem, noise, *arguments)
+    return jax.tree.map(np.asarray, sums), rest
 
 
 def _checked_betas(betas: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -7,12 +7,13 @@ of the size of the network, however long the record.
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 from jax import Array
-from jax.scipy.linalg import solve_triangular
 from numpy.typing import NDArray
 
 from jaxload.inversion.definite import einsum
@@ -117,13 +118,16 @@ def _scatter(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return values.T @ values
 
 
-@jax.jit
 def spectrum(
-    problem: Problem, noise: Noise, seen: Array, scatter: Array, epochs: Array
+    problem: Problem,
+    noise: Noise,
+    seen: NDArray[np.bool_],
+    scatter: NDArray[np.floating],
+    epochs: int,
 ) -> Spectrum:
     """Decompose the systems that the epochs of one pattern share.
 
-    Not for gradients, which eigenvectors of equal eigenvalues do not have.
+    On the host: LAPACK inside an XLA program may wait for threads that others hold.
 
     Args:
       problem: Design matrix and prior.
@@ -140,54 +144,51 @@ def spectrum(
       doi:10.1093/biomet/58.3.545.
     """
     both = seen[:, None] & seen[None, :]
-    alone = jnp.diag(jnp.where(seen, 0, 1).astype(scatter.dtype))
-    root = jnp.linalg.cholesky(jnp.where(both, noise_covariance(noise), alone))
-    whiten = lambda columns: solve_triangular(root, columns, lower=True)
-    gram = whiten(whiten(jnp.where(both, problem.gram, 0)).T)
-    drift = jnp.where(seen[:, None], problem.drift, 0)
-    q, log_drift = _orthonormal(whiten(drift))
-    rows, gone = len(seen), jnp.sum(~seen) + drift.shape[1]
+    alone = np.diag(~seen).astype(scatter.dtype)
+    root = np.linalg.cholesky(np.where(both, noise_covariance(noise), alone))
+    whiten = functools.partial(scipy.linalg.solve_triangular, root, lower=True)
+    gram = whiten(whiten(np.where(both, problem.gram, 0)).T)
+    q, log_drift = _orthonormal(whiten(np.where(seen[:, None], problem.drift, 0)))
     # Moved above all others, what is missing or free can be told by its place.
-    shift = 2 * jnp.max(jnp.sum(abs(gram), axis=1)) + 1
-    moved = _without(gram, q) + shift * (alone + einsum("rk,sk->rs", q, q))
-    values, vectors = jnp.linalg.eigh(moved)
-    kept = jnp.arange(rows) < rows - gone
-    basis = solve_triangular(root, vectors, lower=True, trans=1)
+    shift = 2 * abs(gram).sum(axis=1).max() + 1
+    values, vectors = np.linalg.eigh(_without(gram, q) + shift * (alone + q @ q.T))
+    kept = np.arange(len(seen)) < seen.sum() - q.shape[1]
+    basis = whiten(vectors, trans=1)
+    there = jnp.asarray(seen)[None, :]
+    to = lambda part: jnp.asarray(part, scatter.dtype)
     return Spectrum(
-        values=jnp.where(kept, values, 0),
-        basis=basis,
-        kept=kept.astype(scatter.dtype),
-        scatter=einsum("rk,rs,sl->kl", basis, scatter, basis),
-        determined=seen & _determined(basis, kept),
-        constant=2 * jnp.sum(jnp.log(jnp.diag(root)))
-        + log_drift
-        - drift_log_determinant(problem.drift, seen[None, :])[0],
-        observed=jnp.sum(seen).astype(scatter.dtype),
-        epochs=jnp.asarray(epochs, scatter.dtype),
+        values=to(np.where(kept, values, 0)),
+        basis=to(basis),
+        kept=to(kept),
+        scatter=to(basis.T @ scatter @ basis),
+        determined=jnp.asarray(seen & _determined(basis, kept)),
+        constant=to(2 * np.log(np.diag(root)).sum() + log_drift)
+        - drift_log_determinant(problem.drift, there)[0],
+        observed=to(seen.sum()),
+        epochs=to(epochs),
     )
 
 
-def _orthonormal(drift: Array) -> tuple[Array, Array]:
+def _orthonormal(drift: NDArray) -> tuple[NDArray, float]:
     """A basis of the columns, and the log determinant of their products."""
     if drift.shape[1] == 0:
-        return drift, jnp.zeros((), drift.dtype)
-    q, r = jnp.linalg.qr(drift)
-    return q, 2 * jnp.sum(jnp.log(abs(jnp.diag(r))))
+        return drift, 0.0
+    q, r = np.linalg.qr(drift)
+    return q, 2 * float(np.log(abs(np.diag(r))).sum())
 
 
-def _without(gram: Array, q: Array) -> Array:
+def _without(gram: NDArray, q: NDArray) -> NDArray:
     """The matrix seen from outside the orthonormal columns of q."""
-    image = einsum("rs,sk->rk", gram, q)
-    inner = einsum("rk,rl->kl", q, image)
-    crossed = einsum("rk,sk->rs", image, q)
-    return gram - crossed - crossed.T + einsum("rk,kl,sl->rs", q, inner, q)
+    image = gram @ q
+    crossed = image @ q.T
+    return gram - crossed - crossed.T + q @ (q.T @ image) @ q.T
 
 
-def _determined(basis: Array, kept: Array) -> Array:
+def _determined(basis: NDArray, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether a row is more than what the free fields explain."""
-    whole = jnp.sum(basis**2, axis=1)
-    left = jnp.sum(jnp.where(kept[None, :], basis, 0) ** 2, axis=1)
-    return left > 1e3 * jnp.finfo(basis.dtype).eps * whole
+    whole = (basis**2).sum(axis=1)
+    left = (basis[:, kept] ** 2).sum(axis=1)
+    return left > 1e3 * np.finfo(basis.dtype).eps * whole
 
 
 @jax.jit
