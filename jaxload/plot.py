@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "beta_curve",
+    "l_curve",
     "map_of",
     "region_series",
     "station_fit",
@@ -19,6 +20,9 @@ __all__ = [
 WATER = "#1f6f8b"
 OTHER = "#d1603d"
 INK = "#333333"
+
+#: Half the width of a band that holds 95% of a normal distribution, in its sd.
+BAND = 1.96
 
 
 def map_of(
@@ -86,7 +90,10 @@ def _draw_map(
 
 
 def region_series(
-    water: xr.DataArray, reference: xr.DataArray | None, scores: Mapping[str, Mapping]
+    water: xr.DataArray,
+    reference: xr.DataArray | None,
+    scores: Mapping[str, Mapping],
+    sd: xr.DataArray | None = None,
 ) -> Figure:
     """Draw the mean water of each region, beside a reference where there is one.
 
@@ -95,6 +102,8 @@ def region_series(
       reference: Monthly means [mm], dimensions (month, region), with the variable's
         `long_name` for the legend; None for none.
       scores: `pcc` and `rmse_mm` by region, as in a summary.
+      sd: Standard error of the daily means [mm], dimensions (time, region), for a band
+        that should hold 95% of the truth; None for none.
 
     Returns:
       The figure, one panel per region.
@@ -104,6 +113,17 @@ def region_series(
     panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
     for axes, name in zip(panels, names):
         daily = water.sel(region=name)
+        if sd is not None:
+            half = BAND * sd.sel(region=name)
+            axes.fill_between(
+                water.time.values,
+                daily - half,
+                daily + half,
+                color=WATER,
+                alpha=0.18,
+                lw=0,
+                label="95% of a day",
+            )
         axes.plot(
             water.time, daily, color=WATER, lw=0.5, alpha=0.35, label="GNSS, daily"
         )
@@ -121,7 +141,7 @@ def region_series(
         axes.set_xlim(*_span(water.time.values))
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel("mm")
-    panels[0].legend(loc="upper right", ncols=3, frameon=False, fontsize=8)
+    panels[0].legend(loc="upper right", ncols=4, frameon=False, fontsize=8)
     return figure
 
 
@@ -144,15 +164,15 @@ def station_fit(stations: xr.Dataset, outline: Sequence[NDArray[np.float64]]) ->
 
     Args:
       stations: Dataset with `up` and `leave_one_out_residual` [mm], dimensions
-        (time, station).
+        (time, station); without the latter `predicted` is taken, which has seen the
+        station.
       outline: Rings of lon and lat [degrees].
 
     Returns:
-      The figure: share of each station's variance that the others explain.
+      The figure: share of each station's variance that is explained.
     """
-    explained = 1 - (stations.leave_one_out_residual**2).mean("time") / (
-        stations.up**2
-    ).mean("time")
+    left, title = _unexplained(stations)
+    explained = 1 - (left**2).mean("time") / (stations.up**2).mean("time")
     figure = Figure(figsize=(7.2, 6), layout="constrained")
     axes = figure.subplots()
     for ring in outline:
@@ -170,9 +190,17 @@ def station_fit(stations: xr.Dataset, outline: Sequence[NDArray[np.float64]]) ->
     )
     axes.set_aspect(1 / np.cos(np.radians(float(stations.lat.mean()))))
     axes.set(xlabel="longitude [degrees]", ylabel="latitude [degrees]")
-    axes.set_title("variance predicted from the other stations")
+    axes.set_title(title)
     figure.colorbar(dots, ax=axes, label="%", shrink=0.85, extend="min")
     return figure
+
+
+def _unexplained(stations: xr.Dataset) -> tuple[xr.DataArray, str]:
+    if "leave_one_out_residual" in stations:
+        title = "variance predicted from the other stations"
+        return stations.leave_one_out_residual, title
+    left = stations.up - stations.predicted
+    return left, "variance explained by the water, station included"
 
 
 def beta_curve(betas: ArrayLike, values: ArrayLike, best: float, name: str) -> Figure:
@@ -194,6 +222,34 @@ def beta_curve(betas: ArrayLike, values: ArrayLike, best: float, name: str) -> F
     axes.set(xlabel="beta", ylabel=name)
     axes.legend(frameon=False)
     axes.grid(alpha=0.25, lw=0.5)
+    return figure
+
+
+def l_curve(
+    betas: ArrayLike, misfit: ArrayLike, norm: ArrayLike, best: float
+) -> Figure:
+    """Draw what a rougher solution gains in fit, and the corner that was taken.
+
+    Args:
+      betas: Weights, ascending, shape (beta,).
+      misfit: Norm of the misfit at each [sigma], shape (beta,).
+      norm: Norm of the solution at each, shape (beta,).
+      best: The weight that was taken.
+
+    Returns:
+      The figure.
+    """
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    axes = figure.subplots()
+    axes.loglog(misfit, norm, "o-", color=WATER, ms=3.5, lw=1.2)
+    at = [
+        np.exp(np.interp(np.log(best), np.log(betas), np.log(values)))
+        for values in (misfit, norm)
+    ]
+    axes.plot(*at, "o", color=OTHER, ms=8, mfc="none", label=f"beta = {best:.3g}")
+    axes.set(xlabel="norm of the misfit [sigma]", ylabel="norm of the solution")
+    axes.legend(frameon=False)
+    axes.grid(alpha=0.25, lw=0.5, which="both")
     return figure
 
 

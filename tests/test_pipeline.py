@@ -20,7 +20,13 @@ WORLD = synthetic.TwinSettings(
 )
 EARTH = config.Earth(max_degree=3000)
 MONTHS = np.array(["2014-12", "2015-01", "2015-02", "2015-04", "2015-05"], "M8[M]")
-FIGURES = ("annual_amplitude.png", "beta.png", "regions.png", "station_fit.png")
+FIGURES = (
+    "annual_amplitude.png",
+    "beta.png",
+    "regions.png",
+    "standard_error.png",
+    "station_fit.png",
+)
 
 
 @pytest.fixture(scope="module")
@@ -386,7 +392,7 @@ def test_the_watch_hears_of_every_stage(study):
     )
     pipeline.run(short, watch=lambda stage, share: heard.append((stage, share)))
     stages = list(dict.fromkeys(stage for stage, _ in heard))
-    assert stages == ["read", "design", "beta", "solve", "evaluate"]
+    assert stages == ["read", "design", "beta", "solve", "errors", "evaluate"]
     for stage in stages:
         shares = [share for name, share in heard if name == stage]
         assert shares == sorted(shares)

@@ -10,11 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from jaxload import config, earth, inversion, io, sphere
+from jaxload import config, earth, io, sphere
 
 __all__ = [
     "keep_inside",
-    "make_problem",
+    "make_design",
     "read_observations",
     "read_outlines",
     "read_reference",
@@ -103,10 +103,8 @@ def standard_errors(study: config.Study, gnss: xr.Dataset) -> NDArray[np.float64
     return sigma.median("time").fillna(1.0).values
 
 
-def make_problem(
-    study: config.Study, gnss: xr.Dataset, grid: sphere.Grid
-) -> inversion.Problem:
-    """Prepare the inversion: Earth, kernel, design matrix, prior.
+def make_design(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> jax.Array:
+    """Say what each cell's water does to each station.
 
     Args:
       study: The study.
@@ -114,7 +112,7 @@ def make_problem(
       grid: The cells.
 
     Returns:
-      The problem.
+      The design matrix [mm/mm], shape (station, cell).
     """
     settings = study.earth
     radius = grid.cell_radius
@@ -126,9 +124,7 @@ def make_problem(
         exact = earth.rectangle_kernel(love, reach=NEAR * grid.spacing)
     # A Dataset has its coordinates as attributes, which no type checker sees.
     places = typing.cast(earth.Places, gnss)
-    design = earth.design_matrix(kernel, places, grid, rectangles=exact)
-    operator = sphere.laplacian(grid, study.inversion.metric, study.inversion.boundary)
-    return jax.block_until_ready(inversion.smooth_problem(design, operator))
+    return earth.design_matrix(kernel, places, grid, rectangles=exact)
 
 
 def _love_numbers(study: config.Study) -> earth.LoveNumbers:

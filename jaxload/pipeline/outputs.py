@@ -1,16 +1,8 @@
-"""Results as labelled datasets, plain numbers and figures."""
+"""Results as labelled datasets."""
 
 import dataclasses
-import importlib.metadata
-import importlib.util
-import logging
-import pathlib
-import platform
-import resource
-import sys
 from typing import Any
 
-import jax
 import numpy as np
 import shapely
 import xarray as xr
@@ -19,18 +11,10 @@ from shapely import MultiPolygon, Polygon
 
 import jaxload
 from jaxload import config, inversion, io, series, sphere
+from jaxload.pipeline.errors import Errors
+from jaxload.pipeline.estimate import Estimate
 
-__all__ = [
-    "Result",
-    "draw",
-    "peak_memory",
-    "rings",
-    "station_results",
-    "summarise",
-    "water_results",
-]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Result", "station_results", "water_results", "with_errors"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,38 +36,51 @@ class Result:
     summary: dict[str, Any]
 
 
-def station_results(
-    gnss: xr.Dataset,
-    sigma: NDArray,
-    solution: inversion.Solution,
-    left_out: jax.Array,
-) -> xr.Dataset:
+def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
     """Lay observed and predicted heights side by side.
 
     Args:
       gnss: The observations.
-      sigma: Errors that weighted them [mm], shape (station,) or (epoch, station).
-      solution: What was found.
-      left_out: Leave-one-out residuals [mm], shape (epoch, station).
+      found: The estimate.
 
     Returns:
       A dataset of dimensions (time, station).
     """
-    dims = ("time", "station")
     seen = np.isfinite(gnss.up.values)
-    used = np.where(seen, np.broadcast_to(sigma, seen.shape), np.nan)
+    sigma = np.broadcast_to(found.noise.sigma, seen.shape)
+    stations = gnss[["up", "up_sigma"]]
+    mm, dims = {"units": "mm"}, ("time", "station")
     values = {
-        "predicted": (np.asarray(solution.fitted), "uplift by the estimated water"),
+        "predicted": (dims, found.solution.fitted, mm, "uplift by the estimated water"),
         "leave_one_out_residual": (
-            np.asarray(left_out),
+            dims,
+            found.left_out,
+            mm,
             "observed minus predicted from the other stations",
         ),
-        "sigma_used": (used, "standard error that weighted the observation"),
+        "sigma_used": (
+            dims,
+            np.where(seen, sigma, np.nan),
+            mm,
+            "standard error that weighted the observation",
+        ),
+        "weight": (
+            dims,
+            found.weights,
+            {"units": "1"},
+            "weight of the observation by the robust loss",
+        ),
+        "common_mode": (
+            ("time",),
+            found.solution.common if np.any(found.noise.common) else None,
+            mm,
+            "estimated offset common to all stations",
+        ),
     }
-    stations = gnss[["up", "up_sigma"]]
-    for name, (array, meaning) in values.items():
-        labels = {"units": "mm", "long_name": meaning}
-        stations[name] = (dims, array.astype(np.float32), labels)
+    for name, (along, array, units, meaning) in values.items():
+        if array is not None:
+            labels = {**units, "long_name": meaning}
+            stations[name] = (along, np.asarray(array, np.float32), labels)
     return stations
 
 
@@ -144,104 +141,27 @@ def water_results(
     return io.label_dataset(water)
 
 
-def summarise(
-    stations: xr.Dataset, water: xr.Dataset, criterion: list[dict[str, float]]
-) -> dict[str, Any]:
-    """Say in plain numbers what was found and on what.
+def with_errors(
+    water: xr.Dataset, regions: xr.Dataset, grid: sphere.Grid, errors: Errors
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Put standard errors beside what they belong to.
 
     Args:
-      stations: From `station_results`.
       water: From `water_results`.
-      criterion: Each weight that was tried, with its value.
+      regions: From `region_means`.
+      grid: The cells.
+      errors: What there is of them.
 
     Returns:
-      What `summary.json` holds, but for times and scores.
+      Both, with `twsa_sd` where it is known.
     """
-    misfit = stations.up.values - stations.predicted.values
-    return {
-        "title": water.attrs["title"],
-        "beta": water.attrs["beta"],
-        "criterion": criterion,
-        "leave_one_out_rms_mm": _rms(stations.leave_one_out_residual.values),
-        "signal_rms_mm": _rms(stations.up.values),
-        "misfit_rms_mm": _rms(misfit),
-        "stations": stations.sizes["station"],
-        "cells": int((water.cell_mask.values > 0).sum()),
-        "epochs": stations.sizes["time"],
-        "first_day": str(stations.time.values[0])[:10],
-        "last_day": str(stations.time.values[-1])[:10],
-        "epochs_not_solved": int((water.ok.values == 0).sum()),
-        "device": jax.devices()[0].device_kind,
-        "versions": _versions(),
-    }
-
-
-def _rms(values: NDArray) -> float:
-    return float(np.sqrt(np.nanmean(np.square(values, dtype=np.float64))))
-
-
-def peak_memory() -> float:
-    """Largest resident size of this process so far [GiB]."""
-    unit = 2**30 if sys.platform == "darwin" else 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-def _versions() -> dict[str, str]:
-    packages = ("jax", "jaxlib", "numpy", "scipy", "xarray")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {
-        "jaxload": jaxload.__version__,
-        "python": platform.python_version(),
-        **found,
-    }
-
-
-def rings(region: Polygon | MultiPolygon) -> list[NDArray[np.float64]]:
-    """Take the rings of an outline, to draw them.
-
-    Args:
-      region: The outline.
-
-    Returns:
-      Vertices of each ring, holes included, shape (vertex, 2).
-    """
-    parts: list[Polygon] = list(getattr(region, "geoms", [region]))
-    closed = [ring for part in parts for ring in (part.exterior, *part.interiors)]
-    return [np.asarray(ring.coords)[:, :2] for ring in closed]
-
-
-def draw(result: Result, folder: pathlib.Path) -> None:
-    """Draw the figures of a result, if Matplotlib is there.
-
-    Args:
-      result: What was found.
-      folder: Where the pictures go.
-    """
-    outline = result.outline
-    if importlib.util.find_spec("matplotlib") is None:
-        logger.warning("no figures were drawn; install jaxload[plot]")
-        return
-    from jaxload import plot
-
-    curve = result.summary["criterion"]
-    reference = result.regions.get("reference")
-    figures = {
-        "annual_amplitude": plot.map_of(
-            result.water.annual_amplitude,
-            "annual amplitude of water storage",
-            outline,
-            result.stations,
-        ),
-        "regions": plot.region_series(
-            result.regions.twsa, reference, result.summary["evaluation"]
-        ),
-        "station_fit": plot.station_fit(result.stations, outline),
-        "beta": plot.beta_curve(
-            [row["beta"] for row in curve],
-            [row["value"] for row in curve],
-            result.summary["beta"],
-            "leave-one-out rms [mm]",
-        ),
-    }
-    for name, figure in figures.items():
-        io.write_figure(figure, folder / f"{name}.png")
+    if errors.cells is not None:
+        name = "standard error of water storage anomaly"
+        raster = sphere.to_raster(grid, errors.cells)
+        labels = {**errors.labels, "long_name": name}
+        water = water.assign(twsa_sd=(water.twsa.dims, raster, labels))
+    if errors.regions is not None:
+        name = "standard error of the regional mean"
+        labels = {**errors.labels, "long_name": name}
+        regions = regions.assign(twsa_sd=(regions.twsa.dims, errors.regions, labels))
+    return water, regions

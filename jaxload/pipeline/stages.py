@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import pathlib
 import time
@@ -13,25 +14,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config, inversion, io, sphere
+from jaxload import config, io, sphere
+from jaxload.pipeline.choose import choose
+from jaxload.pipeline.errors import standard_deviations
+from jaxload.pipeline.estimate import estimate
+from jaxload.pipeline.figures import draw, rings
 from jaxload.pipeline.inputs import (
     keep_inside,
-    make_problem,
     read_observations,
     read_outlines,
     read_reference,
-    standard_errors,
 )
-from jaxload.pipeline.outputs import (
-    Result,
-    draw,
-    peak_memory,
-    rings,
-    station_results,
-    summarise,
-    water_results,
-)
+from jaxload.pipeline.model import make_model
+from jaxload.pipeline.outputs import Result, station_results, water_results, with_errors
 from jaxload.pipeline.regions import reference_means, region_means, score_regions
+from jaxload.pipeline.summary import describe_errors, peak_memory, summarise
 
 __all__ = ["Watch", "ignore", "run"]
 
@@ -138,57 +135,28 @@ def _compute(study: config.Study, clock: Clock) -> Result:
         if product is not None:
             reference = reference_means(study, outlines, grid, product)
     with clock.stage("design"):
-        problem = make_problem(study, gnss, grid)
-    up, sigma = gnss.up.values, standard_errors(study, gnss)
+        model = make_model(study, gnss, grid)
     with clock.stage("beta"):
-        gaps = inversion.find_gaps(up) if sigma.ndim == 1 else None
-        criterion = _criterion(study, (problem, up, sigma), gaps, clock)
-        beta = _best(study, criterion)
+        hear = functools.partial(clock.watch, "beta")
+        model, choice = choose(study, model, gnss, hear)
     with clock.stage("solve"):
-        solution = inversion.solve(problem, up, sigma, beta, gaps=gaps)
-        left_out = inversion.leave_one_out_residual(problem, up, sigma, beta, gaps=gaps)
-        _name_unsolved(gnss, np.asarray(solution.ok))
+        found = estimate(study, model, gnss.time.values, choice.beta)
+        _name_unsolved(gnss, np.asarray(found.solution.ok))
+    with clock.stage("errors"):
+        hear = functools.partial(clock.watch, "errors")
+        estimated = (found, choice.beta)
+        errors = standard_deviations(study, model, estimated, basins.weights, hear)
     with clock.stage("evaluate"):
-        regions = region_means(basins, solution.load, gnss.time.values, reference)
+        load = found.solution.load
+        regions = region_means(basins, load, gnss.time.values, reference)
         regions.attrs["title"] = study.title
-        stations = station_results(gnss, sigma, solution, left_out)
-        water = water_results(study, grid, region, gnss, solution, beta)
-        summary = summarise(stations, water, criterion)
+        stations = station_results(gnss, found)
+        water = water_results(study, grid, region, gnss, found.solution, choice.beta)
+        water, regions = with_errors(water, regions, grid, errors)
+        summary = summarise(stations, water, choice, found)
+        summary["errors"] = describe_errors(errors, regions)
         summary["evaluation"] = score_regions(study, regions)
     return Result(water, stations, regions, rings(region), summary)
-
-
-def _criterion(
-    study: config.Study,
-    data: tuple[inversion.Problem, NDArray, NDArray],
-    gaps: inversion.Gaps | None,
-    clock: Clock,
-) -> list[dict[str, float]]:
-    """Each weight of the prior that is tried, with its leave-one-out rms."""
-    settings = study.inversion
-    betas = np.geomspace(
-        settings.smallest_beta, settings.largest_beta, settings.beta_count
-    )
-    if not isinstance(settings.beta, str):
-        betas = np.array([settings.beta])
-    tried: list[dict[str, float]] = []
-
-    def watch(beta: float, value: float) -> None:
-        tried.append({"beta": beta, "value": value})
-        logger.info("beta %.4g: leave-one-out rms %.4f mm", beta, value)
-        clock.watch("beta", len(tried) / len(betas))
-
-    inversion.scan(*data, betas, gaps=gaps, watch=watch)
-    return tried
-
-
-def _best(study: config.Study, criterion: list[dict[str, float]]) -> float:
-    if not isinstance(study.inversion.beta, str):
-        return study.inversion.beta
-    betas, values = (
-        np.array([row[key] for row in criterion]) for key in ("beta", "value")
-    )
-    return inversion.best(betas, values)
 
 
 def _name_unsolved(gnss: xr.Dataset, ok: NDArray[np.bool_]) -> None:

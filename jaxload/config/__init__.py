@@ -1,0 +1,16 @@
+"""Study files: TOML tables to frozen dataclasses of plain values, and back."""
+
+from jaxload.config.inversion import Inversion
+from jaxload.config.study import Study, read_study, to_toml
+from jaxload.config.tables import Earth, Evaluation, Gnss, Region
+
+__all__ = [
+    "Earth",
+    "Evaluation",
+    "Gnss",
+    "Inversion",
+    "Region",
+    "Study",
+    "read_study",
+    "to_toml",
+]

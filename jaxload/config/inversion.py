@@ -1,0 +1,173 @@
+"""The table of a study file that says how water is estimated."""
+
+import dataclasses
+import math
+
+from jaxload.config.checks import check_choice, check_zero_or_more
+
+__all__ = ["CRITERIA", "Inversion"]
+
+#: What beta can be chosen by.
+CRITERIA = ("leave-one-out", "leave-group-out", "gcv", "l-curve", "abic")
+
+PRIORS = ("laplacian", "identity", "first-differences", "matern")
+
+
+@dataclasses.dataclass(frozen=True)
+class Inversion:
+    """Table ``[inversion]``: the prior, its weight, the noise and the way to estimate.
+
+    Attributes:
+      prior: What is small: "laplacian" curvature, "identity" water itself (ridge),
+        "first-differences" slopes; or "matern", water of unit variance whose
+        correlation falls with distance, so that 1/beta is its standard deviation [mm].
+      boundary: Edge of the Laplacian: "zero", "free" or "edge".
+      metric: Of the Laplacian: "grid" for steps of the grid, "sphere" for distances on
+        the sphere.
+      correlation_length_km: Distance at which the correlation of "matern" has fallen to
+        0.14.
+      amplitude: netCDF map of the water to expect, such as the standard deviation of a
+        model, or a record of which that is taken; empty for the same everywhere. Its
+        root mean square over the cells is taken out: beta says how much, the map where.
+      beta: Weight of the prior, or "choose" to let `criterion` choose it.
+      criterion: "leave-one-out", "leave-group-out" (blocks of stations within
+        `block_km`), "gcv", "l-curve" or "abic" (largest marginal likelihood).
+      block_km: Largest distance within a group that is left out together.
+      smallest_beta: First of the weights that are tried.
+      largest_beta: Last of them.
+      beta_count: How many, equally spaced in the logarithm.
+      common_mode_mm: Standard deviation of an offset that all stations of an epoch
+        share; 0 for none, "estimate" for that of the largest marginal likelihood.
+      station_weights: Whether stations that the others predict badly count less.
+      robust: Weights of single observations: "none", "huber" or "student-t".
+      memory_days: Lag at which the correlation of water in time has fallen to 1/e; 0
+        for epochs that know nothing of each other.
+      approach: "epochs" inverts every epoch, "components" the leading principal
+        components of the record.
+      components: How many of these.
+      errors: Standard errors of "cells" and regions, of "regions" only, or "none".
+        "auto" takes those of cells where that takes a minute at most, of regions where
+        it would take longer, and none where they are not known: with `memory_days`, and
+        by "components".
+    """
+
+    prior: str = "laplacian"
+    boundary: str = "zero"
+    metric: str = "grid"
+    correlation_length_km: float = 0.0
+    amplitude: str = ""
+    beta: float | str = "choose"
+    criterion: str = "leave-one-out"
+    block_km: float = 100.0
+    smallest_beta: float = 1e-3
+    largest_beta: float = 1.0
+    beta_count: int = 25
+    common_mode_mm: float | str = 0.0
+    station_weights: bool = False
+    robust: str = "none"
+    memory_days: float = 0.0
+    approach: str = "epochs"
+    components: int = 3
+    errors: str = "auto"
+
+    def __post_init__(self) -> None:
+        _check_prior(self)
+        _check_beta(self)
+        _check_noise(self)
+        check_choice("inversion.approach", self.approach, ("epochs", "components"))
+        errors = ("auto", "cells", "regions", "none")
+        check_choice("inversion.errors", self.errors, errors)
+        if self.components < 1:
+            raise ValueError(
+                f"inversion.components is {self.components}, expected 1 or more"
+            )
+        _check_together(self)
+
+
+def _check_prior(given: Inversion) -> None:
+    check_choice("inversion.prior", given.prior, PRIORS)
+    check_choice("inversion.boundary", given.boundary, ("zero", "free", "edge"))
+    check_choice("inversion.metric", given.metric, ("grid", "sphere"))
+    if given.boundary == "edge" and given.metric == "sphere":
+        raise ValueError(
+            'inversion.boundary "edge" is defined in steps of the grid; use '
+            'inversion.metric = "grid"'
+        )
+    changed = (given.boundary, given.metric) != ("zero", "grid")
+    if given.prior != "laplacian" and changed:
+        raise ValueError(
+            "inversion.boundary and inversion.metric are those of the Laplacian, but "
+            f'inversion.prior is "{given.prior}"; leave them out'
+        )
+    length = given.correlation_length_km
+    check_zero_or_more("inversion.correlation_length_km", length, "a distance in km")
+    if (given.prior == "matern") != (length > 0):
+        raise ValueError(
+            f'inversion.prior is "{given.prior}" with correlation_length_km '
+            f'{length:g}; "matern" needs a positive length, and no other prior has one'
+        )
+
+
+def _check_beta(given: Inversion) -> None:
+    check_choice("inversion.criterion", given.criterion, CRITERIA)
+    chosen = isinstance(given.beta, str)
+    if isinstance(given.beta, str):
+        check_choice("inversion.beta", given.beta, ("choose",))
+    elif not 0 < given.beta < math.inf:
+        raise ValueError(
+            f'inversion.beta is {given.beta:g}, expected a positive number or "choose"'
+        )
+    ascending = 0 < given.smallest_beta < given.largest_beta < math.inf
+    if not ascending or given.beta_count < 2:
+        raise ValueError(
+            f"inversion tries {given.beta_count} betas from {given.smallest_beta:g} "
+            f"to {given.largest_beta:g}, expected two or more, positive, ascending"
+        )
+    if chosen and given.criterion == "l-curve" and given.beta_count < 5:
+        raise ValueError(
+            f"inversion.beta_count is {given.beta_count}, but the corner of an L-curve "
+            "needs 5 or more"
+        )
+    if not 0 < given.block_km < math.inf:
+        raise ValueError(
+            f"inversion.block_km is {given.block_km:g}, expected a positive distance"
+        )
+
+
+def _check_noise(given: Inversion) -> None:
+    check_choice("inversion.robust", given.robust, ("none", "huber", "student-t"))
+    common = given.common_mode_mm
+    if isinstance(common, str):
+        check_choice("inversion.common_mode_mm", common, ("estimate",))
+    else:
+        meaning = 'a standard deviation in mm, 0 for none, or "estimate"'
+        check_zero_or_more("inversion.common_mode_mm", common, meaning)
+    meaning = "a number of days, or 0 for no memory"
+    check_zero_or_more("inversion.memory_days", given.memory_days, meaning)
+
+
+def _check_together(given: Inversion) -> None:
+    """Refuse what cannot be computed together."""
+    by_components = given.approach == "components"
+    unusual = {
+        "common_mode_mm": given.common_mode_mm != 0,
+        "robust": given.robust != "none",
+        "errors": given.errors in ("cells", "regions"),
+    }
+    if given.memory_days:
+        _refuse("inversion.memory_days", unusual)
+    if by_components:
+        more = {
+            "memory_days": given.memory_days > 0,
+            "station_weights": given.station_weights,
+        }
+        _refuse('inversion.approach "components"', unusual | more)
+
+
+def _refuse(name: str, others: dict[str, bool]) -> None:
+    for other, given in others.items():
+        if given:
+            raise ValueError(
+                f"{name} cannot be combined with inversion.{other}; leave one of them "
+                "out"
+            )

@@ -1,0 +1,167 @@
+"""A study file as a whole."""
+
+import dataclasses
+import datetime
+import difflib
+import json
+import os
+import pathlib
+import tomllib
+import types
+import typing
+from typing import Any
+
+from jaxload.config.inversion import Inversion
+from jaxload.config.tables import Earth, Evaluation, Gnss, Region
+
+__all__ = ["Study", "read_study", "to_toml"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A whole study file.
+
+    Attributes:
+      gnss: What was observed.
+      region: Where water is sought.
+      title: For figures and results.
+      earth: How the ground answers a load.
+      inversion: The prior and its weight.
+      evaluation: What the result is held against.
+      folder: Against which relative paths are read; not in the file.
+    """
+
+    gnss: Gnss
+    region: Region
+    title: str = "water storage from GNSS"
+    earth: Earth = dataclasses.field(default_factory=Earth)
+    inversion: Inversion = dataclasses.field(default_factory=Inversion)
+    evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
+    folder: str = "."
+
+    def __post_init__(self) -> None:
+        if self.inversion.approach == "components" and self.gnss.sigma == "daily":
+            raise ValueError(
+                'gnss.sigma is "daily", but inversion.approach "components" inverts '
+                'patterns, which have no day; use gnss.sigma = "station"'
+            )
+
+    def path(self, name: str) -> pathlib.Path:
+        """Where a file named in the study lies.
+
+        Args:
+          name: A path, absolute or relative to `folder`.
+        """
+        return pathlib.Path(self.folder) / name
+
+
+def read_study(path: str | os.PathLike[str], folder: str | None = None) -> Study:
+    """Read a study file.
+
+    Args:
+      path: A TOML file.
+      folder: Against which its relative paths are read; its own folder by default.
+
+    Returns:
+      The study, checked.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it is not TOML, or a key or a value is not understood.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file; check the path of the study")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not TOML: {error}") from None
+    try:
+        study = _build(Study, table, "")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return dataclasses.replace(study, folder=str(folder or path.parent))
+
+
+def to_toml(study: Study) -> str:
+    """Write a study as the text of a TOML file, defaults included.
+
+    Args:
+      study: The study.
+
+    Returns:
+      The text; `read_study` gives the same study back.
+    """
+    lines = [f"title = {_literal(study.title)}"]
+    for field in dataclasses.fields(study):
+        part = getattr(study, field.name)
+        if dataclasses.is_dataclass(part):
+            lines += ["", f"[{field.name}]"]
+            values = dataclasses.asdict(part)  # pyright: ignore[reportArgumentType]
+            lines += [f"{key} = {_literal(value)}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        # What JSON escapes, a basic string of TOML escapes the same way.
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_literal, value))}]"
+    return repr(value)
+
+
+def _build(kind: type, table: dict[str, Any], name: str) -> Any:
+    """A dataclass from a table, every key and type checked."""
+    types_of = typing.get_type_hints(kind)
+    types_of.pop("folder", None)
+    values = {}
+    for key, value in table.items():
+        where = f"{name}.{key}" if name else key
+        if key not in types_of:
+            raise ValueError(_unknown(where, key, list(types_of)))
+        wanted = types_of[key]
+        if dataclasses.is_dataclass(wanted):
+            if not isinstance(value, dict):
+                raise ValueError(f"{where} is {value!r}, expected a table [{where}]")
+            values[key] = _build(typing.cast(type, wanted), value, where)
+        else:
+            values[key] = _plain(where, value, wanted)
+    for field in dataclasses.fields(kind):
+        defaults = (field.default, field.default_factory)
+        required = defaults == (dataclasses.MISSING, dataclasses.MISSING)
+        if required and field.name not in values and field.name != "folder":
+            raise ValueError(f"the table [{field.name}] is missing; add it")
+    return kind(**values)
+
+
+def _unknown(where: str, key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    return f"{where} is not a known setting; {hint}"
+
+
+def _plain(where: str, value: Any, wanted: Any) -> Any:
+    if isinstance(value, datetime.date):
+        value = value.isoformat()
+    if typing.get_origin(wanted) is tuple:
+        if isinstance(value, list) and all(isinstance(v, str) for v in value):
+            return tuple(value)
+        raise ValueError(f"{where} is {value!r}, expected a list of strings")
+    kinds = (
+        typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (wanted,)
+    )
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) not in kinds:
+        names = {
+            str: "text",
+            float: "a number",
+            int: "a whole number",
+            bool: "true or false",
+        }
+        expected = " or ".join(names[kind] for kind in kinds)
+        raise ValueError(f"{where} is {value!r}, expected {expected}")
+    return value

@@ -1,0 +1,117 @@
+"""Tables of a study file: what was observed, where, on which Earth, judged by what."""
+
+import dataclasses
+import math
+
+from jaxload.config.checks import check_choice, check_day, check_given
+
+__all__ = ["Earth", "Evaluation", "Gnss", "Region"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Gnss:
+    """Table ``[gnss]``: what was observed.
+
+    Attributes:
+      files: A folder or a pattern, such as ``"gnss/*.up"``.
+      sites: Positions of the stations, for formats that do not hold them.
+      start: First day, ISO; that of the data if empty.
+      end: Last day, itself included; that of the data if empty.
+      sigma: "station" takes the median formal error of each station for all its days,
+        "daily" the error of each observation.
+      outside: What becomes of a station outside the grid: "error" or "drop".
+    """
+
+    files: str = ""
+    sites: str = ""
+    start: str = ""
+    end: str = ""
+    sigma: str = "station"
+    outside: str = "error"
+
+    def __post_init__(self) -> None:
+        check_given("gnss.files", self.files)
+        check_choice("gnss.sigma", self.sigma, ("station", "daily"))
+        check_choice("gnss.outside", self.outside, ("error", "drop"))
+        for name in ("start", "end"):
+            check_day(f"gnss.{name}", getattr(self, name))
+        if self.start and self.end and self.start > self.end:
+            raise ValueError(
+                f"gnss.start {self.start} is after gnss.end {self.end}; swap them"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """Table ``[region]``: where water is sought.
+
+    Attributes:
+      boundary: Outline, text or GeoJSON.
+      spacing: Side of a cell [degrees].
+      buffer: Belt of cells around the outline [degrees of arc].
+      offset: 0 puts cell centres on multiples of `spacing`, 0.5 cell edges.
+    """
+
+    boundary: str = ""
+    spacing: float = 0.25
+    buffer: float = 0.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_given("region.boundary", self.boundary)
+
+
+@dataclasses.dataclass(frozen=True)
+class Earth:
+    """Table ``[earth]``: how the ground answers a load.
+
+    Attributes:
+      model: "prem", "iasp91", "ak135", or a file with columns r, vp, vs, rho [km, km/s,
+        g/cm3].
+      frame: Origin of the reference frame: "CE", "CM" or "CF".
+      max_degree: Last degree of the loading series.
+      disc_radius_km: One disc radius for all cells; 0 takes discs of the cells' areas.
+      cells: "disc" everywhere, or "rectangle" for the true outline of the cells near a
+        station.
+    """
+
+    model: str = "prem"
+    frame: str = "CF"
+    max_degree: int = 40_000
+    disc_radius_km: float = 0.0
+    cells: str = "disc"
+
+    def __post_init__(self) -> None:
+        check_choice("earth.frame", self.frame, ("CE", "CM", "CF"))
+        check_choice("earth.cells", self.cells, ("disc", "rectangle"))
+        if self.cells == "rectangle" and self.disc_radius_km:
+            raise ValueError(
+                'earth.cells is "rectangle", but earth.disc_radius_km is '
+                f"{self.disc_radius_km:g}; give one of them"
+            )
+        if self.max_degree < 100:
+            raise ValueError(
+                f"earth.max_degree is {self.max_degree}, expected 100 or more; a disc "
+                "of 0.25 degrees needs 10,000"
+            )
+        if not 0 <= self.disc_radius_km < math.inf:
+            raise ValueError(
+                f"earth.disc_radius_km is {self.disc_radius_km:g}, expected a positive "
+                "radius, or 0 for discs of the cells' areas"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Table ``[evaluation]``: what the result is held against.
+
+    Attributes:
+      grace: Monthly TWSA as netCDF; empty for none.
+      regions: Outlines to average over, as ``"file"`` or ``"file: NAME, NAME"`` for
+        some of the names that a GeoJSON file holds.
+      detrend: Whether straight lines are taken out before comparing.
+    """
+
+    grace: str = ""
+    regions: tuple[str, ...] = ()
+    detrend: bool = True

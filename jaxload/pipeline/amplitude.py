@@ -1,0 +1,111 @@
+"""Where much water is to be expected and where little: a map, brought to the cells."""
+
+import pathlib
+
+import numpy as np
+import scipy.interpolate
+import scipy.ndimage
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, io, sphere
+
+__all__ = ["relative_amplitude"]
+
+#: What files call the axes.
+ALIASES = {"lat": ("lat", "latitude"), "lon": ("lon", "longitude")}
+
+
+def relative_amplitude(
+    study: config.Study, grid: sphere.Grid
+) -> NDArray[np.float64] | None:
+    """Interpolate the map of a study to its cells.
+
+    Bilinear between the values of the map; where it has none, as at sea, the nearest.
+
+    Args:
+      study: Names the map in `inversion.amplitude`.
+      grid: The cells.
+
+    Returns:
+      Amplitude of each cell with a root mean square of one, shape (cell,); None where
+      no map is named.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it holds no map, does not reach all cells, or says that somewhere
+        there is no water at all.
+    """
+    if not study.inversion.amplitude:
+        return None
+    path = study.path(study.inversion.amplitude)
+    values, lat, lon = _read(path, (grid.lon_axis[0] + grid.lon_axis[-1]) / 2)
+    _check_reach(path, (lat, lon), grid)
+    known = _filled(values)
+    place = (np.clip(grid.lat, lat[0], lat[-1]), np.clip(grid.lon, lon[0], lon[-1]))
+    found = scipy.interpolate.interpn((lat, lon), known, place)
+    if not (found > 0).all():
+        raise ValueError(
+            f"{path} has an amplitude of {found.min():g} in the region, expected "
+            "positive ones; fill it with a small one where little water is expected"
+        )
+    return found / np.sqrt(np.mean(found**2))
+
+
+def _read(path: pathlib.Path, middle: float) -> tuple[NDArray, NDArray, NDArray]:
+    """Values, lat and lon, ascending, with lon on the turn about the middle."""
+    with io.read_dataset(path) as dataset:
+        field = _field(dataset.load(), path)
+    lon = (field.lon.values - middle + 180) % 360 - 180 + middle
+    field = field.assign_coords(lon=lon).sortby(["lat", "lon"])
+    if min(field.shape) < 2 or not np.isfinite(field.values).any():
+        raise ValueError(
+            f"{path}: {field.name} has {field.shape[0]} latitudes and {field.shape[1]} "
+            "longitudes, expected two or more of each and a value somewhere"
+        )
+    return field.values.astype(np.float64), field.lat.values, field.lon.values
+
+
+def _field(dataset: xr.Dataset, path: pathlib.Path) -> xr.DataArray:
+    """The one variable on lat and lon; of a record its standard deviation."""
+    names = {alias: name for name in ALIASES for alias in ALIASES[name]}
+    axes = {d: names[str(d).lower()] for d in dataset.dims if str(d).lower() in names}
+    dataset = dataset.rename({old: new for old, new in axes.items() if old != new})
+    there = {name: set(array.dims) for name, array in dataset.data_vars.items()}
+    wanted = ({"lat", "lon"}, {"time", "lat", "lon"})
+    found = [name for name, dims in there.items() if dims in wanted]
+    if len(found) != 1 or not {"lat", "lon"} <= set(dataset.coords):
+        raise ValueError(
+            f"{path} holds {', '.join(map(str, there)) or 'nothing'}, expected one "
+            "variable on lat and lon, or on time, lat and lon"
+        )
+    field = dataset[found[0]]
+    if "time" in field.dims:
+        field = field.std("time", skipna=True, keep_attrs=True)
+    return field.transpose("lat", "lon")
+
+
+def _check_reach(
+    path: pathlib.Path, axes: tuple[NDArray, NDArray], grid: sphere.Grid
+) -> None:
+    """A cell may lie as far outside the outer centres as the map's own edge."""
+    outside = np.zeros(len(grid.lon), bool)
+    for axis, place in zip(axes, (grid.lat, grid.lon)):
+        half = np.diff(axis).max() / 2
+        outside |= (place < axis[0] - half) | (place > axis[-1] + half)
+    if outside.any():
+        lat, lon = axes
+        raise ValueError(
+            f"{path} does not cover {outside.sum()} of {len(outside)} cells: it spans "
+            f"{lon[0]:g} to {lon[-1]:g} in lon and {lat[0]:g} to {lat[-1]:g} in lat; "
+            "take a larger map or a smaller region"
+        )
+
+
+def _filled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest value where there is none."""
+    missing = ~np.isfinite(values)
+    nearest = scipy.ndimage.distance_transform_edt(
+        missing, return_distances=False, return_indices=True
+    )
+    return values[tuple(np.asarray(nearest))]
