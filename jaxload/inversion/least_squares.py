@@ -23,9 +23,6 @@ from jaxload.inversion.system import System, system_multiplier
 
 __all__ = ["Problem", "Solution", "dual", "solve"]
 
-# Other modules of this package check their arguments by the same rules.
-_checked = checked_arguments
-
 #: Share of sigma that rounding may move a result by before a warning is given.
 TOLERABLE = 0.01
 
@@ -53,7 +50,8 @@ def solve(
       * ``"epoch"``: each epoch has its own inverse.
       * ``"conjugate_gradient"``, or a `ConjugateGradient`: all epochs iterate together,
         in large matrix products.
-      * ``"primal"``: the normal equations of all cells; needs `with_normal_matrix`.
+      * ``"primal"``: the normal equations of all cells, where these are fewer than rows
+        or `with_normal_matrix` was asked for.
       * ``"refined"``, or a `Refinement`: the first two in float32, their residuals in
         the dtype of the problem.
 
@@ -89,11 +87,14 @@ def solve(
     residual = displacement if expected is None else displacement - expected
     method, gaps = planned(problem, displacement, noise, gaps, method)
     if method == "primal":
-        solution, multiplier = _by_normal_equations(problem, residual, noise, beta)
+        solution, left = _by_normal_equations(problem, residual, noise, beta)
     else:
         multiplier, found = _multiplier(problem, residual, noise, beta, gaps, method)
         solution = _primal(problem, residual, noise, beta, (multiplier, found))
-    _warn_of_rounding(solution, residual, noise, beta, multiplier)
+        left = multiplier
+        if residual.dtype == jnp.float32:
+            left = _unexplained(solution, residual, noise, beta, multiplier)
+    _warn_of_rounding(left, solution, residual, noise)
     if mean is None:
         return solution
     return dataclasses.replace(
@@ -218,24 +219,28 @@ def _by_normal_equations(
     problem: Problem, residual: Array, noise: Noise, beta: Array
 ) -> tuple[Solution, Array]:
     noise = scaled_noise(noise, beta, jnp.isfinite(residual))
-    penalty = jnp.asarray(problem.normal)
-    load, multiplier = primal_load(problem.design, penalty, noise, residual)
+    known = jnp.ones(len(residual), bool)
+    if problem.drift.shape[1]:
+        known = _drift(problem.drift, residual)[1]
+    prior = (jnp.asarray(problem.normal), problem.free)
+    data = (residual, known)
+    load, multiplier, left = primal_load(problem.design, prior, noise, data)
     fitted = einsum("ec,rc->er", load, problem.design)
     common = common_estimate(noise, multiplier)
-    found = jnp.isfinite(load).all(axis=-1)
-    return _flagged(load, fitted, common, found), multiplier
+    found = known & jnp.isfinite(load).all(axis=-1)
+    return _flagged(load, fitted, common, found), left
 
 
 def _warn_of_rounding(
-    solution: Solution, residual: Array, noise: Noise, beta: Array, multiplier: Array
+    left: Array, solution: Solution, residual: Array, noise: Noise
 ) -> None:
     """Say so where a result is that of data moved by more than a share of sigma."""
     if residual.dtype != jnp.float32:
         return
-    left = _unexplained(solution, residual, noise, beta, multiplier)
-    if is_concrete(left) and float(left) > TOLERABLE:
+    most = _largest_share(left, solution, residual, noise)
+    if is_concrete(most) and float(most) > TOLERABLE:
         warnings.warn(
-            f"float32 rounding moves the result as an error of {float(left):.2g} sigma "
+            f"float32 rounding moves the result as an error of {float(most):.2g} sigma "
             "in the data would; use float64 or a larger beta",
             RuntimeWarning,
             stacklevel=3,
@@ -243,15 +248,21 @@ def _warn_of_rounding(
 
 
 @jax.jit
+def _largest_share(
+    left: Array, solution: Solution, residual: Array, noise: Noise
+) -> Array:
+    share = jnp.abs(left) / jnp.broadcast_to(noise.sigma, left.shape)
+    used = jnp.isfinite(residual) & solution.ok[:, None]
+    return jnp.max(jnp.where(used, share, 0), initial=0)
+
+
+@jax.jit
 def _unexplained(
     solution: Solution, residual: Array, noise: Noise, beta: Array, multiplier: Array
 ) -> Array:
-    """Largest residual of the data-space equations, in units of sigma."""
-    seen = jnp.isfinite(residual)
-    scaled = scaled_noise(noise, beta, seen)
-    left = residual - solution.fitted - noise_times(scaled, multiplier)
-    share = jnp.abs(left) * beta / jnp.broadcast_to(scaled.sigma, left.shape)
-    return jnp.max(jnp.where(seen & solution.ok[:, None], share, 0), initial=0)
+    """What the data-space equations are short of, [mm]."""
+    scaled = scaled_noise(noise, beta, jnp.isfinite(residual))
+    return residual - solution.fitted - noise_times(scaled, multiplier)
 
 
 def _expected(

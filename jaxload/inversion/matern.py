@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
-from jaxload.inversion.least_squares import Problem
 from jaxload.inversion.prior import Prior, prior_problem, scaled_prior
+from jaxload.inversion.problem import Problem
 from jaxload.inversion.roughness import make_roughness
 
 __all__ = ["matern_prior", "matern_problem"]

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import scipy.sparse as sp
 from jax import Array
@@ -38,38 +39,51 @@ def normal_matrix(operator: sp.spmatrix | sp.sparray, design: Array) -> Array:
 
 
 def primal_load(
-    design: Array, penalty: Array, noise: Noise, displacement: Array
-) -> tuple[Array, Array]:
+    design: Array,
+    prior: tuple[Array, Array],
+    noise: Noise,
+    data: tuple[Array, Array],
+) -> tuple[Array, Array, Array]:
     """Solve ``(G' N_oo^-1 G + L'L) x = G' N_oo^-1 d`` for every epoch.
 
-    Cheaper than the systems in data space where cells are fewer than rows. Fields that
-    L does not see need no attention: the data determine them, or they do not.
+    Cheaper than the systems in data space where cells are fewer than rows.
 
     Not for: noise with correlations, unless rows are few; each epoch then inverts the
     noise of its rows too.
 
     Args:
       design: Displacement per unit load G, shape (row, cell).
-      penalty: ``L'L``, shape (cell, cell).
+      prior: ``L'L``, shape (cell, cell), and the fields that it does not see,
+        orthonormal, shape (cell, drift).
       noise: Of covariance ``N = beta^2 R``.
-      displacement: Observations, NaN where missing, shape (epoch, row).
+      data: Observations, NaN where missing, shape (epoch, row), and whether they
+        determine those fields, shape (epoch,). Where not, the load means nothing.
 
     Returns:
-      The load, shape (epoch, cell), and ``N_oo^-1 (d - G x)``, the multiplier of the
-      data-space system, shape (epoch, row).
+      The load, shape (epoch, cell); ``N_oo^-1 (d - G x)``, the multiplier of the
+      data-space system, shape (epoch, row); by how much one more correction would move
+      the fit, which is what rounding did, shape (epoch, row).
     """
+    penalty, free = prior
+    # Where data leave these open, penalised they keep derivatives finite.
+    held = jnp.mean(jnp.diag(penalty)) * einsum("ck,dk->cd", free, free)
 
-    def one(noise: Noise, displacement: Array) -> tuple[Array, Array]:
+    def one(noise: Noise, epoch: tuple[Array, Array]) -> tuple[Array, Array, Array]:
+        displacement, known = epoch
         seen = jnp.isfinite(displacement)
         weighted = _weighting(noise, seen)
         data = jnp.where(seen, displacement, 0)
         rows = weighted(design)
-        inverted = inverse(einsum("rc,rd->cd", design, rows) + penalty)
+        normal = einsum("rc,rd->cd", design, rows) + penalty
+        inverted = inverse(normal + jnp.where(known, 0, held))
         load = einsum("cd,rd,r->c", inverted, rows, data)
         left = jnp.where(seen, data - einsum("rc,c->r", design, load), 0)
-        return load, weighted(left[:, None])[:, 0]
+        multiplier = weighted(left[:, None])[:, 0]
+        rest = einsum("rc,r->c", design, multiplier) - einsum("cd,d->c", penalty, load)
+        move = einsum("rc,cd,d->r", design, inverted, rest)
+        return load, multiplier, jax.lax.stop_gradient(move)
 
-    return over_epochs(one, noise, displacement)
+    return over_epochs(one, noise, data)
 
 
 def _weighting(noise: Noise, seen: Array) -> Callable[[Array], Array]:

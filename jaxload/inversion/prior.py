@@ -11,7 +11,8 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.definite import einsum
-from jaxload.inversion.least_squares import Problem
+from jaxload.inversion.primal import normal_matrix
+from jaxload.inversion.problem import Problem
 from jaxload.inversion.roughness import (
     Roughness,
     apply_transposed,
@@ -137,8 +138,8 @@ def _checked_scale(scale: np.ndarray) -> np.ndarray:
 def prior_problem(design: ArrayLike, prior: Prior) -> Problem:
     """Prepare the inverse problem for `solve`.
 
-    What is kept of the prior is ``C G'`` and ``G C G'``. Differentiable in `design` and
-    in what is traced of the prior.
+    What is kept of the prior is ``C G'`` and ``G C G'``, and ``L'L`` where cells are
+    fewer than rows. Differentiable in `design` and in what is traced of the prior.
 
     Args:
       design: Displacement per unit load G [mm/mm], shape (station, cell).
@@ -158,7 +159,20 @@ def prior_problem(design: ArrayLike, prior: Prior) -> Problem:
     rough = design - einsum("sk,ck->sc", level, free)
     cross = prior_covariance(prior, rough.T)
     gram = einsum("sc,ct->st", rough, cross)
-    return Problem(design, cross, (gram + gram.T) / 2, free, level)
+    gram = (gram + gram.T) / 2
+    return Problem(design, cross, gram, free, level, _normal(design, prior))
+
+
+def _normal(design: Array, prior: Prior) -> Array | None:
+    """``S^-1 L'L S^-1`` where normal equations are smaller, and L is known."""
+    rows, cells = design.shape
+    if cells >= rows or not is_concrete(prior.roughness.coefficients):
+        return None
+    normal = normal_matrix(assembled(prior.roughness), design)
+    if prior.scale is None:
+        return normal
+    scale = jnp.asarray(prior.scale, design.dtype)
+    return normal / (scale[:, None] * scale[None, :])
 
 
 def smooth_problem(

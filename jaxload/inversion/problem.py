@@ -27,8 +27,8 @@ class Problem:
       free: Orthonormal load fields that the prior leaves free, shape (cell, drift);
         drift is 0 where it leaves none.
       drift: Displacement by those fields, ``G free``, shape (row, drift).
-      normal: ``L'L``, shape (cell, cell), from `with_normal_matrix`; None where cells
-        are not fewer than rows.
+      normal: ``L'L``, shape (cell, cell), where cells are fewer than rows and L is
+        known, or from `with_normal_matrix`; else None.
     """
 
     design: Array

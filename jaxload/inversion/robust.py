@@ -11,10 +11,12 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
-from jaxload.inversion.arguments import checked_arguments
-from jaxload.inversion.least_squares import Problem, Solution, solve
+from jaxload.inversion.arguments import check_gaps, checked_arguments
+from jaxload.inversion.gaps import Gaps
+from jaxload.inversion.least_squares import solve
 from jaxload.inversion.method import Method
-from jaxload.inversion.noise import Noise
+from jaxload.inversion.noise import Noise, is_shared
+from jaxload.inversion.problem import Problem, Solution
 
 __all__ = [
     "Huber",
@@ -132,6 +134,7 @@ def reweight(
     loss: Loss,
     *,
     mean: ArrayLike | None = None,
+    gaps: Gaps | None = None,
 ) -> Reweighted:
     """Estimate the load of every epoch with outliers held down.
 
@@ -149,12 +152,15 @@ def reweight(
       beta: Weight of the prior, scalar.
       loss: `Huber` or `StudentT`, with their settings.
       mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
+      gaps: `find_gaps(displacement)`; where sigma is constant in time, the first
+        solution then takes one inverse for all epochs. The weights of the later ones
+        differ from epoch to epoch.
 
     Returns:
       The `Reweighted`.
 
     Raises:
-      ValueError: As `solve`.
+      ValueError: As `solve`, and if the gaps are those of another record.
 
     Source:
       Holland & Welsch (1977), doi:10.1080/03610927708827533.
@@ -162,7 +168,10 @@ def reweight(
     displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
     if mean is not None:
         mean = jnp.asarray(mean, problem.design.dtype)
-    return _reweighted(problem, displacement, noise, beta, mean, loss)
+    if gaps is not None:
+        check_gaps(displacement, gaps)
+    gaps = gaps if is_shared(noise) else None
+    return _reweighted(problem, displacement, noise, beta, (mean, gaps), loss)
 
 
 @functools.partial(jax.jit, static_argnames="loss")
@@ -171,9 +180,10 @@ def _reweighted(
     displacement: Array,
     noise: Noise,
     beta: Array,
-    mean: Array | None,
+    given: tuple[Array | None, Gaps | None],
     loss: Loss,
 ) -> Reweighted:
+    mean, gaps = given
     seen = jnp.isfinite(displacement)
     each = jnp.broadcast_to(noise.sigma, displacement.shape)
     each = jnp.where(seen, each, 1)
@@ -186,19 +196,26 @@ def _reweighted(
         )
 
     def update(weights: Array) -> Array:
-        solution = solved(weights)
+        return weighed(solved(weights))
+
+    def weighed(solution: Solution) -> Array:
         left = displacement - solution.fitted - solution.common[:, None]
         # Epochs that cannot be solved keep the weights they began with.
         known = seen & solution.ok[:, None]
         weight = loss_weight(loss, jnp.where(known, left, 0) / each)
         return jnp.where(known, weight, seen.astype(each.dtype))
 
-    start = seen.astype(each.dtype)
-    weights, count = _fixed_point(update, start, loss.tolerance, loss.iterations)
+    start, begun = seen.astype(each.dtype), 0
+    if gaps is not None:
+        # All weights are one yet: the noise is still the same at all epochs.
+        first = solve(problem, displacement, noise, beta, mean=mean, gaps=gaps)
+        start, begun = jax.lax.stop_gradient(weighed(first)), 1
+    most = loss.iterations - begun
+    weights, count = _fixed_point(update, start, loss.tolerance, most)
     change = jnp.abs(update(weights) - weights).max(axis=1, initial=0)
     # The last step met the tolerance; what is left now holds the solver's rounding too.
     solution = _flagged(solved(weights), change <= 10 * loss.tolerance)
-    return Reweighted(solution, weights, count.astype(int))
+    return Reweighted(solution, weights, begun + count.astype(int))
 
 
 def _flagged(solution: Solution, converged: Array) -> Solution:

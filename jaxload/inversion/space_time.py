@@ -14,7 +14,6 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxload.inversion.definite import einsum, inverse
-from jaxload.inversion.least_squares import Problem
 from jaxload.inversion.memory import (
     Memory,
     Smoother,
@@ -22,6 +21,7 @@ from jaxload.inversion.memory import (
     smoother,
     time_covariance,
 )
+from jaxload.inversion.problem import Problem
 
 __all__ = ["drift_inverse", "observation_weight", "solve_space_time"]
 

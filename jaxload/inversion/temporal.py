@@ -15,9 +15,9 @@ from jax.typing import ArrayLike
 from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.arguments import checked_arguments
 from jaxload.inversion.definite import einsum
-from jaxload.inversion.least_squares import Problem, Solution
 from jaxload.inversion.memory import Memory, time_covariance
 from jaxload.inversion.noise import Noise
+from jaxload.inversion.problem import Problem, Solution
 from jaxload.inversion.space_time import (
     drift_inverse,
     observation_weight,
