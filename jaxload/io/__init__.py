@@ -3,6 +3,7 @@
 from jaxload.io.earth_models import read_earth_profile, read_love_numbers
 from jaxload.io.gnss import read_gnss, write_up
 from jaxload.io.gravity_fields import read_icgem, read_level2
+from jaxload.io.grid_files import GridSettings
 from jaxload.io.grids import read_grid
 from jaxload.io.harmonics import read_stokes, write_stokes
 from jaxload.io.regions import read_region, read_regions
@@ -15,7 +16,7 @@ from jaxload.io.results import (
     write_figure,
     write_json,
 )
-from jaxload.io.schema import GNSS, WATER, check_dataset, label_dataset
+from jaxload.io.schema import GNSS, WATER, check_dataset, grid_layout, label_dataset
 from jaxload.io.sites import read_sites
 from jaxload.io.technical_notes import match_months, read_tn13, read_tn14
 from jaxload.io.text import write_text
@@ -23,7 +24,9 @@ from jaxload.io.text import write_text
 __all__ = [
     "GNSS",
     "WATER",
+    "GridSettings",
     "check_dataset",
+    "grid_layout",
     "label_dataset",
     "match_months",
     "prepare_folder",

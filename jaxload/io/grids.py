@@ -1,183 +1,326 @@
-"""Gridded products of water on land to one canonical layout."""
+"""Gridded products, of water, air and sea, to one canonical layout."""
 
-import dataclasses
+import glob
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
-from jaxload.io.schema import VARIABLES, WATER, check_dataset, label_dataset
-
-__all__ = ["PRODUCTS", "Product", "read_grid"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Product:
-    """How one variable of a distributed file becomes a canonical one.
-
-    Attributes:
-      source: What the file calls it, in lower case.
-      name: What it is called here.
-      factors: Its canonical units per unit that a file may state.
-    """
-
-    source: str
-    name: str
-    factors: dict[str, float]
-
-
-#: Equivalent water height in mm per unit; 1 kg of fresh water on 1 m2 stands 1 mm high.
-WATER_HEIGHT = {
-    "mm": 1.0,
-    "cm": 10.0,
-    "m": 1000.0,
-    "kg m-2": 1.0,
-    "kg/m2": 1.0,
-    "kg/m^2": 1.0,
-}
-
-#: What can be read, by the variable that a file holds.
-PRODUCTS: tuple[Product, ...] = (
-    Product("lwe_thickness", "twsa", WATER_HEIGHT),
-    Product("twsa", "twsa", WATER_HEIGHT),
+from jaxload.io.grid_axes import merge_versions
+from jaxload.io.grid_files import GridSettings, loading, open_grid, read_static
+from jaxload.io.products import (
+    LIMITS,
+    Conversion,
+    Product,
+    choose_product,
+    find_conversion,
 )
+from jaxload.io.schema import check_dataset, grid_layout, label_dataset
 
-_AXIS_NAMES = {
-    "time": ("time",),
-    "lat": ("lat", "latitude"),
-    "lon": ("lon", "longitude"),
-}
+__all__ = ["GRID", "read_grid"]
+
+PathLike = str | os.PathLike[str]
+
+#: Dimensions of a canonical field.
+GRID = ("time", "lat", "lon")
+
+_GAINS = ("scale_factor",)
+_MASKS = ("land_mask", "lo_val", "lsm", "landmask", "land_sea_mask")
+_DAY = np.timedelta64(1, "D")
 
 
 def read_grid(
-    path: str | os.PathLike[str],
-    variable: str | None = None,
+    path: PathLike | Sequence[PathLike],
+    quantity: str | None = None,
+    variable: str | Sequence[str] | None = None,
     units: str | None = None,
+    settings: GridSettings | None = None,
 ) -> xr.Dataset:
-    """Read a gridded product of terrestrial water storage.
+    """Read a gridded product.
+
+    Known are the GRACE mascons of CSR, JPL and GSFC and gridded Level-3 products,
+    GLDAS-2.1 and 2.2, ERA5, ERA5-Land and MERRA-2, sea level of CMEMS and AVISO, and
+    precipitation; of others, name the variable.
 
     Args:
-      path: A netCDF file with dimensions time, lat and lon.
-      variable: What the file calls the quantity; needed only where it holds several
-        that are known, or calls it something else.
+      path: A netCDF file; several, or a pattern like "GLDAS_*.nc4", are joined in
+        time.
+      quantity: "twsa", "tws", "groundwater", "soil_water" (soil, snow and canopy),
+        "pressure", "temperature", "sea_level" or "precipitation"; needed only where a
+        file holds several.
+      variable: What the file calls the quantity, or a list of variables to add up;
+        needed only where it holds several that are known, or calls it something else.
       units: The units of the values, for a file that does not say.
+      settings: What to keep of the files, and how.
 
     Returns:
-      A dataset of layout `jaxload.io.schema.WATER`: ``twsa`` [mm], shape (time, lat,
-      lon), with lon ascending from -180 to 180 and lat ascending. Months without data
-      are not there. Bounds of the months are kept as ``time_bnds`` where the file has
-      them.
+      A dataset of layout `jaxload.io.schema.grid_layout`: the quantity along time, lat
+      and lon, with lon ascending from -180 to 180 and lat ascending: water and sea
+      level in mm, precipitation in mm a day, pressure in Pa, temperature in K. Beside
+      it ``<quantity>_sigma`` and ``time_bnds``, if the file has them. Months without
+      data are not there.
 
     Raises:
       FileNotFoundError: If there is no such file.
-      ValueError: If the file is no netCDF or only a part of one, holds nothing that is
-        known, or does not say its units.
+      ValueError: If a file is no netCDF or only a part of one, holds nothing that is
+        known, does not say its units, or holds what such a quantity cannot be; or if
+        files have other cells, or the same times.
 
     Example:
       >>> grace = io.read_grid("CSR_GRACE_GRACE-FO_RL06_Mascons_all-corrections.nc")
+      >>> soil = io.read_grid("GLDAS_NOAH025_3H*.nc4", "soil_water")
     """
-    path = pathlib.Path(path)
-    content = _canonical_axes(_load(path), path)
-    source, product = _choose(content, variable, path)
-    array = content[source]
-    stated = array.attrs.get("units") if units is None else units
-    # A Python float does not widen float32.
-    values = array * _factor(product, stated, f"{path}: {source}")
-    values.attrs = {"source_variable": source, "source_units": stated}
-    dataset = xr.Dataset({product.name: values.transpose("time", "lat", "lon")})
-    dataset = _with_bounds(dataset, content)
-    dataset.attrs = {"source": path.name} | _provenance(content)
+    settings = GridSettings() if settings is None else settings
+    wanted = (quantity, variable, units)
+    pieces = [_read_file(file, wanted, settings) for file in _files(path)]
+    dataset = _without_duplicates(_joined(pieces), settings.duplicates)
+    if not dataset.sizes["time"]:
+        raise ValueError(
+            f"{path} holds nothing from {settings.start or 'its begin'} to "
+            f"{settings.stop or 'its end'}; widen start and stop"
+        )
     dataset = label_dataset(dataset)
-    check_dataset(dataset, WATER)
+    check_dataset(dataset, grid_layout(str(dataset.attrs["quantity"])))
     return dataset
 
 
-def _load(path: pathlib.Path) -> xr.Dataset:
-    """The whole file in memory, so that a broken one fails here and nowhere else."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; check the path")
-    try:
-        with xr.open_dataset(path) as dataset:
-            return dataset.load()
-    except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
-        reason = (
-            str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+def _files(path: PathLike | Sequence[PathLike]) -> list[pathlib.Path]:
+    if not isinstance(path, str | os.PathLike):
+        files = [file for one in path for file in _files(one)]
+        if not files:
+            raise ValueError("path is an empty list, expected files")
+        return files
+    text = os.fspath(path)
+    if pathlib.Path(text).exists() or not glob.has_magic(text):
+        return [pathlib.Path(text)]
+    # Path.glob refuses patterns of absolute paths.
+    found = glob.glob(text, recursive=True)  # noqa: PTH207
+    files = sorted(map(pathlib.Path, found))
+    if not files:
+        raise FileNotFoundError(f"no file is called like {text}; check the pattern")
+    return files
+
+
+def _read_file(
+    path: pathlib.Path,
+    wanted: tuple[str | None, str | Sequence[str] | None, str | None],
+    settings: GridSettings,
+) -> xr.Dataset:
+    quantity, variable, units = wanted
+    with open_grid(path, settings) as content:
+        product = choose_product(_gridded(content), quantity, variable, str(path))
+        dataset = _converted(path, content, (product, units), settings)
+        dataset = _masked(path, content, dataset, settings)
+        if "time_bnds" in content:
+            dataset = dataset.assign(time_bnds=content["time_bnds"].variable)
+        attrs = {"quantity": product.quantity, "source": path.name}
+        dataset.attrs = attrs | _provenance(content)
+    if settings.chunks is None:
+        _check_values(path, dataset, product.quantity)
+    return dataset
+
+
+def _gridded(content: xr.Dataset) -> list[str]:
+    return [
+        str(name)
+        for name, array in content.data_vars.items()
+        if set(GRID) <= set(array.dims)
+    ]
+
+
+def _converted(
+    path: pathlib.Path,
+    content: xr.Dataset,
+    what: tuple[Product, str | None],
+    settings: GridSettings,
+) -> xr.Dataset:
+    """The quantity and its error in canonical units, in memory unless in chunks."""
+    product, units = what
+    total, stated = None, []
+    for part in product.parts:
+        array = _field(path, content, part.source, settings)
+        stated.append(_stated_units(array) if units is None else units)
+        how = find_conversion(
+            product.quantity, stated[-1], f"{path}: {part.source}", part.depth
         )
+        values = _apply(array, how, content, f"{path}: {part.source}", settings.span)
+        total = values if total is None else total + values
+    assert total is not None
+    total.attrs = {
+        "source_variable": " + ".join(part.source for part in product.parts),
+        "source_units": ", ".join(dict.fromkeys(map(str, stated))),
+    }
+    fields = {product.quantity: total}
+    if product.sigma:
+        array = _field(path, content, product.sigma, settings)
+        own = _stated_units(array) if units is None else units
+        where = f"{path}: {product.sigma}"
+        how = find_conversion(product.quantity, own, where)
+        sigma = _apply(array, Conversion(how.factor, 0.0, how.per), content, where)
+        sigma.attrs = {"source_variable": product.sigma, "source_units": own}
+        fields[f"{product.quantity}_sigma"] = sigma
+    return xr.Dataset(fields)
+
+
+def _field(
+    path: pathlib.Path, content: xr.Dataset, name: str, settings: GridSettings
+) -> xr.DataArray:
+    with loading(path):
+        array = content[name] if settings.chunks is not None else content[name].load()
+    array = merge_versions(array, f"{path}: {name}").transpose(*GRID)
+    if not np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float64).assign_attrs(array.attrs)
+    if settings.fill is not None:
+        array = array.where(array != settings.fill).assign_attrs(array.attrs)
+    return array.drop_vars([name for name in array.coords if name not in GRID])
+
+
+def _stated_units(array: xr.DataArray) -> str | None:
+    return next((v for k, v in array.attrs.items() if str(k).lower() == "units"), None)
+
+
+def _apply(
+    array: xr.DataArray,
+    how: Conversion,
+    content: xr.Dataset,
+    where: str,
+    span: np.timedelta64 | None = None,
+) -> xr.DataArray:
+    # Python floats do not widen float32.
+    values = array * float(how.factor)
+    if how.offset:
+        values = values + how.offset
+    if not how.per:
+        return values
+    days = _days(how.per, content, where, span)
+    return values / xr.DataArray(days.astype(array.dtype), dims="time")
+
+
+def _days(
+    per: str, content: xr.Dataset, where: str, span: np.timedelta64 | None
+) -> np.ndarray:
+    """In how many days each amount was gathered, shape (time,)."""
+    time = content["time"].values
+    if span is not None:
+        return np.full(len(time), span / _DAY)
+    if per == "month":
+        month = time.astype("M8[M]")
+        return ((month + 1).astype("M8[D]") - month.astype("M8[D]")) / _DAY
+    if "time_bnds" not in content:
         raise ValueError(
-            f"{path} cannot be read as netCDF ({reason}); is it complete, and is "
-            "jaxload[netcdf] installed?"
+            f"{where} is an amount, and the file has no bounds of time that say in "
+            "what it was gathered; say it by GridSettings(span=np.timedelta64(1, 'h'))"
+        )
+    bounds = content["time_bnds"].values
+    return (bounds[:, 1] - bounds[:, 0]) / _DAY
+
+
+def _masked(
+    path: pathlib.Path,
+    content: xr.Dataset,
+    dataset: xr.Dataset,
+    settings: GridSettings,
+) -> xr.Dataset:
+    if settings.gain is not False:
+        gain = _static(path, content, _GAINS, settings.gain)
+        # Fillers of the sea are not always declared.
+        known = np.isfinite(gain.values) & (np.abs(gain.values) < 1e3)
+        gain = gain.where(known, 1.0).drop_vars(("lat", "lon"))
+        dataset = dataset.map(lambda x: x * gain.astype(x.dtype), keep_attrs=True)
+    if settings.land is not False:
+        mask = _static(path, content, _MASKS, settings.land).drop_vars(("lat", "lon"))
+        dataset = dataset.where(mask > 0.5)
+    return dataset.transpose(*GRID)
+
+
+def _static(
+    path: pathlib.Path,
+    content: xr.Dataset,
+    names: Sequence[str],
+    source: bool | PathLike,
+) -> xr.DataArray:
+    """A field on the very cells of a file, from it or another one."""
+    if isinstance(source, bool):
+        return read_static(path, names, content)
+    other = pathlib.Path(source)
+    field = read_static(other, names)
+    axes = {axis: content[axis].values for axis in ("lat", "lon")}
+    try:
+        return field.sel(axes, method="nearest", tolerance=1e-3)
+    except KeyError:
+        raise ValueError(
+            f"{other} is not on the cells of {path}; get the one made for them"
         ) from None
 
 
-def _canonical_axes(dataset: xr.Dataset, path: pathlib.Path) -> xr.Dataset:
-    """Axes by their canonical names and ascending, lon from -180 to 180."""
-    names = {str(name).lower(): name for name in dataset.coords}
-    renamed = {}
-    for name, aliases in _AXIS_NAMES.items():
-        found = next((names[alias] for alias in aliases if alias in names), None)
-        if found is None or dataset[found].dims != (found,):
-            raise ValueError(
-                f"{path} has no axis {name}; its dimensions are "
-                f"{', '.join(map(str, dataset.sizes))}, expected time, lat and lon"
-            )
-        renamed[found] = name
-    dataset = dataset.rename({old: new for old, new in renamed.items() if old != new})
-    lon = dataset["lon"].values.astype(np.float64)
-    wrapped = np.where(np.abs(lon) > 180, (lon + 180) % 360 - 180, lon)
-    lat = dataset["lat"].values.astype(np.float64)
-    return dataset.assign_coords(lon=wrapped, lat=lat).sortby(["time", "lat", "lon"])
-
-
-def _choose(
-    dataset: xr.Dataset, variable: str | None, path: pathlib.Path
-) -> tuple[str, Product]:
-    """The variable to read and what is known of it."""
-    gridded = [
-        str(name)
-        for name in dataset.data_vars
-        if set(dataset[name].dims) == {"time", "lat", "lon"}
-    ]
-    known = {product.source: product for product in PRODUCTS}
-    if variable is not None and variable in gridded:
-        return variable, known.get(variable.lower(), known["twsa"])
-    if variable is None:
-        found = [name for name in gridded if name.lower() in known]
-        if len(found) == 1:
-            return found[0], known[found[0].lower()]
-    raise ValueError(
-        f"{path} holds {', '.join(gridded) or 'nothing'} on time, lat and lon; "
-        f"{variable or 'one of ' + ', '.join(known)} was wanted: name one by variable="
-    )
-
-
-def _factor(product: Product, units: object, where: str) -> float:
-    if units is None:
+def _check_values(path: pathlib.Path, dataset: xr.Dataset, quantity: str) -> None:
+    low, high = LIMITS[quantity]
+    values = dataset[quantity]
+    least, most = float(values.min()), float(values.max())
+    if least < low or most > high:
+        source, units = (values.attrs[f"source_{k}"] for k in ("variable", "units"))
         raise ValueError(
-            f"{where} states no units; say them by units=, one of "
-            f"{', '.join(product.factors)}"
+            f"{path}: {source} in {units} makes {quantity} run from {least:g} to "
+            f"{most:g}, expected {low:g} to {high:g}; name a filler by "
+            "GridSettings(fill=...), or the true units by units="
         )
-    factor = product.factors.get(" ".join(str(units).split()))
-    if factor is None:
-        raise ValueError(
-            f"{where} is in {units!r}, which is not one of "
-            f"{', '.join(product.factors)}, so it cannot become "
-            f"{VARIABLES[product.name].units}"
-        )
-    return factor
-
-
-def _with_bounds(dataset: xr.Dataset, content: xr.Dataset) -> xr.Dataset:
-    """Add the bounds of the months, if the file has them as dates."""
-    name = content["time"].attrs.get("bounds", "time_bnds")
-    if name not in content or content[name].dtype.kind != "M":
-        return dataset
-    bounds = content[name]
-    if bounds.dims[0] != "time" or bounds.shape[1:] != (2,):
-        return dataset
-    return dataset.assign(time_bnds=(("time", "bnds"), bounds.values))
 
 
 def _provenance(content: xr.Dataset) -> dict[str, str]:
     wanted = ("title", "institution", "source", "history")
     return {f"source_{k}": str(content.attrs[k]) for k in wanted if k in content.attrs}
+
+
+def _joined(pieces: list[xr.Dataset]) -> xr.Dataset:
+    first = pieces[0]
+    for other in pieces[1:]:
+        _check_alike(first, other)
+    if len(pieces) == 1:
+        return first
+    if not all("time_bnds" in piece for piece in pieces):
+        pieces = [piece.drop_vars("time_bnds", errors="ignore") for piece in pieces]
+    joined = xr.concat(pieces, "time", join="override", combine_attrs="drop_conflicts")
+    source = f"{pieces[0].attrs['source']} and {len(pieces) - 1} more"
+    return joined.assign_attrs(source=source)
+
+
+def _check_alike(first: xr.Dataset, other: xr.Dataset) -> None:
+    names = f"{first.attrs['source']} and {other.attrs['source']}"
+    if set(first.data_vars) - {"time_bnds"} != set(other.data_vars) - {"time_bnds"}:
+        raise ValueError(
+            f"{names} hold {', '.join(map(str, first.data_vars))} and "
+            f"{', '.join(map(str, other.data_vars))}; read them apart"
+        )
+    for axis in ("lat", "lon"):
+        one, two = first[axis].values, other[axis].values
+        if len(one) != len(two) or not np.allclose(one, two, rtol=0, atol=1e-4):
+            raise ValueError(
+                f"{names} have other cells along {axis}: {len(one)} from {one[0]:g} "
+                f"and {len(two)} from {two[0]:g}; read them apart and regrid them"
+            )
+
+
+def _without_duplicates(dataset: xr.Dataset, rule: str) -> xr.Dataset:
+    time = dataset["time"].values
+    dataset = dataset.isel(time=np.argsort(time, kind="stable"))
+    time, counts = np.unique(time, return_counts=True)
+    if (counts == 1).all():
+        return dataset
+    if rule == "error":
+        raise ValueError(
+            f"{dataset.attrs['source']} holds {time[counts > 1][0]} more than once, as "
+            f"{int((counts > 1).sum())} times in all; leave out a file, or say by "
+            'GridSettings(duplicates="first", "last" or "mean") which to take'
+        )
+    first = np.cumsum(counts) - counts
+    if rule != "mean":
+        return dataset.isel(time=first if rule == "first" else first + counts - 1)
+    means = dataset.drop_vars("time_bnds", errors="ignore").groupby("time").mean()
+    merged = means.transpose(*GRID)
+    for name in merged.data_vars:
+        merged[name].attrs = dataset[name].attrs
+    if "time_bnds" in dataset:
+        merged["time_bnds"] = dataset["time_bnds"].isel(time=first)
+    return merged.assign_attrs(dataset.attrs)

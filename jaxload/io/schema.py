@@ -12,6 +12,7 @@ __all__ = [
     "Layout",
     "Variable",
     "check_dataset",
+    "grid_layout",
     "label_dataset",
 ]
 
@@ -71,6 +72,13 @@ def _coefficient(wave: str) -> dict[str, Variable]:
     }
 
 
+def _gridded(name: str, units: str, what: str, standard: str) -> dict[str, Variable]:
+    return {
+        name: Variable(_GRID, units, what, standard),
+        f"{name}_sigma": Variable(_GRID, units, f"standard error of {what}"),
+    }
+
+
 #: Every canonical variable that is not a bare axis.
 VARIABLES: dict[str, Variable] = {
     **_displacement("up"),
@@ -78,15 +86,21 @@ VARIABLES: dict[str, Variable] = {
     **_displacement("north"),
     **_coefficient("cosine"),
     **_coefficient("sine"),
-    "twsa": Variable(
-        _GRID,
+    **_gridded(
+        "twsa",
         "mm",
         "terrestrial water storage anomaly as equivalent water height",
         "lwe_thickness_of_gravity_anomaly",
     ),
-    "twsa_sigma": Variable(
-        _GRID, "mm", "standard error of terrestrial water storage anomaly"
+    **_gridded("tws", "mm", "terrestrial water storage", ""),
+    **_gridded("groundwater", "mm", "groundwater storage", ""),
+    **_gridded("soil_water", "mm", "water in soil, snow and canopy", ""),
+    **_gridded("pressure", "Pa", "surface pressure", "surface_air_pressure"),
+    **_gridded("temperature", "K", "air temperature", "air_temperature"),
+    **_gridded(
+        "sea_level", "mm", "sea-level anomaly", "sea_surface_height_above_sea_level"
     ),
+    **_gridded("precipitation", "mm d-1", "precipitation", "lwe_precipitation_rate"),
 }
 
 _AXES: dict[str, Variable] = {
@@ -111,13 +125,26 @@ GNSS = Layout(
     optional=("east", "east_sigma", "north", "north_sigma"),
 )
 
-#: Water on a regular raster, ascending in lon (-180 to 180) and lat.
-WATER = Layout(
-    name="water grid",
-    coords={"time": "time", "lat": "lat", "lon": "lon"},
-    required=("twsa",),
-    optional=("twsa_sigma",),
-)
+
+def grid_layout(quantity: str) -> Layout:
+    """The layout of a quantity on a regular raster.
+
+    Args:
+      quantity: Its name, such as "pressure".
+
+    Returns:
+      The layout: ascending in lon (-180 to 180) and lat.
+    """
+    return Layout(
+        name=f"{quantity} grid",
+        coords={"time": "time", "lat": "lat", "lon": "lon"},
+        required=(quantity,),
+        optional=(f"{quantity}_sigma",),
+    )
+
+
+#: Water on a regular raster.
+WATER = dataclasses.replace(grid_layout("twsa"), name="water grid")
 
 
 def label_dataset(dataset: xr.Dataset) -> xr.Dataset:

@@ -1,0 +1,199 @@
+"""Gridded netCDF files opened with canonical axes, cut before anything is read."""
+
+import contextlib
+import dataclasses
+import importlib.util
+import os
+import pathlib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+
+from jaxload.io.grid_axes import canonical_axes, cut_box, merge_versions
+from jaxload.io.grid_times import decode_times, time_bounds
+
+__all__ = ["GridSettings", "loading", "open_grid", "read_static"]
+
+#: What the libraries of netCDF raise on broken files.
+_BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError)
+
+_DUPLICATES = ("error", "first", "last", "mean")
+
+
+@dataclasses.dataclass(frozen=True)
+class GridSettings:
+    """How gridded files are read.
+
+    Attributes:
+      box: West, south, east, north [degrees]: only the cells inside are read.
+      start: First date that is wanted, such as "2018-01-01"; all if empty.
+      stop: Date before which reading ends; all if empty.
+      time_units: Units of time, for files that do not say, or not the truth.
+      span: What an amount of precipitation was gathered in, for files without bounds
+        of time: one hour for hourly ERA5, one day for its monthly means.
+      fill: A number that stands for no data though the file does not say so.
+      duplicates: What becomes of entries of one time: "error", "first", "last" (in
+        the order of the files) or "mean".
+      gain: Whether to multiply by the file's ``scale_factor`` of each cell, or a file
+        that holds it; cells without one keep their value.
+      land: Whether to keep land alone by the file's ``land_mask``, or a file with one.
+      chunks: Sizes of pieces by axis, such as ``{"time": 24}``, to compute on data
+        larger than memory with dask (``jaxload[lazy]``); the file then stays open.
+        Without it what is wanted of one file at a time is read into memory.
+    """
+
+    box: tuple[float, float, float, float] | None = None
+    start: str = ""
+    stop: str = ""
+    time_units: str = ""
+    span: np.timedelta64 | None = None
+    fill: float | None = None
+    duplicates: str = "error"
+    gain: bool | str | os.PathLike[str] = False
+    land: bool | str | os.PathLike[str] = False
+    chunks: Mapping[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.duplicates not in _DUPLICATES:
+            raise ValueError(
+                f"duplicates is {self.duplicates!r}, expected one of "
+                f"{', '.join(_DUPLICATES)}"
+            )
+        if self.box is not None and (
+            len(self.box) != 4 or not -90 <= self.box[1] <= self.box[3] <= 90
+        ):
+            raise ValueError(
+                f"box is {self.box}, expected west, south, east, north in degrees"
+            )
+        if self.chunks is not None and importlib.util.find_spec("dask") is None:
+            raise ValueError(
+                "chunks needs dask, which is not installed; install jaxload[lazy], or "
+                "cut what is read by box, start and stop"
+            )
+
+
+@contextlib.contextmanager
+def loading(path: pathlib.Path) -> Iterator[None]:
+    """Say in one sentence that a file is broken, wherever that turns out.
+
+    Args:
+      path: The file.
+
+    Yields:
+      Nothing.
+
+    Raises:
+      ValueError: In place of what the libraries of netCDF raise.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Two fillers in one variable, as NASA's files have them, are both masked.
+            warnings.simplefilter("ignore", xr.SerializationWarning)
+            yield
+    except _BROKEN as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise ValueError(
+            f"{path} cannot be read as netCDF ({reason}); is it complete, and is "
+            "jaxload[netcdf] installed?"
+        ) from None
+
+
+@contextlib.contextmanager
+def open_grid(path: pathlib.Path, settings: GridSettings) -> Iterator[xr.Dataset]:
+    """Open a file with canonical axes, its times decoded and its cells cut.
+
+    Args:
+      path: The file.
+      settings: What to keep of it.
+
+    Yields:
+      Its content, of which nothing but the axes is in memory yet, with ``time_bnds``
+      where it has true bounds.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it is no netCDF, or has no time, latitude and longitude.
+    """
+    content = _open(path, settings.chunks)
+    try:
+        content = canonical_axes(content, str(path))
+        content = _dated(content, settings.time_units or None, str(path))
+        yield _cut(content, settings, str(path))
+    finally:
+        if settings.chunks is None:
+            content.close()
+
+
+def read_static(
+    path: pathlib.Path, names: Sequence[str], content: xr.Dataset | None = None
+) -> xr.DataArray:
+    """Read a field without time, such as a mask.
+
+    Args:
+      path: The file that holds it.
+      names: What it may be called, in lower case.
+      content: The file, if it is open already.
+
+    Returns:
+      The field along lat and lon.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it does not hold the field.
+    """
+    if content is None:
+        with contextlib.closing(_open(path, None)) as opened:
+            content = canonical_axes(opened, str(path), ("lat", "lon"))
+            return read_static(path, names, content)
+    held = {str(name).lower(): name for name in content.data_vars}
+    found = next((held[name] for name in names if name in held), None)
+    if found is None:
+        raise ValueError(
+            f"{path} holds {', '.join(map(str, held.values()))}, but no "
+            f"{' or '.join(names)}; name the file that does"
+        )
+    field = content[found]
+    if "time" in field.dims:
+        field = field.isel(time=0, drop=True)
+    with loading(path):
+        return merge_versions(field, f"{path}: {found}").transpose("lat", "lon").load()
+
+
+def _open(path: pathlib.Path, chunks: Mapping[str, int] | None) -> xr.Dataset:
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; check the path")
+    with loading(path):
+        content = xr.open_dataset(path, decode_times=False, chunks=chunks)
+        if content.variables or importlib.util.find_spec("netCDF4") is None:
+            return content
+        content.close()
+        # NASA's precipitation (IMERG) keeps its grids in a group of that name.
+        return xr.open_dataset(path, decode_times=False, chunks=chunks, group="Grid")
+
+
+def _dated(content: xr.Dataset, units: str | None, where: str) -> xr.Dataset:
+    time = content["time"]
+    # CSR writes Units for units.
+    stated = {str(key).lower(): value for key, value in time.attrs.items()}
+    bounds = time_bounds(content, units, where)
+    dates = decode_times(
+        time.values, units or stated.get("units"), stated.get("calendar"), where
+    )
+    content = content.drop_vars("time_bnds", errors="ignore").assign_coords(time=dates)
+    if bounds is None:
+        return content
+    near = np.timedelta64(31, "D")  # some stamp the begin of a month, some its end
+    if not ((bounds[:, 0] - near <= dates) & (dates <= bounds[:, 1] + near)).all():
+        return content
+    return content.assign(time_bnds=(("time", "bnds"), bounds))
+
+
+def _cut(content: xr.Dataset, settings: GridSettings, where: str) -> xr.Dataset:
+    time = content["time"].values
+    start = np.datetime64(settings.start or time.min(), "ns")
+    stop = np.datetime64(settings.stop, "ns") if settings.stop else None
+    kept = (time >= start) & ((time < stop) if stop is not None else True)
+    content = content.isel(time=np.flatnonzero(kept)) if not kept.all() else content
+    return content if settings.box is None else cut_box(content, settings.box, where)
