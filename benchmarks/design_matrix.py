@@ -1,9 +1,9 @@
 """Time and error of discs and design matrices, beside NumPy in the same process.
 
-The floor counts arithmetic at the rate of long vectors. Horizontals of the larger network
-take 12 to 14 times as much: eight values a response are read from the table at computed
-places, which no vector instruction of a CPU does at once. Read alone, a value takes 7 ns
-here, the arithmetic with it 0.7 ns.
+The floor counts arithmetic at the rate of long vectors. Horizontals of the larger
+network take 12 to 14 times as much: eight values a response are read from the table at
+computed places, which no vector instruction of a CPU does at once. Read alone, a value
+takes 7 ns here, the arithmetic with it 0.7 ns.
 """
 
 from typing import NamedTuple
