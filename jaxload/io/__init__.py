@@ -1,12 +1,23 @@
 """Files to labelled arrays and back; the only place where units are converted."""
 
+from jaxload.io.centres import mean_of_centres, remove_baseline
 from jaxload.io.earth_models import read_earth_profile, read_love_numbers
-from jaxload.io.gnss import read_gnss, write_up
+from jaxload.io.gnss import read_gnss, write_gnss, write_up
 from jaxload.io.gravity_fields import read_icgem, read_level2
 from jaxload.io.grid_files import GridSettings
 from jaxload.io.grids import read_grid
 from jaxload.io.harmonics import read_stokes, write_stokes
+from jaxload.io.periods import (
+    Periods,
+    align_times,
+    centred_periods,
+    month_periods,
+    period_means,
+    week_periods,
+)
+from jaxload.io.reading import Columns, Reading
 from jaxload.io.regions import read_region, read_regions
+from jaxload.io.regrid import regrid, sample_grid
 from jaxload.io.results import (
     prepare_folder,
     read_dataset,
@@ -24,11 +35,19 @@ from jaxload.io.text import write_text
 __all__ = [
     "GNSS",
     "WATER",
+    "Columns",
     "GridSettings",
+    "Periods",
+    "Reading",
+    "align_times",
+    "centred_periods",
     "check_dataset",
     "grid_layout",
     "label_dataset",
     "match_months",
+    "mean_of_centres",
+    "month_periods",
+    "period_means",
     "prepare_folder",
     "read_dataset",
     "read_earth_profile",
@@ -44,9 +63,14 @@ __all__ = [
     "read_stokes",
     "read_tn13",
     "read_tn14",
+    "regrid",
+    "remove_baseline",
     "require_netcdf",
+    "sample_grid",
+    "week_periods",
     "write_dataset",
     "write_figure",
+    "write_gnss",
     "write_json",
     "write_stokes",
     "write_text",

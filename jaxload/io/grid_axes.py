@@ -114,7 +114,9 @@ def step_of(values: NDArray[np.float64]) -> float:
 
 
 def _renamed(content: xr.Dataset, axis: str, where: str) -> xr.Dataset:
-    names = {str(n).lower(): n for n, v in content.variables.items() if v.ndim <= 1}
+    names = {
+        str(n).lower(): str(n) for n, v in content.variables.items() if v.ndim <= 1
+    }
     found = next((names[alias] for alias in _NAMES[axis] if alias in names), None)
     if found is None:
         units = _UNITS.get(axis, ())

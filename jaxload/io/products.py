@@ -228,7 +228,7 @@ def find_conversion(
     canonical = VARIABLES[quantity].units
     known = _UNITS[canonical]
     if depth:
-        known = dict.fromkeys(_VOLUME, Conversion(1000.0 * depth))
+        known = {unit: Conversion(1000.0 * depth) for unit in _VOLUME}
     if units is None or not str(units).strip():
         raise ValueError(
             f"{where} states no units; say them by units=, one of {', '.join(known)}"

@@ -11,7 +11,9 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from jaxload.io.text import parse_number, read_lines, shorten
+from jaxload.io.gmt import Ring, read_rings
+from jaxload.io.shapefiles import is_shapefile, read_shapes
+from jaxload.io.text import read_lines, shorten
 
 __all__ = ["read_region", "read_regions"]
 
@@ -29,10 +31,12 @@ def read_region(path: PathLike) -> Region:
 
     Text files hold ``lon lat`` lines; rings are set apart by blank, ``>`` or
     ``NaN NaN`` lines, and a ring inside another is a hole. GeoJSON may be a geometry,
-    a Feature or a FeatureCollection, whose polygons are merged and keep their holes.
+    a Feature or a FeatureCollection. Features of GeoJSON and of shapefiles, and
+    segments of different labels, are merged and keep their holes.
 
     Args:
-      path: The file, text or GeoJSON; its content tells which.
+      path: The file, text, GeoJSON or shapefile (with pyshp, ``jaxload[shapefile]``);
+        its content tells which.
 
     Returns:
       The region [degrees], valid in the sense of OGC. Longitudes are those of the
@@ -46,22 +50,20 @@ def read_region(path: PathLike) -> Region:
       >>> grid = sphere.regional_grid(io.read_region("region.txt"), spacing=0.25)
     """
     path = pathlib.Path(path)
-    lines = read_lines(path)
-    if _is_json(lines):
-        parts = [region for _, region in _features(path, lines)]
-        return _clean(shapely.union_all(parts), str(path))
-    return _text_region(path, lines)
+    parts = [region for _, region in _features(path)]
+    return _clean(shapely.union_all(parts), str(path))
 
 
 def read_regions(path: PathLike, name_property: str | None = None) -> dict[str, Region]:
     """Read the regions of a file by name.
 
-    Features of one name are merged. A text file is one region, named by its stem.
+    Features of one name are merged. A text file is one region, named by its stem,
+    unless its segments have GMT's labels (``> -L"Upper Basin"``) or attributes.
 
     Args:
       path: The file, as for `read_region`.
-      name_property: The GeoJSON property that holds the names; by default one called
-        name, basin or the like.
+      name_property: The property that holds the names; by default one called name,
+        basin or the like.
 
     Returns:
       The region [degrees] of each name, in the order of the file; runs of spaces in
@@ -72,10 +74,7 @@ def read_regions(path: PathLike, name_property: str | None = None) -> dict[str, 
       ValueError: As for `read_region`, or if the features have no such property.
     """
     path = pathlib.Path(path)
-    lines = read_lines(path)
-    if not _is_json(lines):
-        return {path.stem: _text_region(path, lines)}
-    features = list(_features(path, lines))
+    features = list(_features(path))
     naming = _naming(path, [properties for properties, _ in features], name_property)
     parts: dict[str, list[Region]] = {}
     for properties, region in features:
@@ -90,60 +89,31 @@ def _is_json(lines: Sequence[str]) -> bool:
     return next((line.lstrip() for line in lines if line.strip()), "").startswith("{")
 
 
-def _text_region(path: pathlib.Path, lines: Sequence[str]) -> Region:
-    rings = [_polygon(path, ring) for ring in _rings(path, lines)]
-    if not rings:
-        raise ValueError(f"{path} holds no polygon; expected lines of lon lat")
-    # Even-odd: what lies inside two rings is a hole, in three an island.
-    return _clean(functools.reduce(shapely.symmetric_difference, rings), str(path))
-
-
-def _rings(
+def _text_features(
     path: pathlib.Path, lines: Sequence[str]
-) -> Iterator[list[tuple[int, float, float]]]:
-    """Runs of vertices, each with its line number, between separators."""
-    ring: list[tuple[int, float, float]] = []
-    for number, line in enumerate(lines, start=1):
-        fields = line.replace(",", " ").split()
-        if fields and fields[0].startswith(("#", "%")):
-            continue
-        if _separates(fields):
-            if ring:
-                yield ring
-            ring = []
-        else:
-            ring.append((number, *_vertex(fields, f"{path} line {number}")))
-    if ring:
-        yield ring
+) -> Iterator[tuple[dict, Region]]:
+    """Properties and region of the rings that say the same of themselves."""
+    groups: dict[tuple, list[Ring]] = {}
+    for ring in read_rings(path, lines):
+        groups.setdefault(tuple(ring.properties.items()), []).append(ring)
+    if not groups:
+        raise ValueError(f"{path} holds no polygon; expected lines of lon lat")
+    for properties, rings in groups.items():
+        polygons = [_polygon(path, ring) for ring in rings]
+        # Even-odd: what lies inside two rings is a hole, in three an island.
+        region = functools.reduce(shapely.symmetric_difference, polygons)
+        yield dict(properties), _clean(region, str(path))
 
 
-def _separates(fields: Sequence[str]) -> bool:
-    return (
-        not fields
-        or fields[0].startswith(">")
-        or all(field.lower() == "nan" for field in fields)
-    )
-
-
-def _vertex(fields: Sequence[str], where: str) -> tuple[float, float]:
-    if len(fields) != 2:
-        raise ValueError(f"{where} has {len(fields)} columns, expected 2: lon lat")
-    lon, lat = (parse_number(*pair, where) for pair in zip(fields, ("lon", "lat")))
-    if np.isnan(lon) or np.isnan(lat):
-        raise ValueError(f"{where} has half a vertex; expected lon lat or NaN NaN")
-    return lon, lat
-
-
-def _polygon(path: pathlib.Path, ring: list[tuple[int, float, float]]) -> Region:
-    lines, lon, lat = zip(*ring)
-    where = f"{path} line {lines[0]}"
-    vertices = np.column_stack([lon, lat])
+def _polygon(path: pathlib.Path, ring: Ring) -> Region:
+    where = f"{path} line {ring.line}"
+    vertices = np.column_stack([ring.lon, ring.lat])
     if len(np.unique(vertices, axis=0)) < 3:
         raise ValueError(
             f"{where}: this ring has {len(np.unique(vertices, axis=0))} distinct "
             "vertices, expected 3 or more"
         )
-    _check_bounds(lon, lat, where)
+    _check_bounds(ring.lon, ring.lat, where)
     return _clean(Polygon(vertices), where)
 
 
@@ -174,10 +144,23 @@ def _clean(region: shapely.Geometry, where: str) -> Region:
     return merged
 
 
-def _features(
+def _features(path: pathlib.Path) -> Iterator[tuple[dict, Region]]:
+    """Properties and region of each feature; the content tells the format."""
+    if is_shapefile(path):
+        shapes = read_shapes(path)
+        if not shapes:
+            raise ValueError(f"{path} is a shapefile without shapes")
+        for number, (properties, geometry) in enumerate(shapes, start=1):
+            yield properties, _shape(geometry, f"{path} shape {number}")
+        return
+    lines = read_lines(path)
+    read = _json_features if _is_json(lines) else _text_features
+    yield from read(path, lines)
+
+
+def _json_features(
     path: pathlib.Path, lines: Sequence[str]
 ) -> Iterator[tuple[dict, Region]]:
-    """Properties and region of each feature of a GeoJSON file."""
     content = _load(path, lines)
     features = content.get("features") if "features" in content else [content]
     if not isinstance(features, list) or not features:
