@@ -133,9 +133,13 @@ def test_a_value_without_a_positive_sigma_is_missing(station, caplog):
     assert "has 3 values without a positive standard error" in caplog.text
 
 
-def test_metres_in_a_file_of_millimetres_are_noticed(station, caplog):
-    io.read_gnss(station("20060101 -0.000986 0.00374\n20060102 0.001 0.00308\n"))
-    assert "is it in metres?" in caplog.text
+def test_metres_in_a_file_of_millimetres_are_refused_until_stated(station):
+    folder = station("20060101 -0.000986 0.00374\n20060102 0.001 0.00308\n")
+    with pytest.raises(ValueError, match=r"is it in metres .* perhaps \"m\""):
+        io.read_gnss(folder)
+    gnss = io.read_gnss(folder, reading=io.Reading(units="m"))
+    np.testing.assert_allclose(gnss.up[:, 0], [-0.986, 1.0])
+    np.testing.assert_allclose(gnss.up_sigma[:, 0], [3.74, 3.08])
 
 
 def test_a_pristine_file_is_read_without_a_word(station, caplog):
@@ -167,21 +171,23 @@ def test_a_bad_file_does_not_stop_the_others_unless_asked(station, caplog):
     station(GOOD)
     folder = station("20060101 up 2\n", "wxyz.up")
     with pytest.raises(ValueError, match=r"wxyz\.up line 1"):
-        io.read_gnss(folder)
-    gnss = io.read_gnss(folder, strict=False)
+        io.read_gnss(folder, reading=io.Reading(strict=True))
+    gnss = io.read_gnss(folder)
     assert gnss.station.values.tolist() == ["ABCD"]
     assert "wxyz.up line 1: up is 'up'" in gnss.attrs["files_left_out"]
-    assert caplog.text.count("left out 1 files") == 1
+    assert caplog.text.count("left out: ") == 1
 
 
 def test_when_every_file_is_bad_that_is_an_error(station):
     with pytest.raises(ValueError, match=r"none of 1 files could be read: .*line 1"):
-        io.read_gnss(station("x y z\n"), strict=False)
+        io.read_gnss(station("x y z\n"))
 
 
 def test_files_are_found_by_folder_pattern_name_and_list(station):
     station(GOOD)
-    (station(GOOD, "notes.md") / "sites.txt").write_text("ABCD 1 2\nWXYZ 3 4\n")
+    (station("no series\n", "notes.md") / "sites.txt").write_text(
+        "ABCD 1 2\nWXYZ 3 4\n"
+    )
     folder = station(GOOD, "wxyz.up")
     both = io.read_gnss(folder)
     assert both.station.values.tolist() == ["ABCD", "WXYZ"]
@@ -192,25 +198,29 @@ def test_files_are_found_by_folder_pattern_name_and_list(station):
 
 
 def test_absent_and_unknown_files_are_refused(station):
-    folder = station(GOOD, "abcd.xyz")
+    folder = station("some words\n", "abcd.odd")
     with pytest.raises(FileNotFoundError, match="nothing is called"):
         io.read_gnss(folder / "*.up")
     with pytest.raises(FileNotFoundError, match="holds no file of a known format"):
         io.read_gnss(folder)
     with pytest.raises(ValueError, match="of no known format; these are up"):
-        io.read_gnss(folder / "abcd.xyz")
+        io.read_gnss(folder / "abcd.odd")
     with pytest.raises(ValueError, match="no files were given"):
         io.read_gnss([])
     with pytest.raises(FileNotFoundError, match=r"nowhere\.txt does not exist"):
-        io.read_gnss(folder / "abcd.xyz", sites=folder / "nowhere.txt")
+        io.read_gnss(folder / "abcd.odd", sites=folder / "nowhere.txt")
 
 
 def test_two_files_of_one_station_are_refused(station):
     station(GOOD)
     (station(GOOD) / "b").mkdir()
     folder = station(GOOD, "b/abcd.up")
+    both = [folder, folder / "b" / "abcd.up"]
     with pytest.raises(ValueError, match="is a second file of station ABCD"):
-        io.read_gnss([folder, folder / "b" / "abcd.up"])
+        io.read_gnss(both, reading=io.Reading(strict=True))
+    gnss = io.read_gnss(both)
+    assert gnss.station.values.tolist() == ["ABCD"]
+    assert "is a second file of station ABCD" in gnss.attrs["files_left_out"]
 
 
 @pytest.mark.parametrize(

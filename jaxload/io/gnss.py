@@ -2,23 +2,25 @@
 
 import dataclasses
 import datetime
-import glob
 import logging
 import os
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload.io.gnss_formats import FORMATS, Series, format_of, tidy
+from jaxload.io.gnss_files import find_files, read_files
+from jaxload.io.reading import Reading
+from jaxload.io.results import require_netcdf
 from jaxload.io.schema import GNSS, check_dataset, label_dataset
 from jaxload.io.sites import Site, read_sites
-from jaxload.io.text import write_text
+from jaxload.io.station_series import Series
+from jaxload.io.text import replacing, write_text
 
-__all__ = ["read_gnss", "write_up"]
+__all__ = ["read_gnss", "write_gnss", "write_up"]
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +30,28 @@ Day = str | datetime.date | np.datetime64
 #: The sites file that `write_up` leaves beside the series, and `read_gnss` finds there.
 SITES_NAME = "sites.txt"
 
+#: Formats by content, bad files left out.
+BY_CONTENT = Reading()
+
+#: Names that a message lists.
+SHOWN = 5
+
 
 def read_gnss(
     paths: PathLike | Sequence[PathLike],
     sites: PathLike | None = None,
     start: Day | None = None,
     end: Day | None = None,
-    strict: bool = True,
+    reading: Reading = BY_CONTENT,
+    watch: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Read the daily displacement of a network of stations.
 
-    Formats are known by their names: ``.up`` (lines of ``yyyymmdd up sigma`` in mm,
-    the file's stem naming the station) and ``.tenv3`` (Nevada Geodetic Laboratory,
-    metres, returned relative to each station's mean).
+    The content of a file tells its format: those of the Nevada Geodetic Laboratory
+    (.tenv, .tenv3, csv), PBO and UNAVCO (.pos), SOPAC, iGPS and CMONOC (.neu), GAMIT
+    and GLOBK (mb_, .org), the Jet Propulsion Laboratory (.series; .lat, .lon and
+    .rad), SCEC (csv), SOPAC (.xyz), ``.up``, netCDF as of `write_gnss`; `Columns`
+    describes any other table. Files may be gzipped.
 
     Args:
       paths: A folder, a pattern such as ``"stations/*.tenv3"``, a file, or several.
@@ -49,65 +60,38 @@ def read_gnss(
         ``sites.txt`` beside the series, if there is one.
       start: First day wanted; by default that of the data.
       end: Last day wanted, itself included.
-      strict: Whether a bad file stops everything. If not, it is left out, logged, and
-        named in the attribute ``files_left_out``.
+      reading: Format, units, what becomes of bad files, how many processes read.
+      watch: Called with the number of files read and that of all, after each.
 
     Returns:
       A dataset of layout `jaxload.io.schema.GNSS`: ``up`` and ``up_sigma`` [mm], NaN
       where missing, of dimensions (time, station), with ``east`` and ``north`` where a
       format has them. ``time`` has every day from the first to the last with data.
+      The attribute ``files_left_out`` names bad files and what is wrong with each.
 
     Raises:
       FileNotFoundError: If there is no such file.
-      ValueError: If a file does not parse (the message names its line), a station has
-        no position or comes twice, or nothing falls in the period.
+      ValueError: If no file can be read, or one not and `reading` is strict (the
+        message names its line), or nothing falls in the period.
 
     Example:
-      >>> gnss = io.read_gnss("stations/*.up", sites="sites.txt", start="2006-01-01")
+      >>> gnss = io.read_gnss("stations", sites="sites.txt", start="2006-01-01")
+      >>> gnss = io.read_gnss("*.txt", reading=io.Reading(format="neu", units="mm"))
     """
-    files = _find_files([paths] if isinstance(paths, str | os.PathLike) else paths)
+    files = find_files([paths] if isinstance(paths, str | os.PathLike) else paths)
     positions = _find_sites(files, sites)
     period = (_parse_day("start", start), _parse_day("end", end))
-    series, problems = _read_all(files, positions, strict)
+    series, problems = read_files(files, reading, watch)
+    series, homeless = _place(series, positions, reading.strict)
+    problems += homeless
     if not series:
         raise ValueError(f"none of {len(files)} files could be read: {problems[0]}")
     dataset = _assemble(series, period)
     if problems:
-        log.warning("left out %d files: %s", len(problems), "; ".join(problems))
+        log.warning("left out: %s", "; ".join(problems))
         dataset.attrs["files_left_out"] = "; ".join(problems)
     check_dataset(dataset, GNSS)
     return dataset
-
-
-def _find_files(paths: Sequence[PathLike]) -> list[pathlib.Path]:
-    files = [file for path in paths for file in _expand(path)]
-    if not files:
-        raise ValueError("no files were given; pass a folder, a pattern or file names")
-    return list(dict.fromkeys(files))
-
-
-def _expand(path: PathLike) -> list[pathlib.Path]:
-    """The files that a folder, a pattern or a name stands for."""
-    plain = pathlib.Path(path)
-    if plain.is_dir():
-        found = sorted(file for file in plain.iterdir() if format_of(file))
-        if not found:
-            raise FileNotFoundError(
-                f"{plain} holds no file of a known format; these are {_known()}"
-            )
-        return found
-    if plain.exists():
-        return [plain]
-    # Path.glob takes no absolute pattern.
-    names = glob.glob(str(path), recursive=True)  # noqa: PTH207
-    found = sorted(map(pathlib.Path, names))
-    if not found:
-        raise FileNotFoundError(f"nothing is called {plain}; check the path")
-    return found
-
-
-def _known() -> str:
-    return ", ".join(known.name for known in FORMATS)
 
 
 def _find_sites(
@@ -130,37 +114,37 @@ def _parse_day(name: str, value: Day | None) -> np.datetime64 | None:
         ) from None
 
 
-def _read_all(
-    files: Sequence[pathlib.Path], sites: dict[str, Site], strict: bool
+def _place(
+    series: Sequence[Series], sites: dict[str, Site], strict: bool
 ) -> tuple[list[Series], list[str]]:
-    """Read every file; what is wrong with those left out comes second."""
-    series: dict[str, Series] = {}
+    """Put stations where they stand; what is wrong with the others comes second."""
+    flat = [one.station for one in series if "up" not in one.displacement]
+    placed = {one.station: sites.get(one.station, one.site) for one in series}
+    homeless = [name for name, site in placed.items() if site is None]
     problems = []
-    for path in files:
-        try:
-            one = _read_one(path, sites)
-            if one.station in series:
-                raise ValueError(f"{path} is a second file of station {one.station}")
-            series[one.station] = one
-        except ValueError as error:
-            if strict:
-                raise
-            problems.append(str(error))
-    return list(series.values()), problems
-
-
-def _read_one(path: pathlib.Path, sites: dict[str, Site]) -> Series:
-    known = format_of(path)
-    if known is None:
-        raise ValueError(f"{path} is of no known format; these are {_known()}")
-    series = tidy(known.read(path), path)
-    site = sites.get(series.station, series.site)
-    if site is None:
-        raise ValueError(
-            f"{path}: station {series.station} has no coordinates; give it a line "
+    if flat:
+        problems.append(
+            f"station {_listed(flat)} has no vertical component; is a "
+            "file of it absent?"
+        )
+    if homeless:
+        problems.append(
+            f"station {_listed(homeless)} has no coordinates; give it a line "
             "'NAME lon lat' in the sites file"
         )
-    return dataclasses.replace(series, site=site)
+    if problems and strict:
+        raise ValueError("; ".join(problems))
+    left_out = {*flat, *homeless}
+    kept = [one for one in series if one.station not in left_out]
+    return [
+        dataclasses.replace(one, site=placed[one.station]) for one in kept
+    ], problems
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" (and {more} more)" if more > 0 else "")
 
 
 def _assemble(
@@ -220,6 +204,25 @@ def _matrix(
             row = (one.day[inside] - days[0]).astype(np.int64)
             matrix[row, column] = values[inside]
     return matrix
+
+
+def write_gnss(dataset: xr.Dataset, path: PathLike) -> None:
+    """Write a network as netCDF, to the last bit as it is.
+
+    Args:
+      dataset: A dataset of layout `jaxload.io.schema.GNSS`.
+      path: The file; an old one is replaced when the new one is whole.
+
+    Raises:
+      ValueError: If the dataset is not of that layout, the netCDF library is not
+        installed, or the file cannot be written.
+    """
+    check_dataset(dataset, GNSS)
+    require_netcdf()
+    packing = {"zlib": True, "complevel": 1, "shuffle": True}
+    encoding = {str(name): packing for name in dataset.data_vars}
+    with replacing(pathlib.Path(path)) as temporary:
+        dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
 
 
 def write_up(dataset: xr.Dataset, folder: PathLike) -> None:

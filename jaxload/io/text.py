@@ -1,9 +1,13 @@
 """Tables of numbers in text files: parsed fast, diagnosed line by line if broken."""
 
 import contextlib
+import gzip
+import io
 import itertools
 import os
 import pathlib
+import re
+import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,6 +18,7 @@ __all__ = [
     "line_number",
     "parse_number",
     "parse_numbers",
+    "read_bytes",
     "read_lines",
     "replacing",
     "shorten",
@@ -23,8 +28,21 @@ __all__ = [
 COMMENT = ("#", "%")
 
 
+#: What a file begins with that holds no text.
+GZIP = b"\x1f\x8b"
+FOREIGN = {
+    b"\x1f\x9d": "compressed by compress (.Z); unpack it with uncompress",
+    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it or save it as text",
+    b"BZh": "compressed by bzip2; unpack it",
+    b"\xfd7zXZ": "compressed by xz; unpack it",
+}
+
+#: No station file is this large unpacked [bytes]; what is, would fill the memory.
+LARGEST = 1 << 29
+
+
 def read_lines(path: pathlib.Path) -> list[str]:
-    """Read a text file as lines.
+    """Read a text file, gzipped or not, as lines.
 
     Bytes that are no UTF-8 become U+FFFD, so that a binary file fails later as
     "not a number" with the line, and a stray accent in a comment does not fail at all.
@@ -37,15 +55,56 @@ def read_lines(path: pathlib.Path) -> list[str]:
 
     Raises:
       FileNotFoundError: If there is no such file.
-      ValueError: If it cannot be read.
+      ValueError: If it cannot be read, is cut short, or is packed in another way.
+    """
+    content = read_bytes(path)
+    # PowerShell writes UTF-16 when output is redirected.
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    return text.splitlines()
+
+
+def read_bytes(path: pathlib.Path) -> bytes:
+    """Read a file, unpacked if it is gzipped.
+
+    Args:
+      path: The file.
+
+    Returns:
+      Its content.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it cannot be read, is cut short, or is packed in another way.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig", errors="replace").splitlines()
+        content = path.read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} does not exist; check the path") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ValueError(f"{path} cannot be read ({reason})") from None
+    for magic, what in FOREIGN.items():
+        if content.startswith(magic):
+            raise ValueError(f"{path} is {what}")
+    return _unpacked(path, content) if content.startswith(GZIP) else content
+
+
+def _unpacked(path: pathlib.Path, content: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            text = stream.read(LARGEST + 1)
+    except EOFError:
+        raise ValueError(
+            f"{path} is a gzip file cut short; fetch or copy it again"
+        ) from None
+    except (OSError, zlib.error):
+        raise ValueError(
+            f"{path} is a damaged gzip file; fetch or copy it again"
+        ) from None
+    if len(text) > LARGEST:
+        raise ValueError(f"{path} unpacks to more than {LARGEST >> 20} MiB; split it")
+    return text
 
 
 def parse_numbers(
@@ -150,7 +209,11 @@ def parse_number(token: str, name: str, where: str) -> float:
     except ValueError:
         value = np.inf
     if np.isinf(value) or "_" in token:
-        raise ValueError(f"{where}: {name} is {shorten(token)}, expected a number")
+        comma = re.fullmatch(r"[-+]?\d+,\d+", token)
+        hint = " with a decimal point in place of the comma" if comma else ""
+        raise ValueError(
+            f"{where}: {name} is {shorten(token)}, expected a number{hint}"
+        )
     return value
 
 

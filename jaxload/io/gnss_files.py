@@ -1,0 +1,189 @@
+"""Many files of GNSS series: found, read side by side, the bad ones named."""
+
+import concurrent.futures
+import dataclasses
+import functools
+import glob
+import multiprocessing
+import os
+import pathlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from jaxload.io.gnss_formats import FORMATS, is_candidate, read_source
+from jaxload.io.reading import Reading
+from jaxload.io.source import open_source
+from jaxload.io.station_series import Series, join_parts, tidy
+
+__all__ = ["find_files", "read_files"]
+
+PathLike = str | os.PathLike[str]
+Watch = Callable[[int, int], None]
+
+#: Medians of standard errors [mm] beyond which the units are wrong.
+SMALLEST_SIGMA, LARGEST_SIGMA = 0.05, 1000.0
+
+#: Files that a process reads before it answers.
+CHUNK = 8
+
+#: How names end that belong to a folder of series but hold none.
+COMPANIONS = ("sites.txt", "_break.neu", "steps.txt")
+
+
+def find_files(paths: Sequence[PathLike]) -> list[pathlib.Path]:
+    """Find the files that folders, patterns and names stand for.
+
+    Args:
+      paths: Those.
+
+    Returns:
+      The files, each once; of a folder, those of a known suffix or content.
+
+    Raises:
+      FileNotFoundError: If there is none.
+      ValueError: If nothing is asked for.
+    """
+    files = [file for path in paths for file in _expand(path)]
+    if not files:
+        raise ValueError("no files were given; pass a folder, a pattern or file names")
+    return list(dict.fromkeys(files))
+
+
+def _expand(path: PathLike) -> list[pathlib.Path]:
+    plain = pathlib.Path(path)
+    if plain.is_dir():
+        found = [
+            file
+            for file in sorted(plain.iterdir())
+            if not file.name.endswith(COMPANIONS) and is_candidate(file)
+        ]
+        if not found:
+            raise FileNotFoundError(
+                f"{plain} holds no file of a known format; these are "
+                f"{', '.join(known.name for known in FORMATS)}"
+            )
+        return found
+    if plain.exists():
+        return [plain]
+    return _matching(path, plain)
+
+
+def _matching(path: PathLike, plain: pathlib.Path) -> list[pathlib.Path]:
+    # Path.glob takes no absolute pattern.
+    names = glob.glob(str(path), recursive=True)  # noqa: PTH207
+    found = sorted(file for file in map(pathlib.Path, names) if file.is_file())
+    if not found:
+        windows = "\\" in str(path) and os.sep == "/"
+        hint = "; write / in place of \\" if windows else "; check the path"
+        raise FileNotFoundError(f"nothing is called {plain}{hint}")
+    return found
+
+
+def read_files(
+    files: Sequence[pathlib.Path], reading: Reading, watch: Watch | None = None
+) -> tuple[list[Series], list[str]]:
+    """Read files, several at once if asked for.
+
+    Args:
+      files: The files.
+      reading: How.
+      watch: Called with the number of files read and that of all after each.
+
+    Returns:
+      The series of all stations in the order of the files, and what is wrong with
+      those left out.
+
+    Raises:
+      ValueError: If a file does not parse and `reading` is strict.
+    """
+    series: dict[str, Series] = {}
+    problems: list[str] = []
+    for done, (path, result) in enumerate(zip(files, _results(files, reading)), 1):
+        problem = result if isinstance(result, str) else _add(series, result, path)
+        if problem and reading.strict:
+            raise ValueError(problem)
+        problems += [problem] if problem else []
+        if watch is not None:
+            watch(done, len(files))
+    return list(series.values()), problems
+
+
+def _add(series: dict[str, Series], found: list[Series], path: pathlib.Path) -> str:
+    for one in found:
+        try:
+            known = series.get(one.station)
+            series[one.station] = join_parts(known, one, path) if known else one
+        except ValueError as error:
+            return str(error)
+    return ""
+
+
+def _results(
+    files: Sequence[pathlib.Path], reading: Reading
+) -> Iterator[list[Series] | str]:
+    """What each file holds, or the sentence that says what is wrong with it."""
+    read = functools.partial(_attempt, reading)
+    workers = min(reading.workers, len(files) // CHUNK)
+    if workers <= 1:
+        yield from map(read, files)
+        return
+    # A fork would copy the threads of JAX in whatever state they are.
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(workers, context, _leave_interrupts)
+    try:
+        yield from pool.map(read, files, chunksize=CHUNK)
+    finally:
+        # Also when the caller is interrupted: then only chunks under way are awaited.
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Let Ctrl-C end the parent, which ends its workers without their tracebacks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _attempt(reading: Reading, path: pathlib.Path) -> list[Series] | str:
+    try:
+        return _read(reading, path)
+    except (ValueError, FileNotFoundError) as error:
+        return str(error)
+
+
+def _read(reading: Reading, path: pathlib.Path) -> list[Series]:
+    found = read_source(open_source(path), reading)
+    complete = [_with_sigma(one, reading, path) for one in found]
+    if not complete:
+        raise ValueError(f"{path} holds no station")
+    for one in complete:
+        _check_units(one, reading, path)
+    return [tidy(one, path) for one in complete]
+
+
+def _with_sigma(series: Series, reading: Reading, path: pathlib.Path) -> Series:
+    without = [name for name in series.displacement if name not in series.sigma]
+    if not without:
+        return series
+    if reading.sigma is None:
+        raise ValueError(
+            f"{path} has no standard errors of {', '.join(without)}; say what they are "
+            "by sigma [mm]"
+        )
+    size = len(series.day)
+    added = {name: np.full(size, reading.sigma) for name in without}
+    return dataclasses.replace(series, sigma=series.sigma | added)
+
+
+def _check_units(series: Series, reading: Reading, path: pathlib.Path) -> None:
+    """Stop where metres are taken for millimetres, or the other way round."""
+    for sigma in series.sigma.values():
+        positive = sigma[sigma > 0]
+        usual = float(np.median(positive)) if len(positive) else 1.0
+        if SMALLEST_SIGMA <= usual <= LARGEST_SIGMA or reading.units is not None:
+            continue
+        other = "m" if usual < SMALLEST_SIGMA else "mm"
+        raise ValueError(
+            f"{path} would have standard errors of {usual:.3g} mm; is it in metres or "
+            f'millimetres? say so by units, perhaps "{other}"'
+        )

@@ -1,0 +1,115 @@
+"""What a user says of files that do not say it themselves."""
+
+import dataclasses
+
+__all__ = ["UNITS", "Columns", "Reading", "check_units"]
+
+#: Millimetres in one of each unit that lengths are given in.
+UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+
+#: Ways to write time that are no pattern of `datetime.datetime.strptime`.
+TIMES = ("decimal_year", "julian_year", "mjd", "yyyymmdd", "yyMMMdd")
+
+Column = str | int
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """Where a table has what; a column is a name of its header, or a position from 0.
+
+    Attributes:
+      up: Vertical displacement.
+      units: Units of displacements and standard errors: "mm", "cm" or "m".
+      time: The day; several columns are joined by a blank.
+      time_format: A pattern as ``"%d.%m.%Y"``, or "decimal_year" (of the calendar),
+        "julian_year" (365.25 days each since noon of 1 January 2000), "mjd",
+        "yyyymmdd", "yyMMMdd" (95MAY19).
+      up_sigma: Its standard error.
+      north: Northward displacement.
+      north_sigma: Its standard error.
+      east: Eastward displacement.
+      east_sigma: Its standard error.
+      station: Names of stations, if a table holds several.
+      delimiter: What parts the columns; blanks if None.
+      decimal: The decimal sign, "." or ",".
+      skip: Number of lines before the header or the table.
+    """
+
+    up: Column
+    units: str
+    time: Column | tuple[Column, ...] = 0
+    time_format: str = "%Y-%m-%d"
+    up_sigma: Column | None = None
+    north: Column | None = None
+    north_sigma: Column | None = None
+    east: Column | None = None
+    east_sigma: Column | None = None
+    station: Column | None = None
+    delimiter: str | None = ","
+    decimal: str = "."
+    skip: int = 0
+
+    def __post_init__(self) -> None:
+        check_units(self.units, "Columns.units")
+        if "%" not in self.time_format and self.time_format not in TIMES:
+            raise ValueError(
+                f"Columns.time_format is {self.time_format!r}, expected a pattern with "
+                f"% or one of {', '.join(TIMES)}"
+            )
+        if self.decimal not in (".", ",") or self.decimal == self.delimiter:
+            raise ValueError(
+                f"Columns.decimal is {self.decimal!r}, expected '.' or ',' and not the "
+                "delimiter"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How files of GNSS series are read.
+
+    Attributes:
+      format: Name of the format, as "pos"; `Columns` describes any other table; by
+        default the content of each file tells.
+      units: Units of files whose format leaves them open, "mm", "cm" or "m"; by default
+        those that the format usually has.
+      sigma: Standard error [mm] of files that have none.
+      strict: Whether a bad file stops everything. If not, it is left out, logged, and
+        named in the attribute ``files_left_out``.
+      workers: Processes that read at once. More than one pays from some hundred files
+        on; a script that asks for it must do its work below
+        ``if __name__ == "__main__":``.
+    """
+
+    format: str | Columns | None = None
+    units: str | None = None
+    sigma: float | None = None
+    strict: bool = False
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.units is not None:
+            check_units(self.units, "units")
+        if self.sigma is not None and not 0 < self.sigma < float("inf"):
+            raise ValueError(
+                f"sigma is {self.sigma!r}, expected a positive number [mm]"
+            )
+        if self.workers < 1:
+            raise ValueError(f"workers is {self.workers}, expected 1 or more")
+
+
+def check_units(units: str, what: str) -> float:
+    """Find how many millimetres a unit has.
+
+    Args:
+      units: The unit.
+      what: Whose it is, for the message.
+
+    Returns:
+      Millimetres in one of it.
+
+    Raises:
+      ValueError: If it is unknown.
+    """
+    if units not in UNITS:
+        raise ValueError(f"{what} is {units!r}, expected one of {', '.join(UNITS)}")
+    return UNITS[units]

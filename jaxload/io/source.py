@@ -1,0 +1,104 @@
+"""A file that may hold GNSS series, opened once and looked at by every format."""
+
+import dataclasses
+import pathlib
+import re
+
+from jaxload.io.reading import UNITS, Reading
+from jaxload.io.text import data_lines, read_lines
+
+__all__ = ["Source", "open_source", "plain_suffix", "scale_of", "station_name"]
+
+NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
+
+#: Lines of data that are enough to know a format by.
+HEAD = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """The content of a file.
+
+    Attributes:
+      path: The file.
+      lines: Its lines; none if it is netCDF.
+      rows: The words of the first lines that hold data.
+      netcdf: Whether it is netCDF.
+    """
+
+    path: pathlib.Path
+    lines: list[str]
+    rows: list[list[str]]
+    netcdf: bool = False
+
+
+def open_source(path: pathlib.Path) -> Source:
+    """Read a file.
+
+    Args:
+      path: The file.
+
+    Returns:
+      Its content.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it cannot be read.
+    """
+    if path.suffix.lower() in (".nc", ".nc4", ".cdf") or _is_netcdf(path):
+        return Source(path, [], [], netcdf=True)
+    lines = read_lines(path)
+    rows = []
+    for _, line in data_lines(lines):
+        rows.append(line.split())
+        if len(rows) == HEAD:
+            break
+    return Source(path, lines, rows)
+
+
+def _is_netcdf(path: pathlib.Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith(NETCDF)
+    except OSError:
+        # The reader of text says what is wrong.
+        return False
+
+
+def plain_suffix(path: pathlib.Path) -> str:
+    """The suffix of a name, in lower case, without ``.gz``.
+
+    Args:
+      path: The file.
+    """
+    name = path.name.lower().removesuffix(".gz")
+    return pathlib.PurePath(name).suffix
+
+
+def station_name(path: pathlib.Path) -> str:
+    """Guess the station from the name of its file.
+
+    It is what comes before the first dot, or four letters followed by "_" or by what
+    SOPAC adds (``bjfsCleanUnf.neu``), or what comes after ``mb_``.
+
+    Args:
+      path: The file.
+
+    Returns:
+      The name in upper case.
+    """
+    name = path.name.split(".")[0].removeprefix("mb_")
+    known = re.match(
+        r"([A-Za-z0-9]{4})(?:_|Raw|Clean|Filter|Detrend|Resid|Model)", name
+    )
+    return (known[1] if known else name).upper()
+
+
+def scale_of(reading: Reading, usual: str) -> float:
+    """Millimetres in the units of a file that does not state them.
+
+    Args:
+      reading: What the user says.
+      usual: The units that the format usually has.
+    """
+    return UNITS[reading.units or usual]

@@ -1,0 +1,140 @@
+"""Tables of words and numbers, each row with the number of its line."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxload.io.text import data_lines, parse_number
+
+__all__ = ["Table", "number_column", "split_table", "text_column", "value_column"]
+
+#: What stands for a missing number, in lower case; asterisks are Fortran's.
+MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "--"}
+
+#: Numbers from each of these up to the next power of ten stand for a missing value.
+FILLERS = (9999.0, 99999.0, 999999.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """The rows of a file.
+
+    Attributes:
+      path: The file.
+      numbers: Number of the line of each row, from 1.
+      rows: The words of each row.
+    """
+
+    path: pathlib.Path
+    numbers: list[int]
+    rows: list[list[str]]
+
+
+def split_table(
+    path: pathlib.Path,
+    lines: Sequence[str],
+    widths: tuple[int, ...],
+    layout: str,
+    skip: int = 0,
+    delimiter: str | None = None,
+) -> Table:
+    """Split the lines that hold data into words.
+
+    Args:
+      path: The file, for messages.
+      lines: Its lines.
+      widths: Numbers of words that a line may have.
+      layout: What those are, for messages.
+      skip: Number of lines before the table.
+      delimiter: What parts the words; blanks if None.
+
+    Returns:
+      The table.
+
+    Raises:
+      ValueError: If it is empty, or a line has another number of words.
+    """
+    numbers, rows = [], []
+    for number, line in data_lines(lines, skip):
+        words = line.split(delimiter)
+        if len(words) not in widths:
+            raise ValueError(
+                f"{path} line {number} has {len(words)} column"
+                f"{'s' * (len(words) != 1)}, expected {_listed(widths)}{layout}"
+            )
+        numbers.append(number)
+        rows.append(words)
+    if not rows:
+        raise ValueError(
+            f"{path} holds no data; expected lines of {_listed(widths)}{layout}"
+        )
+    return Table(path, numbers, rows)
+
+
+def _listed(widths: tuple[int, ...]) -> str:
+    return " or ".join(map(str, widths))
+
+
+def number_column(table: Table, index: int, name: str) -> NDArray[np.float64]:
+    """Parse a column of numbers.
+
+    Args:
+      table: The table.
+      index: Position of the column, from 0.
+      name: What it is, for messages.
+
+    Returns:
+      The numbers, shape (row,); NaN where one is missing.
+
+    Raises:
+      ValueError: If a word is no number. The message names its line.
+    """
+    words = [row[index] for row in table.rows]
+    try:
+        values = np.array(list(map(float, words)))
+        if np.isfinite(values).all() and not any("_" in word for word in words):
+            return values
+    except ValueError:
+        pass
+    return np.array([_parse(table, row, word, name) for row, word in enumerate(words)])
+
+
+def _parse(table: Table, row: int, word: str, name: str) -> float:
+    word = word.strip()
+    if word.lower() in MISSING or (word and not word.strip("*")):
+        return np.nan
+    return parse_number(word, name, f"{table.path} line {table.numbers[row]}")
+
+
+def value_column(table: Table, index: int, name: str) -> NDArray[np.float64]:
+    """Parse a column of observations, in which 9999 and its like are missing.
+
+    Args:
+      table: The table.
+      index: Position of the column, from 0.
+      name: What it is, for messages.
+
+    Returns:
+      The numbers, shape (row,); NaN where one is missing.
+
+    Raises:
+      ValueError: If a word is no number. The message names its line.
+    """
+    values = number_column(table, index, name)
+    size = np.abs(values)
+    for filler in FILLERS:
+        values = np.where((size >= filler) & (size < filler + 1), np.nan, values)
+    return values
+
+
+def text_column(table: Table, index: int) -> list[str]:
+    """Take a column of words.
+
+    Args:
+      table: The table.
+      index: Position of the column, from 0.
+    """
+    return [row[index].strip() for row in table.rows]
