@@ -15,6 +15,9 @@ from jaxload import config, evaluate, io, pipeline, series, sphere, synthetic
 
 __all__ = ["Scores", "run"]
 
+#: Half the width of an interval that holds 95% of a normal distribution, in its sd.
+NORMAL_95 = 1.96
+
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
@@ -27,6 +30,8 @@ class Scores:
       region_std_mm: Standard deviation of the true mean [mm].
       cell_pcc: Median over the cells of the region, monthly means.
       cell_rmse_mm: Likewise [mm].
+      region_within_95: Share of the days whose true mean over the region lies in the
+        95% interval of the estimate.
       noise_rms_mm: What the simulated heights hold beside the load [mm].
     """
 
@@ -36,6 +41,7 @@ class Scores:
     region_std_mm: float
     cell_pcc: float
     cell_rmse_mm: float
+    region_within_95: float
     noise_rms_mm: float
 
 
@@ -97,7 +103,8 @@ def _write_data(twin: synthetic.Twin, folder: pathlib.Path) -> config.Study:
         gnss=config.Gnss(files="gnss/*.up", sites="gnss/sites.txt"),
         region=config.Region(boundary="region.geojson", buffer=2.0),
         title="a twin world",
-        inversion=config.Inversion(beta_count=13),
+        # The heights of the twin have a common mode, as real ones do.
+        inversion=config.Inversion(beta_count=13, common_mode_mm="estimate"),
     )
     io.write_text(folder / "study.toml", config.to_toml(study))
     return dataclasses.replace(study, folder=str(folder))
@@ -115,8 +122,14 @@ def _compare(twin: synthetic.Twin, result: pipeline.Result) -> Scores:
         region_std_mm=float(true.std()),
         cell_pcc=float(np.median(evaluate.pcc(*cells, axis=0))),
         cell_rmse_mm=float(np.median(evaluate.rmse(*cells, axis=0))),
+        region_within_95=_within_95(result.regions, true),
         noise_rms_mm=float(np.sqrt(np.nanmean(noise**2))),
     )
+
+
+def _within_95(regions: xr.Dataset, true: NDArray) -> float:
+    error = np.abs(regions.twsa.values[:, 0] - true)
+    return float(np.mean(error < NORMAL_95 * regions.twsa_sd.values[:, 0]))
 
 
 def _true_mean(twin: synthetic.Twin) -> NDArray:
@@ -168,7 +181,8 @@ def _draw(twin: synthetic.Twin, result: pipeline.Result, folder: pathlib.Path) -
         attrs={"long_name": "truth, monthly"},
     )
     io.write_figure(
-        plot.region_series(result.regions.twsa, mean, {}), folder / "regions.png"
+        plot.region_series(result.regions.twsa, mean, {}, result.regions.twsa_sd),
+        folder / "regions.png",
     )
     figure = plot.twin_maps(
         truth, result.water.annual_amplitude, result.stations, result.outline
@@ -187,7 +201,8 @@ def _lines(summary: dict, scores: Scores, folder: pathlib.Path) -> list[str]:
         f"stations to {summary['leave_one_out_rms_mm']:.2f} mm.",
         f"Mean water of the region against the truth: correlation "
         f"{scores.region_pcc:.3f}, error {scores.region_rmse_mm:.1f} mm of "
-        f"{scores.region_std_mm:.1f} mm.",
+        f"{scores.region_std_mm:.1f} mm; {100 * scores.region_within_95:.0f}% of the "
+        "days lie in their 95% interval.",
         f"Single cells, monthly: correlation {scores.cell_pcc:.2f}, error "
         f"{scores.cell_rmse_mm:.0f} mm (medians). Maps and files are in {folder}.",
     ]

@@ -20,6 +20,7 @@ __all__ = [
 WATER = "#1f6f8b"
 OTHER = "#d1603d"
 INK = "#333333"
+BELIEF = "#e3d9b8"
 
 #: Half the width of a band that holds 95% of a normal distribution, in its sd.
 BAND = 1.96
@@ -119,10 +120,9 @@ def region_series(
                 water.time.values,
                 daily - half,
                 daily + half,
-                color=WATER,
-                alpha=0.18,
+                color=BELIEF,
                 lw=0,
-                label="95% of a day",
+                label="95% interval of a day",
             )
         axes.plot(
             water.time, daily, color=WATER, lw=0.5, alpha=0.35, label="GNSS, daily"

@@ -36,7 +36,12 @@ def describe(folder: str | os.PathLike[str]) -> list[str]:
 def _summarise(path: pathlib.Path) -> list[str]:
     summary = io.read_json(path)
     try:
-        return [str(summary["title"]), *_numbers(summary), *_scores(summary)]
+        return [
+            str(summary["title"]),
+            *_numbers(summary),
+            *_errors(summary),
+            *_scores(summary),
+        ]
     except (LookupError, TypeError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, LookupError) else "not a table"
         raise ValueError(
@@ -55,12 +60,32 @@ def _numbers(summary: dict[str, Any]) -> list[str]:
         f"{summary['stations']} stations, {summary['cells']} cells, "
         f"{summary['epochs']} epochs from {summary['first_day']} to "
         f"{summary['last_day']}",
-        f"beta {summary['beta']:.3g}; rms of signal {signal} mm, misfit {misfit} mm, "
-        f"leave-one-out {left_out} mm",
+        f"beta {summary['beta']:.3g} ({_criterion(summary)}); rms of signal "
+        f"{signal} mm, misfit {misfit} mm, leave-one-out {left_out} mm",
         f"{seconds['total']:.1f} s, {summary['peak_memory_gib']:.1f} GiB on "
         f"{summary['device']}; jaxload {summary['versions']['jaxload']}, "
         f"jax {summary['versions']['jax']}",
     ]
+
+
+def _criterion(summary: dict[str, Any]) -> str:
+    tried = summary["criterion"]
+    chosen = "given" if len(tried) == 1 else f"of {len(tried)}"
+    return f"{chosen}, {summary['criterion_name']}"
+
+
+def _errors(summary: dict[str, Any]) -> list[str]:
+    errors = summary["errors"]
+    if errors["kind"] == "none":
+        return ["no standard errors"]
+    common = summary["common_mode_mm"]
+    beware = (
+        f"with a common mode of {common:.2f} mm in the noise"
+        if common
+        else "no common mode in the noise, those of large regions are too small if "
+        "there is one"
+    )
+    return [f"standard errors of {errors['kind']}, {errors['method']}; {beware}"]
 
 
 def _scores(summary: dict[str, Any]) -> list[str]:

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import logging
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +12,12 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion, sphere
 from jaxload.constants import DEGREE, EARTH_RADIUS
-from jaxload.inversion.tuning import scaled_model
 from jaxload.pipeline.model import Model
+from jaxload.pipeline.noise import with_common_mode, with_station_weights
 
 __all__ = ["Choice", "choose"]
 
 logger = logging.getLogger(__name__)
-
-#: Epochs from which the common mode is estimated; more say it no better.
-EPOCHS = 250
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,10 +89,10 @@ def choose(
     """
     criterion = _criterion(study, gnss)
     if study.inversion.common_mode_mm == "estimate":
-        model = _with_common_mode(study, model)
+        model = with_common_mode(study, model, gnss.time.values)
     if study.inversion.station_weights:
         first = _scan(study, model, criterion, lambda share: watch(share / 2))
-        model = _with_station_weights(model, first.beta)
+        model = with_station_weights(model, first.beta)
         return model, _scan(
             study, model, criterion, lambda share: watch((1 + share) / 2)
         )
@@ -120,32 +116,6 @@ def _criterion(study: config.Study, gnss: xr.Dataset) -> Criterion:
         )
     function = functools.partial(found.function, groups=groups)
     return dataclasses.replace(found, function=function)
-
-
-def _with_common_mode(study: config.Study, model: Model) -> Model:
-    """The variance of the largest evidence, beta beside it, sigma as it is."""
-    settings = study.inversion
-    beta = math.sqrt(settings.smallest_beta * settings.largest_beta)
-    start = {"beta": beta, "common": 1.0}
-    scaled = scaled_model(model.problem, model.noise)
-    every = math.ceil(len(model.up) / EPOCHS)
-    tuned = inversion.tune(scaled, start, model.up, every=every)
-    if not tuned.converged:
-        logger.warning("the common mode could not be estimated to the last digit")
-    common = tuned.estimate["common"]
-    logger.info("common mode of %.3g mm", math.sqrt(common))
-    noise = dataclasses.replace(model.noise, common=common)
-    return dataclasses.replace(model, noise=noise)
-
-
-def _with_station_weights(model: Model, beta: float) -> Model:
-    left_out = inversion.leave_one_out_residual(
-        model.problem, model.up, model.noise, beta
-    )
-    weights = inversion.weights_from_residuals(left_out)
-    sigma = np.asarray(model.noise.sigma) / np.sqrt(np.asarray(weights))
-    noise = dataclasses.replace(model.noise, sigma=sigma)
-    return dataclasses.replace(model, noise=noise)
 
 
 def _scan(
