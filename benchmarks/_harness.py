@@ -1,6 +1,7 @@
 """How every benchmark measures and reports: time, error, device, versions."""
 
 import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
@@ -12,12 +13,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["RESULTS", "environment", "measure", "report"]
+__all__ = [
+    "RESULTS",
+    "environment",
+    "largest_error",
+    "measure",
+    "report",
+    "resident_memory",
+    "show",
+]
 
 RESULTS = pathlib.Path(__file__).parent / "results"
+
+GIB = 2**30
 
 
 def measure(function: Callable, *args: Any, repeat: int = 3, **settings: Any) -> dict:
@@ -47,6 +59,46 @@ def measure(function: Callable, *args: Any, repeat: int = 3, **settings: Any) ->
     }
 
 
+def resident_memory(function: Callable[[], Any]) -> tuple[dict[str, float], Any]:
+    """Watch the memory of the process while a function is called.
+
+    Args:
+      function: What is called; its result is waited for.
+
+    Returns:
+      `peak_gib`, the largest resident memory of the process during the call, and
+      `more_gib`, what that is above the one before it, where Linux says so; beside an
+      accelerator `device_gib`, the largest there since the start. And the result.
+    """
+    status = pathlib.Path("/proc/self/status")
+    found = {}
+    if status.exists():
+        # Sets the largest memory to what is resident now.
+        pathlib.Path("/proc/self/clear_refs").write_text("5")
+    before = _peak_gib(status)
+    result = jax.block_until_ready(function())
+    found["peak_gib"] = _peak_gib(status)
+    if status.exists():
+        found["more_gib"] = found["peak_gib"] - before
+    device = jax.devices()[0].memory_stats()
+    if device:
+        found["device_gib"] = device["peak_bytes_in_use"] / GIB
+    return found, result
+
+
+def _peak_gib(status: pathlib.Path) -> float:
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(lines["VmHWM"].split()[0]) / 2**20
+
+
+def largest_error(got: Any, want: Any) -> float:
+    """Return the largest difference relative to the largest value, NaN left out."""
+    want = np.asarray(want)
+    return float(np.nanmax(abs(np.asarray(got) - want)) / np.nanmax(abs(want)))
+
+
 def environment() -> dict[str, Any]:
     """Say on what the numbers were taken."""
     device = jax.devices()[0]
@@ -56,6 +108,7 @@ def environment() -> dict[str, Any]:
         "platform": device.platform,
         "machine": platform.machine(),
         "cores": os.cpu_count(),
+        "load_average": os.getloadavg()[1],
         "float64": bool(jax.config.read("jax_enable_x64")),
         "versions": {p: importlib.metadata.version(p) for p in packages}
         | {"python": platform.python_version()},
@@ -77,14 +130,29 @@ def report(name: str, rows: Sequence[dict[str, Any]]) -> None:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}{suffix}.json"
     path.write_text(json.dumps({"environment": about, "rows": rows}, indent=1) + "\n")
-    table = Table(title=f"{name} on {about['device']}")
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    columns = [c for c in columns if c != "times_s"]
+    show(f"{name} on {about['device']}", rows)
+
+
+def show(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Print rows as a table, or as one for each run of rows with the same `part`.
+
+    Args:
+      title: What stands above it.
+      rows: One dictionary per line of the table.
+    """
+    for part, some in itertools.groupby(rows, key=lambda row: row.get("part")):
+        Console(width=160).print(_table(part or title, list(some)))
+
+
+def _table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
+    table = Table(title=title)
+    columns = dict.fromkeys(key for row in rows for key in row)
+    columns = [column for column in columns if column not in ("times_s", "part")]
     for column in columns:
         table.add_column(column)
     for row in rows:
         table.add_row(*(_show(row.get(column)) for column in columns))
-    Console(width=160).print(table)
+    return table
 
 
 def _show(value: Any) -> str:

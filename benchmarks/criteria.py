@@ -18,7 +18,7 @@ import numpy as np
 import scipy.linalg
 
 from benchmarks._harness import measure, report
-from benchmarks.inversion import BETA, observations
+from benchmarks._networks import BETA, observations
 from jaxload import earth, inversion, sphere
 from jaxload.inversion.beta import scan
 from jaxload.inversion.criteria import gcv, leave_one_out, leave_one_out_residual

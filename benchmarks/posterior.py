@@ -19,7 +19,7 @@ import scipy.linalg
 import shapely
 
 from benchmarks._harness import measure, report
-from benchmarks.inversion import observations
+from benchmarks._networks import observations
 from jaxload import earth, inversion, sphere, synthetic
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.posterior import posterior_covariance, posterior_sd, stream_sd
