@@ -32,8 +32,8 @@ def checked_arguments(
       The displacement, the noise and beta as arrays.
 
     Raises:
-      ValueError: If shapes disagree, or, where values can be seen, sigma or beta are
-        not positive or the noise is not a covariance.
+      ValueError: If shapes disagree or an axis is empty, or, where values can be seen,
+        sigma or beta are not positive or the noise is not a covariance.
     """
     dtype = problem.design.dtype
     displacement, beta = jnp.asarray(displacement, dtype), jnp.asarray(beta, dtype)
@@ -45,6 +45,12 @@ def checked_arguments(
         displacement=(displacement, "epoch row"),
         beta=(beta, ""),
     )
+    if not (displacement.size and problem.design.size):
+        raise ValueError(
+            f"displacement has shape {displacement.shape} and design "
+            f"{problem.design.shape}, expected at least one epoch, row and cell; has a "
+            "selection left nothing?"
+        )
     check_noise(noise, displacement)
     _check_positive("beta", beta, "it weighs the prior against the data")
     if is_concrete(displacement):

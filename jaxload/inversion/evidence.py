@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import check_shapes
+from jaxload.inversion.arguments import checked_arguments
 from jaxload.inversion.data_space import Dual
 from jaxload.inversion.definite import einsum
 from jaxload.inversion.gaps import Gaps, find_gaps
@@ -178,7 +179,8 @@ class VarianceComponents:
         shape (group,).
       sigma: The standard errors so multiplied [mm], shape of those given.
       iterations: Number of times the systems were solved.
-      converged: Whether the last step was below the tolerance.
+      converged: Whether the last step was below the tolerance. Where a component
+        vanishes it is not, and all are NaN.
     """
 
     beta: float
@@ -228,19 +230,23 @@ def variance_components(
       Koch & Kusche (2002), doi:10.1007/s00190-002-0245-x.
     """
     sigma = _independent(sigma)
+    checked_arguments(problem, displacement, sigma, beta)
     displacement = np.asarray(displacement)
     labels = _labels(groups, displacement)
     if gaps is None and sigma.ndim == 1:
         gaps = find_gaps(displacement)
 
     def growth(place: NDArray[np.float64]) -> NDArray[np.float64]:
-        beta, scaled = np.exp(-place[0]), sigma * np.exp(place[1:])[labels]
+        with np.errstate(over="ignore"):
+            beta, scaled = np.exp(-place[0]), sigma * np.exp(place[1:])[labels]
+        if not (0 < beta < np.inf and (scaled > 0).all() and (scaled < np.inf).all()):
+            # A component that wants to vanish never settles.
+            return np.full(place.shape, np.nan)
         solved = dual(problem, displacement, scaled, beta, gaps=gaps)
         parts = _parts(problem, displacement, beta * scaled, solved)
-        return np.log(_components(parts, beta, labels)) / 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(_components(parts, beta, labels)) / 2
 
-    if not 0 < beta < np.inf:
-        raise ValueError(f"beta is {beta:g}, expected a positive number to start from")
     start = np.zeros(labels.max() + 2)
     start[0] = -np.log(beta)
     place, iterations, ok = _settled(growth, start, tolerance)

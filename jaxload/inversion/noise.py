@@ -95,7 +95,7 @@ def covariance_noise(covariance: ArrayLike) -> Noise:
       Its standard errors and correlation.
 
     Raises:
-      ValueError: If it is not square, not symmetric, or a variance is not positive.
+      ValueError: If it is not square, not symmetric or not positive definite.
     """
     covariance = jnp.asarray(covariance)
     check_shapes(covariance=(covariance, "row row"))
@@ -108,7 +108,10 @@ def covariance_noise(covariance: ArrayLike) -> Noise:
                 "such rows out"
             )
     sigma = jnp.sqrt(variance)
-    return Noise(sigma, covariance / (sigma[:, None] * sigma[None, :]))
+    correlation = covariance / (sigma[:, None] * sigma[None, :])
+    if is_concrete(covariance):
+        _check_correlation(np.asarray(correlation), "covariance")
+    return Noise(sigma, correlation)
 
 
 def as_noise(sigma: ArrayLike | Noise, dtype: jnp.dtype) -> Noise:
@@ -146,6 +149,11 @@ def check_noise(noise: Noise, displacement: Array) -> None:
       ValueError: If shapes disagree, the correlation is not one, or the variance of the
         common offset is negative.
     """
+    if noise.sigma.ndim not in (1, 2):
+        raise ValueError(
+            f"sigma has shape {noise.sigma.shape}, expected (row) or (epoch row); give "
+            "a standard error for each row"
+        )
     named = {"displacement": (displacement, "epoch row")}
     named["sigma"] = (noise.sigma, "row" if noise.sigma.ndim == 1 else "epoch row")
     if noise.correlation is not None:
@@ -178,8 +186,8 @@ def _check_symmetric(name: str, matrix: np.ndarray) -> None:
         )
 
 
-def _check_correlation(correlation: np.ndarray) -> None:
-    _check_symmetric("correlation", correlation)
+def _check_correlation(correlation: np.ndarray, name: str = "correlation") -> None:
+    _check_symmetric(name, correlation)
     if not (abs(np.diag(correlation) - 1) <= ROUNDING).all():
         raise ValueError(
             "the diagonal of correlation is not one; use covariance_noise for a "
@@ -189,7 +197,7 @@ def _check_correlation(correlation: np.ndarray) -> None:
         np.linalg.cholesky(correlation)
     except np.linalg.LinAlgError:
         raise ValueError(
-            "correlation is not positive definite; for rows at one place give each "
+            f"{name} is not positive definite; for rows at one place give each "
             "some noise of its own, as share= below 1 in exponential_correlation does"
         ) from None
 

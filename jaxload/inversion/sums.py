@@ -104,9 +104,11 @@ def epoch_sums(
     gaps = known_gaps(displacement, noise, gaps)
     some = _informative(problem, displacement)
     if some is not None:
+        empty = jnp.zeros(len(displacement), beta.dtype)
+        if not len(some):
+            return Sums(*(empty for _ in dataclasses.fields(Sums)))
         part = (problem, displacement[some], at_epochs(noise, some), beta)
         sums = epoch_sums(*part, redundancy=redundancy)
-        empty = jnp.zeros(len(displacement), beta.dtype)
         return jax.tree.map(lambda values: empty.at[some].set(values), sums)
     solved = dual(problem, displacement, noise, beta, gaps=gaps)
     sums = _sums(problem, displacement, noise, beta, solved)

@@ -12,6 +12,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
+from jaxload.inversion.arguments import checked_arguments
 from jaxload.inversion.definite import einsum, inverse_and_log_determinant
 from jaxload.inversion.evidence import log_evidence
 from jaxload.inversion.gaps import Gaps, find_gaps
@@ -192,6 +193,12 @@ def _bounds(
 ) -> NDArray[np.float64]:
     """The logarithms of the smallest and largest values, shape (2, name)."""
     limits = {} if limits is None else limits
+    for name, at in start.items():
+        if np.ndim(at):
+            raise ValueError(
+                f"start of {name!r} has shape {np.shape(at)}, expected a number; name "
+                "each of several hyperparameters"
+            )
     unknown = set(limits) - set(start)
     if unknown or not start:
         raise ValueError(
@@ -202,8 +209,9 @@ def _bounds(
         [limits.get(name, (at / REACH, at * REACH)) for name, at in start.items()],
         float,
     ).T
-    given = np.array([float(at) for at in start.values()])
-    if not ((bounds[0] > 0) & (bounds[0] <= given) & (given <= bounds[1])).all():
+    given = np.array(list(start.values()), float)
+    inside = (bounds[0] > 0) & (bounds[0] <= given) & (given <= bounds[1])
+    if not (inside & np.isfinite(given)).all():
         raise ValueError(
             f"start is {dict(start)} with limits {dict(limits)}, expected positive "
             "numbers, each start within its limits"
@@ -217,13 +225,14 @@ def _record(
     """Sort the epochs that say something by the cheapest way to use them."""
     if every < 1 or int(every) != every:
         raise ValueError(f"every is {every}, expected 1 or more, whole")
-    problem, noise = jax.eval_shape(model, _scalars(list(start), list(start.values())))
+    problem, noise = _begun(model, start)
     if displacement.ndim != 2 or displacement.shape[1] != problem.gram.shape[0]:
         raise ValueError(
             f"displacement has shape {displacement.shape}, expected (epoch, "
             f"{problem.gram.shape[0]}) for this model; is it transposed?"
         )
     displacement = displacement.astype(problem.gram.dtype)
+    checked_arguments(problem, displacement, noise, start.get("beta", 1.0))
     contrasts = np.isfinite(displacement).sum(axis=1) - problem.drift.shape[1]
     epoch = np.flatnonzero(contrasts > 0)
     epoch = epoch[epoch % int(every) == 0]
@@ -235,6 +244,10 @@ def _record(
     return _sorted(
         displacement, epoch, float(contrasts[epoch].sum()), _is_steady(noise)
     )
+
+
+def _begun(model: Model, start: Mapping[str, float]) -> tuple[Problem, Noise]:
+    return model(_scalars(list(start), list(start.values())))
 
 
 def _is_steady(noise: Noise) -> bool:
