@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -198,7 +199,10 @@ def attempt(action):
 
 
 PIECES = st.lists(
-    st.sampled_from(["0 0", "1 0", "1 1", "0,1", ">", "NaN NaN", "", "x", "-180 95"])
+    st.sampled_from(
+        "0 0;1 0;1 1;0,1;>;NaN NaN;;x;-180 95".split(";")
+        + '> -La;> -L;# @Nname|id;# @Da|";# @H @D1'.split(";")
+    )
     | st.tuples(st.floats(), st.floats()).map(lambda xy: f"{xy[0]} {xy[1]}"),
     max_size=12,
 ).map("\n".join)
@@ -234,3 +238,87 @@ def test_any_bytes_give_regions_or_one_sentence(tmp_path_factory, content):
         regions = result.values() if isinstance(result, dict) else [result]
         assert "\n" not in message
         assert message or all(r.is_valid and r.area > 0 for r in regions)
+
+
+LABELLED = f"""\
+> -L"Upper  Basin" -Gred
+{text(SQUARE)}> -L"Upper  Basin"
+{text(HOLE)}> -LLower
+{text(FAR)}"""
+
+OGR = f"""\
+# @VGMT1.0 @GPOLYGON
+# @R0/11/0/4
+# @Nid|BASIN
+# @Tinteger|string
+# FEATURE_DATA
+>
+# @D1|"Upper Basin"
+# @P
+{text(SQUARE)}>
+# @H
+{text(HOLE)}>
+# @D2|Lower
+# @P
+{text(FAR)}"""
+
+
+@pytest.mark.parametrize("content", [LABELLED, OGR])
+def test_the_segments_of_gmt_are_named_by_labels_and_attributes(file, content):
+    path = file(content.replace("\n", "\r\n"), "basins.gmt")
+    regions = io.read_regions(path)
+    assert {name: region.area for name, region in regions.items()} == {
+        "Upper Basin": 15,
+        "Lower": 1,
+    }
+    assert io.read_region(path).area == 16
+    if content is OGR:
+        assert list(io.read_regions(path, "id")) == ["1", "2"]
+
+
+def test_labelled_neighbours_that_overlap_do_not_cancel(file):
+    shifted = [[x + 2, y] for x, y in SQUARE]
+    content = f"> -La\n{text(SQUARE)}> -Lb\n{text(shifted)}"
+    assert io.read_region(file(content)).area == 24
+
+
+def test_a_shapefile_asks_for_its_extra(file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shapefile", None)
+    path = file((9994).to_bytes(4, "big") + bytes(96), "basins.shp")
+    with pytest.raises(ValueError, match=r"needs pyshp; install jaxload\[shapefile\]"):
+        io.read_region(path)
+
+
+def save_shapes(path, **options):
+    shapefile = pytest.importorskip("shapefile")
+    with shapefile.Writer(str(path), shapeType=shapefile.POLYGON, **options) as writer:
+        writer.field("CODE", "N")
+        writer.field("NAME", "C", size=40)
+        # Outer rings run clockwise in this format.
+        writer.poly([SQUARE[::-1], HOLE])
+        writer.record(1, "云南省")
+        writer.poly([FAR[::-1]])
+        writer.record(2, "Lower")
+
+
+def test_the_shapes_of_a_shapefile_keep_names_and_holes(tmp_path):
+    path = tmp_path / "basins.shp"
+    save_shapes(path, encoding="gbk")
+    path.with_suffix(".cpg").write_text("936")
+    regions = io.read_regions(path)
+    assert {k: v.area for k, v in regions.items()} == {"云南省": 15, "Lower": 1}
+    assert list(io.read_regions(path, "CODE")) == ["1", "2"]
+    assert io.read_region(path).area == 16
+
+
+def test_a_broken_or_projected_shapefile_is_refused(tmp_path):
+    path = tmp_path / "basins.shp"
+    save_shapes(path)
+    path.with_suffix(".prj").write_text('PROJCS["WGS 84 / UTM zone 47N",GEOGCS[')
+    with pytest.raises(ValueError, match="is in WGS 84 / UTM zone 47N, expected long"):
+        io.read_region(path)
+    path.with_suffix(".prj").unlink()
+    path.write_bytes(path.read_bytes()[:150])
+    with pytest.raises(ValueError, match="cannot be read as a shapefile") as caught:
+        io.read_region(path)
+    assert "\n" not in str(caught.value)

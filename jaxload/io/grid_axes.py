@@ -110,7 +110,9 @@ def merge_versions(array: xr.DataArray, where: str) -> xr.DataArray:
 
 def step_of(values: NDArray[np.float64]) -> float:
     """The usual step of an axis [degrees]; one degree if it has one entry only."""
-    return float(np.median(np.abs(np.diff(values)))) if len(values) > 1 else 1.0
+    # The lower median: a grid across the dateline has a hole between its ends.
+    steps = np.sort(np.abs(np.diff(values)))
+    return float(steps[(len(steps) - 1) // 2]) if len(steps) else 1.0
 
 
 def _renamed(content: xr.Dataset, axis: str, where: str) -> xr.Dataset:

@@ -117,7 +117,7 @@ def _read_file(
             dataset = dataset.assign(time_bnds=content["time_bnds"].variable)
         attrs = {"quantity": product.quantity, "source": path.name}
         dataset.attrs = attrs | _provenance(content)
-    if settings.chunks is None:
+    if settings.chunks is None and dataset.sizes["time"]:
         _check_values(path, dataset, product.quantity)
     return dataset
 

@@ -192,7 +192,7 @@ def _between(axis: Floats, places: Floats, period: float = 0.0) -> _Between:
     index = np.arange(len(axis))
     if period:
         axis, index = np.append(axis, axis[0] + period), np.append(index, 0)
-        places = axis[0] - half + (places - axis[0] + half) % period
+        places = axis[0] + (places - axis[0]) % period
     elif len(axis) == 1:
         axis, index = np.repeat(axis, 2), np.repeat(index, 2)
     after = np.clip(np.searchsorted(axis, places), 1, len(axis) - 1)
