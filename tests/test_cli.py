@@ -115,6 +115,36 @@ def test_a_run_says_what_came_out(finished):
     assert f"beta {summary['beta']:.3g}" in said
     assert f"leave-one-out {summary['leave_one_out_rms_mm']:.2f} mm" in said
     assert "over 4 months" in said
+    assert "standard errors of cells, exact; no common mode in the noise" in said
+    assert "(of 3, leave-one-out rms)" in said
+    assert summary["criterion_unit"] == "mm"
+
+
+def test_a_study_can_ask_for_much_at_once(study, tmp_path):
+    more = (
+        'criterion = "l-curve"\nbeta_count = 5\ncommon_mode_mm = 0.5\n'
+        'robust = "student-t"\nstation_weights = true\nprior = "first-differences"'
+    )
+    edit(TOML, BETA[0], more)(study)
+    assert run(study, tmp_path / "out") == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["common_mode_mm"] == 0.5
+    assert summary["errors"]["method"] == "exact"
+    with xr.open_dataset(tmp_path / "out" / "stations.nc") as stations:
+        assert {"weight", "common_mode"} <= set(stations.data_vars)
+    with xr.open_dataset(tmp_path / "out" / "twsa.nc") as water:
+        assert "inversion.common_mode_mm" in water.twsa_sd.comment
+        assert "student-t" in water.settings
+
+
+@pytest.mark.parametrize("way", ["memory_days = 20.0", 'approach = "components"'])
+def test_ways_whose_errors_are_not_known_say_so(study, tmp_path, capsys, way):
+    edit(TOML, BETA[0], f"beta = 0.1\n{way}")(study)
+    assert run(study, tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert "no standard errors" in said
+    assert "leave-one-out undefined mm" in said
+    assert (tmp_path / "out" / "station_fit.png").is_file()
 
 
 def test_info_says_the_same_and_lists_every_file(finished, capsys):
@@ -177,6 +207,13 @@ def second_region(folder):
     (folder / "basins").mkdir()
     (folder / "basins" / "region.txt").write_text("11 45\n12 45\n12 47\n")
     replace(folder, "study.toml", "grace =", 'regions = ["basins/region.txt"]\n#')
+
+
+def small_amplitude(folder):
+    lon, lat = np.arange(10, 12.0), np.arange(45, 48.0)
+    values = (("lat", "lon"), np.ones((len(lat), len(lon))))
+    xr.Dataset({"sd": values}, {"lat": lat, "lon": lon}).to_netcdf(folder / "a.nc")
+    replace(folder, "study.toml", "beta_count = 3", 'amplitude = "a.nc"')
 
 
 def nothing_but_nan(folder):
@@ -245,6 +282,27 @@ BAD = {
     "infinite betas to try": (
         edit(TOML, BETA[0], "largest_beta = inf"),
         ["inversion tries 25 betas from 0.001 to inf"],
+    ),
+    "an unknown criterion": (
+        edit(TOML, BETA[0], 'criterion = "leave-two-out"'),
+        ["inversion.criterion is 'leave-two-out'", "did you mean leave-one-out?"],
+    ),
+    "a memory beside a common mode": (
+        edit(TOML, BETA[0], "memory_days = 20\ncommon_mode_mm = 1.0"),
+        ["inversion.memory_days cannot be combined with inversion.common_mode_mm"],
+    ),
+    "more components than stations": (
+        edit(TOML, BETA[0], 'approach = "components"\ncomponents = 6'),
+        ["inversion.components is 6, but there are 5 stations"],
+    ),
+    "one group of all stations": (
+        edit(TOML, BETA[0], 'criterion = "leave-group-out"\nblock_km = 2000'),
+        ["all 5 stations lie within inversion.block_km, 2000"],
+    ),
+    "a small map of amplitudes": (small_amplitude, ["a.nc does not cover", "cells"]),
+    "no map of amplitudes": (
+        edit(TOML, BETA[0], 'amplitude = "b.nc"'),
+        ["b.nc is not a file"],
     ),
     "no epoch in the period": (
         edit(TOML, '"gnss/*.up"', '"gnss/*.up"\nstart = 2031-01-01'),

@@ -54,7 +54,74 @@ def test_settings_are_frozen(write):
         study.inversion.beta = 1.0
 
 
+MORE = """prior = "matern"
+correlation_length_km = 300
+amplitude = "gldas.nc"
+criterion = "leave-group-out"
+block_km = 80
+common_mode_mm = "estimate"
+station_weights = true
+robust = "student-t"
+errors = "regions"
+"""
+
+
+def test_every_setting_of_the_inversion_survives_the_round_trip(write):
+    text = GOOD.replace("beta = 0.01\n", MORE)
+    study = config.read_study(write(text))
+    assert study.inversion.correlation_length_km == 300.0
+    assert study.inversion.common_mode_mm == "estimate"
+    assert config.read_study(write(config.to_toml(study))) == study
+
+
+def inverts(lines, message):
+    return ("beta = 0.01", lines, message)
+
+
+REFUSED = {
+    "an unknown criterion": inverts('criterion = "gvc"', "did you mean gcv"),
+    "an unknown prior": inverts('prior = "ridge"', "prior is 'ridge', expected lapl"),
+    "an unknown approach": inverts('approach = "pca"', "expected epochs or components"),
+    "an unknown loss": inverts('robust = "hubert"', "did you mean huber"),
+    "unknown errors": inverts('errors = "cell"', "did you mean cells"),
+    "no length": inverts('prior = "matern"', "correlation_length_km 0; .* positive"),
+    "a length for nothing": inverts("correlation_length_km = 9", "no other prior has"),
+    "a length that is none": inverts("correlation_length_km = -9", "is -9, expected a"),
+    "a boundary for nothing": inverts(
+        'prior = "identity"\nboundary = "free"', 'is "identity"; leave them out'
+    ),
+    "an edge on the sphere": inverts(
+        'boundary = "edge"\nmetric = "sphere"', 'use inversion.metric = "grid"'
+    ),
+    "a short L-curve": inverts(
+        'criterion = "l-curve"\nbeta_count = 4', "needs 5 or more"
+    ),
+    "no block": inverts("block_km = 0", "block_km is 0, expected a positive"),
+    "a negative common mode": inverts("common_mode_mm = -1", "common_mode_mm is -1"),
+    "a common mode in words": inverts('common_mode_mm = "yes"', "expected estimate"),
+    "a negative memory": inverts("memory_days = -3", "memory_days is -3, expected a"),
+    "no component": inverts("components = 0", "components is 0, expected 1 or more"),
+    "half a component": inverts("components = 2.5", "expected a whole number"),
+    "weights in words": inverts('station_weights = "yes"', "expected true or false"),
+    "memory and a common mode": inverts(
+        "memory_days = 9\ncommon_mode_mm = 1", "with inversion.common_mode_mm; leave"
+    ),
+    "memory and outliers": inverts(
+        'memory_days = 9\nrobust = "huber"', "memory_days cannot be combined with"
+    ),
+    "memory and errors": inverts(
+        'memory_days = 9\nerrors = "cells"', "combined with inversion.errors"
+    ),
+    "components and memory": inverts(
+        'approach = "components"\nmemory_days = 9', "combined with inversion.memory"
+    ),
+    "components of every day's errors": inverts(
+        'approach = "components"', 'use gnss.sigma = "station"'
+    ),
+}
+
 ERRORS = {
+    **REFUSED,
     "a typing slip": ("spacing = 1", "spacng = 1", "did you mean spacing"),
     "an unknown table": ("[region]", "[mars]", "mars is not a known setting"),
     "beta zero": ("beta = 0.01", "beta = 0", "beta is 0, expected a positive"),

@@ -246,6 +246,17 @@ def test_the_seconds_of_the_stages_make_the_total(summary):
     assert total == pytest.approx(sum(seconds.values()), rel=0.2)
 
 
+def test_every_value_of_water_has_its_error(water, regions, summary):
+    for dataset in (water, regions):
+        known = np.isfinite(dataset.twsa.values)
+        np.testing.assert_array_equal(np.isfinite(dataset.twsa_sd.values), known)
+        assert (dataset.twsa_sd.values[known] > 0).all()
+        assert dataset.twsa_sd.attrs["method"] == "exact"
+    assert summary["errors"]["kind"] == "cells"
+    median = summary["errors"]["region_sd_mm"]["west"]
+    assert median == pytest.approx(float(regions.twsa_sd.sel(region="west").median()))
+
+
 def test_beta_is_the_lowest_point_of_the_criterion(summary, water):
     betas = [row["beta"] for row in summary["criterion"]]
     values = [row["value"] for row in summary["criterion"]]
@@ -348,7 +359,7 @@ def test_daily_errors_weigh_each_observation(study, stations, water, summary):
         gnss=config.Gnss(files="gnss/*.up", sigma="daily"),
         region=study.region,
         earth=EARTH,
-        inversion=config.Inversion(beta=summary["beta"]),
+        inversion=config.Inversion(beta=summary["beta"], errors="none"),
         folder=study.folder,
     )
     result = pipeline.run(daily)
@@ -371,7 +382,7 @@ def test_stations_outside_are_dropped_where_that_is_asked(study, caplog):
         gnss=config.Gnss(files="gnss/*.up", outside="drop", end="2015-01-20"),
         region=config.Region(boundary="west.txt", spacing=0.5),
         earth=EARTH,
-        inversion=config.Inversion(beta=0.01),
+        inversion=config.Inversion(beta=0.01, errors="none"),
         folder=study.folder,
     )
     result = pipeline.run(narrow)
@@ -407,6 +418,9 @@ def test_the_demonstration_says_in_five_lines_how_close_it_came(tmp_path):
     assert len(lines) == 5
     assert "12 stations and 60 days" in lines[0]
     assert "correlation" in lines[3]
+    truth = json.loads((tmp_path / "summary.json").read_text())["truth"]
+    assert f"{100 * truth['region_within_95']:.0f}% of the days" in lines[3]
+    assert 0.5 < truth["region_within_95"] <= 1
     assert str(tmp_path) in lines[4]
     assert (tmp_path / "twin.png").stat().st_size > 10_000
     # What it left behind is a study that can be run again.

@@ -77,11 +77,19 @@ DRAWN = (
     "bare map",
     "regions",
     "one region alone",
+    "regions with a band",
     "stations",
+    "stations without residuals",
     "beta",
+    "L-curve",
     "one beta",
     "twin",
 )
+
+
+def seen_too(stations):
+    predicted = 0.2 * stations.up
+    return stations.assign(predicted=predicted).drop_vars("leave_one_out_residual")
 
 
 @pytest.fixture
@@ -92,8 +100,11 @@ def drawings(field, stations, regions):
         plot.map_of(field, "a map"),
         plot.region_series(*regions, SCORES),
         plot.region_series(daily[:, :1], None, {}),
+        plot.region_series(*regions, SCORES, abs(daily)),
         plot.station_fit(stations, [RING]),
+        plot.station_fit(seen_too(stations), [RING]),
         plot.beta_curve([1e-3, 1e-2, 1], [3, 2, 4], 1e-2, "rms"),
+        plot.l_curve([1e-3, 1e-2, 1], [2, 3, 9], [9, 3, 2], 1e-2),
         plot.beta_curve([1e-2], [2], 1e-2, "rms"),
         plot.twin_maps(field, field, stations, [RING]),
     )
@@ -144,6 +155,31 @@ def test_the_station_map_shows_the_variance_that_is_explained(stations):
     # Half of the height is left: three quarters of the variance are explained.
     np.testing.assert_allclose(dots.get_array(), 75.0, rtol=1e-12)
     np.testing.assert_array_equal(dots.get_offsets()[:, 0], stations.lon)
+
+
+def test_without_residuals_the_map_says_that_the_station_was_seen(stations):
+    figure = plot.station_fit(seen_too(stations), [RING])
+    (dots,) = figure.axes[0].collections
+    np.testing.assert_allclose(dots.get_array(), 36.0, rtol=1e-12)
+    assert "station included" in figure.axes[0].get_title()
+
+
+def test_the_band_of_a_region_holds_95_percent(regions):
+    daily = regions[0]
+    figure = plot.region_series(daily, None, {}, xr.full_like(daily, 10.0))
+    (band,) = figure.axes[0].collections
+    edge = band.get_paths()[0].vertices[:, 1]
+    values = daily.values[:, 0]
+    np.testing.assert_allclose(edge.max(), values.max() + 19.6, rtol=1e-12)
+    np.testing.assert_allclose(edge.min(), values.min() - 19.6, rtol=1e-12)
+
+
+def test_the_corner_lies_on_the_l_curve():
+    figure = plot.l_curve([1e-3, 1e-2, 1], [2, 3, 9], [9, 3, 2], 1e-2)
+    curve, corner = figure.axes[0].get_lines()
+    np.testing.assert_array_equal(curve.get_xydata(), [[2, 9], [3, 3], [9, 2]])
+    np.testing.assert_allclose(corner.get_xydata(), [[3, 3]])
+    assert "beta = 0.01" in corner.get_label()
 
 
 def test_the_curve_marks_the_beta_that_was_taken():

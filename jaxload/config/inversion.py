@@ -39,7 +39,8 @@ class Inversion:
       common_mode_mm: Standard deviation of an offset that all stations of an epoch
         share; 0 for none, "estimate" for that of the largest marginal likelihood of
         the heights without their lines and seasons. Standard errors of regions are
-        honest with it only.
+        honest with it only; but part of the water that the whole region shares is then
+        taken for an offset.
       station_weights: Whether stations that the others predict badly count less.
       robust: Weights of single observations: "none", "huber" or "student-t".
       memory_days: Lag at which the correlation of water in time has fallen to 1/e; 0
