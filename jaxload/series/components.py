@@ -1,4 +1,4 @@
-"""Principal components of series with gaps."""
+"""Principal components of series with gaps, and what stations have in common."""
 
 import dataclasses
 import functools
@@ -11,10 +11,20 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
 
-__all__ = ["Components", "Expectation", "components", "reconstructed"]
+__all__ = [
+    "Components",
+    "Expectation",
+    "common_mode",
+    "components",
+    "reconstructed",
+    "stacked_mode",
+]
 
 # TF32 would cost half the digits of a float32 covariance.
 einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+
+#: Regressions, of which one costs 1% of a decomposition, between two decompositions.
+REGRESSIONS = 20
 
 
 @jax.tree_util.register_dataclass
@@ -57,8 +67,7 @@ class Expectation:
 
     Attributes:
       center: Whether the mean of each station is estimated and taken out.
-      noise: Noise variance of an observation of weight one; estimated if not given.
-        Zero fills gaps by least squares.
+      noise: Variance at weight one; estimated if not given. Zero is least squares.
       tolerance: Relative change of the covariance at which to stop.
       most: Iterations after which to stop all the same.
     """
@@ -128,6 +137,8 @@ def components(
     if not jnp.issubdtype(values.dtype, jnp.floating):
         values = values.astype(float)
     weights = _checked_weights(values, weights)
+    if isinstance(count, float) and 0 < count < 1:
+        count = _count_that_explains(values, weights, count, settings)
     return _fit(values, weights, _checked_count(values, count), settings)
 
 
@@ -141,6 +152,85 @@ def reconstructed(parts: Components) -> Array:
       Series in their unit, shape (epoch, station).
     """
     return parts.mean[None, :] + einsum("ek,ks->es", parts.amplitudes, parts.patterns)
+
+
+def common_mode(
+    parts: Components,
+    *,
+    response: float = 0.25,
+    share: float = 0.5,
+    explained: float = 0.01,
+) -> Array:
+    """What components say that most stations do together; subtract it to remove it.
+
+    A component is common if more than `share` of the stations answer to it with more
+    than `response` of the largest answer, in the same sense, and it explains more than
+    `explained` of the variance.
+
+    Not for: water over the whole network, which is a common mode too.
+
+    Args:
+      parts: From `components`, of series less what is not to be removed.
+      response: Answer that counts, relative to the largest.
+      share: Stations that have to answer.
+      explained: Share of variance that is worth removing.
+
+    Returns:
+      The common mode in the unit of the series, gaps filled, shape (epoch, station);
+      zero if no component is common, NaN where a station was never observed.
+
+    Source:
+      Dong et al. (2006), doi:10.1029/2005JB003806; here answers of opposite sense do
+      not count together.
+    """
+    known = jnp.isfinite(parts.patterns)
+    patterns = jnp.where(known, parts.patterns, 0)
+    largest = jnp.max(jnp.abs(patterns), axis=1, keepdims=True)
+    toward = jnp.sum(patterns > response * largest, axis=1)
+    against = jnp.sum(patterns < -response * largest, axis=1)
+    most = jnp.maximum(toward, against).astype(patterns.dtype)
+    enough = most > share * jnp.sum(known, axis=1).astype(patterns.dtype)
+    common = enough & (parts.explained > explained)
+    amplitudes = jnp.where(common[None, :], parts.amplitudes, 0)
+    return einsum("ek,ks->es", amplitudes, parts.patterns)
+
+
+def stacked_mode(
+    values: ArrayLike, *, weights: ArrayLike | None = None, least: int = 3
+) -> Array:
+    """The weighted mean of stations at each epoch; subtract it to remove it.
+
+    Args:
+      values: Series, shape (epoch, station); NaN if missing. The mean of each station
+        is taken out first, lest its gaps move the stack.
+      weights: Such as ``1 / sigma**2``, shape (station,) or (epoch, station); the same
+        for all if not given.
+      least: Stations that a stack needs at least.
+
+    Returns:
+      The mean over stations, the same for each, shape (epoch, station); NaN at epochs
+      with fewer than `least`.
+
+    Raises:
+      ValueError: If shapes disagree, or weights are not finite and positive.
+
+    Source:
+      Wdowinski et al. (1997), doi:10.1029/97JB01378; weights: Nikolaidis (2002),
+      Observation of Geodetic and Seismic Deformation with the GPS, UC San Diego.
+    """
+    values = jnp.asarray(values)
+    weights = _checked_weights(values, weights)
+    values = jnp.where(weights > 0, values, 0)
+    residual = values - _weighted_mean(values, weights, axis=0)
+    stack = _weighted_mean(residual, weights, axis=1)
+    enough = jnp.sum(weights > 0, axis=1, keepdims=True) >= max(least, 1)
+    return jnp.broadcast_to(jnp.where(enough, stack, jnp.nan), values.shape)
+
+
+def _weighted_mean(values: Array, weights: Array, axis: int) -> Array:
+    total = weights.sum(axis=axis, keepdims=True)
+    mean = (weights * values).sum(axis=axis, keepdims=True)
+    return mean / jnp.where(total > 0, total, 1)
 
 
 def _checked_weights(values: Array, weights: ArrayLike | None) -> Array:
@@ -164,6 +254,23 @@ def _checked_weights(values: Array, weights: ArrayLike | None) -> Array:
     return jnp.where(seen, weights, 0)
 
 
+def _count_that_explains(
+    values: Array, weights: Array, share: float, settings: Expectation
+) -> int:
+    if not (is_concrete(values) and is_concrete(weights)):
+        raise ValueError(
+            f"count is {share:g}, a share of variance, which cannot be looked up under "
+            "jit; give a number of components"
+        )
+    count = 1
+    while True:
+        explained = np.cumsum(_fit(values, weights, count, settings).explained)
+        enough = np.flatnonzero(explained >= share)
+        if len(enough) or count == min(values.shape):
+            return int(enough[0]) + 1 if len(enough) else count
+        count = min(2 * count, *values.shape)
+
+
 def _checked_count(values: Array, count: int | float) -> int:
     most = min(values.shape)
     if not (isinstance(count, int | np.integer) and 1 <= count <= most):
@@ -179,11 +286,7 @@ def _checked_count(values: Array, count: int | float) -> int:
 class _Data:
     """Series scaled by the root of the largest weight of each station.
 
-    Attributes:
-      values: Zero where missing, shape (epoch, station).
-      weights: 0 to 1, shape (epoch, station).
-      scale: Shape (station,); zero where a station was never observed.
-      counted: One at epochs with data, else zero, shape (epoch,).
+    Values are zero where missing, scale where all are; counted is 1 where any is not.
     """
 
     values: Array
@@ -195,21 +298,21 @@ class _Data:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _Model:
-    """Mean, covariance and what follows from its eigenvectors.
-
-    Attributes:
-      mean: Shape (station,).
-      covariance: Expected of whole series, shape (station, station).
-      axes: Leading eigenvectors, shape (station, component).
-      variance: Their eigenvalues, descending, shape (component,).
-      noise: Scalar.
-    """
+    """Mean (station,), W (station, component) and noise variance, as scaled."""
 
     mean: Array
-    covariance: Array
-    axes: Array
-    variance: Array
+    root: Array
     noise: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Axes:
+    """A covariance of stations, and its leading eigenvectors and eigenvalues."""
+
+    covariance: Array
+    vectors: Array
+    variance: Array
 
 
 @functools.partial(jax.jit, static_argnames=("count", "settings"))
@@ -217,18 +320,23 @@ def _fit(
     values: Array, weights: Array, count: int, settings: Expectation
 ) -> Components:
     data = _scaled(values, weights)
-    step = functools.partial(_step, data, count, settings)
-    again = lambda state: (state[2] > settings.tolerance) & (state[1] < settings.most)
 
-    def once(state: tuple[_Model, Array, Array]) -> tuple[_Model, Array, Array]:
-        new = step(state[0])
-        change = jnp.linalg.norm(new.covariance - state[0].covariance)
-        return new, state[1] + 1, change / jnp.linalg.norm(new.covariance)
+    def once(state: tuple) -> tuple:
+        old, axes, number, _ = state
+        regress = lambda _, model: _regressed(data, settings, model)
+        model = jax.lax.fori_loop(0, REGRESSIONS, regress, old)
+        model, new = _decomposed(data, count, settings, model)
+        change = jnp.linalg.norm(new.covariance - axes.covariance)
+        change = change / jnp.linalg.norm(new.covariance)
+        return model, new, number + 1, change
 
-    start = _start(data, count, settings)
-    state = once(once((start, jnp.array(0), jnp.array(jnp.inf, values.dtype))))
-    model, iterations, change = jax.lax.while_loop(again, once, state)
-    return _result(data, model, iterations, change <= settings.tolerance)
+    again = lambda state: (state[3] > settings.tolerance) & (state[2] < settings.most)
+    model = _start(data, count, settings)
+    none = jnp.zeros((values.shape[1],) * 2, values.dtype)
+    axes = _Axes(none, model.root, none[0, :count])
+    state = model, axes, jnp.array(0), jnp.array(jnp.inf, values.dtype)
+    model, axes, number, change = jax.lax.while_loop(again, once, state)
+    return _result(data, model, axes, number, change <= settings.tolerance)
 
 
 def _scaled(values: Array, weights: Array) -> _Data:
@@ -240,42 +348,30 @@ def _scaled(values: Array, weights: Array) -> _Data:
 
 
 def _start(data: _Data, count: int, settings: Expectation) -> _Model:
-    """Mean of what was observed, its variance, and nothing that stations share."""
-    total = data.weights.sum(axis=0)
-    total = jnp.where(total > 0, total, 1)
-    mean = (data.weights * data.values).sum(axis=0) / total
+    """Mean and variance of what was observed, and nothing that stations share."""
+    mean = _weighted_mean(data.values, data.weights, axis=0)[0]
     mean = mean if settings.center else jnp.zeros_like(mean)
     square = data.weights * (data.values - mean[None, :]) ** 2
-    return _model(mean, jnp.diag(square.sum(axis=0) / total), data, count, settings)
-
-
-def _model(
-    mean: Array, covariance: Array, data: _Data, count: int, settings: Expectation
-) -> _Model:
-    """The most likely model of a covariance."""
-    values, vectors = jnp.linalg.eigh(covariance)
-    variance = jnp.maximum(values[::-1][:count], 0)
-    rest = jnp.sum(data.scale > 0).astype(values.dtype) - count
-    left = jnp.maximum(jnp.trace(covariance) - variance.sum(), 0)
-    noise = jnp.where(rest > 0, left / jnp.maximum(rest, 1), 0)
+    noise = square.sum() / data.weights.sum()
     if settings.noise is not None:
-        noise = jnp.asarray(settings.noise, values.dtype)
-    return _Model(mean, covariance, vectors[:, ::-1][:, :count], variance, noise)
+        noise = jnp.asarray(settings.noise, mean.dtype)
+    return _Model(mean, jnp.zeros((len(mean), count), mean.dtype), noise)
 
 
-def _expected(data: _Data, model: _Model) -> tuple[Array, Array, Array, Array]:
-    """W, the noise, z and its covariance, given the data."""
-    least = jnp.sqrt(jnp.finfo(model.noise.dtype).eps)
-    tiny = jnp.finfo(model.noise.dtype).tiny
-    noise = jnp.maximum(model.noise, least * model.variance[0]) + tiny
-    signal = jnp.sqrt(jnp.maximum(model.variance - model.noise, 0))
-    root = model.axes * signal[None, :]
-    normal = einsum("es,sk,sl->ekl", data.weights, root, root)
-    normal = normal + noise * jnp.eye(root.shape[1], dtype=root.dtype)[None]
-    inverse = _inverse(normal)
+def _expected(data: _Data, model: _Model) -> tuple[Array, Array, Array]:
+    """The noise as it is used, z, and the covariance of z, given the data."""
+    limits = jnp.finfo(model.noise.dtype)
+    signal = jnp.sum(model.root**2)
+    noise = jnp.maximum(model.noise, limits.eps**0.5 * signal) + limits.tiny
+    normal = einsum("es,sk,sl->ekl", data.weights, model.root, model.root)
+    inverse = _inverse(normal + noise * _identity(model.root))
     residual = data.weights * (data.values - model.mean[None, :])
-    hidden = einsum("ekl,es,sl->ek", inverse, residual, root)
-    return root, noise, hidden, noise * inverse
+    hidden = einsum("ekl,el->ek", inverse, einsum("es,sl->el", residual, model.root))
+    return noise, hidden, noise * inverse
+
+
+def _identity(columns: Array) -> Array:
+    return jnp.eye(columns.shape[-1], dtype=columns.dtype)[None]
 
 
 def _inverse(matrices: Array) -> Array:
@@ -283,35 +379,64 @@ def _inverse(matrices: Array) -> Array:
 
     def sweep(index: Array, matrix: Array) -> Array:
         column, row = matrix[:, :, index], matrix[:, index, :]
-        pivot = row[:, index]
-        matrix = matrix - column[:, :, None] * (row / pivot[:, None])[:, None, :]
-        matrix = matrix.at[:, index, :].set(row / pivot[:, None])
-        matrix = matrix.at[:, :, index].set(-column / pivot[:, None])
-        return matrix.at[:, index, index].set(1 / pivot)
+        pivot = row[:, index, None]
+        matrix = matrix - column[:, :, None] * (row / pivot)[:, None, :]
+        matrix = matrix.at[:, index, :].set(row / pivot)
+        matrix = matrix.at[:, :, index].set(-column / pivot)
+        return matrix.at[:, index, index].set(1 / pivot[:, 0])
 
     # XLA on a CPU can deadlock in batched calls of LAPACK.
     return jax.lax.fori_loop(0, matrices.shape[-1], sweep, matrices)
 
 
-def _filled(data: _Data, mean: Array, root: Array, hidden: Array) -> Array:
-    """Expected series without the noise that low weights add."""
-    model = mean[None, :] + einsum("ek,sk->es", hidden, root)
-    return data.weights * data.values + (1 - data.weights) * model
+def _regressed(data: _Data, settings: Expectation, model: _Model) -> _Model:
+    """The next model, from a regression of each station on z: cheap, but slow."""
+    _, basis, spread = _expected(data, model)
+    count = basis.shape[1]
+    if settings.center:
+        basis = jnp.concatenate([basis, jnp.ones_like(basis[:, :1])], axis=1)
+        spread = jnp.pad(spread, ((0, 0), (0, 1), (0, 1)))
+    square = basis[:, :, None] * basis[:, None, :] + spread
+    unseen = (data.scale == 0).astype(basis.dtype)[:, None, None]
+    normal = einsum("es,ekl->skl", data.weights, square) + unseen * _identity(basis)
+    right = einsum("es,ek->sk", data.weights * data.values, basis)
+    solved = einsum("skl,sl->sk", _inverse(normal), right)
+    noise = model.noise
+    if settings.noise is None:
+        left = jnp.sum(data.weights * data.values**2) - jnp.sum(solved * right)
+        noise = jnp.maximum(left, 0) / jnp.sum(data.weights > 0).astype(left.dtype)
+    mean = solved[:, count] if settings.center else model.mean
+    return _Model(mean, solved[:, :count], noise)
 
 
-def _step(data: _Data, count: int, settings: Expectation, model: _Model) -> _Model:
-    root, noise, hidden, spread = _expected(data, model)
-    filled = _filled(data, model.mean, root, hidden)
+def _decomposed(
+    data: _Data, count: int, settings: Expectation, model: _Model
+) -> tuple[_Model, _Axes]:
+    """The next model, from the expected covariance: dear, exact without gaps."""
+    noise, hidden, spread = _expected(data, model)
+    filled = _filled(data, model, hidden)
     epochs = jnp.maximum(data.counted.sum(), 1)
     mean = model.mean
     if settings.center:
         mean = einsum("e,es->s", data.counted, filled) / epochs
     residual = data.counted[:, None] * (filled - mean[None, :])
     covariance = einsum("es,et->st", residual, residual)
-    covariance = covariance + _uncertainty(data, root, noise, spread)
+    covariance = covariance + _uncertainty(data, model.root, noise, spread)
     seen = data.scale > 0
     covariance = jnp.where(seen[:, None] & seen[None, :], covariance / epochs, 0)
-    return _model(mean, covariance, data, count, settings)
+    values, vectors = jnp.linalg.eigh(covariance)
+    variance = jnp.maximum(values[::-1][:count], 0)
+    axes = _Axes(covariance, vectors[:, ::-1][:, :count], variance)
+    new = _noise(data, model, axes, (noise, hidden, spread))
+    noise = new if settings.noise is None else model.noise
+    root = axes.vectors * jnp.sqrt(jnp.maximum(variance - noise, 0))[None, :]
+    return _Model(mean, root, noise), axes
+
+
+def _filled(data: _Data, model: _Model, hidden: Array) -> Array:
+    """Expected series without the noise that low weights add."""
+    fitted = model.mean[None, :] + einsum("ek,sk->es", hidden, model.root)
+    return data.weights * data.values + (1 - data.weights) * fitted
 
 
 def _uncertainty(data: _Data, root: Array, noise: Array, spread: Array) -> Array:
@@ -326,26 +451,44 @@ def _uncertainty(data: _Data, root: Array, noise: Array, spread: Array) -> Array
     return jax.lax.fori_loop(0, root.shape[1], add, own)
 
 
+def _noise(
+    data: _Data, model: _Model, axes: _Axes, expected: tuple[Array, Array, Array]
+) -> Array:
+    """Noise variance, of which what low weights add is a multiple."""
+    noise, hidden, spread = expected
+    weights = data.weights
+    partly = ((weights > 0) & (weights < 1)).astype(noise.dtype)
+    residual = data.values - model.mean[None, :]
+    residual = residual - einsum("ek,sk->es", hidden, model.root)
+    spread = einsum("ekl,sk,sl->es", spread, model.root, model.root)
+    added = (1 - weights) * (residual**2 + spread) + noise
+    epochs = data.counted.sum()
+    rest = jnp.trace(axes.covariance) - axes.variance.sum()
+    total = epochs * jnp.maximum(rest, 0) + jnp.sum(partly * weights * added)
+    free = jnp.sum(data.scale > 0) - axes.variance.shape[0]
+    free = epochs * jnp.maximum(free, 0).astype(noise.dtype) + partly.sum()
+    return jnp.where(free > 0, total / jnp.maximum(free, 1), 0)
+
+
 def _result(
-    data: _Data, model: _Model, iterations: Array, converged: Array
+    data: _Data, model: _Model, axes: _Axes, number: Array, converged: Array
 ) -> Components:
-    root, noise, hidden, _ = _expected(data, model)
-    filled = _filled(data, model.mean, root, hidden) - model.mean[None, :]
-    length = jnp.sqrt(model.variance)
-    largest = jnp.argmax(jnp.abs(model.axes), axis=0)
-    sign = jnp.sign(jnp.take_along_axis(model.axes, largest[None, :], axis=0)[0])
-    axes = model.axes * sign[None, :]
-    amplitudes = einsum("es,sk->ek", data.counted[:, None] * filled, axes)
+    noise, hidden, _ = _expected(data, model)
+    filled = data.counted[:, None] * (_filled(data, model, hidden) - model.mean[None])
+    length, vectors = jnp.sqrt(axes.variance), axes.vectors
+    largest = jnp.argmax(jnp.abs(vectors), axis=0)[None, :]
+    vectors = vectors * jnp.sign(jnp.take_along_axis(vectors, largest, axis=0))
+    amplitudes = einsum("es,sk->ek", filled, vectors)
     amplitudes = amplitudes / jnp.where(length > 0, length, 1)[None, :]
     scale = jnp.where(data.scale > 0, data.scale, jnp.nan)
     return Components(
-        patterns=(length[None, :] * axes / scale[:, None]).T,
+        patterns=(length[None, :] * vectors / scale[:, None]).T,
         amplitudes=amplitudes,
         mean=model.mean / scale,
-        explained=model.variance / jnp.trace(model.covariance),
+        explained=axes.variance / jnp.trace(axes.covariance),
         sigma=_pattern_sigma(data, amplitudes, noise) / scale[None, :],
         noise=model.noise,
-        iterations=iterations,
+        iterations=number,
         converged=converged,
     )
 
@@ -353,5 +496,5 @@ def _result(
 def _pattern_sigma(data: _Data, amplitudes: Array, noise: Array) -> Array:
     normal = einsum("es,ek,el->skl", data.weights, amplitudes, amplitudes)
     # Stations seen at fewer epochs than there are components are known by the prior.
-    normal = normal + jnp.eye(amplitudes.shape[1], dtype=noise.dtype)[None]
+    normal = normal + _identity(amplitudes)
     return jnp.sqrt(noise * jnp.diagonal(_inverse(normal), axis1=1, axis2=2)).T
