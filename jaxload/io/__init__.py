@@ -7,6 +7,8 @@ from jaxload.io.gravity_fields import read_icgem, read_level2
 from jaxload.io.grid_files import GridSettings
 from jaxload.io.grids import read_grid
 from jaxload.io.harmonics import read_stokes, write_stokes
+from jaxload.io.loading import read_loading
+from jaxload.io.offsets import offset_days, read_offsets
 from jaxload.io.periods import (
     Periods,
     align_times,
@@ -31,6 +33,7 @@ from jaxload.io.schema import GNSS, WATER, check_dataset, grid_layout, label_dat
 from jaxload.io.sites import read_sites
 from jaxload.io.technical_notes import match_months, read_tn13, read_tn14
 from jaxload.io.text import write_text
+from jaxload.io.wells import WellColumns, read_wells
 
 __all__ = [
     "GNSS",
@@ -39,6 +42,7 @@ __all__ = [
     "GridSettings",
     "Periods",
     "Reading",
+    "WellColumns",
     "align_times",
     "centred_periods",
     "check_dataset",
@@ -47,6 +51,7 @@ __all__ = [
     "match_months",
     "mean_of_centres",
     "month_periods",
+    "offset_days",
     "period_means",
     "prepare_folder",
     "read_dataset",
@@ -56,13 +61,16 @@ __all__ = [
     "read_icgem",
     "read_json",
     "read_level2",
+    "read_loading",
     "read_love_numbers",
+    "read_offsets",
     "read_region",
     "read_regions",
     "read_sites",
     "read_stokes",
     "read_tn13",
     "read_tn14",
+    "read_wells",
     "regrid",
     "remove_baseline",
     "require_netcdf",

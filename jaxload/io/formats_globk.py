@@ -120,9 +120,10 @@ def read_org(source: Source, reading: Reading) -> list[Series]:
     for number, line in enumerate(source.lines, 1):
         if line.lstrip().startswith("pbo. "):
             words = line.split()
+            row = _from_date(source, number, words)
             numbers, found = rows.setdefault(words[1][:4].upper(), ([], []))
             numbers.append(number)
-            found.append(_from_date(source, number, words))
+            found.append(row)
     if not rows:
         raise ValueError(f"{source.path} has no line that begins with 'pbo.'")
     return [
@@ -134,7 +135,7 @@ def read_org(source: Source, reading: Reading) -> list[Series]:
 
 
 def _from_date(source: Source, number: int, words: list[str]) -> list[str]:
-    for place, word in enumerate(words[1:], 1):
+    for place, word in enumerate(words[2:], 2):
         if re.fullmatch(r"(19|20)\d{6}", word) and len(words) >= place + 12:
             return words[place : place + 12]
     raise ValueError(

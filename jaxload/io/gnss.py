@@ -118,7 +118,7 @@ def _place(
     series: Sequence[Series], sites: dict[str, Site], strict: bool
 ) -> tuple[list[Series], list[str]]:
     """Put stations where they stand; what is wrong with the others comes second."""
-    flat = [one.station for one in series if "up" not in one.displacement]
+    flat = [one.station for one in series if not _has_up(one)]
     placed = {one.station: sites.get(one.station, one.site) for one in series}
     homeless = [name for name, site in placed.items() if site is None]
     problems = []
@@ -139,6 +139,10 @@ def _place(
     return [
         dataclasses.replace(one, site=placed[one.station]) for one in kept
     ], problems
+
+
+def _has_up(series: Series) -> bool:
+    return bool(np.isfinite(series.displacement.get("up", np.nan)).any())
 
 
 def _listed(names: Sequence[str]) -> str:

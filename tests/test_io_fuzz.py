@@ -1,0 +1,195 @@
+"""Whatever a file holds, a reader answers with a dataset or with one sentence."""
+
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings, strategies as st
+
+from jaxload import io
+from jaxload.io.gnss_formats import FORMATS
+
+GNSS = {
+    "up": "20100101 1 4\n20100102 2 4\n",
+    "tenv3": "site YYMMMDD yyyy.yyyy __MJD week d reflon _e0(m) __east(m) ____n0(m) "
+    "_north(m) u0(m) ____up(m) _ant(m) sig_e(m) sig_n(m) sig_u(m) __corr_en __corr_eu "
+    "__corr_nu\nABCD 95MAY19 1995.3785 49856 801 5 91.1 385 0.8 3282129 0.6 3624 0.7 0 "
+    ".002 .001 .004 0 0 0\n",
+    "tenv": "ABCD 08MAR27 2008.2355 54552 1472 4 0 0 0 0.0 .001 .001 .005 0 0 0\n",
+    "unr": "Date,east,north,vertical,e_std,n_std,v_std\n2006-01-01,1,2,3,1,1,3\n",
+    "pos": "PBO Station Position Time Series\n4-character ID: ABCD\nNEU Reference "
+    "position : 50 10 100\n*YYYYMMDD HHMMSS\n 20080327 120000 54552.5 1 2 3 .1 .1 .1 0 "
+    "0 0 50.0 10.0 100.0 -.2 -.1 .001 .001 .001 .003 0 0 0 final\n",
+    "neu": "#NEU Reference position : 50 10 100\n2000.0041 2000 2 .04 -.07 -.003 .002 "
+    ".003 .009\n2000.0068 2000 3 .04 -.07 -.003 .002 .003 .009\n",
+    "enu": "2000.0041 .04 -.07 -.003 .002 .003 .009\n",
+    "dat": "2010.00137 0 1 2 1.57 1.59 7.97 ABCD\n",
+    "described": "# unit: mm\n# column_names: ymd up up_sigma\n# columns_index: 0 1 2\n"
+    "20100701 1.0 2.0\n",
+    "series": "1995.37 -1.2 -.4 -.01 .002 .002 .008 0 0 0 -145838400.00 1995 5 19 13 "
+    "20 0\n",
+    "lat_lon_rad": "2001.3005 .19 .07 ABCD RAD 01APR20\n",
+    "mb": " run\nABCD_GPS to U Solution  1 +   247.571 m\n \n 1999.59863 .008 .004\n",
+    "org": "pbo. ABCD_GPS ABCD 20100101 120000 55197.5 3912960.8 1374978.8 4831310.4 "
+    ".1 .1 .1 0 0 0\n",
+    "xyz": "abcd 2010-01-01T12:00:00 3912960.8 1374978.8 4831310.4 .1 .1 .1 0 0 0\n",
+    "scec": "Station abcd, 50.0, 10.0, 100.0\n2001-04-21, 1, 2, 3, 52020.0\n",
+    "netcdf": "CDF\x01rest",
+}
+OTHERS = {
+    "steps": (io.read_offsets, "ABCD 07JAN01 1 x\nABCD 07JAN02 2 400 1.0 6.1 us\n"),
+    "breaks": (io.read_offsets, "2011.37 9999.9 0 0\n2012.4 60 2 1\n"),
+    "json": (io.read_offsets, '{"ABCD": ["20031222 up offset"]}'),
+    "table": (io.read_offsets, "station,day,kind,relaxation\nA,2010-01-01,rate,3\n"),
+    "loading": (
+        lambda path: io.read_loading(path, units="mm"),
+        "vertical,north,east,Date\n1,2,3,2006-01-01\n",
+    ),
+    "ntal": (lambda path: io.read_loading(path, units="mm"), "20060101 1 2 3\n"),
+    "wells": (
+        io.read_wells,
+        "well,date,depth,specific_yield,lon,lat\nA,2018-01-01,1,.1,1,2\n",
+    ),
+    "sites": (
+        lambda path: xr.Dataset(attrs=dict.fromkeys(io.read_sites(path), "")),
+        "ABCD 10 50 100\n",
+    ),
+}
+#: Pieces that break things when they stand in the place of others.
+PIECES = [
+    b"",
+    b" ",
+    b"\n",
+    b"\r",
+    b",",
+    b"nan",
+    b"inf",
+    b"-1",
+    b"0",
+    b"1e999",
+    b"9999.9999",
+    b"99999999999999999999",
+    b"\x00",
+    b"\xff\xfe",
+    b"\x1f\x8b",
+    b"*****",
+    b"#",
+    b'"',
+    b"\xe2\x80\xa8",
+    b"2000.5",
+    b"20100230",
+    "٣".encode(),
+]
+
+
+def mutated(content):
+    """Bytes of a good file with a few of them replaced by pieces."""
+    size = len(content)
+    place = st.tuples(st.integers(0, size), st.integers(0, 12), st.sampled_from(PIECES))
+
+    def apply(changes):
+        result = content
+        for start, length, piece in changes:
+            result = result[:start] + piece + result[start + length :]
+        return result
+
+    return st.lists(place, min_size=1, max_size=4).map(apply)
+
+
+def answer(read, path):
+    """A dataset, or the one sentence that came in its place."""
+    try:
+        result = read(path)
+    except (ValueError, FileNotFoundError) as error:
+        message = str(error)
+        assert message
+        assert "\n" not in message
+        return message
+    assert isinstance(result, xr.Dataset)
+    return result
+
+
+def read_as(name):
+    reading = io.Reading(format=name, sigma=2.0)
+    return lambda path: io.read_gnss(path, sites=path.parent / "s", reading=reading)
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "s").write_text("ABCD 10 50\n")
+    return folder
+
+
+def test_every_format_has_a_sample_that_reads(places):
+    assert {known.name for known in FORMATS} == set(GNSS)
+    for name, content in GNSS.items():
+        (places / "abcd.txt").write_text(content)
+        result = answer(read_as(name), places / "abcd.txt")
+        assert isinstance(result, xr.Dataset) == (name != "netcdf"), (name, result)
+    for name, (read, content) in OTHERS.items():
+        (places / "abcd.txt").write_text(content)
+        assert isinstance(answer(read, places / "abcd.txt"), xr.Dataset), name
+
+
+@pytest.mark.parametrize("name", sorted(set(GNSS) - {"netcdf"}))
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_any_damage_to_a_series_gives_a_network_or_one_sentence(places, name, data):
+    good = GNSS[name].encode()
+    content = data.draw(mutated(good) | mutated(good * 3) | st.binary(max_size=40))
+    path = places / "abcd.txt"
+    path.write_bytes(content)
+    for format_ in (name, None):
+        result = answer(read_as(format_), path)
+        if isinstance(result, xr.Dataset):
+            io.check_dataset(result, io.GNSS)
+            assert np.isfinite(result.up).any()
+            assert not (result.up_sigma <= 0).any()
+
+
+@pytest.mark.parametrize("name", sorted(OTHERS))
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_any_damage_to_another_text_gives_a_table_or_one_sentence(places, name, data):
+    read, good = OTHERS[name]
+    content = mutated(good.encode()) | mutated(good.encode() * 2)
+    path = places / "abcd.txt"
+    path.write_bytes(data.draw(content | st.binary(max_size=40)))
+    answer(read, path)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_any_damage_to_a_described_table_gives_a_network_or_one_sentence(places, data):
+    good = b"Tag;N;U;s\n01.02.2010;ABCD;1,5;2\n02.02.2010;ABCD;1,5;2\n"
+    columns = io.Columns(
+        up="U",
+        units="mm",
+        time="Tag",
+        time_format="%d.%m.%Y",
+        up_sigma="s",
+        station="N",
+        delimiter=";",
+        decimal=",",
+    )
+    path = places / "abcd.txt"
+    path.write_bytes(data.draw(mutated(good)))
+    answer(read_as(columns), path)
+
+
+@pytest.mark.parametrize("name", sorted(set(GNSS) - {"netcdf"}))
+def test_no_file_takes_more_than_a_second_a_megabyte(places, name):
+    # The last line is broken, so that every line before it is looked at.
+    *head, last = GNSS[name].splitlines(keepends=True)
+    path = places / "abcd.txt"
+    for rest in (last, "\n"):
+        content = "".join(head) + last + rest * (200_000 // len(rest))
+        path.write_text(content + "broken\n")
+        times = []
+        for _ in range(2):
+            start = time.process_time()
+            answer(read_as(name), path)
+            times.append(time.process_time() - start)
+        assert min(times) < 0.2, (name, rest)

@@ -1,0 +1,165 @@
+import gzip
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from jaxload import io
+
+CSV = (
+    "vertical,north,east,Date\n0.004,-0.001,0.002,2006-01-01\n,0,0,2006-01-02\n"
+    "-0.002,0.0005,-0.001,2006-01-04\n"
+)
+BARE = "20060101 -1.0 2.0 4.0\n20060104 0.5 -1.0 -2.0\n"
+
+
+def check(loading, station="P571"):
+    assert loading.station.values.tolist() == [station]
+    assert loading.up.attrs["units"] == "mm"
+    seen = loading.dropna("time")
+    assert seen.time.values.astype("M8[D]").astype(str).tolist() == [
+        "2006-01-01",
+        "2006-01-04",
+    ]
+    np.testing.assert_allclose(seen.up[:, 0], [4, -2])
+    np.testing.assert_allclose(seen.north[:, 0], [-1, 0.5])
+    np.testing.assert_allclose(seen.east[:, 0], [2, -1])
+
+
+FILES = {
+    "csv of ESMGFZ": ("NTAL21.P571.txt", CSV, "m"),
+    "other names": (
+        "combo21.P571.txt",
+        CSV.replace("vertical,north,east", "new_v,new_n,new_e"),
+        "m",
+    ),
+    "ntal": ("P571.ntal", BARE, "mm"),
+    "stated": ("P571.ntal", "# units: mm\n" + BARE, None),
+    "in the header": (
+        "P571.txt",
+        "time up[m] north[m] east[m]\n2006-01-01T00:00:00 .004 -.001 .002\n"
+        "2006-01-04T00:00:00 -.002 .0005 -.001\n",
+        None,
+    ),
+    "several a day": (
+        "P571.txt",
+        "2006-01-01T00 -0.5 2.0 3.0\n2006-01-01T12 -1.5 2.0 5.0\n"
+        "2006-01-04T00 0.5 -1.0 -2.0\n",
+        "mm",
+    ),
+    "decimal years": (
+        "P571.dat",
+        "2006.00137 -1 2 4\n2006.00959 0.5 -1 -2\n",
+        "mm",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_every_layout_gives_the_same_displacement(tmp_path, kind):
+    name, content, units = FILES[kind]
+    (tmp_path / name).write_text(content)
+    check(io.read_loading(tmp_path / name, units=units))
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
+    check(io.read_loading(tmp_path / f"{name}.gz", units=units))
+
+
+def test_a_table_of_another_kind_is_described(tmp_path):
+    (tmp_path / "P571.txt").write_text("4 31/12/2005\n-2 04/01/2006\n")
+    columns = io.Columns(
+        up=0, units="cm", time=1, time_format="%d/%m/%Y", delimiter=None
+    )
+    loading = io.read_loading(tmp_path / "P571.txt", columns=columns)
+    np.testing.assert_allclose(loading.up[:, 0], [40, -20])
+
+
+def test_units_are_never_guessed(tmp_path):
+    path = tmp_path / "P571.ntal"
+    path.write_text(BARE)
+    with pytest.raises(ValueError, match="does not state its units; give units"):
+        io.read_loading(path)
+    path.write_text("# in [mm]\n" + BARE)
+    with pytest.raises(ValueError, match="states mm as its units, but m are asked for"):
+        io.read_loading(path, units="m")
+    with pytest.raises(ValueError, match="units is 'feet', expected one of mm, cm, m"):
+        io.read_loading(path, units="feet")
+
+
+def test_netcdf_brings_its_units(tmp_path):
+    time = np.array(["2006-01-01", "2006-01-04"], "M8[ns]")
+    dims = ("time", "station")
+    up = xr.DataArray(
+        [[0.004], [-0.002]], {"time": time, "station": ["P571"]}, dims, "up"
+    )
+    up.attrs["units"] = "m"
+    dataset = up.to_dataset()
+    dataset["north"] = (dims, [[-1.0], [0.5]], {"units": "mm"})
+    dataset["east"] = (dims, [[0.2], [-0.1]], {"units": "cm"})
+    dataset.to_netcdf(tmp_path / "x.nc")
+    check(io.read_loading(tmp_path / "x.nc"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "has 0 columns and no header, expected 4"),
+        ("20060101 1 2\n", "has 3 columns and no header"),
+        ("day,height_x\n1,2\n", "names no day or no vertical component"),
+        (BARE + "20060105 1 2\n", "line 3 has 3 columns, expected 4: time north east"),
+        (BARE + "20060105 1 2 x\n", "line 3: up is 'x', expected a number"),
+        (BARE + "20060132 1 2 3\n", "line 3: 20060132 is not a day"),
+        (CSV + "1,2,3,2006-02-30\n", "line 5: '2006-02-30' is not a day"),
+    ],
+)
+def test_a_broken_loading_file_is_refused(tmp_path, content, message):
+    (tmp_path / "P571.x").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        io.read_loading(tmp_path / "P571.x", units="mm")
+
+
+def test_a_second_file_of_a_station_is_refused(tmp_path):
+    for name in ("NTAL21.P571.txt", "NTOL21.P571.txt"):
+        (tmp_path / name).write_text(CSV)
+    with pytest.raises(ValueError, match=r"NTOL21.* is a second file of station P571"):
+        io.read_loading(f"{tmp_path}/*.txt", units="m")
+
+
+def test_real_loading_is_read_in_millimetres(data):
+    folder = data / "loading" / "stations"
+    ntal = io.read_loading(f"{folder}/NTAL21.*.txt", units="m")
+    ntol = io.read_loading(f"{folder}/NTOL21.*.txt", units="m")
+    assert ntal.station.values.tolist() == ["CRCN", "P571"]
+    assert 1 < float(ntal.up.std()) < 5 > 10 * float(ntol.up.std()) ** 2
+    # The two products share axes, so that they can be summed.
+    assert dict((ntal + ntol).sizes) == {"time": 5844, "station": 2}
+    ahid = io.read_loading([folder / "AHID.ntal", folder / "ANAT.ntal"], units="mm")
+    near = io.read_loading(folder / "combo21.P350.txt", units="m").isel(station=0)
+    one, other = xr.align(ahid.sel(station="AHID"), near)
+    for name in ("up", "north", "east"):
+        assert np.corrcoef(one[name], other[name])[0, 1] > 0.75, name
+        assert 0.6 < float(one[name].std() / other[name].std()) < 1.6
+    gia = io.read_loading(folder / "AHID.gia", units="mm")
+    assert list(gia.data_vars) == ["up"]
+    assert float(gia.up[-1, 0]) == pytest.approx(-11.874394)
+
+
+@pytest.mark.parametrize(
+    ("station", "before", "after"),
+    [("P571", 5.79, 5.59), ("P192", 5.53, 5.21), ("P350", 12.4, 12.2)],
+)
+def test_removing_the_load_lowers_the_scatter_as_published(
+    data, tmp_path, station, before, after
+):
+    folder = data / "loading" / "stations"
+    (tmp_path / "s").write_text(f"{station} 10 50\n")
+    up = io.read_gnss(folder / f"{station}_UNR.txt", sites=tmp_path / "s").up[:, 0]
+    if station == "P571":
+        parts = [folder / f"{kind}21.P571.txt" for kind in ("NTAL", "NTOL")]
+        load = sum(io.read_loading(part, units="m").up[:, 0] for part in parts)
+    else:
+        load = io.read_loading(folder / f"combo21.{station}.txt", units="m").up[:, 0]
+    up, load = xr.align(up.dropna("time"), load)
+    for series, scatter in ((up, before), (up - load, after)):
+        year = (series.time - series.time[0]) / np.timedelta64(1, "D") / 365.25
+        rest = series.values - np.polyval(np.polyfit(year, series, 1), year)
+        assert rest.std() == pytest.approx(scatter, abs=0.1)
