@@ -1,11 +1,13 @@
 """Memory in time against the dense space-time normal equations."""
 
 import dataclasses
+import itertools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.sparse as sp
 from jax.test_util import check_grads
 
@@ -57,6 +59,31 @@ def sigma(request, rng):
     return rng.uniform(0.5, 2.0, size=(EPOCHS, ROWS)[request.param == "row" :])
 
 
+def written_out(sigma):
+    """The covariance of the noise of all observations, term by term."""
+    noise = sigma if isinstance(sigma, Noise) else Noise(sigma)
+    each = np.broadcast_to(noise.sigma, (EPOCHS, ROWS))
+    between = np.eye(ROWS) if noise.correlation is None else noise.correlation
+    rows = np.ones(ROWS) if noise.common_rows is None else noise.common_rows
+    common = np.broadcast_to(noise.common, EPOCHS)
+    blocks = [
+        np.outer(s, s) * between + tau * np.outer(rows, rows)
+        for s, tau in zip(each, common)
+    ]
+    return scipy.linalg.block_diag(*blocks)
+
+
+def shared_noises(rng):
+    distance = abs(np.subtract.outer(np.arange(ROWS), np.arange(ROWS)))
+    sigma, some = rng.uniform(0.5, 2.0, (EPOCHS, ROWS)), np.arange(ROWS) < 3
+    tau = rng.uniform(0, 3, EPOCHS)
+    return {
+        "correlated": Noise(sigma[0], np.exp(-distance / 2.0)),
+        "common offset": Noise(sigma[0], common=2.0),
+        "all, sigma per epoch": Noise(sigma, np.exp(-distance / 2.0), tau, some),
+    }
+
+
 def dense(design, operator, covariance, displacement, sigma, beta):
     """The textbook estimate of the stacked record, free fields free at every epoch."""
     seen = np.isfinite(displacement).ravel()
@@ -66,8 +93,7 @@ def dense(design, operator, covariance, displacement, sigma, beta):
     prior = np.kron(covariance, spatial) / beta**2
     forward = np.kron(np.eye(EPOCHS), design)[seen]
     free = forward @ np.kron(np.eye(EPOCHS), level)
-    noise = np.broadcast_to(sigma, displacement.shape).ravel()[seen] ** 2
-    matrix = forward @ prior @ forward.T + np.diag(noise)
+    matrix = forward @ prior @ forward.T + written_out(sigma)[np.ix_(seen, seen)]
     count = free.shape[1]
     whole = np.block([[matrix, free], [free.T, np.zeros((count, count))]])
     right = np.concatenate([displacement.ravel()[seen], np.zeros(count)])
@@ -118,6 +144,30 @@ def test_equals_the_dense_space_time_system(operator, design, displacement, sigm
         np.testing.assert_allclose(got.load, want, atol=1e-8 * abs(want).max())
         fitted = want @ design.T
         np.testing.assert_allclose(got.fitted, fitted, atol=1e-8 * abs(fitted).max())
+
+
+QUICK = {("fixed", "correlated"), ("free", "all, sigma per epoch")}
+CASES = [
+    pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow)
+    for case in itertools.product(OPERATORS, shared_noises(np.random.default_rng(0)))
+]
+
+
+@pytest.mark.parametrize(("operator", "name"), CASES)
+def test_noise_that_rows_share_is_its_covariance(
+    operator, name, design, displacement, rng
+):
+    problem = inversion.smooth_problem(design, OPERATORS[operator])
+    noise, (memory, covariance) = shared_noises(rng)[name], MEMORIES["random walk"]
+    got = solve_in_time(problem, displacement, noise, 0.7, memory)
+    want = dense(design, OPERATORS[operator], covariance, displacement, noise, 0.7)
+    assert got.ok.all()
+    np.testing.assert_allclose(got.load, want, atol=1e-8 * abs(want).max())
+    alone = autoregression(TIMES, 1e-3)
+    got = solve_in_time(problem, displacement, noise, 0.7, alone)
+    want = inversion.solve(problem, displacement, noise, 0.7)
+    np.testing.assert_allclose(got.load, want.load, atol=1e-8 * abs(want.load).max())
+    np.testing.assert_allclose(got.common, want.common, atol=1e-8)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
@@ -320,12 +370,9 @@ def test_what_is_wrong_is_named(name):
         call()
 
 
-def test_noise_and_memory_that_do_not_fit_are_refused(design, displacement):
+def test_what_does_not_fit_is_refused(design, displacement):
     problem = inversion.smooth_problem(design, FIXED)
     memory = MEMORIES["autoregression"][0]
-    for noise in (Noise(np.ones(ROWS), np.eye(ROWS)), Noise(np.ones(ROWS), None, 1.0)):
-        with pytest.raises(ValueError, match="correlation or a common offset"):
-            solve_in_time(problem, displacement, noise, 0.7, memory)
     short = Memory(memory.keep[1:], memory.fresh[1:])
     with pytest.raises(ValueError, match="'epoch'"):
         solve_in_time(problem, displacement, np.ones(ROWS), 0.7, short)

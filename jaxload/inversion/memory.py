@@ -8,12 +8,13 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxload._check import is_concrete
+from jaxload._check import check_shapes, is_concrete
 
 __all__ = [
     "Memory",
     "Smoother",
     "autoregression",
+    "check_memory",
     "random_walk",
     "smooth",
     "smoother",
@@ -89,6 +90,23 @@ def random_walk(times: ArrayLike, rate: ArrayLike) -> Memory:
     return Memory(
         jnp.concatenate([jnp.zeros_like(keep[:1]), keep]),
         jnp.concatenate([jnp.ones_like(keep[:1]), fresh]),
+    )
+
+
+def check_memory(memory: Memory, displacement: Array) -> None:
+    """Check that a chain has the epochs of a record.
+
+    Args:
+      memory: The chain.
+      displacement: Observations, shape (epoch, row).
+
+    Raises:
+      ValueError: If it has not.
+    """
+    check_shapes(
+        displacement=(displacement, "epoch row"),
+        keep=(memory.keep, "epoch"),
+        fresh=(memory.fresh, "epoch"),
     )
 
 

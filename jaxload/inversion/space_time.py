@@ -8,6 +8,7 @@ take them in.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,9 @@ from jaxload.inversion.memory import (
     smoother,
     time_covariance,
 )
+from jaxload.inversion.noise import Noise, noise_times
 from jaxload.inversion.problem import Problem
+from jaxload.inversion.shared_noise import shared_noise_solve
 
 __all__ = ["drift_inverse", "observation_weight", "solve_space_time"]
 
@@ -29,19 +32,18 @@ __all__ = ["drift_inverse", "observation_weight", "solve_space_time"]
 MOST_ITERATIONS = 500
 
 
-def observation_weight(seen: Array, sigma: Array, beta: Array) -> Array:
+def observation_weight(noise: Noise, seen: Array) -> Array:
     """Weight of each observation in units of the prior's.
 
     Args:
+      noise: Of covariance ``beta^2 R``; where rows share some of it, their own part
+        counts.
       seen: Where there are observations, shape (epoch, row).
-      sigma: Standard error [mm], shape (row,) or (epoch, row).
-      beta: Weight of the prior, scalar.
 
     Returns:
       ``1 / (beta sigma)^2``, zero where nothing was observed, shape (epoch, row).
     """
-    sigma = jnp.broadcast_to(jnp.atleast_2d(sigma), seen.shape)
-    return jnp.where(seen, 1 / (beta * jnp.where(seen, sigma, 1)) ** 2, 0)
+    return jnp.where(seen, 1 / jnp.broadcast_to(noise.sigma, seen.shape) ** 2, 0)
 
 
 def drift_inverse(drift: Array, weight: Array) -> Array:
@@ -68,7 +70,7 @@ def drift_inverse(drift: Array, weight: Array) -> Array:
 
 
 def solve_space_time(
-    problem: Problem, memory: Memory, weight: Array, normal: Array, data: Array
+    problem: Problem, memory: Memory, noise: Noise, normal: Array, displacement: Array
 ) -> tuple[Array, Array]:
     """Multipliers and amounts of the free fields, as a differentiable function.
 
@@ -78,9 +80,9 @@ def solve_space_time(
     Args:
       problem: The spatial part.
       memory: The temporal part.
-      weight: Of the observations, shape (epoch, row).
+      noise: Of covariance ``beta^2 R``.
       normal: From `drift_inverse`.
-      data: Observations, zero where missing, shape (epoch, row).
+      displacement: Observations, NaN where missing, shape (epoch, row).
 
     Returns:
       a, zero where nothing was observed, shape (epoch, row), and w, shape (epoch,
@@ -91,8 +93,7 @@ def solve_space_time(
       covariance; conjugate gradients: Hestenes & Stiefel (1952),
       doi:10.6028/jres.049.044.
     """
-    rows = data.shape[1]
-    seen = weight > 0
+    rows, seen = displacement.shape[1], jnp.isfinite(displacement)
     known = jnp.isfinite(normal).all(axis=(1, 2))[:, None]
 
     def system(unknown: Array) -> Array:
@@ -100,19 +101,43 @@ def solve_space_time(
         inside = jnp.where(seen, multiplier, 0)
         signal = einsum("er,rs->es", time_covariance(memory, inside), problem.gram)
         signal = signal + einsum("ek,rk->er", amount, problem.drift)
-        noise = inside / jnp.where(seen, weight, 1)
+        own = noise_times(noise, inside)
         constraint = einsum("er,rk->ek", inside, problem.drift)
         return _beside(
-            jnp.where(seen, signal + noise, multiplier),
+            jnp.where(seen, signal + own, multiplier),
             jnp.where(known, constraint, amount),
         )
 
-    solver = _prepare(*jax.lax.stop_gradient((problem, memory, weight, normal)))
+    solved = _way(*jax.lax.stop_gradient((problem, memory, noise, normal, seen)))
+    data = jnp.where(seen, displacement, 0)
     right = jnp.pad(data, ((0, 0), (0, problem.drift.shape[1])))
     unknown = jax.lax.custom_linear_solve(
-        system, right, lambda _, b: _solved(solver, b), symmetric=True
+        system, right, lambda _, b: solved(b), symmetric=True
     )
     return unknown[:, :rows], unknown[:, rows:]
+
+
+def _way(
+    problem: Problem, memory: Memory, noise: Noise, normal: Array, seen: Array
+) -> Callable[[Array], Array]:
+    """How to solve the saddle-point system: by weights, or where rows share noise."""
+    if noise.correlation is None and noise.common is None:
+        weight = observation_weight(noise, seen)
+        solver = _prepare(problem, memory, weight, normal)
+        return lambda right: _solved(solver, right)
+    rows, finite = seen.shape[1], jnp.where(jnp.isfinite(normal), normal, 0)
+
+    def solved(right: Array) -> Array:
+        data = jnp.where(seen, right[:, :rows], 0)
+        parts = (seen, data, right[:, rows:])
+        found = shared_noise_solve(
+            problem, memory, noise, finite, parts, MOST_ITERATIONS
+        )
+        return _beside(
+            jnp.where(seen, found[:, :rows], right[:, :rows]), found[:, rows:]
+        )
+
+    return solved
 
 
 def _beside(multiplier: Array, amount: Array) -> Array:

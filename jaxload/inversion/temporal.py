@@ -8,15 +8,18 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxload._check import check_shapes, is_concrete
+from jaxload._check import check_shapes
 from jaxload.inversion.arguments import checked_arguments
 from jaxload.inversion.definite import einsum
-from jaxload.inversion.memory import Memory, time_covariance
-from jaxload.inversion.noise import Noise
+from jaxload.inversion.memory import (
+    Memory,
+    check_memory,
+    time_covariance,
+)
+from jaxload.inversion.noise import Noise, common_estimate, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
 from jaxload.inversion.space_time import (
     drift_inverse,
@@ -38,16 +41,16 @@ def solve_in_time(
 ) -> Solution:
     """Estimate the load of all epochs together, each helped by those around it.
 
-    Minimises ``|(G x - d) / sigma|^2 + beta^2 (x - m)' (T x C)^-1 (x - m)`` over the
-    whole record, with T the covariance of the epochs under `memory`. Where the epochs
-    share no memory this is `solve`. Fields that the prior leaves free are free at every
-    epoch anew. Differentiable in every array, to any order.
+    Minimises ``(G x - d)' R^-1 (G x - d) + beta^2 (x - m)' (T x C)^-1 (x - m)`` over
+    the whole record, with T the covariance of the epochs under `memory` and R that of
+    the noise, which has no memory. Where the load has none either this is `solve`.
+    Fields that the prior leaves free are free at every epoch anew. Differentiable in
+    every array, to any order.
 
     Args:
       problem: Design matrix and prior.
       displacement: Observed uplift d [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], positive, shape (row,) or (epoch, row), or a `Noise`
-        without correlation between rows.
+      sigma: Standard error [mm], positive, shape (row,) or (epoch, row), or a `Noise`.
       beta: Weight of the prior [1/mm per unit of L], scalar, positive.
       memory: From `autoregression` or `random_walk`.
       mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
@@ -58,8 +61,7 @@ def solve_in_time(
       undetermined and, everywhere, should the iteration not converge.
 
     Raises:
-      ValueError: If shapes disagree, sigma or beta are not positive, or the noise of
-        rows is correlated.
+      ValueError: If shapes disagree, or sigma or beta are not positive.
 
     Example:
       >>> memory = autoregression(gnss.time.values, time_scale=60.0)
@@ -70,9 +72,8 @@ def solve_in_time(
       covariance; conjugate gradients: Hestenes & Stiefel (1952),
       doi:10.6028/jres.049.044.
     """
-    _check_independent(sigma)
     displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
-    _check_memory(displacement, memory)
+    check_memory(memory, displacement)
     expected = None
     if mean is not None:
         mean = jnp.asarray(mean, problem.design.dtype)
@@ -83,32 +84,12 @@ def solve_in_time(
         )
         expected = einsum("ec,rc->er", mean, problem.design)
         displacement = displacement - expected
-    solution = _solve(problem, displacement, noise.sigma, beta, _cast(memory, problem))
+    solution = _solve(problem, displacement, noise, beta, _cast(memory, problem))
     if mean is None:
         return solution
     return dataclasses.replace(
         solution, load=mean + solution.load, fitted=expected + solution.fitted
     )
-
-
-def _check_memory(displacement: Array, memory: Memory) -> None:
-    check_shapes(
-        displacement=(displacement, "epoch row"),
-        keep=(memory.keep, "epoch"),
-        fresh=(memory.fresh, "epoch"),
-    )
-
-
-def _check_independent(sigma: ArrayLike | Noise) -> None:
-    if not isinstance(sigma, Noise):
-        return
-    common = sigma.common
-    common = common is not None and not (is_concrete(common) and not np.any(common))
-    if sigma.correlation is not None or common:
-        raise ValueError(
-            "the noise has a correlation or a common offset, which solve_in_time does "
-            "not take; give standard errors alone, and take a common offset out before"
-        )
 
 
 def _cast(memory: Memory, problem: Problem) -> Memory:
@@ -117,13 +98,15 @@ def _cast(memory: Memory, problem: Problem) -> Memory:
 
 @jax.jit
 def _solve(
-    problem: Problem, displacement: Array, sigma: Array, beta: Array, memory: Memory
+    problem: Problem, displacement: Array, noise: Noise, beta: Array, memory: Memory
 ) -> Solution:
     seen = jnp.isfinite(displacement)
-    data = jnp.where(seen, displacement, 0)
-    weight = observation_weight(seen, sigma, beta)
+    noise = scaled_noise(noise, beta, seen)
+    alone = noise.correlation is None and noise.common is None
+    weight = observation_weight(noise, seen) if alone else seen.astype(beta.dtype)
     normal = drift_inverse(problem.drift, weight)
-    multiplier, amount = solve_space_time(problem, memory, weight, normal, data)
+    solved = solve_space_time(problem, memory, noise, normal, displacement)
+    multiplier, amount = solved
     carried = time_covariance(memory, multiplier)
     load = einsum("er,cr->ec", carried, problem.cross)
     fitted = einsum("er,rs->es", carried, problem.gram)
@@ -131,7 +114,8 @@ def _solve(
     fitted = fitted + einsum("ek,rk->er", amount, problem.drift)
     ok = jnp.isfinite(load).all(axis=1) & jnp.isfinite(normal).all(axis=(1, 2))
     load, fitted = (jnp.where(ok[:, None], x, jnp.nan) for x in (load, fitted))
-    return Solution(load, fitted, ok, jnp.zeros_like(load[:, 0]))
+    common = jnp.where(ok, common_estimate(noise, multiplier), jnp.nan)
+    return Solution(load, fitted, ok, common)
 
 
 def temporal_residual(
