@@ -120,7 +120,7 @@ def components(
 
     Raises:
       ValueError: If shapes disagree, there are more components than stations or epochs,
-        or weights are not finite and positive.
+        or weights are negative or not finite.
 
     Example:
       >>> parts = components(up, 3, weights=1 / sigma**2)
@@ -212,7 +212,7 @@ def stacked_mode(
       with fewer than `least`.
 
     Raises:
-      ValueError: If shapes disagree, or weights are not finite and positive.
+      ValueError: If shapes disagree, or weights are negative or not finite.
 
     Source:
       Wdowinski et al. (1997), doi:10.1029/97JB01378; weights: Nikolaidis (2002),
