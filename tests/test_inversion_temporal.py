@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.sparse as sp
+import scipy.stats
 from jax.test_util import check_grads
 
 from jaxload import inversion
@@ -23,6 +24,7 @@ from jaxload.inversion.memory import (
 )
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.temporal import hold_out, solve_in_time, temporal_residual
+from jaxload.inversion.temporal_evidence import temporal_log_evidence
 
 EPOCHS, ROWS, CELLS = 17, 5, 8
 TIMES = np.cumsum(np.random.default_rng(3).uniform(0.5, 2.0, EPOCHS))
@@ -37,6 +39,7 @@ FIXED = sp.csr_array(
 )
 FREE = FIXED.tolil()
 FREE[0, 0] = FREE[-1, -1] = 1.0
+CHAIN = MEMORIES["autoregression"]
 OPERATORS = {"fixed": FIXED, "free": sp.csr_array(FREE)}
 
 
@@ -144,6 +147,31 @@ def test_equals_the_dense_space_time_system(operator, design, displacement, sigm
         np.testing.assert_allclose(got.load, want, atol=1e-8 * abs(want).max())
         fitted = want @ design.T
         np.testing.assert_allclose(got.fitted, fitted, atol=1e-8 * abs(fitted).max())
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_the_evidence_is_the_density_of_the_contrasts(
+    operator, design, displacement, rng
+):
+    """A dense multivariate normal; the free fields of every epoch projected out."""
+    problem = inversion.smooth_problem(design, OPERATORS[operator])
+    displacement[5], displacement[8, 1:] = np.nan, np.nan
+    seen = np.isfinite(displacement)
+    seen &= seen.sum(axis=1, keepdims=True) > problem.drift.shape[1]
+    used = np.flatnonzero(seen)
+    noise, (memory, covariance) = shared_noises(rng)["all, sigma per epoch"], CHAIN
+    whole = np.kron(covariance, problem.gram) / 0.7**2 + written_out(noise)
+    level = np.kron(np.eye(EPOCHS), problem.drift)[used]
+    contrast = scipy.linalg.null_space(level.T) if level.size else np.eye(len(used))
+    inner = contrast.T @ whole[np.ix_(used, used)] @ contrast
+    data = contrast.T @ displacement.ravel()[used]
+    want = scipy.stats.multivariate_normal.logpdf(data, cov=inner)
+    got = temporal_log_evidence(problem, displacement, noise, 0.7, memory)
+    np.testing.assert_allclose(got, want, rtol=1e-10)
+    mean = rng.normal(size=(EPOCHS, CELLS))
+    moved = displacement + mean @ design.T
+    got = temporal_log_evidence(problem, moved, noise, 0.7, memory, mean=mean)
+    np.testing.assert_allclose(got, want, rtol=1e-10)
 
 
 QUICK = {("fixed", "correlated"), ("free", "all, sigma per epoch")}

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from jaxload.inversion.evidence import log_evidence, variance_components
+from jaxload.inversion.memory import autoregression
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.prior import smooth_problem
 from jaxload.inversion.problem import Problem
@@ -133,6 +134,32 @@ def test_noise_that_changes_in_time_is_taken_along(design):
     noise = Noise(tuned.estimate["noise_factor"] * sigma[::2])
     want = log_evidence(problem, data[::2], noise, 1.0)
     np.testing.assert_allclose(tuned.log_evidence, want, rtol=1e-9)
+
+
+def test_a_memory_is_found_with_the_weight_of_the_prior(design):
+    """The time scale of loads that were drawn with one, from gappy data."""
+    rng, truth = np.random.default_rng(10), {"beta": 0.7, "time_scale": 8.0}
+    days, few = np.arange(300), design[:4]
+    white = rng.normal(size=(300, CELLS)) @ np.linalg.inv(chain().toarray()).T
+    load, keep = white / truth["beta"], np.exp(-1 / truth["time_scale"])
+    for day in days[1:]:
+        load[day] = keep * load[day - 1] + np.sqrt(1 - keep**2) * load[day]
+    data = load @ few.T + rng.normal(size=(300, 4))
+    data[rng.random(data.shape) < 0.2] = np.nan
+    problem = smooth_problem(few, chain())
+
+    def model(values):
+        memory = autoregression(days, values["time_scale"])
+        return problem, Noise(jnp.ones(4)), memory
+
+    tuned = tune(model, {"beta": 0.3, "time_scale": 2.0}, data)
+    assert tuned.converged
+    for name, value in truth.items():
+        error = tuned.relative_error[name]
+        assert 0.01 < error < 0.3
+        assert abs(np.log(tuned.estimate[name] / value)) < 3 * error
+    with pytest.raises(ValueError, match="every is 2, expected 1"):
+        tune(model, {"time_scale": 2.0}, data, every=2)
 
 
 def test_what_runs_into_its_limit_has_no_error(design):

@@ -16,17 +16,22 @@ from jaxload.inversion.arguments import checked_arguments
 from jaxload.inversion.definite import einsum, inverse_and_log_determinant
 from jaxload.inversion.evidence import log_evidence
 from jaxload.inversion.gaps import Gaps, find_gaps
+from jaxload.inversion.memory import Memory, check_memory
 from jaxload.inversion.noise import Noise, as_noise, noise_covariance, scaled_noise
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.spectrum import recurring_patterns
 from jaxload.inversion.sums import at_epochs, drift_log_determinant
+from jaxload.inversion.temporal_evidence import temporal_log_evidence
 
 __all__ = ["Tuned", "scaled_model", "tune"]
 
 logger = logging.getLogger(__name__)
 
-#: From named hyperparameters to the problem and the noise that they make.
-Model = Callable[[Mapping[str, Array]], tuple[Problem, Noise]]
+#: From named hyperparameters to the problem and the noise that they make, and to the
+#: memory in time where there is one.
+Model = Callable[
+    [Mapping[str, Array]], tuple[Problem, Noise] | tuple[Problem, Noise, Memory]
+]
 
 #: How far from its start a hyperparameter may go, up or down, if no limit is given.
 REACH = 1e4
@@ -130,8 +135,10 @@ def tune(
 
     Args:
       model: From the hyperparameters, scalars by name, to a `Problem` and a `Noise`;
-        can be traced and differentiated. ``beta`` is also the weight of the prior; it
-        is one where there is none of that name. `scaled_model` makes a simple one.
+        can be traced and differentiated. With a `Memory` as a third, what is maximised
+        is `temporal_log_evidence`, which filters the epochs one after the other.
+        ``beta`` is also the weight of the prior; it is one where there is none of that
+        name. `scaled_model` makes a simple one.
       start: Where to begin, positive, by name.
       displacement: Observed uplift [mm], shape (epoch, row); NaN if missing. A prior
         mean m is taken into account by giving ``displacement - G m``.
@@ -145,13 +152,18 @@ def tune(
 
     Raises:
       ValueError: If `start` or `limits` are not positive numbers, limits are of unknown
-        names, `every` is not a positive whole number, no epoch has more observations
-        than there are free fields, or the evidence is not a number at the start.
+        names, `every` is not a positive whole number, or not one under a memory, no
+        epoch has more observations than there are free fields, or the evidence is not a
+        number at the start.
 
     Example:
       >>> model = inversion.scaled_model(problem, sigma)
       >>> start = {"beta": 0.02, "common": 1.0, "noise_factor": 1.0}
       >>> tuned = inversion.tune(model, start, up, every=10)
+      >>> def remembering(values):
+      ...     memory = inversion.autoregression(times, values["time_scale"])
+      ...     return problem, Noise(sigma), memory
+      >>> tuned = inversion.tune(remembering, {"beta": 0.02, "time_scale": 30.0}, up)
 
     Source:
       MacKay (1992), doi:10.1162/neco.1992.4.3.415; optimiser: Byrd et al. (1995),
@@ -225,7 +237,7 @@ def _record(
     """Sort the epochs that say something by the cheapest way to use them."""
     if every < 1 or int(every) != every:
         raise ValueError(f"every is {every}, expected 1 or more, whole")
-    problem, noise = _begun(model, start)
+    problem, noise, memory = _parts(model, _scalars(list(start), list(start.values())))
     if displacement.ndim != 2 or displacement.shape[1] != problem.gram.shape[0]:
         raise ValueError(
             f"displacement has shape {displacement.shape}, expected (epoch, "
@@ -241,13 +253,33 @@ def _record(
             "no epoch has more observations than the prior has free fields, so that "
             "there is no evidence; is displacement masked?"
         )
+    if memory is not None:
+        return _remembered(displacement, contrasts, memory, every)
     return _sorted(
         displacement, epoch, float(contrasts[epoch].sum()), _is_steady(noise)
     )
 
 
-def _begun(model: Model, start: Mapping[str, float]) -> tuple[Problem, Noise]:
-    return model(_scalars(list(start), list(start.values())))
+def _remembered(
+    displacement: NDArray, contrasts: NDArray, memory: Memory, every: int
+) -> _Record:
+    """All epochs in their order."""
+    if every != 1:
+        raise ValueError(
+            f"every is {every}, expected 1 for a model with a memory; thin the record "
+            "and the times of the memory instead"
+        )
+    check_memory(memory, jnp.asarray(displacement))
+    epoch = jnp.arange(len(displacement))
+    count = float(contrasts.clip(0).sum())
+    return _Record(None, jnp.asarray(displacement), epoch, None, count)
+
+
+def _parts(
+    model: Model, values: Mapping[str, Array]
+) -> tuple[Problem, Noise, Memory | None]:
+    problem, noise, *memory = model(values)
+    return problem, noise, memory[0] if memory else None
 
 
 def _is_steady(noise: Noise) -> bool:
@@ -284,9 +316,14 @@ def _descent(
     @jax.value_and_grad
     def loss(place: Array, record: _Record) -> Array:
         values = _scalars(names, jnp.exp(place))
-        problem, noise = model(values)
+        problem, noise, memory = _parts(model, values)
         beta = values.get("beta", jnp.ones(())).astype(problem.gram.dtype)
-        found = _log_evidence(problem, as_noise(noise, beta.dtype), beta, record)
+        if memory is None:
+            found = _log_evidence(problem, as_noise(noise, beta.dtype), beta, record)
+        else:
+            found = temporal_log_evidence(
+                problem, record.displacement, noise, beta, memory
+            )
         return -found / record.contrasts
 
     def climb(place: NDArray) -> tuple[float, NDArray]:
