@@ -287,9 +287,9 @@ BAD = {
         edit(TOML, BETA[0], 'criterion = "leave-two-out"'),
         ["inversion.criterion is 'leave-two-out'", "did you mean leave-one-out?"],
     ),
-    "a memory beside a common mode": (
-        edit(TOML, BETA[0], "memory_days = 20\ncommon_mode_mm = 1.0"),
-        ["inversion.memory_days cannot be combined with inversion.common_mode_mm"],
+    "a memory beside robust weights": (
+        edit(TOML, BETA[0], 'memory_days = 20\nrobust = "huber"'),
+        ["inversion.memory_days cannot be combined with inversion.robust"],
     ),
     "more components than stations": (
         edit(TOML, BETA[0], 'approach = "components"\ncomponents = 6'),

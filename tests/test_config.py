@@ -103,8 +103,9 @@ REFUSED = {
     "no component": inverts("components = 0", "components is 0, expected 1 or more"),
     "half a component": inverts("components = 2.5", "expected a whole number"),
     "weights in words": inverts('station_weights = "yes"', "expected true or false"),
-    "memory and a common mode": inverts(
-        "memory_days = 9\ncommon_mode_mm = 1", "with inversion.common_mode_mm; leave"
+    "components and a common mode": inverts(
+        'approach = "components"\ncommon_mode_mm = 1',
+        "with inversion.common_mode_mm; leave",
     ),
     "memory and outliers": inverts(
         'memory_days = 9\nrobust = "huber"', "memory_days cannot be combined with"

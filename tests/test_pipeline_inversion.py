@@ -165,6 +165,11 @@ def test_a_memory_that_is_over_by_tomorrow_is_none(model):
     plain = estimate(asked(), model, TIME, BETA)
     np.testing.assert_allclose(found.solution.load, plain.solution.load, atol=1e-6)
     assert found.left_out is None
+    shared = with_noise(model, common=1.0)
+    found = estimate(asked(memory_days=1e-3), shared, TIME, BETA).solution
+    plainly = estimate(asked(), shared, TIME, BETA).solution
+    np.testing.assert_allclose(found.load, plainly.load, atol=1e-6)
+    np.testing.assert_allclose(found.common, plainly.common, atol=1e-8)
     longer = estimate(asked(memory_days=30.0), model, TIME, BETA)
     rough, smooth = (np.diff(x.solution.load, axis=0) for x in (plain, longer))
     assert np.std(smooth) < 0.5 * np.std(rough)

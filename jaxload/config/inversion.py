@@ -40,7 +40,7 @@ class Inversion:
         share; 0 for none, "estimate" for that of the largest marginal likelihood of
         the heights without their lines and seasons. Standard errors of regions are
         honest with it only; but part of the water that the whole region shares is then
-        taken for an offset.
+        taken for an offset, less of it with `memory_days`.
       station_weights: Whether stations that the others predict badly count less.
       robust: Weights of single observations: "none", "huber" or "student-t".
       memory_days: Lag at which the correlation of water in time has fallen to 1/e; 0
@@ -151,17 +151,16 @@ def _check_noise(given: Inversion) -> None:
 
 def _check_together(given: Inversion) -> None:
     """Refuse what cannot be computed together."""
-    by_components = given.approach == "components"
     unusual = {
-        "common_mode_mm": given.common_mode_mm != 0,
         "robust": given.robust != "none",
         "errors": given.errors in ("cells", "regions"),
     }
     if given.memory_days:
         _refuse("inversion.memory_days", unusual)
-    if by_components:
+    if given.approach == "components":
         more = {
             "memory_days": given.memory_days > 0,
+            "common_mode_mm": given.common_mode_mm != 0,
             "station_weights": given.station_weights,
         }
         _refuse('inversion.approach "components"', unusual | more)
