@@ -40,7 +40,7 @@ def svd(values, count):
 
 
 def test_without_gaps_they_are_the_singular_vectors(whole):
-    parts = series.components(whole, COUNT)
+    parts = series.principal_components(whole, COUNT)
     want, variance = svd(whole, COUNT)
     np.testing.assert_allclose(series.reconstructed(parts), want, atol=1e-10)
     np.testing.assert_allclose(parts.explained, (variance / variance.sum())[:COUNT])
@@ -83,7 +83,7 @@ def test_with_gaps_and_weights_any_other_model_is_less_likely(
 ):
     weights = weights if weighted else np.ones_like(weights)
     values = gapped
-    parts = series.components(values, COUNT, weights=weights, settings=TIGHT)
+    parts = series.principal_components(values, COUNT, weights=weights, settings=TIGHT)
     assert parts.converged
     best = parameters_of(parts, values, weights)
     most = log_likelihood(best, values, weights)
@@ -96,9 +96,9 @@ def test_with_gaps_and_weights_any_other_model_is_less_likely(
 
 
 def test_weights_of_stations_are_weights_of_their_observations(gapped, weights):
-    once = series.components(gapped, COUNT, weights=weights[0])
+    once = series.principal_components(gapped, COUNT, weights=weights[0])
     each = np.broadcast_to(weights[0], gapped.shape)
-    daily = series.components(gapped, COUNT, weights=each)
+    daily = series.principal_components(gapped, COUNT, weights=each)
     np.testing.assert_allclose(once.patterns, daily.patterns, rtol=1e-12)
 
 
@@ -127,7 +127,7 @@ def least_squares(values, count, weights):
 def test_without_noise_they_are_weighted_least_squares(gapped, weights):
     values, used = gapped[:60] - np.nanmean(gapped[:60], axis=0), weights[:60]
     settings = series.Expectation(center=False, noise=0.0, tolerance=1e-9)
-    parts = series.components(values, COUNT, weights=used, settings=settings)
+    parts = series.principal_components(values, COUNT, weights=used, settings=settings)
     misfit = np.nansum(used * (values - series.reconstructed(parts)) ** 2)
     np.testing.assert_allclose(misfit, least_squares(values, COUNT, used), rtol=1e-4)
     np.testing.assert_array_equal(parts.mean, 0)
@@ -136,7 +136,7 @@ def test_without_noise_they_are_weighted_least_squares(gapped, weights):
 def test_gaps_of_a_field_of_low_rank_are_filled(rng):
     truth = rng.normal(size=(EPOCHS, COUNT)) @ rng.normal(size=(COUNT, STATIONS))
     values = np.where(rng.random(truth.shape) < 0.3, np.nan, truth)
-    parts = series.components(values, COUNT, settings=TIGHT)
+    parts = series.principal_components(values, COUNT, settings=TIGHT)
     np.testing.assert_allclose(series.reconstructed(parts), truth, atol=1e-4)
 
 
@@ -147,16 +147,16 @@ def test_errors_of_patterns_are_what_they_are_said_to_be(rng):
     pattern, sigma = rng.uniform(1, 3, stations), rng.uniform(0.5, 4, stations)
     values = amplitude[:, None] * pattern + sigma * rng.normal(size=(epochs, stations))
     values[rng.random(values.shape) < 0.5] = np.nan
-    parts = series.components(values, 1, weights=1 / sigma**2)
+    parts = series.principal_components(values, 1, weights=1 / sigma**2)
     score = (parts.patterns[0] - pattern) / parts.sigma[0]
     assert 0.8 < np.sqrt(np.mean(score**2)) < 1.25
     np.testing.assert_allclose(parts.noise, 1, rtol=0.05)
 
 
 def test_what_was_never_observed_is_not_a_number_and_changes_nothing(gapped):
-    want = series.components(gapped, COUNT)
+    want = series.principal_components(gapped, COUNT)
     more = np.insert(np.insert(gapped, 4, np.nan, axis=0), 5, np.nan, axis=1)
-    got = series.components(more, COUNT)
+    got = series.principal_components(more, COUNT)
     assert np.isnan(got.patterns[:, 5]).all()
     assert np.isnan(got.mean[5])
     np.testing.assert_array_equal(got.amplitudes[4], 0)
@@ -166,8 +166,8 @@ def test_what_was_never_observed_is_not_a_number_and_changes_nothing(gapped):
 
 
 def test_float32_and_jit_give_the_same(gapped):
-    want = series.components(gapped, COUNT)
-    fit = jax.jit(lambda values: series.components(values, COUNT))
+    want = series.principal_components(gapped, COUNT)
+    fit = jax.jit(lambda values: series.principal_components(values, COUNT))
     got = fit(gapped.astype(np.float32))
     assert got.patterns.dtype == got.sigma.dtype == got.noise.dtype == jnp.float32
     np.testing.assert_allclose(got.patterns, want.patterns, atol=1e-3)
@@ -175,8 +175,8 @@ def test_float32_and_jit_give_the_same(gapped):
 
 
 def test_as_many_components_as_a_share_of_variance_needs(gapped):
-    share = float(series.components(gapped, COUNT).explained.sum()) - 0.01
-    parts = series.components(gapped, share)
+    share = float(series.principal_components(gapped, COUNT).explained.sum()) - 0.01
+    parts = series.principal_components(gapped, share)
     assert len(parts.explained) == COUNT
     assert parts.explained[:-1].sum() < share < parts.explained.sum()
 
@@ -187,10 +187,10 @@ def test_a_common_mode_is_removed_and_a_local_one_is_left(rng):
     local[:, 2] = 1.5 * rng.normal(size=EPOCHS)
     values = common + local + 0.1 * rng.normal(size=common.shape)
     values[rng.random(values.shape) < 0.2] = np.nan
-    left = values - series.common_mode(series.components(values, COUNT))
+    left = values - series.common_mode(series.principal_components(values, COUNT))
     want = np.where(np.isnan(values), np.nan, local)
     assert np.nanstd(left - want) < 0.1 * np.nanstd(common)
-    alone = series.common_mode(series.components(local + 0 * values, 1))
+    alone = series.common_mode(series.principal_components(local + 0 * values, 1))
     np.testing.assert_array_equal(alone, 0)
 
 
@@ -205,19 +205,22 @@ def test_a_stack_is_the_weighted_mean_of_what_is_there(gapped, weights):
 
 
 ERRORS = {
-    "none": (lambda v: series.components(v, 0), "count is 0, expected 1 to 12"),
-    "too many": (lambda v: series.components(v, 13), "count is 13"),
-    "not whole": (lambda v: series.components(v, 2.5), "count is 2.5"),
+    "none": (
+        lambda v: series.principal_components(v, 0),
+        "count is 0, expected 1 to 12",
+    ),
+    "too many": (lambda v: series.principal_components(v, 13), "count is 13"),
+    "not whole": (lambda v: series.principal_components(v, 2.5), "count is 2.5"),
     "weights of another": (
-        lambda v: series.components(v, 1, weights=np.ones(3)),
+        lambda v: series.principal_components(v, 1, weights=np.ones(3)),
         "'station'",
     ),
     "negative weight": (
-        lambda v: series.components(v, 1, weights=-np.ones(STATIONS)),
+        lambda v: series.principal_components(v, 1, weights=-np.ones(STATIONS)),
         "weights holds -1",
     ),
     "share under jit": (
-        lambda v: jax.jit(lambda x: series.components(x, 0.5))(v),
+        lambda v: jax.jit(lambda x: series.principal_components(x, 0.5))(v),
         "under jit",
     ),
     "noise": (lambda _: series.Expectation(noise=-1.0), "noise is -1"),

@@ -43,7 +43,7 @@ def normal_equations(design, rows, sigma):
 
 
 def test_all_components_give_what_all_epochs_give(problem, displacement, sigma):
-    parts = series.components(displacement, ROWS)
+    parts = series.principal_components(displacement, ROWS)
     got = solve_by_components(
         problem, parts.patterns, parts.amplitudes, sigma, BETA, mean=parts.mean
     )
@@ -57,7 +57,7 @@ def test_leading_components_give_what_the_series_they_rebuild_give(
     problem, displacement, sigma
 ):
     displacement[displacement > 3] = np.nan
-    parts = series.components(displacement, 3)
+    parts = series.principal_components(displacement, 3)
     noise = inversion.Noise(sigma, common=4.0)
     got = solve_by_components(problem, parts.patterns, parts.amplitudes, noise, BETA)
     rebuilt = series.reconstructed(parts) - parts.mean[None, :]
@@ -82,7 +82,7 @@ def test_leaving_out_a_row_is_inverting_the_patterns_without_it(
 
 
 def test_patterns_are_scanned_as_epochs_are(problem, displacement, sigma):
-    parts = series.components(displacement, 3)
+    parts = series.principal_components(displacement, 3)
     betas = np.geomspace(0.05, 5, 9)
     got = inversion.scan(problem, parts.patterns, sigma, betas)
     want = [
@@ -178,7 +178,7 @@ def test_stations_of_the_western_us_that_components_never_saw_are_predicted(data
     used = np.where(hidden[None, :], np.nan, up)
     miss = lambda water: np.nanstd((up - np.asarray(water.fitted))[:, hidden])
     direct = miss(inversion.solve(problem, used, sigma, 0.01))
-    parts = series.components(used, 5, weights=1 / sigma**2)
+    parts = series.principal_components(used, 5, weights=1 / sigma**2)
     assert parts.converged
     assert parts.explained[0] > 0.3
     assert 0.5 < parts.explained.sum() < 0.9

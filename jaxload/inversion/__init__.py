@@ -7,6 +7,10 @@ from jaxload.inversion.beta import (
     scan,
     select,
 )
+from jaxload.inversion.by_components import (
+    leave_one_out_by_components,
+    solve_by_components,
+)
 from jaxload.inversion.conjugate_gradient import ConjugateGradient
 from jaxload.inversion.criteria import LCurve, gcv, l_curve, l_curve_corner
 from jaxload.inversion.data_space import Dual
@@ -108,6 +112,7 @@ __all__ = [
     "leave_group_out",
     "leave_group_out_residual",
     "leave_one_out",
+    "leave_one_out_by_components",
     "leave_one_out_residual",
     "log_evidence",
     "matern_prior",
@@ -130,6 +135,7 @@ __all__ = [
     "smooth_prior",
     "smooth_problem",
     "solve",
+    "solve_by_components",
     "solve_in_time",
     "some_cells",
     "spikes",

@@ -55,7 +55,7 @@ def solve_by_components(
       ValueError: If shapes disagree, or sigma or beta are not positive.
 
     Example:
-      >>> parts = series.components(up, 3)
+      >>> parts = series.principal_components(up, 3)
       >>> water = solve_by_components(
       ...     problem, parts.patterns, parts.amplitudes, sigma, beta
       ... )

@@ -12,7 +12,7 @@ from jaxload import config, inversion, sphere
 from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.pipeline.amplitude import relative_amplitude
 from jaxload.pipeline.inputs import make_design, standard_errors
-from jaxload.series.components import Components, components
+from jaxload.series.components import Components, principal_components
 from jaxload.sphere.operators import diffusion_terms
 
 __all__ = ["Model", "make_model", "make_prior"]
@@ -118,7 +118,7 @@ def _components(study: config.Study, up: NDArray, sigma: NDArray) -> Components 
             f"inversion.components is {settings.components}, but there are "
             f"{up.shape[1]} stations and {up.shape[0]} epochs; take fewer"
         )
-    parts = components(up, settings.components, weights=1 / sigma**2)
+    parts = principal_components(up, settings.components, weights=1 / sigma**2)
     if not parts.converged:
         logger.warning(
             "the principal components still changed after %d iterations",

@@ -1,12 +1,11 @@
 """Time series of any origin; knows no physics."""
 
+from jaxload.series.common_modes import common_mode, stacked_mode
 from jaxload.series.components import (
     Components,
     Expectation,
-    common_mode,
-    components,
+    principal_components,
     reconstructed,
-    stacked_mode,
 )
 from jaxload.series.means import period_mean
 from jaxload.series.trajectory import annual_amplitude, seasonal_basis
@@ -16,8 +15,8 @@ __all__ = [
     "Expectation",
     "annual_amplitude",
     "common_mode",
-    "components",
     "period_mean",
+    "principal_components",
     "reconstructed",
     "seasonal_basis",
     "stacked_mode",

@@ -1,4 +1,4 @@
-"""Principal components of series with gaps, and what stations have in common."""
+"""Principal components of series with gaps."""
 
 import dataclasses
 import functools
@@ -9,15 +9,14 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxload._check import check_shapes, is_concrete
+from jaxload._check import is_concrete
+from jaxload.series.weights import checked_weights, weighted_mean
 
 __all__ = [
     "Components",
     "Expectation",
-    "common_mode",
-    "components",
+    "principal_components",
     "reconstructed",
-    "stacked_mode",
 ]
 
 # TF32 would cost half the digits of a float32 covariance.
@@ -89,7 +88,7 @@ class Expectation:
             )
 
 
-def components(
+def principal_components(
     values: ArrayLike,
     count: int | float,
     *,
@@ -136,7 +135,7 @@ def components(
     values = jnp.asarray(values)
     if not jnp.issubdtype(values.dtype, jnp.floating):
         values = values.astype(float)
-    weights = _checked_weights(values, weights)
+    weights = checked_weights(values, weights)
     if isinstance(count, float) and 0 < count < 1:
         count = _count_that_explains(values, weights, count, settings)
     return _fit(values, weights, _checked_count(values, count), settings)
@@ -146,112 +145,12 @@ def reconstructed(parts: Components) -> Array:
     """The series that components make, gaps and all.
 
     Args:
-      parts: From `components`.
+      parts: From `principal_components`.
 
     Returns:
       Series in their unit, shape (epoch, station).
     """
     return parts.mean[None, :] + einsum("ek,ks->es", parts.amplitudes, parts.patterns)
-
-
-def common_mode(
-    parts: Components,
-    *,
-    response: float = 0.25,
-    share: float = 0.5,
-    explained: float = 0.01,
-) -> Array:
-    """What components say that most stations do together; subtract it to remove it.
-
-    A component is common if more than `share` of the stations answer to it with more
-    than `response` of the largest answer, in the same sense, and it explains more than
-    `explained` of the variance.
-
-    Not for: water over the whole network, which is a common mode too.
-
-    Args:
-      parts: From `components`, of series less what is not to be removed.
-      response: Answer that counts, relative to the largest.
-      share: Stations that have to answer.
-      explained: Share of variance that is worth removing.
-
-    Returns:
-      The common mode in the unit of the series, gaps filled, shape (epoch, station);
-      zero if no component is common, NaN where a station was never observed.
-
-    Source:
-      Dong et al. (2006), doi:10.1029/2005JB003806; here answers of opposite sense do
-      not count together.
-    """
-    known = jnp.isfinite(parts.patterns)
-    patterns = jnp.where(known, parts.patterns, 0)
-    largest = jnp.max(jnp.abs(patterns), axis=1, keepdims=True)
-    toward = jnp.sum(patterns > response * largest, axis=1)
-    against = jnp.sum(patterns < -response * largest, axis=1)
-    most = jnp.maximum(toward, against).astype(patterns.dtype)
-    enough = most > share * jnp.sum(known, axis=1).astype(patterns.dtype)
-    common = enough & (parts.explained > explained)
-    amplitudes = jnp.where(common[None, :], parts.amplitudes, 0)
-    return einsum("ek,ks->es", amplitudes, parts.patterns)
-
-
-def stacked_mode(
-    values: ArrayLike, *, weights: ArrayLike | None = None, least: int = 3
-) -> Array:
-    """The weighted mean of stations at each epoch; subtract it to remove it.
-
-    Args:
-      values: Series, shape (epoch, station); NaN if missing. The mean of each station
-        is taken out first, lest its gaps move the stack.
-      weights: Such as ``1 / sigma**2``, shape (station,) or (epoch, station); the same
-        for all if not given.
-      least: Stations that a stack needs at least.
-
-    Returns:
-      The mean over stations, the same for each, shape (epoch, station); NaN at epochs
-      with fewer than `least`.
-
-    Raises:
-      ValueError: If shapes disagree, or weights are negative or not finite.
-
-    Source:
-      Wdowinski et al. (1997), doi:10.1029/97JB01378; weights: Nikolaidis (2002),
-      Observation of Geodetic and Seismic Deformation with the GPS, UC San Diego.
-    """
-    values = jnp.asarray(values)
-    weights = _checked_weights(values, weights)
-    values = jnp.where(weights > 0, values, 0)
-    residual = values - _weighted_mean(values, weights, axis=0)
-    stack = _weighted_mean(residual, weights, axis=1)
-    enough = jnp.sum(weights > 0, axis=1, keepdims=True) >= max(least, 1)
-    return jnp.broadcast_to(jnp.where(enough, stack, jnp.nan), values.shape)
-
-
-def _weighted_mean(values: Array, weights: Array, axis: int) -> Array:
-    total = weights.sum(axis=axis, keepdims=True)
-    mean = (weights * values).sum(axis=axis, keepdims=True)
-    return mean / jnp.where(total > 0, total, 1)
-
-
-def _checked_weights(values: Array, weights: ArrayLike | None) -> Array:
-    """Weights of all observations, zero where there is none."""
-    check_shapes(values=(values, "epoch station"))
-    seen = jnp.isfinite(values)
-    if weights is None:
-        return seen.astype(values.dtype)
-    weights = jnp.asarray(weights, values.dtype)
-    axes = "station" if weights.ndim == 1 else "epoch station"
-    check_shapes(values=(values, "epoch station"), weights=(weights, axes))
-    weights = jnp.broadcast_to(weights, values.shape)
-    if is_concrete(weights) and is_concrete(seen):
-        used = np.asarray(weights)[np.asarray(seen)]
-        bad = used[~(np.isfinite(used) & (used >= 0))]
-        if len(bad):
-            raise ValueError(
-                f"weights holds {bad[0]:g}, expected finite numbers that are not "
-                "negative; mask the observation with NaN instead"
-            )
-    return jnp.where(seen, weights, 0)
 
 
 def _count_that_explains(
@@ -349,7 +248,7 @@ def _scaled(values: Array, weights: Array) -> _Data:
 
 def _start(data: _Data, count: int, settings: Expectation) -> _Model:
     """Mean and variance of what was observed, and nothing that stations share."""
-    mean = _weighted_mean(data.values, data.weights, axis=0)[0]
+    mean = weighted_mean(data.values, data.weights, axis=0)[0]
     mean = mean if settings.center else jnp.zeros_like(mean)
     square = data.weights * (data.values - mean[None, :]) ** 2
     noise = square.sum() / data.weights.sum()
