@@ -19,6 +19,7 @@ from jaxload.io.station_series import Series
 from jaxload.io.table import (
     Table,
     number_column,
+    number_table,
     split_table,
     text_column,
     value_column,
@@ -92,7 +93,7 @@ def read_up(source: Source, reading: Reading) -> list[Series]:
 
     The whole of the file's name up to its suffix is the station.
     """
-    table = split_table(source.path, source.lines, (3,), ": yyyymmdd up sigma")
+    table = number_table(source.path, source.lines, 3, ": yyyymmdd up sigma")
     name = source.path.name.upper().removesuffix(".GZ")
     station = name.rpartition(".")[0] or name
     scale = scale_of(reading, "mm")

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from jaxload.io.text import data_lines, parse_number
 
-__all__ = ["Table", "number_column", "split_table", "text_column", "value_column"]
+__all__ = [
+    "Table",
+    "number_column",
+    "number_table",
+    "split_table",
+    "text_column",
+    "value_column",
+]
 
 #: What stands for a missing number, in lower case; asterisks are Fortran's.
 MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "--"}
@@ -25,12 +32,43 @@ class Table:
     Attributes:
       path: The file.
       numbers: Number of the line of each row, from 1.
-      rows: The words of each row.
+      rows: The words of each row; none if all are numbers.
+      matrix: Those numbers, shape (row, column); None if there are words.
     """
 
     path: pathlib.Path
     numbers: list[int]
     rows: list[list[str]]
+    matrix: NDArray[np.float64] | None = None
+
+
+def number_table(
+    path: pathlib.Path, lines: Sequence[str], width: int, layout: str
+) -> Table:
+    """Read lines of numbers parted by blanks, fast where nothing is amiss.
+
+    Args:
+      path: The file, for messages.
+      lines: Its lines.
+      width: Number of numbers in each.
+      layout: What those are, for messages.
+
+    Returns:
+      The table.
+
+    Raises:
+      ValueError: If it is empty, or a line has another number of words.
+    """
+    try:
+        # Of nothing but blanks NumPy would complain by a warning.
+        full = any(line.strip() for line in lines)
+        matrix = np.loadtxt(lines, comments=None, ndmin=2) if full else None
+    except ValueError:
+        matrix = None
+    # Blank lines leave the matrix shorter; comments and words leave none.
+    if matrix is None or matrix.shape != (len(lines), width) or np.isinf(matrix).any():
+        return split_table(path, lines, (width,), layout)
+    return Table(path, list(range(1, len(lines) + 1)), [], matrix)
 
 
 def split_table(
@@ -57,6 +95,9 @@ def split_table(
     Raises:
       ValueError: If it is empty, or a line has another number of words.
     """
+    fast = _pristine(lines[skip:], widths, delimiter)
+    if fast:
+        return Table(path, list(range(skip + 1, len(lines) + 1)), fast)
     numbers, rows = [], []
     for number, line in data_lines(lines, skip):
         words = line.split(delimiter)
@@ -72,6 +113,19 @@ def split_table(
             f"{path} holds no data; expected lines of {_listed(widths)}{layout}"
         )
     return Table(path, numbers, rows)
+
+
+def _pristine(
+    lines: Sequence[str], widths: tuple[int, ...], delimiter: str | None
+) -> list[list[str]]:
+    """The words of every line if all hold data, as most files have it; else none."""
+    if "" in lines:
+        return []
+    rows = [line.split(delimiter) for line in lines]
+    if not {len(row) for row in rows} <= set(widths):
+        return []
+    # An empty word is in every text: what begins with one is left to the other way.
+    return [] if any(row[0].lstrip()[:1] in "#%" for row in rows) else rows
 
 
 def _listed(widths: tuple[int, ...]) -> str:
@@ -92,10 +146,12 @@ def number_column(table: Table, index: int, name: str) -> NDArray[np.float64]:
     Raises:
       ValueError: If a word is no number. The message names its line.
     """
+    if table.matrix is not None:
+        return table.matrix[:, index]
     words = [row[index] for row in table.rows]
     try:
         values = np.array(list(map(float, words)))
-        if np.isfinite(values).all() and not any("_" in word for word in words):
+        if np.isfinite(values).all() and "_" not in "".join(words):
             return values
     except ValueError:
         pass

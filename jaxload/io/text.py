@@ -234,7 +234,7 @@ def data_lines(lines: Sequence[str], skip: int = 0) -> Iterator[tuple[int, str]]
     """
     for number, line in enumerate(lines[skip:], start=skip + 1):
         stripped = line.strip()
-        if stripped and not stripped.startswith(COMMENT):
+        if stripped and stripped[0] not in COMMENT:
             yield number, stripped
 
 
