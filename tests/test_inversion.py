@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from jax.test_util import check_grads
 
 from jaxload import inversion
 
@@ -230,78 +229,6 @@ def test_free_fields_that_are_not_constant_are_found_and_estimated(rng):
     normal = design.T @ design + 0.7**2 * (bend.T @ bend).toarray()
     want = np.linalg.solve(normal, design.T @ displacement.T).T
     np.testing.assert_allclose(got.load, want, rtol=1e-8, atol=1e-9)
-
-
-GAPPED = np.array([[1.0, np.nan, -0.5], [0.3, 0.2, 0.8], [np.nan, np.nan, 0.4]])
-SMALL = OPERATORS["zero outside"].tocsr()[:4, :4]
-FREE = chain(4, "free")
-
-
-def small(operator, design):
-    return inversion.smooth_problem(design, operator)
-
-
-def outputs(solution):
-    return jnp.sum(solution.load**2) + jnp.sum(jnp.sin(solution.fitted))
-
-
-DIFFERENTIABLE = {
-    "beta": lambda c: (lambda b: outputs(c.solve(beta=jnp.exp(b))), jnp.array(-0.2)),
-    "sigma": lambda c: (lambda s: outputs(c.solve(sigma=jnp.exp(s))), jnp.zeros(3)),
-    "daily sigma": lambda c: (
-        lambda s: outputs(c.solve(sigma=jnp.exp(s))),
-        jnp.full((3, 3), 0.1),
-    ),
-    "displacement": lambda c: (
-        lambda d: outputs(
-            c.solve(displacement=jnp.where(np.isnan(GAPPED), jnp.nan, d))
-        ),
-        jnp.asarray(np.nan_to_num(GAPPED)),
-    ),
-    "design": lambda c: (
-        lambda g: outputs(c.solve(problem=small(c.operator, g))),
-        c.design,
-    ),
-    "mean": lambda c: (lambda m: outputs(c.solve(mean=m)), jnp.ones((3, 4))),
-    "leave-one-out in beta": lambda c: (
-        lambda b: inversion.leave_one_out(
-            c.problem, GAPPED, jnp.ones(3), jnp.exp(b), gaps=c.gaps
-        ),
-        jnp.array(-0.2),
-    ),
-}
-
-
-@dataclasses.dataclass
-class Case:
-    operator: sp.sparray
-    design: jax.Array
-
-    def __post_init__(self):
-        self.problem = small(self.operator, self.design)
-        self.gaps = inversion.find_gaps(GAPPED)
-
-    def solve(self, **changes):
-        usual = {
-            "problem": self.problem,
-            "displacement": GAPPED,
-            "sigma": jnp.ones(3),
-            "beta": 0.8,
-        }
-        call = usual | changes
-        gaps = self.gaps if jnp.ndim(call["sigma"]) == 1 else None
-        return inversion.solve(
-            *(call[key] for key in usual), mean=changes.get("mean"), gaps=gaps
-        )
-
-
-@pytest.mark.parametrize("operator", [SMALL, FREE], ids=["zero", "free"])
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_gradients_agree_with_finite_differences(name, operator, rng):
-    case = Case(operator, jnp.asarray(rng.normal(size=(3, 4))))
-    function, at = DIFFERENTIABLE[name](case)
-    order = 2 if name in {"beta", "design"} and operator is FREE else 1
-    check_grads(function, (at,), order=order, atol=1e-4, rtol=1e-4)
 
 
 def test_a_matrix_that_is_not_positive_definite_is_flagged_not_raised(

@@ -1,6 +1,5 @@
 """Criteria for the weight of the prior against rows deleted and dense matrices."""
 
-import dataclasses
 import functools
 import logging
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import shapely
-from jax.test_util import check_grads
 from scipy.spatial import KDTree
 
 from jaxload import earth, sphere, synthetic
@@ -389,26 +387,6 @@ CRITERIA = {
         leave_group_out, groups=np.array([0, 0, 1, 1, 2, 2, 0, 1])
     ),
 }
-
-
-LONG = [("ABIC", 2), ("leave-group-out", 1)]
-ORDERS = [(name, 1) for name in CRITERIA if (name, 1) not in LONG]
-ORDERS += [pytest.param(*long, marks=pytest.mark.slow) for long in LONG]
-
-
-@pytest.mark.parametrize(("name", "order"), ORDERS)
-def test_gradients_agree_with_finite_differences(name, order, design, gapped, rng):
-    problem = smooth_problem(design, OPERATORS["free"])
-    few = gapped[4:8]
-    # One shape of gaps is enough, and compiles sooner.
-    gaps, noise = find_gaps(few, kinds=1), noises(rng)["both"]
-
-    def function(log_beta, log_common):
-        changed = dataclasses.replace(noise, common=jnp.exp(log_common))
-        return CRITERIA[name](problem, few, changed, jnp.exp(log_beta), gaps=gaps)
-
-    at = (jnp.array(-0.2), jnp.array(0.1))
-    check_grads(jax.jit(function), at, order, modes=["rev"], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", CRITERIA)

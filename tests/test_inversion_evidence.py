@@ -1,14 +1,11 @@
 """The evidence against densities written out, epoch by epoch."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
 import scipy.sparse as sp
-from jax.test_util import check_grads
 from scipy.stats import multivariate_normal
 
 from jaxload.inversion.evidence import (
@@ -116,22 +113,6 @@ def test_noise_that_changes_in_time_changes_each_density(design, displacement, r
             displacement[epoch, seen], cov=whole[np.ix_(seen, seen)]
         )
         np.testing.assert_allclose(got[epoch], want, rtol=1e-9)
-
-
-def test_its_gradients_agree_with_finite_differences(design, displacement, noise, rng):
-    few = displacement[:7]
-    gaps = find_gaps(few, kinds=1)
-    problem = smooth_problem(design, chain("zero"))
-    mean = jnp.asarray(rng.normal(size=(7, CELLS)))
-
-    def function(log_beta, log_sigma, gram, mean):
-        changed = dataclasses.replace(problem, gram=(gram + gram.T) / 2)
-        scaled = dataclasses.replace(noise, sigma=jnp.exp(log_sigma))
-        beta = jnp.exp(log_beta)
-        return log_evidence(changed, few, scaled, beta, mean=mean, gaps=gaps)
-
-    at = (jnp.array(-0.3), jnp.log(noise.sigma), problem.gram, mean)
-    check_grads(jax.jit(function), at, 1, modes=["rev"], atol=1e-4, rtol=1e-4)
 
 
 def test_an_epoch_that_says_nothing_leaves_the_gradient_alone(design, displacement):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import shapely
-from jax.test_util import check_grads
 
 from jaxload import earth, inversion, synthetic
 from jaxload.inversion.blocks import blocks_in_time, find_blocks
@@ -444,72 +443,6 @@ def test_intervals_cover_what_they_say_when_the_prior_is_true():
     inner, outer = coverage(np.array(errors[1::2]), spread[None])
     assert inner < 0.5
     assert outer < 0.8
-
-
-GAPPED = np.array([[1.0, np.nan, -0.5], [0.3, 0.2, 0.8], [0.1, np.nan, 0.4]])
-BLOCKS = find_blocks(GAPPED, member=2, kinds=1)
-
-
-def small(name, design):
-    operator = {"zero": chain(4, "zero"), "free": chain(4, "free")}[name]
-    prior = smooth_prior(operator)
-    weights = jnp.array([[0.5, 0.5, 0.0, 0.0], [0.1, 0.2, 0.3, 0.4]])
-    return averages(prior_problem(design, prior), prior, weights)
-
-
-def output(target, noise, beta, blocks=BLOCKS):
-    sd = posterior_sd(target, GAPPED, noise, beta, blocks=blocks).sd
-    return jnp.sum(jnp.sin(sd))
-
-
-DIFFERENTIABLE = {
-    "beta": (lambda t, b: output(t, jnp.ones(3), jnp.exp(b)), jnp.array(-0.2)),
-    "sigma": (lambda t, s: output(t, jnp.exp(s), 0.8), jnp.zeros(3)),
-    "daily sigma": (
-        lambda t, s: output(t, jnp.exp(s), 0.8, None),
-        jnp.full((3, 3), 0.1),
-    ),
-    "common variance": (
-        lambda t, v: output(t, Noise(jnp.ones(3), None, v), 0.8),
-        jnp.array(0.5),
-    ),
-    "covariance in beta": (
-        lambda t, b: jnp.sum(
-            posterior_covariance(t, GAPPED, jnp.ones(3), b, blocks=BLOCKS)
-        ),
-        jnp.array(0.8),
-    ),
-    "weights, cross-covariance and gram": (
-        lambda t, scale: output(
-            jax.tree.map(lambda values: values * (1 + scale), t), jnp.ones(3), 0.8
-        ),
-        jnp.array(0.1),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_gradients_agree_with_finite_differences(name, rng):
-    target = small("free", jnp.asarray(rng.normal(size=(3, 4))))
-    function, at = DIFFERENTIABLE[name]
-    compiled = jax.jit(functools.partial(function, target))
-    check_grads(compiled, (at,), order=1, modes=["rev"], atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", DIFFERENTIABLE)
-def test_second_derivatives_agree_with_finite_differences(name, rng):
-    target = small("zero", jnp.asarray(rng.normal(size=(3, 4))))
-    function, at = DIFFERENTIABLE[name]
-    compiled = jax.jit(functools.partial(function, target))
-    check_grads(compiled, (at,), order=2, atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.slow
-def test_the_design_is_differentiated_through(rng):
-    function = lambda g: output(small("free", g), jnp.ones(3), 0.8)
-    at = jnp.asarray(rng.normal(size=(3, 4)))
-    check_grads(jax.jit(function), (at,), order=1, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])

@@ -10,7 +10,6 @@ import pytest
 import scipy.linalg
 import scipy.sparse as sp
 import scipy.stats
-from jax.test_util import check_grads
 
 from jaxload import inversion
 from jaxload.inversion import memory as chains, space_time
@@ -250,53 +249,6 @@ def test_an_iteration_cut_short_is_flagged_not_returned(
     got = solve_in_time(problem, displacement[:9], np.ones(ROWS), 0.7, memory)
     assert not got.ok.any()
     assert np.isnan(got.load).all()
-
-
-@pytest.mark.parametrize("operator", OPERATORS)
-def test_gradients_agree_with_finite_differences(operator, design, displacement, rng):
-    seen, operator = np.isfinite(displacement), OPERATORS[operator]
-
-    @jax.jit
-    def outputs(inputs):
-        problem = inversion.smooth_problem(inputs["design"], operator)
-        data = jnp.where(seen, inputs["displacement"], jnp.nan)
-        memory = autoregression(TIMES, jnp.exp(inputs["log_scale"]))
-        sigma, beta = jnp.exp(inputs["log_sigma"]), jnp.exp(inputs["log_beta"])
-        got = solve_in_time(problem, data, sigma, beta, memory, mean=inputs["mean"])
-        return jnp.sum(got.load**2) + jnp.sum(jnp.sin(got.fitted))
-
-    inputs = {
-        "design": jnp.asarray(design),
-        "displacement": jnp.asarray(np.nan_to_num(displacement)),
-        "log_scale": jnp.asarray(1.0),
-        "log_sigma": jnp.zeros(ROWS),
-        "log_beta": jnp.asarray(-0.3),
-        "mean": jnp.ones((EPOCHS, CELLS)),
-    }
-    gradient = jax.grad(outputs)(inputs)
-    step = 1e-5
-    for name, values in inputs.items():
-        direction = jnp.asarray(rng.normal(size=values.shape))
-        ahead, behind = (
-            outputs(inputs | {name: values + sign * step * direction})
-            for sign in (1, -1)
-        )
-        want = (ahead - behind) / (2 * step)
-        got = jnp.sum(gradient[name] * direction)
-        np.testing.assert_allclose(got, want, rtol=1e-5, err_msg=name)
-
-
-@pytest.mark.slow
-def test_second_derivatives_agree_with_differences_of_the_first(design, displacement):
-    problem = inversion.smooth_problem(design, OPERATORS["free"])
-
-    @jax.jit
-    def outputs(logs):
-        memory = autoregression(TIMES, jnp.exp(logs[0]))
-        data = (problem, displacement, np.ones(ROWS))
-        return jnp.sum(solve_in_time(*data, jnp.exp(logs[1]), memory).load ** 2)
-
-    check_grads(outputs, (jnp.array([1.0, -0.3]),), order=2, atol=1e-4, rtol=1e-4)
 
 
 def drawn(rng, epochs, time_scale):
