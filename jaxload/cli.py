@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import logging
 import sys
 from collections.abc import Iterator, Sequence
@@ -74,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--data", metavar="DIR", help="where the study's files are, if not beside it"
     )
+    run.add_argument(
+        "--strict", action="store_true", help="stop at a file that cannot be read"
+    )
     run.set_defaults(command=_run)
     info = commands.add_parser("info", parents=[common], help="describe a result")
     info.add_argument("folder", metavar="DIR", help="where results are")
@@ -90,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, console: Console) -> None:
     study = config.read_study(options.study, options.data)
+    if options.strict:
+        gnss = dataclasses.replace(study.gnss, strict=True)
+        study = dataclasses.replace(study, gnss=gnss)
     with _progress(console) as watch:
         pipeline.run(study, options.out, watch)
     _say(report.describe(options.out))

@@ -239,8 +239,12 @@ BAD = {
     ),
     "an empty station file": (write(UP, b""), ["bbbb.up holds no data"]),
     "a binary station file": (
-        write(UP, b"\x89HDF\r\n\x00\xff" * 9),
+        write(UP, b"\x89PNG\r\n\x00\xff" * 9),
         ["bbbb.up line 1", "expected"],
+    ),
+    "half a netCDF file": (
+        write(UP, b"\x89HDF\r\n\x1a\n" * 9),
+        ["bbbb.up cannot be read as netCDF"],
     ),
     "nothing but NaN": (nothing_but_nan, ["aaaa.up has no day with a value"]),
     "no coordinates": (
@@ -359,10 +363,19 @@ BAD = {
 def test_bad_input_is_one_sentence_and_nothing_written(study, tmp_path, capsys, case):
     damage, expected = BAD[case]
     damage(study)
-    assert run(study, tmp_path / "out") == 2
+    assert run(study, tmp_path / "out", "--strict") == 2
     captured = capsys.readouterr()
     check_one_sentence(captured, expected)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_a_bad_file_is_named_and_the_others_go_on(study, tmp_path, capsys):
+    edit(UP, "\n20191103 ", "\n20191103 x")(study)
+    edit(TOML, BETA[0], BETA[1].format(0.01))(study)
+    assert run(study, tmp_path / "out") == 0
+    captured = capsys.readouterr()
+    assert "bbbb.up line 3" in " ".join(captured.err.split())
+    assert "4 stations" in captured.out
 
 
 def check_one_sentence(captured, expected):

@@ -20,6 +20,10 @@ class Gnss:
       sigma: "station" takes the median formal error of each station for all its days,
         "daily" the error of each observation.
       outside: What becomes of a station outside the grid: "error" or "drop".
+      format: Name of the files' format, as "pos"; their content tells if empty.
+      units: Of files whose format leaves them open, "mm", "cm" or "m".
+      missing_sigma: Standard error [mm] of files that have none; 0 refuses them.
+      strict: Whether a file that cannot be read stops everything, or is left out.
     """
 
     files: str = ""
@@ -28,9 +32,18 @@ class Gnss:
     end: str = ""
     sigma: str = "station"
     outside: str = "error"
+    format: str = ""
+    units: str = ""
+    missing_sigma: float = 0.0
+    strict: bool = False
 
     def __post_init__(self) -> None:
         check_given("gnss.files", self.files)
+        if not 0 <= self.missing_sigma < math.inf:
+            raise ValueError(
+                f"gnss.missing_sigma is {self.missing_sigma:g}, expected millimetres, "
+                "or 0 where every file holds standard errors"
+            )
         check_choice("gnss.sigma", self.sigma, ("station", "daily"))
         check_choice("gnss.outside", self.outside, ("error", "drop"))
         for name in ("start", "end"):

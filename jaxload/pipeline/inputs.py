@@ -3,6 +3,7 @@
 import logging
 import pathlib
 import typing
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -32,11 +33,14 @@ NEAR = 10
 logger = logging.getLogger(__name__)
 
 
-def read_observations(study: config.Study) -> xr.Dataset:
+def read_observations(
+    study: config.Study, watch: Callable[[int, int], None] | None = None
+) -> xr.Dataset:
     """Read the station series of a study.
 
     Args:
       study: The study.
+      watch: Called with the number of files read and that of all, after each.
 
     Returns:
       A dataset of layout `io.GNSS`.
@@ -47,6 +51,13 @@ def read_observations(study: config.Study) -> xr.Dataset:
         sites=study.path(settings.sites) if settings.sites else None,
         start=settings.start or None,
         end=settings.end or None,
+        reading=io.Reading(
+            format=settings.format or None,
+            units=settings.units or None,
+            sigma=settings.missing_sigma or None,
+            strict=settings.strict,
+        ),
+        watch=watch,
     )
 
 

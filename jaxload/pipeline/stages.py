@@ -129,7 +129,8 @@ def _compute(study: config.Study, clock: Clock) -> Result:
         grid = sphere.regional_grid(
             region, settings.spacing, settings.buffer, settings.offset
         )
-        gnss = keep_inside(read_observations(study), grid, study)
+        hear = lambda done, total: clock.watch("read", done / total)
+        gnss = keep_inside(read_observations(study, hear), grid, study)
         # What cannot be compared is found before hours are spent, not after.
         basins, reference = sphere.basin_weights(grid, outlines), None
         if product is not None:
