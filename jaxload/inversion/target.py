@@ -150,5 +150,5 @@ def check_cells(problem: Problem, cells: ArrayLike) -> np.ndarray:
 def _check_prior(problem: Problem, prior: Prior) -> None:
     check_shapes(
         problem=(problem.free, "cell drift"),
-        prior=(np.asarray(prior.free), "cell drift"),
+        prior=(jnp.asarray(prior.free), "cell drift"),
     )
