@@ -126,6 +126,19 @@ def test_a_truncated_file_is_refused_in_one_sentence(saved, share):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.999])
+@pytest.mark.parametrize("unlimited", [[], ["time"]])
+def test_a_truncated_classic_file_is_not_read_as_zeros(tmp_path, unlimited, share):
+    pytest.importorskip("netCDF4")
+    path = tmp_path / "x.nc"
+    product().to_netcdf(path, format="NETCDF3_CLASSIC", unlimited_dims=unlimited)
+    assert io.read_grid(path).twsa.shape == (3, 5, 6)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match="it ends before its data do"):
+        io.read_grid(path)
+
+
 def test_an_absent_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"x\.nc does not exist"):
         io.read_grid(tmp_path / "x.nc")

@@ -199,10 +199,8 @@ def attempt(action):
 
 
 PIECES = st.lists(
-    st.sampled_from(
-        "0 0;1 0;1 1;0,1;>;NaN NaN;;x;-180 95".split(";")
-        + '> -La;> -L;# @Nname|id;# @Da|";# @H @D1'.split(";")
-    )
+    st.sampled_from(["0 0", "1 0", "1 1", "0,1", ">", "NaN NaN", "", "x", "-180 95"])
+    | st.sampled_from(["> -La", "> -L", "# @Nname|id", '# @Da|"', "# @H @D1"])
     | st.tuples(st.floats(), st.floats()).map(lambda xy: f"{xy[0]} {xy[1]}"),
     max_size=12,
 ).map("\n".join)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import scipy.io
 import xarray as xr
 
 from jaxload.io.grid_axes import canonical_axes, cut_box, merge_versions
@@ -165,12 +166,26 @@ def _open(path: pathlib.Path, chunks: Mapping[str, int] | None) -> xr.Dataset:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the path")
     with loading(path):
+        _check_length(path)
         content = xr.open_dataset(path, decode_times=False, chunks=chunks)
         if content.variables or importlib.util.find_spec("netCDF4") is None:
             return content
         content.close()
         # NASA's precipitation (IMERG) keeps its grids in a group of that name.
         return xr.open_dataset(path, decode_times=False, chunks=chunks, group="Grid")
+
+
+def _check_length(path: pathlib.Path) -> None:
+    """Find netCDF-3 files that end early: their library reads the rest as zeros."""
+    with path.open("rb") as file:
+        classic = file.read(4) in (b"CDF\x01", b"CDF\x02")
+    if not classic:
+        return
+    try:
+        # Its arrays are views of the mapped file, which must reach to their end.
+        scipy.io.netcdf_file(path, mmap=True).close()
+    except _BROKEN:
+        raise ValueError("it ends before its data do") from None
 
 
 def _dated(content: xr.Dataset, units: str | None, where: str) -> xr.Dataset:
