@@ -309,6 +309,13 @@ def test_the_shapes_of_a_shapefile_keep_names_and_holes(tmp_path):
     assert io.read_region(path).area == 16
 
 
+def test_a_shapefile_may_be_in_capitals(tmp_path):
+    save_shapes(tmp_path / "basins.shp")
+    for part in list(tmp_path.iterdir()):
+        part.rename(tmp_path / part.name.upper())
+    assert io.read_region(tmp_path / "BASINS.SHP").area == 16
+
+
 def test_a_broken_or_projected_shapefile_is_refused(tmp_path):
     path = tmp_path / "basins.shp"
     save_shapes(path)

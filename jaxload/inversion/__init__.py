@@ -69,7 +69,8 @@ from jaxload.inversion.rows import Rows, split_rows, stack_rows
 from jaxload.inversion.sampling import Sampling, posterior_samples
 from jaxload.inversion.target import averages, every_cell, some_cells
 from jaxload.inversion.temporal import hold_out, solve_in_time, temporal_residual
-from jaxload.inversion.tuning import Tuned, tune
+from jaxload.inversion.temporal_evidence import temporal_log_evidence
+from jaxload.inversion.tuning import Tuned, scaled_model, tune
 
 __all__ = [
     "ConjugateGradient",
@@ -130,6 +131,7 @@ __all__ = [
     "resolution_map",
     "reweight",
     "scaled_prior",
+    "scaled_model",
     "scan",
     "select",
     "smooth_prior",
@@ -143,6 +145,7 @@ __all__ = [
     "stack_rows",
     "station_weights",
     "stream_sd",
+    "temporal_log_evidence",
     "temporal_residual",
     "tune",
     "unpenalised_fields",

@@ -43,9 +43,15 @@ def read_shapes(path: pathlib.Path) -> list[tuple[dict[str, Any], dict[str, Any]
         ) from None
     _check_projection(path)
     try:
-        with shapefile.Reader(
-            str(path), encoding=_encoding(path), encodingErrors="replace"
-        ) as reader:
+        with contextlib.ExitStack() as opened:
+            # Parts by themselves, since of a .cpg beside the file pyshp knows less.
+            parts = {
+                part: opened.enter_context(_beside(path, part).open("rb"))
+                for part in ("shp", "dbf")
+            }
+            reader = shapefile.Reader(
+                **parts, encoding=_encoding(path), encodingErrors="replace"
+            )
             return [
                 (each.record.as_dict(), dict(each.shape.__geo_interface__))
                 for each in reader.iterShapeRecords()
@@ -58,8 +64,14 @@ def read_shapes(path: pathlib.Path) -> list[tuple[dict[str, Any], dict[str, Any]
         ) from None
 
 
+def _beside(path: pathlib.Path, suffix: str) -> pathlib.Path:
+    """The part of a shapefile with a suffix, in capitals where the file's are."""
+    suffix = suffix.upper() if path.suffix.isupper() else suffix
+    return path.with_suffix(f".{suffix}")
+
+
 def _check_projection(path: pathlib.Path) -> None:
-    prj = path.with_suffix(".prj")
+    prj = _beside(path, "prj")
     text = prj.read_text("utf-8", "replace") if prj.is_file() else ""
     if text.lstrip().upper().startswith(("PROJCS", "PROJCRS")):
         name = text.split('"')[1][:60] if '"' in text else "a projection"
@@ -71,7 +83,7 @@ def _check_projection(path: pathlib.Path) -> None:
 
 def _encoding(path: pathlib.Path) -> str:
     """What the .cpg beside the file says, which may be a bare code page."""
-    cpg = path.with_suffix(".cpg")
+    cpg = _beside(path, "cpg")
     text = cpg.read_text("ascii", "replace").strip() if cpg.is_file() else ""
     for name in (text, f"cp{text}"):
         with contextlib.suppress(LookupError, ValueError):

@@ -18,7 +18,12 @@ from jaxload.sphere.grid import (
     regional_grid,
     to_raster,
 )
-from jaxload.sphere.operators import first_differences, identity, laplacian
+from jaxload.sphere.operators import (
+    diffusion_terms,
+    first_differences,
+    identity,
+    laplacian,
+)
 
 __all__ = [
     "BasinWeights",
@@ -30,6 +35,7 @@ __all__ = [
     "basin_weights",
     "cell_area",
     "cell_at",
+    "diffusion_terms",
     "disc_radius",
     "first_differences",
     "identity",
