@@ -184,3 +184,14 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path, dataset):
         with pytest.raises(ValueError, match="cannot be written"):
             io.write_json({}, folder / "x.json")
     assert (tmp_path / "file").read_text() == "here first"
+
+
+def test_a_classic_file_that_ends_early_is_refused(tmp_path):
+    """Its library would read the rest as zeros."""
+    path = tmp_path / "old.nc"
+    content = xr.Dataset({"up": ("time", np.arange(5000.0))})
+    content.to_netcdf(path, format="NETCDF3_CLASSIC", engine="netcdf4")
+    assert io.read_dataset(path).up.values[-1] == 4999
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(ValueError, match=r"old.nc .*ends before its data do"):
+        io.read_dataset(path)

@@ -5,20 +5,16 @@ import dataclasses
 import importlib.util
 import os
 import pathlib
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import scipy.io
 import xarray as xr
 
 from jaxload.io.grid_axes import canonical_axes, cut_box, merge_versions
 from jaxload.io.grid_times import decode_times, time_bounds
+from jaxload.io.netcdf import reading_netcdf
 
-__all__ = ["GridSettings", "loading", "open_grid", "read_static"]
-
-#: What the libraries of netCDF raise on broken files.
-_BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError)
+__all__ = ["GridSettings", "open_grid", "read_static"]
 
 _DUPLICATES = ("error", "first", "last", "mean")
 
@@ -73,32 +69,6 @@ class GridSettings:
                 "chunks needs dask, which is not installed; install jaxload[lazy], or "
                 "cut what is read by box, start and stop"
             )
-
-
-@contextlib.contextmanager
-def loading(path: pathlib.Path) -> Iterator[None]:
-    """Say in one sentence that a file is broken, wherever that turns out.
-
-    Args:
-      path: The file.
-
-    Yields:
-      Nothing.
-
-    Raises:
-      ValueError: In place of what the libraries of netCDF raise.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Two fillers in one variable, as NASA's files have them, are both masked.
-            warnings.simplefilter("ignore", xr.SerializationWarning)
-            yield
-    except _BROKEN as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise ValueError(
-            f"{path} cannot be read as netCDF ({reason}); is it complete, and is "
-            "jaxload[netcdf] installed?"
-        ) from None
 
 
 @contextlib.contextmanager
@@ -158,34 +128,20 @@ def read_static(
     field = content[found]
     if "time" in field.dims:
         field = field.isel(time=0, drop=True)
-    with loading(path):
+    with reading_netcdf(path):
         return merge_versions(field, f"{path}: {found}").transpose("lat", "lon").load()
 
 
 def _open(path: pathlib.Path, chunks: Mapping[str, int] | None) -> xr.Dataset:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the path")
-    with loading(path):
-        _check_length(path)
+    with reading_netcdf(path):
         content = xr.open_dataset(path, decode_times=False, chunks=chunks)
         if content.variables or importlib.util.find_spec("netCDF4") is None:
             return content
         content.close()
         # NASA's precipitation (IMERG) keeps its grids in a group of that name.
         return xr.open_dataset(path, decode_times=False, chunks=chunks, group="Grid")
-
-
-def _check_length(path: pathlib.Path) -> None:
-    """Find netCDF-3 files that end early: their library reads the rest as zeros."""
-    with path.open("rb") as file:
-        classic = file.read(4) in (b"CDF\x01", b"CDF\x02")
-    if not classic:
-        return
-    try:
-        # Its arrays are views of the mapped file, which must reach to their end.
-        scipy.io.netcdf_file(path, mmap=True).close()
-    except _BROKEN:
-        raise ValueError("it ends before its data do") from None
 
 
 def _dated(content: xr.Dataset, units: str | None, where: str) -> xr.Dataset:

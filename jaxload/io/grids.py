@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from jaxload.io.grid_axes import merge_versions
-from jaxload.io.grid_files import GridSettings, loading, open_grid, read_static
+from jaxload.io.grid_files import GridSettings, open_grid, read_static
+from jaxload.io.netcdf import reading_netcdf
 from jaxload.io.products import (
     LIMITS,
     Conversion,
@@ -167,7 +168,7 @@ def _converted(
 def _field(
     path: pathlib.Path, content: xr.Dataset, name: str, settings: GridSettings
 ) -> xr.DataArray:
-    with loading(path):
+    with reading_netcdf(path):
         array = content[name] if settings.chunks is not None else content[name].load()
     array = merge_versions(array, f"{path}: {name}").transpose(*GRID)
     if not np.issubdtype(array.dtype, np.floating):

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from jaxload.io.gravity_fields import with_degrees
+from jaxload.io.netcdf import reading_netcdf
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import VARIABLES, label_dataset
 from jaxload.io.text import replacing
@@ -106,15 +107,8 @@ def _load(path: pathlib.Path) -> xr.Dataset:
     """The whole file in memory, so that a broken one fails here and nowhere else."""
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; check the path")
-    try:
-        with xr.open_dataset(path) as dataset:
-            return dataset.load()
-    except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise ValueError(
-            f"{path} cannot be read as netCDF ({reason}); is it complete, and is "
-            "jaxload[netcdf] installed?"
-        ) from None
+    with reading_netcdf(path), xr.open_dataset(path) as dataset:
+        return dataset.load()
 
 
 def _names(path: pathlib.Path, content: xr.Dataset, prefix: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from jaxload.io.netcdf import reading_netcdf
 from jaxload.io.text import replacing, write_text
 
 __all__ = [
@@ -129,14 +130,8 @@ def read_dataset(path: PathLike) -> xr.Dataset:
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; check the path")
-    try:
+    with reading_netcdf(path):
         return xr.open_dataset(path)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise ValueError(
-            f"{path} cannot be read as netCDF ({reason}); is it complete, and is "
-            "jaxload[netcdf] installed?"
-        ) from None
 
 
 def write_json(content: Mapping[str, Any], path: PathLike) -> None:

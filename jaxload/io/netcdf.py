@@ -1,0 +1,54 @@
+"""NetCDF files that are broken, found out and said in one sentence."""
+
+import contextlib
+import pathlib
+import warnings
+from collections.abc import Iterator
+
+import scipy.io
+import xarray as xr
+
+__all__ = ["reading_netcdf"]
+
+#: What the libraries of netCDF raise on broken files.
+BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError)
+
+
+@contextlib.contextmanager
+def reading_netcdf(path: pathlib.Path) -> Iterator[None]:
+    """Say in one sentence that a file is broken, wherever that turns out.
+
+    Args:
+      path: The file.
+
+    Yields:
+      Nothing.
+
+    Raises:
+      ValueError: In place of what the libraries of netCDF raise.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Two fillers in one variable, as NASA's files have them, are both masked.
+            warnings.simplefilter("ignore", xr.SerializationWarning)
+            _check_length(path)
+            yield
+    except BROKEN as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise ValueError(
+            f"{path} cannot be read as netCDF ({reason}); is it complete, and is "
+            "jaxload[netcdf] installed?"
+        ) from None
+
+
+def _check_length(path: pathlib.Path) -> None:
+    """Find netCDF-3 files that end early: their library reads the rest as zeros."""
+    with path.open("rb") as file:
+        classic = file.read(4) in (b"CDF\x01", b"CDF\x02")
+    if not classic:
+        return
+    try:
+        # Its arrays are views of the mapped file, which must reach to their end.
+        scipy.io.netcdf_file(path, mmap=True).close()
+    except BROKEN:
+        raise ValueError("it ends before its data do") from None
