@@ -10,6 +10,8 @@ PYTEST ?=
 # what they set up, so they stay together.
 WORKERS ?= 2
 SPREAD := -n $(WORKERS) --dist loadfile
+# Threads of several processes that wait for each other by spinning halt all of them.
+ONE_THREAD := OPENBLAS_NUM_THREADS=1
 # Relative, so that checkouts in folders with spaces in their names work too.
 BIN := .venv/bin
 READY := .venv/ready
@@ -17,7 +19,7 @@ READY_CUDA := .venv/ready-cuda
 BENCHMARKS := $(basename $(notdir $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench gpu clean
+.PHONY: help demo test slow lint bench gpu clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -26,7 +28,10 @@ demo: $(READY)  ## simulate a world, invert it, compare with the truth; into dem
 	$(BIN)/jaxload demo --out demo
 
 test: $(READY)  ## run the tests, but for the slow ones
-	$(BIN)/python -m pytest $(SPREAD) -m "not slow" $(PYTEST)
+	$(ONE_THREAD) $(BIN)/python -m pytest $(SPREAD) -m "not slow" $(PYTEST)
+
+slow: $(READY)  ## run the slow tests
+	$(ONE_THREAD) $(BIN)/python -m pytest $(SPREAD) -m slow $(PYTEST)
 
 lint: $(READY)  ## check style, format and types
 	$(BIN)/ruff check .

@@ -327,13 +327,14 @@ def test_fillers_are_missing(folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(b"20100101 1 4\n" * 99)[:-20], "is a gzip file cut short"),
-        (gzip.compress(b"20100101 1 4\n")[:-8] + bytes(8), "damaged gzip"),
+        (gzip.compress(b"20100101 1 4\n" * 99, mtime=0)[:-20], "is a gzip file cut short"),
+        (gzip.compress(b"20100101 1 4\n", mtime=0)[:-8] + bytes(8), "damaged gzip"),
         (b"PK\x03\x04rest", "zip archive"),
         (b"\x1f\x9drest", "unpack it with uncompress"),
         (b"20100101 1,5 4\n", "decimal point in place of the comma"),
         (b"\x89HDF\r\n\x1a\nrest", "cannot be read as netCDF"),
     ],
+    ids=["cut gzip", "damaged gzip", "zip", "compress", "comma", "netCDF"],
 )
 def test_what_is_packed_or_cut_short_is_refused_with_a_remedy(folder, content, message):
     (folder / "abcd.up").write_bytes(content)
