@@ -11,6 +11,7 @@ import types
 import typing
 from typing import Any
 
+from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 
@@ -25,18 +26,25 @@ class Study:
       gnss: What was observed.
       region: Where water is sought.
       title: For figures and results.
+      cleaning: What is done to heights first.
+      loads: What is taken out of them.
       earth: How the ground answers a load.
       inversion: The prior and its weight.
       evaluation: What the result is held against.
+      groundwater: Says that the result is groundwater, and what it is held against;
+        None for water of all kinds.
       folder: Against which relative paths are read; not in the file.
     """
 
     gnss: Gnss
     region: Region
     title: str = "water storage from GNSS"
+    cleaning: Cleaning = dataclasses.field(default_factory=Cleaning)
+    loads: Loads = dataclasses.field(default_factory=Loads)
     earth: Earth = dataclasses.field(default_factory=Earth)
     inversion: Inversion = dataclasses.field(default_factory=Inversion)
     evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
+    groundwater: Groundwater | None = None
     folder: str = "."
 
     def __post_init__(self) -> None:
@@ -45,6 +53,7 @@ class Study:
                 'gnss.sigma is "daily", but inversion.approach "components" inverts '
                 'patterns, which have no day; use gnss.sigma = "station"'
             )
+        _check_groundwater(self)
 
     def path(self, name: str) -> pathlib.Path:
         """Where a file named in the study lies.
@@ -53,6 +62,22 @@ class Study:
           name: A path, absolute or relative to `folder`.
         """
         return pathlib.Path(self.folder) / name
+
+
+def _check_groundwater(study: Study) -> None:
+    """Refuse to call groundwater what holds soil water too."""
+    if study.groundwater is None:
+        return
+    if not (study.loads.soil or study.loads.stations):
+        raise ValueError(
+            "the table [groundwater] says that what is left is groundwater, but "
+            "nothing takes soil water out; name loads.soil, or a load in loads.stations"
+        )
+    if study.groundwater.grace and not study.loads.soil:
+        raise ValueError(
+            "groundwater.grace is compared less its soil water, but loads.soil is "
+            "missing; name its grid"
+        )
 
 
 def read_study(path: str | os.PathLike[str], folder: str | None = None) -> Study:
@@ -122,7 +147,7 @@ def _build(kind: type, table: dict[str, Any], name: str) -> Any:
         where = f"{name}.{key}" if name else key
         if key not in types_of:
             raise ValueError(_unknown(where, key, list(types_of)))
-        wanted = types_of[key]
+        wanted = _table_type(types_of[key])
         if dataclasses.is_dataclass(wanted):
             if not isinstance(value, dict):
                 raise ValueError(f"{where} is {value!r}, expected a table [{where}]")
@@ -135,6 +160,11 @@ def _build(kind: type, table: dict[str, Any], name: str) -> Any:
         if required and field.name not in values and field.name != "folder":
             raise ValueError(f"the table [{field.name}] is missing; add it")
     return kind(**values)
+
+
+def _table_type(wanted: Any) -> Any:
+    """The dataclass of a table that may be absent; other types as they are."""
+    return next(filter(dataclasses.is_dataclass, typing.get_args(wanted)), wanted)
 
 
 def _unknown(where: str, key: str, known: list[str]) -> str:

@@ -86,6 +86,9 @@ class Earth:
       disc_radius_km: One disc radius for all cells; 0 takes discs of the cells' areas.
       cells: "disc" everywhere, or "rectangle" for the true outline of the cells near a
         station.
+      max_distance_deg: Distance between a station and a cell's centre [degrees of arc]
+        beyond which its water is taken to do nothing, as some published systems have
+        it; 0 for none. What far water does is then put on near cells.
     """
 
     model: str = "prem"
@@ -93,6 +96,7 @@ class Earth:
     max_degree: int = 40_000
     disc_radius_km: float = 0.0
     cells: str = "disc"
+    max_distance_deg: float = 0.0
 
     def __post_init__(self) -> None:
         check_choice("earth.frame", self.frame, ("CE", "CM", "CF"))
@@ -111,6 +115,11 @@ class Earth:
             raise ValueError(
                 f"earth.disc_radius_km is {self.disc_radius_km:g}, expected a positive "
                 "radius, or 0 for discs of the cells' areas"
+            )
+        if not 0 <= self.max_distance_deg <= 180:
+            raise ValueError(
+                f"earth.max_distance_deg is {self.max_distance_deg:g}, expected "
+                "degrees of arc, or 0 for all distances"
             )
 
 

@@ -47,26 +47,28 @@ def draw(result: Result, folder: pathlib.Path) -> None:
         return
     from jaxload import plot
 
+    name, sd = result.quantity, f"{result.quantity}_sd"
+    what = "groundwater storage" if name == "gwsa" else "water storage"
     figures = {
         "annual_amplitude": plot.map_of(
             result.water.annual_amplitude,
-            "annual amplitude of water storage",
+            f"annual amplitude of {what}",
             outline,
             result.stations,
         ),
         "regions": plot.region_series(
-            result.regions.twsa,
+            result.regions[name],
             result.regions.get("reference"),
             result.summary["evaluation"],
-            result.regions.get("twsa_sd"),
+            result.regions.get(sd),
         ),
         "station_fit": plot.station_fit(result.stations, outline),
         "beta": _beta_figure(result),
     }
-    if "twsa_sd" in result.water:
+    if sd in result.water:
         figures["standard_error"] = plot.map_of(
-            result.water.twsa_sd.median("time", keep_attrs=True),
-            "standard error of water storage, median of all epochs",
+            result.water[sd].median("time", keep_attrs=True),
+            f"standard error of {what}, median of all epochs",
             outline,
             result.stations,
         )

@@ -6,6 +6,7 @@ import typing
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from jaxload import config, earth, io, sphere
 
 __all__ = [
     "keep_inside",
+    "love_numbers",
     "make_design",
     "read_observations",
     "read_outlines",
@@ -129,16 +131,29 @@ def make_design(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> jax
     radius = grid.cell_radius
     if settings.disc_radius_km:
         radius = float(sphere.arc_from_length(1e3 * settings.disc_radius_km))
-    love, exact = _love_numbers(study), None
+    love, exact = love_numbers(study), None
     kernel = earth.disc_kernel(love, radius=radius)
     if settings.cells == "rectangle":
         exact = earth.rectangle_kernel(love, reach=NEAR * grid.spacing)
     # A Dataset has its coordinates as attributes, which no type checker sees.
     places = typing.cast(earth.Places, gnss)
-    return earth.design_matrix(kernel, places, grid, rectangles=exact)
+    design = earth.design_matrix(kernel, places, grid, rectangles=exact)
+    if not settings.max_distance_deg:
+        return design
+    lon, lat = gnss.lon.values[:, None], gnss.lat.values[:, None]
+    arc = sphere.angular_distance(lon, lat, grid.lon[None], grid.lat[None])
+    return jnp.where(arc <= settings.max_distance_deg, design, 0)
 
 
-def _love_numbers(study: config.Study) -> earth.LoveNumbers:
+def love_numbers(study: config.Study) -> earth.LoveNumbers:
+    """Find the load Love numbers of a study's Earth.
+
+    Args:
+      study: Names it.
+
+    Returns:
+      The Love numbers.
+    """
     settings = study.earth
     if settings.model == "prem":
         return earth.load_love_numbers("prem", settings.frame, settings.max_degree)

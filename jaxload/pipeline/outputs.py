@@ -14,7 +14,16 @@ from jaxload import config, inversion, io, series, sphere
 from jaxload.pipeline.errors import Errors
 from jaxload.pipeline.estimate import Estimate
 
-__all__ = ["Result", "station_results", "water_results", "with_errors"]
+__all__ = [
+    "Result",
+    "as_groundwater",
+    "station_results",
+    "water_results",
+    "with_errors",
+]
+
+#: What water is called that is groundwater alone.
+GROUNDWATER = "groundwater storage anomaly"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,11 +31,12 @@ class Result:
     """What a study found.
 
     Attributes:
-      water: `twsa` [mm] with dimensions (time, lat, lon), and masks.
+      water: `twsa`, or `gwsa`, [mm] with dimensions (time, lat, lon), and masks.
       stations: Observed, predicted and leave-one-out values [mm], (time, station).
       regions: Daily means over regions [mm], and the reference where given.
       outline: Rings of the study region [degrees], each of shape (vertex, 2).
       summary: Plain numbers: what `summary.json` holds.
+      groundwater: What groundwater was compared with; None where water is of all kinds.
     """
 
     water: xr.Dataset
@@ -34,6 +44,12 @@ class Result:
     regions: xr.Dataset
     outline: list[NDArray[np.float64]]
     summary: dict[str, Any]
+    groundwater: xr.Dataset | None = None
+
+    @property
+    def quantity(self) -> str:
+        """What water is called: "twsa", or "gwsa" of groundwater alone."""
+        return "gwsa" if "gwsa" in self.water else "twsa"
 
 
 def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
@@ -48,7 +64,8 @@ def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
     """
     seen = np.isfinite(gnss.up.values)
     sigma = np.broadcast_to(found.noise.sigma, seen.shape)
-    stations = gnss[["up", "up_sigma"]]
+    also = [n for n in gnss.data_vars if str(n).startswith(("up_", "load_"))]
+    stations = gnss[["up", *dict.fromkeys(["up_sigma", *also])]]
     mm, dims = {"units": "mm"}, ("time", "station")
     values = {
         "predicted": (dims, found.solution.fitted, mm, "uplift by the estimated water"),
@@ -165,3 +182,25 @@ def with_errors(
         labels = {**errors.labels, "long_name": name}
         regions = regions.assign(twsa_sd=(regions.twsa.dims, errors.regions, labels))
     return water, regions
+
+
+def as_groundwater(dataset: xr.Dataset) -> xr.Dataset:
+    """Call water what it is where everything else was taken out of the heights.
+
+    Args:
+      dataset: Of water, with ``twsa`` and perhaps ``twsa_sd``.
+
+    Returns:
+      The same with ``gwsa`` and ``gwsa_sd``.
+    """
+    names = {"twsa": "gwsa", "twsa_sd": "gwsa_sd"}
+    dataset = dataset.rename({k: v for k, v in names.items() if k in dataset})
+    for name in set(names.values()) & set(dataset.data_vars):
+        labels = dataset[name].attrs
+        old = str(labels["long_name"])
+        new = old.replace("terrestrial ", "").replace(
+            "water storage anomaly", GROUNDWATER
+        )
+        dataset[name].attrs = {k: v for k, v in labels.items() if k != "standard_name"}
+        dataset[name].attrs["long_name"] = new
+    return dataset

@@ -1,5 +1,6 @@
 """Means over regions, and how they compare with another observation of water."""
 
+import math
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, series, sphere
 
-__all__ = ["reference_means", "region_means", "score_regions"]
+__all__ = ["least_epochs", "reference_means", "region_means", "score_regions"]
 
 #: Days that a monthly mean needs at least.
 DAYS_IN_A_MONTH = 10
@@ -99,12 +100,27 @@ def region_means(
         time,
         reference.start.values,
         reference.stop.values,
-        least=DAYS_IN_A_MONTH,
+        least=least_epochs(time),
     )
     return means.assign(
         monthly=(("month", "region"), np.asarray(monthly), labels),
         reference=reference.reference.drop_vars(["start", "stop"]),
     )
+
+
+def least_epochs(time: NDArray[np.datetime64]) -> int:
+    """Say how many epochs a monthly mean needs at least.
+
+    Args:
+      time: Epochs, shape (epoch,).
+
+    Returns:
+      As many as cover ten days.
+    """
+    if len(time) < 2:
+        return DAYS_IN_A_MONTH
+    days = float(np.median(np.diff(time)) / np.timedelta64(1, "D"))
+    return math.ceil(DAYS_IN_A_MONTH / max(days, 1.0))
 
 
 def _months(reference: xr.Dataset) -> tuple[NDArray, NDArray]:

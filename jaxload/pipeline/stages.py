@@ -7,7 +7,7 @@ import logging
 import pathlib
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -15,10 +15,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, io, sphere
+from jaxload.pipeline import cleaning, loads
 from jaxload.pipeline.choose import choose
 from jaxload.pipeline.errors import standard_deviations
 from jaxload.pipeline.estimate import estimate
 from jaxload.pipeline.figures import draw, rings
+from jaxload.pipeline.groundwater import References, compare, read_references
 from jaxload.pipeline.inputs import (
     keep_inside,
     read_observations,
@@ -26,7 +28,13 @@ from jaxload.pipeline.inputs import (
     read_reference,
 )
 from jaxload.pipeline.model import make_model
-from jaxload.pipeline.outputs import Result, station_results, water_results, with_errors
+from jaxload.pipeline.outputs import (
+    Result,
+    as_groundwater,
+    station_results,
+    water_results,
+    with_errors,
+)
 from jaxload.pipeline.regions import reference_means, region_means, score_regions
 from jaxload.pipeline.summary import describe_errors, peak_memory, summarise
 
@@ -80,8 +88,9 @@ def run(
 
     Args:
       study: What to do, from `config.read_study`.
-      out: Folder for `twsa.nc`, `stations.nc`, `regions.nc`, `summary.json` and
-        figures; nothing is written if not given.
+      out: Folder for `twsa.nc`, `stations.nc`, `regions.nc`, `groundwater.nc` where
+        groundwater is sought, `summary.json` and figures; nothing is written if not
+        given.
       watch: Told of the progress.
 
     Returns:
@@ -114,11 +123,14 @@ def run(
 
 
 def _files(result: Result) -> dict[str, xr.Dataset]:
-    return {
+    files = {
         "twsa.nc": result.water,
         "stations.nc": result.stations,
         "regions.nc": result.regions,
     }
+    if result.groundwater is not None:
+        files["groundwater.nc"] = result.groundwater
+    return files
 
 
 def _compute(study: config.Study, clock: Clock) -> Result:
@@ -135,6 +147,11 @@ def _compute(study: config.Study, clock: Clock) -> Result:
         basins, reference = sphere.basin_weights(grid, outlines), None
         if product is not None:
             reference = reference_means(study, outlines, grid, product)
+    gnss, found_loads = _prepared(study, gnss, clock)
+    others = References()
+    if study.groundwater is not None:
+        with clock.stage("compare"):
+            others = read_references(study, gnss, outlines)
     with clock.stage("design"):
         model = make_model(study, gnss, grid)
     with clock.stage("beta"):
@@ -157,7 +174,33 @@ def _compute(study: config.Study, clock: Clock) -> Result:
         summary = summarise(stations, water, choice, found)
         summary["errors"] = describe_errors(errors, regions)
         summary["evaluation"] = score_regions(study, regions)
-    return Result(water, stations, regions, rings(region), summary)
+        summary |= found_loads
+    outline, beside = rings(region), None
+    if study.groundwater is not None:
+        with clock.stage("groundwater"):
+            beside, scores = compare(study, others, water, regions, gnss)
+            summary |= scores
+            water, regions = as_groundwater(water), as_groundwater(regions)
+    return Result(water, stations, regions, outline, summary, beside)
+
+
+def _prepared(
+    study: config.Study, gnss: xr.Dataset, clock: Clock
+) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Heights as they are to be inverted, and what was found on the way."""
+    summary: dict[str, Any] = {}
+    if cleaning.is_asked(study):
+        with clock.stage("clean"):
+            hear = functools.partial(clock.watch, "clean")
+            gnss = cleaning.clean(study, gnss, hear)
+            summary["cleaning"] = cleaning.describe(gnss)
+    if loads.is_asked(study):
+        with clock.stage("loads"):
+            hear = functools.partial(clock.watch, "loads")
+            moved = loads.station_loads(study, gnss, hear)
+            gnss = loads.remove_loads(study, gnss, moved)
+            summary |= loads.load_scores(gnss)
+    return gnss, summary
 
 
 def _name_unsolved(gnss: xr.Dataset, ok: NDArray[np.bool_]) -> None:

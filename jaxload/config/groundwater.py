@@ -1,0 +1,133 @@
+"""Tables of a study file from raw heights to groundwater."""
+
+import dataclasses
+
+from jaxload.config.checks import check_choice
+
+__all__ = ["Cleaning", "Groundwater", "Loads"]
+
+KINDS = ("atmosphere", "soil", "ocean")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cleaning:
+    """Table ``[cleaning]``: what is done to heights before anything else.
+
+    In this order: outliers, steps and trend, common mode, means, reconstruction. With
+    the defaults nothing is done.
+
+    Attributes:
+      outliers: "none", "3-sigma" or "iqr" (3 interquartile ranges), about a trajectory
+        with rate and seasons.
+      steps: A file of offsets, whose steps and relaxations are fitted and taken out;
+        "detect" to look for them; empty for none.
+      trend: "keep", or "remove" for offset and rate, fitted beside seasons, which
+        stay. Loads then lose theirs too.
+      common_mode: What stations share beside rates and seasons, to be taken out:
+        "none", their mean ("stack"), or of "components" those that most share.
+      mean: "none", "weekly" (Sunday to Saturday, dated Wednesday) or "monthly".
+      reconstruct: Number of strongest periods that are kept; 0 keeps heights as they
+        are.
+    """
+
+    outliers: str = "none"
+    steps: str = ""
+    trend: str = "keep"
+    common_mode: str = "none"
+    mean: str = "none"
+    reconstruct: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("cleaning.outliers", self.outliers, ("none", "3-sigma", "iqr"))
+        check_choice("cleaning.trend", self.trend, ("keep", "remove"))
+        modes = ("none", "stack", "components")
+        check_choice("cleaning.common_mode", self.common_mode, modes)
+        check_choice("cleaning.mean", self.mean, ("none", "weekly", "monthly"))
+        if self.reconstruct < 0:
+            raise ValueError(
+                f"cleaning.reconstruct is {self.reconstruct}, expected a number of "
+                "periods, or 0 to keep heights as they are"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Loads:
+    """Table ``[loads]``: what moves stations and is not sought.
+
+    Grids are netCDF files, or patterns of several. What is land and what is sea they
+    say by where they have values. The sea gives way under air as an inverted barometer
+    does where `ocean` or `soil` says where it is.
+
+    Attributes:
+      atmosphere: Surface pressure on the globe.
+      atmosphere_regional: The same on finer cells in a region, which refines it.
+      soil: Water in soil, snow and canopy on the globe.
+      soil_regional: The same on finer cells.
+      ocean: Sea-level anomaly on the globe, without its steric part.
+      ocean_regional: The same on finer cells.
+      stations: Displacement at the stations that others computed, one load an entry:
+        ``"loading/*.ntal"`` or, with a name of its own, ``"soil: loading/*.hydl"``.
+      stations_units: Of files that do not say, "mm", "cm" or "m".
+      max_degree: Last degree of the expansion of global grids; 0 takes the highest that
+        each resolves.
+    """
+
+    atmosphere: str = ""
+    atmosphere_regional: str = ""
+    soil: str = ""
+    soil_regional: str = ""
+    ocean: str = ""
+    ocean_regional: str = ""
+    stations: tuple[str, ...] = ()
+    stations_units: str = ""
+    max_degree: int = 0
+
+    def __post_init__(self) -> None:
+        for kind in KINDS:
+            if getattr(self, f"{kind}_regional") and not getattr(self, kind):
+                raise ValueError(
+                    f"loads.{kind}_regional refines loads.{kind}, which is missing; "
+                    "name a grid of the globe"
+                )
+        check_choice("loads.stations_units", self.stations_units, ("", "mm", "cm", "m"))
+        if self.max_degree < 0:
+            raise ValueError(
+                f"loads.max_degree is {self.max_degree}, expected 1 or more, or 0 for "
+                "the highest that the grids resolve"
+            )
+
+    @property
+    def grids(self) -> dict[str, tuple[str, str]]:
+        """Global and regional grid of each kind that there is."""
+        found = {k: (getattr(self, k), getattr(self, f"{k}_regional")) for k in KINDS}
+        return {kind: files for kind, files in found.items() if files[0]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Groundwater:
+    """Table ``[groundwater]``: says that what is left to heights is groundwater.
+
+    With this table, even an empty one, water is called ``gwsa`` in the results, not
+    ``twsa``, and groundwater storage anomaly.
+
+    Attributes:
+      grace: Monthly total water as netCDF; with the soil water of `Loads` taken out it
+        is compared with the result.
+      wells: Water tables as csv.
+      specific_yield: Of wells for which the file has none.
+      precipitation: Grid of precipitation as netCDF.
+      drought: Whether drought indices of the regions are wanted.
+    """
+
+    grace: str = ""
+    wells: str = ""
+    specific_yield: float = 0.05
+    precipitation: str = ""
+    drought: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.specific_yield <= 1:
+            raise ValueError(
+                f"groundwater.specific_yield is {self.specific_yield:g}, expected "
+                "above 0 to 1"
+            )

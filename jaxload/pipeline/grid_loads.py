@@ -1,0 +1,246 @@
+"""Displacement of stations by gridded air, soil water and sea."""
+
+import contextlib
+import dataclasses
+import logging
+import typing
+from collections.abc import Callable, Iterator
+
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, earth, io
+
+__all__ = ["QUANTITIES", "grid_load", "read_load_grid"]
+
+logger = logging.getLogger(__name__)
+
+#: What the grids of each kind of load hold.
+QUANTITIES = {"atmosphere": "pressure", "soil": "soil_water", "ocean": "sea_level"}
+
+#: Values of a grid that are in memory as float64 at a time.
+VALUES = 50_000_000
+
+#: Days before the first epoch and after the last that are read, so that a monthly grid
+#: can be interpolated there.
+MARGIN = np.timedelta64(40, "D")
+
+Known = NDArray[np.bool_]
+
+
+def grid_load(
+    study: config.Study,
+    kind: str,
+    gnss: xr.Dataset,
+    love: earth.LoveNumbers | None,
+    watch: Callable[[float], None],
+) -> tuple[NDArray[np.float64], NDArray[np.datetime64]]:
+    """Find the uplift of stations by one kind of mass on the globe.
+
+    Loads are anomalies from the mean over the times that are read. By spherical
+    harmonics, and where there is a regional grid by remove and restore.
+
+    Args:
+      study: Names the grids in its table ``[loads]``.
+      kind: "atmosphere", "soil" or "ocean".
+      gnss: The heights: where, and when.
+      love: Load Love numbers of the study.
+      watch: Told of the share that is done.
+
+    Returns:
+      Uplift [mm], shape (time, station), and the times of the grids.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If a grid cannot be read, does not cover the globe or the stations, or
+        has no time in common with the heights or the other grid.
+    """
+    files = study.loads.grids[kind]
+    globe = read_load_grid(study, kind, files[0], gnss)
+    _check_globe(globe, files[0], kind)
+    regional = None
+    if files[1]:
+        regional = read_load_grid(study, kind, files[1], gnss)
+        _check_stations(regional, gnss, files[1], kind)
+        globe, regional = _at_common_times(globe, regional, files)
+    sea = _sea(study, gnss) if kind == "atmosphere" else None
+    make = lambda grid, epochs: _mass(kind, grid, epochs, sea)
+    degree = study.loads.max_degree or None
+    how = (earth.Harmonic(degree), earth.Convolution())
+    places = typing.cast(earth.Places, gnss)
+    found = []
+    with _naming(f"loads.{kind} {files[0]}"):
+        for epochs in _blocks(globe, regional):
+            field = make(globe, epochs)
+            if regional is None:
+                moved = earth.displacement(field, places, love, how[0])
+            else:
+                fine = make(regional, epochs)
+                known = _known(kind, (globe, regional), sea)
+                fine = dataclasses.replace(fine, known=jnp.asarray(known))
+                moved = earth.remove_restore(field, fine, places, love, how)
+            found.append(np.asarray(moved)[:, 0])
+            watch(min(epochs.stop / globe.sizes["time"], 1.0))
+    return np.concatenate(found), globe.time.values
+
+
+def read_load_grid(
+    study: config.Study, kind: str, file: str, gnss: xr.Dataset
+) -> xr.Dataset:
+    """Read the grid of a load about the time of the heights.
+
+    Args:
+      study: Says where files are.
+      kind: Of the load.
+      file: A file or a pattern.
+      gnss: The heights.
+
+    Returns:
+      The grid, with the quantity of its kind.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it cannot be read, has no time in common with the heights, or no
+        value at all.
+    """
+    time = gnss.time.values.astype("M8[D]")
+    span = (time[0] - MARGIN, time[-1] + MARGIN)
+    settings = io.GridSettings(start=str(span[0]), stop=str(span[1]))
+    quantity = QUANTITIES[kind]
+    grid = io.read_grid(study.path(file), quantity, settings=settings)
+    if not grid[quantity].notnull().any():
+        where = "land" if kind == "soil" else "sea" if kind == "ocean" else "data"
+        raise ValueError(
+            f"loads.{kind} {file} has no {where}: {quantity} is missing in every cell; "
+            "is it the right variable, and its mask the right way round?"
+        )
+    if grid.sizes["time"] < 2:
+        raise ValueError(
+            f"loads.{kind} {file} has one time from {span[0]} to {span[1]}, which has "
+            "no anomaly; get two or more"
+        )
+    return grid
+
+
+def _check_globe(grid: xr.Dataset, file: str, kind: str) -> None:
+    lon, lat = grid.lon.values, grid.lat.values
+    around = np.ptp(lon) + np.diff(lon).max(initial=0.0)
+    across = np.ptp(lat) + 2 * np.diff(lat).max(initial=0.0)
+    if around < 359 or across < 180:
+        raise ValueError(
+            f"loads.{kind} {file} spans {lon[0]:g} to {lon[-1]:g} in lon and "
+            f"{lat[0]:g} to {lat[-1]:g} in lat, expected the globe; name it as "
+            f"loads.{kind}_regional beside a grid of the globe"
+        )
+
+
+def _check_stations(grid: xr.Dataset, gnss: xr.Dataset, file: str, kind: str) -> None:
+    try:
+        marks = grid[["lat", "lon"]].assign(
+            there=(("lat", "lon"), np.zeros((grid.sizes["lat"], grid.sizes["lon"])))
+        )
+        io.sample_grid(marks, gnss.lon, gnss.lat)
+    except ValueError as error:
+        raise ValueError(f"loads.{kind}_regional {file}: {error}") from None
+
+
+def _at_common_times(
+    globe: xr.Dataset, regional: xr.Dataset, files: tuple[str, str]
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Both at times of the globe, the regional grid interpolated there."""
+    ours, theirs = globe.time.values, regional.time.values
+    inside = (ours >= theirs[0]) & (ours <= theirs[-1])
+    if inside.sum() < 2:
+        both = [x[[0, -1]].astype("M8[D]") for x in (ours, theirs)]
+        spans = [f"{first} to {last}" for first, last in both]
+        raise ValueError(
+            f"{files[0]} spans {spans[0]} and {files[1]} {spans[1]}, which have fewer "
+            "than two times in common; get data of one period"
+        )
+    globe = globe.isel(time=np.flatnonzero(inside))
+    if np.isin(globe.time.values, theirs).all():
+        return globe, regional.sel(time=globe.time)
+    regional = regional.drop_vars("time_bnds", errors="ignore")
+    return globe, regional.interp(time=globe.time)
+
+
+def _blocks(globe: xr.Dataset, regional: xr.Dataset | None) -> list[slice]:
+    """Epochs that fit into memory together."""
+    cells = globe.sizes["lat"] * globe.sizes["lon"]
+    if regional is not None:
+        cells += regional.sizes["lat"] * regional.sizes["lon"]
+    count = globe.sizes["time"]
+    size = max(1, min(count, VALUES // cells))
+    return [slice(first, first + size) for first in range(0, count, size)]
+
+
+@contextlib.contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Say which load it is that cannot be computed."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+
+
+def _mass(
+    kind: str, grid: xr.Dataset, epochs: slice, sea: xr.Dataset | None
+) -> earth.MassField:
+    """Anomalies of some epochs from the mean of all."""
+    every = grid[QUANTITIES[kind]]
+    values = every.isel(time=epochs).values.astype(np.float64)
+    axes = (grid.lat.values, grid.lon.values)
+    if kind == "ocean":
+        # Ice comes and goes: a cell without a value has no anomaly then.
+        gaps = np.isnan(values) & every.notnull().any("time").values[None]
+        mean = every.mean("time", dtype=np.float64).values
+        return earth.from_sea_level(np.where(gaps, 0, values - mean), *axes)
+    mean = every.values.mean(axis=0, dtype=np.float64)
+    if kind == "soil":
+        return earth.from_soil_moisture(values[:, None], *axes, mean)
+    whole = np.ptp(axes[1]) + np.diff(axes[1]).max() > 359
+    ocean = _share(sea, *axes) if sea is not None and whole else None
+    return earth.from_pressure(values, *axes, ocean, mean)
+
+
+def _sea(study: config.Study, gnss: xr.Dataset) -> xr.Dataset | None:
+    """One where sea is and zero on land, on the cells of a grid that tells."""
+    for kind, inverse in (("ocean", False), ("soil", True)):
+        if kind in study.loads.grids:
+            file = study.loads.grids[kind][0]
+            grid = read_load_grid(study, kind, file, gnss)
+            there = grid[QUANTITIES[kind]].notnull().any("time")
+            return xr.Dataset({"sea": (there != inverse).astype(np.float64)})
+    logger.warning(
+        "no grid says where the sea is, so that air loads its floor as it loads land; "
+        "name loads.ocean or loads.soil"
+    )
+    return None
+
+
+def _share(
+    marks: xr.Dataset, lat: NDArray[np.float64], lon: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Marks of zero and one as shares of other cells, shape (lat, lon)."""
+    share = next(iter(io.regrid(marks, lon, lat, least=0.0).data_vars.values()))
+    return np.clip(np.nan_to_num(share.values), 0.0, 1.0)
+
+
+def _known(
+    kind: str, grids: tuple[xr.Dataset, xr.Dataset], sea: xr.Dataset | None
+) -> Known:
+    """Where a regional grid counts, shape (lat, lon).
+
+    A cell that neither grid has carries nothing: it is sea to soil, land to the ocean.
+    One that the global grid alone has is beyond the regional one. Air over the sea is
+    left to the globe, whose inverted barometer knows all oceans.
+    """
+    globe, regional = grids
+    axes = (regional.lat.values, regional.lon.values)
+    there = regional[QUANTITIES[kind]].notnull().any("time").values
+    if kind == "atmosphere":
+        return there if sea is None else there & (_share(sea, *axes) < 0.5)
+    marks = globe[QUANTITIES[kind]].notnull().any("time").astype(np.float64)
+    return there | (_share(xr.Dataset({"there": marks}), *axes) < 0.5)

@@ -1,0 +1,345 @@
+"""Groundwater beside what else is known of it: gravity, wells, rain, droughts."""
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
+
+from jaxload import config, evaluate, io, series, sphere
+from jaxload.pipeline.grid_loads import read_load_grid
+from jaxload.pipeline.regions import least_epochs
+
+__all__ = ["References", "compare", "read_references"]
+
+logger = logging.getLogger(__name__)
+
+#: Months by which one series may follow another.
+MOST_LAG = 6
+
+#: Names that a message lists.
+SHOWN = 5
+
+Outlines = Mapping[str, Polygon | MultiPolygon]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class References:
+    """What groundwater is held against; None for what is not named.
+
+    Attributes:
+      grace: Total water less soil and snow water [mm] at stations by calendar month,
+        (month, station).
+      wells: ``gwsa`` [mm] (time, well), as of `io.read_wells`.
+      precipitation: Of each region [mm in a month], (month, region).
+    """
+
+    grace: xr.DataArray | None = None
+    wells: xr.Dataset | None = None
+    precipitation: xr.DataArray | None = None
+
+
+def read_references(
+    study: config.Study, gnss: xr.Dataset, outlines: Outlines
+) -> References:
+    """Read what groundwater is to be compared with.
+
+    Args:
+      study: Names it in its tables ``[groundwater]`` and ``[loads]``.
+      gnss: The heights: where, and when.
+      outlines: Regions by name.
+
+    Returns:
+      All that is named.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If one cannot be used, or does not reach the stations or regions.
+    """
+    settings = study.groundwater
+    if settings is None:
+        return References()
+    months = _months(gnss.time.values)
+    grace = _grace(study, gnss, months) if settings.grace else None
+    wells = _wells(study, settings) if settings.wells else None
+    rain = None
+    if settings.precipitation:
+        rain = _precipitation(study, settings.precipitation, outlines, months)
+    return References(grace, wells, rain)
+
+
+def _months(time: NDArray[np.datetime64]) -> io.Periods:
+    first, last = np.datetime_as_string(time[[0, -1]], "M")
+    return io.month_periods(str(first), str(last))
+
+
+def _grace(study: config.Study, gnss: xr.Dataset, months: io.Periods) -> xr.DataArray:
+    """Total water less soil and snow water on the same cells, read off at stations."""
+    assert study.groundwater is not None
+    file = study.groundwater.grace
+    total = io.read_grid(study.path(file), "twsa")
+    files = study.loads.grids["soil"]
+    soil = read_load_grid(study, "soil", files[1] or files[0], gnss)
+    try:
+        soil = io.period_means(soil, _spans_of(total))
+        soil = io.regrid(soil, total.lon.values, total.lat.values)
+        left = total[["twsa"]].assign(
+            twsa=total.twsa - soil.soil_water.assign_coords(time=total.time)
+        )
+        at = io.sample_grid(left, gnss.lon, gnss.lat).twsa
+    except ValueError as error:
+        raise ValueError(f"groundwater.grace {file}: {error}") from None
+    found = _by_month(at, months)
+    if not found.notnull().any():
+        raise ValueError(
+            f"groundwater.grace {file} and loads.soil have no month and station in "
+            "common; get data of one period and place"
+        )
+    found = found - found.mean("month")
+    labels = {"units": "mm", "long_name": "GRACE less soil and snow water"}
+    return found.assign_attrs(labels)
+
+
+def _spans_of(total: xr.Dataset) -> io.Periods:
+    """What the months of a product are means of."""
+    if "time_bnds" in total:
+        start, stop = total.time_bnds.values.astype("M8[ns]").T
+    else:
+        month = total.time.values.astype("M8[M]")
+        start, stop = month.astype("M8[ns]"), (month + 1).astype("M8[ns]")
+    return io.Periods(start, stop, total.time.values.astype("M8[ns]"))
+
+
+def _by_month(array: xr.DataArray, months: io.Periods) -> xr.DataArray:
+    """Entries under the calendar months that they fall into; NaN in the others."""
+    labels = months.start.astype("M8[M]")
+    month = array.time.values.astype("M8[M]")
+    array = array.transpose("time", "station")
+    values = np.full((len(labels), array.sizes["station"]), np.nan)
+    for index, label in enumerate(labels):
+        inside = array.values[month == label]
+        if len(inside):
+            values[index] = inside.mean(axis=0)
+    coords = {"month": months.stamp, "station": array.station.values}
+    return xr.DataArray(values, coords, ("month", "station"))
+
+
+def _wells(study: config.Study, settings: config.Groundwater) -> xr.Dataset:
+    wells = io.read_wells(study.path(settings.wells), settings.specific_yield)
+    if not {"lon", "lat"} <= set(wells.coords):
+        raise ValueError(
+            f"groundwater.wells {settings.wells} does not say where its wells are; add "
+            "columns lon and lat"
+        )
+    return wells
+
+
+def _precipitation(
+    study: config.Study, file: str, outlines: Outlines, months: io.Periods
+) -> xr.DataArray:
+    grid = io.read_grid(study.path(file), "precipitation")
+    try:
+        means = io.period_means(grid, months).precipitation
+        raster = sphere.raster_grid(grid.lon.values, grid.lat.values)
+        over = sphere.basin_weights(raster, dict(outlines))
+    except ValueError as error:
+        raise ValueError(f"groundwater.precipitation {file}: {error}") from None
+    fields = means.values.reshape(len(means.time), -1).astype(np.float64)
+    daily = np.asarray(sphere.area_mean(over.weights, fields))
+    days = (months.stop - months.start) / np.timedelta64(1, "D")
+    coords = {"month": months.stamp, "region": list(outlines)}
+    labels = {"units": "mm", "long_name": "precipitation in a month"}
+    values = daily * days[:, None]
+    return xr.DataArray(values, coords, ("month", "region"), attrs=labels)
+
+
+def compare(
+    study: config.Study,
+    references: References,
+    water: xr.Dataset,
+    regions: xr.Dataset,
+    gnss: xr.Dataset,
+) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Compare groundwater with all that is named.
+
+    Args:
+      study: Says in `groundwater.drought` whether drought indices are wanted.
+      references: From `read_references`.
+      water: With ``twsa`` (time, lat, lon) [mm], which is groundwater.
+      regions: With ``twsa`` (time, region) [mm].
+      gnss: The stations.
+
+    Returns:
+      Series at stations, wells and of regions as a dataset, and for the summary
+      ``station_statistics``, ``lag_months``, ``wells``, ``precipitation`` and ``dsi``,
+      as far as there are.
+    """
+    at = _sampled(water, gnss.lon.values, gnss.lat.values, gnss.station.values)
+    months, summary = _months(gnss.time.values), {}
+    mm = {"units": "mm", "long_name": "groundwater storage anomaly at the station"}
+    found = {"gwsa": (("time", "station"), at, mm)}
+    summary["station_statistics"] = _statistics(at, gnss.station.values)
+    coords: dict[str, Any] = {
+        **{name: gnss[name] for name in ("time", "station", "lon", "lat")},
+        "month": months.stamp,
+        "region": regions.region.values,
+    }
+    of_regions = _monthly(regions.twsa.values, gnss.time.values, months)
+    of_stations = _monthly(at, gnss.time.values, months)
+    found["gwsa_month"] = (
+        ("month", "station"),
+        of_stations,
+        mm | {"long_name": "monthly groundwater storage anomaly at the station"},
+    )
+    found["gwsa_region"] = (
+        ("month", "region"),
+        of_regions,
+        mm | {"long_name": "monthly groundwater storage anomaly of the region"},
+    )
+    dataset = xr.Dataset(found, coords)
+    if references.grace is not None:
+        dataset["grace"] = references.grace
+        summary["lag_months"] = _lags(of_stations, references.grace)
+    if references.precipitation is not None:
+        dataset["precipitation"] = references.precipitation
+        summary["precipitation"] = _lags(of_regions, references.precipitation, -1)
+    if study.groundwater is not None and study.groundwater.drought:
+        dataset, summary["dsi"] = _drought(dataset)
+    if references.wells is not None:
+        dataset, summary["wells"] = _beside_wells(
+            dataset, references.wells, water, gnss
+        )
+    return dataset, summary
+
+
+def _sampled(
+    water: xr.Dataset, lon: NDArray, lat: NDArray, names: NDArray
+) -> NDArray[np.float64]:
+    """Water between the centres of cells, shape (time, place); NaN outside."""
+    found = io.sample_grid(
+        water[["twsa"]], lon, lat, outside="nan", names=list(map(str, names))
+    )
+    return found.twsa.transpose("time", "station").values.astype(np.float64)
+
+
+def _monthly(
+    values: NDArray, time: NDArray[np.datetime64], months: io.Periods
+) -> NDArray[np.float64]:
+    spans = (months.start, months.stop)
+    least = least_epochs(time)
+    return np.asarray(series.period_mean(values, time, *spans, least=least))
+
+
+def _statistics(values: NDArray, names: NDArray) -> dict[str, dict[str, float]]:
+    """Extremes, mean and standard deviation [mm] by station."""
+    found = {}
+    for name, column in zip(map(str, names), values.T):
+        column = column[np.isfinite(column)]
+        if len(column):
+            found[name] = {
+                "max": float(column.max()),
+                "min": float(column.min()),
+                "mean": float(column.mean()),
+                "sd": float(column.std(ddof=1)) if len(column) > 1 else 0.0,
+            }
+    return found
+
+
+def _lags(
+    ours: NDArray, theirs: xr.DataArray, sign: int = 1
+) -> dict[str, dict[str, float]]:
+    """Correlation in one month, and in the best when one follows the other."""
+    found = {}
+    names = theirs[theirs.dims[1]].values
+    for name, one, other in zip(map(str, names), ours.T, theirs.values.T):
+        scores = [_shifted(one, other, sign * lag) for lag in range(MOST_LAG + 1)]
+        best = int(np.nanargmax(scores)) if np.isfinite(scores).any() else 0
+        found[name] = {"months": best, "before": scores[0], "after": scores[best]}
+    return found
+
+
+def _shifted(one: NDArray, other: NDArray, lag: int) -> float:
+    if lag < 0:
+        return _shifted(other, one, -lag)
+    return float(evaluate.pcc(one[: len(one) - lag], other[lag:]))
+
+
+def _drought(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Indices of the regions, and by region and month with the class of each."""
+    values = dataset.gwsa_region.values
+    calendar = dataset.month.values.astype("M8[M]").astype(int) % 12
+    index = np.full_like(values, np.nan)
+    for month in range(12):
+        rows = np.flatnonzero(calendar == month)
+        some = values[rows]
+        if len(rows) > 1:
+            index[rows] = (some - some.mean(0)) / some.std(0)
+    labels = {"units": "1", "long_name": "groundwater drought severity index"}
+    dataset = dataset.assign(dsi=(("month", "region"), index, labels))
+    months = np.datetime_as_string(dataset.month.values, "M")
+    found = {}
+    for name, column in zip(map(str, dataset.region.values), index.T):
+        found[name] = {
+            str(month): {"dsi": float(value), "class": _drought_class(value)}
+            for month, value in zip(months, column)
+            if np.isfinite(value)
+        }
+    return dataset, found
+
+
+def _drought_class(value: float) -> str:
+    names = ("extreme", "severe", "moderate", "mild", "none")
+    return names[int(np.searchsorted((-2.0, -1.6, -1.3, -0.8), value, side="left"))]
+
+
+def _beside_wells(
+    dataset: xr.Dataset, wells: xr.Dataset, water: xr.Dataset, gnss: xr.Dataset
+) -> tuple[xr.Dataset, dict[str, dict[str, float]]]:
+    """Water at wells, and how it correlates with theirs, epoch by epoch."""
+    lon, lat = wells.lon.values, wells.lat.values
+    ours = _sampled(water, lon, lat, wells.well.values)
+    theirs = _well_means(wells, gnss)
+    outside = wells.well.values[~np.isfinite(ours).any(axis=0)]
+    if len(outside):
+        logger.warning(
+            "%d of %d wells are outside the grid: %s",
+            len(outside),
+            len(lon),
+            ", ".join(map(str, outside[:SHOWN])),
+        )
+    scores = {}
+    for index, name in enumerate(map(str, wells.well.values)):
+        both = np.isfinite(ours[:, index]) & np.isfinite(theirs[:, index])
+        pair = ours[both, index], theirs[both, index]
+        scores[name] = {
+            "correlation": float(evaluate.pcc(*pair)),
+            "epochs": int(both.sum()),
+            "sd_mm": float(pair[0].std()) if both.any() else np.nan,
+            "well_sd_mm": float(pair[1].std()) if both.any() else np.nan,
+        }
+    dims, mm = ("time", "well"), {"units": "mm"}
+    names = ("groundwater storage anomaly at the well", "of the well's water table")
+    coords = {
+        "well": wells.well.values,
+        "well_lon": ("well", lon, wells.lon.attrs),
+        "well_lat": ("well", lat, wells.lat.attrs),
+        "specific_yield": ("well", wells.specific_yield.values),
+    }
+    return dataset.assign_coords(coords).assign(
+        gwsa_at_well=(dims, ours, mm | {"long_name": names[0]}),
+        gwsa_of_well=(dims, theirs, mm | {"long_name": f"the same {names[1]}"}),
+    ), scores
+
+
+def _well_means(wells: xr.Dataset, gnss: xr.Dataset) -> NDArray[np.float64]:
+    """Water of wells over what the heights are means of, or on their very days."""
+    time = gnss.time.values
+    if "time_bnds" not in gnss:
+        return wells.gwsa.reindex(time=time).values
+    start, stop = gnss.time_bnds.values.T
+    given = (wells.gwsa.values, wells.time.values.astype("M8[ns]"), start, stop)
+    return np.asarray(series.period_mean(*given))

@@ -1,0 +1,294 @@
+"""What moves stations and is not sought: found, taken out, and what that explains."""
+
+import logging
+import pathlib
+import re
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, evaluate, io
+from jaxload.pipeline.cleaning import without_trend
+from jaxload.pipeline.grid_loads import grid_load
+from jaxload.pipeline.inputs import love_numbers
+
+__all__ = ["at_epochs", "is_asked", "load_scores", "remove_loads", "station_loads"]
+
+logger = logging.getLogger(__name__)
+
+DIMS = ("time", "station")
+
+#: Times of a load that are farther apart than this many of its usual steps have a gap
+#: between them.
+GAP = 1.5
+
+#: Names that a message lists.
+SHOWN = 5
+
+#: What stands for loads in the results.
+PREFIX = "load_"
+
+
+def is_asked(study: config.Study) -> bool:
+    """Say whether a study wants loads taken out.
+
+    Args:
+      study: The study.
+    """
+    return bool(study.loads.grids or study.loads.stations)
+
+
+def station_loads(
+    study: config.Study,
+    gnss: xr.Dataset,
+    watch: Callable[[float], None],
+) -> dict[str, NDArray[np.float64]]:
+    """Find what known loads do to the stations at their epochs.
+
+    Args:
+      study: Names files of displacement and grids of mass.
+      gnss: The heights.
+      watch: Told of the share that is done.
+
+    Returns:
+      Displacement upward [mm] by the name of the load, shape (epoch, station); NaN at
+      epochs that a load does not reach.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If a file cannot be used, does not reach the stations or has no time
+        in common with them.
+    """
+    found = {}
+    for entry in study.loads.stations:
+        name, pattern = _named(entry)
+        values, time = _read_stations(study, pattern, gnss)
+        _add(found, name, at_epochs(values, time, gnss, f"loads.stations {pattern}"))
+    grids = study.loads.grids
+    love = love_numbers(study) if grids else None
+    for number, (kind, files) in enumerate(grids.items()):
+        hear = lambda share, done=number: watch((done + share) / len(grids))
+        values, time = grid_load(study, kind, gnss, love, hear)
+        _add(found, kind, at_epochs(values, time, gnss, f"loads.{kind} {files[0]}"))
+    watch(1.0)
+    return found
+
+
+def _named(entry: str) -> tuple[str, str]:
+    """The name of a load and its files; a letter before a colon is a drive."""
+    given = re.fullmatch(r"\s*([A-Za-z]\w+)\s*:\s*(.+)", entry)
+    if given:
+        return given[1].lower(), given[2]
+    file = pathlib.PurePath(entry.replace("\\", "/")).name
+    suffix = file.rpartition(".")[2].lower()
+    if suffix in ("gz", "txt", "csv", "nc", "dat", file.lower()):
+        suffix = re.split(r"[^A-Za-z0-9]", file)[0].lower()
+    return suffix or "stations", entry
+
+
+def _add(found: dict[str, NDArray], name: str, values: NDArray) -> None:
+    if name in found:
+        raise ValueError(
+            f"two loads are called {name}; give one of loads.stations a name of its "
+            'own, as "name: files"'
+        )
+    found[name] = values
+
+
+def _read_stations(
+    study: config.Study, pattern: str, gnss: xr.Dataset
+) -> tuple[NDArray[np.float64], NDArray[np.datetime64]]:
+    units = study.loads.stations_units or None
+    load = io.read_loading(study.path(pattern), units)
+    names = gnss.station.values
+    absent = [str(name) for name in names if name not in load.station.values]
+    if absent:
+        raise ValueError(
+            f"loads.stations {pattern} has nothing of {len(absent)} of {len(names)} "
+            f"stations ({', '.join(absent[:SHOWN])}); get their files, or leave the "
+            "stations out"
+        )
+    return load["up"].sel(station=names).values, load.time.values
+
+
+def at_epochs(
+    values: NDArray[np.float64],
+    time: NDArray[np.datetime64],
+    gnss: xr.Dataset,
+    source: str,
+) -> NDArray[np.float64]:
+    """Bring a load to the epochs of heights.
+
+    Means are taken over what the heights are means of, where the load is known more
+    often than they; else the load is interpolated between its times. A warning names
+    gaps over which that was done.
+
+    Args:
+      values: The load, shape (time, station); NaN if missing.
+      time: Its times, ascending, shape (time,).
+      gnss: The heights, with ``time_bnds`` if they are means.
+      source: Where the load comes from, for messages.
+
+    Returns:
+      The load, shape (epoch, station); NaN where it ends before the heights.
+
+    Raises:
+      ValueError: If it has no time in common with the heights.
+    """
+    epochs = gnss.time.values
+    step = _step(time)
+    _check_overlap(time, step, epochs, source)
+    if "time_bnds" in gnss:
+        bounds = gnss.time_bnds.values
+        if 2 * step <= np.median(bounds[:, 1] - bounds[:, 0]):
+            values, time = _means(values, time, bounds, epochs), epochs
+    found = np.full((len(epochs), values.shape[1]), np.nan)
+    gaps: dict[tuple, int] = {}
+    for index, column in enumerate(values.T):
+        seen = np.isfinite(column)
+        if seen.any():
+            found[:, index] = _between(column[seen], time[seen], step, epochs)
+            for gap in _gaps(time[seen], epochs):
+                gaps[gap] = gaps.get(gap, 0) + 1
+    _warn(source, gaps, found)
+    return found
+
+
+def _means(
+    values: NDArray, time: NDArray, bounds: NDArray, epochs: NDArray
+) -> NDArray[np.float64]:
+    """Means over spans of which half or more is known, shape (epoch, station)."""
+    dims = ("time", "station")
+    record = xr.Dataset({"load": (dims, values)}, {"time": time.astype("M8[ns]")})
+    periods = io.Periods(bounds[:, 0], bounds[:, 1], epochs.astype("M8[ns]"))
+    return io.period_means(record, periods)["load"].values
+
+
+def _step(time: NDArray) -> np.timedelta64:
+    """How far times are apart as a rule."""
+    if len(time) < 2:
+        return np.timedelta64(1, "D").astype("m8[ns]")
+    return np.median(np.diff(time.astype("M8[ns]"))).astype("m8[ns]")
+
+
+def _check_overlap(
+    time: NDArray, step: np.timedelta64, epochs: NDArray, source: str
+) -> None:
+    if epochs[-1] < time[0] - step / 2 or epochs[0] > time[-1] + step / 2:
+        theirs, ours = (
+            " to ".join(np.datetime_as_string(x[[0, -1]], "D")) for x in (time, epochs)
+        )
+        raise ValueError(
+            f"{source} spans {theirs} and the heights {ours}, which have no time in "
+            "common; get data of one period"
+        )
+
+
+def _between(
+    values: NDArray, time: NDArray, step: np.timedelta64, epochs: NDArray
+) -> NDArray[np.float64]:
+    """Linear between times, constant for half a step beyond them, then NaN."""
+    clock, wanted = (x.astype("M8[ns]").astype(np.int64) for x in (time, epochs))
+    found = np.interp(wanted.astype(float), clock.astype(float), values)
+    half = int(step.astype(np.int64)) // 2
+    outside = (wanted < clock[0] - half) | (wanted > clock[-1] + half)
+    return np.where(outside, np.nan, found)
+
+
+def _gaps(time: NDArray, epochs: NDArray) -> list[tuple]:
+    """Neighbouring times far apart with epochs between them."""
+    wide = np.flatnonzero(np.diff(time) > GAP * _step(time))
+    pairs = [(time[index], time[index + 1]) for index in wide]
+    return [(a, b) for a, b in pairs if ((epochs > a) & (epochs < b)).any()]
+
+
+def _warn(source: str, gaps: Mapping[tuple, int], found: NDArray) -> None:
+    if gaps:
+        shown = [
+            " to ".join(np.datetime_as_string(np.array(gap), "D"))
+            for gap in sorted(gaps)[:SHOWN]
+        ]
+        more = " ..." if len(gaps) > SHOWN else ""
+        logger.warning(
+            "%s was interpolated over gaps: %s%s", source, ", ".join(shown), more
+        )
+    lost = int((~np.isfinite(found).all(axis=1)).sum())
+    if lost:
+        logger.warning(
+            "%s does not reach %d of %d epochs; heights there are not used",
+            source,
+            lost,
+            len(found),
+        )
+
+
+def remove_loads(
+    study: config.Study, gnss: xr.Dataset, loads: Mapping[str, NDArray[np.float64]]
+) -> xr.Dataset:
+    """Take loads out of heights, and keep both beside what is left.
+
+    Where heights have lost their trends, loads lose theirs.
+
+    Args:
+      study: Says in `cleaning.trend` whether they have.
+      gnss: The heights.
+      loads: From `station_loads`.
+
+    Returns:
+      The heights without the loads as ``up``, with as ``up_cleaned``, and the loads as
+      ``load_<name>`` and ``load_total`` [mm].
+
+    Raises:
+      ValueError: If no height is left.
+    """
+    if study.cleaning.trend == "remove":
+        time, seen = gnss.time.values, gnss.up.notnull().values
+        loads = {name: without_trend(x, time, seen) for name, x in loads.items()}
+    total = np.sum(list(loads.values()), axis=0)
+    new = {
+        f"{PREFIX}{name}": (DIMS, values, _labels(f"uplift by the load of {name}"))
+        for name, values in {**loads, "total": total}.items()
+    }
+    cleaned = (DIMS, gnss.up.values, _labels("up displacement, cleaned, all loads in"))
+    left = gnss.up.values - total
+    if not np.isfinite(left).any():
+        raise ValueError(
+            "no height is left at which all loads are known; give loads of one period"
+        )
+    new |= {"up_cleaned": cleaned, "up": (DIMS, left, gnss.up.attrs)}
+    return gnss.assign(new)
+
+
+def _labels(meaning: str) -> dict[str, str]:
+    return {"units": "mm", "long_name": meaning}
+
+
+def load_scores(gnss: xr.Dataset) -> dict[str, dict[str, dict[str, float]]]:
+    """Say how much of the heights each load explains.
+
+    Args:
+      gnss: From `remove_loads`.
+
+    Returns:
+      ``wrms_reduction_percent``, by how much less heights scatter without the load, and
+      ``load_correlation``, that of heights and load; both by station and load.
+
+    Source:
+      van Dam et al. (2007), doi:10.1029/2006JB004335.
+    """
+    names = [str(n) for n in gnss.data_vars if str(n).startswith(PREFIX)]
+    up, sigma = gnss.up_cleaned.values, gnss.up_sigma.values
+    stations = list(map(str, gnss.station.values))
+    reductions: dict[str, dict[str, float]] = {station: {} for station in stations}
+    correlations: dict[str, dict[str, float]] = {station: {} for station in stations}
+    for name in names:
+        load = gnss[name].values
+        reduction = 100 * np.asarray(evaluate.wrms_reduction(up, up - load, sigma, 0))
+        alike = np.asarray(evaluate.pcc(up, load, 0))
+        for station, less, r in zip(stations, reduction.tolist(), alike.tolist()):
+            short = name.removeprefix(PREFIX)
+            reductions[station][short] = less
+            correlations[station][short] = r
+    return {"wrms_reduction_percent": reductions, "load_correlation": correlations}
