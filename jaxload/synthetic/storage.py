@@ -3,19 +3,18 @@
 import dataclasses
 
 import numpy as np
-import scipy.ndimage
 import scipy.signal
 import shapely
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from jaxload import earth, sphere
-from jaxload.constants import DEGREE
+from jaxload.synthetic.gaps import running
+from jaxload.synthetic.noise import HeightNoise, height_noise
+from jaxload.synthetic.outlines import lobed_outline
+from jaxload.synthetic.smooth import slow, smooth_noise, years_of
 
 __all__ = ["Twin", "TwinSettings", "twin"]
-
-DAYS_PER_YEAR = 365.2425
-KM_PER_DEGREE = 111.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +111,7 @@ def twin(settings: TwinSettings | None = None) -> Twin:
             "small; take two or more of each"
         )
     rng = np.random.default_rng(settings.seed)
-    region = _outline(settings, rng)
+    region = lobed_outline(settings.centre, settings.radius, rng)
     grid = sphere.regional_grid(region, settings.spacing, settings.belt, offset=0.5)
     first = np.datetime64(settings.start, "D")
     time = first + np.arange(settings.days)
@@ -123,8 +122,10 @@ def twin(settings: TwinSettings | None = None) -> Twin:
     places = _Places(lon, lat)
     design = np.asarray(earth.design_matrix(kernel, places, grid))
     loading = water @ design.T
-    noise, formal = _noise(settings, rng)
-    seen = _seen(settings, rng)
+    shape = (settings.days, settings.stations)
+    levels = HeightNoise(settings.white, settings.flicker, settings.common)
+    noise, formal = height_noise(shape, levels, rng)
+    seen = running(shape, settings.missing, rng)
     return Twin(
         region=region,
         grid=grid,
@@ -145,63 +146,29 @@ class _Places:
     lat: NDArray[np.float64]
 
 
-def _outline(settings: TwinSettings, rng: Generator) -> shapely.Polygon:
-    """A lobed outline, as basins have."""
-    angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
-    lobes = sum(
-        rng.normal(0, 0.12 / order) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
-        for order in range(2, 6)
-    )
-    radius = settings.radius * (1 + lobes)
-    lat = settings.centre[1] + radius * np.sin(angle)
-    lon = settings.centre[0] + radius * np.cos(angle) / np.cos(lat * DEGREE)
-    return shapely.Polygon(np.stack([lon, lat], axis=1))
-
-
 def _water(
     settings: TwinSettings,
     grid: sphere.Grid,
     time: NDArray[np.datetime64],
     rng: Generator,
 ) -> NDArray[np.float64]:
-    years = (
-        (time - np.datetime64("2000-01-01")) / np.timedelta64(1, "D") / DAYS_PER_YEAR
-    )
-    size = settings.seasonal * np.exp(0.4 * _field(grid, 250, rng) - 0.08)
-    phase = 2 * np.pi * (0.68 + 0.06 * _field(grid, 400, rng))
+    years = years_of(time)
+    size = settings.seasonal * np.exp(0.4 * _cells(grid, 250, rng) - 0.08)
+    phase = 2 * np.pi * (0.68 + 0.06 * _cells(grid, 400, rng))
     turns = 2 * np.pi * years[:, None]
     water = size * np.cos(turns - phase) + 0.2 * size * np.cos(2 * (turns - phase))
     modes = 4
     for _ in range(modes):
-        pattern = settings.interannual / np.sqrt(modes) * _field(grid, 200, rng)
-        water += _slow(len(time), rng)[:, None] * pattern
+        pattern = settings.interannual / np.sqrt(modes) * _cells(grid, 200, rng)
+        water += slow(len(time), rng)[:, None] * pattern
     return water + settings.weather * _weather(grid, len(time), 100, 20, rng)
 
 
-def _field(grid: sphere.Grid, length: float, rng: Generator) -> NDArray[np.float64]:
+def _cells(grid: sphere.Grid, length: float, rng: Generator) -> NDArray[np.float64]:
     """Smooth noise of unit variance with a correlation length in km, shape (cell,)."""
     shape = (len(grid.lat_axis), len(grid.lon_axis))
-    return _smooth(rng.normal(size=shape), grid, length)[grid.row, grid.column]
-
-
-def _smooth(
-    noise: NDArray[np.float64], grid: sphere.Grid, length: float
-) -> NDArray[np.float64]:
-    """Filter the last two axes and restore unit variance."""
-    north = length / KM_PER_DEGREE / grid.spacing
-    east = north / np.cos(grid.lat.mean() * DEGREE)
-    widths = (0,) * (noise.ndim - 2) + (north, east)
-    # A Gaussian of width s keeps 1 / (2 sqrt(pi) s) of the variance, per axis.
-    gain = np.sqrt(4 * np.pi * north * east)
-    return gain * scipy.ndimage.gaussian_filter(noise, widths, mode="wrap")
-
-
-def _slow(days: int, rng: Generator) -> NDArray[np.float64]:
-    """A series of unit variance that changes over a year or so."""
-    margin = 1000
-    noise = rng.normal(size=days + 2 * margin)
-    slow = scipy.ndimage.gaussian_filter1d(noise, 180)[margin : margin + days]
-    return slow * np.sqrt(2 * np.sqrt(np.pi) * 180)
+    noise = smooth_noise(shape, grid.spacing, float(grid.lat.mean()), length, rng)
+    return noise[grid.row, grid.column]
 
 
 def _weather(
@@ -209,11 +176,9 @@ def _weather(
 ) -> NDArray[np.float64]:
     """Water that comes in days and goes in weeks, unit variance, (epoch, cell)."""
     keep = np.exp(-1 / memory)
-    shape = (days, len(grid.lat_axis), len(grid.lon_axis))
     noise = np.empty((days, len(grid.lon)))
     for day in range(days):
-        sheet = _smooth(rng.normal(size=shape[1:]), grid, length)
-        noise[day] = sheet[grid.row, grid.column]
+        noise[day] = _cells(grid, length, rng)
     noise[1:] *= np.sqrt(1 - keep**2)
     return np.asarray(scipy.signal.lfilter([1.0], [1.0, -keep], noise, axis=0))
 
@@ -234,40 +199,3 @@ def _stations(
             chosen.append(point)
     lon, lat = np.round(np.array(chosen), 4).T
     return lon, lat
-
-
-def _noise(
-    settings: TwinSettings, rng: Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Noise of the heights and the formal error that comes with it [mm]."""
-    shape = (settings.days, settings.stations)
-    white = settings.white * rng.lognormal(0, 0.2, size=settings.stations)
-    formal = white * rng.lognormal(0, 0.08, size=shape)
-    noise = formal * rng.normal(size=shape)
-    noise += settings.flicker * _flicker(shape, rng)
-    common = scipy.signal.lfilter([1.0], [1.0, -0.8], rng.normal(size=settings.days))
-    noise += settings.common * np.sqrt(1 - 0.8**2) * np.asarray(common)[:, None]
-    return noise, formal
-
-
-def _flicker(shape: tuple[int, int], rng: Generator) -> NDArray[np.float64]:
-    """Noise whose power falls as 1 / frequency, unit variance, (epoch, station)."""
-    frequency = np.fft.rfftfreq(shape[0])
-    frequency[0] = np.inf
-    spectrum = np.fft.rfft(rng.normal(size=shape), axis=0) / np.sqrt(frequency)[:, None]
-    noise = np.fft.irfft(spectrum, n=shape[0], axis=0)
-    return noise / noise.std(axis=0)
-
-
-def _seen(settings: TwinSettings, rng: Generator) -> NDArray[np.bool_]:
-    """False before a receiver is built and while it is out of order."""
-    days, stations = settings.days, settings.stations
-    late = rng.permutation(stations) < stations // 5
-    first = np.where(late, rng.integers(0, max(days // 2, 1), size=stations), 0)
-    seen = np.arange(days)[:, None] >= first[None, :]
-    mean_outage = 8.0
-    for station in range(stations):
-        lost = rng.poisson(settings.missing * days / mean_outage)
-        for start in rng.integers(0, days, size=lost):
-            seen[start : start + 1 + int(rng.exponential(mean_outage)), station] = False
-    return seen
