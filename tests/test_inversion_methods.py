@@ -381,6 +381,19 @@ def test_float32_stays_float32_and_near(method, displacement, rng):
     np.testing.assert_allclose(got.load, want.load, rtol=1e-3, atol=1e-3)
 
 
+def test_refinement_solves_what_float32_cannot_invert(rng):
+    rows, cells = 120, 60
+    operator = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(cells,) * 2)
+    problem = inversion.smooth_problem(rng.normal(size=(rows, cells)), operator)
+    displacement = rng.normal(size=(4, rows))
+    displacement[1, 5] = np.nan
+    beta = float(np.sqrt(np.linalg.norm(problem.gram, 2) / 1e5))
+    data = (problem, displacement, np.ones(rows), beta)
+    got, want = inversion.solve(*data, method="refined"), inversion.solve(*data)
+    assert got.ok.all()
+    np.testing.assert_allclose(got.load, want.load, atol=1e-6 * abs(want.load).max())
+
+
 def test_each_step_of_refinement_divides_the_error(rng):
     root = rng.normal(size=(ROWS, ROWS))
     matrix = jnp.asarray(root @ root.T + np.eye(ROWS))

@@ -90,6 +90,10 @@ def shared_solve(
 ) -> Array:
     """Solve every epoch for several right sides at once, as `shared_dual` does.
 
+    Where the right sides have a lower precision than the matrices, only what is done
+    for each epoch is done in theirs: the errors of an inverse made by halves grow with
+    the condition number, so that a large matrix may have none in float32.
+
     Args:
       gram: Covariance of the predicted displacement, shape (row, row).
       noise: Of covariance ``beta^2 R``, sigma of shape (row,).
@@ -109,11 +113,12 @@ def shared_solve(
 
     if noise.common is None or noise.common.ndim == 0:
         return solved(noise, right)
-    offset = jnp.where(seen, common_rows(noise)[None, :], 0)
+    offset = jnp.where(seen, common_rows(noise)[None, :], 0).astype(right.dtype)
     both = jnp.concatenate([right, offset[None]])
     found = solved(dataclasses.replace(noise, common=None), both)
     found, image = found[:-1], found[-1]
-    share = noise.common / (1 + noise.common * jnp.sum(offset * image, axis=1))
+    variance = noise.common.astype(right.dtype)
+    share = variance / (1 + variance * jnp.sum(offset * image, axis=1))
     amount = share[None, :] * jnp.sum(offset[None] * found, axis=2)
     return found - amount[:, :, None] * image[None]
 
@@ -257,6 +262,9 @@ def _eliminate_common(start: _Start, data: Array, gaps: Gaps) -> tuple[Array, Du
             weighted, log_gap = _weighted(rows, common)
             left = left - einsum("ks,kt->st", rows, weighted)
             log_determinant = log_determinant + log_gap
+        left, log_determinant = (
+            each.astype(data.dtype) for each in (left, log_determinant)
+        )
         some = data.at[epoch].get(mode="fill", fill_value=0)
         multiplier = einsum("es,st->et", some, left)
         diagonal = jnp.broadcast_to(jnp.diag(left)[None, :], multiplier.shape)

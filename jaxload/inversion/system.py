@@ -100,7 +100,8 @@ def _solved(system: System, right: Array, method: Method) -> tuple[Array, Array]
         nearly = preconditioner(system.gram, system.noise, system.seen)
         return conjugate_gradient(times, nearly, right, method)
     if isinstance(method, Refinement):
-        low = _lowered(system)
+        # What all epochs share is inverted as it is, and lowered then.
+        low = _lowered(system) if system.gaps is None else system
         return refined(times, lambda values: _direct(low, values), right, method)
     return _direct(system, right), jnp.ones(right.shape[:2], bool)
 
