@@ -111,6 +111,7 @@ def test_a_radius_given_twice_is_a_discontinuity():
     np.testing.assert_array_equal(fluid_layers(model), [True, False])
 
 
+@pytest.mark.slow
 def test_rows_drawn_closer_together_converge_to_prem():
     model, n = prem(), np.array([0, 1, 2, 10, 100, 1000])
     exact = np.stack(load_response(model, n))[0]

@@ -396,6 +396,7 @@ def test_the_attraction_is_spotls_closed_form():
     np.testing.assert_allclose(ours, -GRAVITATIONAL_CONSTANT * (high - low), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_every_response_differentiates_in_the_love_numbers():
     love, theta = smooth_love_numbers(200), jnp.array([0.5, 60.0, 180.0])
 

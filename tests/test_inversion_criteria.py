@@ -267,6 +267,7 @@ def test_what_is_undetermined_without_its_group_is_not_a_number(design, gapped):
     np.testing.assert_allclose(leave(zero, few, np.ones(ROWS), 0.6), few, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_leave_group_out_can_be_scanned_and_jitted(problem, gapped):
     groups = GROUPS["blocks"]
     criterion = functools.partial(leave_group_out, groups=groups)

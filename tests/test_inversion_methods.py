@@ -188,27 +188,32 @@ def outputs(operator, method, given):
     return found.load, found.fitted, found.common
 
 
+SLOW = pytest.mark.slow
 SMALL = {"definite": CHAIN.tocsr()[:3, :3], "free level": SLOPE.tocsr()[:2, :3]}
 
 
-@pytest.mark.parametrize(
-    "prior", [pytest.param("definite", marks=pytest.mark.slow), "free level"]
-)
-@pytest.mark.parametrize("method", METHODS)
+FIRST_ORDER = [
+    pytest.param(*case, marks=() if case == ("shared", "free level") else SLOW)
+    for case in itertools.product(METHODS, SMALL)
+]
+
+
+@pytest.mark.parametrize(("method", "prior"), FIRST_ORDER)
 def test_derivatives_of_first_order(method, prior, inputs):
     given = jax.tree.map(jnp.asarray, dataclasses.asdict(inputs))
     function = jax.jit(lambda given: outputs(SMALL[prior], method, given))
     check_grads(function, (given,), order=1, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "prior"),
     [
         ("epoch", "definite"),
-        pytest.param("shared", "free level", marks=pytest.mark.slow),
-        pytest.param("conjugate_gradient", "free level", marks=pytest.mark.slow),
-        pytest.param("primal", "definite", marks=pytest.mark.slow),
-        pytest.param("refined", "definite", marks=pytest.mark.slow),
+        ("shared", "free level"),
+        ("conjugate_gradient", "free level"),
+        ("primal", "definite"),
+        ("refined", "definite"),
     ],
 )
 def test_derivatives_of_second_order(method, prior, inputs):
@@ -221,6 +226,7 @@ def test_derivatives_of_second_order(method, prior, inputs):
     check_grads(function, (given,), order=2, modes=["fwd", "rev"], atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_an_epoch_that_is_not_ok_leaves_the_gradient_of_the_others_finite(rng):
     """A loss over the epochs that are ok can be learned from."""
     problem = a_problem(rng, "free level")
@@ -237,6 +243,7 @@ def test_an_epoch_that_is_not_ok_leaves_the_gradient_of_the_others_finite(rng):
         assert np.isfinite(gradient).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["shared", "epoch", "conjugate_gradient"])
 def test_the_reverse_pass_takes_at_most_three_times_the_memory(method, rng):
     epochs, rows, cells = 600, 40, 60

@@ -301,6 +301,7 @@ def test_variances_of_epochs_add(design, displacement, sigma, weights):
     assert np.isnan(over_epochs(spread, undetermined).sd).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("zero outside", "correlated and common"), ("free level", "common by epoch")],
@@ -330,6 +331,7 @@ def test_samples_have_the_posterior_covariance(name, kind, design, weights, rng)
     np.testing.assert_allclose(whitened.mean(axis=0), 0, atol=5 / np.sqrt(len(error)))
 
 
+@pytest.mark.slow
 def test_samples_of_one_seed_are_the_same_and_of_epochs_are_not(
     design, displacement, sigma
 ):
@@ -343,6 +345,7 @@ def test_samples_of_one_seed_are_the_same_and_of_epochs_are_not(
     assert abs(first - draw(BETA, Sampling(3, seed=2))).min() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("zero outside", "common by epoch"), ("free level", "by epoch and row")],
@@ -379,6 +382,7 @@ def test_probing_is_left_alone_where_one_inverse_serves(design, displacement, si
     assert float(got.relative_error.max()) == 0
 
 
+@pytest.mark.slow
 def test_more_probes_err_less(design, displacement, weights, rng):
     noise = make_noise("by epoch and row", rng)
     target = averages(*prepared(design, "zero outside"), weights)
@@ -417,6 +421,7 @@ def coverage(error, sd):
     return np.mean(ratio < 0.994458), np.mean(ratio < 1.959964)
 
 
+@pytest.mark.slow
 def test_intervals_cover_what_they_say_when_the_prior_is_true():
     """Six draws of 150 days and five means, on the network of the twin world."""
     world, prior, problem, weights = study()

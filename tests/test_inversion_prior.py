@@ -183,6 +183,7 @@ def test_an_ill_shaped_terms_tuple_is_refused():
 SMALL = sphere.raster_grid(np.arange(4.0), 40 + np.arange(3.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(), (12,)], ids=["one scale", "a map"])
 def test_gradients_in_length_scale_and_design(shape, rng):
     terms, design = diffusion_terms(SMALL), jnp.asarray(rng.normal(size=(3, 12)))
@@ -201,6 +202,7 @@ def test_gradients_in_length_scale_and_design(shape, rng):
     np.testing.assert_allclose(outputs(*at), want, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operator", ["zero outside", "two parts"])
 def test_gradients_in_a_scale_beside_free_fields(operator, rng):
     operator = OPERATORS[operator]
