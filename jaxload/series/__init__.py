@@ -8,6 +8,7 @@ from jaxload.series.components import (
     reconstructed,
 )
 from jaxload.series.filters import hampel, moving_average, running_median
+from jaxload.series.likelihood import estimate_noise
 from jaxload.series.means import (
     PeriodMeans,
     monthly_means,
@@ -19,38 +20,46 @@ from jaxload.series.means import (
 )
 from jaxload.series.noise import Noise
 from jaxload.series.outliers import Cleaned, Rejection, reject_outliers
+from jaxload.series.quality import Family, Quality, Suspicion, assess, suspects
+from jaxload.series.seasons import annual_amplitude, decimal_years, seasonal_basis
 from jaxload.series.spectral import Reconstruction, reconstruct
+from jaxload.series.steps import Detection, Steps, find_steps
 from jaxload.series.trajectory import (
     Events,
     Terms,
     Trajectory,
-    annual_amplitude,
-    decimal_years,
     detrended,
     evaluate_trajectory,
     events,
     fit_trajectory,
     relaxation_times,
-    seasonal_basis,
 )
 
 __all__ = [
     "Cleaned",
     "Components",
+    "Detection",
     "Events",
     "Expectation",
+    "Family",
     "Noise",
     "PeriodMeans",
+    "Quality",
     "Reconstruction",
     "Rejection",
+    "Steps",
+    "Suspicion",
     "Terms",
     "Trajectory",
     "annual_amplitude",
+    "assess",
     "common_mode",
     "decimal_years",
     "detrended",
+    "estimate_noise",
     "evaluate_trajectory",
     "events",
+    "find_steps",
     "fit_trajectory",
     "hampel",
     "monthly_means",
@@ -66,6 +75,7 @@ __all__ = [
     "running_median",
     "seasonal_basis",
     "stacked_mode",
+    "suspects",
     "weekly_means",
     "weeks_of",
 ]

@@ -7,9 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-__all__ = ["Noise", "whitened_products"]
+__all__ = ["MEMORIES", "Noise", "block_noise", "flicker_variance", "whitened_products"]
 
+#: Days in a mean Gregorian year.
 DAYS_PER_YEAR = 365.2425
+
+#: Standard deviation of a Gaussian over its median absolute deviation.
+GAUSSIAN = 1.4826
+
+#: Epochs in the means whose differences are taken.
+BLOCKS = (1, 32)
 
 #: Relaxation times [years] of the processes that together are flicker noise: a factor
 #: of six apart, from a third of a day to 1,700 years.
@@ -24,7 +31,8 @@ class Noise:
     Attributes:
       white: Relative to the standard errors given (or to 1 without) [-], shape
         (station,).
-      flicker: Amplitude [unit of the series per year^(1/4)], shape (station,).
+      flicker: Amplitude [unit of the series per year^(1/4)], as it is given for daily
+        series; the same noise whatever the interval, shape (station,).
       walk: Random walk [unit of the series per year^(1/2)], shape (station,).
     """
 
@@ -38,14 +46,15 @@ def flicker_variance() -> float:
 
     A process of variance v and memory m has the power ``2 v m / (1 + (2 pi f m)^2)``;
     summed over memories a factor r apart that is ``v / (2 f log r)`` on average, to
-    equal ``1 / (2 pi f)``, the power of flicker noise at frequencies far below that of
-    the epochs.
+    equal ``1 / (2 pi f sqrt(s))``, the power of flicker noise of unit amplitude at
+    frequencies far below s, the number of days in a year.
 
     Source:
       Amplitudes as in Williams (2003), doi:10.1007/s00190-002-0283-4; the sum:
       Dmitrieva et al. (2015), doi:10.1007/s00190-015-0801-9.
     """
-    return float(np.log(MEMORIES[1] / MEMORIES[0]) / np.pi)
+    memory = np.log(MEMORIES[1] / MEMORIES[0])
+    return float(memory / np.pi / np.sqrt(DAYS_PER_YEAR))
 
 
 def whitened_products(
@@ -104,3 +113,63 @@ def whitened_products(
     rows = (columns, variance, elapsed, weight > 0)
     (_, _, square, logarithm), _ = jax.lax.scan(step, state, rows)
     return square, logarithm
+
+
+def block_noise(values: Array, years: Array, weight: Array) -> Noise:
+    """White and flicker noise from differences of neighbouring means.
+
+    Differences of neighbouring values are mostly white noise and those of means over
+    weeks mostly flicker noise; their medians say both, whatever steps a series has.
+
+    Args:
+      values: Series less trend and seasons, shape (epoch, station); finite.
+      years: Time [years], shape (epoch,).
+      weight: ``1 / sigma**2``, zero if missing, shape (epoch, station).
+
+    Returns:
+      The `Noise` of each station.
+    """
+    interval = jnp.median(jnp.diff(years))
+    short, long = (_differences(values, weight, interval, size) for size in BLOCKS)
+    (first, white_first, flicker_first), (last, white_last, flicker_last) = short, long
+    both = white_first * flicker_last - white_last * flicker_first
+    flicker = jnp.maximum((white_first * last - white_last * first) / both, 0)
+    white = (first - flicker_first * flicker) / white_first
+    # A series all of flicker noise still has some that is white.
+    white = jnp.maximum(white, 0.05 * first / white_first)
+    flicker = jnp.where(jnp.isfinite(flicker), flicker, 0)
+    white = jnp.where(jnp.isfinite(white) & (white > 0), white, 1)
+    return Noise(jnp.sqrt(white), jnp.sqrt(flicker), jnp.zeros_like(white))
+
+
+def _differences(
+    values: Array, weight: Array, interval: Array, size: int
+) -> tuple[Array, Array, Array]:
+    """Variance of differences of means over `size` epochs, of each station.
+
+    Also what it would be for white and for flicker noise of unit amplitude.
+    """
+    blocks = len(values) // size
+    cut = lambda x: x[: blocks * size].reshape(blocks, size, -1)
+    seen = cut(weight > 0)
+    count = seen.sum(axis=1).astype(values.dtype)
+    full = jnp.maximum(count, 1)
+    mean = jnp.where(seen, cut(values), 0).sum(axis=1) / full
+    spread = jnp.where(seen, 1 / jnp.where(seen, cut(weight), 1), 0).sum(axis=1)
+    enough = count >= (size + 1) // 2
+    pair = enough[1:] & enough[:-1]
+    white = spread / full**2
+    white = jnp.where(pair, white[1:] + white[:-1], jnp.nan)
+    step = jnp.where(pair, jnp.abs(mean[1:] - mean[:-1]), jnp.nan)
+    variance = (GAUSSIAN * jnp.nanmedian(step, axis=0)) ** 2
+    flicker = jnp.full_like(variance, 1) * _flicker_difference(interval, size)
+    return variance, jnp.nanmedian(white, axis=0), flicker
+
+
+def _flicker_difference(interval: Array, size: int) -> Array:
+    """Variance of the difference of neighbouring means of unit flicker noise."""
+    lags = jnp.abs(jnp.arange(size)[:, None] - jnp.arange(2 * size)[None, :])
+    elapsed = lags[..., None].astype(interval.dtype) * interval
+    memories = jnp.asarray(MEMORIES, interval.dtype)[None, None, :]
+    covariance = flicker_variance() * jnp.exp(-elapsed / memories).sum(axis=-1)
+    return 2 * (covariance[:, :size].mean() - covariance[:, size:].mean())

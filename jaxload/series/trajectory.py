@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
-from numpy.typing import NDArray
 
 from jaxload._check import check_shapes, is_concrete
 from jaxload.series.batches import by_station
@@ -20,18 +19,13 @@ __all__ = [
     "Events",
     "Terms",
     "Trajectory",
-    "annual_amplitude",
-    "decimal_years",
     "detrended",
     "evaluate_trajectory",
     "events",
     "fit_trajectory",
     "relaxation_times",
-    "seasonal_basis",
+    "trajectory_basis",
 ]
-
-#: Days in a mean Gregorian year.
-DAYS_PER_YEAR = 365.2425
 
 #: What the terms of a trajectory can be, in their order.
 KINDS = ("offset", "trend", "seasons", "steps", "exponential", "logarithmic")
@@ -160,19 +154,6 @@ class Trajectory:
         cosine, sine = self.estimates[first], self.estimates[first + 1]
         turn = jnp.arctan2(sine, cosine) / (2 * np.pi)
         return jnp.hypot(cosine, sine), period * (turn % 1)
-
-
-def decimal_years(time: NDArray[np.datetime64]) -> NDArray[np.float64]:
-    """Mean Gregorian years, 2000 on the first of January of that year.
-
-    Args:
-      time: Epochs, any shape.
-
-    Returns:
-      Years, same shape; they are within a day of those of the calendar.
-    """
-    days = (np.asarray(time) - np.datetime64("2000-01-01")) / np.timedelta64(1, "D")
-    return 2000 + days / DAYS_PER_YEAR
 
 
 def events(
@@ -341,7 +322,7 @@ def _fit_one(
 ) -> tuple:
     seen = weight > 0
     count = seen.sum()
-    basis = _basis(terms, years, middle, happened)
+    basis = trajectory_basis(terms, years, middle, happened)
     # Heights above the ellipsoid would cost float32 its digits.
     level = jnp.sum(weight * values) / jnp.where(count > 0, weight.sum(), 1)
     values = jnp.where(seen, values - level, 0)
@@ -357,8 +338,20 @@ def _fit_one(
     return found, jnp.sqrt(left)
 
 
-def _basis(terms: Terms, years: Array, middle: Array, happened: Events) -> Array:
-    """Terms of one station as columns, shape (epoch, term)."""
+def trajectory_basis(
+    terms: Terms, years: Array, middle: Array, happened: Events
+) -> Array:
+    """Terms of one station as columns.
+
+    Args:
+      terms: Trend and seasons.
+      years: Time [years], shape (epoch,).
+      middle: Time at which offset and rate are given [years], scalar.
+      happened: Steps and relaxations, without the axis of stations.
+
+    Returns:
+      Shape (epoch, term).
+    """
     clock = years - middle
     columns = [clock**power for power in range(terms.degree + 1)]
     for period in terms.periods:
@@ -413,7 +406,7 @@ def _evaluate(fit: Trajectory, years: Array, kinds: tuple[str, ...]) -> Array:
     chosen = np.isin(fit.kinds, kinds)
 
     def one(estimates: Array, happened: Events) -> Array:
-        basis = _basis(fit.terms, years, fit.middle, happened)
+        basis = trajectory_basis(fit.terms, years, fit.middle, happened)
         used = jnp.where(chosen & jnp.isfinite(estimates), estimates, 0)
         total = jnp.matmul(basis, used, precision=jax.lax.Precision.HIGHEST)
         return jnp.where(jnp.isfinite(estimates[0]), total, jnp.nan)
@@ -475,46 +468,3 @@ def relaxation_times(
             events = dataclasses.replace(events, **{kind: jnp.where(better, new, old)})
             least = jnp.minimum(scatter, least)
     return events
-
-
-def seasonal_basis(time: NDArray[np.datetime64]) -> NDArray[np.float64]:
-    """Offset, rate, annual and semi-annual terms as columns.
-
-    Args:
-      time: Epochs, shape (epoch,).
-
-    Returns:
-      Columns 1, years from the middle, cos and sin of one and two turns a year counted
-      from the first of January 2000, shape (epoch, 6).
-    """
-    years = decimal_years(time) - 2000
-    turns = 2 * np.pi * years
-    middle = years.mean() if len(years) else 0.0
-    seasons = [f(n * turns) for n in (1, 2) for f in (np.cos, np.sin)]
-    return np.stack([np.ones_like(years), years - middle, *seasons], axis=1)
-
-
-def annual_amplitude(values: ArrayLike, time: NDArray[np.datetime64]) -> Array:
-    """Amplitude of the annual term beside offset, rate and semi-annual term.
-
-    Args:
-      values: Series, shape (epoch, column); epochs with a NaN are left out whole.
-      time: Epochs, shape (epoch,).
-
-    Returns:
-      Amplitude in the units of `values`, shape (column,).
-
-    Raises:
-      ValueError: If shapes disagree.
-    """
-    values = jnp.asarray(values)
-    check_shapes(values=(values, "epoch column"), time=(time, "epoch"))
-    return _annual_amplitude(values, jnp.asarray(seasonal_basis(time), values.dtype))
-
-
-@jax.jit
-def _annual_amplitude(values: Array, basis: Array) -> Array:
-    whole = jnp.isfinite(values).all(axis=1, keepdims=True)
-    basis = jnp.where(whole, basis, 0)
-    terms = jnp.linalg.pinv(basis) @ jnp.where(whole, values, 0)
-    return jnp.hypot(terms[2], terms[3])

@@ -1,0 +1,190 @@
+"""Noise with a memory, and the steps that are found in it."""
+
+import jax
+import numpy as np
+import pytest
+import scipy.linalg
+
+from jaxload import series
+from jaxload.series.shocks import level_shocks
+
+PERIODS = (1.0, 0.5)
+
+
+def flicker(shape, rng):
+    """Noise of unit standard deviation whose power falls as 1 / frequency."""
+    frequency = np.fft.rfftfreq(shape[0])
+    frequency[0] = np.inf
+    spectrum = np.fft.rfft(rng.normal(size=shape), axis=0)
+    noise = np.fft.irfft(spectrum / np.sqrt(frequency)[:, None], n=shape[0], axis=0)
+    return noise / noise.std(axis=0)
+
+
+def fractional(epochs, amplitude):
+    """Covariance of daily flicker noise made of its fractional differences."""
+    ratio = (np.arange(1, epochs) - 0.5) / np.arange(1, epochs)
+    root = np.tril(scipy.linalg.toeplitz(np.cumprod(np.append(1.0, ratio))))
+    return amplitude**2 * 365.2425**-0.5 * root @ root.T
+
+
+def basis_of(years):
+    turns = 2 * np.pi * years
+    seasons = [f(n * turns) for n in (1, 2) for f in (np.cos, np.sin)]
+    return np.stack([years**0, years - 2010.5, *seasons], axis=1)
+
+
+@pytest.fixture
+def uneven(rng):
+    """A year and a half with gaps, a step, and errors that change."""
+    years = 2010 + np.arange(550) / 365.2425
+    sigma = rng.uniform(1, 2, size=(550, 1))
+    values = sigma * rng.normal(size=(550, 1)) + 5 * (years > 2010.7)[:, None]
+    values[rng.random(550) < 0.2] = np.nan
+    values[300:340] = np.nan
+    return values, years, sigma
+
+
+def dense(values, sigma, covariance, basis):
+    """Generalised least squares with the whole covariance: terms and errors."""
+    seen = np.isfinite(values[:, 0])
+    whole = covariance + np.diag(sigma[:, 0] ** 2)
+    weight = np.linalg.inv(whole[np.ix_(seen, seen)])
+    normal = basis[seen].T @ weight @ basis[seen]
+    right = basis[seen].T @ weight @ values[seen, 0]
+    return np.linalg.solve(normal, right), np.sqrt(np.diag(np.linalg.inv(normal)))
+
+
+def noise_of(white, flicker, walk):
+    return series.Noise(*(np.array([size]) for size in (white, flicker, walk)))
+
+
+def sum_of_memories(years, amplitude):
+    lag = abs(years[:, None] - years[None, :])
+    memories = series.noise.MEMORIES
+    total = np.exp(-lag[..., None] / memories).sum(axis=-1)
+    return amplitude**2 * series.noise.flicker_variance() * total
+
+
+def test_a_trajectory_in_noise_with_a_memory_is_that_of_its_whole_covariance(uneven):
+    values, years, sigma = uneven
+    walk = 9 * np.minimum(years[:, None], years[None, :]) - 9 * years[0]
+    covariance = sum_of_memories(years, 7.0) + walk
+    want, error = dense(values, sigma, covariance, basis_of(years))
+    noise = noise_of(1.0, 7.0, 3.0)
+    fit = series.fit_trajectory(values, years, sigma=sigma, noise=noise)
+    np.testing.assert_allclose(fit.estimates[1:, 0], want[1:], rtol=1e-7)
+    np.testing.assert_allclose(fit.sigma[1:, 0], error[1:], rtol=1e-7)
+
+
+def test_flicker_noise_is_that_of_fractional_differences(uneven):
+    values, years, sigma = uneven
+    _, want = dense(values, sigma, fractional(550, 8.0), basis_of(years))
+    noise = noise_of(1.0, 8.0, 0.0)
+    fit = series.fit_trajectory(values, years, sigma=sigma, noise=noise)
+    # These begin on the first day and those long ago, which slow terms feel.
+    np.testing.assert_allclose(fit.sigma[1, 0], want[1], rtol=0.1)
+    np.testing.assert_allclose(fit.sigma[2:, 0], want[2:], rtol=0.02)
+
+
+@pytest.mark.slow
+def test_the_noise_is_found_by_its_likelihood(rng):
+    epochs, stations = 900, 8
+    years = 2010 + np.arange(epochs) / 365.2425
+    sigma = rng.uniform(0.8, 1.2, size=(epochs, stations))
+    root = np.linalg.cholesky(fractional(epochs, 6.0) + 1e-9 * np.eye(epochs))
+    values = root @ rng.normal(size=(epochs, stations))
+    values += 2 * sigma * rng.normal(size=values.shape)
+    values[rng.random(values.shape) < 0.2] = np.nan
+    found = series.estimate_noise(values, years, sigma=sigma)
+    np.testing.assert_allclose(np.median(found.white), 2, rtol=0.05)
+    np.testing.assert_allclose(np.median(found.flicker), 6, rtol=0.25)
+    fit = series.fit_trajectory(values, years, sigma=sigma, noise=found)
+    np.testing.assert_allclose(fit.scatter, 1, rtol=0.02)
+    # The rates that were put in are zero.
+    assert np.std(fit.rate) < 2 * np.median(fit.rate_sigma)
+    plain = series.fit_trajectory(values, years, sigma=sigma)
+    assert np.median(fit.rate_sigma / plain.rate_sigma) > 4
+
+
+def test_the_score_of_every_step_is_that_of_a_regression_with_it(uneven):
+    values, years, sigma = uneven
+    covariance = sum_of_memories(years, 7.0)
+    seen = np.isfinite(values)
+    given = (np.nan_to_num(values), years, np.where(seen, sigma**-2, 0))
+    noise = noise_of(1.0, 7.0, 0.0)
+    known = np.zeros(values.shape, bool)
+    first = level_shocks(*given, noise, known, PERIODS)
+    both = known | np.isin(np.arange(550), [120, 256])[:, None]
+    beside = level_shocks(*given, noise, both, PERIODS)
+    step = lambda epoch: (np.arange(550) >= epoch).astype(float)[:, None]
+    for epoch in (30, 200, 257, 400):
+        one = np.concatenate([basis_of(years), step(epoch)], axis=1)
+        size, error = (x[-1] for x in dense(values, sigma, covariance, one))
+        got = first.size[epoch, 0], first.score[epoch, 0]
+        np.testing.assert_allclose(got, (size, (size / error) ** 2), rtol=1e-3)
+    two = np.concatenate([basis_of(years), step(120), step(256)], axis=1)
+    sizes, errors = dense(values, sigma, covariance, two)
+    scores = (sizes / errors)[-2:] ** 2
+    np.testing.assert_allclose(beside.size[[120, 256], 0], sizes[-2:], rtol=1e-3)
+    np.testing.assert_allclose(beside.score[[120, 256], 0], scores, rtol=1e-3)
+
+
+def simulated(rng, epochs=1500, stations=32):
+    """Heights as of a twin world, with a step or so in each."""
+    years = 2010 + np.arange(epochs) / 365.2425
+    white = 2.2 * rng.lognormal(0, 0.2, size=stations)
+    sigma = white * rng.lognormal(0, 0.08, size=(epochs, stations))
+    noise = sigma * rng.normal(size=sigma.shape) + flicker(sigma.shape, rng)
+    season = rng.uniform(1, 6, size=stations) * np.cos(
+        2 * np.pi * (years[:, None] - rng.random(stations))
+    )
+    values = noise + season + rng.normal(0, 2, size=stations) * (years[:, None] - 2010)
+    steps = []
+    for station in range(stations):
+        for epoch in rng.integers(60, epochs - 60, size=rng.poisson(0.8)):
+            size = rng.choice([-1, 1]) * rng.uniform(3, 8)
+            values[epoch:, station] += size * noise[:, station].std()
+            steps.append((station, epoch))
+        for start in rng.integers(0, epochs, size=15):
+            values[start : start + 1 + int(rng.exponential(8)), station] = np.nan
+    values[rng.random(values.shape) < 0.003] += 25
+    return values, years, sigma, steps
+
+
+def test_steps_above_three_sigmas_are_found_and_few_others(rng):
+    values, years, sigma, truth = simulated(rng)
+    found = series.find_steps(values, years, sigma=sigma)
+    matched = set()
+    for station, epoch in truth:
+        for other in found.epoch[station][found.epoch[station] >= 0]:
+            low, high = sorted((epoch, int(other)))
+            if np.isfinite(values[low:high, station]).sum() <= 3:
+                matched.add((station, epoch))
+    assert len(matched) >= 0.8 * len(truth)
+    station_years = values.shape[1] * (years[-1] - years[0])
+    assert found.count.sum() - len(matched) <= station_years / 10
+    known = series.events(values.shape[1], steps=found.years)
+    fit = series.fit_trajectory(values, years, sigma=sigma, events=known)
+    assert np.nanmedian(abs(fit.step_sizes - found.size)) < 1
+
+
+def test_series_without_steps_or_data_have_none(rng):
+    values, years, sigma, _ = simulated(rng)
+    values = sigma * rng.normal(size=values.shape)
+    values[:, 1] = np.nan
+    values[5:, 2] = np.nan
+    found = series.find_steps(values, years, sigma=sigma)
+    assert found.epoch.shape == (32, 0)
+    assert found.count.tolist() == [0] * 32
+
+
+def test_steps_need_double_precision(uneven):
+    values, years, _ = uneven
+    jax.config.update("jax_enable_x64", False)
+    try:
+        with pytest.raises(ValueError, match="float64"):
+            series.find_steps(values, years)
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    with pytest.raises(ValueError, match="positive"):
+        series.Detection(threshold=0)
