@@ -10,17 +10,24 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "beta_curve",
+    "comparison",
+    "drought_index",
     "l_curve",
     "map_of",
     "region_series",
     "station_fit",
+    "station_loads",
     "twin_maps",
+    "weekly_maps",
 ]
 
 WATER = "#1f6f8b"
 OTHER = "#d1603d"
 INK = "#333333"
 BELIEF = "#e3d9b8"
+
+#: Colours of loads.
+LOADS = ["#7a5195", "#3f7f4c", "#2f7fc1", "#c98a1b"]
 
 #: Half the width of a band that holds 95% of a normal distribution, in its sd.
 BAND = 1.96
@@ -122,13 +129,9 @@ def region_series(
                 daily + half,
                 color=BELIEF,
                 lw=0,
-                label="95% interval of a day",
+                label="95% interval of an epoch",
             )
-        axes.plot(
-            water.time, daily, color=WATER, lw=0.5, alpha=0.35, label="GNSS, daily"
-        )
-        smooth = daily.rolling(time=31, center=True, min_periods=10).mean()
-        axes.plot(water.time, smooth, color=WATER, lw=1.3, label="GNSS, 31-day mean")
+        _draw_record(axes, daily)
         title = name
         if reference is not None:
             label = str(reference.attrs.get("long_name", "reference"))
@@ -143,6 +146,17 @@ def region_series(
         axes.set_ylabel("mm")
     panels[0].legend(loc="upper right", ncols=4, frameon=False, fontsize=8)
     return figure
+
+
+def _draw_record(axes: Axes, water: xr.DataArray) -> None:
+    """Days beside their running mean; longer means as they are."""
+    time = water.time.values
+    if len(time) > 1 and np.median(np.diff(time)) > np.timedelta64(2, "D"):
+        axes.plot(time, water, color=WATER, lw=1.3, label="GNSS")
+        return
+    axes.plot(time, water, color=WATER, lw=0.5, alpha=0.35, label="GNSS, daily")
+    smooth = water.rolling(time=31, center=True, min_periods=10).mean()
+    axes.plot(time, smooth, color=WATER, lw=1.3, label="GNSS, 31-day mean")
 
 
 def _span(time: NDArray[np.datetime64]) -> tuple[np.datetime64, np.datetime64]:
@@ -281,4 +295,147 @@ def twin_maps(
     east, north = np.max([ring.max(axis=0) for ring in outline], axis=0) + 2.5
     panels[0].set(xlim=(west, east), ylim=(south, north))
     figure.colorbar(panels[0].collections[0], ax=panels, label="mm", shrink=0.85)
+    return figure
+
+
+def station_loads(stations: xr.Dataset, names: Sequence[str]) -> Figure:
+    """Draw heights and what known loads do to them.
+
+    Args:
+      stations: Dataset with `up_cleaned` and ``load_<name>`` [mm], dimensions (time,
+        station), and `up_observed` where heights were reconstructed.
+      names: Stations to draw, one panel each.
+
+    Returns:
+      The figure.
+    """
+    loads = [n for n in map(str, stations.data_vars) if n.startswith("load_")]
+    figure = Figure(figsize=(9, 1.2 + 1.9 * len(names)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
+    for axes, name in zip(panels, names):
+        one = stations.sel(station=name)
+        time = one.time.values
+        if "up_observed" in one:
+            axes.plot(time, one.up_observed, ".", color=BELIEF, ms=3.5, label="heights")
+        label = "reconstructed" if "up_observed" in one else "heights"
+        axes.plot(time, one.up_cleaned, color=INK, lw=1.4, label=label)
+        for load, colour in zip(loads, LOADS * len(loads)):
+            if load != "load_total":
+                axes.plot(
+                    time,
+                    one[load],
+                    color=colour,
+                    lw=1,
+                    label=load.removeprefix("load_"),
+                )
+        axes.set_title(name, loc="left", fontsize=9)
+        axes.set_ylabel("mm")
+        axes.axhline(0, color=INK, lw=0.4)
+        axes.set_xlim(*_span(time))
+    _legend_above(figure, panels[0])
+    return figure
+
+
+def _legend_above(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper right", ncols=6, frameon=False, fontsize=8
+    )
+
+
+def weekly_maps(
+    water: xr.DataArray, outline: Sequence[NDArray[np.float64]], count: int = 12
+) -> Figure:
+    """Draw water at epochs spread over a record, in one colour scale.
+
+    Args:
+      water: Values [mm], dimensions (time, lat, lon).
+      outline: Rings of lon and lat [degrees].
+      count: Number of maps.
+
+    Returns:
+      The figure.
+    """
+    count = min(count, water.sizes["time"])
+    rows = np.linspace(0, water.sizes["time"] - 1, count).round().astype(int)
+    across = min(4, count)
+    down = -(-count // across)
+    figure = Figure(figsize=(3 * across + 0.8, 2.9 * down), layout="compressed")
+    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    top = float(np.nanpercentile(np.abs(water), 99))
+    for axes, row in zip(panels.flat, rows):
+        field = water.isel(time=row)
+        _draw_map(axes, field, outline, "RdBu", (-top, top))
+        axes.set_title(str(field.time.values)[:10], fontsize=9)
+        axes.set(xlabel="", ylabel="")
+    for axes in panels.flat[count:]:
+        axes.set_visible(False)
+    figure.colorbar(
+        panels[0, 0].collections[0], ax=panels, label="mm", shrink=0.8, extend="both"
+    )
+    return figure
+
+
+def drought_index(index: xr.DataArray, limits: Sequence[float]) -> Figure:
+    """Draw the drought severity index of each region.
+
+    Args:
+      index: Values [-], dimensions (month, region).
+      limits: Below which drought is mild, moderate and so on.
+
+    Returns:
+      The figure, one panel per region.
+    """
+    names = list(map(str, index.region.values))
+    figure = Figure(figsize=(9, 1.0 + 1.6 * len(names)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True, sharey=True))
+    for axes, name in zip(panels, names):
+        values = index.sel(region=name).values
+        colours = np.where(values < max(limits), OTHER, WATER)
+        # Widths count in the unit of the dates.
+        month = index.month.values.astype("M8[D]")
+        axes.bar(month, values, width=np.timedelta64(25, "D"), color=colours)
+        for limit in limits:
+            axes.axhline(limit, color=INK, lw=0.5, ls=":")
+        axes.axhline(0, color=INK, lw=0.4)
+        axes.set_title(name, loc="left", fontsize=9)
+        axes.set_ylabel("index")
+    return figure
+
+
+def comparison(
+    ours: xr.DataArray,
+    theirs: xr.DataArray,
+    titles: Mapping[str, str],
+    shifts: Mapping[str, int] | None = None,
+) -> Figure:
+    """Draw series at some places beside what others say of them.
+
+    Args:
+      ours: Groundwater [mm], dimensions (time, place), any names.
+      theirs: The same by another observation, same dimensions, with `long_name`.
+      titles: By the name of each place that is drawn.
+      shifts: Entries by which theirs follow ours at each place, to draw them moved too.
+
+    Returns:
+      The figure, one panel per place.
+    """
+    figure = Figure(figsize=(9, 1.2 + 1.7 * len(titles)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(titles), 1, sharex=True))
+    place, label = str(ours.dims[1]), str(theirs.attrs.get("long_name", "other"))
+    time = ours[ours.dims[0]].values
+    for axes, (name, title) in zip(panels, titles.items()):
+        one, other = (x.sel({place: name}).values for x in (ours, theirs))
+        axes.plot(time, one, color=WATER, lw=1.3, label="GNSS")
+        shift = shifts[name] if shifts else 0
+        style = {"color": OTHER, "ms": 2.5, "lw": 1}
+        axes.plot(time, other, "o:" if shift else "o-", **style, label=label)
+        if shift:
+            moved = np.append(other[shift:], np.full(shift, np.nan))
+            axes.plot(time, moved, "-", **style, label=f"{label}, moved to fit")
+        axes.axhline(0, color=INK, lw=0.4)
+        axes.set_title(title, loc="left", fontsize=9)
+        axes.set_ylabel("mm")
+        axes.set_xlim(*_span(time))
+    _legend_above(figure, panels[0])
     return figure

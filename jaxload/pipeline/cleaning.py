@@ -8,7 +8,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, io, series
-from jaxload.series.trajectory import DAYS_PER_YEAR
 
 __all__ = ["clean", "describe", "is_asked", "without_trend"]
 
@@ -19,6 +18,9 @@ DIMS = ("time", "station")
 #: What `clean` takes out of a trajectory, by what is asked for.
 STEPS = ("steps", "exponential", "logarithmic")
 TREND = ("offset", "trend")
+
+#: Days in a mean Gregorian year.
+DAYS_PER_YEAR = 365.2425
 
 #: Principal components among which common ones are looked for.
 COMPONENTS = 4

@@ -3,13 +3,13 @@
 import importlib.util
 import logging
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from jaxload import io
+from jaxload import evaluate, io
 from jaxload.pipeline.outputs import Result
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["draw", "rings"]
 
 logger = logging.getLogger(__name__)
+
+#: Stations or wells that a figure shows.
+PANELS = 4
 
 
 def rings(region: Polygon | MultiPolygon) -> list[NDArray[np.float64]]:
@@ -72,8 +75,65 @@ def draw(result: Result, folder: pathlib.Path) -> None:
             outline,
             result.stations,
         )
+    figures |= _of_loads(result) | _of_groundwater(result)
     for name, figure in figures.items():
         io.write_figure(figure, folder / f"{name}.png")
+
+
+def _of_loads(result: Result) -> "dict[str, Figure]":
+    from jaxload import plot
+
+    if "load_total" not in result.stations:
+        return {}
+    names = _spread(result.stations.station.values)
+    return {"loads": plot.station_loads(result.stations, names)}
+
+
+def _of_groundwater(result: Result) -> "dict[str, Figure]":
+    from jaxload import plot
+
+    beside = result.groundwater
+    if beside is None:
+        return {}
+    water, summary = result.water[result.quantity], result.summary
+    figures = {"gwsa_maps": plot.weekly_maps(water, result.outline)}
+    if "dsi" in beside:
+        limits = evaluate.DROUGHT_LIMITS
+        figures["drought"] = plot.drought_index(beside.dsi, limits)
+    if "grace" in beside:
+        lags = summary["lag_months"]
+        titles = {name: _lag_title(name, lags) for name in _spread(beside.station)}
+        shifts = {name: lags[name]["months"] for name in titles}
+        given = (beside.gwsa_month, beside.grace, titles, shifts)
+        figures["grace"] = plot.comparison(*given)
+    if "gwsa_of_well" in beside:
+        scores = summary["wells"]
+        titles = {
+            name: f"{name}   r = {_two_digits(scores[name]['correlation'])}"
+            for name in _spread(beside.well)
+        }
+        given = (beside.gwsa_at_well, beside.gwsa_of_well, titles)
+        figures["wells"] = plot.comparison(*given)
+    return figures
+
+
+def _spread(names: Any) -> list[str]:
+    """A few names, from the first to the last."""
+    names = list(map(str, np.asarray(names)))
+    rows = np.linspace(0, len(names) - 1, min(PANELS, len(names))).round().astype(int)
+    return [names[row] for row in rows]
+
+
+def _lag_title(name: str, lags: dict[str, dict[str, float]]) -> str:
+    score = lags[name]
+    title = f"{name}   r = {_two_digits(score['before'])}"
+    if score["months"]:
+        title += f", {_two_digits(score['after'])} moved by {score['months']} months"
+    return title
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "undefined"
 
 
 def _beta_figure(result: Result) -> "Figure":

@@ -178,42 +178,58 @@ def compare(
       ``station_statistics``, ``lag_months``, ``wells``, ``precipitation`` and ``dsi``,
       as far as there are.
     """
-    at = _sampled(water, gnss.lon.values, gnss.lat.values, gnss.station.values)
-    months, summary = _months(gnss.time.values), {}
-    mm = {"units": "mm", "long_name": "groundwater storage anomaly at the station"}
-    found = {"gwsa": (("time", "station"), at, mm)}
-    summary["station_statistics"] = _statistics(at, gnss.station.values)
+    dataset = _series(water, regions, gnss)
+    stations, areas = gnss.station.values, regions.region.values
+    summary: dict[str, Any] = {
+        "station_statistics": _statistics(dataset.gwsa.values, stations)
+    }
+    of_stations, of_regions = dataset.gwsa_month.values, dataset.gwsa_region.values
+    if references.grace is not None:
+        dataset["grace"] = references.grace
+        summary["lag_months"] = _lags(of_stations, references.grace.values, stations)
+    if references.precipitation is not None:
+        dataset["precipitation"] = references.precipitation
+        rain = references.precipitation.values
+        summary["precipitation"] = _lags(rain, of_regions, areas)
+    if study.groundwater is not None and study.groundwater.drought:
+        index, summary["dsi"] = _drought(of_regions, dataset)
+        labels = {"units": "1", "long_name": "groundwater drought severity index"}
+        dataset["dsi"] = (("month", "region"), index, labels)
+    if references.wells is not None:
+        given = (dataset, references.wells, water, gnss)
+        dataset, summary["wells"] = _beside_wells(*given)
+    return dataset, summary
+
+
+def _series(water: xr.Dataset, regions: xr.Dataset, gnss: xr.Dataset) -> xr.Dataset:
+    """Groundwater at stations, by epoch and month, and of regions by month."""
+    time, months = gnss.time.values, _months(gnss.time.values)
+    lon, lat = gnss.lon.values, gnss.lat.values
+    at = _sampled(water, lon, lat, gnss.station.values)
+    values = {
+        "gwsa": (("time", "station"), at, "at the station"),
+        "gwsa_month": (
+            ("month", "station"),
+            _monthly(at, time, months),
+            "at the station, monthly",
+        ),
+        "gwsa_region": (
+            ("month", "region"),
+            _monthly(regions.twsa.values, time, months),
+            "of the region, monthly",
+        ),
+    }
+    mm, name = {"units": "mm"}, "groundwater storage anomaly"
     coords: dict[str, Any] = {
         **{name: gnss[name] for name in ("time", "station", "lon", "lat")},
         "month": months.stamp,
         "region": regions.region.values,
     }
-    of_regions = _monthly(regions.twsa.values, gnss.time.values, months)
-    of_stations = _monthly(at, gnss.time.values, months)
-    found["gwsa_month"] = (
-        ("month", "station"),
-        of_stations,
-        mm | {"long_name": "monthly groundwater storage anomaly at the station"},
-    )
-    found["gwsa_region"] = (
-        ("month", "region"),
-        of_regions,
-        mm | {"long_name": "monthly groundwater storage anomaly of the region"},
-    )
-    dataset = xr.Dataset(found, coords)
-    if references.grace is not None:
-        dataset["grace"] = references.grace
-        summary["lag_months"] = _lags(of_stations, references.grace)
-    if references.precipitation is not None:
-        dataset["precipitation"] = references.precipitation
-        summary["precipitation"] = _lags(of_regions, references.precipitation, -1)
-    if study.groundwater is not None and study.groundwater.drought:
-        dataset, summary["dsi"] = _drought(dataset)
-    if references.wells is not None:
-        dataset, summary["wells"] = _beside_wells(
-            dataset, references.wells, water, gnss
-        )
-    return dataset, summary
+    labelled = {
+        key: (dims, array, mm | {"long_name": f"{name} {where}"})
+        for key, (dims, array, where) in values.items()
+    }
+    return xr.Dataset(labelled, coords)
 
 
 def _sampled(
@@ -250,50 +266,36 @@ def _statistics(values: NDArray, names: NDArray) -> dict[str, dict[str, float]]:
 
 
 def _lags(
-    ours: NDArray, theirs: xr.DataArray, sign: int = 1
+    leading: NDArray, following: NDArray, names: NDArray
 ) -> dict[str, dict[str, float]]:
-    """Correlation in one month, and in the best when one follows the other."""
-    found = {}
-    names = theirs[theirs.dims[1]].values
-    for name, one, other in zip(map(str, names), ours.T, theirs.values.T):
-        scores = [_shifted(one, other, sign * lag) for lag in range(MOST_LAG + 1)]
-        best = int(np.nanargmax(scores)) if np.isfinite(scores).any() else 0
-        found[name] = {"months": best, "before": scores[0], "after": scores[best]}
-    return found
+    """By how many months one follows the other, and correlations without and with."""
+    most = min(MOST_LAG, len(leading) - 1)
+    found = evaluate.best_lag(leading, following, most)
+    rows = zip(
+        *(np.asarray(x).tolist() for x in (found.lag, found.before, found.after))
+    )
+    return {
+        str(name): {"months": lag, "before": before, "after": after}
+        for name, (lag, before, after) in zip(names, rows)
+    }
 
 
-def _shifted(one: NDArray, other: NDArray, lag: int) -> float:
-    if lag < 0:
-        return _shifted(other, one, -lag)
-    return float(evaluate.pcc(one[: len(one) - lag], other[lag:]))
-
-
-def _drought(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Indices of the regions, and by region and month with the class of each."""
-    values = dataset.gwsa_region.values
-    calendar = dataset.month.values.astype("M8[M]").astype(int) % 12
-    index = np.full_like(values, np.nan)
-    for month in range(12):
-        rows = np.flatnonzero(calendar == month)
-        some = values[rows]
-        if len(rows) > 1:
-            index[rows] = (some - some.mean(0)) / some.std(0)
-    labels = {"units": "1", "long_name": "groundwater drought severity index"}
-    dataset = dataset.assign(dsi=(("month", "region"), index, labels))
-    months = np.datetime_as_string(dataset.month.values, "M")
-    found = {}
-    for name, column in zip(map(str, dataset.region.values), index.T):
+def _drought(
+    values: NDArray[np.float64], dataset: xr.Dataset
+) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """Indices by month and region; and in the other order, with the class of each."""
+    calendar = dataset.month.values.astype("M8[M]").astype(int) % 12 + 1
+    index = np.asarray(evaluate.drought_severity(values, calendar))
+    kinds = np.asarray(evaluate.drought_class(index))
+    months = np.datetime_as_string(dataset.month.values, "M").tolist()
+    found: dict[str, Any] = {}
+    for column, name in enumerate(map(str, dataset.region.values)):
         found[name] = {
-            str(month): {"dsi": float(value), "class": _drought_class(value)}
-            for month, value in zip(months, column)
-            if np.isfinite(value)
+            month: {"dsi": float(value), "class": evaluate.DROUGHT_CLASSES[kind - 1]}
+            for month, value, kind in zip(months, index[:, column], kinds[:, column])
+            if kind
         }
-    return dataset, found
-
-
-def _drought_class(value: float) -> str:
-    names = ("extreme", "severe", "moderate", "mild", "none")
-    return names[int(np.searchsorted((-2.0, -1.6, -1.3, -0.8), value, side="left"))]
+    return index, found
 
 
 def _beside_wells(
@@ -322,7 +324,7 @@ def _beside_wells(
             "well_sd_mm": float(pair[1].std()) if both.any() else np.nan,
         }
     dims, mm = ("time", "well"), {"units": "mm"}
-    names = ("groundwater storage anomaly at the well", "of the well's water table")
+    name = "groundwater storage anomaly at the well"
     coords = {
         "well": wells.well.values,
         "well_lon": ("well", lon, wells.lon.attrs),
@@ -330,8 +332,8 @@ def _beside_wells(
         "specific_yield": ("well", wells.specific_yield.values),
     }
     return dataset.assign_coords(coords).assign(
-        gwsa_at_well=(dims, ours, mm | {"long_name": names[0]}),
-        gwsa_of_well=(dims, theirs, mm | {"long_name": f"the same {names[1]}"}),
+        gwsa_at_well=(dims, ours, mm | {"long_name": name}),
+        gwsa_of_well=(dims, theirs, mm | {"long_name": "water table of the well"}),
     ), scores
 
 
