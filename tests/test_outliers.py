@@ -45,7 +45,8 @@ def test_what_was_spoiled_goes_and_nothing_else(spoiled, settings):
 
 
 def test_three_sigma_is_iterated_as_by_hand(noisy):
-    values = noisy + 40 * (np.arange(700) % 97 == 0)[:, None]
+    bad = (np.arange(700) % 97 == 0) | (np.arange(700) < 15)
+    values = noisy + 40 * bad[:, None]
     got = series.reject_outliers(values, YEARS)
     turns = 2 * np.pi * YEARS
     basis = [YEARS**0, YEARS - YEARS.mean()]
