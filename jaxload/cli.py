@@ -29,6 +29,9 @@ USER_ERRORS = (ValueError, OSError)
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
+#: What can be demonstrated.
+WORLDS = {"storage": demo.run, "groundwater": demo.run_groundwater}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -88,6 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument(
         "--out", default="jaxload-demo", metavar="DIR", help="where results go"
     )
+    shown.add_argument(
+        "world",
+        nargs="?",
+        default="storage",
+        choices=sorted(WORLDS),
+        help="storage of water under a cluster of stations (the default), or "
+        "groundwater of western Yunnan beneath the loads of air, soil and sea",
+    )
     shown.set_defaults(command=_demo)
     return parser
 
@@ -109,7 +120,7 @@ def _info(options: argparse.Namespace, console: Console) -> None:
 
 def _demo(options: argparse.Namespace, console: Console) -> None:
     with _progress(console) as watch:
-        lines = demo.run(options.out, watch=watch)
+        lines = WORLDS[options.world](options.out, watch=watch)
     _say(lines)
 
 

@@ -1,6 +1,7 @@
 """Worlds whose truth is known, simulated, written, studied and held against it."""
 
+from jaxload.demo.groundwater import groundwater_study, run_groundwater
 from jaxload.demo.groundwater_files import write_world
 from jaxload.demo.storage import Scores, run
 
-__all__ = ["Scores", "run", "write_world"]
+__all__ = ["Scores", "groundwater_study", "run", "run_groundwater", "write_world"]

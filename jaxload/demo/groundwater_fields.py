@@ -52,7 +52,7 @@ KM_PER_DEGREE = 111.2
 
 #: Months by which groundwater shows later in the gravity field than in the ground, and
 #: what that field holds beside water [mm].
-GRAVITY_LAG, GRAVITY_NOISE = 2, 8.0
+GRAVITY_LAG, GRAVITY_NOISE = 2, 20.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -172,7 +172,7 @@ def gravity_field(world: World, start: str, rng: Generator) -> xr.Dataset:
     error = _as_gravity(rng.normal(size=total.shape))
     total += GRAVITY_NOISE * error / error.std()
     part = Cells("globe", 1, cells.lat[rows], cells.lon[columns])
-    middle = month[first:].astype("M8[D]") + np.timedelta64(15, "D")
+    middle = _middles(month[first:])
     water = (total - total.mean(axis=0))[:, rows, columns] / 10
     return _dataset(part, middle, {"lwe_thickness": (water, "cm")})
 
@@ -190,8 +190,7 @@ def rain_field(world: World) -> xr.Dataset:
         "em,mjk->ejk", _monthly(world, modes.series), cells.means(modes.patterns)
     )
     sums = np.maximum(daily, 0) * days.astype(float)[:, None, None]
-    middle = month.astype("M8[D]") + np.timedelta64(14, "D")
-    return _dataset(cells, middle, {"precip": (sums, "mm/month")})
+    return _dataset(cells, _middles(month), {"precip": (sums, "mm/month")})
 
 
 def true_field(world: World) -> xr.Dataset:
@@ -235,6 +234,10 @@ def _whole_months(world: World) -> NDArray[np.datetime64]:
     return month[(first >= days[0]) & (last <= days[-1] + 1)]
 
 
+def _middles(month: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    return np.array([f"{one}-16" for one in month], dtype="M8[D]")
+
+
 def _monthly(world: World, series: Floats) -> Floats:
     """Means over whole months, shape (month, ...)."""
     of_day = world.time.astype("M8[M]")
@@ -248,9 +251,8 @@ def _as_gravity(fields: Floats) -> Floats:
     width = SMOOTHING / np.sqrt(2 * np.log(2)) / KM_PER_DEGREE / GRAVITY
     # About the region a degree of longitude is this much shorter.
     east = width / np.cos(np.radians(25.0))
-    return scipy.ndimage.gaussian_filter(
-        fields, (0, width, east), mode=("nearest", "nearest", "wrap")
-    )
+    rows = scipy.ndimage.gaussian_filter1d(fields, width, axis=1, mode="nearest")
+    return scipy.ndimage.gaussian_filter1d(rows, east, axis=2, mode="wrap")
 
 
 def _mean_pressure(cells: Cells) -> Floats:

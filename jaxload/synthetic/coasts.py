@@ -9,7 +9,8 @@ import functools
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import MultiPolygon, Polygon
+from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
 
 __all__ = ["land_share"]
 
@@ -87,7 +88,7 @@ def land_share(
 
 
 @functools.cache
-def _land() -> MultiPolygon | Polygon:
+def _land() -> BaseGeometry:
     texts = (_OLD_WORLD, _NEW_WORLD, *_ISLANDS)
     outlines = [np.array(text.split(), float).reshape(-1, 2) for text in texts]
     # Hand-drawn coasts may cross themselves.

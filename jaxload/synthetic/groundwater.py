@@ -68,7 +68,7 @@ class GroundwaterSettings:
     centre: tuple[float, float] = (99.5, 25.5)
     radius: float = 2.25
     spacing: float = 0.125
-    seasonal: float = 135.0
+    seasonal: float = 140.0
     white: float = 3.2
     flicker: float = 1.2
     common: float = 0.8

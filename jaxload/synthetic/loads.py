@@ -31,7 +31,7 @@ __all__ = ["Climate", "Scene", "climate", "land_of", "loads_of"]
 Floats = NDArray[np.float64]
 
 #: Day of the year on which each has its largest value.
-RAIN, SOIL, GROUNDWATER, AIR, SEA, SNOW = 201.0, 255.0, 318.0, 350.0, 155.0, 35.0
+RAIN, SOIL, GROUNDWATER, AIR, SEA, SNOW = 201.0, 255.0, 318.0, 354.0, 161.0, 35.0
 
 #: Days in which rain runs from the soil, and groundwater to the rivers.
 SOIL_MEMORY, GROUNDWATER_MEMORY = 30.0, 90.0
@@ -193,9 +193,9 @@ def _seasonal(
 def _pressure(scene: Scene) -> Modes:
     rasters, rng = scene.rasters, scene.rng
     # The winter high of Asia; elsewhere seasons of no particular place.
-    high = weighted(_bump(rasters, (103.0, 40.0), (45.0, 24.0)), 430.0)
+    high = weighted(_bump(rasters, (103.0, 40.0), (45.0, 24.0)), 335.0)
     other = weighted(random(rasters, (1, 8), 1, rng), 40.0)
-    days = weighted(random(rasters, (2, 20), 16, rng), 120.0 / 4)
+    days = weighted(random(rasters, (2, 20), 16, rng), 95.0 / 4)
     fine = weighted(local(rasters, 90.0, 8, rng), 45.0 / np.sqrt(8))
     return add_modes(
         rasters,
@@ -226,7 +226,7 @@ def _water(scene: Scene, seasonal: float) -> tuple[Modes, Modes, Modes]:
 
 def _soil(scene: Scene, weather: tuple[Floats, Patterns]) -> Modes:
     rasters, rng = scene.rasters, scene.rng
-    monsoon = weighted(_bump(rasters, (98.0, 23.0), (26.0, 11.0)), 118.0)
+    monsoon = weighted(_bump(rasters, (98.0, 23.0), (26.0, 11.0)), 97.0)
     rough = weighted(local(rasters, 100.0, 1, rng), 12.0)
     wide = weighted(random(rasters, (3, 20), 1, rng), 8.0)
     lag = weighted(random(rasters, (2, 12), 1, rng), 6.0)
@@ -302,8 +302,8 @@ def _sea_level(scene: Scene) -> Modes:
     rasters, rng = scene.rasters, scene.rng
     bay = _bump(rasters, (90.0, 14.0), (16.0, 12.0))
     china = _bump(rasters, (114.0, 14.0), (12.0, 12.0))
-    size = _sum(weighted(bay, 75.0), weighted(china, 65.0))
-    drift = weighted(random(rasters, (1.0, 20.0), 10, rng), 20.0 / np.sqrt(10))
+    size = _sum(weighted(bay, 58.0), weighted(china, 50.0))
+    drift = weighted(random(rasters, (1.0, 20.0), 10, rng), 16.0 / np.sqrt(10))
     return add_modes(
         rasters,
         [_seasonal(scene, SEA, size), (scene.weather(10, 30.0), drift)],

@@ -115,7 +115,8 @@ def make_rasters(box: tuple[float, float, float, float], spacing: float) -> Rast
     west, south, east, north = box
 
     def centres(low: float, high: float, step: float) -> Floats:
-        return low + step * (np.arange(round((high - low) / step)) + 0.5)
+        count = round((high - low) / step)
+        return low + step * (np.arange(count, dtype=np.float64) + 0.5)
 
     return Rasters(
         centres(-90, 90, GLOBE_SPACING),
@@ -191,9 +192,9 @@ def weighted(patterns: Patterns, weight: Patterns | float) -> Patterns:
       patterns: Some.
       weight: One number, one pattern, or as many.
     """
-    if isinstance(weight, float):
-        return Patterns(patterns.globe * weight, patterns.box * weight)
-    return Patterns(patterns.globe * weight.globe, patterns.box * weight.box)
+    if isinstance(weight, Patterns):
+        return Patterns(patterns.globe * weight.globe, patterns.box * weight.box)
+    return Patterns(patterns.globe * weight, patterns.box * weight)
 
 
 def add_modes(rasters: Rasters, parts: Sequence[tuple[Floats, Patterns]]) -> Modes:

@@ -1,0 +1,85 @@
+"""What an article found in western Yunnan, beside what is found in its twin."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ROWS", "Row", "table_lines"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+      label: What it is.
+      key: Where the numbers of all stations, wells or areas are in a summary, and
+        where in each of them.
+      least: The smallest that the article reports.
+      most: The largest.
+      digits: Behind the point.
+    """
+
+    label: str
+    key: tuple[str, str]
+    least: float
+    most: float
+    digits: int = 2
+
+
+def _loads(
+    name: str, label: str, correlation: tuple[float, float], fall: tuple[float, float]
+) -> tuple[Row, Row]:
+    keys = ("load_correlation", name), ("wrms_reduction_percent", name)
+    return (
+        Row(f"{label}: correlation", keys[0], *correlation),
+        Row(f"{label}: WRMS falls by %", keys[1], *fall, digits=1),
+    )
+
+
+#: Remote Sensing 14 (2022), 4032, doi:10.3390/rs14164032: tables 4, 5, 7, 8.
+ROWS: tuple[Row, ...] = (
+    *_loads("atmosphere", "atmosphere", (0.50, 0.66), (7.46, 12.80)),
+    *_loads("soil", "soil water", (0.64, 0.81), (20.50, 34.80)),
+    *_loads("ocean", "ocean", (-0.66, -0.52), (-6.39, -3.24)),
+    *_loads("total", "all loads", (0.81, 0.89), (33.84, 43.93)),
+    Row("GWSA: largest, mm", ("station_statistics", "max"), 177.70, 269.98, 0),
+    Row("GWSA: smallest, mm", ("station_statistics", "min"), -254.34, -106.43, 0),
+    Row("GWSA: SD, mm", ("station_statistics", "sd"), 55.87, 110.39, 0),
+    Row("GRACE: correlation", ("lag_months", "before"), 0.11, 0.66),
+    Row("GRACE: the same, shifted", ("lag_months", "after"), 0.65, 0.85),
+    Row("GRACE: shift, months", ("lag_months", "months"), 2, 2, 0),
+    Row("wells: correlation", ("wells", "correlation"), 0.62, 0.82),
+)
+
+
+def table_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Lay out a summary beside the article.
+
+    Args:
+      summary: Of a study with groundwater.
+
+    Returns:
+      Lines: least, median and largest of all stations, and what the article has for
+      the 12 or 15 that it lists.
+    """
+    head = f"{'':26}{'here: least, median, largest':>30}{'article':>18}"
+    return [head, *(_line(row, summary) for row in ROWS if row.key[0] in summary)]
+
+
+def _line(row: Row, summary: Mapping[str, Any]) -> str:
+    name, part = row.key
+    values = [entry.get(part) for entry in summary[name].values()]
+    known = np.array([value for value in values if value is not None], float)
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return f"{row.label:26}{'nothing':>30}"
+    ours = (known.min(), float(np.median(known)), known.max())
+    theirs = _joined((row.least, row.most), row.digits, " to ")
+    return f"{row.label:26}{_joined(ours, row.digits, '   '):>30}{theirs:>18}"
+
+
+def _joined(values: Iterable[float], digits: int, between: str) -> str:
+    return between.join(f"{value:.{digits}f}" for value in values)
