@@ -74,6 +74,33 @@ def test_every_setting_of_the_inversion_survives_the_round_trip(write):
     assert config.read_study(write(config.to_toml(study))) == study
 
 
+GROUND = """
+[cleaning]
+outliers = "3-sigma"
+steps = "offsets.csv"
+trend = "remove"
+mean = "weekly"
+reconstruct = 8
+[loads]
+soil = "soil.nc"
+soil_regional = "fine.nc"
+stations = ["ocean: *.ntol"]
+[groundwater]
+"""
+
+
+def test_a_groundwater_study_survives_the_round_trip(write):
+    study = config.read_study(write(GOOD + GROUND))
+    assert study.loads.grids == {"soil": ("soil.nc", "fine.nc")}
+    assert study.groundwater == config.Groundwater()
+    assert config.read_study(write(config.to_toml(study))) == study
+    # What is not named is not done.
+    plain = config.read_study(write(GOOD))
+    assert plain.groundwater is None
+    assert plain.cleaning == config.Cleaning()
+    assert "[groundwater]" not in config.to_toml(plain)
+
+
 def inverts(lines, message):
     return ("beta = 0.01", lines, message)
 
@@ -132,6 +159,41 @@ ERRORS = {
     "a number for text": ('"region.txt"', "5", "boundary is 5, expected text"),
     "no file": ('files = "gnss/*.up"', "", "gnss.files is missing"),
     "an impossible day": ("2006-01-01", '"2006-13-01"', "expected yyyy-mm-dd"),
+    "groundwater with soil": (
+        "[inversion]",
+        "[groundwater]\n[inversion]",
+        "takes soil",
+    ),
+    "gravity with soil": (
+        "[inversion]",
+        '[loads]\nstations = ["a.ntal"]\n[groundwater]\ngrace = "g.nc"\n[inversion]',
+        "loads.soil is missing",
+    ),
+    "a region without a globe": (
+        "[inversion]",
+        '[loads]\nocean_regional = "a.nc"\n[inversion]',
+        "refines loads.ocean, which is missing",
+    ),
+    "an unknown mean": (
+        "[inversion]",
+        '[cleaning]\nmean = "week"\n[inversion]',
+        "mean is 'week', expected none or weekly or monthly; did you mean weekly",
+    ),
+    "fewer than no periods": (
+        "[inversion]",
+        "[cleaning]\nreconstruct = -1\n[inversion]",
+        "reconstruct is -1",
+    ),
+    "beyond the globe": (
+        "[inversion]",
+        "[earth]\nmax_distance_deg = 181\n[inversion]",
+        "max_distance_deg is 181, expected degrees",
+    ),
+    "a yield of more than all": (
+        "[inversion]",
+        '[loads]\nsoil = "s"\n[groundwater]\nspecific_yield = 5\n[inversion]',
+        "specific_yield is 5, expected above 0 to 1",
+    ),
     "not a list": ('["a.geojson", "b.geojson: ONE, TWO"]', "3", "a list of strings"),
     "not TOML": ("[gnss]", "[gnss", "is not TOML"),
     "a missing table": (

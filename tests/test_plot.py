@@ -229,3 +229,45 @@ def test_a_failure_midway_keeps_the_old_picture(
 def test_the_suffix_names_the_format(tmp_path):
     io.write_figure(plot.beta_curve([1e-2, 1], [2, 3], 1e-2, "rms"), tmp_path / "x.pdf")
     assert (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_loads_and_heights_of_each_station_are_drawn(stations, tmp_path):
+    seen = stations.assign(
+        up_cleaned=stations.up, load_air=stations.up / 2, load_total=stations.up / 2
+    )
+    figure = plot.station_loads(seen, ["A", "C"])
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["A", "C"]
+    lines = {line.get_label(): line for line in figure.axes[1].lines}
+    np.testing.assert_allclose(lines["air"].get_ydata(), stations.up[:, 2] / 2)
+    assert "total" not in lines
+    io.write_figure(figure, tmp_path / "x.png")
+
+
+def test_maps_of_a_record_share_one_scale_about_zero(field):
+    record = xr.concat([field, 2 * field, 3 * field], "time")
+    record = record.assign_coords(time=TIME[:3])
+    figure = plot.weekly_maps(record, [RING], 3)
+    meshes = [c for axes in figure.axes for c in axes.collections]
+    limits = {mesh.get_clim() for mesh in meshes if isinstance(mesh, QuadMesh)}
+    assert len([m for m in meshes if isinstance(m, QuadMesh)]) >= 3
+    low, high = limits.pop()
+    assert low == -high
+
+
+def test_every_month_has_a_bar_that_can_be_seen(regions):
+    monthly = regions[1]
+    figure = plot.drought_index(monthly, (-0.8, -1.3))
+    bars = figure.axes[0].patches
+    heights = [bar.get_height() for bar in bars]
+    np.testing.assert_allclose(heights, monthly[:, 0])
+    # In days, the unit of an axis of dates.
+    assert all(bar.get_width() == pytest.approx(25) for bar in bars)
+
+
+def test_what_follows_is_moved_to_fit(regions):
+    ours, theirs = regions[0][:10], regions[0][5:15].assign_attrs(long_name="other")
+    figure = plot.comparison(ours, theirs, {"Po": "r"}, {"Po": 2})
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    moved = lines["other, moved to fit"].get_ydata()
+    np.testing.assert_allclose(moved[:8], theirs[2:, 0])
+    assert np.isnan(moved[8:]).all()
