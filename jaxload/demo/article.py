@@ -65,7 +65,7 @@ def table_lines(summary: Mapping[str, Any]) -> list[str]:
       Lines: least, median and largest of all stations, and what the article has for
       the 12 or 15 that it lists.
     """
-    head = f"{'':26}{'here: least, median, largest':>30}{'article':>18}"
+    head = f"{'':28}{'here: least, median, largest':>30}{'article':>18}"
     return [head, *(_line(row, summary) for row in ROWS if row.key[0] in summary)]
 
 
@@ -75,10 +75,10 @@ def _line(row: Row, summary: Mapping[str, Any]) -> str:
     known = np.array([value for value in values if value is not None], float)
     known = known[np.isfinite(known)]
     if not len(known):
-        return f"{row.label:26}{'nothing':>30}"
+        return f"{row.label:28}{'nothing':>30}"
     ours = (known.min(), float(np.median(known)), known.max())
     theirs = _joined((row.least, row.most), row.digits, " to ")
-    return f"{row.label:26}{_joined(ours, row.digits, '   '):>30}{theirs:>18}"
+    return f"{row.label:28}{_joined(ours, row.digits, '   '):>30}{theirs:>18}"
 
 
 def _joined(values: Iterable[float], digits: int, between: str) -> str:

@@ -46,6 +46,9 @@ PASCAL, MILLIMETRE, METRE = 1.0, 1 / 32, 1 / 4096
 #: Pressure at sea level [Pa], and height in which it falls to 1 / e [m].
 SEA_LEVEL_PRESSURE, SCALE_HEIGHT = 101_325.0, 8400.0
 
+#: Share of a cell from which it is sea; half and half is land.
+SEA = 0.51
+
 #: Radius at which GRACE's smoothing has fallen to a half [km].
 SMOOTHING = 300.0
 KM_PER_DEGREE = 111.2
@@ -138,7 +141,7 @@ def sea_level_field(world: World, cells: Cells) -> xr.Dataset:
     """
     land = synthetic.land_of(world.rasters)
     sea = synthetic.Patterns(1 - land.globe, 1 - land.box)
-    field = _rounded(_weekly(world.fields.sea_level, cells, sea) / 1000, METRE)
+    field = _rounded(_weekly(world.fields.sea_level, cells, sea, SEA) / 1000, METRE)
     data = _dataset(cells, world, {"sla": (field, "m")})
     return data.rename(lat="latitude", lon="longitude")
 
@@ -211,7 +214,10 @@ def _cells(name: str, axes: tuple[Floats, Floats], spacing: float) -> Cells:
 
 
 def _weekly(
-    modes: synthetic.Modes, cells: Cells, kept: synthetic.Patterns | None = None
+    modes: synthetic.Modes,
+    cells: Cells,
+    kept: synthetic.Patterns | None = None,
+    least: float = 0.5,
 ) -> Floats:
     """Means over weeks and cells; over the part that is kept, NaN where that is small.
 
@@ -223,7 +229,7 @@ def _weekly(
     share = cells.means(kept)
     total = cells.means(synthetic.weighted(patterns, kept))
     # A cell of a model is land or it is not.
-    mean = np.where(share >= 0.5, total / np.where(share > 0, share, 1), np.nan)
+    mean = np.where(share >= least, total / np.where(share > 0, share, 1), np.nan)
     return np.einsum("em,mjk->ejk", series, mean)
 
 

@@ -7,7 +7,7 @@ from jaxload.synthetic.groundwater import (
     groundwater_world,
     week_means,
 )
-from jaxload.synthetic.loads import Climate, land_of
+from jaxload.synthetic.loads import Climate, land_of, loads_of
 from jaxload.synthetic.modes import Modes, Patterns, Rasters, block_means, weighted
 from jaxload.synthetic.storage import Twin, TwinSettings, twin
 
@@ -24,6 +24,7 @@ __all__ = [
     "block_means",
     "groundwater_world",
     "land_of",
+    "loads_of",
     "twin",
     "week_means",
     "weighted",

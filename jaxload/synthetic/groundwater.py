@@ -42,7 +42,8 @@ class GroundwaterSettings:
     """What kind of world.
 
     Attributes:
-      seed: From which everything random is drawn.
+      seed: From which everything random is drawn; of the first dozen, the default
+        makes the world that is most like what was published of the real one.
       stations: Size of the network.
       wells: Number of wells.
       start: First day of the heights, ISO.
@@ -60,7 +61,7 @@ class GroundwaterSettings:
       specific_yield: Specific yield about which that of each well scatters [-].
     """
 
-    seed: int = 1
+    seed: int = 4
     stations: int = 66
     wells: int = 15
     start: str = "2018-01-01"
@@ -164,15 +165,18 @@ def groundwater_world(
     settings = GroundwaterSettings() if settings is None else settings
     time = _whole_weeks(settings)
     _check(settings, len(time))
-    rng = np.random.default_rng(settings.seed)
+    # A stream for each, so that more stations stand in the same climate.
+    outline, weather, sites, noise, holes = np.random.default_rng(settings.seed).spawn(
+        5
+    )
     rasters = make_rasters(BOX, settings.spacing)
-    region = lobed_outline(settings.centre, settings.radius, rng)
-    fields = climate(Scene(rasters, time, rng), settings.seasonal)
-    lon, lat = _scattered(region, settings.stations, APART, rng)
+    region = lobed_outline(settings.centre, settings.radius, outline)
+    fields = climate(Scene(rasters, time, weather), settings.seasonal)
+    lon, lat = _scattered(region, settings.stations, APART, sites)
     places = _Places(lon, lat)
     loading = uplifts(loads_of(fields, rasters), rasters, places)
     network = _Network(time, sum(loading.values(), start=np.zeros(())))
-    heights = _measured(settings, network, rng)
+    heights = _measured(settings, network, noise)
     return GroundwaterWorld(
         region=region,
         rasters=rasters,
@@ -184,7 +188,7 @@ def groundwater_world(
         loading=loading,
         **heights,
         gwsa=at_places(fields.groundwater, rasters, lon, lat),
-        wells=_wells(settings, (region, rasters, time), fields.groundwater, rng),
+        wells=_wells(settings, (region, rasters, time), fields.groundwater, holes),
     )
 
 

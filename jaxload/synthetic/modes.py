@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import scipy.interpolate
+import scipy.ndimage
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -35,6 +36,10 @@ Floats = NDArray[np.float64]
 
 #: Spacing of the raster of the globe [degrees].
 GLOBE_SPACING = 1.0
+
+#: Spacing on which patterns of the box are drawn, so that a world is the same on finer
+#: cells [degrees].
+DRAWN_SPACING = 0.25
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -166,9 +171,16 @@ def local(rasters: Rasters, length: float, count: int, rng: Generator) -> Patter
       count: How many.
       rng: From which they are drawn.
     """
-    shape = (len(rasters.box_lat), len(rasters.box_lon))
-    spacing, middle = rasters.box_lat[1] - rasters.box_lat[0], rasters.box_lat.mean()
-    drawn = [smooth_noise(shape, spacing, middle, length, rng) for _ in range(count)]
+    axes = (rasters.box_lat, rasters.box_lon)
+    spacing, middle = float(axes[0][1] - axes[0][0]), float(axes[0].mean())
+    rows, columns = (round(len(axis) * spacing / DRAWN_SPACING) for axis in axes)
+    # Where the centres are among those of the drawn cells.
+    places = [(np.arange(len(axis)) + 0.5) * spacing / DRAWN_SPACING for axis in axes]
+    at = np.meshgrid(*(place - 0.5 for place in places), indexing="ij")
+    drawn = []
+    for _ in range(count):
+        noise = smooth_noise((rows, columns), DRAWN_SPACING, middle, length, rng)
+        drawn.append(scipy.ndimage.map_coordinates(noise, at, mode="nearest"))
     globe = np.zeros((count, len(rasters.globe_lat), len(rasters.globe_lon)))
     return Patterns(globe, np.stack(drawn) * _fade(rasters))
 
