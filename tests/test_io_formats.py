@@ -327,7 +327,10 @@ def test_fillers_are_missing(folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(b"20100101 1 4\n" * 99, mtime=0)[:-20], "is a gzip file cut short"),
+        (
+            gzip.compress(b"20100101 1 4\n" * 99, mtime=0)[:-20],
+            "is a gzip file cut short",
+        ),
         (gzip.compress(b"20100101 1 4\n", mtime=0)[:-8] + bytes(8), "damaged gzip"),
         (b"PK\x03\x04rest", "zip archive"),
         (b"\x1f\x9drest", "unpack it with uncompress"),
