@@ -209,7 +209,9 @@ def test_a_reconstruction_keeps_the_strongest_periods_and_the_gaps(raw):
     assert abs(cleaned.up.values - weekly)[:, 0].max() < 1.0
 
 
-@pytest.mark.parametrize("mode", ["stack", "components"])
+@pytest.mark.parametrize(
+    "mode", ["stack", pytest.param("components", marks=pytest.mark.slow)]
+)
 def test_what_stations_share_beside_their_seasons_goes(mode, raw):
     rng = np.random.default_rng(8)
     shared = 4 * rng.normal(size=(len(DAYS), 1))
