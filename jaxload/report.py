@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import statistics
+from collections.abc import Iterable
 from typing import Any
 
 from jaxload import io
@@ -39,8 +41,11 @@ def _summarise(path: pathlib.Path) -> list[str]:
         return [
             str(summary["title"]),
             *_numbers(summary),
+            *_left_out(summary),
             *_errors(summary),
+            *_loads(summary),
             *_scores(summary),
+            *_groundwater(summary),
         ]
     except (LookupError, TypeError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, LookupError) else "not a table"
@@ -74,6 +79,11 @@ def _criterion(summary: dict[str, Any]) -> str:
     return f"{chosen}, {summary['criterion_name']}"
 
 
+def _left_out(summary: dict[str, Any]) -> list[str]:
+    files = summary.get("files_left_out")
+    return [f"left out: {files}"] if files else []
+
+
 def _errors(summary: dict[str, Any]) -> list[str]:
     errors = summary["errors"]
     if errors["kind"] == "none":
@@ -86,6 +96,46 @@ def _errors(summary: dict[str, Any]) -> list[str]:
         "there is one"
     )
     return [f"standard errors of {errors['kind']}, {errors['method']}; {beware}"]
+
+
+def _loads(summary: dict[str, Any]) -> list[str]:
+    """What every load does to the scatter of heights, median over stations."""
+    reductions = summary.get("wrms_reduction_percent")
+    if not reductions:
+        return []
+    alike = summary["load_correlation"].values()
+    return [
+        f"load of {name}: correlation with heights "
+        f"{_number(_median(r[name] for r in alike))}, WRMS falls by "
+        f"{_number(_median(each[name] for each in reductions.values()))}% (medians)"
+        for name in next(iter(reductions.values()))
+    ]
+
+
+def _groundwater(summary: dict[str, Any]) -> list[str]:
+    lines = []
+    for key, what in (("lag_months", "GRACE less soil"), ("precipitation", "rain")):
+        found = summary.get(key, {}).values()
+        if found:
+            before, after, lag = (
+                _median(each[name] for each in found)
+                for name in ("before", "after", "months")
+            )
+            lines.append(
+                f"{what}: correlation {_number(before)}, {_number(after)} moved by "
+                f"{lag:g} months (medians)"
+            )
+    wells = summary.get("wells", {})
+    if wells:
+        found = _median(each["correlation"] for each in wells.values())
+        lines.append(f"{len(wells)} wells: correlation {_number(found)} (median)")
+    return lines
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    """Of those that there are."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def _scores(summary: dict[str, Any]) -> list[str]:

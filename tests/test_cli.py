@@ -376,6 +376,9 @@ def test_a_bad_file_is_named_and_the_others_go_on(study, tmp_path, capsys):
     captured = capsys.readouterr()
     assert "bbbb.up line 3" in " ".join(captured.err.split())
     assert "4 stations" in captured.out
+    assert "left out: " in captured.out
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert "bbbb.up line 3" in summary["files_left_out"]
 
 
 def check_one_sentence(captured, expected):
@@ -577,3 +580,17 @@ def test_the_program_ends_with_the_exit_codes(tmp_path):
         f"jaxload: {tmp_path}/absent.toml is not a file; check the path of the study\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_groundwater_demo_finds_groundwater(tmp_path, capsys):
+    assert cli.main(["demo", "groundwater", "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "here: least, median, largest" in said
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert len(summary["gwsa_correlation"]) == 66
+    assert min(summary["gwsa_correlation"].values()) >= 0.8
+    falls = summary["wrms_reduction_percent"].values()
+    assert min(each["total"] for each in falls) > 0
+    assert cli.main(["info", str(tmp_path / "out")]) == 0
+    assert "GRACE less soil: correlation" in capsys.readouterr().out

@@ -52,6 +52,7 @@ def summarise(
         "first_day": str(stations.time.values[0])[:10],
         "last_day": str(stations.time.values[-1])[:10],
         "epochs_not_solved": int((water.ok.values == 0).sum()),
+        "files_left_out": stations.attrs.get("files_left_out", ""),
         "device": jax.devices()[0].device_kind,
         "versions": _versions(),
     }
