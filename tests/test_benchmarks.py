@@ -48,6 +48,7 @@ def test_the_left_out_residual_of_the_reference_is_that_of_leaving_out(network):
     np.testing.assert_allclose(residual[:, station], want, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_quick_table_is_whole_and_exact():
     rows = cpu_reference.quick()
     errors = [

@@ -120,6 +120,7 @@ def test_a_run_says_what_came_out(finished):
     assert summary["criterion_unit"] == "mm"
 
 
+@pytest.mark.slow
 def test_a_study_can_ask_for_much_at_once(study, tmp_path):
     more = (
         'criterion = "l-curve"\nbeta_count = 5\ncommon_mode_mm = 0.5\n'

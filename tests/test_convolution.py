@@ -69,6 +69,7 @@ DISCS = Convolution(cells="disc")
 RINGING = 1e-5
 
 
+@pytest.mark.slow
 def test_a_field_on_the_globe_is_its_design_matrix_times_the_field(rng):
     love, axes, stations = love_numbers(9000), globe(5.0), scattered(rng, 9)
     load = rng.normal(size=(2, 36, 72))
@@ -82,6 +83,7 @@ def test_a_field_on_the_globe_is_its_design_matrix_times_the_field(rng):
     )
 
 
+@pytest.mark.slow
 def test_without_the_ringing_of_far_cells_it_is_so_to_a_millionth(rng, monkeypatch):
     love, axes, stations = love_numbers(9000), globe(5.0), scattered(rng, 9)
     load = rng.normal(size=(2, 36, 72))
@@ -99,6 +101,7 @@ def test_without_the_ringing_of_far_cells_it_is_so_to_a_millionth(rng, monkeypat
     assert largest(found - expected, expected) < 1e-6
 
 
+@pytest.mark.slow
 def test_a_region_may_lie_across_the_dateline_its_axes_in_any_direction(rng):
     love, stations = (
         love_numbers(9000),
@@ -149,6 +152,7 @@ def test_water_spread_evenly_over_the_globe_moves_nothing_sideways(rng):
     assert max(np.abs(north).max(), np.abs(east).max()) < 2e-4 * abs(only)
 
 
+@pytest.mark.slow
 def test_the_convolution_is_linear_in_load_and_love_numbers_both_ways(rng):
     love, axes, stations = love_numbers(1000), globe(15.0), scattered(rng, 3)
     few = Convolution(cells="disc", near=4.0)

@@ -385,6 +385,7 @@ PLACES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_a_station_in_or_beside_a_cell_sees_the_cell_as_it_is(place):
     love, cell = love_numbers(5000), (-110.0, 42.0)

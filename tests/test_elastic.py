@@ -305,6 +305,7 @@ def test_love_numbers_are_differentiable_in_density_and_moduli():
     check_grads(numbers, (ones,) * 3, order=1, modes=["fwd"], rtol=1e-6, eps=1e-5)
 
 
+@pytest.mark.slow
 def test_reverse_derivatives_are_the_transpose_of_forward_ones(pullback, rng):
     ones = (jnp.ones(LAYERS),) * 3
     change = tuple(jnp.asarray(rng.standard_normal(LAYERS)) for _ in range(3))

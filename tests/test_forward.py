@@ -82,6 +82,7 @@ def test_a_zonal_harmonic_moves_the_ground_in_closed_form(love, stations):
     np.testing.assert_allclose(moved[0, 0], 0, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_harmonics_and_green_functions_agree_on_a_smooth_field(love, rng, stations):
     last, (lat, lon) = 6, globe(2.0)
     load = Harmonics(
@@ -140,6 +141,7 @@ def worst(estimate, truth):
     return float((error / np.sqrt(np.mean(truth**2, axis=(0, 2)))).max())
 
 
+@pytest.mark.slow
 def test_remove_and_restore_is_right_to_a_percent_and_neither_part_alone_is(world):
     components = ("up", "north", "east")
     by_cells = (None, Convolution(), components)
@@ -194,6 +196,7 @@ def test_a_field_with_uneven_rows_is_refused(world):
         )
 
 
+@pytest.mark.slow
 def test_displacement_differentiates_in_the_field(love, rng, stations):
     lat, lon = globe(15.0)
 

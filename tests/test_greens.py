@@ -151,6 +151,7 @@ def least(values):
     return 1e-6 * np.abs(np.asarray(values)[THETA > 10]).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [10_000, 20_000])
 @pytest.mark.parametrize("name", POINTS)
 def test_where_a_table_of_prem_ends_is_of_no_account(name, last):

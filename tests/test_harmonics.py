@@ -109,6 +109,7 @@ def test_functions_of_high_degree_are_those_of_pyshtools():
 # Coefficients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [0, 1, 15, 16, 31, 40])
 def test_tiles_hold_every_coefficient_once(rng, last):
     given = rng.normal(size=(2, 3, last + 1, last + 1))

@@ -133,6 +133,7 @@ def test_a_prior_mean_is_where_no_data_pull(name, design, displacement, sigma, r
     np.testing.assert_allclose(got.load, want, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", [1, 2, 7, 64])
 @pytest.mark.parametrize("kinds", [1, 3])
 def test_the_layout_of_gaps_changes_nothing(design, displacement, sigma, member, kinds):
@@ -261,6 +262,7 @@ def test_the_end_of_the_range_is_reported(design, displacement, sigma, caplog):
     assert "widen" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_keeps_the_dtype_of_its_input(dtype, design, displacement, sigma):
     problem = inversion.smooth_problem(

@@ -115,6 +115,7 @@ def test_noise_that_changes_in_time_changes_each_density(design, displacement, r
         np.testing.assert_allclose(got[epoch], want, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_an_epoch_that_says_nothing_leaves_the_gradient_alone(design, displacement):
     """With a free level that is an epoch without data, or with a single observation."""
     problem = smooth_problem(design, chain("free"))
@@ -136,6 +137,7 @@ def drawn(design, truth, sigma, rng, epochs=400, ends="zero"):
     return values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", ["zero", "free"])
 def test_variance_components_are_where_the_evidence_is_largest(ends, rng):
     """The restricted likelihood is flat in all factors where they stand still."""

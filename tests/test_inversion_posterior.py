@@ -177,6 +177,7 @@ def test_blocks_hold_every_gap_once(displacement):
     np.testing.assert_array_equal(found, np.isnan(displacement))
 
 
+@pytest.mark.slow
 def test_a_stream_is_the_whole_record_in_order(design, displacement, rng):
     problem, prior = prepared(design, "free level")
     target = every_cell(problem, prior)
@@ -450,6 +451,7 @@ def test_intervals_cover_what_they_say_when_the_prior_is_true():
     assert outer < 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_keeps_the_dtype_of_its_input(dtype, design, displacement, sigma, weights):
     prior = smooth_prior(OPERATORS["zero outside"])

@@ -70,6 +70,7 @@ def resolution_matrix(case, noise):
     return np.stack(columns, axis=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NOISES)
 def test_kernels_and_point_spreads_are_rows_and_columns_of_one_matrix(case, kind, rng):
     noise = NOISES[kind](rng)

@@ -45,6 +45,7 @@ def drawn(design, missing, seed):
     return np.where(lost, np.nan, values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [0, 3])
 def test_known_hyperparameters_are_recovered_within_their_errors(design, missing):
     model = scaled_model(smooth_problem(design, chain()), np.ones(ROWS))

@@ -120,6 +120,7 @@ def test_with_inertia_degree_one_stays_in_its_frame_by_itself():
     assert found[0] / found[1] == pytest.approx(27, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_buoyant_core_does_not_spoil_long_periods():
     # The core of iasp91 is buoyant enough for motions that grow 1e16-fold through it.
     n = np.arange(2, 28.0)

@@ -231,6 +231,7 @@ def test_fewer_epochs_than_periods_are_refused(raw):
 # Loads
 
 
+@pytest.mark.slow
 def test_loads_by_grids_are_those_of_remove_and_restore(grids):
     gnss = heights(np.zeros((len(WEEKS), 8)))
     found = loads.station_loads(asked(grids, loads=LOADS), gnss, nobody)

@@ -93,6 +93,7 @@ def test_ak135_has_its_tabulated_velocities_and_density():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["iasp91", "ak135"])
 def test_continental_earths_load_much_as_prem_does(name):
     n = [0, 1, 2, 3, 5, 10]

@@ -93,6 +93,7 @@ PLACES = {
 }
 
 
+@pytest.mark.slow
 def test_cells_equal_their_subdivision_into_points(love, kernel):
     cases = [
         (10 + x * CELL, latitude + y * CELL, (10.0, latitude), CELL, CELL)
@@ -221,6 +222,7 @@ def test_cells_beyond_the_reach_are_not_a_number(love):
     np.testing.assert_array_equal(np.isnan(up), [False, False, True, True])
 
 
+@pytest.mark.slow
 def test_pairs_differentiate_in_the_love_numbers():
     love = load_love_numbers("prem", "CF", 100)
 

@@ -25,6 +25,7 @@ def changed(model, name, layer, fraction):
     return dataclasses.replace(model, **{name: getattr(model, name) * factor})
 
 
+@pytest.mark.slow
 # Inner core, outer core, lower and upper mantle, the two layers of the crust.
 @pytest.mark.parametrize("layer", [0, 1, 3, 8, 9, 10])
 @pytest.mark.parametrize("name", PROPERTIES)
@@ -98,6 +99,7 @@ def test_layers_cut_in_two_share_the_sensitivity(kernel):
     np.testing.assert_array_equal(cut.radius, refine(prem(), [6.366e6, 3.371e6]).radius)
 
 
+@pytest.mark.slow
 def test_reverse_differentiation_keeps_little():
     model, count = prem(), 2560
 

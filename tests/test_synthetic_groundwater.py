@@ -54,6 +54,7 @@ def weekly(world):
     return loads, np.fft.irfft(np.where(weak, 0, noisy), n=len(heights), axis=0)
 
 
+@pytest.mark.slow
 def test_one_seed_makes_one_world(world):
     again = synthetic.groundwater_world(SETTINGS)
     np.testing.assert_array_equal(again.displacement, world.displacement)
