@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from jaxload import series
+from jaxload import series, synthetic
 from jaxload.series.shocks import level_shocks
 
 PERIODS = (1.0, 0.5)
@@ -188,3 +188,28 @@ def test_steps_need_double_precision(uneven):
         jax.config.update("jax_enable_x64", True)
     with pytest.raises(ValueError, match="positive"):
         series.Detection(threshold=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_steps_are_found_beside_water_gaps_and_noise(seed):
+    """In the twin world, up to two steps a station of 3 to 8 sigmas each."""
+    settings = synthetic.TwinSettings(seed=seed, stations=60, days=1826)
+    world, rng = synthetic.twin(settings), np.random.default_rng(seed)
+    up, years = world.displacement.copy(), series.decimal_years(world.time)
+    truth = []
+    for station, noise in enumerate(np.nanmedian(world.sigma, axis=0)):
+        for _ in range(rng.integers(0, 3)):
+            epoch = int(rng.integers(120, len(years) - 120))
+            up[epoch:, station] += rng.choice([-1, 1]) * rng.uniform(3, 8) * noise
+            truth.append((station, epoch))
+    found = series.find_steps(up, years, sigma=world.sigma)
+    places = np.argwhere(found.epoch >= 0)
+    got = {(station, found.epoch[station, k]) for station, k in places.tolist()}
+    right = set()
+    for station, epoch in truth:
+        near = [g for g in got - right if g[0] == station and abs(g[1] - epoch) <= 15]
+        right |= set(near[:1])
+    station_years = np.isfinite(up).sum() / 365.25
+    assert len(right) >= 0.8 * len(truth)
+    assert 10 * (len(got) - len(right)) / station_years <= 1
