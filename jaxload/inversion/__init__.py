@@ -70,6 +70,11 @@ from jaxload.inversion.sampling import Sampling, posterior_samples
 from jaxload.inversion.target import averages, every_cell, some_cells
 from jaxload.inversion.temporal import hold_out, solve_in_time, temporal_residual
 from jaxload.inversion.temporal_evidence import temporal_log_evidence
+from jaxload.inversion.time_functions import (
+    TimeMean,
+    time_function_mean,
+    time_function_variance,
+)
 from jaxload.inversion.tuning import Tuned, scaled_model, tune
 
 __all__ = [
@@ -91,6 +96,7 @@ __all__ = [
     "Solution",
     "Spread",
     "StudentT",
+    "TimeMean",
     "Tuned",
     "VarianceComponents",
     "abic",
@@ -147,6 +153,8 @@ __all__ = [
     "stream_sd",
     "temporal_log_evidence",
     "temporal_residual",
+    "time_function_mean",
+    "time_function_variance",
     "tune",
     "unpenalised_fields",
     "variance_components",

@@ -21,7 +21,14 @@ from jaxload.inversion.noise import (
     over_epochs,
 )
 
-__all__ = ["Dual", "epoch_dual", "epoch_solve", "shared_dual", "shared_solve"]
+__all__ = [
+    "Dual",
+    "epoch_dual",
+    "epoch_inverse",
+    "epoch_solve",
+    "shared_dual",
+    "shared_solve",
+]
 
 
 @jax.tree_util.register_dataclass
@@ -171,7 +178,7 @@ def epoch_dual(gram: Array, drift: Array, noise: Noise, displacement: Array) -> 
 
     def one(noise: Noise, displacement: Array) -> Dual:
         seen = jnp.isfinite(displacement)
-        inverted, log_determinant = _epoch_inverse(gram, noise, seen)
+        inverted, log_determinant = epoch_inverse(gram, noise, seen)
         smallest = _rounding(inverted, drift)
         known = jnp.where(seen[:, None], drift, 0)
         explained, log_drift = _explained(inverted, known)
@@ -198,14 +205,20 @@ def epoch_solve(gram: Array, noise: Noise, seen: Array, right: Array) -> Array:
 
     def one(noise: Noise, epoch: tuple[Array, Array]) -> Array:
         seen, right = epoch
-        return einsum("st,kt->ks", _epoch_inverse(gram, noise, seen)[0], right)
+        return einsum("st,kt->ks", epoch_inverse(gram, noise, seen)[0], right)
 
     found = over_epochs(one, noise, (seen, jnp.swapaxes(right, 0, 1)))
     return jnp.swapaxes(found, 0, 1)
 
 
-def _epoch_inverse(gram: Array, noise: Noise, seen: Array) -> tuple[Array, Array]:
-    """``A_oo^-1`` with zeros around it, and ``log det A_oo``, of one epoch."""
+def epoch_inverse(gram: Array, noise: Noise, seen: Array) -> tuple[Array, Array]:
+    """``A_oo^-1`` with zeros around it, and ``log det A_oo``, of one epoch.
+
+    Args:
+      gram: Covariance of the predicted displacement, shape (row, row).
+      noise: Of covariance ``beta^2 R``, of this epoch.
+      seen: Where there are observations, shape (row,).
+    """
     both = seen[:, None] & seen[None, :]
     alone = jnp.diag(jnp.where(seen, 0, 1).astype(gram.dtype))
     matrix = jnp.where(both, gram + noise_covariance(noise), alone)

@@ -20,6 +20,7 @@ __all__ = [
     "common_estimate",
     "common_rows",
     "covariance_noise",
+    "each_epoch",
     "exponential_correlation",
     "is_shared",
     "noise_covariance",
@@ -305,13 +306,25 @@ def over_epochs(one: Callable[[Noise, Any], Any], noise: Noise, rest: Any) -> An
       What `one` returned, epoch first.
     """
     epochs = len(jax.tree.leaves(rest)[0])
-    sigma = jnp.broadcast_to(noise.sigma, (epochs, noise.sigma.shape[-1]))
-    common = noise.common
-    if common is not None:
-        common = jnp.broadcast_to(common, (epochs,))
 
-    def each(epoch: tuple[Array, Array | None, Any]) -> Any:
-        sigma, common, rest = epoch
+    def each(epoch: tuple[tuple[Array, Array | None], Any]) -> Any:
+        (sigma, common), rest = epoch
         return one(dataclasses.replace(noise, sigma=sigma, common=common), rest)
 
-    return jax.lax.map(jax.checkpoint(each), (sigma, common, rest))
+    return jax.lax.map(jax.checkpoint(each), (each_epoch(noise, epochs), rest))
+
+
+def each_epoch(noise: Noise, epochs: int) -> tuple[Array, Array | None]:
+    """What may differ between epochs, with an axis of epochs.
+
+    Args:
+      noise: Any, from `as_noise`.
+      epochs: Their number.
+
+    Returns:
+      Sigma, shape (epoch, row), and the variance of the common offset, shape (epoch,),
+      or None.
+    """
+    sigma = jnp.broadcast_to(noise.sigma, (epochs, noise.sigma.shape[-1]))
+    common = noise.common
+    return sigma, None if common is None else jnp.broadcast_to(common, (epochs,))

@@ -18,6 +18,7 @@ from jaxload.sphere.grid import (
     regional_grid,
     to_raster,
 )
+from jaxload.sphere.interpolation import linear_weights
 from jaxload.sphere.operators import (
     diffusion_terms,
     first_differences,
@@ -41,6 +42,7 @@ __all__ = [
     "identity",
     "inverse_distance_weights",
     "laplacian",
+    "linear_weights",
     "nearest_cell",
     "raster_grid",
     "regional_grid",
