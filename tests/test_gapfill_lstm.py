@@ -1,0 +1,115 @@
+"""The network's own scan against flax's cell, values and derivatives."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from jax.test_util import check_grads
+
+from jaxload.gapfill.lstm import Network, apply, hidden_states, initialise
+
+NETWORK = Network(features=3, hidden=5, outputs=2)
+TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
+
+
+def plainly(weights, inputs):
+    """The same network as a plain scan over flax's own cell."""
+    features, hidden = weights.features.shape[0], weights.recurrent.shape[0]
+    kind, rngs = weights.bias.dtype, nnx.Rngs(0)
+    cell = nnx.OptimizedLSTMCell(features, hidden, param_dtype=kind, rngs=rngs)
+    graph, state = nnx.split(cell)
+    state["dense_i"]["kernel"] = state["dense_i"]["kernel"].replace(weights.features)
+    state["dense_h"]["kernel"] = state["dense_h"]["kernel"].replace(weights.recurrent)
+    state["dense_h"]["bias"] = state["dense_h"]["bias"].replace(weights.bias)
+    cell = nnx.merge(graph, state)
+    empty = jnp.zeros((inputs.shape[1], hidden), kind)
+    states = jax.lax.scan(cell, (empty, empty), inputs)[1]
+    readout = jnp.einsum("tph,ho->tpo", states, weights.readout)
+    return readout + weights.offset[None, None, :]
+
+
+def numbers(rng, *shape, dtype="float64"):
+    return jnp.asarray(rng.normal(size=shape), dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("segment", [None, 7, 40, 100])
+def test_outputs_and_derivatives_are_those_of_flax(rng, dtype, segment):
+    weights = initialise(NETWORK, jax.random.key(1), dtype)
+    inputs = numbers(rng, 40, 4, 3, dtype=dtype)
+    wanted = numbers(rng, 40, 4, 2, dtype=dtype)
+
+    def loss(run):
+        return lambda *given: jnp.mean((run(*given) - wanted) ** 2)
+
+    ours = lambda *given: apply(*given, segment=segment)
+    with jax.numpy_rank_promotion("allow"):
+        want = plainly(weights, inputs)
+        slopes = jax.grad(loss(plainly), argnums=(0, 1))(weights, inputs)
+    limit = TOLERANCE[dtype]
+    np.testing.assert_allclose(ours(weights, inputs), want, rtol=limit, atol=limit)
+    got = jax.jit(jax.grad(loss(ours), argnums=(0, 1)))(weights, inputs)
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=limit, atol=limit)
+    jax.tree.map(close, got, slopes)
+
+
+def test_derivatives_are_those_of_small_differences(rng):
+    weights = initialise(NETWORK, jax.random.key(2), "float64")
+    inputs = numbers(rng, 12, 2, 3)
+    for run in (apply, hidden_states):
+        check_grads(lambda *given: run(*given, segment=5), (weights, inputs), 1, "rev")
+
+
+def test_members_side_by_side_are_members_one_after_the_other(rng):
+    keys = jax.random.split(jax.random.key(3), 3)
+    members = [initialise(NETWORK, key, "float64") for key in keys]
+    inputs = numbers(rng, 3, 20, 4, 3)
+
+    def loss(weights, inputs):
+        return jnp.sum(apply(weights, inputs, segment=8) ** 2)
+
+    together = jax.tree.map(lambda *each: jnp.stack(each), *members)
+    got = jax.jit(jax.vmap(jax.grad(loss)))(together, inputs)
+    for number, member in enumerate(members):
+        close = lambda a, b, n=number: np.testing.assert_allclose(a[n], b, rtol=1e-10)
+        jax.tree.map(close, got, jax.grad(loss)(member, inputs[number]))
+
+
+def test_an_epoch_knows_nothing_of_later_ones(rng):
+    weights = initialise(NETWORK, jax.random.key(4), "float64")
+    inputs = numbers(rng, 30, 2, 3)
+    slopes = jax.grad(lambda x: jnp.sum(apply(weights, x, segment=8)[10]))(inputs)
+    assert not np.any(slopes[11:])
+    assert np.all(np.any(slopes[:11], axis=(1, 2)))
+
+
+def test_segments_bound_what_is_kept_for_derivatives(rng):
+    weights = initialise(Network(features=3, hidden=16), jax.random.key(5), "float64")
+    inputs = numbers(rng, 1024, 8, 3)
+
+    def temporary(segment):
+        loss = lambda weights: jnp.sum(apply(weights, inputs, segment=segment))
+        compiled = jax.jit(jax.grad(loss)).lower(weights).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    assert temporary(32) < temporary(None) / 10
+
+
+def test_the_first_weights_are_orthogonal_and_remember():
+    weights = initialise(Network(features=4, hidden=8), jax.random.key(6), "float64")
+    square = weights.recurrent @ weights.recurrent.T
+    np.testing.assert_allclose(square, np.eye(8), atol=1e-12)
+    np.testing.assert_array_equal(weights.bias, np.repeat([0, 1, 0, 0], 8))
+    again = initialise(Network(features=4, hidden=8), jax.random.key(6), "float64")
+    np.testing.assert_array_equal(weights.features, again.features)
+
+
+def test_what_does_not_fit_is_said(rng):
+    weights = initialise(NETWORK, jax.random.key(7))
+    with pytest.raises(ValueError, match="weights has 3 along 'feature', but inputs"):
+        apply(weights, numbers(rng, 10, 2, 4))
+    with pytest.raises(ValueError, match="segment is 0, expected 1 epoch or more"):
+        apply(weights, numbers(rng, 10, 2, 3), segment=0)
+    with pytest.raises(ValueError, match="hidden is 0, expected 1 or more"):
+        Network(features=3, hidden=0)
