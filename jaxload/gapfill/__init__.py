@@ -1,0 +1,3 @@
+"""Displacement and water where no receiver stands."""
+
+__all__: list[str] = []
