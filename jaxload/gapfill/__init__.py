@@ -1,3 +1,5 @@
 """Displacement and water where no receiver stands."""
 
-__all__: list[str] = []
+from jaxload.gapfill.features import calendar_features, normalised, weather_features
+
+__all__ = ["calendar_features", "normalised", "weather_features"]

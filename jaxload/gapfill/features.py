@@ -1,0 +1,130 @@
+"""What a gap filler is told of a place: its weather, and the time of the year."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxload._check import check_shapes
+from jaxload.series.emd import Cache, Decomposition, decompose
+from jaxload.series.seasons import seasonal_basis
+
+__all__ = ["calendar_features", "normalised", "weather_features"]
+
+Floats = NDArray[np.float64]
+
+#: Standard deviation, relative to the largest value, of a series that is constant.
+CONSTANT = 1e-12
+
+
+def normalised(values: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Give every series zero mean and unit standard deviation over time.
+
+    Args:
+      values: Complete series, shape (epoch, place).
+
+    Returns:
+      The normalised series [-], shape (epoch, place), and mean and standard deviation
+      of each in the unit of the series, shape (place,) both.
+
+    Raises:
+      ValueError: If a series has a NaN or is constant.
+
+    Example:
+      >>> scaled, mean, sd = gapfill.normalised(temperature)
+    """
+    return _normalised("values", np.asarray(values, np.float64))
+
+
+def _normalised(name: str, values: Floats) -> tuple[Floats, Floats, Floats]:
+    check_shapes(**{name: (values, "epoch place")})
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=0))
+    if len(bad):
+        raise ValueError(
+            f"{name} has missing or infinite epochs at {len(bad)} of {values.shape[1]} "
+            f"places, first at place {bad[0]}; fill them or leave these places out"
+        )
+    mean, sd = values.mean(axis=0), values.std(axis=0)
+    still = np.flatnonzero(sd <= CONSTANT * abs(values).max(axis=0))
+    if len(still):
+        raise ValueError(
+            f"{name} is constant at {len(still)} of {values.shape[1]} places, first at "
+            f"place {still[0]}, and cannot be normalised; leave these places out"
+        )
+    return (values - mean) / sd, mean, sd
+
+
+def weather_features(
+    temperature: ArrayLike,
+    pressure: ArrayLike,
+    settings: Decomposition | None = None,
+    *,
+    workers: int = 1,
+    cache: Cache | None = None,
+    watch: Callable[[int, int], None] | None = None,
+) -> Floats:
+    """Temperature and pressure of each place as features of its displacement.
+
+    Args:
+      temperature: Of the air at the surface, in any unit, shape (epoch, place).
+      pressure: At the surface, in any unit, same shape.
+      settings: How the normalised series are taken apart. None leaves them whole.
+      workers: Processes that share the series; see `series.decompose`.
+      cache: Where the components of each series are kept.
+      watch: Called with the number of series that are done and of all.
+
+    Returns:
+      The components of normalised temperature, then those of normalised pressure, from
+      fast to slow [-], shape (epoch, place, 2 components). Without settings the two
+      normalised series themselves, shape (epoch, place, 2).
+
+    Raises:
+      ValueError: If the shapes differ, or a series has a NaN or is constant.
+
+    Example:
+      >>> settings = series.Decomposition("meemd", components=10)
+      >>> features = gapfill.weather_features(temperature, pressure, settings)
+
+    Source:
+      Whole series: MLLIM (2021), Remote Sensing 13, 3358, doi:10.3390/rs13173358.
+      Components: DWLIM (2022), Remote Sensing 14, 535, doi:10.3390/rs14030535.
+    """
+    temperature = np.asarray(temperature, np.float64)
+    pressure = np.asarray(pressure, np.float64)
+    check_shapes(
+        temperature=(temperature, "epoch place"), pressure=(pressure, "epoch place")
+    )
+    scaled = [
+        _normalised("temperature", temperature)[0],
+        _normalised("pressure", pressure)[0],
+    ]
+    if settings is None:
+        return np.stack(scaled, axis=2)
+    both = np.concatenate(scaled, axis=1)
+    parts = decompose(both, settings, workers=workers, cache=cache, watch=watch)
+    return np.concatenate(np.split(parts, 2, axis=1), axis=2)
+
+
+def calendar_features(time: NDArray[np.datetime64]) -> Floats:
+    """Time of the year, without a jump at its turn.
+
+    Args:
+      time: Epochs, shape (epoch,).
+
+    Returns:
+      Cosine and sine of one turn a year, then of two, counted from the first of January
+      2000 [-], shape (epoch, 4).
+
+    Raises:
+      ValueError: If `time` holds no dates.
+
+    Example:
+      >>> season = gapfill.calendar_features(time)
+    """
+    time = np.asarray(time)
+    check_shapes(time=(time, "epoch"))
+    if time.dtype.kind != "M" or np.isnat(time).any():
+        raise ValueError(
+            f"time has {time.dtype} or dates that are missing, expected datetime64"
+        )
+    return seasonal_basis(time)[:, 2:]

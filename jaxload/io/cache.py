@@ -1,0 +1,79 @@
+"""Arrays kept on disk by name, so that what was computed once is not again."""
+
+import dataclasses
+import os
+import pathlib
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxload.io.text import replacing
+
+__all__ = ["ArrayCache"]
+
+NAME = re.compile(r"[0-9A-Za-z_-]{1,200}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrayCache:
+    """A folder of arrays.
+
+    The name of an array should say all that it was computed from, as a hash does: what
+    is there is taken as it is. A file has its name only once it is whole, so several
+    processes may share a folder and may be stopped at any time.
+
+    Attributes:
+      folder: Where the files are; made when the first is written. It may be deleted
+        at any time, and so may any file in it.
+
+    Example:
+      >>> cache = io.ArrayCache("out/cache")
+      >>> parts = series.decompose(temperature, cache=cache)
+    """
+
+    folder: str | os.PathLike[str]
+
+    def get(self, key: str) -> NDArray | None:
+        """Read an array.
+
+        Args:
+          key: Its name.
+
+        Returns:
+          The array; None if there is none of this name, or the file is damaged.
+
+        Raises:
+          ValueError: If the name has other than letters, digits, - and _.
+        """
+        path = self._path(key)
+        try:
+            with path.open("rb") as file:
+                return np.lib.format.read_array(file, allow_pickle=False)
+        except (OSError, EOFError, ValueError):
+            # Absent, cut short, or no file of ours: the caller computes it again.
+            return None
+
+    def put(self, key: str, array: NDArray) -> None:
+        """Keep an array, in place of one of the same name.
+
+        Args:
+          key: Its name.
+          array: Numbers of any shape.
+
+        Raises:
+          ValueError: If the name has other than letters, digits, - and _, the array
+            holds other than numbers, or the file cannot be written.
+        """
+        path = self._path(key)
+        with replacing(path) as temporary:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
+
+    def _path(self, key: str) -> pathlib.Path:
+        if not NAME.fullmatch(key):
+            raise ValueError(
+                f"{key!r} names no array, expected letters, digits, - and _ only"
+            )
+        return pathlib.Path(self.folder) / f"{key}.npy"
