@@ -65,11 +65,13 @@ class ArrayCache:
           ValueError: If the name has other than letters, digits, - and _, the array
             holds other than numbers, or the file cannot be written.
         """
-        path = self._path(key)
+        path, array = self._path(key), np.asarray(array)
+        if array.dtype.hasobject:
+            raise ValueError(f"array {key!r} holds objects, expected numbers")
         with replacing(path) as temporary:
             path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
-                np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
+                np.lib.format.write_array(file, array, allow_pickle=False)
 
     def _path(self, key: str) -> pathlib.Path:
         if not NAME.fullmatch(key):

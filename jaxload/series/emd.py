@@ -28,7 +28,10 @@ METHODS = ("emd", "eemd", "meemd")
 VERSION = 1
 
 #: Series that are sifted side by side: as many as the processor keeps close by.
-SIDE_BY_SIDE = 8
+SIDE_BY_SIDE = 10
+
+#: Neighbouring values whose order tells noise from oscillations, as in Zheng et al.
+ORDER = 6
 
 #: Series that a process takes at once where each is only a moment's work.
 CHUNK = 32
@@ -118,7 +121,8 @@ def decompose(
     In each the components add up to the series to rounding errors. A series with fewer
     oscillations than there are components has zeros before the last, the rest.
 
-    Not for: series with gaps, steps or outliers, which spread over all components.
+    Not for: series with gaps, steps or outliers, which spread over all components. Nor
+    for forecasts: what a component is at an epoch depends on later epochs too.
 
     Args:
       values: Complete series at equal intervals, shape (epoch, series).
@@ -133,7 +137,7 @@ def decompose(
       Components in the unit of the series, shape (epoch, series, component).
 
     Raises:
-      ValueError: If a series has a NaN.
+      ValueError: If a series has a NaN, or there are fewer than six epochs.
 
     Example:
       >>> settings = series.Decomposition("meemd", trials=20)
@@ -177,6 +181,11 @@ def _check(values: Floats, workers: int) -> None:
     check_shapes(values=(values, "epoch series"))
     if workers < 1:
         raise ValueError(f"workers is {workers}, expected 1 or more")
+    if len(values) < ORDER:
+        raise ValueError(
+            f"values has {len(values)} epochs, expected {ORDER} or more; is it "
+            "transposed?"
+        )
     bad = np.flatnonzero(~np.isfinite(values).all(axis=0))
     if len(bad):
         count = np.count_nonzero(~np.isfinite(values[:, bad[0]]))
@@ -253,7 +262,7 @@ def _noise_of(values: Floats, settings: Decomposition) -> Floats:
             one = fastest(rest, settings.siftings, faint)
             rest -= one
             mean += one.sum(axis=0) / settings.trials
-        if permutation_entropy(mean[:, None])[0] <= settings.threshold:
+        if permutation_entropy(mean[:, None], ORDER)[0] <= settings.threshold:
             break
         noise += mean
     return noise

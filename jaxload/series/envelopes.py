@@ -101,8 +101,9 @@ def mean_envelope(values: Floats) -> Floats:
     turns = find_turns(values)
     curved = np.diff(turns.start) > 1
     if curved.all():
-        splines = _splines(_knots(values, turns), values.shape[1])
-        return (splines[: len(values)] + splines[len(values) :]) / 2
+        halves = _splines(_knots(values / 2, turns), values.shape[1])
+        halves[: len(values)] += halves[len(values) :]
+        return halves[: len(values)]
     mean = np.zeros_like(values)
     if curved.any():
         mean[curved] = mean_envelope(values[curved])
@@ -161,21 +162,29 @@ def _splines(knots: Knots, epochs: int) -> Floats:
     slope = np.diff(knots.value, append=0) / step
     bend = _bends(knots, step, slope)
     change = np.diff(bend, append=0)
-    linear = slope - step * (3 * bend + change) / 6
-    envelopes = len(last)
-    origin = APART * epochs * np.arange(envelopes)
-    inside = knots.at - np.repeat(origin, np.diff(knots.start))
-    inside = np.clip(inside, 0, epochs)
-    inside[last] = epochs
-    length = np.diff(inside, append=0).astype(np.intp)
-    length[last] = 0
+    length = _lengths(knots, epochs)
+    # What is the same between two knots is spread over the epochs between them.
     spread = lambda values: np.repeat(values, length)
-    time = (origin[:, None] + np.arange(epochs)).ravel() - spread(knots.at)
+    origin = APART * epochs * np.arange(len(last), dtype=np.float64)
+    since = (origin[:, None] + np.arange(epochs, dtype=np.float64)).ravel()
+    since -= spread(knots.at)
     found = spread(change / (6 * step))
-    for term in (bend / 2, linear, knots.value):
-        found *= time
+    for term in (bend / 2, slope - step * (3 * bend + change) / 6, knots.value):
+        found *= since
         found += spread(term)
-    return found.reshape(envelopes, epochs)
+    return found.reshape(len(last), epochs)
+
+
+def _lengths(knots: Knots, epochs: int) -> Integers:
+    """Epochs of the record from each knot to the next, none from the last."""
+    origin = APART * epochs * np.arange(len(knots.start) - 1)
+    inside = knots.at - np.repeat(origin, np.diff(knots.start))
+    inside = np.clip(inside, 0, epochs).astype(np.intp)
+    last = knots.start[1:] - 1
+    inside[last] = epochs
+    length = np.diff(inside, append=0)
+    length[last] = 0
+    return length
 
 
 def _bends(knots: Knots, step: Floats, slope: Floats) -> Floats:
