@@ -219,7 +219,7 @@ def without_station(cells: Network, stations: Network) -> NDArray[np.bool_]:
     """
     near = np.abs(cells.lon[:, None] - stations.lon[None, :]) <= 0.5
     near &= np.abs(cells.lat[:, None] - stations.lat[None, :]) <= 0.5
-    return ~near.any(axis=1)
+    return near.sum(axis=1) == 0
 
 
 def elevation(lon: Floats, lat: Floats) -> Floats:
@@ -280,8 +280,9 @@ def _spread(
     chosen, step = np.empty((0, 2)), 0
     while len(chosen) < len(lon):
         step += 1
+        cell = lon[len(chosen)], lat[len(chosen)]
         inside = (step * np.array(_SQUARE) % 1 - 0.5) * (1 - 2 * EDGE)
-        point = np.round(inside + (lon[len(chosen)], lat[len(chosen)]), 4)
+        point = np.round(np.add(cell, inside), 4)
         clear = (np.hypot(*(chosen - point).T) > APART).all()
         if clear and shapely.contains_xy(outline, *point):
             chosen = np.vstack([chosen, point])

@@ -1,4 +1,4 @@
-"""China: weather that drives water, water that moves receivers, few of them in places."""
+"""China: weather that drives water, and water that moves receivers, few in places."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -120,21 +120,20 @@ class WeatherSettings:
     def __post_init__(self) -> None:
         if self.region not in REGIONS:
             raise ValueError(f"region is {self.region!r}, expected one of {REGIONS}")
-        shares = ("weather_link", "missing", "outliers", "steps")
-        levels = ("white", "flicker", "common", "thermal")
-        for name, most in {
-            **dict.fromkeys(shares, 1.0),
-            **dict.fromkeys(levels, 1e3),
-        }.items():
-            if not 0 <= getattr(self, name) <= most:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}, expected 0 to {most:g}"
-                )
+        for name in ("weather_link", "missing", "outliers", "steps"):
+            self._check(name, 1.0)
+        for name in ("white", "flicker", "common", "thermal"):
+            self._check(name, 1000.0)
         if len(self.time) < 60:
             raise ValueError(
-                f"{self.start} to {self.stop} is {len(self.time)} days, too short for a "
-                "world; take 60 or more"
+                f"{self.start} to {self.stop} is {len(self.time)} days, too short for "
+                "a world; take 60 or more"
             )
+
+    def _check(self, name: str, most: float) -> None:
+        value = getattr(self, name)
+        if not 0 <= value <= most:
+            raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
 
     @property
     def time(self) -> NDArray[np.datetime64]:
@@ -148,7 +147,7 @@ class WeatherWorld:
     """A world and what was measured in it.
 
     Water is known on places, which are the raster of 1 degree that the weather has, and
-    from there on cells: water at cells is ``storage @ to_cells``, never held as a whole.
+    from there on cells: there it is ``storage @ to_cells``, never held as a whole.
 
     Attributes:
       region: Outline of the region [degrees].
