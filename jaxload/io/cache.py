@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import tokenize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class ArrayCache:
         try:
             with path.open("rb") as file:
                 return np.lib.format.read_array(file, allow_pickle=False)
-        except (OSError, EOFError, ValueError):
+        except (OSError, EOFError, ValueError, tokenize.TokenError):
             # Absent, cut short, or no file of ours: the caller computes it again.
             return None
 
