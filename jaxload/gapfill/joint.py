@@ -1,0 +1,417 @@
+"""A network trained through the inversion: it learns from what the data space says.
+
+In both forms the network reads weather and place, is one for all places, and never sees
+water: the displacement of receivers is all there is to learn from.
+
+* *Water*: the network gives the prior mean m of the load at every place and epoch, and
+  the inversion corrects it. It is trained by the evidence of the data,
+  ``log N(d; G m, G C G' / beta^2 + factor^2 Sigma + tau^2 11')``, together with beta,
+  the noise factor and tau.
+* *Displacement*: the network gives mean and standard deviation of displacement at
+  places without a receiver, which enter the inversion as further rows. It is trained by
+  what is said so of neighbourhoods that are held out, others at every step, and by its
+  own likelihood at the receivers. *Two stages* take the latter alone.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes
+from jaxload.gapfill.lstm import Network, Weights, apply, initialise
+from jaxload.gapfill.neighbourhoods import held_out
+from jaxload.gapfill.training import Objective
+from jaxload.inversion import Gaps, Noise, Problem, find_gaps, log_evidence
+
+__all__ = [
+    "Folds",
+    "Hyperparameters",
+    "Lesson",
+    "Parameters",
+    "displacement_objectives",
+    "first_parameters",
+    "make_lesson",
+    "noise_of",
+    "told_displacement",
+    "told_water",
+    "two_stage_objectives",
+    "water_objectives",
+]
+
+#: What an output of one stands for: load and displacement [mm].
+WATER, UPLIFT = 100.0, 5.0
+
+#: Factor on the sigma of what is held out: it says nothing any more.
+SILENCE = 1e4
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Hyperparameters:
+    """Positive numbers of the inversion, as logarithms, each of shape ().
+
+    Attributes:
+      beta: Weight of the prior.
+      noise: Factor on the standard errors of the receivers [-].
+      common: Standard deviation of the offset that they share [mm].
+    """
+
+    beta: Array
+    noise: Array
+    common: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """All that is trained.
+
+    Attributes:
+      network: One network for all places.
+      inversion: What the inversion is told.
+    """
+
+    network: Weights
+    inversion: Hyperparameters
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Folds:
+    """Whom members hold out.
+
+    Attributes:
+      held: For the whole training, to end it in time, boolean, shape (member, row).
+      distance: Between receivers, in any unit, shape (station, station).
+      radius: Up to where a receiver is held out with its neighbour, same unit, ().
+      centres: How many neighbourhoods every step holds out beside.
+    """
+
+    held: Array
+    distance: Array
+    radius: Array
+    centres: int = dataclasses.field(metadata={"static": True})
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """What there is to learn from.
+
+    Rows are the receivers first; then what else was observed (water), or the places to
+    be filled (displacement), whose own displacement counts for nothing.
+
+    Attributes:
+      problem: Design matrix and prior of the rows.
+      displacement: Observations [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,).
+      gaps: Of `displacement`.
+      features: What the network reads [-], shape (epoch, place, feature). In the form
+        of displacement places are rows.
+      moved: What a unit of load at a place makes of each row [mm/mm], shape
+        (row, place); of no meaning in the form of displacement.
+      folds: Who is held out.
+    """
+
+    problem: Problem
+    displacement: Array
+    sigma: Array
+    gaps: Gaps
+    features: Array
+    moved: Array
+    folds: Folds
+
+
+def make_lesson(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike,
+    features: ArrayLike,
+    folds: Folds,
+    *,
+    moved: ArrayLike | None = None,
+) -> Lesson:
+    """Check what is to be learned from, and lay it out.
+
+    Args:
+      problem: Design matrix and prior of the rows.
+      displacement: Observations [mm], shape (epoch, row); NaN if missing. Rows that are
+        places to be filled hold zeros.
+      sigma: Standard error [mm], shape (row,).
+      features: What the network reads [-], shape (epoch, place, feature).
+      folds: Who is held out.
+      moved: As in `Lesson`, for the form of water.
+
+    Returns:
+      The `Lesson`.
+
+    Raises:
+      ValueError: If shapes disagree or a feature is not finite.
+    """
+    displacement = np.asarray(displacement)
+    features = jnp.asarray(features, jnp.float32)
+    given = jnp.zeros((0, features.shape[1])) if moved is None else jnp.asarray(moved)
+    named = {
+        "displacement": (displacement, "epoch row"),
+        "sigma": (np.asarray(sigma), "row"),
+        "features": (features, "epoch place feature"),
+        "held": (folds.held, "member row"),
+        "moved": (given, "row place" if moved is not None else "_ place"),
+        "design": (problem.design, "row cell"),
+    }
+    if moved is None:
+        named["features"] = (features, "epoch row feature")
+        named["moved"] = (given, "_ row")
+    check_shapes(**named)
+    bad = ~np.isfinite(np.asarray(features)).all(axis=0)
+    if bad.any():
+        place, feature = map(int, np.argwhere(bad)[0])
+        raise ValueError(
+            f"feature {feature} of place {place} is not finite at every epoch; fill "
+            "its gaps, or leave the feature out"
+        )
+    dtype = problem.design.dtype
+    return Lesson(
+        problem,
+        jnp.asarray(displacement, dtype),
+        jnp.asarray(sigma, dtype),
+        find_gaps(displacement),
+        features,
+        given.astype(dtype),
+        folds,
+    )
+
+
+def first_parameters(
+    network: Network, hyperparameters: tuple[float, float, float], keys: Array
+) -> Parameters:
+    """Parameters to begin with: the network says nothing yet.
+
+    Args:
+      network: Its size; the readout begins at zero, so that the first step starts from
+        the inversion without a network.
+      hyperparameters: Beta, noise factor and common standard deviation [mm], positive.
+      keys: Of `jax.random.split`, one for each member, shape (member,).
+
+    Returns:
+      The `Parameters`, an axis of members first.
+    """
+    drawn = jax.vmap(lambda key: initialise(network, key))(keys)
+    drawn = dataclasses.replace(drawn, readout=jnp.zeros_like(drawn.readout))
+    logarithm = jnp.log(jnp.asarray(hyperparameters, jnp.float64))
+    each = (jnp.broadcast_to(value, keys.shape) for value in logarithm)
+    return Parameters(drawn, Hyperparameters(*each))
+
+
+def told_water(
+    parameters: Parameters, features: Array, *, segment: int | None = None
+) -> Array:
+    """The load that one network expects.
+
+    Args:
+      parameters: Of one member.
+      features: Shape (epoch, place, feature).
+      segment: As in `lstm.apply`.
+
+    Returns:
+      Anomaly of the load [mm], of mean zero in time, shape (epoch, place), float64.
+    """
+    output = apply(parameters.network, features, segment=segment)[..., 0]
+    return _anomaly(WATER * output.astype(jnp.float64))
+
+
+def told_displacement(
+    parameters: Parameters, features: Array, *, segment: int | None = None
+) -> tuple[Array, Array]:
+    """The displacement that one network expects, and how sure it is.
+
+    Args:
+      parameters: Of one member, with two outputs.
+      features: Shape (epoch, place, feature).
+      segment: As in `lstm.apply`.
+
+    Returns:
+      Anomaly of the displacement [mm], of mean zero in time, shape (epoch, place), and
+      its standard deviation [mm], the same at all epochs, shape (place,); float64.
+    """
+    output = apply(parameters.network, features, segment=segment)
+    output = output.astype(jnp.float64)
+    size = jnp.exp(jnp.mean(output[..., 1], axis=0))
+    return _anomaly(UPLIFT * output[..., 0]), UPLIFT * size
+
+
+def _anomaly(values: Array) -> Array:
+    return values - jnp.mean(values, axis=0, keepdims=True)
+
+
+def noise_of(
+    lesson: Lesson, hyperparameters: Hyperparameters, silent: ArrayLike = False
+) -> Noise:
+    """The noise of the rows under some hyperparameters.
+
+    Args:
+      lesson: With standard errors.
+      hyperparameters: Of one member.
+      silent: Which rows are to say nothing, boolean, shape () or (row,).
+
+    Returns:
+      The `Noise`.
+    """
+    receiver = _receivers(lesson)
+    factor = jnp.where(receiver, jnp.exp(hyperparameters.noise), 1)
+    silent = jnp.broadcast_to(jnp.asarray(silent), receiver.shape)
+    factor = jnp.where(silent, SILENCE, factor)
+    common = jnp.exp(2 * hyperparameters.common)
+    return Noise(lesson.sigma * factor, common=common, common_rows=receiver)
+
+
+def water_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
+    """What the form of water minimises, and what it watches.
+
+    Args:
+      segment: As in `lstm.apply`.
+
+    Returns:
+      Minus the log evidence of a member's own rows, and minus the log density of the
+      held-out ones given those; both for each observation. For `training.descend`, with
+      a `Lesson` as data.
+    """
+
+    def left(parameters: Parameters, lesson: Lesson) -> Lesson:
+        load = told_water(parameters, lesson.features, segment=segment)
+        rest = lesson.displacement - jnp.einsum("ep,rp->er", load, lesson.moved)
+        return dataclasses.replace(lesson, displacement=rest)
+
+    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        rest = left(parameters, lesson)
+        return -_density(rest, parameters.inversion, held) / _count(lesson, ~held)
+
+    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        return _unforeseen(left(parameters, lesson), parameters.inversion, held)
+
+    return _of_members(loss), _of_members(score)
+
+
+def displacement_objectives(
+    segment: int | None = None,
+) -> tuple[Objective, Objective]:
+    """What the form of displacement minimises, and what it watches.
+
+    Args:
+      segment: As in `lstm.apply`.
+
+    Returns:
+      Minus the log density, for each observation, of neighbourhoods held out for this
+      step given all other rows, plus that of all receivers by the network alone; and
+      the former for those held out for good. For `training.descend`.
+    """
+
+    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        filled, own = _filled(parameters, lesson, segment)
+        folds = lesson.folds
+        fold = held_out(folds.distance, folds.radius, folds.centres, key)
+        fold = jnp.zeros_like(held).at[: len(fold)].set(fold) & ~held
+        missed = _unforeseen(filled, parameters.inversion, fold, held)
+        return missed + own(parameters.inversion, ~held)
+
+    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        filled = _filled(parameters, lesson, segment)[0]
+        return _unforeseen(filled, parameters.inversion, held)
+
+    return _of_members(loss), _of_members(score)
+
+
+def two_stage_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
+    """The network's own likelihood alone: trained first, inverted afterwards.
+
+    Args:
+      segment: As in `lstm.apply`.
+
+    Returns:
+      Minus the log density of receivers by the network, for each observation: those
+      that a member learns from, and those that it holds out. For `training.descend`.
+    """
+
+    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        return _filled(parameters, lesson, segment)[1](parameters.inversion, ~held)
+
+    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        return _filled(parameters, lesson, segment)[1](parameters.inversion, held)
+
+    return _of_members(loss), _of_members(score)
+
+
+def _of_members(one: Callable[..., Array]) -> Objective:
+    def every(parameters: Parameters, lesson: Lesson, key: Array) -> Array:
+        held = lesson.folds.held
+        keys = jax.random.split(key, len(held))
+        return jax.vmap(one, in_axes=(0, None, 0, 0))(parameters, lesson, held, keys)
+
+    return every
+
+
+def _receivers(lesson: Lesson) -> Array:
+    return jnp.arange(len(lesson.sigma)) < len(lesson.folds.distance)
+
+
+def _count(lesson: Lesson, rows: Array) -> Array:
+    seen = jnp.isfinite(lesson.displacement) & rows[None, :]
+    return jnp.maximum(jnp.sum(seen), 1).astype(lesson.sigma.dtype)
+
+
+def _density(lesson: Lesson, hyperparameters: Hyperparameters, silent: Array) -> Array:
+    """Log density of all rows but the silent ones, which stand for a constant."""
+    noise = noise_of(lesson, hyperparameters, silent)
+    beta = jnp.exp(hyperparameters.beta)
+    given = (lesson.problem, lesson.displacement, noise, beta)
+    said = log_evidence(*given, gaps=lesson.gaps)
+    seen = jnp.isfinite(lesson.displacement) & silent[None, :]
+    spread = jnp.where(silent, jnp.log(2 * jnp.pi * (SILENCE * lesson.sigma) ** 2), 0)
+    return said + jnp.sum(jnp.where(seen, spread[None, :], 0)) / 2
+
+
+def _unforeseen(
+    lesson: Lesson,
+    hyperparameters: Hyperparameters,
+    asked: Array,
+    silent: Array | None = None,
+) -> Array:
+    """Minus the log density of some rows given the others, for each observation."""
+    silent = jnp.zeros_like(asked) if silent is None else silent
+    both = _density(lesson, hyperparameters, silent)
+    others = _density(lesson, hyperparameters, silent | asked)
+    return -(both - others) / _count(lesson, asked)
+
+
+def _filled(
+    parameters: Parameters, lesson: Lesson, segment: int | None
+) -> tuple[Lesson, Callable[[Hyperparameters, Array], Array]]:
+    """A lesson whose empty places the network fills, and how well it does elsewhere."""
+    mean, sd = told_displacement(parameters, lesson.features, segment=segment)
+    receiver = _receivers(lesson)
+    filled = dataclasses.replace(
+        lesson,
+        displacement=jnp.where(receiver[None, :], lesson.displacement, mean),
+        sigma=jnp.where(receiver, lesson.sigma, sd),
+    )
+
+    def own(hyperparameters: Hyperparameters, rows: Array) -> Array:
+        rows = rows & receiver
+        error = lesson.sigma * jnp.exp(hyperparameters.noise)
+        variance = (sd**2 + error**2)[None, :]
+        seen = jnp.isfinite(lesson.displacement) & rows[None, :]
+        missed = jnp.where(seen, lesson.displacement - mean, 0) ** 2 / variance
+        density = missed + jnp.log(2 * jnp.pi * variance)
+        return jnp.sum(jnp.where(seen, density, 0)) / 2 / _count(lesson, rows)
+
+    return filled, own

@@ -1,0 +1,279 @@
+"""Networks trained side by side until what was held out is predicted no better.
+
+Members of an ensemble differ in their first weights and in whom they hold out. They
+share one program and nothing else: each is stepped, scored and stopped by itself.
+"""
+
+import dataclasses
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+from numpy.typing import NDArray
+
+__all__ = ["Checkpoints", "Curve", "Descent", "Fitted", "Objective", "descend"]
+
+logger = logging.getLogger(__name__)
+
+#: From parameters, data and a random key to a number for each member.
+Objective = Callable[[Any, Any, Array], Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Descent:
+    """How to train.
+
+    Attributes:
+      steps: Most steps.
+      learning_rate: Of Adam.
+      every: Steps between two looks at what is held out.
+      patience: Looks without a gain, of any member, after which it ends.
+      largest_gradient: Norm to which a member's longer gradient is shortened.
+    """
+
+    steps: int = 400
+    learning_rate: float = 0.01
+    every: int = 10
+    patience: int = 8
+    largest_gradient: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "every", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        for name in ("learning_rate", "largest_gradient"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise ValueError(
+                    f"{name} is {getattr(self, name):g}, expected a positive number"
+                )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curve:
+    """What became of a training.
+
+    Attributes:
+      step: Number of steps at each look, from 0, shape (look,).
+      loss: What was minimised, at the step before each look, shape (look, member); NaN
+        at the first.
+      held_out: What was watched, shape (look, member).
+    """
+
+    step: NDArray[np.int64]
+    loss: NDArray[np.float64]
+    held_out: NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fitted:
+    """Trained members.
+
+    Attributes:
+      parameters: Those with the best score of each member, an axis of members first.
+      step: After how many steps each was best, shape (member,).
+      curve: What became of the training.
+      diverged_at: The step at which it ceased to be finite, None where it did not.
+    """
+
+    parameters: Any
+    step: NDArray[np.int64]
+    curve: Curve
+    diverged_at: int | None
+
+
+class Checkpoints(Protocol):
+    """Where a training is kept between two looks."""
+
+    def restore(self, state: Any) -> Any:
+        """Give back the newest state of this shape, or the given one."""
+        ...
+
+    def save(self, step: int, state: Any) -> None:
+        """Keep a state."""
+        ...
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _State:
+    """All that the next step depends on."""
+
+    step: Array
+    parameters: Any
+    moments: Any
+    best: Any
+    score: Array
+    best_step: Array
+    loss: Array
+    held_out: Array
+    broken: Array
+
+
+def descend(
+    loss: Objective,
+    score: Objective,
+    start: Any,
+    data: Any,
+    settings: Descent,
+    *,
+    key: Array,
+    checkpoints: Checkpoints | None = None,
+    watch: Callable[[float], None] | None = None,
+) -> Fitted:
+    """Minimise a loss by Adam, and keep the parameters that score best.
+
+    The same key gives the same result, to the last bit, whether it ran in one go or was
+    taken up again from a checkpoint, on one kind of machine.
+
+    Args:
+      loss: What is minimised, shape (member,), from parameters, data and a key that is
+        new at every step.
+      score: What is held out of it, smaller is better, likewise; its key is always the
+        same.
+      start: First parameters, a pytree with an axis of members first.
+      data: A pytree of arrays, handed to both.
+      settings: How to train.
+      key: Of `jax.random.key`.
+      checkpoints: Where to keep the state at every look, to go on from there.
+      watch: Told of the share of the steps that is done.
+
+    Returns:
+      The `Fitted`. A member whose loss or score ceases to be finite ends the training;
+      a warning says at which step.
+    """
+    optimiser = optax.adam(settings.learning_rate)
+    advance = _advancing(loss, score, optimiser, settings)
+    first = jax.jit(score)(start, data, key)
+    state = _begin(start, first, optimiser, settings)
+    if checkpoints is not None:
+        state = checkpoints.restore(state)
+    diverged = None
+    while not _is_done(state, settings):
+        following = advance(state, data, key)
+        if int(following.broken):
+            diverged = int(following.broken)
+            break
+        state = following
+        if checkpoints is not None:
+            checkpoints.save(int(state.step), state)
+        if watch is not None:
+            watch(min(1.0, int(state.step) / settings.steps))
+    if diverged is not None:
+        _warn_of_divergence(diverged, state)
+    return _fitted(state, settings, diverged)
+
+
+def _begin(start: Any, first: Array, optimiser: Any, settings: Descent) -> _State:
+    members = first.shape[0]
+    looks = 1 + -(-settings.steps // settings.every)
+    empty = jnp.full((looks, members), jnp.nan, first.dtype)
+    nothing = jnp.zeros((), jnp.int32)
+    return _State(
+        step=nothing,
+        parameters=start,
+        moments=jax.vmap(optimiser.init)(start),
+        best=start,
+        score=first,
+        best_step=jnp.zeros(members, jnp.int32),
+        loss=empty,
+        held_out=empty.at[0].set(first),
+        broken=nothing,
+    )
+
+
+def _advancing(
+    loss: Objective, score: Objective, optimiser: Any, settings: Descent
+) -> Callable[[_State, Any, Array], _State]:
+    """A compiled function that goes on to the next look."""
+
+    def total(parameters: Any, data: Any, key: Array) -> tuple[Array, Array]:
+        losses = loss(parameters, data, key)
+        return jnp.sum(losses), losses
+
+    gradient = jax.grad(total, has_aux=True)
+    shorten = functools.partial(_shortened, most=settings.largest_gradient)
+
+    @jax.jit
+    def advance(state: _State, data: Any, key: Array) -> _State:
+        def step(number: Array, now: tuple) -> tuple:
+            parameters, moments, _, broken = now
+            own = jax.random.fold_in(key, number)
+            slope, losses = gradient(parameters, data, own)
+            slope = jax.vmap(shorten)(slope)
+            # The optimiser mixes counts and floats, which a caller may have forbidden.
+            with jax.numpy_dtype_promotion("standard"):
+                change, moments = jax.vmap(optimiser.update)(slope, moments)
+            broken = _first(broken, losses, number + 1)
+            return optax.apply_updates(parameters, change), moments, losses, broken
+
+        last, nothing = state.step + settings.every, jnp.zeros_like(state.score)
+        now = (state.parameters, state.moments, nothing, state.broken)
+        now = jax.lax.fori_loop(state.step, last, step, now)
+        parameters, moments, losses, broken = now
+        found = score(parameters, data, key)
+        better, look = found < state.score, last // settings.every
+        return _State(
+            step=last,
+            parameters=parameters,
+            moments=moments,
+            best=jax.tree.map(
+                functools.partial(_chosen, better), parameters, state.best
+            ),
+            score=jnp.where(better, found, state.score),
+            best_step=jnp.where(better, last, state.best_step),
+            loss=state.loss.at[look].set(losses),
+            held_out=state.held_out.at[look].set(found),
+            broken=_first(broken, found, last),
+        )
+
+    return advance
+
+
+def _first(broken: Array, values: Array, step: Array) -> Array:
+    """The step at which values first were not finite, 0 as long as they are."""
+    bad = (broken == 0) & ~jnp.isfinite(values).all()
+    return jnp.where(bad, step, broken)
+
+
+def _shortened(slope: Any, most: float) -> Any:
+    """A gradient of no more than a norm; its leaves may differ in precision."""
+    squares = [jnp.sum(x.astype(jnp.float32) ** 2) for x in jax.tree.leaves(slope)]
+    norm = jnp.sqrt(jnp.sum(jnp.stack(squares)))
+    factor = most / jnp.maximum(norm, most)
+    return jax.tree.map(lambda x: x * factor.astype(x.dtype), slope)
+
+
+def _chosen(better: Array, new: Array, old: Array) -> Array:
+    return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+
+def _is_done(state: _State, settings: Descent) -> bool:
+    waited = int(state.step) - int(jnp.max(state.best_step))
+    out_of_patience = waited >= settings.patience * settings.every
+    return int(state.step) >= settings.steps or out_of_patience
+
+
+def _warn_of_divergence(step: int, state: _State) -> None:
+    best = ", ".join(map(str, np.asarray(state.best_step)))
+    logger.warning(
+        "training diverged at step %d; the best parameters before it, of step %s, are "
+        "kept: take a smaller learning rate",
+        step,
+        best,
+    )
+
+
+def _fitted(state: _State, settings: Descent, diverged: int | None) -> Fitted:
+    looks = int(state.step) // settings.every + 1
+    curve = Curve(
+        step=np.arange(looks) * settings.every,
+        loss=np.asarray(state.loss[:looks], np.float64),
+        held_out=np.asarray(state.held_out[:looks], np.float64),
+    )
+    return Fitted(state.best, np.asarray(state.best_step), curve, diverged)

@@ -1,0 +1,201 @@
+"""Training through the inversion, against densities written out in full."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.stats import multivariate_normal
+
+from jaxload import inversion
+from jaxload.gapfill import joint, lstm, neighbourhoods, training
+
+EPOCHS, STATIONS, PLACES, CELLS, FEATURES = 12, 6, 5, 10, 3
+CHAIN = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
+NUMBERS = (0.4, 1.3, 0.7)
+HELD = np.array([[0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]], bool)
+
+
+def folds(rows=STATIONS):
+    held = np.zeros((2, rows), bool)
+    held[:, :STATIONS] = HELD
+    line = np.arange(float(STATIONS))
+    distance = abs(line[:, None] - line[None, :])
+    return joint.Folds(jnp.asarray(held), jnp.asarray(distance), jnp.asarray(1.0), 1)
+
+
+@pytest.fixture
+def heights(rng):
+    values = rng.normal(size=(EPOCHS, STATIONS))
+    values[rng.uniform(size=values.shape) < 0.2] = np.nan
+    return values
+
+
+@pytest.fixture
+def water(rng, heights):
+    design = rng.normal(size=(STATIONS, CELLS))
+    problem = inversion.smooth_problem(design, CHAIN)
+    sigma = rng.uniform(0.5, 1, STATIONS)
+    features = rng.normal(size=(EPOCHS, PLACES, FEATURES))
+    moved = 0.01 * rng.normal(size=(STATIONS, PLACES))
+    return joint.make_lesson(problem, heights, sigma, features, folds(), moved=moved)
+
+
+@pytest.fixture
+def filling(rng, heights):
+    rows = STATIONS + 4
+    problem = inversion.smooth_problem(rng.normal(size=(rows, CELLS)), CHAIN)
+    displacement = np.concatenate([heights, np.zeros((EPOCHS, 4))], axis=1)
+    features = rng.normal(size=(EPOCHS, rows, FEATURES))
+    sigma = rng.uniform(0.5, 1, rows)
+    return joint.make_lesson(problem, displacement, sigma, features, folds(rows))
+
+
+def parameters(outputs=1, loud=True):
+    network = lstm.Network(FEATURES, 4, outputs)
+    keys = jax.random.split(jax.random.key(3), 2)
+    first = joint.first_parameters(network, NUMBERS, keys)
+    if not loud:
+        return first
+    readout = jax.random.normal(jax.random.key(4), first.network.readout.shape) / 2
+    network = dataclasses.replace(first.network, readout=readout.astype(jnp.float32))
+    return dataclasses.replace(first, network=network)
+
+
+def member(tree, number):
+    return jax.tree.map(lambda values: values[number], tree)
+
+
+def log_density(lesson, displacement, sigma, rows):
+    """Of the rows that are asked for, every epoch written out."""
+    beta, factor, common = NUMBERS
+    smooth = np.linalg.inv((CHAIN.T @ CHAIN).toarray()) / beta**2
+    design = np.asarray(lesson.problem.design)
+    receiver = np.arange(len(sigma)) < STATIONS
+    scale = np.where(receiver, factor, 1)
+    covariance = design @ smooth @ design.T + np.diag((scale * sigma) ** 2)
+    covariance += common**2 * np.outer(receiver, receiver)
+    total = 0.0
+    for epoch in np.asarray(displacement):
+        seen = np.isfinite(epoch) & rows
+        block = covariance[np.ix_(seen, seen)]
+        total += multivariate_normal(cov=block).logpdf(epoch[seen]) if seen.any() else 0
+    return total
+
+
+def test_the_loss_of_water_is_the_evidence_of_what_the_mean_leaves(water):
+    given = parameters()
+    loss, score = joint.water_objectives()
+    losses, scores = (f(given, water, jax.random.key(0)) for f in (loss, score))
+    for number, held in enumerate(HELD):
+        mean = joint.told_water(member(given, number), water.features)
+        assert np.std(mean) > 1
+        left = np.asarray(water.displacement - mean @ water.moved.T)
+        own, all_rows = (
+            log_density(water, left, np.asarray(water.sigma), rows)
+            for rows in (~held, np.ones(STATIONS, bool))
+        )
+        seen = np.isfinite(left)
+        expected = -own / seen[:, ~held].sum(), (own - all_rows) / seen[:, held].sum()
+        np.testing.assert_allclose(losses[number], expected[0], rtol=1e-6)
+        np.testing.assert_allclose(scores[number], expected[1], rtol=1e-6)
+
+
+def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
+    given = parameters(outputs=2)
+    scores = joint.displacement_objectives()[1](given, filling, jax.random.key(0))
+    for number, held in enumerate(np.asarray(filling.folds.held)):
+        mean, sd = map(
+            np.asarray, joint.told_displacement(member(given, number), filling.features)
+        )
+        receiver = np.arange(len(sd)) < STATIONS
+        rows = np.where(receiver[None, :], filling.displacement, mean)
+        sigma = np.where(receiver, filling.sigma, sd)
+        parts = [log_density(filling, rows, sigma, r) for r in (~held, held | ~held)]
+        expected = (parts[0] - parts[1]) / np.isfinite(rows[:, held]).sum()
+        np.testing.assert_allclose(scores[number], expected, rtol=1e-6)
+
+
+def test_two_stages_score_the_network_alone(filling):
+    given = parameters(outputs=2)
+    loss, score = joint.two_stage_objectives()
+    found = [f(given, filling, jax.random.key(0)) for f in (loss, score)]
+    for number, held in enumerate(HELD):
+        told = joint.told_displacement(member(given, number), filling.features)
+        mean, sd = (np.asarray(x)[..., :STATIONS] for x in told)
+        heights = np.asarray(filling.displacement)[:, :STATIONS]
+        error = NUMBERS[1] * np.asarray(filling.sigma)[:STATIONS]
+        variance = np.broadcast_to(sd**2 + error**2, heights.shape)
+        density = ((heights - mean) ** 2 / variance + np.log(2 * np.pi * variance)) / 2
+        for values, rows in zip(found, (~held, held), strict=True):
+            expected = np.nanmean(density[:, rows])
+            np.testing.assert_allclose(values[number], expected, rtol=1e-6)
+
+
+def test_a_network_that_says_nothing_is_the_inversion_without_one(water):
+    given = parameters(loud=False)
+    assert not np.asarray(joint.told_water(member(given, 0), water.features)).any()
+
+
+def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
+    loss, key = joint.water_objectives()[0], jax.random.key(0)
+    given = parameters()
+
+    def of(numbers):
+        inverted = joint.Hyperparameters(*numbers)
+        return loss(dataclasses.replace(given, inversion=inverted), water, key).sum()
+
+    now = [getattr(given.inversion, n) for n in ("beta", "noise", "common")]
+    slopes = jax.grad(of)(now)
+    for number, slope in enumerate(slopes):
+        up, down = (
+            of([x + s * 1e-4 * (n == number) for n, x in enumerate(now)])
+            for s in (1, -1)
+        )
+        np.testing.assert_allclose(slope.sum(), (up - down) / 2e-4, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_training_lowers_the_loss_of_what_is_not_held_out(water):
+    loss, score = joint.water_objectives()
+    settings = training.Descent(steps=30, every=10, learning_rate=0.02)
+    start, key = parameters(loud=False), jax.random.key(7)
+    fitted = training.descend(loss, score, start, water, settings, key=key)
+    assert (fitted.curve.loss[-1] < fitted.curve.loss[1]).all()
+
+
+def test_features_with_gaps_and_of_other_length_are_refused(water):
+    def lesson(features):
+        given = (water.problem, water.displacement, water.sigma)
+        return joint.make_lesson(*given, features, water.folds, moved=water.moved)
+
+    broken = np.array(water.features)
+    broken[3, 2, 1] = np.nan
+    with pytest.raises(ValueError, match="feature 1 of place 2 is not finite"):
+        lesson(broken)
+    with pytest.raises(ValueError, match="epoch"):
+        lesson(water.features[:-1])
+
+
+def test_neighbours_are_held_out_together(rng):
+    place = rng.uniform(0, 10, (80, 2))
+    distance = np.linalg.norm(place[:, None] - place[None], axis=-1)
+    centres = neighbourhoods.centres_for_share(distance, 1.5, 0.2)
+    keys = jax.random.split(jax.random.key(0), 200)
+    draw = lambda key: neighbourhoods.held_out(distance, 1.5, centres, key)
+    held = np.asarray(jax.vmap(draw)(keys))
+    assert 0.15 < held.mean() < 0.25
+    own, out = neighbourhoods.neighbourhoods(distance, 1.5, 6)
+    np.testing.assert_array_equal(own.sum(axis=0), 1)
+    for mine, away in zip(own, out, strict=True):
+        assert (distance[np.ix_(mine, ~away)] > 1.5).all()
+
+
+def test_neighbourhoods_that_leave_nobody_are_refused():
+    near = np.zeros((9, 9))
+    with pytest.raises(ValueError, match="too few are left"):
+        neighbourhoods.centres_for_share(near, 1.0, 0.2)
+    with pytest.raises(ValueError, match="expected 2 to 9"):
+        neighbourhoods.neighbourhoods(near, 1.0, 1)

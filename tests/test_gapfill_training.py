@@ -1,0 +1,127 @@
+"""The loop that trains, on losses whose minimum is known."""
+
+import logging
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxload.gapfill import checkpoints, training
+
+TARGET = np.array([[1.0, -2.0], [0.5, 3.0]])
+KEY = jax.random.key(7)
+
+
+def loss(weights, data, key):
+    """Squared distance from a target that trembles."""
+    tremble = 0.01 * jax.random.normal(key, weights.shape)
+    return jnp.sum((weights - data + tremble) ** 2, axis=1)
+
+
+def score(weights, data, key):
+    """Another minimum, on the way."""
+    del key
+    return jnp.sum((weights - data / 2) ** 2, axis=1)
+
+
+def train(settings, **keywords):
+    start = jnp.zeros(TARGET.shape)
+    data = jnp.asarray(TARGET)
+    return training.descend(loss, score, start, data, settings, key=KEY, **keywords)
+
+
+def test_each_member_keeps_the_parameters_that_scored_best():
+    settings = training.Descent(steps=200, every=5, patience=100, learning_rate=0.05)
+    fitted = train(settings)
+    curve = fitted.curve
+    np.testing.assert_allclose(curve.loss[-1], 0, atol=0.01)
+    best = curve.held_out.argmin(axis=0)
+    np.testing.assert_array_equal(fitted.step, curve.step[best])
+    assert (fitted.step < 200).all()
+    assert len(set(fitted.step)) == 2
+    found = score(fitted.parameters, TARGET, KEY)
+    np.testing.assert_allclose(found, curve.held_out.min(axis=0))
+
+
+def test_patience_ends_a_training():
+    fitted = train(training.Descent(steps=2000, every=5, patience=2))
+    assert fitted.curve.step[-1] == fitted.step.max() + 10
+
+
+class SwitchedOffError(Exception):
+    """Stands for a machine without power."""
+
+
+def test_a_training_taken_up_again_ends_bit_for_bit_the_same(tmp_path):
+    settings = training.Descent(steps=20, every=5, patience=100)
+    whole = train(settings)
+    store = checkpoints.DiskCheckpoints(tmp_path / "kept", "a model")
+
+    def switch_off(share):
+        if share >= 0.5:
+            raise SwitchedOffError
+
+    with pytest.raises(SwitchedOffError):
+        train(settings, checkpoints=store, watch=switch_off)
+    heard = []
+    again = train(settings, checkpoints=store, watch=heard.append)
+    assert heard == [0.75, 1.0]
+    for ours, theirs in zip(
+        jax.tree.leaves((again.parameters, again.step, again.curve.loss)),
+        jax.tree.leaves((whole.parameters, whole.step, whole.curve.loss)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert sorted(p.name for p in store.folder.iterdir()) == ["15", "20", "model.json"]
+
+
+def test_checkpoints_of_another_model_are_refused(tmp_path):
+    settings = training.Descent(steps=5, every=5)
+    train(settings, checkpoints=checkpoints.DiskCheckpoints(tmp_path, "one"))
+    other = checkpoints.DiskCheckpoints(tmp_path, "two")
+    with pytest.raises(ValueError, match="holds checkpoints of another model"):
+        train(settings, checkpoints=other)
+
+
+def test_a_broken_checkpoint_is_named(tmp_path):
+    store = checkpoints.DiskCheckpoints(tmp_path, "one")
+    settings = training.Descent(steps=5, every=5)
+    train(settings, checkpoints=store)
+    for path in (tmp_path / "5").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"checkpoint .*5 cannot be read"):
+        train(settings, checkpoints=store)
+
+
+def test_fingerprints_tell_data_and_settings_apart(rng):
+    values = rng.normal(size=(3, 2))
+    settings = training.Descent()
+    first = checkpoints.fingerprint(values, settings)
+    assert first == checkpoints.fingerprint(values.copy(), training.Descent())
+    assert first != checkpoints.fingerprint(values + 1e-9, settings)
+    assert first != checkpoints.fingerprint(values, training.Descent(steps=3))
+
+
+def test_a_training_that_diverges_says_when_and_keeps_what_was_good(caplog):
+    def exploding(weights, data, key):
+        return loss(weights, data, key) * jnp.where(weights[:, 0] > 0.2, jnp.inf, 1)
+
+    settings = training.Descent(steps=200, every=5, learning_rate=0.05)
+    start = jnp.zeros(TARGET.shape)
+    with caplog.at_level(logging.WARNING):
+        fitted = training.descend(
+            exploding, score, start, jnp.asarray(TARGET), settings, key=KEY
+        )
+    assert 0 < fitted.diverged_at < 20
+    assert fitted.curve.step[-1] < fitted.diverged_at
+    assert (fitted.parameters[:, 0] > 0).all()
+    assert np.isfinite(fitted.curve.loss[1:]).all()
+    assert f"training diverged at step {fitted.diverged_at};" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["steps", "every", "patience", "learning_rate"])
+def test_settings_that_train_nothing_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name} is 0"):
+        training.Descent(**{name: 0})
