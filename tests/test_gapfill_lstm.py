@@ -33,53 +33,58 @@ def numbers(rng, *shape, dtype="float64"):
     return jnp.asarray(rng.normal(size=shape), dtype)
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("segment", [None, 7, 40, 100])
+#: More than two blocks of epochs whose gates are computed again, and a rest.
+EPOCHS = 70
+
+
+@pytest.mark.parametrize(
+    ("dtype", "segment"), [("float32", None), ("float64", None), ("float64", 40)]
+)
 def test_outputs_and_derivatives_are_those_of_flax(rng, dtype, segment):
     weights = initialise(NETWORK, jax.random.key(1), dtype)
-    inputs = numbers(rng, 40, 4, 3, dtype=dtype)
-    wanted = numbers(rng, 40, 4, 2, dtype=dtype)
+    inputs = numbers(rng, EPOCHS, 4, 3, dtype=dtype)
+    wanted = numbers(rng, EPOCHS, 4, 2, dtype=dtype)
 
-    def loss(run):
-        return lambda *given: jnp.mean((run(*given) - wanted) ** 2)
+    def both(run):
+        def loss(*given):
+            outputs = run(*given)
+            return jnp.mean((outputs - wanted) ** 2), outputs
 
-    ours = lambda *given: apply(*given, segment=segment)
+        return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(weights, inputs)
+
+    got = both(lambda *given: apply(*given, segment=segment))
     with jax.numpy_rank_promotion("allow"):
-        want = plainly(weights, inputs)
-        slopes = jax.grad(loss(plainly), argnums=(0, 1))(weights, inputs)
+        want = both(plainly)
     limit = TOLERANCE[dtype]
-    np.testing.assert_allclose(ours(weights, inputs), want, rtol=limit, atol=limit)
-    got = jax.jit(jax.grad(loss(ours), argnums=(0, 1)))(weights, inputs)
     close = lambda a, b: np.testing.assert_allclose(a, b, rtol=limit, atol=limit)
-    jax.tree.map(close, got, slopes)
+    jax.tree.map(close, got, want)
 
 
 def test_derivatives_are_those_of_small_differences(rng):
     weights = initialise(NETWORK, jax.random.key(2), "float64")
-    inputs = numbers(rng, 12, 2, 3)
-    for run in (apply, hidden_states):
-        check_grads(lambda *given: run(*given, segment=5), (weights, inputs), 1, "rev")
+    inputs = numbers(rng, 40, 2, 3)
+    run = jax.jit(lambda *given: hidden_states(*given, segment=35))
+    check_grads(run, (weights, inputs), 1, "rev")
 
 
 def test_members_side_by_side_are_members_one_after_the_other(rng):
     keys = jax.random.split(jax.random.key(3), 3)
     members = [initialise(NETWORK, key, "float64") for key in keys]
-    inputs = numbers(rng, 3, 20, 4, 3)
-
-    def loss(weights, inputs):
-        return jnp.sum(apply(weights, inputs, segment=8) ** 2)
-
+    inputs = numbers(rng, 3, EPOCHS, 4, 3)
+    loss = lambda weights, inputs: jnp.sum(apply(weights, inputs) ** 2)
+    slope = jax.jit(jax.grad(loss))
     together = jax.tree.map(lambda *each: jnp.stack(each), *members)
     got = jax.jit(jax.vmap(jax.grad(loss)))(together, inputs)
     for number, member in enumerate(members):
-        close = lambda a, b, n=number: np.testing.assert_allclose(a[n], b, rtol=1e-10)
-        jax.tree.map(close, got, jax.grad(loss)(member, inputs[number]))
+        close = lambda a, b, n=number: np.testing.assert_allclose(a[n], b, rtol=1e-9)
+        jax.tree.map(close, got, slope(member, inputs[number]))
 
 
 def test_an_epoch_knows_nothing_of_later_ones(rng):
     weights = initialise(NETWORK, jax.random.key(4), "float64")
     inputs = numbers(rng, 30, 2, 3)
-    slopes = jax.grad(lambda x: jnp.sum(apply(weights, x, segment=8)[10]))(inputs)
+    told = lambda inputs: jnp.sum(apply(weights, inputs, segment=8)[10])
+    slopes = jax.jit(jax.grad(told))(inputs)
     assert not np.any(slopes[11:])
     assert np.all(np.any(slopes[:11], axis=(1, 2)))
 
@@ -93,7 +98,8 @@ def test_segments_bound_what_is_kept_for_derivatives(rng):
         compiled = jax.jit(jax.grad(loss)).lower(weights).compile()
         return compiled.memory_analysis().temp_size_in_bytes
 
-    assert temporary(32) < temporary(None) / 10
+    # Of 1,024 epochs, 32 beginnings of segments and the inside of one are kept.
+    assert temporary(32) < temporary(None) / 5
 
 
 def test_the_first_weights_are_orthogonal_and_remember():

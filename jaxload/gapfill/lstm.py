@@ -15,7 +15,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
-from jaxload.gapfill.recurrence import Carry, recur
+from jaxload.gapfill.recurrence import Carry, einsum, recur
 
 __all__ = ["Network", "Weights", "apply", "hidden_states", "initialise"]
 
@@ -118,7 +118,11 @@ def apply(weights: Weights, inputs: ArrayLike, *, segment: int | None = None) ->
       >>> weights = initialise(Network(features=20), jax.random.key(0))
       >>> displacement = apply(weights, features)[..., 0]
     """
-    read = lambda hidden: _affine(hidden, weights.readout, weights.offset)
+
+    def read(hidden: Array) -> Array:
+        product = einsum("tph,ho->tpo", hidden, weights.readout)
+        return product + weights.offset[None, None, :]
+
     return _run(weights, inputs, segment, read)
 
 
@@ -153,10 +157,10 @@ def _run(
     )
     empty = jnp.zeros((sizes["place"], len(weights.recurrent)), inputs.dtype)
     epochs = sizes["epoch"]
+    kernel = jnp.concatenate([weights.features, weights.recurrent])
 
     def some(carry: Carry, inputs: Array) -> tuple[Carry, Array]:
-        projected = _affine(inputs, weights.features, weights.bias)
-        carry, hidden = recur(projected, weights.recurrent, carry)
+        carry, hidden = recur(inputs, kernel, weights.bias, carry)
         return carry, read(hidden)
 
     if segment is None or segment >= epochs:
@@ -173,10 +177,3 @@ def _cut(inputs: Array, segment: int) -> Array:
         raise ValueError(f"segment is {segment}, expected 1 epoch or more, or None")
     filled = jnp.pad(inputs, ((0, -len(inputs) % segment), (0, 0), (0, 0)))
     return filled.reshape(-1, segment, *inputs.shape[1:])
-
-
-def _affine(values: Array, weights: Array, offset: Array) -> Array:
-    product = jnp.einsum(
-        "tpi,io->tpo", values, weights, precision=jax.lax.Precision.HIGHEST
-    )
-    return product + offset[None, None, :]

@@ -1,53 +1,48 @@
 """The recurrence of a long short-term memory, and its derivative written out.
 
-Left to itself, the derivative of a scan adds up a gradient of the weights at every
-epoch. Here the backward scan only carries what epochs hand to each other; the gradient
-of the weights is one matrix product over all epochs afterwards.
+Left to itself, the derivative of a scan adds a gradient of the weights at every epoch
+and stores everything that an epoch computes. Here only memory and hidden state are
+stored; the gates are computed again for a block of epochs at a time, the backward scan
+carries only what epochs hand to each other, and the gradient of the weights is one
+matrix product for each block.
 """
+
+import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
-__all__ = ["Carry", "gates", "recur"]
+__all__ = ["Carry", "einsum", "recur"]
 
 #: Memory cell and hidden state, each of shape (place, hidden).
 Carry = tuple[Array, Array]
 
+#: Epochs whose gates are computed again together; few enough to stay in a cache.
+BLOCK = 32
 
-def product(left: Array, right: Array) -> Array:
-    """Matrix product in full precision on any device."""
-    return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
-
-
-def gates(summed: Array) -> tuple[Array, Array, Array, Array]:
-    """Open the input, forget and output gates, and propose what to remember.
-
-    Args:
-      summed: What reaches them [-], shape (..., 4 hidden), in the order of
-        `flax.nnx.OptimizedLSTMCell`.
-
-    Returns:
-      Input gate, forget gate, proposal and output gate [-], each (..., hidden).
-    """
-    entry, keep, proposal, exit_ = jnp.split(summed, 4, axis=-1)
-    sigmoid = jax.nn.sigmoid
-    return sigmoid(entry), sigmoid(keep), jnp.tanh(proposal), sigmoid(exit_)
+#: In full precision on any device.
+einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 
 @jax.custom_vjp
-def recur(projected: Array, recurrent: Array, carry: Carry) -> tuple[Carry, Array]:
+def recur(
+    inputs: Array, kernel: Array, bias: Array, carry: Carry
+) -> tuple[Carry, Array]:
     """Run through the epochs.
 
-    With i, f, o the gates and g the proposal, all from ``z + h U``: the memory becomes
-    ``c = f c + i g`` and the hidden state ``h = o tanh(c)``.
+    With i, f, o the gates and g the proposal, all from ``[x, h] K + b``: the memory
+    becomes ``c = f c + i g``, then the hidden state ``h = o tanh(c)``.
 
     Not for: forward-mode derivatives, or second ones.
 
     Args:
-      projected: Inputs times their weights, plus the bias (z), shape
-        (epoch, place, 4 hidden).
-      recurrent: Weights of the hidden state (U), shape (hidden, 4 hidden).
+      inputs: Features (x), shape (epoch, place, feature).
+      kernel: Weights of features and hidden state (K), shape
+        (feature + hidden, 4 hidden), for i, f, g and o.
+      bias: Likewise (b), shape (4 hidden,).
       carry: State before the first epoch.
 
     Returns:
@@ -57,60 +52,109 @@ def recur(projected: Array, recurrent: Array, carry: Carry) -> tuple[Carry, Arra
       Hochreiter & Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735; the forget gate
       of Gers et al. (2000), doi:10.1162/089976600300015015.
     """
+    (last, hidden), _ = _forward(inputs, kernel, bias, carry)
+    return last, hidden
 
-    def step(carry: Carry, projected: Array) -> tuple[Carry, Array]:
+
+def _forward(inputs: Array, kernel: Array, bias: Array, carry: Carry) -> tuple:
+    """As `recur`, and what its derivative starts from."""
+
+    def step(carry: Carry, inputs: Array) -> tuple[Carry, Carry]:
         cell, hidden = carry
-        entry, keep, proposal, exit_ = gates(projected + product(hidden, recurrent))
-        cell = keep * cell + entry * proposal
-        hidden = exit_ * jnp.tanh(cell)
-        return (cell, hidden), hidden
-
-    return jax.lax.scan(step, carry, projected)
-
-
-def _forward(projected: Array, recurrent: Array, carry: Carry) -> tuple:
-    """As `recur`, and by how much every epoch passes derivatives on."""
-
-    def step(carry: Carry, projected: Array) -> tuple[Carry, tuple]:
-        cell, hidden = carry
-        summed = projected + product(hidden, recurrent)
-        entry, keep, proposal, exit_ = gates(summed)
-        new = keep * cell + entry * proposal
-        shown = jnp.tanh(new)
-        by_cell = (
-            proposal * entry * (1 - entry),
-            cell * keep * (1 - keep),
-            entry * (1 - proposal**2),
+        joined = jnp.concatenate([inputs, hidden], axis=-1)
+        entry, keep, proposal, leave = _gates(
+            einsum("pi,ig->pg", joined, kernel) + bias[None, :]
         )
-        by_hidden = shown * exit_ * (1 - exit_)
-        slopes = jnp.concatenate([*by_cell, by_hidden], axis=-1)
-        hidden = exit_ * shown
-        return (new, hidden), (hidden, slopes, exit_ * (1 - shown**2), keep)
+        new = keep * cell + entry * proposal
+        hidden = leave * jnp.tanh(new)
+        return (new, hidden), (cell, hidden)
 
-    last, (hidden, *slopes) = jax.lax.scan(step, carry, projected)
-    return (last, hidden), (hidden, slopes, recurrent, carry[1])
+    last, (cells, hidden) = jax.lax.scan(step, carry, inputs)
+    return (last, hidden), ((inputs, kernel, bias), (carry[1], cells, hidden))
 
 
 def _backward(saved: tuple, given: tuple[Carry, Array]) -> tuple:
-    hidden, slopes, recurrent, first = saved
-    (cell, last), every = given
+    (inputs, kernel, bias), (first, cells, hidden) = saved
+    ends, every = given
+    before = jnp.concatenate([first[None], hidden[:-1]])
+    block = functools.partial(_block, kernel=kernel, bias=bias)
+    epochs = (inputs, before, cells, every)
+    state = (ends, jnp.zeros_like(kernel), jnp.zeros_like(bias))
+    # Whole blocks from the last epoch on; the first epochs are what is left.
+    left = len(inputs) % BLOCK
+    cut = lambda x: x[left:].reshape(-1, BLOCK, *x.shape[1:])
+    state, late = jax.lax.scan(block, state, jax.tree.map(cut, epochs), reverse=True)
+    state, early = block(state, jax.tree.map(lambda x: x[:left], epochs))
+    by_inputs = jnp.concatenate([early, late.reshape(-1, *inputs.shape[1:])])
+    start, by_kernel, by_bias = state
+    return by_inputs, by_kernel, by_bias, start
+
+
+recur.defvjp(_forward, _backward)
+
+
+def _block(
+    state: tuple, epochs: tuple[Array, ...], *, kernel: Array, bias: Array
+) -> tuple[tuple, Array]:
+    """Derivatives carried back through a few epochs, those of the weights added up."""
+    carry, by_kernel, by_bias = state
+    inputs, before, cells, every = epochs
+    joined = jnp.concatenate([inputs, before], axis=-1)
+    slopes = _slopes(einsum("tpi,ig->tpg", joined, kernel) + bias[None, None, :], cells)
+    from_hidden = kernel[inputs.shape[-1] :].T
 
     def step(carry: Carry, epoch: tuple) -> tuple[Carry, Array]:
         by_cell, by_hidden = carry
         given, slopes, shown, keep = epoch
         by_hidden = by_hidden + given
         by_cell = by_cell + by_hidden * shown
-        # The output gate alone acts on the hidden state and not on the memory.
+        # Only the output gate acts on the hidden state past the memory.
         spread = jnp.concatenate([by_cell, by_cell, by_cell, by_hidden], axis=-1)
-        summed = spread * slopes
-        return (by_cell * keep, product(summed, recurrent.T)), summed
+        by_gates = spread * slopes
+        return (by_cell * keep, einsum("pg,gh->ph", by_gates, from_hidden)), by_gates
 
-    start, summed = jax.lax.scan(step, (cell, last), (every, *slopes), reverse=True)
-    before = jnp.concatenate([first[None], hidden[:-1]])
-    weights = jnp.einsum(
-        "tph,tpg->hg", before, summed, precision=jax.lax.Precision.HIGHEST
+    carry, by_gates = jax.lax.scan(step, carry, (every, *slopes), reverse=True)
+    by_kernel = by_kernel + einsum("tpi,tpg->ig", joined, by_gates)
+    by_bias = by_bias + by_gates.sum(axis=(0, 1))
+    by_inputs = einsum("tpg,ig->tpi", by_gates, kernel[: inputs.shape[-1]])
+    return (carry, by_kernel, by_bias), by_inputs
+
+
+def _slopes(summed: Array, cells: Array) -> tuple[Array, Array, Array]:
+    """By how much each epoch passes derivatives on.
+
+    Args:
+      summed: What reached the gates, shape (epoch, place, 4 hidden).
+      cells: Memory before each epoch, shape (epoch, place, hidden).
+
+    Returns:
+      From what follows the gates to what reached them (epoch, place, 4 hidden); from
+      hidden state to memory, and from memory to the memory before, (epoch, place,
+      hidden) each.
+    """
+    entry, keep, proposal, leave = _gates(summed)
+    shown = jnp.tanh(keep * cells + entry * proposal)
+    gates = (
+        proposal * entry * (1 - entry),
+        cells * keep * (1 - keep),
+        entry * (1 - proposal**2),
+        shown * leave * (1 - leave),
     )
-    return summed, weights, start
+    return jnp.concatenate(gates, axis=-1), leave * (1 - shown**2), keep
 
 
-recur.defvjp(_forward, _backward)
+def _gates(summed: Array) -> tuple[Array, Array, Array, Array]:
+    """Input gate, forget gate, proposal and output gate, (..., hidden) each."""
+    # A sigmoid is half a tanh and a half: one tanh for all is twice as fast as two
+    # functions in turn.
+    half, middle = _halves(summed.shape[-1] // 4, summed.dtype, summed.ndim)
+    entry, keep, proposal, leave = jnp.split(
+        half * jnp.tanh(half * summed) + middle, 4, axis=-1
+    )
+    return entry, keep, proposal, leave
+
+
+def _halves(hidden: int, dtype: np.dtype, rank: int) -> tuple[NDArray, NDArray]:
+    shape = (1,) * (rank - 1) + (4 * hidden,)
+    spread = lambda values: np.repeat(np.asarray(values, dtype), hidden).reshape(shape)
+    return spread([0.5, 0.5, 1, 0.5]), spread([0.5, 0.5, 0, 0.5])
