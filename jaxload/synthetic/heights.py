@@ -21,11 +21,13 @@ from jaxload.synthetic.noise import (
 from jaxload.synthetic.smooth import years_of
 
 __all__ = [
+    "Events",
     "Heights",
     "Loads",
     "Quality",
     "Surface",
     "displace",
+    "draw_events",
     "measure",
     "sea_level",
     "shares",
@@ -118,6 +120,21 @@ class Quality(NamedTuple):
     missing: float
     outliers: float
     steps: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Events:
+    """What happens to receivers, and so to all directions at once.
+
+    Attributes:
+      running: False while a receiver is not there or out of order, (epoch, station).
+      step_station: Index of the stations that step, shape (step,).
+      step_epoch: Index of the first day after each step, shape (step,).
+    """
+
+    running: NDArray[np.bool_]
+    step_station: NDArray[np.int64]
+    step_epoch: NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -238,11 +255,33 @@ def _loads(surface: Surface, of_cells: Floats, of_places: Floats) -> Loads:
     )
 
 
+def draw_events(
+    shape: tuple[int, int], quality: Quality, streams: Mapping[str, Generator]
+) -> Events:
+    """Draw what happens to receivers.
+
+    Args:
+      shape: Days and stations.
+      quality: How often.
+      streams: From which it is drawn: "gaps" and "steps".
+
+    Returns:
+      The events.
+    """
+    days, stations = shape
+    rng = streams["steps"]
+    many = round(quality.steps * stations)
+    station = np.flatnonzero(rng.permutation(stations) < many)
+    when = rng.integers(days // 5, 4 * days // 5, size=many)
+    return Events(running(shape, quality.missing, streams["gaps"]), station, when)
+
+
 def measure(
     loads: Loads,
     temperature: Floats,
     time: NDArray[np.datetime64],
     quality: Quality,
+    events: Events,
     streams: Mapping[str, Generator],
 ) -> Heights:
     """Measure displacement with everything that is wrong with such measurements.
@@ -252,29 +291,29 @@ def measure(
       temperature: At the stations [K], shape (epoch, station).
       time: Days, shape (epoch,).
       quality: How well.
+      events: What happens to the receivers.
       streams: From which what is random is drawn: "thermal", "common", "noise",
-        "steps", "outliers" and "gaps".
+        "sizes" of steps and "outliers".
 
     Returns:
       The heights.
     """
-    shape = temperature.shape
+    shape, step = temperature.shape, events.step_station
     thermal = quality.thermal * _expansion(temperature, streams["thermal"])
     common = quality.noise.common * _common_mode(shape[0], streams["common"])
     own = dataclasses.replace(quality.noise, common=0.0)
     noise, formal = height_noise(shape, own, streams["noise"])
-    station, when, size = _steps(shape, quality.steps, streams["steps"])
+    size = _either_sign(STEP, len(step), streams["sizes"])
     moved = loads.total + thermal + common[:, None] + noise
-    moved[:, station] += size * (np.arange(shape[0])[:, None] >= when)
+    moved[:, step] += size * (np.arange(shape[0])[:, None] >= events.step_epoch)
     moved += _gross_errors(shape, quality.outliers, streams["outliers"])
-    seen = running(shape, quality.missing, streams["gaps"])
     return Heights(
-        displacement=np.where(seen, moved, np.nan),
-        sigma=np.where(seen, formal, np.nan),
+        displacement=np.where(events.running, moved, np.nan),
+        sigma=np.where(events.running, formal, np.nan),
         thermal=thermal,
         common=common,
-        step_station=station,
-        step_day=time[when],
+        step_station=step,
+        step_day=time[events.step_epoch],
         step_size=size,
     )
 
@@ -295,20 +334,12 @@ def _common_mode(days: int, rng: Generator) -> Floats:
     return remembered(rng.normal(size=days), memory) * np.sqrt(1 - COMMON_MEMORY**2)
 
 
-def _steps(
-    shape: tuple[int, int], share: float, rng: Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Stations that step, when, and by how much."""
-    days, stations = shape
-    station = np.flatnonzero(rng.permutation(stations) < round(share * stations))
-    when = rng.integers(days // 5, max(4 * days // 5, days // 5 + 1), size=len(station))
-    size = rng.choice([-1.0, 1.0], len(station)) * rng.uniform(*STEP, len(station))
-    return station, when, size
-
-
 def _gross_errors(shape: tuple[int, int], share: float, rng: Generator) -> Floats:
     wrong = rng.uniform(size=shape) < share
     error = np.zeros(shape)
-    count = int(wrong.sum())
-    error[wrong] = rng.choice([-1.0, 1.0], count) * rng.uniform(*GROSS, count)
+    error[wrong] = _either_sign(GROSS, int(wrong.sum()), rng)
     return error
+
+
+def _either_sign(limits: tuple[float, float], count: int, rng: Generator) -> Floats:
+    return rng.choice([-1.0, 1.0], count) * rng.uniform(*limits, count)

@@ -280,9 +280,9 @@ def _spread(
     chosen, step = np.empty((0, 2)), 0
     while len(chosen) < len(lon):
         step += 1
-        cell = lon[len(chosen)], lat[len(chosen)]
+        cell = np.array([lon[len(chosen)], lat[len(chosen)]])
         inside = (step * np.array(_SQUARE) % 1 - 0.5) * (1 - 2 * EDGE)
-        point = np.round(np.add(cell, inside), 4)
+        point = np.round(cell + inside, 4)
         clear = (np.hypot(*(chosen - point).T) > APART).all()
         if clear and shapely.contains_xy(outline, *point):
             chosen = np.vstack([chosen, point])

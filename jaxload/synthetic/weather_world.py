@@ -17,6 +17,7 @@ from jaxload.synthetic.heights import (
     Quality,
     Surface,
     displace,
+    draw_events,
     measure,
     sea_level,
     shares,
@@ -54,8 +55,11 @@ STREAMS = (
     *("warmth", "weight", "showers", "staying"),
     *("other_warmth", "other_weight", "other_showers", "other_staying"),
     *("ground", "droughts", "sea", "thermal", "common", "noise", "steps", "outliers"),
-    *("gaps", "CSR", "JPL", "model", "north", "east"),
+    *("sizes", "gaps", "CSR", "JPL", "model", "north", "east"),
 )
+
+#: Which of them each component of displacement has of its own.
+OWN = ("thermal", "common", "noise", "sizes", "outliers")
 
 #: Centres that solve for gravity.
 CENTRES = ("CSR", "JPL")
@@ -73,7 +77,7 @@ _WAVES = ((0.37, 0.11, 0.0), (-0.16, 0.33, 1.0), (0.25, -0.29, 2.0))
 _UNEVEN = 0.3
 
 #: What of the noise of heights is in horizontal components [-].
-_HORIZONTAL = 0.35
+HORIZONTAL = 0.35
 
 
 @dataclasses.dataclass(frozen=True)
@@ -382,24 +386,27 @@ def _heights(
     temperature: Floats,
     streams: Mapping[str, Generator],
 ) -> dict[str, Heights]:
-    """Measured displacement by component; receivers fail in all at once."""
+    """Measured displacement by component."""
+    shape = temperature.shape
+    events = draw_events(shape, _quality(settings, 1.0), streams)
     heights = {}
     for component, load in loads.items():
-        ours = dict(streams)
-        share = 1.0
-        if component != "up":
-            share = _HORIZONTAL
-            names = ("thermal", "common", "noise", "steps", "outliers")
-            ours |= dict.fromkeys(names, streams[component])
-        noise = HeightNoise(
-            *(share * x for x in (settings.white, settings.flicker, settings.common))
+        up = component == "up"
+        ours = {name: streams[name if up else component] for name in OWN}
+        quality = _quality(settings, 1.0 if up else HORIZONTAL)
+        heights[component] = measure(
+            load, temperature, settings.time, quality, events, ours
         )
-        quality = Quality(
-            noise,
-            share * settings.thermal,
-            settings.missing,
-            settings.outliers,
-            settings.steps,
-        )
-        heights[component] = measure(load, temperature, settings.time, quality, ours)
     return heights
+
+
+def _quality(settings: WeatherSettings, share: float) -> Quality:
+    """That of height, but for a share of the noise."""
+    noise = (settings.white, settings.flicker, settings.common)
+    return Quality(
+        HeightNoise(*(share * level for level in noise)),
+        share * settings.thermal,
+        settings.missing,
+        settings.outliers,
+        settings.steps,
+    )
