@@ -155,26 +155,28 @@ def decompose(
     settings = settings or Decomposition()
     _check(values, workers)
     found = np.empty((*values.shape, settings.components))
-    keys = [_key(one, settings) if cache else "" for one in values.T]
-    missing = []
-    for index, key in enumerate(keys):
-        kept = cache.get(key) if cache else None
-        if kept is not None and kept.shape == found[:, index].shape:
-            found[:, index] = kept
-        else:
-            missing.append(index)
-    done = values.shape[1] - len(missing)
-    if watch is not None and done:
-        watch(done, values.shape[1])
+    keys = ["" if cache is None else _key(one, settings) for one in values.T]
+    missing = [i for i, key in enumerate(keys) if not _recall(found[:, i], cache, key)]
+    total = len(keys)
+    if watch is not None and len(missing) < total:
+        watch(total - len(missing), total)
     parts = _computed([values[:, index] for index in missing], settings, workers)
-    for index, part in zip(missing, parts):
+    for number, (index, part) in enumerate(zip(missing, parts), 1):
         found[:, index] = part
-        done += 1
-        if cache:
+        if cache is not None:
             cache.put(keys[index], part)
         if watch is not None:
-            watch(done, values.shape[1])
+            watch(total - len(missing) + number, total)
     return found
+
+
+def _recall(place: Floats, cache: Cache | None, key: str) -> bool:
+    """Whether a cache has the components of a series; then they are put in place."""
+    kept = None if cache is None else cache.get(key)
+    if kept is None or kept.shape != place.shape:
+        return False
+    place[:] = kept
+    return True
 
 
 def _check(values: Floats, workers: int) -> None:
@@ -256,7 +258,7 @@ def _noise_of(values: Floats, settings: Decomposition) -> Floats:
     """What "meemd" takes for noise, shape (epoch,)."""
     noise = np.zeros_like(values)
     rests = [(copies, rounding(copies)) for copies in _noisy(values, settings)]
-    for _ in range(settings.components - 2):
+    for _ in range(settings.components - 1):
         mean = np.zeros_like(values)
         for rest, faint in rests:
             one = fastest(rest, settings.siftings, faint)

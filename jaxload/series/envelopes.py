@@ -101,6 +101,7 @@ def mean_envelope(values: Floats) -> Floats:
     turns = find_turns(values)
     curved = np.diff(turns.start) > 1
     if curved.all():
+        # Splines are linear in the values: those of their halves add up to the mean.
         halves = _splines(_knots(values / 2, turns), values.shape[1])
         halves[: len(values)] += halves[len(values) :]
         return halves[: len(values)]
@@ -131,27 +132,42 @@ def _mirrored(
     values: Floats, turns: Turns, side: int
 ) -> tuple[Integers, Floats, NDArray[np.bool_]]:
     """Positions, values and kinds of knots beyond the starts (1) or the ends (-1)."""
-    series, epochs = values.shape
-    count = np.diff(turns.start)[:, None]
-    row = np.arange(series)[:, None]
-    end = epochs * row + (0 if side == 1 else epochs - 1)
-    first = turns.start[:-1, None] if side == 1 else turns.start[1:, None] - 1
-    rank = np.arange(MIRRORED + 1)
-    near = first + side * np.minimum(rank, count - 1)
+    end, near, exists = _outermost(values.shape, turns, side)
     far = side * (turns.at[near] - end)
     value, top = values.ravel()[turns.at[near]], turns.top[near]
     edge = values.ravel()[end]
     beyond = np.where(top[:, 1:2], edge > value[:, 1:2], edge < value[:, 1:2])
-    # Of both kinds one has to lie at the end or outside: the second farthest.
-    second = np.minimum(MIRRORED, count - 1) - 1
-    about_end = beyond | (np.take_along_axis(far, second, 1) < 2 * far[:, :1])
+    about_end = beyond | ~_reaches(far, exists)
     axis = np.where(about_end, 0, far[:, :1])
-    used = np.where(about_end, rank < MIRRORED - beyond, rank > 0) & (rank < count)
-    end = end + (APART - 1) * epochs * row
-    at = np.concatenate([end + side * (2 * axis - far), end], axis=1)
-    value, top = np.append(value, edge, axis=1), np.append(top, top[:, 1:2], axis=1)
+    rank = np.arange(MIRRORED + 1)
+    used = exists & np.where(about_end, rank < MIRRORED - beyond, rank > 0)
+    end = end + (APART - 1) * values.shape[1] * np.arange(len(values))[:, None]
+    # After them the end itself, a turning point where it lies beyond the second one.
     used = np.append(used, beyond, axis=1)
-    return at[used], value[used], top[used]
+    at = np.append(end + side * (2 * axis - far), end, axis=1)[used]
+    value, top = np.append(value, edge, axis=1), np.append(top, top[:, 1:2], axis=1)
+    return at, value[used], top[used]
+
+
+def _outermost(
+    shape: tuple[int, ...], turns: Turns, side: int
+) -> tuple[Integers, Integers, NDArray[np.bool_]]:
+    """Position of each end; which turns are next to it, nearest first, and exist."""
+    series, epochs = shape
+    count = np.diff(turns.start)[:, None]
+    rank = np.arange(MIRRORED + 1)
+    end = (epochs * np.arange(series) + (0 if side == 1 else epochs - 1))[:, None]
+    first = (turns.start[:-1] if side == 1 else turns.start[1:] - 1)[:, None]
+    return end, first + side * np.minimum(rank, count - 1), rank < count
+
+
+def _reaches(far: Integers, exists: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether both kinds, mirrored about the outermost turn, reach the end or beyond.
+
+    They do if the second farthest does, since the kinds alternate.
+    """
+    second = exists.sum(axis=1, keepdims=True) - 2
+    return np.take_along_axis(far, second, axis=1) >= 2 * far[:, :1]
 
 
 def _splines(knots: Knots, epochs: int) -> Floats:
