@@ -9,6 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from jaxload import synthetic
+from jaxload.demo.writing import gridded, northern_first, rounded
 
 __all__ = [
     "Cells",
@@ -107,10 +108,8 @@ def pressure_field(world: World, cells: Cells) -> xr.Dataset:
       cells: Of the file.
     """
     field = _weekly(world.fields.pressure, cells) + _mean_pressure(cells)
-    data = _dataset(cells, world, {"sp": (_rounded(field, PASCAL), "Pa")})
-    # Northern rows first, and longitudes from Greenwich eastward.
-    data = data.assign_coords(lon=data.lon % 360).sortby("lon").sortby("lat", False)
-    return data.rename(lat="latitude", lon="longitude")
+    data = _dataset(cells, world, {"sp": (rounded(field, PASCAL), "Pa")})
+    return northern_first(data)
 
 
 def soil_field(world: World, cells: Cells) -> xr.Dataset:
@@ -124,10 +123,10 @@ def soil_field(world: World, cells: Cells) -> xr.Dataset:
     soil = _weekly(world.fields.soil, cells, land)
     snow = _weekly(world.fields.snow, cells, land)
     fields = {
-        f"{name}": (_rounded(mean + share * soil, MILLIMETRE), "kg m-2")
+        f"{name}": (rounded(mean + share * soil, MILLIMETRE), "kg m-2")
         for name, (share, mean) in LAYERS.items()
     }
-    fields["SWE_inst"] = (_rounded(snow, MILLIMETRE), "kg m-2")
+    fields["SWE_inst"] = (rounded(snow, MILLIMETRE), "kg m-2")
     fields["CanopInt_inst"] = (np.where(np.isnan(soil), np.nan, CANOPY), "kg m-2")
     return _dataset(cells, world, fields)
 
@@ -141,7 +140,7 @@ def sea_level_field(world: World, cells: Cells) -> xr.Dataset:
     """
     land = synthetic.land_of(world.rasters)
     sea = synthetic.Patterns(1 - land.globe, 1 - land.box)
-    field = _rounded(_weekly(world.fields.sea_level, cells, sea, SEA) / 1000, METRE)
+    field = rounded(_weekly(world.fields.sea_level, cells, sea, SEA) / 1000, METRE)
     data = _dataset(cells, world, {"sla": (field, "m")})
     return data.rename(lat="latitude", lon="longitude")
 
@@ -270,22 +269,11 @@ def _mean_pressure(cells: Cells) -> Floats:
     return SEA_LEVEL_PRESSURE * np.exp(-height / SCALE_HEIGHT)
 
 
-def _rounded(values: Floats, digit: float) -> Floats:
-    return np.round(values / digit) * digit
-
-
 def _dataset(
     cells: Cells,
     when: World | NDArray[np.datetime64],
     fields: dict[str, tuple[Floats, str]],
 ) -> xr.Dataset:
-    """Fields with units on time, lat and lon; weeks are dated on their Wednesday."""
+    """Fields on the cells; weeks are dated on their Wednesday."""
     time = when if isinstance(when, np.ndarray) else when.time[3::7]
-    dims = ("time", "lat", "lon")
-    coords = {
-        "time": time.astype("M8[ns]"),
-        "lat": ("lat", cells.lat, {"units": "degrees_north"}),
-        "lon": ("lon", cells.lon, {"units": "degrees_east"}),
-    }
-    data = {name: (dims, x, {"units": unit}) for name, (x, unit) in fields.items()}
-    return xr.Dataset(data, coords, {"title": "a simulated world"})
+    return gridded((cells.lat, cells.lon), time, fields)

@@ -4,7 +4,6 @@ import os
 import pathlib
 
 import numpy as np
-import shapely.geometry
 import xarray as xr
 
 from jaxload import io, synthetic
@@ -18,6 +17,7 @@ from jaxload.demo.groundwater_fields import (
     soil_field,
     true_field,
 )
+from jaxload.demo.writing import write_outline
 
 __all__ = ["write_world"]
 
@@ -46,12 +46,7 @@ def write_world(
     """
     folder = io.prepare_folder(folder)
     _write_heights(world, io.prepare_folder(folder / "gnss"))
-    outline = {
-        "type": "Feature",
-        "properties": {"NAME": "region"},
-        "geometry": shapely.geometry.mapping(world.region),
-    }
-    io.write_json(outline, folder / "region.geojson")
+    write_outline(world.region, folder / "region.geojson")
     _write_loads(world, io.prepare_folder(folder / "loads"))
     rng = np.random.default_rng(seed)
     io.write_dataset(gravity_field(world, GRACE_START, rng), folder / "grace.nc")
