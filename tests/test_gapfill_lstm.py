@@ -89,6 +89,7 @@ def test_an_epoch_knows_nothing_of_later_ones(rng):
     assert np.all(np.any(slopes[:11], axis=(1, 2)))
 
 
+@pytest.mark.slow
 def test_segments_bound_what_is_kept_for_derivatives(rng):
     weights = initialise(Network(features=3, hidden=16), jax.random.key(5), "float64")
     inputs = numbers(rng, 1024, 8, 3)

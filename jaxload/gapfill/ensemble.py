@@ -1,0 +1,335 @@
+"""One network for each station, all trained side by side, and run anywhere."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from jaxload._check import check_shapes
+from jaxload.gapfill.lstm import Network, Weights, apply, initialise
+from jaxload.gapfill.training import Curve, Descent, descend
+from jaxload.gapfill.validation import check_complete
+
+__all__ = ["Ensemble", "Training", "predict", "train"]
+
+#: Most epochs that are held out in a row, if the record is long enough.
+SPAN = 30
+
+#: Epochs that a prediction keeps at a time.
+SEGMENT = 64
+
+
+#: A network that reads only weather learns what it can in a few hundred steps.
+DESCENT = Descent(steps=200, patience=5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How to train an ensemble.
+
+    Attributes:
+      hidden: Units of each network.
+      window: Epochs of the windows into which the record is cut, which are run side by
+        side; None runs it whole.
+      warm_up: Epochs that a window reads before those that it is judged by.
+      held_out: Share of each member's observations by which it is judged, and not
+        trained.
+      weight_decay: Weight of the squared weights in the loss.
+      segment: As in `lstm.apply`; None keeps all epochs for the derivatives.
+      dtype: Precision, "float32" or "float64".
+      seed: Of the first weights, and of what is held out.
+      descent: Steps, learning rate and patience.
+    """
+
+    hidden: int = 32
+    window: int | None = None
+    warm_up: int = 60
+    held_out: float = 0.2
+    weight_decay: float = 1e-4
+    segment: int | None = None
+    dtype: str = "float32"
+    seed: int = 0
+    descent: Descent = DESCENT
+
+    def __post_init__(self) -> None:
+        if self.hidden < 1 or self.warm_up < 0 or (self.window or 1) < 1:
+            raise ValueError(
+                f"hidden, window and warm_up are {self.hidden}, {self.window} and "
+                f"{self.warm_up}, expected 1, 1 (or None) and 0 or more"
+            )
+        if not 0 < self.held_out <= 0.5:
+            raise ValueError(
+                f"held_out is {self.held_out:g}, expected a share above 0 and up to 0.5"
+            )
+        if not self.weight_decay >= 0:
+            raise ValueError(
+                f"weight_decay is {self.weight_decay:g}, expected zero or more"
+            )
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(
+                f"dtype is {self.dtype!r}, expected 'float32' or 'float64'"
+            )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Trained networks, one a member.
+
+    Attributes:
+      weights: Of the networks, an axis of members first.
+      mean: Of each member's target [unit of the target], shape (member,).
+      scale: Its standard deviation, in which the network tells it, shape (member,).
+      step: After how many steps each was best, shape (member,).
+      curve: Loss and error of what was held out, in variances of the target.
+      stopped_at: Step at which training diverged, None where it did not; the weights
+        are then the best before it.
+    """
+
+    weights: Weights
+    mean: Array
+    scale: Array
+    step: NDArray[np.int64]
+    curve: Curve
+    stopped_at: int | None
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Lessons:
+    """What members learn from, cut to windows.
+
+    Weights sum to one for each member.
+
+    Attributes:
+      inputs: Shape (epoch, member, window, feature).
+      target: Shape (epoch, member, window).
+      taught: Weight of each target in the loss, same shape.
+      held_out: Likewise in the score.
+    """
+
+    inputs: Array
+    target: Array
+    taught: Array
+    held_out: Array
+
+
+def train(
+    features: ArrayLike,
+    target: ArrayLike,
+    settings: Training | None = None,
+    *,
+    watch: Callable[[float], None] | None = None,
+) -> Ensemble:
+    """Train one network for each member, all in one program.
+
+    Minimised is the mean square error of the standardised target, gaps left out; kept
+    are the weights by which each member's held-out epochs, some weeks in a row, are
+    predicted best. Members share nothing: one more changes none of the others, but for
+    when the training ends.
+
+    Args:
+      features: Each member's own, shape (epoch, member, feature), of the order of one
+        and without gaps.
+      target: What is to be told, such as displacement [mm], shape (epoch, member); NaN
+        if missing.
+      settings: How to train.
+      watch: Told of the share of the steps that is done.
+
+    Returns:
+      The `Ensemble`.
+
+    Raises:
+      ValueError: If features have gaps or another length than the target, or if a
+        member has too few values, or only equal ones.
+
+    Example:
+      >>> ensemble = train(features[:, control], displacement[:, control])
+    """
+    settings = Training() if settings is None else settings
+    features, target = np.asarray(features), np.asarray(target)
+    sizes = check_shapes(
+        features=(features, "epoch member feature"), target=(target, "epoch member")
+    )
+    check_complete("features", features, "member")
+    mean, scale = _moments(target, settings)
+    key = jax.random.key(settings.seed)
+    network = Network(sizes["feature"], settings.hidden)
+    fitted = descend(
+        functools.partial(_loss, settings=settings),
+        functools.partial(_score, settings=settings),
+        _first_weights(network, sizes["member"], key, settings.dtype),
+        _lessons(features, (target - mean) / scale, settings),
+        settings.descent,
+        key=key,
+        watch=watch,
+    )
+    kind = settings.dtype
+    return Ensemble(
+        weights=fitted.parameters,
+        mean=jnp.asarray(mean, kind),
+        scale=jnp.asarray(scale, kind),
+        step=fitted.step,
+        curve=fitted.curve,
+        stopped_at=fitted.diverged_at,
+    )
+
+
+def predict(
+    ensemble: Ensemble,
+    features: ArrayLike,
+    *,
+    watch: Callable[[float], None] | None = None,
+) -> NDArray:
+    """Let every member tell what it would see at every place.
+
+    One member after the other, a few epochs at a time: beside the result, only the
+    features need memory.
+
+    Args:
+      ensemble: From `train`.
+      features: Of the places, shape (epoch, place, feature), made as those that the
+        members were trained with.
+      watch: Told of the share of the members that is done.
+
+    Returns:
+      Prediction [unit of the target], shape (epoch, member, place), in the precision of
+      the ensemble.
+
+    Raises:
+      ValueError: If features have gaps, or others than the members know.
+    """
+    features = np.asarray(features)
+    known = ensemble.weights.features[0]
+    sizes = check_shapes(
+        features=(features, "epoch place feature"), weights=(known, "feature _")
+    )
+    check_complete("features", features, "place")
+    inputs = jnp.asarray(features, known.dtype)
+    members = len(ensemble.mean)
+    found = np.empty((sizes["epoch"], members, sizes["place"]), known.dtype)
+    each = (ensemble.weights, ensemble.mean, ensemble.scale)
+    for member in range(members):
+        found[:, member] = _told(each, member, inputs)
+        if watch is not None:
+            watch((member + 1) / members)
+    return found
+
+
+@jax.jit
+def _told(each: tuple, member: int, inputs: Array) -> Array:
+    weights, mean, scale = jax.tree.map(lambda values: values[member], each)
+    return mean + scale * apply(weights, inputs, segment=SEGMENT)[..., 0]
+
+
+def _moments(target: NDArray, settings: Training) -> tuple[NDArray, NDArray]:
+    seen = np.isfinite(target)
+    least = 2 * _every(settings)
+    count = seen.sum(axis=0)
+    if count.min() < least:
+        raise ValueError(
+            f"member {count.argmin()} has {count.min()} values, expected at least "
+            f"{least} to train and judge by; leave it out"
+        )
+    mean = np.nanmean(np.where(seen, target, np.nan), axis=0)
+    scale = np.nanstd(np.where(seen, target, np.nan), axis=0)
+    if not scale.min() > 0:
+        raise ValueError(
+            f"member {scale.argmin()} has only equal values, from which nothing can be "
+            "learned; leave it out"
+        )
+    return mean, scale
+
+
+def _first_weights(network: Network, members: int, key: Array, dtype: str) -> Weights:
+    # One after the other: the orthogonal weights come from a batched LAPACK routine.
+    drawn = [
+        initialise(network, jax.random.fold_in(key, member), dtype)
+        for member in range(members)
+    ]
+    return jax.tree.map(lambda *each: jnp.stack(each), *drawn)
+
+
+def _lessons(features: NDArray, target: NDArray, settings: Training) -> _Lessons:
+    seen = np.isfinite(target)
+    held_out = seen & _held_out(seen, settings)
+    rows, judged = _windows(len(target), settings)
+
+    def cut(values: NDArray) -> Array:
+        # (epoch, window, member, ...) as the rows are, members before windows at last.
+        return jnp.asarray(np.swapaxes(values[rows], 1, 2), settings.dtype)
+
+    def weight(chosen: NDArray) -> Array:
+        counted = np.swapaxes(chosen[rows] & judged[..., None], 1, 2)
+        return jnp.asarray(counted / counted.sum(axis=(0, 2))[:, None], settings.dtype)
+
+    return _Lessons(
+        inputs=cut(features),
+        target=cut(np.where(seen, target, 0)),
+        taught=weight(seen & ~held_out),
+        held_out=weight(held_out),
+    )
+
+
+def _every(settings: Training) -> int:
+    """One in how many spans is held out."""
+    return round(1 / settings.held_out)
+
+
+def _held_out(seen: NDArray, settings: Training) -> NDArray:
+    """Spans of each member's observations, one in so many, (epoch, member)."""
+    every = _every(settings)
+    count = seen.sum(axis=0)
+    span = np.clip(count // (2 * every), 1, SPAN)
+    number = (np.cumsum(seen, axis=0) - 1) // span
+    first = [
+        np.random.default_rng((settings.seed, member)).integers(every)
+        for member in range(len(count))
+    ]
+    return number % every == np.asarray(first)
+
+
+def _windows(epochs: int, settings: Training) -> tuple[NDArray, NDArray]:
+    """Epochs of each window, and by which it is judged, (epoch, window) each."""
+    window = epochs if settings.window is None else min(settings.window, epochs)
+    number = np.arange(-(-epochs // window))
+    start = np.maximum(number * window - settings.warm_up, 0)
+    length = min(window + settings.warm_up, epochs)
+    if len(number) == 1:
+        length = epochs
+    rows = start + np.arange(length)[:, None]
+    judged = (rows // window == number) & (rows < epochs)
+    return np.minimum(rows, epochs - 1), judged
+
+
+def _errors(
+    weights: Weights, lessons: _Lessons, counted: Array, segment: int | None
+) -> Array:
+    """Weighted mean square error of each member."""
+
+    def one(weights: Weights, inputs: Array, target: Array, counted: Array) -> Array:
+        told = apply(weights, inputs, segment=segment)[..., 0]
+        return jnp.sum(counted * (told - target) ** 2)
+
+    every = jax.vmap(one, in_axes=(0, 1, 1, 1))
+    return every(weights, lessons.inputs, lessons.target, counted)
+
+
+def _loss(
+    weights: Weights, lessons: _Lessons, _: Array, *, settings: Training
+) -> Array:
+    errors = _errors(weights, lessons, lessons.taught, settings.segment)
+    size = lambda x: jnp.sum(x**2, axis=(1, 2))
+    squares = size(weights.features) + size(weights.recurrent) + size(weights.readout)
+    return errors + settings.weight_decay * squares
+
+
+def _score(
+    weights: Weights, lessons: _Lessons, _: Array, *, settings: Training
+) -> Array:
+    return _errors(weights, lessons, lessons.held_out, settings.segment)

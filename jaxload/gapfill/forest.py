@@ -1,0 +1,237 @@
+"""MLLIM: random forests of all stations tell what another would see.
+
+The machine learning loading inversion model: one forest for each station, grown from
+its temperature and pressure; where no receiver stands, every forest tells a
+displacement from the weather there, and the mean of all is taken.
+"""
+
+import concurrent.futures
+import dataclasses
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from jaxload._check import check_shapes
+from jaxload.gapfill.validation import Validation, check_complete, score
+
+__all__ = ["Forest", "Forests", "grow", "leave_one_out", "predict"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Forest:
+    """How to grow random forests.
+
+    Attributes:
+      trees: Of each forest.
+      min_leaf: Fewest epochs in a leaf; 5 is usual for regression, 1 follows the noise.
+      seed: From which everything random is drawn; the result does not depend on
+        `workers`.
+      workers: Stations that are worked on side by side; None takes one for
+        each processor.
+    """
+
+    trees: int = 100
+    min_leaf: int = 5
+    seed: int = 0
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("trees", "min_leaf"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers is {self.workers}, expected 1 or more, or None")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Forests:
+    """Grown forests.
+
+    Attributes:
+      regressors: scikit-learn's, one for each station.
+      features: How many they read.
+      workers: Stations that are worked on side by side.
+    """
+
+    regressors: tuple[Any, ...]
+    features: int
+    workers: int
+
+
+def grow(
+    features: ArrayLike, displacement: ArrayLike, settings: Forest | None = None
+) -> Forests:
+    """Grow one forest for each station.
+
+    Args:
+      features: Weather at the stations, such as temperature and pressure, in any
+        units, shape (epoch, station, feature), without gaps.
+      displacement: Uplift [mm], shape (epoch, station); NaN if missing, which is left
+        out.
+      settings: How to grow them.
+
+    Returns:
+      The `Forests`.
+
+    Raises:
+      ValueError: If features have gaps or another length than the displacement, or if
+        a station has too few values.
+      ModuleNotFoundError: If scikit-learn is not installed.
+
+    Example:
+      >>> forests = grow(np.stack([temperature, pressure], -1), displacement)
+      >>> filled = predict(forests, cell_weather)
+
+    Source:
+      MLLIM (2021), Remote Sensing 13, 3358, section 2.2.1, doi:10.3390/rs13173358;
+      Breiman (2001), doi:10.1023/A:1010933404324.
+    """
+    settings = Forest() if settings is None else settings
+    _require_scikit_learn()
+    features, displacement = np.asarray(features), np.asarray(displacement)
+    sizes = check_shapes(
+        features=(features, "epoch station feature"),
+        displacement=(displacement, "epoch station"),
+    )
+    check_complete("features", features, "station")
+    _check_counts(displacement, settings)
+
+    def one(station: int) -> Any:
+        seen = np.isfinite(displacement[:, station])
+        regressor = _regressor(settings, station)
+        return regressor.fit(features[seen, station], displacement[seen, station])
+
+    workers = settings.workers or os.cpu_count() or 1
+    grown = _side_by_side(one, range(sizes["station"]), workers)
+    return Forests(tuple(grown), sizes["feature"], workers)
+
+
+def predict(
+    forests: Forests,
+    features: ArrayLike,
+    own: ArrayLike | None = None,
+    *,
+    watch: Callable[[float], None] | None = None,
+) -> Floats:
+    """Average what all forests tell from the weather of a place.
+
+    Args:
+      forests: From `grow`.
+      features: Weather of the places, shape (epoch, place, feature), without gaps.
+      own: Whether a station's forest must not count at a place, shape
+        (place, station).
+      watch: Told of the share of the forests that is done.
+
+    Returns:
+      Displacement [mm], shape (epoch, place); NaN where no forest is left.
+
+    Raises:
+      ValueError: If features have gaps, or others than the forests were grown from.
+
+    Source:
+      MLLIM (2021), Remote Sensing 13, 3358, eq. 3, doi:10.3390/rs13173358.
+    """
+    features = np.asarray(features)
+    check_complete("features", features, "place")
+    epochs, places, count = features.shape
+    if count != forests.features:
+        raise ValueError(
+            f"features has {count} along 'feature', but the forests were grown from "
+            f"{forests.features}"
+        )
+    stations = len(forests.regressors)
+    own = np.zeros((places, stations), bool) if own is None else np.asarray(own)
+    if own.shape != (places, stations):
+        raise ValueError(
+            f"own has shape {own.shape}, expected one row for each of {places} places "
+            f"and one column for each of {stations} forests"
+        )
+
+    def one(station: int) -> Floats:
+        # A forest is asked only where it counts.
+        told = np.zeros((epochs, places))
+        asked = features[:, ~own[:, station]]
+        if asked.size:
+            found = forests.regressors[station].predict(asked.reshape(-1, count))
+            told[:, ~own[:, station]] = found.reshape(epochs, -1)
+        return told
+
+    total = np.zeros((epochs, places))
+    for number in range(0, stations, forests.workers):
+        some = range(number, min(number + forests.workers, stations))
+        # Summed in the order of the stations: the same to the last bit however many.
+        for told in _side_by_side(one, some, forests.workers):
+            total += told
+        if watch is not None:
+            watch(some.stop / stations)
+    left = (~own).sum(axis=1)
+    return np.where(left > 0, total / np.maximum(left, 1), np.nan)
+
+
+def leave_one_out(
+    forests: Forests, features: ArrayLike, displacement: ArrayLike
+) -> Validation:
+    """Predict every station by the forests of all others.
+
+    Args:
+      forests: From `grow`, of the same stations.
+      features: Weather at the stations, shape (epoch, station, feature).
+      displacement: Uplift [mm], shape (epoch, station); NaN if missing.
+
+    Returns:
+      The `Validation`.
+
+    Raises:
+      ValueError: As `predict`, or if there is only one station.
+
+    Source:
+      MLLIM (2021), Remote Sensing 13, 3358, section 3.1, doi:10.3390/rs13173358.
+    """
+    stations = len(forests.regressors)
+    if stations < 2:
+        raise ValueError("leaving one out needs 2 stations or more, but there is 1")
+    return score(predict(forests, features, np.eye(stations, dtype=bool)), displacement)
+
+
+def _require_scikit_learn() -> None:
+    if importlib.util.find_spec("sklearn") is None:
+        raise ModuleNotFoundError(
+            "random forests need scikit-learn, which is not installed; "
+            "pip install jaxload[forest]"
+        )
+
+
+def _check_counts(displacement: NDArray, settings: Forest) -> None:
+    count = np.isfinite(displacement).sum(axis=0)
+    least = 2 * settings.min_leaf
+    if count.min() < least:
+        raise ValueError(
+            f"station {count.argmin()} has {count.min()} values, expected at least "
+            f"{least}, two leaves; leave it out"
+        )
+
+
+def _regressor(settings: Forest, station: int) -> Any:
+    from sklearn.ensemble import RandomForestRegressor
+
+    # A seed of its own, so that a forest does not depend on how many others there are.
+    seed = np.random.SeedSequence((settings.seed, station)).generate_state(1)[0]
+    return RandomForestRegressor(
+        n_estimators=settings.trees,
+        min_samples_leaf=settings.min_leaf,
+        random_state=int(seed),
+        n_jobs=1,
+    )
+
+
+def _side_by_side(function: Callable, each: Sequence[int], workers: int) -> list:
+    """In threads: growing and asking trees lets go of Python's lock."""
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(function, each))

@@ -1,0 +1,164 @@
+"""Networks trained side by side, run anywhere, weighted by distance."""
+
+import dataclasses
+import logging
+
+import jax
+import numpy as np
+import pytest
+
+from jaxload.gapfill.dwlim import control_stations, validate, weighted
+from jaxload.gapfill.ensemble import Training, predict, train
+from jaxload.gapfill.lstm import apply
+from jaxload.gapfill.training import Descent
+
+DESCENT = Descent(steps=60, learning_rate=0.03, every=20)
+SETTINGS = Training(hidden=6, descent=DESCENT)
+
+
+@pytest.fixture(scope="module")
+def lessons():
+    """Weather that drives displacement with a memory, and gaps."""
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(300, 3, 2))
+    target = np.zeros((300, 3))
+    for epoch in range(1, 300):
+        target[epoch] = 0.8 * target[epoch - 1] + features[epoch] @ [1.0, -0.5]
+    target = 5 + [2.0, 4.0, 1.0] * (target + 0.1 * rng.normal(size=target.shape))
+    target[rng.random(target.shape) < 0.1] = np.nan
+    target[:150, 2] = np.nan
+    return features, target
+
+
+@pytest.fixture(scope="module")
+def ensemble(lessons):
+    return train(*lessons, SETTINGS)
+
+
+def test_members_learn_what_weather_does(ensemble, lessons):
+    features, _ = lessons
+    told = predict(ensemble, features)
+    assert ensemble.stopped_at is None
+    assert ensemble.curve.held_out[0].min() > 0.8
+    assert ensemble.curve.held_out[-1].max() < 0.35
+    fresh = np.random.default_rng(2).normal(size=(300, 1, 2))
+    truth = np.zeros(300)
+    for epoch in range(1, 300):
+        truth[epoch] = 0.8 * truth[epoch - 1] + fresh[epoch, 0] @ [1.0, -0.5]
+    for member in range(3):
+        found = predict(ensemble, fresh)[30:, member, 0]
+        assert np.corrcoef(found, truth[30:])[0, 1] > 0.85
+    assert told.shape == (300, 3, 3)
+
+
+@pytest.mark.slow
+def test_a_member_is_the_same_alone(ensemble, lessons):
+    features, target = lessons
+    alone = train(features[:, :1], target[:, :1], SETTINGS)
+    want = jax.tree.map(lambda x: x[:1], ensemble.weights)
+    close = lambda a, b: np.testing.assert_allclose(a, b, atol=2e-3)
+    jax.tree.map(close, alone.weights, want)
+
+
+def test_predictions_are_those_of_each_member_in_the_unit_of_the_target(
+    ensemble, lessons
+):
+    features, _ = lessons
+    told = predict(ensemble, features)
+    own = jax.tree.map(lambda x: x[1], ensemble.weights)
+    mean, scale = float(ensemble.mean[1]), float(ensemble.scale[1])
+    want = mean + scale * np.asarray(apply(own, features))[..., 0]
+    np.testing.assert_allclose(told[:, 1], want, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_windows_learn_the_same_from_a_short_memory(lessons):
+    settings = dataclasses.replace(SETTINGS, window=70, warm_up=25)
+    ensemble = train(*lessons, settings)
+    assert ensemble.curve.held_out[-1].max() < 0.35
+
+
+def test_a_training_that_diverges_says_when_and_keeps_what_was_good(lessons, caplog):
+    features, target = lessons
+    hasty = Descent(steps=40, learning_rate=1e38, every=10)
+    settings = dataclasses.replace(SETTINGS, descent=hasty)
+    with caplog.at_level(logging.WARNING):
+        ensemble = train(features, target, settings)
+    assert 1 <= ensemble.stopped_at <= 10
+    assert f"diverged at step {ensemble.stopped_at}" in caplog.text
+    assert np.isfinite(predict(ensemble, features)).all()
+
+
+def test_what_cannot_be_learned_is_said(lessons):
+    features, target = lessons
+    gap = features.copy()
+    gap[7, 2, 1] = np.nan
+    with pytest.raises(ValueError, match="epoch 7, member 2, feature 1; fill"):
+        train(gap, target)
+    with pytest.raises(ValueError, match="target has 299 along 'epoch'"):
+        train(features, target[1:])
+    empty = np.where(np.arange(3) == 1, np.nan, target)
+    with pytest.raises(ValueError, match="member 1 has 0 values, expected at least 10"):
+        train(features, empty)
+    with pytest.raises(ValueError, match="member 0 has only equal values"):
+        train(features, np.where(np.arange(3) == 0, 1.0, target))
+    with pytest.raises(ValueError, match=r"held_out is 0\.7"):
+        Training(held_out=0.7)
+
+
+def test_a_network_of_other_features_is_refused(ensemble, lessons):
+    features, _ = lessons
+    with pytest.raises(ValueError, match="weights has 2 along 'feature', but features"):
+        predict(ensemble, np.concatenate([features, features], axis=-1))
+
+
+def test_control_stations_are_those_that_weather_moves(rng):
+    temperature, pressure, noise = rng.normal(size=(3, 500, 4))
+    up = noise.copy()
+    up[:, 1] -= 2 * temperature[:, 1]
+    up[:, 2] += 2 * pressure[:, 2]
+    up[:, 3] = 7.0
+    up[rng.random(up.shape) < 0.2] = np.nan
+    chosen = control_stations(up, temperature, pressure)
+    np.testing.assert_array_equal(chosen, [False, True, True, False])
+    largest = max(
+        abs(np.corrcoef(weather[seen, k], up[seen, k])[0, 1])
+        for k in range(3)
+        for weather in (temperature, pressure)
+        for seen in [np.isfinite(up[:, k])]
+    )
+    with pytest.raises(ValueError, match=f"the largest absolute .* is {largest:.2f};"):
+        control_stations(up, temperature, pressure, threshold=0.99)
+
+
+def test_near_members_count_most_and_the_own_one_not():
+    predictions = np.array([[[1.0, 1.0, 1.0], [4.0, 4.0, 4.0]]])
+    distance = np.array([[1.0, 2.0], [0.0, 3.0], [5.0, np.inf]])
+    got = weighted(predictions, distance)
+    np.testing.assert_allclose(got, [[(1 + 4 / 2) / 1.5, 1.0, 1.0]])
+    squared = weighted(predictions, distance, power=2.0)
+    np.testing.assert_allclose(squared[0, 0], (1 + 4 / 4) / 1.25)
+    own = np.array([[False, False], [True, False], [True, False]])
+    got = weighted(predictions, distance, own)
+    np.testing.assert_allclose(got, [[2.0, 4.0, np.nan]])
+    with pytest.raises(ValueError, match="distance has negative or NaN values"):
+        weighted(predictions, -distance)
+
+
+def test_stations_are_judged_by_the_members_of_others(rng):
+    up = rng.normal(size=(200, 3))
+    up[:40, 1] = np.nan
+    # Each member is right at its own station and nowhere else.
+    predictions = np.repeat(rng.normal(size=(200, 3, 1)), 3, axis=2)
+    predictions[:, np.arange(3), np.arange(3)] = np.nan_to_num(up)
+    distance = 1.0 - np.eye(3)
+    own = np.eye(3, dtype=bool)
+    fair = validate(predictions, distance, own, up)
+    blind = validate(predictions, distance, np.zeros_like(own), up)
+    np.testing.assert_allclose(blind.rmse, 0, atol=1e-12)
+    want = (predictions[:, 1, 0] + predictions[:, 2, 0]) / 2
+    np.testing.assert_allclose(fair.predicted[:, 0], want)
+    np.testing.assert_allclose(fair.pcc[0], np.corrcoef(want, up[:, 0])[0, 1])
+    error = (predictions[40:, [0, 2], 1].mean(axis=1) - up[40:, 1]) ** 2
+    np.testing.assert_allclose(fair.rmse[1], np.sqrt(error.mean()))
+    np.testing.assert_allclose(fair.taylor.std[0], want.std())

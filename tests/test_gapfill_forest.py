@@ -1,0 +1,101 @@
+"""Random forests of all stations, asked where none stands."""
+
+import dataclasses
+import importlib.util
+
+import numpy as np
+import pytest
+
+from jaxload.gapfill.forest import Forest, grow, leave_one_out, predict
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+SETTINGS = Forest(trees=20, workers=2)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Weather, and stations that it moves alike, with offsets and gaps."""
+    rng = np.random.default_rng(3)
+    features = rng.normal(size=(400, 4, 2))
+    up = 3 * np.sin(features[..., 0]) - features[..., 1]
+    up += 0.3 * rng.normal(size=up.shape)
+    up[rng.random(up.shape) < 0.1] = np.nan
+    return features, up
+
+
+@pytest.fixture(scope="module")
+def forests(network):
+    return grow(*network, SETTINGS)
+
+
+def test_a_cell_is_told_the_mean_of_all_forests(forests, rng):
+    weather = rng.normal(size=(100, 3, 2))
+    told = predict(forests, weather)
+    each = [
+        np.stack([one.predict(weather[:, place]) for place in range(3)], axis=1)
+        for one in forests.regressors
+    ]
+    np.testing.assert_allclose(told, np.mean(each, axis=0), rtol=1e-12)
+    truth = 3 * np.sin(weather[..., 0]) - weather[..., 1]
+    assert np.corrcoef(told.ravel(), truth.ravel())[0, 1] > 0.95
+
+
+def test_the_seed_decides_and_the_workers_do_not(network, forests):
+    features, up = network
+    one = grow(features, up, dataclasses.replace(SETTINGS, workers=1))
+    other = grow(features, up, dataclasses.replace(SETTINGS, seed=1))
+    told = predict(forests, features)
+    np.testing.assert_array_equal(predict(one, features), told)
+    assert np.abs(predict(other, features) - told).max() > 0.01
+    fewer = grow(features[:, :2], up[:, :2], SETTINGS)
+    want = forests.regressors[1].predict(features[:, 0])
+    np.testing.assert_array_equal(fewer.regressors[1].predict(features[:, 0]), want)
+
+
+def test_a_station_is_judged_by_the_forests_of_others(network, forests):
+    features, up = network
+    found = leave_one_out(forests, features, up)
+    others = [forests.regressors[k].predict(features[:, 0]) for k in (1, 2, 3)]
+    want = np.mean(others, axis=0)
+    np.testing.assert_allclose(found.predicted[:, 0], want, rtol=1e-12)
+    seen = np.isfinite(up[:, 0])
+    want, truth = want[seen], up[seen, 0]
+    np.testing.assert_allclose(found.pcc[0], np.corrcoef(want, truth)[0, 1])
+    np.testing.assert_allclose(found.rmse[0], np.sqrt(np.mean((want - truth) ** 2)))
+
+
+def test_a_place_without_forests_is_told_nothing(forests, rng):
+    weather = rng.normal(size=(5, 2, 2))
+    own = np.array([[True] * 4, [True, True, True, False]])
+    told = predict(forests, weather, own)
+    assert np.isnan(told[:, 0]).all()
+    want = forests.regressors[3].predict(weather[:, 1])
+    np.testing.assert_array_equal(told[:, 1], want)
+
+
+def test_what_cannot_be_grown_is_said(network, forests):
+    features, up = network
+    gap = features.copy()
+    gap[3, 1, 0] = np.nan
+    with pytest.raises(ValueError, match="epoch 3, station 1, feature 0; fill"):
+        grow(gap, up)
+    with pytest.raises(ValueError, match="displacement has 399 along 'epoch'"):
+        grow(features, up[1:])
+    with pytest.raises(ValueError, match="station 2 has 0 values, expected at least"):
+        grow(features, np.where(np.arange(4) == 2, np.nan, up))
+    with pytest.raises(ValueError, match="features has 1 along 'feature'"):
+        predict(forests, features[..., :1])
+    with pytest.raises(ValueError, match=r"own has shape \(4,\)"):
+        predict(forests, features, np.zeros(4, bool))
+    one = grow(features[:, :1], up[:, :1], SETTINGS)
+    with pytest.raises(ValueError, match="there is 1"):
+        leave_one_out(one, features[:, :1], up[:, :1])
+    with pytest.raises(ValueError, match="trees is 0"):
+        Forest(trees=0)
+
+
+def test_without_scikit_learn_the_remedy_is_told(network, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install jaxload\[forest\]"):
+        grow(*network)
