@@ -4,7 +4,28 @@ import datetime
 import difflib
 import math
 
-__all__ = ["check_choice", "check_day", "check_given", "check_zero_or_more"]
+__all__ = [
+    "check_at_least",
+    "check_choice",
+    "check_day",
+    "check_given",
+    "check_zero_or_more",
+]
+
+
+def check_at_least(name: str, value: int, least: int) -> None:
+    """Check a number of things.
+
+    Args:
+      name: What the setting is called.
+      value: Its value.
+      least: The smallest that makes sense.
+
+    Raises:
+      ValueError: If it is smaller.
+    """
+    if value < least:
+        raise ValueError(f"{name} is {value}, expected {least} or more")
 
 
 def check_given(name: str, value: str) -> None:

@@ -11,11 +11,21 @@ import types
 import typing
 from typing import Any
 
+from jaxload.config.filler import Filler
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
+from jaxload.config.weather import Features, Weather
 
 __all__ = ["Study", "read_study", "to_toml"]
+
+#: What the types of settings are called.
+NAMES = {
+    str: "text",
+    float: "a number",
+    int: "a whole number",
+    bool: "true or false",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +43,9 @@ class Study:
       evaluation: What the result is held against.
       groundwater: Says that the result is groundwater, and what it is held against;
         None for water of all kinds.
+      weather: What is known of it everywhere; None where nothing is filled.
+      features: As what it is given to that which fills.
+      filler: How places without a receiver are filled; None for not at all.
       folder: Against which relative paths are read; not in the file.
     """
 
@@ -45,6 +58,9 @@ class Study:
     inversion: Inversion = dataclasses.field(default_factory=Inversion)
     evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
     groundwater: Groundwater | None = None
+    weather: Weather | None = None
+    features: Features = dataclasses.field(default_factory=Features)
+    filler: Filler | None = None
     folder: str = "."
 
     def __post_init__(self) -> None:
@@ -54,6 +70,7 @@ class Study:
                 'patterns, which have no day; use gnss.sigma = "station"'
             )
         _check_groundwater(self)
+        _check_filler(self)
 
     def path(self, name: str) -> pathlib.Path:
         """Where a file named in the study lies.
@@ -78,6 +95,45 @@ def _check_groundwater(study: Study) -> None:
             "groundwater.grace is compared less its soil water, but loads.soil is "
             "missing; name its grid"
         )
+
+
+def _check_filler(study: Study) -> None:
+    """Refuse to fill what cannot be filled, or not be inverted then."""
+    filler = study.filler
+    if filler is None:
+        return
+    if study.weather is None:
+        raise ValueError(
+            "the table [filler] fills places by their weather, but the table [weather] "
+            "is missing; name temperature and pressure in it"
+        )
+    if study.loads.stations and not (filler.joint or filler.cell_loads):
+        raise ValueError(
+            "loads.stations is removed from stations, but filler.cell_loads, the same "
+            "loads at the middles of the filled cells, is missing; name their files, "
+            "or give loads as grids"
+        )
+    _check_with_filler(study, filler)
+
+
+def _check_with_filler(study: Study, filler: Filler) -> None:
+    unusual = {
+        "inversion.memory_days": study.inversion.memory_days > 0,
+        'inversion.approach "components"': study.inversion.approach == "components",
+        "[groundwater]": study.groundwater is not None,
+    }
+    if filler.joint:
+        unusual |= {
+            'gnss.sigma "daily"': study.gnss.sigma == "daily",
+            "inversion.robust": study.inversion.robust != "none",
+            "inversion.station_weights": study.inversion.station_weights,
+        }
+    for name, given in unusual.items():
+        if given:
+            raise ValueError(
+                f'filler.method "{filler.method}" cannot be combined with {name}; '
+                "leave one of them out"
+            )
 
 
 def read_study(path: str | os.PathLike[str], folder: str | None = None) -> Study:
@@ -176,22 +232,18 @@ def _unknown(where: str, key: str, known: list[str]) -> str:
 def _plain(where: str, value: Any, wanted: Any) -> Any:
     if isinstance(value, datetime.date):
         value = value.isoformat()
-    if typing.get_origin(wanted) is tuple:
+    union = isinstance(wanted, types.UnionType)
+    kinds = typing.get_args(wanted) if union else (wanted,)
+    plain = tuple(kind for kind in kinds if typing.get_origin(kind) is not tuple)
+    if len(plain) < len(kinds):
         if isinstance(value, list) and all(isinstance(v, str) for v in value):
             return tuple(value)
-        raise ValueError(f"{where} is {value!r}, expected a list of strings")
-    kinds = (
-        typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (wanted,)
-    )
+        if type(value) not in plain:
+            also = "text or " if plain else ""
+            raise ValueError(f"{where} is {value!r}, expected {also}a list of strings")
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if type(value) not in kinds:
-        names = {
-            str: "text",
-            float: "a number",
-            int: "a whole number",
-            bool: "true or false",
-        }
-        expected = " or ".join(names[kind] for kind in kinds)
+    if type(value) not in plain:
+        expected = " or ".join(NAMES[kind] for kind in plain)
         raise ValueError(f"{where} is {value!r}, expected {expected}")
     return value

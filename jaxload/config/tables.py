@@ -128,12 +128,16 @@ class Evaluation:
     """Table ``[evaluation]``: what the result is held against.
 
     Attributes:
-      grace: Monthly TWSA as netCDF; empty for none.
+      grace: Monthly TWSA as netCDF, or a list of files of several centres, whose mean
+        is taken; empty for none.
+      land_model: Total water storage of a land-surface model as netCDF, such as
+        GLDAS-2.2, or a pattern of files; empty for none.
       regions: Outlines to average over, as ``"file"`` or ``"file: NAME, NAME"`` for
         some of the names that a GeoJSON file holds.
       detrend: Whether straight lines are taken out before comparing.
     """
 
-    grace: str = ""
+    grace: str | tuple[str, ...] = ""
+    land_model: str = ""
     regions: tuple[str, ...] = ()
     detrend: bool = True

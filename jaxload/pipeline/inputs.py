@@ -15,12 +15,14 @@ from shapely import MultiPolygon, Polygon
 from jaxload import config, earth, io, sphere
 
 __all__ = [
+    "Outline",
     "keep_inside",
     "love_numbers",
     "make_design",
+    "read_comparisons",
+    "read_gravity",
     "read_observations",
     "read_outlines",
-    "read_reference",
     "standard_errors",
 ]
 
@@ -31,6 +33,9 @@ PUBLISHED = {"iasp91": earth.iasp91, "ak135": earth.ak135}
 
 #: Cells of a station's neighbourhood whose outline matters, in cells.
 NEAR = 10
+
+#: By how much a land-surface model is read beyond the cells [degrees].
+MARGIN = 3.0
 
 logger = logging.getLogger(__name__)
 
@@ -165,18 +170,56 @@ def love_numbers(study: config.Study) -> earth.LoveNumbers:
     return earth.love_numbers(model, settings.max_degree, settings.frame)
 
 
-def read_reference(study: config.Study) -> xr.Dataset | None:
+def read_comparisons(study: config.Study, region: Outline) -> dict[str, xr.Dataset]:
     """Read what the result is held against.
 
     Args:
-      study: Names the file in `evaluation.grace`.
+      study: Names the files in its table ``[evaluation]``.
+      region: Around which a land-surface model is read.
 
     Returns:
-      A dataset of layout `io.WATER`, or None if no file is named.
+      Grids by what they are: "grace" with `twsa`, the mean of all centres where there
+      are several; "land_model" with `tws`. Those that are not named are not there.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If a file cannot be read, or centres have no month in common.
     """
-    if not study.evaluation.grace:
-        return None
-    return io.read_grid(study.path(study.evaluation.grace))
+    asked = study.evaluation
+    found = {}
+    if asked.grace:
+        found["grace"] = read_gravity(study, asked.grace)
+    if asked.land_model:
+        west, south, east, north = region.bounds
+        margin = MARGIN + study.region.buffer
+        box = (west - margin, max(south - margin, -90.0), east + margin)
+        settings = io.GridSettings(
+            box=(*box, min(north + margin, 90.0)), start=study.gnss.start
+        )
+        path = study.path(asked.land_model)
+        found["land_model"] = io.read_grid(path, "tws", settings=settings)
+    return found
+
+
+def read_gravity(study: config.Study, files: str | tuple[str, ...]) -> xr.Dataset:
+    """Read the water of one centre, or the mean of several.
+
+    Args:
+      study: Says where files are.
+      files: One, or those of all centres.
+
+    Returns:
+      A dataset of layout `io.WATER`.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If a file cannot be read, or centres have no month in common.
+    """
+    several = (files,) if isinstance(files, str) else files
+    centres = [io.read_grid(study.path(file)) for file in several]
+    if len(centres) == 1:
+        return centres[0]
+    return io.mean_of_centres(centres, baseline=None)
 
 
 def read_outlines(study: config.Study, region: Outline) -> dict[str, Outline]:

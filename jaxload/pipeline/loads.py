@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io
 from jaxload.pipeline.cleaning import without_trend
+from jaxload.pipeline.empty_cells import filled_rows
 from jaxload.pipeline.grid_loads import grid_load
 from jaxload.pipeline.inputs import love_numbers
 
@@ -49,7 +50,7 @@ def station_loads(
 
     Args:
       study: Names files of displacement and grids of mass.
-      gnss: The heights.
+      gnss: The heights, perhaps with filled cells behind the stations.
       watch: Told of the share that is done.
 
     Returns:
@@ -61,10 +62,11 @@ def station_loads(
       ValueError: If a file cannot be used, does not reach the stations or has no time
         in common with them.
     """
-    found = {}
+    found, of_cells = {}, _cell_files(study, gnss)
     for entry in study.loads.stations:
         name, pattern = _named(entry)
-        values, time = _read_stations(study, pattern, gnss)
+        files = [pattern, *of_cells.get(name, [])]
+        values, time = _read_stations(study, files, gnss)
         _add(found, name, at_epochs(values, time, gnss, f"loads.stations {pattern}"))
     grids = study.loads.grids
     love = love_numbers(study) if grids else None
@@ -97,20 +99,52 @@ def _add(found: dict[str, NDArray], name: str, values: NDArray) -> None:
     found[name] = values
 
 
-def _read_stations(
-    study: config.Study, pattern: str, gnss: xr.Dataset
-) -> tuple[NDArray[np.float64], NDArray[np.datetime64]]:
-    units = study.loads.stations_units or None
-    load = io.read_loading(study.path(pattern), units)
-    names = gnss.station.values
-    absent = [str(name) for name in names if name not in load.station.values]
-    if absent:
+def _cell_files(study: config.Study, gnss: xr.Dataset) -> dict[str, list[str]]:
+    """Files of the loads of filled cells by name; the names are those of stations'."""
+    if study.filler is None or not filled_rows(gnss).any():
+        return {}
+    found: dict[str, list[str]] = {}
+    for entry in study.filler.cell_loads:
+        name, pattern = _named(entry)
+        found.setdefault(name, []).append(pattern)
+    wanted = {_named(entry)[0] for entry in study.loads.stations}
+    if wanted != set(found):
         raise ValueError(
-            f"loads.stations {pattern} has nothing of {len(absent)} of {len(names)} "
-            f"stations ({', '.join(absent[:SHOWN])}); get their files, or leave the "
-            "stations out"
+            f"loads.stations takes {', '.join(sorted(wanted)) or 'nothing'} out of "
+            f"stations, but filler.cell_loads {', '.join(sorted(found)) or 'nothing'} "
+            "out of filled cells; give the same loads in both"
         )
+    return found
+
+
+def _read_stations(
+    study: config.Study, files: list[str], gnss: xr.Dataset
+) -> tuple[NDArray[np.float64], NDArray[np.datetime64]]:
+    """One load of stations and cells, shape (time, row), and its times."""
+    units = study.loads.stations_units or None
+    load = io.read_loading([study.path(pattern) for pattern in files], units)
+    names = gnss.station.values
+    absent = ~np.isin(names, load.station.values)
+    filled = filled_rows(gnss)
+    for setting, rows in (("loads.stations", ~filled), ("filler.cell_loads", filled)):
+        if (absent & rows).any():
+            pattern = files[0] if setting == "loads.stations" else files[-1]
+            raise ValueError(_not_there(f"{setting} {pattern}", gnss, absent & rows))
     return load["up"].sel(station=names).values, load.time.values
+
+
+def _not_there(source: str, gnss: xr.Dataset, absent: NDArray[np.bool_]) -> str:
+    lon, lat = gnss.lon.values, gnss.lat.values
+    named = [
+        f"{gnss.station.values[row]} at {lon[row]:g} E, {lat[row]:g} N"
+        for row in np.flatnonzero(absent)[:SHOWN]
+    ]
+    more = " ..." if absent.sum() > SHOWN else ""
+    same = filled_rows(gnss) == filled_rows(gnss)[absent][0]
+    return (
+        f"{source} has nothing of {absent.sum()} of {same.sum()} places "
+        f"({', '.join(named)}{more}); get their files, or leave the places out"
+    )
 
 
 def at_epochs(

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from jaxload import config, inversion, sphere
 from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.pipeline.amplitude import relative_amplitude
+from jaxload.pipeline.empty_cells import filled_rows
 from jaxload.pipeline.inputs import make_design, standard_errors
 from jaxload.series.components import Components, principal_components
 from jaxload.sphere.operators import diffusion_terms
 
-__all__ = ["Model", "make_model", "make_prior"]
+__all__ = ["Model", "make_model", "make_prior", "of_stations"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,11 @@ class Model:
 def make_model(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> Model:
     """Prepare the inversion: Earth, kernel, design matrix, prior, noise.
 
-    A common mode that is still to be estimated is left out.
+    A common mode that is still to be estimated is left out. Filled cells have none.
 
     Args:
       study: The study.
-      gnss: The stations.
+      gnss: The stations, perhaps with filled cells.
       grid: The cells.
 
     Returns:
@@ -62,10 +63,40 @@ def make_model(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> Mode
     up, sigma = gnss.up.values, standard_errors(study, gnss)
     common = study.inversion.common_mode_mm
     variance = 0.0 if isinstance(common, str) else common**2
-    noise = inversion.Noise(sigma, common=variance)  # pyright: ignore[reportArgumentType]
+    filled = filled_rows(gnss)
+    moved = ~filled if filled.any() else None
+    noise = inversion.Noise(sigma, None, variance, moved)  # pyright: ignore[reportArgumentType]
     parts, prior = _components(study, up, sigma), make_prior(study, grid)
     problem = inversion.prior_problem(make_design(study, gnss, grid), prior)
     return Model(jax.block_until_ready(problem), prior, up, noise, parts)
+
+
+def of_stations(model: Model, count: int) -> Model:
+    """Leave out what was not observed.
+
+    Args:
+      model: Of stations, and of filled cells behind them.
+      count: Number of stations.
+
+    Returns:
+      The model of the stations alone.
+    """
+    whole, sigma = model.problem, np.asarray(model.noise.sigma)
+    problem = dataclasses.replace(
+        whole,
+        design=whole.design[:count],
+        cross=whole.cross[:, :count],
+        gram=whole.gram[:count, :count],
+        drift=whole.drift[:count],
+    )
+    noise = dataclasses.replace(
+        model.noise,
+        sigma=sigma[..., :count],  # pyright: ignore[reportArgumentType]
+        common_rows=None,
+    )
+    return dataclasses.replace(
+        model, problem=problem, up=model.up[:, :count], noise=noise
+    )
 
 
 def make_prior(study: config.Study, grid: sphere.Grid) -> inversion.Prior:

@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import shapely
 import xarray as xr
-from numpy.typing import NDArray
-from shapely import MultiPolygon, Polygon
+from numpy.typing import ArrayLike, NDArray
 
 import jaxload
 from jaxload import config, inversion, io, series, sphere
 from jaxload.pipeline.errors import Errors
 from jaxload.pipeline.estimate import Estimate
+from jaxload.pipeline.inputs import Outline
 
 __all__ = [
     "Result",
     "as_groundwater",
+    "filled_results",
     "station_results",
     "water_results",
     "with_errors",
@@ -24,6 +25,9 @@ __all__ = [
 
 #: What water is called that is groundwater alone.
 GROUNDWATER = "groundwater storage anomaly"
+
+#: Epochs that are laid out at a time.
+EPOCHS = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,6 +41,9 @@ class Result:
       outline: Rings of the study region [degrees], each of shape (vertex, 2).
       summary: Plain numbers: what `summary.json` holds.
       groundwater: What groundwater was compared with; None where water is of all kinds.
+      filled: Displacement of cells without a station [mm], (time, cell); None where
+        none was filled.
+      learning: Curves of the training, (step, member); None where nothing was trained.
     """
 
     water: xr.Dataset
@@ -45,6 +52,8 @@ class Result:
     outline: list[NDArray[np.float64]]
     summary: dict[str, Any]
     groundwater: xr.Dataset | None = None
+    filled: xr.Dataset | None = None
+    learning: xr.Dataset | None = None
 
     @property
     def quantity(self) -> str:
@@ -101,11 +110,45 @@ def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
     return stations
 
 
+def filled_results(study: config.Study, rows: xr.Dataset) -> xr.Dataset:
+    """Lay out what cells without a station were filled with.
+
+    Args:
+      study: Its settings are kept as attributes.
+      rows: The cells, layout `io.GNSS`, with loads where these were removed.
+
+    Returns:
+      A dataset of dimensions (time, cell).
+    """
+    names = {"up": "displacement", "up_sigma": "sigma", "up_cleaned": "predicted"}
+    long_names = {
+        "displacement": "uplift of the cell's centre as it was inverted",
+        "sigma": "standard error that weighted it",
+        "predicted": "uplift as it was predicted, all loads in",
+    }
+    others = [name for name in rows.data_vars if str(name).startswith("load_")]
+    there = [name for name in names if name in rows]
+    cells = rows[[*there, *others]].rename({k: names[k] for k in there})
+    cells = cells.rename(station="cell")
+    for name, meaning in long_names.items():
+        if name in cells:
+            cells[name].attrs = {"units": "mm", "long_name": meaning}
+    return cells.assign_attrs(_about(study))
+
+
+def _about(study: config.Study) -> dict[str, str]:
+    return {
+        "Conventions": "CF-1.11",
+        "title": study.title,
+        "source": f"jaxload {jaxload.__version__}",
+        "settings": config.to_toml(study),
+    }
+
+
 def water_results(
     study: config.Study,
-    grid: sphere.Grid,
-    region: Polygon | MultiPolygon,
-    gnss: xr.Dataset,
+    place: tuple[sphere.Grid, Outline],
+    time: xr.DataArray,
     solution: inversion.Solution,
     beta: float,
 ) -> xr.Dataset:
@@ -113,17 +156,16 @@ def water_results(
 
     Args:
       study: Its settings are kept as attributes.
-      grid: The cells.
-      region: Tells region from belt in `cell_mask`.
-      gnss: Has the epochs as `time`.
+      place: The cells, and the outline that tells region from belt in `cell_mask`.
+      time: Epochs.
       solution: What was found.
       beta: Weight of the prior.
 
     Returns:
       A dataset with `twsa` (time, lat, lon) [mm], by the CF conventions.
     """
-    load = np.asarray(solution.load, np.float32)
-    amplitude = np.asarray(series.annual_amplitude(solution.load, gnss.time.values))
+    grid, region = place
+    amplitude = np.asarray(series.annual_amplitude(solution.load, time.values))
     mask = np.where(shapely.intersects_xy(region, grid.lon, grid.lat), 2, 1)
     flags = {
         "long_name": "where water was estimated",
@@ -133,10 +175,10 @@ def water_results(
     cells = np.nan_to_num(sphere.to_raster(grid, mask)).astype(np.int8)
     water = xr.Dataset(
         {
-            "twsa": (("time", "lat", "lon"), sphere.to_raster(grid, load)),
+            "twsa": (("time", "lat", "lon"), _rastered(grid, solution.load)),
             "annual_amplitude": (
                 ("lat", "lon"),
-                sphere.to_raster(grid, amplitude),
+                sphere.to_raster(grid, amplitude.astype(np.float32)),
                 {"units": "mm", "long_name": "annual amplitude of water storage"},
             ),
             "cell_mask": (("lat", "lon"), cells, flags),
@@ -146,16 +188,20 @@ def water_results(
                 {"long_name": "1 where the epoch was solved"},
             ),
         },
-        coords={"time": gnss.time, "lat": grid.lat_axis, "lon": grid.lon_axis},
-        attrs={
-            "Conventions": "CF-1.11",
-            "title": study.title,
-            "source": f"jaxload {jaxload.__version__}",
-            "beta": beta,
-            "settings": config.to_toml(study),
-        },
+        coords={"time": time, "lat": grid.lat_axis, "lon": grid.lon_axis},
+        attrs=_about(study) | {"beta": beta},
     )
     return io.label_dataset(water)
+
+
+def _rastered(grid: sphere.Grid, load: ArrayLike) -> NDArray[np.float32]:
+    """Some epochs at a time: of a whole record there are no two copies in float64."""
+    shape = (np.shape(load)[0], len(grid.lat_axis), len(grid.lon_axis))
+    raster, values = np.empty(shape, np.float32), np.asarray(load)
+    for first in range(0, len(values), EPOCHS):
+        epochs = slice(first, first + EPOCHS)
+        raster[epochs] = sphere.to_raster(grid, values[epochs].astype(np.float32))
+    return raster
 
 
 def with_errors(

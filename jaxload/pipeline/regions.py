@@ -1,18 +1,35 @@
 """Means over regions, and how they compare with another observation of water."""
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
 import numpy as np
 import shapely
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, series, sphere
 
-__all__ = ["least_epochs", "reference_means", "region_means", "score_regions"]
+__all__ = [
+    "VARIABLES",
+    "least_epochs",
+    "monthly_means",
+    "reference_means",
+    "region_means",
+    "score_regions",
+    "score_series",
+]
+
+#: What references are called in figures.
+LABELS = {"grace": "GRACE", "land_model": "land-surface model"}
+
+#: Their months, our means over these, and their water, in the dataset of the regions.
+VARIABLES = {
+    "grace": ("month", "monthly", "reference"),
+    "land_model": ("land_model_month", "monthly_beside_land_model", "land_model"),
+}
 
 #: Days that a monthly mean needs at least.
 DAYS_IN_A_MONTH = 10
@@ -22,54 +39,77 @@ def reference_means(
     study: config.Study,
     outlines: dict[str, Polygon | MultiPolygon],
     grid: sphere.Grid,
-    reference: xr.Dataset,
-) -> xr.Dataset:
-    """Average a reference over the parts of regions that the grid covers.
+    references: Mapping[str, xr.Dataset],
+) -> dict[str, xr.Dataset]:
+    """Average references over the parts of regions that the grid covers.
 
     Args:
-      study: Names the file of the reference, for messages.
+      study: Names the files of the references, for messages.
       outlines: Regions by name.
       grid: The cells of the study.
-      reference: Monthly water on another grid, of layout `io.WATER`.
+      references: From `read_comparisons`, on other grids; "grace" by months, others at
+        any times, whose anomalies from their mean are averaged over months.
 
     Returns:
-      `reference` (month, region) [mm], and `start` and `stop` of each month.
+      For each reference its anomaly `water` (month, region) [mm], and `start` and
+      `stop` of each month.
 
     Raises:
-      ValueError: If the reference does not reach a region.
+      ValueError: If a reference does not reach a region.
     """
     footprint = _footprint(grid)
     inside = {name: _covered(shape, footprint) for name, shape in outlines.items()}
+    files = {n: getattr(study.evaluation, n) for n in references}
+    return {
+        name: _of_regions(name, given, inside, files[name])
+        for name, given in references.items()
+    }
+
+
+def _of_regions(
+    name: str,
+    given: xr.Dataset,
+    inside: dict[str, Polygon | MultiPolygon],
+    file: str | tuple[str, ...],
+) -> xr.Dataset:
     try:
-        other = sphere.raster_grid(reference.lon.values, reference.lat.values)
+        other = sphere.raster_grid(given.lon.values, given.lat.values)
         over = sphere.basin_weights(other, inside)
     except ValueError as error:
-        raise ValueError(f"{study.evaluation.grace}: {error}") from None
-    fields = reference.twsa.values.reshape(len(reference.time), -1)
+        named = file if isinstance(file, str) else ", ".join(file)
+        raise ValueError(f"{named}: {error}") from None
+    fields = given[str(given.attrs["quantity"])].values.reshape(len(given.time), -1)
     means = np.asarray(sphere.area_mean(over.weights, fields.astype(np.float64)))
-    start, stop = _months(reference)
+    month, (start, stop) = given.time.values, _months(given)
+    if name != "grace":
+        month, start, stop = _calendar_months(given.time.values)
+        least = least_epochs(given.time.values)
+        means = series.period_mean(means, given.time.values, start, stop, least)
+        means = np.asarray(means) - np.nanmean(np.asarray(means), axis=0)
+    labels = {"units": "mm", "long_name": LABELS[name]}
     return xr.Dataset(
-        {
-            "reference": (
-                ("month", "region"),
-                means,
-                {"units": "mm", "long_name": "GRACE"},
-            )
-        },
+        {"water": (("month", "region"), means, labels)},
         coords={
-            "month": reference.time.values,
-            "region": list(outlines),
+            "month": month,
+            "region": list(inside),
             "start": ("month", start),
             "stop": ("month", stop),
         },
     )
 
 
+def _calendar_months(time: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Middle, first instant and first instant after each month."""
+    month = np.unique(time.astype("M8[M]"))
+    start, stop = (x.astype("M8[ns]") for x in (month, month + 1))
+    return start + (stop - start) // 2, start, stop
+
+
 def region_means(
     basins: sphere.BasinWeights,
-    load: jax.Array,
+    load: ArrayLike,
     time: NDArray[np.datetime64],
-    reference: xr.Dataset | None,
+    references: Mapping[str, xr.Dataset],
 ) -> xr.Dataset:
     """Average water over regions.
 
@@ -77,11 +117,13 @@ def region_means(
       basins: The regions on the grid.
       load: Water [mm], shape (epoch, cell).
       time: Epochs, shape (epoch,).
-      reference: From `reference_means`, or None.
+      references: From `reference_means`.
 
     Returns:
-      `twsa` (time, region) and the `covered` share of each region; with a reference
-      also `monthly` and `reference` (month, region). All in mm.
+      `twsa` (time, region) and the `covered` share of each region; with GRACE also
+      `monthly` and `reference` (month, region), with a land-surface model
+      `monthly_beside_land_model` and `land_model` (land_model_month, region). All in
+      mm.
     """
     daily = np.asarray(sphere.area_mean(basins.weights, load))
     labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
@@ -93,19 +135,30 @@ def region_means(
         },
         coords={"time": time, "region": list(basins.names)},
     )
-    if reference is None:
-        return means
-    monthly = series.period_mean(
-        daily,
-        time,
-        reference.start.values,
-        reference.stop.values,
-        least=least_epochs(time),
-    )
-    return means.assign(
-        monthly=(("month", "region"), np.asarray(monthly), labels),
-        reference=reference.reference.drop_vars(["start", "stop"]),
-    )
+    for name, given in references.items():
+        month, ours, theirs = VARIABLES[name]
+        monthly = (month, "region"), monthly_means(daily, time, given), labels
+        water = (month, "region"), given.water.values, given.water.attrs
+        means = means.assign({ours: monthly, theirs: water})
+        means = means.assign_coords({month: given.month.values})
+    return means
+
+
+def monthly_means(
+    daily: NDArray[np.float64], time: NDArray[np.datetime64], reference: xr.Dataset
+) -> NDArray[np.float64]:
+    """Average series over the months of a reference.
+
+    Args:
+      daily: Water [mm], shape (epoch, region).
+      time: Epochs, shape (epoch,).
+      reference: One of `reference_means`.
+
+    Returns:
+      Water [mm], shape (month, region); NaN in months with fewer than ten days.
+    """
+    spans = (reference.start.values, reference.stop.values)
+    return np.asarray(series.period_mean(daily, time, *spans, least=least_epochs(time)))
 
 
 def least_epochs(time: NDArray[np.datetime64]) -> int:
@@ -150,37 +203,60 @@ def _covered(
 
 
 def score_regions(
-    study: config.Study, regions: xr.Dataset
+    study: config.Study, regions: xr.Dataset, reference: str = "grace"
 ) -> dict[str, dict[str, Any]]:
-    """Compare monthly means with the reference.
+    """Compare monthly means with a reference.
 
     Args:
       study: Says in `evaluation.detrend` whether lines are taken out first.
       regions: From `region_means`.
+      reference: "grace" or "land_model".
 
     Returns:
-      `pcc`, `nse`, `rmse_mm`, `months` and `covered` by region; empty without a
+      `pcc`, `r2`, `nse`, `rmse_mm`, `months` and `covered` by region; empty without the
       reference.
     """
-    if "reference" not in regions:
+    month, ours, theirs = VARIABLES[reference]
+    if theirs not in regions:
         return {}
+    years = regions[month].values.astype("M8[D]").astype(float) / 365.2425
+    pair = (regions[ours].values, regions[theirs].values)
+    found = score_series(study, pair, years, regions.region.values)
+    for number, name in enumerate(found):
+        found[name]["covered"] = float(regions.covered.values[number])
+    return found
+
+
+def score_series(
+    study: config.Study,
+    pair: tuple[NDArray[np.float64], NDArray[np.float64]],
+    years: NDArray[np.float64],
+    names: Iterable[Any],
+) -> dict[str, dict[str, Any]]:
+    """Compare two records, region by region.
+
+    Args:
+      study: Says in `evaluation.detrend` whether lines are taken out first.
+      pair: Ours and theirs [mm], each of shape (month, region); NaN if missing.
+      years: Time, shape (month,).
+      names: Of the regions.
+
+    Returns:
+      `pcc`, `r2`, `nse`, `rmse_mm` and number of `months` by region.
+    """
     found = {}
-    for number, name in enumerate(regions.region.values):
-        ours, theirs = (
-            regions[variable].values[:, number] for variable in ("monthly", "reference")
-        )
+    for name, ours, theirs in zip(names, pair[0].T, pair[1].T):
         both = np.isfinite(ours) & np.isfinite(theirs)
         ours, theirs = ours[both], theirs[both]
         if study.evaluation.detrend and both.sum() > 2:
-            years = regions.month.values[both].astype("M8[D]").astype(float) / 365.2425
             ours, theirs = (
-                np.asarray(evaluate.detrend(x, years)) for x in (ours, theirs)
+                np.asarray(evaluate.detrend(x, years[both])) for x in (ours, theirs)
             )
         found[str(name)] = {
             "pcc": float(evaluate.pcc(ours, theirs)),
+            "r2": float(evaluate.r2(ours, theirs)),
             "nse": float(evaluate.nse(ours, theirs)),
             "rmse_mm": float(evaluate.rmse(ours, theirs)),
             "months": int(both.sum()),
-            "covered": float(regions.covered.values[number]),
         }
     return found

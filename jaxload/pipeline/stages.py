@@ -1,80 +1,39 @@
 """The stages of a study, one after the other."""
 
-import contextlib
 import dataclasses
 import functools
-import logging
 import pathlib
-import time
-from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from jaxload import config, io, sphere
+from jaxload import config, io
 from jaxload.pipeline import cleaning, loads
-from jaxload.pipeline.choose import choose
-from jaxload.pipeline.errors import standard_deviations
-from jaxload.pipeline.estimate import estimate
+from jaxload.pipeline.clock import Clock, Watch, ignore
+from jaxload.pipeline.empty_cells import empty_cells, filled_rows, with_rows
 from jaxload.pipeline.figures import draw, rings
+from jaxload.pipeline.filling import Filled, fill
+from jaxload.pipeline.ground import Ground, read_ground
 from jaxload.pipeline.groundwater import References, compare, read_references
-from jaxload.pipeline.inputs import (
-    keep_inside,
-    read_observations,
-    read_outlines,
-    read_reference,
-)
-from jaxload.pipeline.model import make_model
+from jaxload.pipeline.inputs import keep_inside, read_observations
+from jaxload.pipeline.inverted import Inverted, invert, observed
+from jaxload.pipeline.jointly import invert_jointly
+from jaxload.pipeline.learned import curve_dataset
 from jaxload.pipeline.outputs import (
     Result,
     as_groundwater,
+    filled_results,
     station_results,
     water_results,
     with_errors,
 )
-from jaxload.pipeline.regions import reference_means, region_means, score_regions
+from jaxload.pipeline.regions import region_means, score_regions
 from jaxload.pipeline.summary import describe_errors, peak_memory, summarise
+from jaxload.pipeline.traditional import against_traditional, with_traditional
 
-__all__ = ["Watch", "ignore", "run"]
-
-logger = logging.getLogger(__name__)
-
-
-class Watch(Protocol):
-    """Called with the name of a stage and the share of it that is done, 0 to 1."""
-
-    def __call__(self, stage: str, share: float, /) -> None:
-        """Hear of progress."""
-        ...
-
-
-def ignore(stage: str, share: float) -> None:
-    """Watch nothing.
-
-    Args:
-      stage: Unused.
-      share: Unused.
-    """
-    del stage, share
-
-
-@dataclasses.dataclass
-class Clock:
-    """Seconds of each stage, and whom to tell."""
-
-    watch: Watch
-    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
-
-    @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        self.watch(name, 0.0)
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
-        self.watch(name, 1.0)
+__all__ = ["run"]
 
 
 def run(
@@ -89,8 +48,9 @@ def run(
     Args:
       study: What to do, from `config.read_study`.
       out: Folder for `twsa.nc`, `stations.nc`, `regions.nc`, `groundwater.nc` where
-        groundwater is sought, `summary.json` and figures; nothing is written if not
-        given.
+        groundwater is sought, `filled.nc` where cells were filled, `learning.nc` where
+        networks were trained, `summary.json` and figures; nothing is written, and no
+        training kept, if not given.
       watch: Told of the progress.
 
     Returns:
@@ -106,7 +66,7 @@ def run(
         io.require_netcdf()
         folder = io.prepare_folder(out)
     with jax.enable_x64(True):
-        result = _compute(study, clock)
+        result = _compute(study, folder, clock)
     if folder is not None:
         with clock.stage("write"):
             # The summary comes last and says that the folder is complete.
@@ -127,85 +87,145 @@ def _files(result: Result) -> dict[str, xr.Dataset]:
         "twsa.nc": result.water,
         "stations.nc": result.stations,
         "regions.nc": result.regions,
+        "groundwater.nc": result.groundwater,
+        "filled.nc": result.filled,
+        "learning.nc": result.learning,
     }
-    if result.groundwater is not None:
-        files["groundwater.nc"] = result.groundwater
-    return files
+    return {name: content for name, content in files.items() if content is not None}
 
 
-def _compute(study: config.Study, clock: Clock) -> Result:
+def _compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> Result:
     with clock.stage("read"):
-        region = io.read_region(study.path(study.region.boundary))
-        outlines, product = read_outlines(study, region), read_reference(study)
-        settings = study.region
-        grid = sphere.regional_grid(
-            region, settings.spacing, settings.buffer, settings.offset
-        )
+        ground = read_ground(study)
         hear = lambda done, total: clock.watch("read", done / total)
-        gnss = keep_inside(read_observations(study, hear), grid, study)
-        # What cannot be compared is found before hours are spent, not after.
-        basins, reference = sphere.basin_weights(grid, outlines), None
-        if product is not None:
-            reference = reference_means(study, outlines, grid, product)
-    gnss, found_loads = _prepared(study, gnss, clock)
+        gnss = keep_inside(read_observations(study, hear), ground.grid, study)
+    gnss, told = _cleaned(study, gnss, clock)
+    rows, filled = _filled(study, gnss, ground, folder, clock)
+    rows, of_loads = _without_loads(study, rows, clock)
+    told |= of_loads
+    gnss = rows.isel(station=np.flatnonzero(~filled_rows(rows)))
     others = References()
     if study.groundwater is not None:
         with clock.stage("compare"):
-            others = read_references(study, gnss, outlines)
-    with clock.stage("design"):
-        model = make_model(study, gnss, grid)
-    with clock.stage("beta"):
-        hear = functools.partial(clock.watch, "beta")
-        model, choice = choose(study, model, gnss, hear)
-    with clock.stage("solve"):
-        found = estimate(study, model, gnss.time.values, choice.beta)
-        _name_unsolved(gnss, np.asarray(found.solution.ok))
-    with clock.stage("errors"):
-        hear = functools.partial(clock.watch, "errors")
-        estimated = (found, choice.beta)
-        errors = standard_deviations(study, model, estimated, basins.weights, hear)
+            others = read_references(study, gnss, ground.outlines)
+    if study.filler is not None and study.filler.joint:
+        inverted = invert_jointly(study, gnss, ground, folder, clock)
+    else:
+        inverted = invert(study, rows, ground, clock)
     with clock.stage("evaluate"):
-        load = found.solution.load
-        regions = region_means(basins, load, gnss.time.values, reference)
-        regions.attrs["title"] = study.title
-        stations = station_results(gnss, found)
-        water = water_results(study, grid, region, gnss, found.solution, choice.beta)
-        water, regions = with_errors(water, regions, grid, errors)
-        summary = summarise(stations, water, choice, found)
-        summary["errors"] = describe_errors(errors, regions)
-        summary["evaluation"] = score_regions(study, regions)
-        summary |= found_loads
-    outline, beside = rings(region), None
-    if study.groundwater is not None:
-        with clock.stage("groundwater"):
-            beside, scores = compare(study, others, water, regions, gnss)
-            summary |= scores
-            water, regions = as_groundwater(water), as_groundwater(regions)
-    return Result(water, stations, regions, outline, summary, beside)
+        result = _result(study, (rows, gnss), ground, inverted, filled)
+        result.summary.update(told)
+    if study.groundwater is None:
+        return result
+    with clock.stage("groundwater"):
+        return _as_groundwater(study, result, others, gnss)
 
 
-def _prepared(
+def _cleaned(
     study: config.Study, gnss: xr.Dataset, clock: Clock
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Heights as they are to be inverted, and what was found on the way."""
-    summary: dict[str, Any] = {}
-    if cleaning.is_asked(study):
-        with clock.stage("clean"):
-            hear = functools.partial(clock.watch, "clean")
-            gnss = cleaning.clean(study, gnss, hear)
-            summary["cleaning"] = cleaning.describe(gnss)
-    if loads.is_asked(study):
-        with clock.stage("loads"):
-            hear = functools.partial(clock.watch, "loads")
-            moved = loads.station_loads(study, gnss, hear)
-            gnss = loads.remove_loads(study, gnss, moved)
-            summary |= loads.load_scores(gnss)
-    return gnss, summary
+    """Heights without what no load explains, and what was found on the way."""
+    if not cleaning.is_asked(study):
+        return gnss, {}
+    with clock.stage("clean"):
+        hear = functools.partial(clock.watch, "clean")
+        gnss = cleaning.clean(study, gnss, hear)
+        return gnss, {"cleaning": cleaning.describe(gnss)}
 
 
-def _name_unsolved(gnss: xr.Dataset, ok: NDArray[np.bool_]) -> None:
-    if ok.all():
-        return
-    days = np.datetime_as_string(gnss.time.values[~ok], "D")
-    named = ", ".join(days[:5]) + (" ..." if len(days) > 5 else "")
-    logger.warning("%d epochs could not be solved: %s", len(days), named)
+def _filled(
+    study: config.Study,
+    gnss: xr.Dataset,
+    ground: Ground,
+    folder: pathlib.Path | None,
+    clock: Clock,
+) -> tuple[xr.Dataset, Filled | None]:
+    """Stations, and behind them cells that are filled before loads are removed."""
+    if study.filler is None or study.filler.joint:
+        return gnss, None
+    with clock.stage("fill"):
+        cells = empty_cells(study, ground.region, gnss)
+        hear = functools.partial(clock.watch, "fill")
+        filled = fill(study, gnss, cells, folder, hear)
+        return with_rows(gnss, filled.rows), filled
+
+
+def _without_loads(
+    study: config.Study, rows: xr.Dataset, clock: Clock
+) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Heights without known loads, and what these explain at stations."""
+    if not loads.is_asked(study):
+        return rows, {}
+    with clock.stage("loads"):
+        hear = functools.partial(clock.watch, "loads")
+        moved = loads.station_loads(study, rows, hear)
+        rows = loads.remove_loads(study, rows, moved)
+        stations = rows.isel(station=np.flatnonzero(~filled_rows(rows)))
+        return rows, dict(loads.load_scores(stations))
+
+
+def _result(
+    study: config.Study,
+    heights: tuple[xr.Dataset, xr.Dataset],
+    ground: Ground,
+    inverted: Inverted,
+    filled: Filled | None,
+) -> Result:
+    """All that was found, labelled."""
+    (rows, gnss), choice = heights, inverted.choice
+    found = observed(inverted.found, gnss.sizes["station"])
+    time, load = gnss.time.values, found.solution.load
+    regions = region_means(ground.basins, load, time, ground.references)
+    if inverted.traditional is not None:
+        given = (inverted.traditional, ground.references)
+        regions = with_traditional(regions, *given)
+    regions.attrs["title"] = study.title
+    stations = station_results(gnss, found)
+    place = (ground.grid, ground.region)
+    water = water_results(study, place, gnss.time, found.solution, choice.beta)
+    water, regions = with_errors(water, regions, ground.grid, inverted.errors)
+    summary = summarise(stations, water, choice, found)
+    summary["errors"] = describe_errors(inverted.errors, regions)
+    summary["evaluation"] = score_regions(study, regions)
+    if "land_model" in ground.references:
+        scores = score_regions(study, regions, "land_model")
+        summary["evaluation_land_model"] = scores
+    result = Result(water, stations, regions, rings(ground.region), summary)
+    return _with_filling(study, result, (rows, filled), inverted)
+
+
+def _with_filling(
+    study: config.Study,
+    result: Result,
+    given: tuple[xr.Dataset, Filled | None],
+    inverted: Inverted,
+) -> Result:
+    """What was filled or learned beside what was found."""
+    if study.filler is None:
+        return result
+    rows, filled = given
+    cells, curve, summary = None, None, result.summary
+    learned = inverted.learned
+    if filled is not None:
+        summary["filling"] = filled.summary
+        cells = rows.isel(station=np.flatnonzero(filled_rows(rows)))
+        if filled.curve is not None and filled.best is not None:
+            curve = curve_dataset(filled.curve, filled.best)
+    if learned is not None:
+        summary["learning"] = learned.summary
+        curve, cells = curve_dataset(learned.curve, learned.best), learned.rows
+        if learned.filling:
+            summary["filling"] = learned.filling
+    summary["against_traditional"] = against_traditional(study, result.regions)
+    filled_cells = None if cells is None else filled_results(study, cells)
+    return dataclasses.replace(result, filled=filled_cells, learning=curve)
+
+
+def _as_groundwater(
+    study: config.Study, result: Result, others: References, gnss: xr.Dataset
+) -> Result:
+    given = (result.water, result.regions, gnss)
+    beside, scores = compare(study, others, *given)
+    result.summary.update(scores)
+    water, regions = as_groundwater(result.water), as_groundwater(result.regions)
+    return dataclasses.replace(result, water=water, regions=regions, groundwater=beside)

@@ -1,0 +1,87 @@
+"""Tables of a study file that say what is known of the weather, and as which features.
+
+They serve what fills places without a receiver; see `Filler`.
+"""
+
+import dataclasses
+import math
+
+from jaxload.config.checks import check_at_least, check_choice, check_given
+
+__all__ = ["Features", "Weather"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Weather:
+    """Table ``[weather]``: gridded weather that covers the stations and the region.
+
+    Files are netCDF, or patterns of several, hourly or daily. Each has to last as long
+    as the heights.
+
+    Attributes:
+      temperature: Of the air at the surface, as of GLDAS-2.2.
+      pressure: Of the air at the surface, as of ERA5.
+      precipitation: A further feature of the methods that learn; empty for none.
+      temperature_variable: What the file calls it, where that cannot be recognised.
+      pressure_variable: Likewise.
+      precipitation_variable: Likewise.
+    """
+
+    temperature: str = ""
+    pressure: str = ""
+    precipitation: str = ""
+    temperature_variable: str = ""
+    pressure_variable: str = ""
+    precipitation_variable: str = ""
+
+    def __post_init__(self) -> None:
+        check_given("weather.temperature", self.temperature)
+        check_given("weather.pressure", self.pressure)
+
+    @property
+    def files(self) -> dict[str, tuple[str, str]]:
+        """File and variable of each quantity that there is."""
+        names = ("temperature", "pressure", "precipitation")
+        found = {n: (getattr(self, n), getattr(self, f"{n}_variable")) for n in names}
+        return {name: given for name, given in found.items() if given[0]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Table ``[features]``: how temperature and pressure are taken apart.
+
+    Attributes:
+      method: "none" takes the normalised series whole; "emd", "eemd" and "meemd" their
+        components, as `series.decompose` says.
+      components: How many of each series, the rest included.
+      trials: Copies with noise, for "eemd" and "meemd"; an even number.
+      noise: Its standard deviation relative to that of the series.
+      seed: Of the noise.
+      cache: Folder in which components are kept, so that nothing is taken apart twice;
+        by default the folder ``features`` where the results go.
+      workers: Processes that share the work.
+    """
+
+    method: str = "none"
+    components: int = 10
+    trials: int = 100
+    noise: float = 0.2
+    seed: int = 0
+    cache: str = ""
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        methods = ("none", "emd", "eemd", "meemd")
+        check_choice("features.method", self.method, methods)
+        for name, least in (("components", 2), ("trials", 2), ("seed", 0)):
+            check_at_least(f"features.{name}", getattr(self, name), least)
+        check_at_least("features.workers", self.workers, 1)
+        if self.trials % 2:
+            raise ValueError(
+                f"features.trials is {self.trials}, expected an even number, since "
+                "each noise is added and subtracted"
+            )
+        if not 0 < self.noise < math.inf:
+            raise ValueError(
+                f"features.noise is {self.noise:g}, expected a positive number"
+            )

@@ -1,0 +1,53 @@
+"""Stages timed, and told to whoever watches."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+__all__ = ["Clock", "Watch", "ignore"]
+
+
+class Watch(Protocol):
+    """Called with the name of a stage and the share of it that is done, 0 to 1."""
+
+    def __call__(self, stage: str, share: float, /) -> None:
+        """Hear of progress."""
+        ...
+
+
+def ignore(stage: str, share: float) -> None:
+    """Watch nothing.
+
+    Args:
+      stage: Unused.
+      share: Unused.
+    """
+    del stage, share
+
+
+@dataclasses.dataclass
+class Clock:
+    """Seconds of each stage, and whom to tell.
+
+    Attributes:
+      watch: Told of the progress.
+      seconds: By stage.
+    """
+
+    watch: Watch
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage.
+
+        Args:
+          name: What it is called.
+        """
+        self.watch(name, 0.0)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+        self.watch(name, 1.0)

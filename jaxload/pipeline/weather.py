@@ -1,0 +1,199 @@
+"""Weather at places and at the epochs of the heights, without a gap."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from jaxload import config, io, sphere
+from jaxload.io.grid_times import mid_times
+
+__all__ = ["Places", "WeatherSeries", "read_weather"]
+
+Floats = NDArray[np.float64]
+
+#: By how much grids are read beyond the outer places [degrees].
+MARGIN = 3.0
+
+#: Days before the first epoch and after the last that are read, for weeks and bounds.
+BEFORE, AFTER = np.timedelta64(8, "D"), np.timedelta64(9, "D")
+
+#: Share of what a mean spans that has to be known.
+LEAST = 0.5
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Places:
+    """Where weather is wanted.
+
+    Attributes:
+      name: For messages, shape (place,).
+      lon: Longitude [degrees], shape (place,).
+      lat: Latitude [degrees], shape (place,).
+      nearest: Whether places without any weather, as land-surface models leave the sea,
+        take that of the nearest place which has some.
+    """
+
+    name: Sequence[str]
+    lon: Floats
+    lat: Floats
+    nearest: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class WeatherSeries:
+    """Weather of each place, complete.
+
+    Attributes:
+      temperature: Of the air [K], shape (epoch, place).
+      pressure: Of the air at the surface [Pa], shape (epoch, place).
+      precipitation: In a day [mm], shape (epoch, place); None where none is named.
+    """
+
+    temperature: Floats
+    pressure: Floats
+    precipitation: Floats | None = None
+
+
+def read_weather(
+    study: config.Study, places: Places, gnss: xr.Dataset
+) -> WeatherSeries:
+    """Read the weather of places, and average it over the epochs of the heights.
+
+    Bilinear between the centres of the grids. A mean is of what the height is a mean
+    of: its ``time_bnds``, or a day.
+
+    Args:
+      study: Names the grids in its table ``[weather]``.
+      places: Where.
+      gnss: The heights: when.
+
+    Returns:
+      The `WeatherSeries`.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If a grid cannot be read, does not cover a place, or is without data
+        at an epoch; the message says which.
+    """
+    assert study.weather is not None
+    found = {}
+    for quantity, (file, variable) in study.weather.files.items():
+        with _naming(f"weather.{quantity} {file}"):
+            given = (quantity, variable or None)
+            grid = _read(study, file, given, places, gnss)
+            at = io.sample_grid(grid, places.lon, places.lat, names=places.name)
+            values = at[quantity].values.astype(np.float64)
+            series = epoch_means(values, mid_times(grid), epoch_spans(gnss))
+            if places.nearest:
+                series = _filled(series, places)
+            _check_complete(series, places, gnss)
+            found[quantity] = series
+    return WeatherSeries(**found)
+
+
+@contextlib.contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Say which grid it is that cannot be used."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+
+
+def _read(
+    study: config.Study,
+    file: str,
+    given: tuple[str, str | None],
+    places: Places,
+    gnss: xr.Dataset,
+) -> xr.Dataset:
+    time = gnss.time.values.astype("M8[D]")
+    south, north = places.lat.min() - MARGIN, places.lat.max() + MARGIN
+    settings = io.GridSettings(
+        box=(
+            float(places.lon.min() - MARGIN),
+            float(max(south, -90.0)),
+            float(places.lon.max() + MARGIN),
+            float(min(north, 90.0)),
+        ),
+        start=str(time[0] - BEFORE),
+        stop=str(time[-1] + AFTER),
+    )
+    return io.read_grid(study.path(file), *given, settings=settings)
+
+
+def epoch_spans(gnss: xr.Dataset) -> tuple[NDArray, NDArray]:
+    """What each height is a mean of.
+
+    Args:
+      gnss: Heights, with ``time_bnds`` if they are means over more than a day.
+
+    Returns:
+      First instant of each epoch and first after it, shape (epoch,) both.
+    """
+    if "time_bnds" in gnss:
+        bounds = gnss.time_bnds.values
+        return bounds[:, 0], bounds[:, 1]
+    day = gnss.time.values.astype("M8[D]")
+    return day.astype("M8[ns]"), (day + 1).astype("M8[ns]")
+
+
+def epoch_means(
+    values: Floats, time: NDArray[np.datetime64], spans: tuple[NDArray, NDArray]
+) -> Floats:
+    """Average over epochs.
+
+    Args:
+      values: Series, shape (time, place); NaN if missing.
+      time: When, ascending, shape (time,).
+      spans: From `epoch_spans`.
+
+    Returns:
+      Means, shape (epoch, place); NaN where less than half of an epoch is known.
+    """
+    step = np.median(np.diff(time)) if len(time) > 1 else np.timedelta64(1, "D")
+    bounds = np.stack([np.searchsorted(time, span) for span in spans], axis=1)
+    means = np.full((len(bounds), values.shape[1]), np.nan)
+    for epoch, (first, last) in enumerate(bounds):
+        part = values[first:last]
+        seen = np.isfinite(part)
+        count = seen.sum(axis=0)
+        enough = count >= max(1, LEAST * ((spans[1] - spans[0])[epoch] / step))
+        total = np.where(seen, part, 0).sum(axis=0)
+        means[epoch, enough] = (total / np.maximum(count, 1))[enough]
+    return means
+
+
+def _filled(series: Floats, places: Places) -> Floats:
+    """Places that have nothing at all take the weather of the nearest that has."""
+    some = np.isfinite(series).any(axis=0)
+    if some.all() or not some.any():
+        return series
+    known = np.flatnonzero(some)
+    tree = KDTree(np.asarray(sphere.unit_vectors(places.lon[some], places.lat[some])))
+    empty = np.flatnonzero(~some)
+    where = np.asarray(sphere.unit_vectors(places.lon[empty], places.lat[empty]))
+    series = series.copy()
+    series[:, empty] = series[:, known[tree.query(where)[1]]]
+    return series
+
+
+def _check_complete(series: Floats, places: Places, gnss: xr.Dataset) -> None:
+    missing = ~np.isfinite(series)
+    if not missing.any():
+        return
+    bad = np.flatnonzero(missing.any(axis=0))
+    first = int(bad[0])
+    days = gnss.time.values[missing[:, first]].astype("M8[D]")
+    raise ValueError(
+        f"has no data at {len(days)} of {len(series)} epochs of the heights at "
+        f"{places.name[first]} ({places.lon[first]:g} E, {places.lat[first]:g} N), "
+        f"from {days[0]} to {days[-1]} ({len(bad)} such places of "
+        f"{series.shape[1]}); get weather without gaps that lasts as long as the "
+        "heights, or narrow gnss.start and gnss.end"
+    )
