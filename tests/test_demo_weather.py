@@ -40,7 +40,7 @@ def test_heights_are_read_back_to_a_thousandth_of_a_millimetre(world, folder):
     np.testing.assert_allclose(gnss.up.values, centred(given), atol=2e-3)
     np.testing.assert_allclose(gnss.up_sigma.values, world.sigma[rows], atol=1e-3)
     # Nothing was measured sideways.
-    assert not np.isfinite(gnss.east_sigma.values).any()
+    assert np.nanmin(gnss.east_sigma.values) > 999
 
 
 def test_steps_are_read_back(world, folder):

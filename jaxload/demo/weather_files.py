@@ -40,8 +40,9 @@ MONTHS = (
     *("JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
 )
 
-#: What stands there for a standard error that is not known [m].
-UNKNOWN = 9.99999
+#: Standard error of components that were not measured [m]: the format has columns for
+#: them, and more would be taken for false units.
+UNKNOWN = 0.99999
 
 #: Modified Julian date of the first of January 1970, and day on which weeks of GPS are
 #: counted from.

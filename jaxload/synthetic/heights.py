@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 
 #: Annual amplitude of the level of the seas beside China [mm], the day on which it is
 #: highest, and standard deviation and memory [days] of the rest.
-SEA_SEASON, SEA_HIGHEST, SEA_REST, SEA_MEMORY = 34.0, 250.0, 18.0, 20.0
+SEA_SEASON, SEA_HIGHEST, SEA_REST, SEA_MEMORY = 30.0, 250.0, 16.0, 20.0
 
 #: Cells of the raster are squares up to this distance, discs beyond, which makes two
 #: parts in ten thousand [degrees].
