@@ -1,0 +1,76 @@
+"""What kind of world of weather and water."""
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxload.synthetic.networks import REGIONS
+
+__all__ = ["WeatherSettings"]
+
+
+@dataclasses.dataclass(frozen=True)
+class WeatherSettings:
+    """What kind of world.
+
+    Attributes:
+      region: "southwest_china" (57 stations) or "mainland_china" (263).
+      seed: From which everything random is drawn; regions and networks are not.
+      start: First day, ISO.
+      stop: Last day.
+      weather_link: Correlation of the weather that drives the water with the weather
+        that is known [-]: 1 as a rule; with 0 the water has the seasons of its climate,
+        but nothing to do with the weather beyond them.
+      spacing: Side of a cell of water [degrees].
+      buffer: Width of the belt of water around the region [degrees of arc].
+      white: Median standard deviation of white noise in height [mm].
+      flicker: Standard deviation of flicker noise in height [mm].
+      common: Standard deviation of the common mode of the network [mm].
+      thermal: Thermal expansion as a share of what it is as a rule, which is 0.5 to 1.5
+        mm of annual amplitude [-].
+      missing: Share of days lost to failures, late beginnings apart.
+      outliers: Share of days with a gross error.
+      steps: Share of stations with a step on a known day.
+      horizontals: Whether receivers measure north and east as well.
+    """
+
+    region: str = "southwest_china"
+    seed: int = 1
+    start: str = "2011-01-01"
+    stop: str = "2020-12-31"
+    weather_link: float = 1.0
+    spacing: float = 0.25
+    buffer: float = 2.0
+    white: float = 3.0
+    flicker: float = 2.0
+    common: float = 1.2
+    thermal: float = 1.0
+    missing: float = 0.08
+    outliers: float = 0.01
+    steps: float = 0.15
+    horizontals: bool = False
+
+    def __post_init__(self) -> None:
+        if self.region not in REGIONS:
+            raise ValueError(f"region is {self.region!r}, expected one of {REGIONS}")
+        for name in ("weather_link", "missing", "outliers", "steps"):
+            self._check(name, 1.0)
+        for name in ("white", "flicker", "common", "thermal"):
+            self._check(name, 1000.0)
+        if len(self.time) < 60:
+            raise ValueError(
+                f"{self.start} to {self.stop} is {len(self.time)} days, too short for "
+                "a world; take 60 or more"
+            )
+
+    def _check(self, name: str, most: float) -> None:
+        value = getattr(self, name)
+        if not 0 <= value <= most:
+            raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
+
+    @property
+    def time(self) -> NDArray[np.datetime64]:
+        """Days of the record, shape (epoch,)."""
+        first, last = (np.datetime64(x, "D") for x in (self.start, self.stop))
+        return np.arange(first, last + 1)
