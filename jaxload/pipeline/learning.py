@@ -1,0 +1,190 @@
+"""Networks trained through the inversion of a study."""
+
+import dataclasses
+import functools
+import logging
+import math
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, inversion, sphere
+from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.gapfill import joint, lstm, neighbourhoods, training
+from jaxload.gapfill.checkpoints import DiskCheckpoints, fingerprint
+from jaxload.pipeline.model import Model
+
+__all__ = ["Trained", "make_folds", "train", "tuned_numbers"]
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+#: Epochs from which training begins its search; more say it no better.
+EPOCHS = 250
+
+#: Memory that a record of hidden states may take before parts of it are computed a
+#: second time [bytes].
+LARGE = 2**30
+
+#: Arrays of the size of the hidden state that a step of a network keeps.
+KEPT = 6
+
+OBJECTIVES = {
+    "water": joint.water_objectives,
+    "displacement": joint.displacement_objectives,
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trained:
+    """Members, and what the inversion is to be told.
+
+    Attributes:
+      fitted: From `training.descend`.
+      numbers: Geometric means over the members.
+      summary: Plain numbers: what `summary.json` holds under ``learning``.
+    """
+
+    fitted: training.Fitted
+    numbers: joint.Hyperparameters
+    summary: dict[str, Any]
+
+
+def tuned_numbers(model: Model) -> tuple[float, float, float]:
+    """Find what training begins with: the inversion without a network at its best.
+
+    Args:
+      model: Of the stations alone.
+
+    Returns:
+      Beta, factor on the standard errors, and standard deviation of the common mode
+      [mm], by the evidence.
+    """
+    start = {"beta": 0.02, "noise_factor": 1.0, "common": 1.0}
+    noise = dataclasses.replace(model.noise, common=1.0)
+    scaled = inversion.scaled_model(model.problem, noise)
+    every = math.ceil(len(model.up) / EPOCHS)
+    found = inversion.tune(scaled, start, model.up, every=every).estimate
+    logger.info("training begins with %s", found)
+    return found["beta"], found["noise_factor"], math.sqrt(found["common"])
+
+
+def make_folds(
+    study: config.Study, gnss: xr.Dataset, rows: int
+) -> tuple[joint.Folds, jax.Array]:
+    """Draw whom each member holds out.
+
+    Args:
+      study: Says how many, and who counts as a neighbour.
+      gnss: The stations.
+      rows: Number of all rows, stations first.
+
+    Returns:
+      The folds, and a random key for each member.
+
+    Raises:
+      ValueError: If one neighbourhood holds more than half of the stations.
+    """
+    filler = study.filler
+    assert filler is not None
+    lon, lat = jnp.asarray(gnss.lon.values), jnp.asarray(gnss.lat.values)
+    arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
+    distance = arc * (DEGREE * EARTH_RADIUS / 1e3)
+    radius = filler.neighbourhood_km
+    try:
+        centres = neighbourhoods.centres_for_share(distance, radius, filler.held_out)
+    except ValueError as error:
+        raise ValueError(f"filler.neighbourhood_km: {error}") from None
+    keys = jax.random.split(jax.random.key(filler.seed), filler.members)
+    held = np.zeros((filler.members, rows), bool)
+    for member, key in enumerate(keys):
+        drawn = neighbourhoods.held_out(distance, radius, centres, key)
+        held[member, : len(lon)] = drawn
+    near = jnp.asarray(radius, distance.dtype)
+    return joint.Folds(jnp.asarray(held), distance, near, max(1, centres // 2)), keys
+
+
+def train(
+    study: config.Study,
+    lesson: joint.Lesson,
+    given: tuple[tuple[float, float, float], jax.Array],
+    folder: pathlib.Path | None,
+    watch: Callable[[float], None],
+) -> Trained:
+    """Train the members of a study.
+
+    Args:
+      study: Says how in its table ``[filler]``.
+      lesson: What there is to learn from.
+      given: Numbers to begin with, from `tuned_numbers`, and keys, from `make_folds`.
+      folder: Where the results go, and the training is kept as a rule; None keeps none.
+      watch: Told of the share of the steps that is done.
+
+    Returns:
+      The `Trained`.
+
+    Raises:
+      ValueError: If another training was kept where this one was to be.
+    """
+    filler, (numbers, keys) = study.filler, given
+    assert filler is not None
+    outputs = 1 if filler.method == "water" else 2
+    network = lstm.Network(lesson.features.shape[2], filler.hidden, outputs)
+    settings = training.Descent(filler.steps, filler.learning_rate)
+    start = joint.first_parameters(network, numbers, keys)
+    kept = study.path(filler.checkpoints) if filler.checkpoints else None
+    kept = kept or (folder and folder / "checkpoints")
+    checkpoints = None
+    if kept is not None:
+        about = (filler.method, filler.seed, settings, network, numbers)
+        checkpoints = DiskCheckpoints(kept, fingerprint(lesson, *map(repr, about)))
+    fitted = training.descend(
+        *OBJECTIVES[filler.method](_segment(lesson, filler)),
+        start,
+        lesson,
+        settings,
+        key=jax.random.fold_in(jax.random.key(filler.seed), 1),
+        checkpoints=checkpoints,
+        watch=watch,
+    )
+    mean = jax.tree.map(
+        functools.partial(jnp.mean, axis=0), fitted.parameters.inversion
+    )
+    return Trained(fitted, mean, _describe(filler, fitted, mean, numbers))
+
+
+def _segment(lesson: joint.Lesson, filler: config.Filler) -> int | None:
+    """Epochs that are kept at a time where all would need too much memory."""
+    epochs, places, _ = lesson.features.shape
+    size = 4 * KEPT * filler.hidden * filler.members * epochs * places
+    return None if size <= LARGE else math.ceil(math.sqrt(epochs))
+
+
+def _describe(
+    filler: config.Filler,
+    fitted: training.Fitted,
+    mean: joint.Hyperparameters,
+    numbers: tuple[float, float, float],
+) -> dict[str, Any]:
+    names = ("beta", "noise_factor", "common_mode_mm")
+    logarithms = (mean.beta, mean.noise, mean.common)
+    after = [float(jnp.exp(value)) for value in logarithms]
+    best = np.nanmin(fitted.curve.held_out, axis=0)
+    return {
+        "method": filler.method,
+        "members": filler.members,
+        "best_step": fitted.step.tolist(),
+        "steps": int(fitted.curve.step[-1]),
+        "diverged_at": fitted.diverged_at,
+        "score_before": fitted.curve.held_out[0].tolist(),
+        "score_best": best.tolist(),
+        "before": dict(zip(names, numbers)),
+        "after": dict(zip(names, after)),
+    }
