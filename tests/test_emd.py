@@ -9,7 +9,7 @@ from scipy.interpolate import CubicSpline
 from jaxload.io.cache import ArrayCache
 from jaxload.series.emd import Decomposition, decompose
 from jaxload.series.envelopes import find_turns, mean_envelope
-from jaxload.series.permutation_entropy import permutation_entropy
+from jaxload.series.entropy import permutation_entropy
 
 METHODS = ("emd", "eemd", "meemd")
 

@@ -3,5 +3,13 @@
 from jaxload.demo.groundwater import groundwater_study, run_groundwater
 from jaxload.demo.groundwater_files import write_world
 from jaxload.demo.storage import Scores, run
+from jaxload.demo.weather_files import write_weather_world
 
-__all__ = ["Scores", "groundwater_study", "run", "run_groundwater", "write_world"]
+__all__ = [
+    "Scores",
+    "groundwater_study",
+    "run",
+    "run_groundwater",
+    "write_weather_world",
+    "write_world",
+]

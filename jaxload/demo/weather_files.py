@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from jaxload import io, sphere
 from jaxload.demo.writing import gridded, northern_first, rounded, write_outline
+from jaxload.synthetic.china import WeatherWorld
 from jaxload.synthetic.networks import Network
 from jaxload.synthetic.satellites import month_means
-from jaxload.synthetic.weather_world import WeatherWorld
 
 __all__ = ["write_weather_world"]
 

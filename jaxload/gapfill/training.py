@@ -17,7 +17,7 @@ import optax
 from jax import Array
 from numpy.typing import NDArray
 
-__all__ = ["Checkpoints", "Curve", "Descent", "Fitted", "Objective", "descend"]
+__all__ = ["Checkpoints", "Curve", "Descent", "Fitted", "descend"]
 
 logger = logging.getLogger(__name__)
 

@@ -1,5 +1,6 @@
 """Files to labelled arrays and back; the only place where units are converted."""
 
+from jaxload.io.cache import ArrayCache
 from jaxload.io.centres import mean_of_centres, remove_baseline
 from jaxload.io.earth_models import read_earth_profile, read_love_numbers
 from jaxload.io.gnss import read_gnss, write_gnss, write_up
@@ -38,6 +39,7 @@ from jaxload.io.wells import WellColumns, read_wells
 __all__ = [
     "GNSS",
     "WATER",
+    "ArrayCache",
     "Columns",
     "GridSettings",
     "Periods",

@@ -7,6 +7,8 @@ from jaxload.series.components import (
     principal_components,
     reconstructed,
 )
+from jaxload.series.emd import Decomposition, decompose
+from jaxload.series.entropy import permutation_entropy
 from jaxload.series.filters import hampel, moving_average, running_median
 from jaxload.series.likelihood import estimate_noise
 from jaxload.series.means import (
@@ -38,6 +40,7 @@ from jaxload.series.trajectory import (
 __all__ = [
     "Cleaned",
     "Components",
+    "Decomposition",
     "Detection",
     "Events",
     "Expectation",
@@ -55,6 +58,7 @@ __all__ = [
     "assess",
     "common_mode",
     "decimal_years",
+    "decompose",
     "detrended",
     "estimate_noise",
     "evaluate_trajectory",
@@ -67,6 +71,7 @@ __all__ = [
     "moving_average",
     "period_mean",
     "period_means",
+    "permutation_entropy",
     "principal_components",
     "reconstruct",
     "reconstructed",

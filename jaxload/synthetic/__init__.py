@@ -1,5 +1,6 @@
 """Worlds whose truth is known, and what is measured in them."""
 
+from jaxload.synthetic.china import WeatherWorld, weather_world
 from jaxload.synthetic.groundwater import (
     GroundwaterSettings,
     GroundwaterWorld,
@@ -9,23 +10,31 @@ from jaxload.synthetic.groundwater import (
 )
 from jaxload.synthetic.loads import Climate, land_of, loads_of
 from jaxload.synthetic.modes import Modes, Patterns, Rasters, block_means, weighted
+from jaxload.synthetic.networks import Network
+from jaxload.synthetic.satellites import month_means
 from jaxload.synthetic.storage import Twin, TwinSettings, twin
+from jaxload.synthetic.weather_settings import WeatherSettings
 
 __all__ = [
     "Climate",
     "GroundwaterSettings",
     "GroundwaterWorld",
     "Modes",
+    "Network",
     "Patterns",
     "Rasters",
     "Twin",
     "TwinSettings",
+    "WeatherSettings",
+    "WeatherWorld",
     "Wells",
     "block_means",
     "groundwater_world",
     "land_of",
     "loads_of",
+    "month_means",
     "twin",
+    "weather_world",
     "week_means",
     "weighted",
 ]
