@@ -10,6 +10,9 @@ from jaxload import io
 
 __all__ = ["describe"]
 
+#: Scores of which a change is told, and what they are called.
+SCORES = {"pcc": "correlation", "r2": "R2", "nse": "NSE", "rmse_mm": "RMSE"}
+
 
 def describe(folder: str | os.PathLike[str]) -> list[str]:
     """Describe the results in a folder.
@@ -44,7 +47,10 @@ def _summarise(path: pathlib.Path) -> list[str]:
             *_left_out(summary),
             *_errors(summary),
             *_loads(summary),
+            *_filling(summary),
+            *_learning(summary),
             *_scores(summary),
+            *_gains(summary),
             *_groundwater(summary),
         ]
     except (LookupError, TypeError, AttributeError) as error:
@@ -110,6 +116,59 @@ def _loads(summary: dict[str, Any]) -> list[str]:
         f"{_number(_median(each[name] for each in reductions.values()))}% (medians)"
         for name in next(iter(reductions.values()))
     ]
+
+
+def _filling(summary: dict[str, Any]) -> list[str]:
+    """How well stations would have been filled from the others."""
+    found = summary.get("filling")
+    if not found:
+        return []
+    controls = found.get("control_stations")
+    by = f" by {len(controls)} control stations" if controls else ""
+    return [
+        f"{found['cells']} cells filled{by} ({found['method']}); stations predicted "
+        f"from others: correlation {_number(found['mean_pcc'])} (mean), above 0.5 at "
+        f"{_percent(found['share_of_pcc_above_0.5'])}, RMSE below 5 mm at "
+        f"{_percent(found['share_of_rmse_below_5_mm'])}"
+    ]
+
+
+def _learning(summary: dict[str, Any]) -> list[str]:
+    found = summary.get("learning")
+    if not found:
+        return []
+    best = ", ".join(map(str, found["best_step"]))
+    diverged = found["diverged_at"]
+    end = f"; diverged at step {diverged}" if diverged is not None else ""
+    return [
+        f"{found['members']} networks trained for {found['method']}, best after {best} "
+        f"of {found['steps']} steps{end}"
+    ]
+
+
+def _gains(summary: dict[str, Any]) -> list[str]:
+    """By how much filled cells change the scores of stations alone."""
+    found = summary.get("against_traditional", {})
+    changes = found.get("mean_change_percent")
+    if not changes:
+        return []
+    article = found.get("article_change_percent", {})
+    return [
+        "against stations alone: "
+        + ", ".join(
+            f"{name} {_signed(changes[key])}%"
+            + (f" (article {_signed(article[key])}%)" if key in article else "")
+            for key, name in SCORES.items()
+        )
+    ]
+
+
+def _signed(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:+.1f}"
+
+
+def _percent(share: float | None) -> str:
+    return "undefined" if share is None else f"{100 * share:.0f}%"
 
 
 def _groundwater(summary: dict[str, Any]) -> list[str]:

@@ -101,6 +101,92 @@ def test_a_groundwater_study_survives_the_round_trip(write):
     assert "[groundwater]" not in config.to_toml(plain)
 
 
+FILL = """
+[weather]
+temperature = "t2m_*.nc"
+pressure = "sp.nc"
+pressure_variable = "surface_pressure"
+[features]
+method = "meemd"
+trials = 40
+[filler]
+method = "lstm"
+threshold = 0.4
+cell_loads = ["cells/NTAL.*.txt", "sea: cells/*.ntol"]
+[loads]
+stations = ["NTAL.*.txt", "sea: *.ntol"]
+"""
+
+
+def test_a_study_that_fills_survives_the_round_trip(write):
+    text = GOOD.replace("regions = ", 'grace = ["a.nc", "b.nc"]\nregions = ') + FILL
+    study = config.read_study(write(text))
+    assert study.weather is not None
+    assert study.weather.files == {
+        "temperature": ("t2m_*.nc", ""),
+        "pressure": ("sp.nc", "surface_pressure"),
+    }
+    assert study.filler is not None
+    assert study.filler.cell_loads[1] == "sea: cells/*.ntol"
+    assert study.evaluation.grace == ("a.nc", "b.nc")
+    assert config.read_study(write(config.to_toml(study))) == study
+    plain = config.to_toml(config.read_study(write(GOOD)))
+    assert "[filler]" not in plain
+    assert "[weather]" not in plain
+
+
+def fills(old, new, message):
+    """A study that fills, with one thing changed."""
+    assert old in FILL
+    return ("[inversion]", FILL.replace(old, new) + "[inversion]", message)
+
+
+FILLED = {
+    "filling without weather": fills(
+        FILL[: FILL.index("[features]")], "\n", r"the table \[weather\] is missing"
+    ),
+    "weather without pressure": fills(
+        'pressure = "sp.nc"', "", "weather.pressure is missing; say which file"
+    ),
+    "an unknown filler": fills('"lstm"', '"lstn"', "did you mean lstm"),
+    "an unknown decomposition": fills('"meemd"', '"memd"', "did you mean meemd"),
+    "an odd number of noises": fills("trials = 40", "trials = 41", "even number"),
+    "no component": fills("trials = 40", "components = 1", "components is 1, expected"),
+    "noise of no size": fills("trials = 40", "noise = 0", "noise is 0, expected a pos"),
+    "a threshold that none passes": fills("= 0.4", "= 1", "threshold is 1, expected"),
+    "no tree": fills("threshold = 0.4", "trees = 0", "trees is 0, expected 1 or more"),
+    "a negative seed": fills("threshold = 0.4", "seed = -1", "seed is -1, expected 0"),
+    "cells of no size": fills("threshold = 0.4", "spacing = 0", "spacing is 0, expect"),
+    "all held out": fills("threshold = 0.4", "held_out = 1.0", "held_out is 1, expect"),
+    "gravity for networks that do not learn water": fills(
+        "threshold = 0.4", 'grace = "g.nc"', 'something to learn from for "water" only'
+    ),
+    "loads of cells that have none": fills(
+        '"lstm"', '"displacement"', "leave filler.cell_loads out"
+    ),
+    "loads of stations only": fills(
+        'cell_loads = ["cells/NTAL.*.txt", "sea: cells/*.ntol"]\n',
+        "",
+        "filler.cell_loads, the same loads .* is missing",
+    ),
+    "filling with a memory": (
+        "beta = 0.01",
+        "beta = 0.01\nmemory_days = 9\n" + FILL,
+        'method "lstm" cannot be combined with inversion.memory_days',
+    ),
+    "a joint network of every day's errors": (
+        "[inversion]",
+        FILL.replace('"lstm"', '"water"').replace("cell_loads =", "#") + "[inversion]",
+        'method "water" cannot be combined with gnss.sigma "daily"',
+    ),
+    "centres that are numbers": (
+        "regions = ",
+        "grace = [1, 2]\nregions = ",
+        "grace is .*, expected text or a list of strings",
+    ),
+}
+
+
 def inverts(lines, message):
     return ("beta = 0.01", lines, message)
 
@@ -150,6 +236,7 @@ REFUSED = {
 
 ERRORS = {
     **REFUSED,
+    **FILLED,
     "a typing slip": ("spacing = 1", "spacng = 1", "did you mean spacing"),
     "an unknown table": ("[region]", "[mars]", "mars is not a known setting"),
     "beta zero": ("beta = 0.01", "beta = 0", "beta is 0, expected a positive"),

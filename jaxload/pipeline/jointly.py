@@ -96,7 +96,7 @@ def _with_displacement(
         folds, keys = make_folds(study, gnss, len(name))
         sigma = np.asarray(model.noise.sigma)
         lesson = joint.make_lesson(model.problem, model.up, sigma, features, folds)
-        start = (tuned_numbers(of_stations(model, count)), keys)
+        start = (tuned_numbers(of_stations(model, count), gnss.time.values), keys)
         hear = functools.partial(clock.watch, "learn")
         trained = train(study, lesson, start, folder, hear)
     mean, sd, told = _told_of_rows(trained, lesson)
@@ -191,7 +191,7 @@ def _with_water(
         moved = (to_cells.T @ np.asarray(model.problem.design).T).T
         given = (model.problem, model.up, np.asarray(model.noise.sigma), features)
         lesson = joint.make_lesson(*given, folds, moved=moved)
-        start = (tuned_numbers(alone.model), keys)
+        start = (tuned_numbers(alone.model, gnss.time.values), keys)
         hear = functools.partial(clock.watch, "learn")
         trained = train(study, lesson, start, folder, hear)
     run = jax.jit(joint.told_water)

@@ -19,6 +19,7 @@ from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.gapfill import joint, lstm, neighbourhoods, training
 from jaxload.gapfill.checkpoints import DiskCheckpoints, fingerprint
 from jaxload.pipeline.model import Model
+from jaxload.pipeline.noise import without_seasons
 
 __all__ = ["Trained", "make_folds", "train", "tuned_numbers"]
 
@@ -57,11 +58,18 @@ class Trained:
     summary: dict[str, Any]
 
 
-def tuned_numbers(model: Model) -> tuple[float, float, float]:
+def tuned_numbers(
+    model: Model, time: NDArray[np.datetime64]
+) -> tuple[float, float, float]:
     """Find what training begins with: the inversion without a network at its best.
+
+    Best for heights without lines and seasons: these the network learns soon, and an
+    inversion which has to explain them calls the season of the whole region a common
+    mode, which leaves the network nothing to learn.
 
     Args:
       model: Of the stations alone.
+      time: Epochs, shape (epoch,).
 
     Returns:
       Beta, factor on the standard errors, and standard deviation of the common mode
@@ -71,7 +79,8 @@ def tuned_numbers(model: Model) -> tuple[float, float, float]:
     noise = dataclasses.replace(model.noise, common=1.0)
     scaled = inversion.scaled_model(model.problem, noise)
     every = math.ceil(len(model.up) / EPOCHS)
-    found = inversion.tune(scaled, start, model.up, every=every).estimate
+    fast = without_seasons(model.up, time)
+    found = inversion.tune(scaled, start, fast, every=every).estimate
     logger.info("training begins with %s", found)
     return found["beta"], found["noise_factor"], math.sqrt(found["common"])
 

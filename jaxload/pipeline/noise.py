@@ -11,7 +11,7 @@ from jaxload import config, inversion, series
 from jaxload.inversion.tuning import scaled_model
 from jaxload.pipeline.model import Model
 
-__all__ = ["with_common_mode", "with_station_weights"]
+__all__ = ["with_common_mode", "with_station_weights", "without_seasons"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def with_common_mode(
     beta = math.sqrt(settings.smallest_beta * settings.largest_beta)
     start = {"beta": beta, "common": 1.0}
     scaled = scaled_model(model.problem, model.noise)
-    fast = _without_seasons(model.up, time)
+    fast = without_seasons(model.up, time)
     every = math.ceil(len(fast) / EPOCHS)
     tuned = inversion.tune(scaled, start, fast, every=every)
     if not tuned.converged:
@@ -51,10 +51,18 @@ def with_common_mode(
     return dataclasses.replace(model, noise=noise)
 
 
-def _without_seasons(
+def without_seasons(
     up: NDArray[np.float64], time: NDArray[np.datetime64]
 ) -> NDArray[np.float64]:
-    """What is left of each station beside its line and seasons."""
+    """Take line and seasons out of heights.
+
+    Args:
+      up: Heights [mm], shape (epoch, station); NaN if missing.
+      time: Epochs, shape (epoch,).
+
+    Returns:
+      What is left of each station [mm], shape (epoch, station).
+    """
     basis = np.asarray(series.seasonal_basis(time))
     rest = np.full_like(up, np.nan)
     for station, seen in enumerate(np.isfinite(up).T):
