@@ -4,12 +4,15 @@ import dataclasses
 import logging
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxload.gapfill.dwlim import control_stations, validate, weighted
 from jaxload.gapfill.ensemble import Training, predict, train
+from jaxload.gapfill.lessons import held_out, make_windows
 from jaxload.gapfill.lstm import apply
+from jaxload.gapfill.members import losses
 from jaxload.gapfill.training import Descent
 
 DESCENT = Descent(steps=60, learning_rate=0.03, every=20)
@@ -69,6 +72,38 @@ def test_predictions_are_those_of_each_member_in_the_unit_of_the_target(
     mean, scale = float(ensemble.mean[1]), float(ensemble.scale[1])
     want = mean + scale * np.asarray(apply(own, features))[..., 0]
     np.testing.assert_allclose(told[:, 1], want, atol=1e-4)
+
+
+@pytest.mark.parametrize("window", [None, 7, 30, 100, 400])
+def test_every_epoch_is_judged_once_after_warming_up(window):
+    windows = make_windows(100, window, 12)
+    np.testing.assert_array_equal(
+        np.sort(windows.epoch[windows.judged]), np.arange(100)
+    )
+    assert (np.diff(windows.epoch, axis=0) <= 1).all()
+    before = np.argmax(windows.judged, axis=0)
+    first = windows.epoch[before, np.arange(len(before))]
+    np.testing.assert_array_equal(before, np.minimum(first, 12))
+
+
+def test_spans_are_held_out_of_every_member(rng):
+    seen = rng.random((900, 4)) < [0.9, 0.5, 0.1, 0.02]
+    out = held_out(seen, 5, 0)
+    assert not np.any(out & ~seen)
+    share = out.sum(axis=0) / seen.sum(axis=0)
+    np.testing.assert_allclose(share, 0.2, atol=0.13)
+    # Whole spans, not single days: few changes among the days that were seen.
+    assert np.abs(np.diff(out[seen[:, 0], 0].astype(int))).sum() <= 12
+
+
+def test_losses_of_groups_have_the_derivatives_of_all_at_once(rng):
+    parameters, data = (jnp.asarray(rng.normal(size=(7, 3))) for _ in range(2))
+    loss = lambda parameters, data: jnp.sum(jnp.sin(parameters) * data)
+    pull = jnp.asarray(rng.normal(size=7))
+    got = jax.grad(lambda x: pull @ losses(loss, x, data))(parameters)
+    np.testing.assert_allclose(got, pull[:, None] * np.cos(parameters) * data)
+    want = (np.sin(parameters) * data).sum(axis=1)
+    np.testing.assert_allclose(losses(loss, parameters, data), want)
 
 
 @pytest.mark.slow

@@ -12,14 +12,13 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import check_shapes
+from jaxload.gapfill.lessons import Lessons, held_out, make_lessons, make_windows
 from jaxload.gapfill.lstm import Network, Weights, apply, initialise
+from jaxload.gapfill.members import losses
 from jaxload.gapfill.training import Curve, Descent, descend
 from jaxload.gapfill.validation import check_complete
 
 __all__ = ["Ensemble", "Training", "predict", "train"]
-
-#: Most epochs that are held out in a row, if the record is long enough.
-SPAN = 30
 
 #: Epochs that a prediction keeps at a time.
 SEGMENT = 64
@@ -97,26 +96,6 @@ class Ensemble:
     step: NDArray[np.int64]
     curve: Curve
     stopped_at: int | None
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class _Lessons:
-    """What members learn from, cut to windows.
-
-    Weights sum to one for each member.
-
-    Attributes:
-      inputs: Shape (epoch, member, window, feature).
-      target: Shape (epoch, member, window).
-      taught: Weight of each target in the loss, same shape.
-      held_out: Likewise in the score.
-    """
-
-    inputs: Array
-    target: Array
-    taught: Array
-    held_out: Array
 
 
 def train(
@@ -255,25 +234,10 @@ def _first_weights(network: Network, members: int, key: Array, dtype: str) -> We
     return jax.tree.map(lambda *each: jnp.stack(each), *drawn)
 
 
-def _lessons(features: NDArray, target: NDArray, settings: Training) -> _Lessons:
-    seen = np.isfinite(target)
-    held_out = seen & _held_out(seen, settings)
-    rows, judged = _windows(len(target), settings)
-
-    def cut(values: NDArray) -> Array:
-        # (epoch, window, member, ...) as the rows are, members before windows at last.
-        return jnp.asarray(np.swapaxes(values[rows], 1, 2), settings.dtype)
-
-    def weight(chosen: NDArray) -> Array:
-        counted = np.swapaxes(chosen[rows] & judged[..., None], 1, 2)
-        return jnp.asarray(counted / counted.sum(axis=(0, 2))[:, None], settings.dtype)
-
-    return _Lessons(
-        inputs=cut(features),
-        target=cut(np.where(seen, target, 0)),
-        taught=weight(seen & ~held_out),
-        held_out=weight(held_out),
-    )
+def _lessons(features: NDArray, target: NDArray, settings: Training) -> Lessons:
+    windows = make_windows(len(target), settings.window, settings.warm_up)
+    out = held_out(np.isfinite(target), _every(settings), settings.seed)
+    return make_lessons(features, target, out, windows, settings.dtype)
 
 
 def _every(settings: Training) -> int:
@@ -281,55 +245,28 @@ def _every(settings: Training) -> int:
     return round(1 / settings.held_out)
 
 
-def _held_out(seen: NDArray, settings: Training) -> NDArray:
-    """Spans of each member's observations, one in so many, (epoch, member)."""
-    every = _every(settings)
-    count = seen.sum(axis=0)
-    span = np.clip(count // (2 * every), 1, SPAN)
-    number = (np.cumsum(seen, axis=0) - 1) // span
-    first = [
-        np.random.default_rng((settings.seed, member)).integers(every)
-        for member in range(len(count))
-    ]
-    return number % every == np.asarray(first)
+def _loss(weights: Weights, lessons: Lessons, _: Array, *, settings: Training) -> Array:
+    def one(weights: Weights, lessons: Lessons) -> Array:
+        matrices = (weights.features, weights.recurrent, weights.readout)
+        squares = sum(jnp.sum(matrix**2) for matrix in matrices)
+        error = _error(weights, lessons, lessons.taught, settings)
+        return error + settings.weight_decay * squares
 
-
-def _windows(epochs: int, settings: Training) -> tuple[NDArray, NDArray]:
-    """Epochs of each window, and by which it is judged, (epoch, window) each."""
-    window = epochs if settings.window is None else min(settings.window, epochs)
-    number = np.arange(-(-epochs // window))
-    start = np.maximum(number * window - settings.warm_up, 0)
-    length = min(window + settings.warm_up, epochs)
-    if len(number) == 1:
-        length = epochs
-    rows = start + np.arange(length)[:, None]
-    judged = (rows // window == number) & (rows < epochs)
-    return np.minimum(rows, epochs - 1), judged
-
-
-def _errors(
-    weights: Weights, lessons: _Lessons, counted: Array, segment: int | None
-) -> Array:
-    """Weighted mean square error of each member."""
-
-    def one(weights: Weights, inputs: Array, target: Array, counted: Array) -> Array:
-        told = apply(weights, inputs, segment=segment)[..., 0]
-        return jnp.sum(counted * (told - target) ** 2)
-
-    every = jax.vmap(one, in_axes=(0, 1, 1, 1))
-    return every(weights, lessons.inputs, lessons.target, counted)
-
-
-def _loss(
-    weights: Weights, lessons: _Lessons, _: Array, *, settings: Training
-) -> Array:
-    errors = _errors(weights, lessons, lessons.taught, settings.segment)
-    size = lambda x: jnp.sum(x**2, axis=(1, 2))
-    squares = size(weights.features) + size(weights.recurrent) + size(weights.readout)
-    return errors + settings.weight_decay * squares
+    return losses(one, weights, lessons)
 
 
 def _score(
-    weights: Weights, lessons: _Lessons, _: Array, *, settings: Training
+    weights: Weights, lessons: Lessons, _: Array, *, settings: Training
 ) -> Array:
-    return _errors(weights, lessons, lessons.held_out, settings.segment)
+    def one(weights: Weights, lessons: Lessons) -> Array:
+        return _error(weights, lessons, lessons.held_out, settings)
+
+    return losses(one, weights, lessons)
+
+
+def _error(
+    weights: Weights, lessons: Lessons, counted: Array, settings: Training
+) -> Array:
+    """Weighted mean square error of one member."""
+    told = apply(weights, lessons.inputs, segment=settings.segment)[..., 0]
+    return jnp.sum(counted * (told - lessons.target) ** 2)

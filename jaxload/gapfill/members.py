@@ -1,0 +1,53 @@
+"""Losses of many members with their derivatives, a few members at a time.
+
+A network of some dozen units is read from memory at every epoch. Few of them stay in
+the cache of a processor, dozens do not; an accelerator would rather have all at once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax import Array
+
+__all__ = ["losses"]
+
+#: Members side by side on a CPU.
+GROUP = 5
+
+
+def losses(loss: Callable[[Any, Any], Array], parameters: Any, data: Any) -> Array:
+    """The loss of each member.
+
+    Where derivatives are taken, those of one group are finished before the next begins,
+    so that memory is that of a group.
+
+    Not for: derivatives by the data, or second ones.
+
+    Args:
+      loss: Of one member, a number, from its parameters and its data.
+      parameters: A pytree of arrays with an axis of members first.
+      data: Likewise.
+
+    Returns:
+      Losses, shape (member,).
+    """
+    members = len(jax.tree.leaves(parameters)[0])
+    size = min(GROUP, members) if jax.default_backend() == "cpu" else members
+    each = lambda function, parameters: jax.lax.map(
+        lambda both: function(*both), (parameters, data), batch_size=size
+    )
+
+    @jax.custom_vjp
+    def run(parameters: Any) -> Array:
+        return each(loss, parameters)
+
+    def forward(parameters: Any) -> tuple[Array, Any]:
+        return each(jax.value_and_grad(loss), parameters)
+
+    def backward(slopes: Any, given: Array) -> tuple[Any]:
+        scaled = lambda x: x * given.reshape(-1, *[1] * (x.ndim - 1))
+        return (jax.tree.map(scaled, slopes),)
+
+    run.defvjp(forward, backward)
+    return run(parameters)
