@@ -10,14 +10,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config, evaluate, gapfill, sphere
+from jaxload import config, evaluate, gapfill, io, series, sphere
 from jaxload.gapfill import dwlim, ensemble, forest, training
 from jaxload.gapfill.validation import Validation
-from jaxload.io.cache import ArrayCache
 from jaxload.pipeline.articles import ARTICLES
 from jaxload.pipeline.empty_cells import as_rows
 from jaxload.pipeline.weather import Places, WeatherSeries, read_weather
-from jaxload.series.emd import Decomposition
 
 __all__ = ["Filled", "decomposed", "describe_validation", "fill"]
 
@@ -152,7 +150,7 @@ def decomposed(
     given = (weather.temperature, weather.pressure)
     if asked.method == "none":
         return gapfill.weather_features(*given)
-    settings = Decomposition(
+    settings = series.Decomposition(
         method=asked.method,
         components=asked.components,
         trials=asked.trials,
@@ -164,7 +162,7 @@ def decomposed(
         *given,
         settings,
         workers=asked.workers,
-        cache=ArrayCache(kept) if kept else None,
+        cache=io.ArrayCache(kept) if kept else None,
         watch=lambda done, total: watch(done / total),
     )
 

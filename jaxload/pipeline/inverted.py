@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config, sphere
+from jaxload import config
+from jaxload.pipeline.blocks import means_over
 from jaxload.pipeline.choose import Choice, choose
 from jaxload.pipeline.clock import Clock
 from jaxload.pipeline.empty_cells import filled_rows
@@ -129,8 +130,8 @@ def by_stations(
         hear = functools.partial(clock.watch, "traditional")
         model, choice = choose(study, model, gnss, hear)
         found = estimate(study, model, gnss.time.values, choice.beta)
-        means = sphere.area_mean(ground.basins.weights, found.solution.load)
-        return Alone(model, choice, np.asarray(means))
+        means = means_over(ground.basins.weights, found.solution.load)
+        return Alone(model, choice, means)
 
 
 def _with_noise_of(

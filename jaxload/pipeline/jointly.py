@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jaxload import config, inversion, sphere
 from jaxload.gapfill import joint
 from jaxload.gapfill.validation import score
+from jaxload.pipeline.blocks import blocks
 from jaxload.pipeline.clock import Clock
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, with_rows
 from jaxload.pipeline.errors import Errors, standard_deviations
@@ -32,9 +33,6 @@ __all__ = ["invert_jointly"]
 
 Floats = NDArray[np.float64]
 
-#: Epochs of water that are worked on at a time.
-EPOCHS = 64
-
 
 def invert_jointly(
     study: config.Study,
@@ -45,12 +43,10 @@ def invert_jointly(
 ) -> Inverted:
     """Train a network with the inversion, and invert with it.
 
-    Heights count as anomalies from the mean of each station.
-
     Args:
       study: Says in its table ``[filler]`` whether the network tells of "water" or of
         "displacement".
-      gnss: Heights of the stations, cleaned and without their loads.
+      gnss: Heights of the stations as anomalies, cleaned and without their loads.
       ground: Where water is sought.
       folder: Where the results go; None keeps nothing of the training.
       clock: Told of the stages.
@@ -64,7 +60,6 @@ def invert_jointly(
         close to each other to hold some out, or another training was kept.
     """
     assert study.filler is not None
-    gnss = gnss.assign(up=gnss.up - gnss.up.mean("time"))
     if study.filler.method == "water":
         return _with_water(study, gnss, ground, folder, clock)
     return _with_displacement(study, gnss, ground, folder, clock)
@@ -245,7 +240,7 @@ def _solved(
     if expected is not None and mean is not None:
         # In place, and some epochs at a time: two whole records in memory, not more.
         load = np.array(solution.load)
-        for epochs in _blocks(len(load)):
+        for epochs in blocks(len(load)):
             load[epochs] += mean[epochs] @ expected.to_cells.T
         solution = dataclasses.replace(solution, load=load)  # pyright: ignore[reportArgumentType]
     return Estimate(solution, noise, np.asarray(left_out))
@@ -284,7 +279,7 @@ def _errors_of_water(
     regions = np.sqrt(errors.regions**2 + _variance(means))
     cells = errors.cells
     if cells is not None:
-        for epochs in _blocks(len(cells)):
+        for epochs in blocks(len(cells)):
             loads = [
                 one[epochs] @ expected.to_cells.T + multiplier[epochs] @ cross.T
                 for one, multiplier in zip(expected.members, multipliers)
@@ -309,10 +304,6 @@ def _variance(members: Floats) -> Floats:
     if len(members) < 2:
         return np.zeros(members.shape[1:])
     return members.var(axis=0, ddof=1)
-
-
-def _blocks(count: int) -> list[slice]:
-    return [slice(first, first + EPOCHS) for first in range(0, count, EPOCHS)]
 
 
 def _learned(

@@ -9,7 +9,9 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 import jaxload
-from jaxload import config, inversion, io, series, sphere
+from jaxload import config, inversion, io, sphere
+from jaxload.pipeline.blocks import annual_amplitudes, blocks
+from jaxload.pipeline.empty_cells import filled_rows
 from jaxload.pipeline.errors import Errors
 from jaxload.pipeline.estimate import Estimate
 from jaxload.pipeline.inputs import Outline
@@ -21,13 +23,11 @@ __all__ = [
     "station_results",
     "water_results",
     "with_errors",
+    "with_rows_used",
 ]
 
 #: What water is called that is groundwater alone.
 GROUNDWATER = "groundwater storage anomaly"
-
-#: Epochs that are laid out at a time.
-EPOCHS = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -165,7 +165,7 @@ def water_results(
       A dataset with `twsa` (time, lat, lon) [mm], by the CF conventions.
     """
     grid, region = place
-    amplitude = np.asarray(series.annual_amplitude(solution.load, time.values))
+    amplitude = annual_amplitudes(solution.load, time.values)
     mask = np.where(shapely.intersects_xy(region, grid.lon, grid.lat), 2, 1)
     flags = {
         "long_name": "where water was estimated",
@@ -198,10 +198,34 @@ def _rastered(grid: sphere.Grid, load: ArrayLike) -> NDArray[np.float32]:
     """Some epochs at a time: of a whole record there are no two copies in float64."""
     shape = (np.shape(load)[0], len(grid.lat_axis), len(grid.lon_axis))
     raster, values = np.empty(shape, np.float32), np.asarray(load)
-    for first in range(0, len(values), EPOCHS):
-        epochs = slice(first, first + EPOCHS)
+    for epochs in blocks(len(values)):
         raster[epochs] = sphere.to_raster(grid, values[epochs].astype(np.float32))
     return raster
+
+
+def with_rows_used(water: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
+    """Say from which rows water was estimated.
+
+    Args:
+      water: From `water_results`.
+      rows: Stations and filled cells.
+
+    Returns:
+      The dataset with name, place and standard error of each row.
+    """
+    sigma = np.nanmedian(np.where(rows.up.notnull(), rows.up_sigma, np.nan), axis=0)
+    degrees = {"units": "degrees", "long_name": "place of the row"}
+    found = {
+        "row_lon": (rows.lon.values, degrees),
+        "row_lat": (rows.lat.values, degrees),
+        "row_sigma": (sigma, {"units": "mm", "long_name": "median standard error"}),
+        "row_filled": (
+            filled_rows(rows).astype(np.int8),
+            {"units": "1", "long_name": "1 where a cell was filled, 0 at a station"},
+        ),
+    }
+    water = water.assign_coords(row=rows.station.values)
+    return water.assign({name: ("row", *given) for name, given in found.items()})
 
 
 def with_errors(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, series, sphere
+from jaxload.pipeline.blocks import means_over
 
 __all__ = [
     "VARIABLES",
@@ -125,7 +126,7 @@ def region_means(
       `monthly_beside_land_model` and `land_model` (land_model_month, region). All in
       mm.
     """
-    daily = np.asarray(sphere.area_mean(basins.weights, load))
+    daily = means_over(basins.weights, load)
     labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
     share = {"units": "1", "long_name": "share of the region inside the grid"}
     means = xr.Dataset(

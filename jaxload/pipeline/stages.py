@@ -28,6 +28,7 @@ from jaxload.pipeline.outputs import (
     station_results,
     water_results,
     with_errors,
+    with_rows_used,
 )
 from jaxload.pipeline.regions import region_means, score_regions
 from jaxload.pipeline.summary import describe_errors, peak_memory, summarise
@@ -140,8 +141,14 @@ def _filled(
     folder: pathlib.Path | None,
     clock: Clock,
 ) -> tuple[xr.Dataset, Filled | None]:
-    """Stations, and behind them cells that are filled before loads are removed."""
-    if study.filler is None or study.filler.joint:
+    """Stations, and behind them cells that are filled before loads are removed.
+
+    What is filled is an anomaly, so that heights have to be anomalies too.
+    """
+    if study.filler is None:
+        return gnss, None
+    gnss = gnss.assign(up=(gnss.up - gnss.up.mean("time")).assign_attrs(gnss.up.attrs))
+    if study.filler.joint:
         return gnss, None
     with clock.stage("fill"):
         cells = empty_cells(study, ground.region, gnss)
@@ -216,9 +223,11 @@ def _with_filling(
         curve, cells = curve_dataset(learned.curve, learned.best), learned.rows
         if learned.filling:
             summary["filling"] = learned.filling
+    used = rows if cells is None or filled is not None else with_rows(rows, cells)
+    water = with_rows_used(result.water, used)
     summary["against_traditional"] = against_traditional(study, result.regions)
     filled_cells = None if cells is None else filled_results(study, cells)
-    return dataclasses.replace(result, filled=filled_cells, learning=curve)
+    return dataclasses.replace(result, water=water, filled=filled_cells, learning=curve)
 
 
 def _as_groundwater(

@@ -1,0 +1,603 @@
+"""Cells without a station, filled from files; each step against plain NumPy."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+import shapely
+import xarray as xr
+
+from jaxload import cli, config, io, pipeline, report, sphere
+from jaxload.gapfill import forest
+from jaxload.pipeline import loads
+from jaxload.pipeline.empty_cells import as_rows, empty_cells, filled_rows, with_rows
+from jaxload.pipeline.filling import fill
+from jaxload.pipeline.gravity_rows import gravity_rows
+from jaxload.pipeline.ground import read_ground
+from jaxload.pipeline.inputs import make_design, read_observations
+from jaxload.pipeline.learning import make_folds, tuned_numbers
+from jaxload.pipeline.model import make_model
+from jaxload.pipeline.network_features import network_features, weather_raster
+from jaxload.pipeline.weather import Places, read_weather
+
+pytest.importorskip("netCDF4")
+pytest.importorskip("sklearn")
+
+REGION = shapely.box(97.2, 23.2, 101.8, 26.8)
+DAYS = np.arange("2018-01-03", "2018-12-28", dtype="M8[D]")
+LON = np.array([97.6, 98.4, 98.8, 97.9, 99.3, 99.7, 98.2, 100.4])
+LAT = np.array([23.7, 23.5, 24.6, 25.4, 24.2, 26.3, 26.6, 25.2])
+NAMES = [f"S{n:03}" for n in range(len(LON))]
+AXES = (np.arange(20.5, 30), np.arange(94.5, 105))
+EARTH = config.Earth(max_degree=3000)
+DIMS = ("time", "station")
+
+
+def ignore(share):
+    del share
+
+
+def turn(time, phase=0.0):
+    days = (time - np.datetime64("2018-01-01")).astype(float)
+    return np.cos(2 * np.pi * days / 365.2425 - phase)
+
+
+@pytest.fixture(scope="module")
+def memory():
+    """What the weather of two places remembers, each of unit variance, (day, 2)."""
+    rng = np.random.default_rng(4)
+    found = []
+    for noise in rng.normal(size=(2, len(DAYS) + 90)):
+        smooth = np.convolve(noise, np.exp(-np.arange(60) / 8), mode="same")
+        found.append(smooth[45 : 45 + len(DAYS)] / smooth.std())
+    return np.stack(found, axis=1)
+
+
+def temperature(memory, lon, lat):
+    """Linear in position at every moment, shape (day, place)."""
+    level = 285 + 0.5 * (lon - 99) - 0.8 * (lat - 25)
+    season = 8 * turn(DAYS, 3.5) + 2 * memory[:, 0]
+    return level[None] + season[:, None] + np.outer(memory[:, 1], lat - 25)
+
+
+def pressure(memory, lon, lat):
+    level = 82_000 - 900 * (lon - 99) + 300 * (lat - 25)
+    season = 400 * turn(DAYS, 0.2) - 150 * memory[:, 0]
+    return level[None] + season[:, None] - 60 * np.outer(memory[:, 1], lon - 99)
+
+
+def write_grid(path, values, units, time=DAYS, name=None):
+    shape = (len(time), *(len(axis) for axis in AXES))
+    name = name or {"K": "Tair_f_tavg", "Pa": "sp", "mm": "TWS_tavg"}[units]
+    coords = {"time": time.astype("M8[ns]"), "lat": AXES[0], "lon": AXES[1]}
+    array = (("time", "lat", "lon"), values.reshape(shape), {"units": units})
+    xr.Dataset({name: array}, coords).to_netcdf(path)
+
+
+def raster():
+    lon, lat = np.meshgrid(AXES[1], AXES[0])
+    return lon.ravel(), lat.ravel()
+
+
+def table(values, names, time):
+    coords = {
+        "time": time.astype("M8[ns]"),
+        "station": names,
+        "lon": ("station", LON),
+        "lat": ("station", LAT),
+        "height": ("station", np.zeros(len(LON))),
+    }
+    data = {"up": (DIMS, values), "up_sigma": (DIMS, np.full(values.shape, 2.0))}
+    return io.label_dataset(xr.Dataset(data, coords))
+
+
+def write_loading(folder, names, scale):
+    folder.mkdir()
+    for number, name in enumerate(names):
+        values = scale * (1 + 0.1 * number) * turn(DAYS, 1.0) / 1000
+        lines = [f"{v:.8f},,,{day}" for v, day in zip(values, DAYS)]
+        text = "\n".join(["vertical,north,east,Date", *lines])
+        (folder / f"NTAL.{name}.txt").write_text(text + "\n")
+
+
+def expected_cells():
+    """Names and centres of the cells of one degree without a station."""
+    found = []
+    centres = [
+        (lon, lat) for lat in np.arange(23.5, 27) for lon in np.arange(97.5, 102)
+    ]
+    for number, (lon, lat) in enumerate(centres):
+        inside = (np.floor(LON) == np.floor(lon)) & (np.floor(LAT) == np.floor(lat))
+        if not inside.any():
+            found.append((f"G{number + 1:03}", lon, lat))
+    return found
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, memory):
+    """Weather, water that follows it, heights that follow the water, and gravity."""
+    folder = tmp_path_factory.mktemp("data")
+    lon, lat = raster()
+    write_grid(folder / "t.nc", temperature(memory, lon, lat), "K")
+    write_grid(folder / "p.nc", pressure(memory, lon, lat), "Pa")
+    outline = json.dumps(shapely.geometry.mapping(REGION))
+    (folder / "region.geojson").write_text(outline)
+    water = 80 * turn(DAYS, 4.2) + 30 * memory[:, 0]
+    storage = water[:, None] * (1 + 0.1 * (lat - 25))[None]
+    write_grid(folder / "tws.nc", storage + 600, "mm")
+    months = np.unique(DAYS.astype("M8[M]"))
+    monthly = [storage[DAYS.astype("M8[M]") == month].mean(axis=0) for month in months]
+    middle = months.astype("M8[D]") + 15
+    for name, more in (("csr", 5.0), ("jpl", -1.0)):
+        given = (np.stack(monthly) + more, "mm", middle, "lwe_thickness")
+        write_grid(folder / f"{name}.nc", *given)
+    study = study_in(folder)
+    places = table(np.zeros((len(DAYS), len(LON))), NAMES, DAYS)
+    grid = sphere.regional_grid(REGION, 0.5, 0.5)
+    design = np.asarray(make_design(study, places, grid))
+    rng = np.random.default_rng(1)
+    up = water[:, None] * (1 + 0.1 * (grid.lat - 25))[None] @ design.T
+    up += rng.normal(size=up.shape) + turn(DAYS, 1.0)[:, None]
+    up[30:60, 2] = np.nan
+    up -= np.nanmean(up, axis=0)
+    io.write_up(table(up, NAMES, DAYS), folder / "gnss")
+    write_loading(folder / "stations", NAMES, 1.0)
+    write_loading(folder / "cells", [name for name, _, _ in expected_cells()], 2.0)
+    return folder
+
+
+def study_in(folder, method="forest", **filler):
+    return config.Study(
+        gnss=config.Gnss(files="gnss/*.up"),
+        region=config.Region(boundary="region.geojson", spacing=0.5, buffer=0.5),
+        title="a small world",
+        earth=EARTH,
+        weather=config.Weather(temperature="t.nc", pressure="p.nc"),
+        filler=config.Filler(method=method, trees=5, **filler),
+        inversion=config.Inversion(beta=0.02, errors="regions"),
+        evaluation=config.Evaluation(grace=("csr.nc", "jpl.nc"), land_model="tws.nc"),
+        folder=str(folder),
+    )
+
+
+def changed(study, **tables):
+    """The study with settings of some of its tables changed."""
+    new = {
+        name: dataclasses.replace(getattr(study, name), **settings)
+        for name, settings in tables.items()
+    }
+    return dataclasses.replace(study, **new)
+
+
+@pytest.fixture(scope="module")
+def study(data):
+    given = study_in(data, cell_loads=("cells/NTAL.*.txt",))
+    stations = config.Loads(stations=("stations/NTAL.*.txt",), stations_units="m")
+    return dataclasses.replace(given, loads=stations)
+
+
+@pytest.fixture(scope="module")
+def gnss(study):
+    return read_observations(study)
+
+
+@pytest.fixture(scope="module")
+def cells(study, gnss):
+    return empty_cells(study, REGION, gnss)
+
+
+@pytest.fixture(scope="module")
+def rows(study, gnss, cells):
+    filled = fill(study, gnss, cells, None, ignore)
+    return with_rows(gnss, filled.rows), filled
+
+
+# Cells and their weather
+
+
+def test_cells_without_a_station_are_counted_over_all_cells(cells):
+    names, lon, lat = zip(*expected_cells())
+    assert cells.station.values.tolist() == list(names)
+    np.testing.assert_allclose(cells.lon, lon)
+    np.testing.assert_allclose(cells.lat, lat)
+    assert len(names) == 20 - 8
+
+
+def test_a_region_full_of_stations_is_not_filled(study, gnss):
+    outline = shapely.box(98.1, 24.1, 98.9, 24.9)
+    with pytest.raises(ValueError, match="stands in each of 1 cells of 1 degrees"):
+        empty_cells(study, outline, gnss)
+
+
+def test_a_station_called_as_a_cell_is_refused(gnss, cells):
+    shape = (gnss.sizes["time"], cells.sizes["station"])
+    filled = as_rows(cells, gnss, np.zeros(shape), np.ones(shape[1]))
+    named = gnss.assign_coords(station=[str(cells.station.values[0]), *NAMES[1:]])
+    with pytest.raises(ValueError, match="has the name of a cell"):
+        with_rows(named, filled)
+
+
+PLACES = Places(["A", "B"], np.array([97.62, 100.9]), np.array([23.41, 26.2]))
+
+
+def test_weather_is_read_between_nodes_and_averaged_over_weeks(study, gnss, memory):
+    start = DAYS[35:280:7].astype("M8[ns]")
+    bounds = np.stack([start, start + np.timedelta64(7, "D")], axis=1)
+    weekly = gnss.isel(time=slice(35, 280, 7))
+    weekly = weekly.assign(time_bnds=(("time", "bnds"), bounds))
+    found = read_weather(study, PLACES, weekly)
+    for name, field in (("temperature", temperature), ("pressure", pressure)):
+        exact = field(memory, PLACES.lon, PLACES.lat)
+        means = exact[35:280].reshape(35, 7, 2).mean(axis=1)
+        np.testing.assert_allclose(getattr(found, name), means, rtol=2e-5)
+    daily = read_weather(study, PLACES, gnss).temperature
+    exact = temperature(memory, PLACES.lon, PLACES.lat)
+    np.testing.assert_allclose(daily, exact, rtol=2e-5)
+
+
+def broken(kind, memory):
+    lon, lat = raster()
+    values, days = temperature(memory, lon, lat), DAYS
+    if kind == "a gap":
+        values[100:115] = np.nan
+    elif kind == "an early end":
+        values, days = values[:300], DAYS[:300]
+    elif kind == "the sea":
+        values[:, lon < 99] = np.nan
+    return values, "K", days
+
+
+BROKEN = {
+    "a gap": r"t.nc: has no data at 15 of 359 epochs of the heights at A \(97.62 E, "
+    r"23.41 N\), from 2018-04-13 to 2018-04-27 \(2 such places of 2\)",
+    "an early end": "no data at 59 of 359 epochs .* from 2018-10-30 to 2018-12-27",
+    "the sea": r"no data at 359 of 359 epochs .* at A .*\(1 such places of 2\)",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_weather_with_gaps_is_refused(kind, study, gnss, memory, tmp_path):
+    write_grid(tmp_path / "t.nc", *broken(kind, memory))
+    weather = {"temperature": str(tmp_path / "t.nc")}
+    with pytest.raises(ValueError, match=f"weather.temperature .*{BROKEN[kind]}"):
+        read_weather(changed(study, weather=weather), PLACES, gnss)
+
+
+def test_places_at_sea_may_take_the_weather_of_the_coast(study, gnss, memory, tmp_path):
+    write_grid(tmp_path / "t.nc", *broken("the sea", memory))
+    weather = {"temperature": str(tmp_path / "t.nc")}
+    beyond = Places(["A", "B"], np.array([96.0, 99.5]), np.array([24.5, 24.5]), True)
+    found = read_weather(changed(study, weather=weather), beyond, gnss).temperature
+    np.testing.assert_array_equal(found[:, 0], found[:, 1])
+
+
+def test_weather_that_does_not_cover_a_cell_names_it(study, gnss):
+    away = Places(["S001", "G012"], np.array([99.0, 110.3]), np.array([24.0, 25.0]))
+    with pytest.raises(ValueError, match=r"weather.temperature t.nc: .*G012 \(110.3"):
+        read_weather(study, away, gnss)
+
+
+# Filling
+
+
+def test_forests_fill_cells_with_the_error_they_have_at_stations(
+    gnss, cells, rows, memory
+):
+    filled = rows[1]
+    lon, lat = (np.concatenate([x[n] for x in (gnss, cells)]) for n in ("lon", "lat"))
+    weather = [f(memory, lon, lat) for f in (temperature, pressure)]
+    scaled = [(x - x.mean(axis=0)) / x.std(axis=0) for x in weather]
+    features, count = np.stack(scaled, axis=2), len(LON)
+    up = gnss.up.values - np.nanmean(gnss.up.values, axis=0)
+    forests = forest.grow(features[:, :count], up, forest.Forest(trees=5, workers=1))
+    # Files hold a few digits less, on which a split may turn.
+    told = forest.predict(forests, features[:, count:])
+    assert np.corrcoef(told.ravel(), filled.rows.up.values.ravel())[0, 1] > 0.99
+    scores = filled.summary["stations"].values()
+    errors = np.array([score["rmse_mm"] for score in scores])
+    np.testing.assert_allclose(filled.rows.up_sigma, np.sqrt(np.mean(errors**2)))
+    assert filled.summary["cells"] == 12
+    assert filled.summary["mean_pcc"] > 0.7
+    assert filled.summary["article"]["share_of_pcc_above_0.5"] == 0.8421
+
+
+def test_what_heights_are_counted_from_does_not_matter(study, gnss, cells, rows):
+    other = gnss.assign(up=gnss.up + xr.DataArray(np.arange(8.0) * 100, dims="station"))
+    again = fill(study, other, cells, None, ignore)
+    # Rounding may turn a split.
+    np.testing.assert_allclose(again.rows.up, rows[1].rows.up, atol=0.5)
+
+
+def test_no_station_that_moves_with_the_weather_is_said(data, gnss, cells):
+    asked = study_in(data, "lstm", threshold=0.999)
+    with pytest.raises(ValueError, match=r"above 0\.999, the largest absolute corr"):
+        fill(asked, gnss, cells, None, ignore)
+
+
+def test_components_are_kept_where_results_go(data, gnss, cells, tmp_path):
+    asked = changed(study_in(data), features={"method": "emd", "components": 3})
+    fill(asked, gnss, cells, tmp_path, ignore)
+    kept = sorted((tmp_path / "features").glob("*.npy"))
+    # Places of one longitude have one pressure, but for rounding.
+    assert len(LON) + 12 < len(kept) <= 2 * (len(LON) + 12)
+    before = [path.stat().st_mtime_ns for path in kept]
+    fill(asked, gnss, cells, tmp_path, ignore)
+    assert [path.stat().st_mtime_ns for path in kept] == before
+
+
+# Loads
+
+
+def test_what_is_removed_from_stations_is_removed_from_cells(study, rows):
+    given = rows[0]
+    moved = loads.station_loads(study, given, ignore)
+    left = loads.remove_loads(study, given, moved)
+    filled = filled_rows(left)
+    names = [name for name, _, _ in expected_cells()]
+    for scale, which in ((1.0, ~filled), (2.0, filled)):
+        factor = scale * (1 + 0.1 * np.arange(which.sum()))
+        load = turn(DAYS, 1.0)[:, None] * factor[None]
+        removed = (given.up - left.up).values[:, which]
+        there = np.isfinite(removed)
+        np.testing.assert_allclose(removed[there], load[there], atol=1e-5)
+    assert left.station.values[filled].tolist() == names
+
+
+def test_cells_without_a_load_are_named(study, rows, tmp_path):
+    write_loading(tmp_path / "cells", [n for n, _, _ in expected_cells()][1:], 2.0)
+    entry = f"ntal: {tmp_path}/cells/NTAL.*.txt"
+    asked = changed(study, filler={"cell_loads": (entry,)})
+    name, lon, lat = expected_cells()[0]
+    message = f"cell_loads .* nothing of 1 of 12 places \\({name} at {lon:g} E, {lat:g}"
+    with pytest.raises(ValueError, match=message):
+        loads.station_loads(asked, rows[0], ignore)
+
+
+def test_other_loads_of_cells_than_of_stations_are_refused(study, rows):
+    asked = changed(study, filler={"cell_loads": ("ntol: cells/*.txt",)})
+    message = "takes ntal out of stations, but filler.cell_loads ntol out of filled"
+    with pytest.raises(ValueError, match=message):
+        loads.station_loads(asked, rows[0], ignore)
+
+
+# A study
+
+
+@pytest.fixture(scope="module")
+def out(study, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out")
+    return folder, pipeline.run(study, folder)
+
+
+def test_cells_and_stations_are_inverted_as_one_network(study, out):
+    folder, result = out
+    grid = sphere.regional_grid(REGION, 0.5, 0.5)
+    with xr.open_dataset(folder / "filled.nc") as filled:
+        filled = filled.load()
+    stations, used = result.stations, result.water
+    everyone = xr.Dataset(
+        coords={name: ("row", used[f"row_{name}"].values) for name in ("lon", "lat")}
+    )
+    assert used.row_filled.values.tolist() == [0] * len(LON) + [1] * 12
+    design = np.asarray(make_design(study, everyone, grid))
+    up = np.concatenate([stations.up, filled.displacement], axis=1)
+    sigma = used.row_sigma.values
+    laplacian = grid.laplacian.toarray()
+    seen = np.isfinite(up[0])
+    whitened = design[seen] / sigma[seen, None]
+    normal = whitened.T @ whitened + 0.02**2 * laplacian.T @ laplacian
+    load = np.linalg.solve(normal, whitened.T @ (up[0, seen] / sigma[seen]))
+    ours = result.water.twsa.values[0, grid.row, grid.column]
+    np.testing.assert_allclose(ours, load, atol=1e-3 * abs(load).max())
+    assert stations.sizes["station"] == len(LON)
+    assert filled.displacement.attrs["units"] == "mm"
+    assert "[filler]" in filled.attrs["settings"]
+
+
+def test_stations_alone_are_the_study_without_a_filler(study, out):
+    plain = dataclasses.replace(study, filler=None)
+    alone = pipeline.run(plain).regions
+    ours = out[1].regions
+    np.testing.assert_allclose(ours.traditional, alone.twsa, atol=0.01)
+    np.testing.assert_allclose(ours.traditional_grace, alone.monthly, atol=0.01)
+    assert abs(ours.twsa - ours.traditional).max() > 1
+
+
+def test_changes_are_percent_of_what_stations_alone_score(out):
+    summary = json.loads((out[0] / "summary.json").read_text())
+    against = summary["against_traditional"]
+    changes = []
+    for reference in ("grace", "land_model"):
+        both = against[reference]["region"]
+        new, old = both["filled"], both["traditional"]
+        change = both["change_percent"]
+        assert change["nse"] == pytest.approx(100 * (new["nse"] / old["nse"] - 1))
+        changes.append(change["rmse_mm"])
+    assert against["mean_change_percent"]["rmse_mm"] == pytest.approx(np.mean(changes))
+    assert against["article_change_percent"] == {"pcc": 8.85, "r2": 7.99}
+    assert summary["filling"]["cells"] == 12
+
+
+def test_references_are_means_of_centres_and_of_months(out, data):
+    regions = out[1].regions
+    with xr.open_dataset(data / "tws.nc") as grid:
+        inside = grid.TWS_tavg.sel(lon=slice(98, 101), lat=slice(24, 26))
+        monthly = inside.mean(("lat", "lon")).resample(time="MS").mean()
+    off = 0.02 * np.ptp(monthly.values)
+    anomaly = (monthly - monthly.mean()).values
+    np.testing.assert_allclose(regions.land_model.values[:, 0], anomaly, atol=off)
+    # Two centres, 5 and -1 mm off.
+    grace = monthly.values - 600 + (5 - 1) / 2
+    np.testing.assert_allclose(regions.reference.values[:, 0], grace, atol=off)
+
+
+def test_a_result_tells_what_was_filled(out):
+    lines = report.describe(out[0])
+    assert any(line.startswith("12 cells filled (forest)") for line in lines)
+    assert any(line.startswith("against stations alone: correlation") for line in lines)
+    assert any(line.startswith("filled.nc: displacement, sigma") for line in lines)
+
+
+def test_bad_weather_ends_the_program_with_one_sentence(
+    study, memory, tmp_path, capsys
+):
+    write_grid(tmp_path / "t.nc", *broken("an early end", memory))
+    asked = changed(study, weather={"temperature": str(tmp_path / "t.nc")})
+    (tmp_path / "study.toml").write_text(config.to_toml(asked))
+    words = ["run", str(tmp_path / "study.toml"), "--data", study.folder]
+    assert cli.main([*words, "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert "weather.temperature" in said[0]
+    assert "Traceback" not in said[0]
+
+
+# Networks trained through the inversion
+
+
+def small(data, method, **filler):
+    sizes = {"hidden": 3, "steps": 20, "members": 2, "neighbourhood_km": 60.0}
+    sizes |= {"spacing": 2.0} if method == "water" else {}
+    asked = study_in(data, method, seed=2, **{**sizes, **filler})
+    return changed(asked, gnss={"end": "2018-06-30"}, evaluation={"land_model": ""})
+
+
+@pytest.fixture(scope="module")
+def water(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("water")
+    return folder, pipeline.run(small(data, "water"), folder)
+
+
+@pytest.mark.slow
+def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
+    result = water[1]
+    grid = sphere.regional_grid(REGION, 0.5, 0.5)
+    design = np.asarray(make_design(small(data, "water"), result.stations, grid))
+    load = result.water.twsa.values[:, grid.row, grid.column]
+    predicted = load.astype(np.float64) @ design.T
+    np.testing.assert_allclose(result.stations.predicted, predicted, atol=1e-4)
+    told = result.summary["learning"]
+    assert result.summary["beta"] == pytest.approx(told["after"]["beta"])
+    assert told["after"] != told["before"]
+    assert result.filled is None
+    assert result.learning is not None
+    assert result.learning.held_out.shape == (3, 2)
+    best = result.learning.held_out.min("step").values
+    np.testing.assert_allclose(told["score_best"], best)
+
+
+@pytest.mark.slow
+def test_a_training_is_taken_up_where_it_stopped(data, water):
+    folder, before = water
+    # As if the program had ended before the last look.
+    shutil.rmtree(folder / "checkpoints" / "20")
+    again = pipeline.run(small(data, "water"), folder)
+    np.testing.assert_array_equal(again.water.twsa, before.water.twsa)
+    assert (folder / "checkpoints" / "20").is_dir()
+    other = small(data, "water", hidden=4)
+    with pytest.raises(ValueError, match="holds checkpoints of another model"):
+        pipeline.run(other, folder)
+
+
+@pytest.mark.slow
+def test_networks_of_stations_weigh_their_errors_as_their_predictions(data, tmp_path):
+    result = pipeline.run(small(data, "lstm", threshold=0.5), tmp_path)
+    assert (tmp_path / "learning.png").is_file()
+    told, filled = result.summary["filling"], result.filled
+    assert filled is not None
+    assert result.learning is not None
+    controls = told["control_stations"]
+    assert 2 <= len(controls) == result.learning.sizes["member"]
+    which = [NAMES.index(name) for name in controls]
+    errors = np.array([told["stations"][name]["rmse_mm"] for name in controls])
+    for number, (lon, lat) in enumerate(zip(filled.lon.values, filled.lat.values)):
+        weight = 1 / np.asarray(
+            sphere.angular_distance(lon, lat, LON[which], LAT[which])
+        )
+        expected = np.sqrt(weight @ errors**2 / weight.sum())
+        np.testing.assert_allclose(filled.sigma[0, number], expected, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
+    result = pipeline.run(small(data, "displacement"), tmp_path)
+    files = {path.name for path in tmp_path.iterdir()}
+    assert {"filled.nc", "learning.nc", "learning.png", "checkpoints"} <= files
+    filled = result.filled
+    assert filled is not None
+    assert filled.displacement.shape == (179, 12)
+    np.testing.assert_allclose(filled.displacement.mean("time"), 0, atol=1e-9)
+    np.testing.assert_array_equal(filled.sigma[0], result.water.row_sigma[len(LON) :])
+    assert "grace" in result.summary["against_traditional"]
+    lines = report.describe(tmp_path)
+    assert any(line.startswith("12 cells filled (displacement)") for line in lines)
+    assert any(line.startswith("2 networks trained for disp") for line in lines)
+
+
+# Their parts
+
+
+def test_cells_lie_between_the_nodes_of_the_raster(data):
+    for spacing in (0.7, 2.0, 9.0):
+        study = study_in(data, "water", spacing=spacing)
+        grid = sphere.regional_grid(REGION, 0.5, 0.5)
+        raster = weather_raster(study, grid)
+        given = (raster.lon_axis, raster.lat_axis, grid.lon, grid.lat)
+        weights = sphere.linear_weights(*given)
+        np.testing.assert_allclose(weights @ raster.lon, grid.lon, atol=1e-9)
+        np.testing.assert_allclose(weights @ raster.lat, grid.lat, atol=1e-9)
+
+
+def test_features_tell_places_apart(data, gnss, memory):
+    places = dataclasses.replace(PLACES, lat=np.array([23.41, 23.41]))
+    study = study_in(data, "water")
+    features = network_features(study, places, gnss, None, ignore)
+    assert features.shape == (len(DAYS), 2, 2 + 4 + 6)
+    series = temperature(memory, places.lon, places.lat)
+    scaled = (series - series.mean(axis=0)) / series.std(axis=0)
+    np.testing.assert_allclose(features[:, :, 0], scaled, atol=1e-4)
+    np.testing.assert_allclose(features[:, :, 6], [[-1, 1]] * len(DAYS), rtol=1e-6)
+    # One latitude for both tells nothing.
+    assert not features[:, :, 7].any()
+
+
+def test_a_month_of_gravity_says_no_more_at_many_epochs_than_once(data, gnss):
+    study = study_in(data, "water", grace="csr.nc", grace_sigma=10.0)
+    ground = read_ground(study)
+    rows = gravity_rows(study, gnss, ground)
+    assert rows is not None
+    assert rows.names == ["region"]
+    np.testing.assert_allclose(rows.design.sum(axis=1), 1)
+    assert rows.sigma[0] == pytest.approx(10 * np.sqrt(31), rel=0.02)
+    grace = ground.references["grace"].water.values[:, 0]
+    month = DAYS.astype("M8[M]").astype(int) - DAYS[0].astype("M8[M]").astype(int)
+    expected = grace[month] - grace[month].mean()
+    np.testing.assert_allclose(rows.water[:, 0], expected, atol=1e-9)
+
+
+def test_gravity_of_another_time_is_refused(data, gnss):
+    study = study_in(data, "water", grace="csr.nc")
+    late = gnss.assign_coords(time=gnss.time + np.timedelta64(4000, "D"))
+    with pytest.raises(
+        ValueError, match=r"filler.grace csr\.nc has no month in common"
+    ):
+        gravity_rows(study, late, read_ground(study))
+
+
+def test_stations_too_close_to_hold_some_out_are_said(data, gnss):
+    study = study_in(data, "water", neighbourhood_km=2000.0)
+    with pytest.raises(
+        ValueError, match=r"filler\.neighbourhood_km: .* smaller radius"
+    ):
+        make_folds(study, gnss, len(LON))
+
+
+def test_training_begins_without_the_season_in_the_common_mode(data, gnss):
+    study = study_in(data, "water")
+    grid = sphere.regional_grid(REGION, 0.5, 0.5)
+    numbers = tuned_numbers(make_model(study, gnss, grid), gnss.time.values)
+    # Noise of one beside a sigma of two, and a common mode that is a season.
+    assert 0.4 < numbers[1] < 0.6
+    assert numbers[2] < 0.6
