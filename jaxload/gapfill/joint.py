@@ -115,6 +115,9 @@ class Lesson:
         of displacement places are rows.
       moved: What a unit of load at a place makes of each row [mm/mm], shape
         (row, place); of no meaning in the form of displacement.
+      known: Displacement by a load that is expected anyway [mm], such as that of the
+        seasons, to which the network adds; by member, since it must not come from those
+        that a member holds out, shape (member, epoch, row).
       folds: Who is held out.
     """
 
@@ -124,6 +127,7 @@ class Lesson:
     gaps: Gaps
     features: Array
     moved: Array
+    known: Array
     folds: Folds
 
 
@@ -135,6 +139,7 @@ def make_lesson(
     folds: Folds,
     *,
     moved: ArrayLike | None = None,
+    known: ArrayLike | None = None,
 ) -> Lesson:
     """Check what is to be learned from, and lay it out.
 
@@ -146,6 +151,7 @@ def make_lesson(
       features: What the network reads [-], shape (epoch, place, feature).
       folds: Who is held out.
       moved: As in `Lesson`, for the form of water.
+      known: Likewise; nothing is expected anyway if not given.
 
     Returns:
       The `Lesson`.
@@ -167,7 +173,9 @@ def make_lesson(
     if moved is None:
         named["features"] = (features, "epoch row feature")
         named["moved"] = (given, "_ row")
-    check_shapes(**named)
+    nothing = np.zeros((len(folds.held), *displacement.shape))
+    known = nothing if known is None else np.asarray(known)
+    check_shapes(**named, known=(known, "member epoch row"))
     bad = ~np.isfinite(np.asarray(features)).all(axis=0)
     if bad.any():
         place, feature = map(int, np.argwhere(bad)[0])
@@ -183,6 +191,7 @@ def make_lesson(
         find_gaps(displacement),
         features,
         given.astype(dtype),
+        jnp.asarray(known, dtype),
         folds,
     )
 
@@ -285,7 +294,7 @@ def water_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
     def left(parameters: Parameters, lesson: Lesson) -> Lesson:
         load = told_water(parameters, lesson.features, segment=segment)
         moved = jnp.einsum("ep,rp->er", load, lesson.moved)
-        rest = lesson.displacement - moved
+        rest = lesson.displacement - lesson.known - moved
         return dataclasses.replace(lesson, displacement=rest)
 
     def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
@@ -354,9 +363,13 @@ def two_stage_objectives(segment: int | None = None) -> tuple[Objective, Objecti
 
 def _of_members(one: Callable[..., Array]) -> Objective:
     def every(parameters: Parameters, lesson: Lesson, key: Array) -> Array:
+        def own(parameters: Parameters, held: Array, known: Array, key: Array) -> Array:
+            mine = dataclasses.replace(lesson, known=known)
+            return one(parameters, mine, held, key)
+
         held = lesson.folds.held
         keys = jax.random.split(key, len(held))
-        return jax.vmap(one, in_axes=(0, None, 0, 0))(parameters, lesson, held, keys)
+        return jax.vmap(own)(parameters, held, lesson.known, keys)
 
     return every
 
