@@ -94,7 +94,7 @@ def weighted(
       DWLIM (2022), Remote Sensing 14, 535, eq. 8, doi:10.3390/rs14030535.
     """
     predictions, distance = np.asarray(predictions), np.asarray(distance, float)
-    own = np.zeros(distance.shape, bool) if own is None else np.asarray(own)
+    own = np.zeros(distance.shape, bool) if own is None else np.asarray(own, bool)
     check_shapes(
         predictions=(predictions, "epoch member place"),
         distance=(distance, "place member"),

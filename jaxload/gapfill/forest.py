@@ -21,6 +21,9 @@ from jaxload.gapfill.validation import Validation, check_complete, score
 
 __all__ = ["Forest", "Forests", "grow", "leave_one_out", "predict"]
 
+#: Strips of the first feature within which samples are put in order.
+STRIPS = 128
+
 Floats = NDArray[np.float64]
 
 
@@ -138,39 +141,20 @@ def predict(
     Source:
       MLLIM (2021), Remote Sensing 13, 3358, eq. 3, doi:10.3390/rs13173358.
     """
-    features = np.asarray(features)
-    check_complete("features", features, "place")
+    features, own = _checked(forests, np.asarray(features), own)
     epochs, places, count = features.shape
-    if count != forests.features:
-        raise ValueError(
-            f"features has {count} along 'feature', but the forests were grown from "
-            f"{forests.features}"
-        )
-    stations = len(forests.regressors)
-    own = np.zeros((places, stations), bool) if own is None else np.asarray(own)
-    if own.shape != (places, stations):
-        raise ValueError(
-            f"own has shape {own.shape}, expected one row for each of {places} places "
-            f"and one column for each of {stations} forests"
-        )
+    samples = features.reshape(-1, count)
+    order = _by_likeness(samples)
 
     def one(station: int) -> Floats:
         # A forest is asked only where it counts.
-        told = np.zeros((epochs, places))
-        asked = features[:, ~own[:, station]]
-        if asked.size:
-            found = forests.regressors[station].predict(asked.reshape(-1, count))
-            told[:, ~own[:, station]] = found.reshape(epochs, -1)
+        asked = order[~own[order % places, station]]
+        told = np.zeros(len(samples))
+        if len(asked):
+            told[asked] = forests.regressors[station].predict(samples[asked])
         return told
 
-    total = np.zeros((epochs, places))
-    for number in range(0, stations, forests.workers):
-        some = range(number, min(number + forests.workers, stations))
-        # Summed in the order of the stations: the same to the last bit however many.
-        for told in _side_by_side(one, some, forests.workers):
-            total += told
-        if watch is not None:
-            watch(some.stop / stations)
+    total = _summed(one, forests, watch).reshape(epochs, places)
     left = (~own).sum(axis=1)
     return np.where(left > 0, total / np.maximum(left, 1), np.nan)
 
@@ -198,6 +182,53 @@ def leave_one_out(
     if stations < 2:
         raise ValueError("leaving one out needs 2 stations or more, but there is 1")
     return score(predict(forests, features, np.eye(stations, dtype=bool)), displacement)
+
+
+def _checked(
+    forests: Forests, features: NDArray, own: ArrayLike | None
+) -> tuple[NDArray, NDArray[np.bool_]]:
+    sizes = check_shapes(features=(features, "epoch place feature"))
+    check_complete("features", features, "place")
+    if sizes["feature"] != forests.features:
+        raise ValueError(
+            f"features has {sizes['feature']} along 'feature', but the forests were "
+            f"grown from {forests.features}"
+        )
+    shape = (sizes["place"], len(forests.regressors))
+    own = np.zeros(shape, bool) if own is None else np.asarray(own, bool)
+    if own.shape != shape:
+        raise ValueError(
+            f"own has shape {own.shape}, expected one row for each of {shape[0]} "
+            f"places and one column for each of {shape[1]} forests"
+        )
+    return features, own
+
+
+def _summed(
+    one: Callable[[int], Floats],
+    forests: Forests,
+    watch: Callable[[float], None] | None,
+) -> Floats:
+    """The sum over stations, in their order: the same however many at a time."""
+    stations, workers = len(forests.regressors), forests.workers
+    total = np.zeros(())
+    for first in range(0, stations, workers):
+        some = range(first, min(first + workers, stations))
+        for told in _side_by_side(one, some, workers):
+            total = total + told
+        if watch is not None:
+            watch(some.stop / stations)
+    return total
+
+
+def _by_likeness(samples: NDArray) -> NDArray[np.int64]:
+    """An order in which neighbours mostly go the same way through a tree.
+
+    The branches that one takes are then foretold, and its nodes at hand, for the next:
+    asking takes less than half the time.
+    """
+    strip = np.argsort(np.argsort(samples[:, 0])) * STRIPS // max(len(samples), 1)
+    return np.lexsort((samples[:, -1], strip))
 
 
 def _require_scikit_learn() -> None:

@@ -1,0 +1,225 @@
+"""One training step of 75 networks on ten years of days, side by side and in loops.
+
+    python -m benchmarks.lstm
+
+A step is forward, backward and Adam's update, in float32, of 75 networks with 20 inputs
+and 32 hidden units, each with its own weights and its own 3,650 days. The references
+are the same code one network after the other, a plain scan over flax's own cell in such
+a loop, and PyTorch in a process of its own where it is installed. Beside the time on
+the clock stands that of the processors: it counts where the machine is shared.
+"""
+
+import concurrent.futures
+import importlib.util
+import multiprocessing
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from benchmarks._harness import largest_error, measure, report, resident_memory
+from jaxload.gapfill.ensemble import Ensemble, predict
+from jaxload.gapfill.lstm import Network, Weights, apply, initialise
+from jaxload.gapfill.members import losses
+from jaxload.gapfill.training import Curve
+
+__all__ = ["main"]
+
+MEMBERS, EPOCHS, PLACES = 75, 3650, 100
+WINDOW, WARM_UP = 365, 60
+NETWORK = Network(features=20, hidden=32)
+RATE = 0.01
+
+Run = Callable[[Weights, jax.Array], jax.Array]
+
+
+def lessons(windows: int, epochs: int) -> tuple[Any, ...]:
+    """Weights, moments, inputs and targets, each with an axis of members first."""
+    keys = jax.random.split(jax.random.key(0), MEMBERS)
+    each = [initialise(NETWORK, key) for key in keys]
+    weights = jax.tree.map(lambda *some: jnp.stack(some), *each)
+    moments = jax.vmap(optax.adam(RATE).init)(weights)
+    return weights, moments, *map(jnp.asarray, records(windows, epochs))
+
+
+def records(windows: int, epochs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs, and targets that remember them."""
+    rng = np.random.default_rng(0)
+    shape = (MEMBERS, epochs, windows, NETWORK.features)
+    inputs = rng.normal(size=shape).astype(np.float32)
+    return inputs, np.cumsum(inputs[..., 0], axis=1) / np.float32(np.sqrt(epochs))
+
+
+def loss_of(run: Run) -> Callable[[Weights, tuple], jax.Array]:
+    """The loss of one network."""
+
+    def loss(weights: Weights, record: tuple) -> jax.Array:
+        inputs, target = record
+        return jnp.mean((run(weights, inputs)[..., 0] - target) ** 2)
+
+    return loss
+
+
+def updated(slope: Any, weights: Any, moments: Any) -> tuple:
+    """New weights and moments, and the gradient."""
+    change, moments = optax.adam(RATE).update(slope, moments)
+    return optax.apply_updates(weights, change), moments, slope
+
+
+def stepping(run: Run) -> Callable:
+    """A step of one network."""
+
+    def step(weights: Weights, moments: Any, *record: jax.Array) -> tuple:
+        slope = jax.grad(loss_of(run))(weights, record)
+        return updated(slope, weights, moments)
+
+    return step
+
+
+@jax.jit
+def as_trained(weights: Weights, moments: Any, *record: jax.Array) -> tuple:
+    """A step of all networks as an ensemble takes it."""
+    total = lambda weights: losses(loss_of(apply), weights, record).sum()
+    return jax.vmap(updated)(jax.grad(total)(weights), weights, moments)
+
+
+def by_flax(weights: Weights, inputs: jax.Array) -> jax.Array:
+    """The same network as a plain scan over flax's own cell."""
+    cell: Any = nnx.OptimizedLSTMCell(
+        NETWORK.features, NETWORK.hidden, rngs=nnx.Rngs(0), param_dtype=jnp.float32
+    )
+    cell.dense_i.kernel[...] = weights.features
+    cell.dense_h.kernel[...] = weights.recurrent
+    cell.dense_h.bias[...] = weights.bias
+    empty = jnp.zeros((inputs.shape[1], NETWORK.hidden), inputs.dtype)
+    hidden = jax.lax.scan(cell, (empty, empty), inputs)[1]
+    return jnp.einsum("tph,ho->tpo", hidden, weights.readout) + weights.offset
+
+
+def looped(run: Run, given: tuple) -> Callable[[], tuple]:
+    """A step of all networks, one after the other."""
+    step = jax.jit(stepping(run))
+    each = [
+        jax.tree.map(lambda x, member=member: x[member], given)
+        for member in range(MEMBERS)
+    ]
+
+    def loop() -> tuple:
+        found = [step(*own) for own in each]
+        return jax.tree.map(lambda *some: jnp.stack(some), *found)
+
+    return loop
+
+
+def by_torch(inputs: np.ndarray, target: np.ndarray) -> Callable[[], None]:
+    """A step of all networks in PyTorch, one after the other."""
+    from torch import from_numpy, nn, optim  # pyright: ignore[reportMissingImports]
+
+    record = list(zip(from_numpy(inputs), from_numpy(target)))
+    lstm = [nn.LSTM(NETWORK.features, NETWORK.hidden) for _ in record]
+    linear = [nn.Linear(NETWORK.hidden, 1) for _ in record]
+    both = [[*x.parameters(), *y.parameters()] for x, y in zip(lstm, linear)]
+    optimisers = [optim.Adam(each, RATE) for each in both]
+
+    def step() -> None:
+        for member, (own, want) in enumerate(record):
+            optimisers[member].zero_grad()
+            told = linear[member](lstm[member](own)[0])[..., 0]
+            ((told - want) ** 2).mean().backward()
+            optimisers[member].step()
+
+    return step
+
+
+def timed_torch() -> dict[str, Any]:
+    """Time PyTorch where nothing else runs."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    # Networks this small are slower with two, and far slower on a shared machine.
+    torch.set_num_threads(1)
+    return timed(by_torch(*records(1, EPOCHS)), (), 5)
+
+
+def timed(step: Callable, given: tuple, repeat: int) -> dict[str, Any]:
+    """Seconds on the clock, and the least of the processors."""
+    found = measure(step, *given, repeat=repeat)
+    busy = []
+    for _ in range(repeat):
+        start = time.process_time()
+        jax.block_until_ready(step(*given))
+        busy.append(time.process_time() - start)
+    return found | {"least_processor_s": min(busy)}
+
+
+def steps() -> list[dict[str, Any]]:
+    """A row for each way to take a step."""
+    whole = lessons(1, EPOCHS)
+    windows = lessons(-(-EPOCHS // WINDOW), WINDOW + WARM_UP)
+    wanted, rows = None, []
+    for what, step, given, repeat in (
+        ("one after the other, flax's own cell", looped(by_flax, whole), (), 3),
+        ("one after the other", looped(apply, whole), (), 3),
+        ("all at once", jax.jit(jax.vmap(stepping(apply))), whole, 5),
+        ("as trained", as_trained, whole, 9),
+        (f"as trained, windows of {WINDOW} + {WARM_UP}", as_trained, windows, 9),
+    ):
+        memory, found = resident_memory(lambda s=step, g=given: s(*g))
+        row = {"what": what} | timed(step, given, repeat)
+        wanted = found[2] if wanted is None else wanted
+        if given is not windows:
+            pairs = zip(jax.tree.leaves(found[2]), jax.tree.leaves(wanted))
+            row["gradient_error"] = max(largest_error(*pair) for pair in pairs)
+        rows.append(row | memory)
+    return rows
+
+
+def torch_row() -> dict[str, Any]:
+    """PyTorch on the CPU, if it is here."""
+    if importlib.util.find_spec("torch") is None:
+        return {"what": "PyTorch is not installed"}
+    # Its threads and ours would wait for each other in one process.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        found = pool.submit(timed_torch).result()
+    return {"what": "PyTorch on the CPU, one after the other"} | found
+
+
+def compared() -> list[dict[str, Any]]:
+    """Every way beside the plain loop and beside PyTorch."""
+    rows = [*steps(), torch_row()]
+    part = f"one step of {MEMBERS} networks, {EPOCHS} days"
+    loop, torch = rows[0]["median_s"], rows[-1].get("median_s")
+    for row in (row for row in rows if "median_s" in row):
+        row["faster_than_flax"] = loop / row["median_s"]
+        if torch:
+            row["faster_than_torch"] = torch / row["median_s"]
+    return [{"part": part} | row for row in rows]
+
+
+def predictions() -> dict[str, Any]:
+    """All networks at many places."""
+    weights = lessons(1, 2)[0]
+    one = jnp.ones(MEMBERS, jnp.float32)
+    nothing = np.zeros(0)
+    curve = Curve(nothing.astype(int), nothing, nothing)
+    ensemble = Ensemble(weights, one, one, nothing.astype(int), curve, None)
+    features = np.random.default_rng(1).normal(size=(EPOCHS, PLACES, NETWORK.features))
+    memory, _ = resident_memory(lambda: predict(ensemble, features))
+    timed = measure(predict, ensemble, features, repeat=1)
+    part = "prediction"
+    what = f"{MEMBERS} networks at {PLACES} places, {EPOCHS} days"
+    return {"part": part, "what": what} | timed | memory
+
+
+def main() -> None:
+    """Run the benchmark."""
+    report("lstm", [*compared(), predictions()])
+
+
+if __name__ == "__main__":
+    main()
