@@ -21,11 +21,22 @@ from jaxload.gapfill.checkpoints import DiskCheckpoints, fingerprint
 from jaxload.pipeline.model import Model
 from jaxload.pipeline.noise import without_seasons
 
-__all__ = ["Trained", "make_folds", "train", "tuned_numbers"]
+__all__ = [
+    "EPOCHS",
+    "Trained",
+    "make_folds",
+    "member_variance",
+    "members_of",
+    "train",
+    "tuned_numbers",
+]
 
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
+
+#: Looks at what is held out without a gain, of any member, after which training ends.
+PATIENCE = 8
 
 #: Epochs from which training begins its search; more say it no better.
 EPOCHS = 250
@@ -59,7 +70,7 @@ class Trained:
 
 
 def tuned_numbers(
-    model: Model, time: NDArray[np.datetime64]
+    model: Model, time: NDArray[np.datetime64], stiffer: float = 1.0
 ) -> tuple[float, float, float]:
     """Find what training begins with: the inversion without a network at its best.
 
@@ -70,6 +81,7 @@ def tuned_numbers(
     Args:
       model: Of the stations alone.
       time: Epochs, shape (epoch,).
+      stiffer: Factor on beta.
 
     Returns:
       Beta, factor on the standard errors, and standard deviation of the common mode
@@ -82,7 +94,8 @@ def tuned_numbers(
     fast = without_seasons(model.up, time)
     found = inversion.tune(scaled, start, fast, every=every).estimate
     logger.info("training begins with %s", found)
-    return found["beta"], found["noise_factor"], math.sqrt(found["common"])
+    beta = stiffer * found["beta"]
+    return beta, found["noise_factor"], math.sqrt(found["common"])
 
 
 def make_folds(
@@ -146,7 +159,7 @@ def train(
     assert filler is not None
     outputs = 1 if filler.method == "water" else 2
     network = lstm.Network(lesson.features.shape[2], filler.hidden, outputs)
-    settings = training.Descent(filler.steps, filler.learning_rate)
+    settings = training.Descent(filler.steps, filler.learning_rate, patience=PATIENCE)
     start = joint.first_parameters(network, numbers, keys)
     kept = study.path(filler.checkpoints) if filler.checkpoints else None
     kept = kept or (folder and folder / "checkpoints")
@@ -167,6 +180,36 @@ def train(
         functools.partial(jnp.mean, axis=0), fitted.parameters.inversion
     )
     return Trained(fitted, mean, _describe(filler, fitted, mean, numbers))
+
+
+def members_of(trained: Trained) -> list[joint.Parameters]:
+    """Take the members of an ensemble apart.
+
+    Args:
+      trained: From `train`.
+
+    Returns:
+      The parameters of each.
+    """
+    every = trained.fitted.parameters
+    return [
+        jax.tree.map(lambda values, n=number: values[n], every)
+        for number in range(len(trained.fitted.step))
+    ]
+
+
+def member_variance(values: Floats) -> Floats:
+    """Variance of one member about the mean of all.
+
+    Args:
+      values: Shape (member, ...).
+
+    Returns:
+      The variance, shape (...); zero where there is only one member.
+    """
+    if len(values) < 2:
+        return np.zeros(values.shape[1:])
+    return values.var(axis=0, ddof=1)
 
 
 def _segment(lesson: joint.Lesson, filler: config.Filler) -> int | None:

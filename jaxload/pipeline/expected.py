@@ -1,0 +1,122 @@
+"""Water as it is expected before the heights, never held on cells as a whole."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sparse
+from numpy.typing import NDArray
+
+from jaxload import config, inversion
+from jaxload.gapfill import joint
+from jaxload.pipeline.blocks import blocks
+from jaxload.pipeline.errors import Errors, standard_deviations
+from jaxload.pipeline.estimate import Estimate
+from jaxload.pipeline.learning import Trained, member_variance
+from jaxload.pipeline.model import Model
+
+__all__ = ["Expected", "joint_errors", "solved"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Expected:
+    """What members of an ensemble tell of water.
+
+    Attributes:
+      members: At the nodes of the raster [mm], shape (member, epoch, place).
+      to_cells: From the raster to cells, shape (cell, place).
+      moved: Displacement of rows by it, shape (row, place).
+    """
+
+    members: Floats
+    to_cells: sparse.csr_array
+    moved: Floats
+
+
+def solved(
+    lesson: joint.Lesson, trained: Trained, expected: Expected | None = None
+) -> Estimate:
+    """Invert what is not expected, and add again what is.
+
+    Args:
+      lesson: With the rows.
+      trained: With the numbers of the inversion.
+      expected: The prior mean; None for none.
+
+    Returns:
+      The estimate, for all rows.
+    """
+    noise = joint.noise_of(lesson, trained.numbers)
+    up = np.asarray(lesson.displacement)
+    mean = np.zeros((len(up), 0)) if expected is None else expected.members.mean(axis=0)
+    moved = np.zeros_like(up) if expected is None else mean @ expected.moved.T
+    beta = jnp.exp(trained.numbers.beta)
+    given = (lesson.problem, up - moved, noise, beta)
+    solution = inversion.solve(*given, gaps=lesson.gaps)
+    left_out = inversion.leave_one_out_residual(*given, gaps=lesson.gaps)
+    fitted = np.asarray(solution.fitted) + moved
+    solution = dataclasses.replace(solution, fitted=fitted)
+    if expected is not None:
+        # In place, and some epochs at a time: two whole records in memory, not more.
+        load = np.array(solution.load)
+        for epochs in blocks(len(load)):
+            load[epochs] += mean[epochs] @ expected.to_cells.T
+        solution = dataclasses.replace(solution, load=load)  # pyright: ignore[reportArgumentType]
+    return Estimate(solution, noise, np.asarray(left_out))
+
+
+def joint_errors(
+    study: config.Study,
+    model: Model,
+    given: tuple[Estimate, Trained, Expected],
+    weights: Floats,
+    watch: Callable[[float], None],
+) -> Errors:
+    """Errors of the posterior, joined by the spread of what members lead to.
+
+    Args:
+      study: Says which are wanted.
+      model: Of all rows.
+      given: What was found, by whom, from what.
+      weights: Weight of each cell in the regions, shape (region, cell).
+      watch: Told of the share that is done.
+
+    Returns:
+      The errors.
+    """
+    found, trained, expected = given
+    beta = float(jnp.exp(trained.numbers.beta))
+    errors = standard_deviations(study, model, (found, beta), weights, watch)
+    if errors.regions is None or len(expected.members) < 2:
+        return errors
+    multipliers = _multipliers(model, found, beta, expected)
+    cross = np.asarray(model.problem.cross)
+    means, cells = [], errors.cells
+    for epochs in blocks(len(errors.regions)):
+        loads = np.stack(
+            [
+                told[epochs] @ expected.to_cells.T + multiplier[epochs] @ cross.T
+                for told, multiplier in zip(expected.members, multipliers)
+            ]
+        )
+        means.append(member_variance(loads @ weights.T))
+        if cells is not None:
+            spread = np.sqrt(member_variance(loads))
+            cells[epochs] = np.hypot(cells[epochs], spread)
+    regions = np.sqrt(errors.regions**2 + np.concatenate(means))
+    return dataclasses.replace(errors, regions=regions, cells=cells)
+
+
+def _multipliers(
+    model: Model, found: Estimate, beta: float, expected: Expected
+) -> Floats:
+    """What each member's inversion makes of the heights, (member, epoch, row)."""
+    every = []
+    for told in expected.members:
+        rest = model.up - told @ expected.moved.T
+        dual = inversion.dual(model.problem, rest, found.noise, beta)
+        every.append(np.asarray(dual.multiplier))
+    return np.stack(every)
