@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import functools
 import logging
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,13 @@ USER_ERRORS = (ValueError, OSError)
 BAD_INPUT, INTERRUPTED = 2, 130
 
 #: What can be demonstrated.
-WORLDS = {"storage": demo.run, "groundwater": demo.run_groundwater}
+SYSTEMS = {
+    "traditional": demo.run,
+    "groundwater": demo.run_groundwater,
+    "mllim": functools.partial(demo.run_filling, "mllim"),
+    "dwlim": functools.partial(demo.run_filling, "dwlim"),
+    "joint": functools.partial(demo.run_filling, "joint"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,12 +99,13 @@ def _parser() -> argparse.ArgumentParser:
         "--out", default="jaxload-demo", metavar="DIR", help="where results go"
     )
     shown.add_argument(
-        "world",
-        nargs="?",
-        default="storage",
-        choices=sorted(WORLDS),
-        help="storage of water under a cluster of stations (the default), or "
-        "groundwater of western Yunnan beneath the loads of air, soil and sea",
+        "--system",
+        default="traditional",
+        choices=SYSTEMS,
+        help="the inversion of a cluster of stations (the default); groundwater of "
+        "western Yunnan beneath the loads of air, soil and sea; or southwest China, "
+        "where cells without a station are filled by random forests (MLLIM) or "
+        "networks (DWLIM), or water by a network trained through the inversion (joint)",
     )
     shown.set_defaults(command=_demo)
     return parser
@@ -120,7 +128,7 @@ def _info(options: argparse.Namespace, console: Console) -> None:
 
 def _demo(options: argparse.Namespace, console: Console) -> None:
     with _progress(console) as watch:
-        lines = WORLDS[options.world](options.out, watch=watch)
+        lines = SYSTEMS[options.system](options.out, watch=watch)
     _say(lines)
 
 

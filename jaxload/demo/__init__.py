@@ -1,5 +1,6 @@
 """Worlds whose truth is known, simulated, written, studied and held against it."""
 
+from jaxload.demo.filling import filling_study, run_filling
 from jaxload.demo.groundwater import groundwater_study, run_groundwater
 from jaxload.demo.groundwater_files import write_world
 from jaxload.demo.storage import Scores, run
@@ -7,8 +8,10 @@ from jaxload.demo.weather_files import write_weather_world
 
 __all__ = [
     "Scores",
+    "filling_study",
     "groundwater_study",
     "run",
+    "run_filling",
     "run_groundwater",
     "write_weather_world",
     "write_world",

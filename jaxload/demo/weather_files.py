@@ -234,6 +234,8 @@ def _truth(world: WeatherWorld) -> xr.Dataset:
     return truth.assign_coords(
         day=world.time.astype("M8[ns]"),
         station=world.stations.name,
+        station_lon=("station", world.stations.lon),
+        station_lat=("station", world.stations.lat),
         centre=world.centres.name,
         centre_lon=("centre", world.centres.lon),
         centre_lat=("centre", world.centres.lat),

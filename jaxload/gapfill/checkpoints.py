@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
 
 __all__ = ["DiskCheckpoints", "fingerprint"]
 
@@ -57,6 +56,8 @@ class DiskCheckpoints:
             )
         path = self.folder / str(newest[-1])
         logger.info("training goes on from step %s", path)
+        import orbax.checkpoint as ocp
+
         try:
             with ocp.PyTreeCheckpointer() as checkpointer:
                 found = checkpointer.restore(path.absolute())
@@ -76,6 +77,9 @@ class DiskCheckpoints:
           step: Its number.
           state: A pytree of arrays.
         """
+        # Slow to import, and of use only where something is kept.
+        import orbax.checkpoint as ocp
+
         self.folder.mkdir(parents=True, exist_ok=True)
         told = self.folder / "model.json"
         if not told.is_file():

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -82,6 +81,9 @@ def initialise(network: Network, key: Array, dtype: str = "float32") -> Weights:
     Source:
       The forget gate's bias: Jozefowicz et al. (2015), proceedings.mlr.press/v37.
     """
+    # Slow to import, and of use only where something is trained.
+    from flax import nnx
+
     rngs, kind = nnx.Rngs(key), jnp.dtype(dtype)
     cell = nnx.OptimizedLSTMCell(
         network.features, network.hidden, param_dtype=kind, rngs=rngs

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 from numpy.typing import NDArray
 
@@ -147,6 +146,9 @@ def descend(
       The `Fitted`. A member whose loss or score ceases to be finite ends the training;
       a warning says at which step.
     """
+    # Slow to import, and of use only here.
+    import optax
+
     optimiser = optax.adam(settings.learning_rate)
     advance = _advancing(loss, score, optimiser, settings)
     first = jax.jit(score)(start, data, key)
@@ -210,7 +212,7 @@ def _advancing(
             with jax.numpy_dtype_promotion("standard"):
                 change, moments = jax.vmap(optimiser.update)(slope, moments)
             broken = _first(broken, losses, number + 1)
-            return optax.apply_updates(parameters, change), moments, losses, broken
+            return jax.tree.map(jnp.add, parameters, change), moments, losses, broken
 
         last, nothing = state.step + settings.every, jnp.zeros_like(state.score)
         now = (state.parameters, state.moments, nothing, state.broken)

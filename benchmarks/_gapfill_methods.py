@@ -1,0 +1,449 @@
+"""Every way to water where no receiver stands, on one case, in one form."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.optimize
+from jax import Array
+from numpy.typing import NDArray
+
+from benchmarks._gapfill_case import FAR, SHARE, Case, Estimate
+from jaxload import inversion, series, sphere
+from jaxload.gapfill import dwlim, ensemble, forest, joint, lstm, training
+from jaxload.gapfill.features import calendar_features, normalised, weather_features
+from jaxload.gapfill.neighbourhoods import centres_for_share
+from jaxload.inversion import Noise, Problem
+from jaxload.inversion.target import Target
+from jaxload.series.emd import Decomposition
+
+__all__ = ["METHODS"]
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+#: The weight of the prior in the articles.
+PUBLISHED = 0.01
+
+#: Least correlation of a control station: the article's, and what leaves some in the
+#: southwest, where air and water cancel each other in part.
+THRESHOLD = {"mainland_china": 0.5, "southwest_china": 0.3}
+
+#: How the networks are trained. The prior begins this much stiffer than it is tuned
+#: without a network: it would explain itself what the network is to learn.
+HIDDEN, STIFF = 12, 4.0
+WATER = training.Descent(steps=160, learning_rate=0.01, every=10, patience=4)
+DISPLACEMENT = training.Descent(steps=160, learning_rate=0.01, patience=4)
+CONTROL = ensemble.Training(
+    hidden=32, descent=training.Descent(steps=160, learning_rate=0.01, patience=4)
+)
+
+#: MEEMD of the weekly weather, with fewer copies than the article's hundred.
+COMPONENTS = Decomposition(method="meemd", components=10, trials=20)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """What is inverted, and the mean about which, shape (epoch, cell)."""
+
+    problem: Problem
+    displacement: Floats
+    noise: Noise
+    beta: float
+    mean: Floats | None = None
+
+
+#: Who is silent, and which member held them out (None: nobody is), to rows.
+Maker = Callable[[Mask, int | None], Rows]
+
+
+def _once(function: Callable[[Case], Any]) -> Callable[[Case], Any]:
+    """Keep what several methods share with the case."""
+
+    @functools.wraps(function)
+    def kept(case: Case) -> Any:
+        if function.__name__ not in case.found:
+            case.found[function.__name__] = function(case)
+        return case.found[function.__name__]
+
+    return kept
+
+
+def published(case: Case) -> Estimate:
+    """The traditional inversion with the articles' beta."""
+    noise = Noise(jnp.asarray(case.sigma))
+    rows = Rows(case.traditional, case.up, noise, PUBLISHED)
+    return _estimate(case, lambda *_: rows)
+
+
+def tuned(case: Case) -> Estimate:
+    """The traditional inversion tuned by the evidence."""
+    noise, beta = _tuned(case)
+    rows = Rows(case.traditional, case.up, noise, beta)
+    return _estimate(case, lambda *_: rows)
+
+
+def interpolated(case: Case) -> Estimate:
+    """Empty cells get what stations see, weighted by inverse distance."""
+    lon, lat = case.world.stations.lon, case.world.stations.lat
+    to_cells = _distance(case, case.empty.lon, case.empty.lat)
+    apart = _distance(case, lon, lat) + np.where(np.eye(len(lon)), np.inf, 0)
+
+    def told(distance: Floats, silent: Mask) -> Floats:
+        distance = np.where(silent[None, :], np.inf, distance)
+        weights = np.asarray(sphere.inverse_distance_weights(distance, 2.0))
+        seen = np.isfinite(case.up)
+        total = np.where(seen, case.up, 0) @ weights.T
+        return total / np.maximum(seen @ weights.T, 1e-12)
+
+    missed = told(apart, np.zeros(len(lon), bool)) - case.up
+    return _filled(case, lambda silent: told(to_cells, silent), _rms(missed), True)
+
+
+def seasonal(case: Case) -> Estimate:
+    """A smooth annual and semi-annual prior mean, solved exactly."""
+    noise, weights, functions = _seasonal_weights(case)
+
+    def rows(silent: Mask, _: int | None) -> Rows:
+        mean = _seasonal_mean(case, silent)
+        return Rows(case.traditional, case.up, noise, weights[0], mean)
+
+    found = _estimate(case, rows)
+    sd = []
+    for target in _targets(case, case.traditional):
+        given = (case.traditional, case.up, noise, weights, functions)
+        side = (target.cross, target.variance)
+        sd.append(np.sqrt(inversion.time_function_variance(*given, side)))
+    return dataclasses.replace(found, basin_sd=sd[0], far_sd=sd[1])
+
+
+def mllim(case: Case) -> Estimate:
+    """Forests of all stations tell the displacement of empty cells, beta 0.01."""
+    return _filled(case, *_by_forests(case))
+
+
+def mllim_tuned(case: Case) -> Estimate:
+    """The same, tuned by the evidence."""
+    return _filled(case, *_by_forests(case), tuned=True)
+
+
+def dwlim_published(case: Case) -> Estimate:
+    """Networks of control stations tell that of empty cells, beta 0.01."""
+    return _filled(case, *_by_networks(case))
+
+
+def dwlim_tuned(case: Case) -> Estimate:
+    """The same, tuned by the evidence."""
+    return _filled(case, *_by_networks(case), tuned=True)
+
+
+@_once
+def _by_forests(case: Case) -> tuple[Callable[[Mask], Floats], float]:
+    weather = _weather_at(case, case.world.stations)
+    forests = forest.grow(weather, case.raw, forest.Forest(trees=50))
+    validated = forest.leave_one_out(forests, weather, case.raw)
+    error = _rms(np.asarray(validated.predicted) - case.raw)
+    cells = _weather_at(case, case.empty)
+
+    def told(silent: Mask) -> Floats:
+        own = np.broadcast_to(silent, (cells.shape[1], len(silent)))
+        return forest.predict(forests, cells, own) - case.corrections
+
+    return told, error
+
+
+@_once
+def _by_networks(case: Case) -> tuple[Callable[[Mask], Floats], float]:
+    stations, cells = case.world.stations, case.empty
+    weather = _weather_at(case, stations)
+    least = THRESHOLD[case.region]
+    given = (case.raw, weather[..., 0], weather[..., 1])
+    control = dwlim.control_stations(*given, least)
+    both = np.concatenate([weather, _weather_at(case, cells)], axis=1)
+    features = weather_features(both[..., 0], both[..., 1], COMPONENTS)
+    at_stations, at_cells = np.split(features, [case.stations], axis=1)
+    networks = ensemble.train(at_stations[:, control], case.raw[:, control], CONTROL)
+    between = _distance(case, stations.lon, stations.lat)[:, control]
+    own = np.arange(case.stations)[:, None] == np.flatnonzero(control)[None, :]
+    validated = dwlim.validate(
+        ensemble.predict(networks, at_stations), between, own, case.raw
+    )
+    predictions = ensemble.predict(networks, at_cells)
+    distance = _distance(case, cells.lon, cells.lat)[:, control]
+
+    def told(silent: Mask) -> Floats:
+        out = np.broadcast_to(silent[control], distance.shape)
+        return dwlim.weighted(predictions, distance, out) - case.corrections
+
+    return told, _rms(np.asarray(validated.predicted) - case.raw)
+
+
+def two_stages(case: Case) -> Estimate:
+    """A network for all places, trained on displacement and then inverted."""
+    return _by_displacement(case, joint.two_stage_objectives())
+
+
+def by_displacement(case: Case) -> Estimate:
+    """The same network trained through the inversion of what is held out."""
+    return _by_displacement(case, joint.displacement_objectives())
+
+
+def _by_displacement(case: Case, objectives: tuple) -> Estimate:
+    weather = [_weather_at(case, x) for x in (case.world.stations, case.empty)]
+    weather = np.concatenate(weather, axis=1)
+    lon, lat = (
+        np.concatenate([getattr(x, n) for x in (case.world.stations, case.empty)])
+        for n in ("lon", "lat")
+    )
+    features = _features(case, weather, lon, lat)
+    rows = len(case.design)
+    displacement = np.zeros((len(case.time), rows))
+    displacement[:, : case.stations] = case.up
+    sigma = np.pad(case.sigma, (0, rows - case.stations), constant_values=1.0)
+    given = (case.filled, displacement, sigma, features)
+    lesson = joint.make_lesson(*given, _folds(case, rows))
+    fitted = _trained(case, objectives, lesson, DISPLACEMENT)
+    told = jax.jit(jax.vmap(joint.told_displacement, in_axes=(0, None)))
+    mean, sd = map(np.asarray, told(fitted.parameters, lesson.features))
+    whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
+    receiver = np.arange(rows) < case.stations
+
+    def rows_of(_: Mask, member: int | None) -> Rows:
+        some = slice(None) if member is None else slice(member, member + 1)
+        filled, spread = mean[some].mean(axis=0), mean[some].var(axis=0).mean(axis=0)
+        error = np.sqrt((sd[some] ** 2).mean(axis=0) + spread)
+        values = np.where(receiver, displacement, filled)
+        now = dataclasses.replace(lesson, sigma=jnp.where(receiver, sigma, error))
+        beta = float(jnp.exp(whole.beta))
+        return Rows(case.filled, values, joint.noise_of(now, whole), beta)
+
+    return _estimate(case, rows_of)
+
+
+def water(case: Case) -> Estimate:
+    """Joint training, the network as prior mean of the water."""
+    places = case.world.places
+    weather = [x[:, case.places] for x in (case.temperature, case.pressure)]
+    lon, lat = places.lon[case.places], places.lat[case.places]
+    features = _features(case, np.stack(weather, axis=-1), lon, lat)
+    moved = case.design[: case.stations] @ case.to_cells.T
+    given = (case.traditional, case.up, case.sigma, features, _folds(case))
+    lesson = joint.make_lesson(*given, moved=moved)
+    fitted = _trained(case, joint.water_objectives(), lesson, WATER, STIFF)
+    told = jax.jit(jax.vmap(joint.told_water, in_axes=(0, None)))
+    means = np.asarray(told(fitted.parameters, lesson.features))
+    whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
+    noise, beta = joint.noise_of(lesson, whole), float(jnp.exp(whole.beta))
+
+    def rows(_: Mask, member: int | None) -> Rows:
+        mean = means.mean(axis=0) if member is None else means[member]
+        return Rows(case.traditional, case.up, noise, beta, mean @ case.to_cells)
+
+    found = _estimate(case, rows)
+    everyone = np.zeros(case.stations, bool)
+    spread = _spread(case, [rows(everyone, n) for n in range(len(means))])
+    sd = [np.hypot(x, y) for x, y in zip((found.basin_sd, found.far_sd), spread)]
+    return dataclasses.replace(found, basin_sd=sd[0], far_sd=sd[1])
+
+
+def _spread(case: Case, members: list[Rows]) -> list[Floats]:
+    """Deviation between members, of basins and of sampled cells."""
+    parts = ([], [])
+    for rows in members:
+        load = np.asarray(_solved(rows, np.zeros(case.stations, bool)).load)
+        parts[0].append(load @ case.basins.T)
+        parts[1].append(load[:, case.sampled])
+    return [np.std(part, axis=0, ddof=1) for part in parts]
+
+
+def _trained(
+    case: Case,
+    objectives: tuple,
+    lesson: joint.Lesson,
+    settings: training.Descent,
+    stiff: float = 1.0,
+) -> training.Fitted:
+    outputs = 1 if lesson.moved.shape[0] else 2
+    network = lstm.Network(lesson.features.shape[2], HIDDEN, outputs)
+    keys = jax.random.split(jax.random.key(case.seed), len(case.held))
+    noise, beta = _tuned_to_weather(case)
+    factor = float(jnp.mean(noise.sigma / case.sigma))
+    numbers = (stiff * beta, factor, float(np.sqrt(noise.common)))
+    start = joint.first_parameters(network, numbers, keys)
+    return training.descend(*objectives, start, lesson, settings, key=keys[0])
+
+
+def _folds(case: Case, rows: int | None = None) -> joint.Folds:
+    held = np.zeros((len(case.held), rows or case.stations), bool)
+    held[:, : case.stations] = case.held
+    centres = max(1, centres_for_share(case.distance, FAR, SHARE) // 2)
+    radius = jnp.asarray(FAR)
+    return joint.Folds(jnp.asarray(held), jnp.asarray(case.distance), radius, centres)
+
+
+def _features(case: Case, weather: Floats, lon: Floats, lat: Floats) -> Floats:
+    """Weather in its own units of spread, its climate, place and time of the year."""
+    scaled = [normalised(weather[..., n]) for n in (0, 1)]
+    even = lambda x: (x - np.mean(x)) / np.std(x)
+    fixed = [lon, lat, *(x for _, *moments in scaled for x in moments)]
+    static = np.stack([even(x) for x in fixed], axis=-1)
+    calendar = calendar_features(case.time)
+    shape = scaled[0][0].shape
+    over = lambda x: np.broadcast_to(x, (*shape, x.shape[-1]))
+    series_ = [values[..., None] for values, *_ in scaled]
+    return np.concatenate(
+        [*series_, over(calendar[:, None]), over(static[None])], axis=2
+    )
+
+
+def _weather_at(case: Case, points) -> Floats:
+    weather = (case.temperature, case.pressure)
+    return np.stack([case.world.read_off(x, points) for x in weather], axis=-1)
+
+
+def _distance(case: Case, lon: Floats, lat: Floats) -> Floats:
+    """From places to stations [degrees], shape (place, station)."""
+    stations = case.world.stations
+    found = sphere.angular_distance(
+        lon[:, None], lat[:, None], stations.lon[None], stations.lat[None]
+    )
+    return np.asarray(found)
+
+
+@_once
+def _tuned_to_weather(case: Case) -> tuple[Noise, float]:
+    """The same for heights without trends and seasons.
+
+    These a network learns soon, and an inversion that has to explain them calls the
+    season of the whole region a common mode.
+    """
+    terms = jnp.asarray(series.seasonal_basis(case.time))
+    seen = np.isfinite(case.up)
+    fast = np.array(case.up)
+    for station, some in enumerate(seen.T):
+        basis = np.asarray(terms)[some]
+        fit = np.linalg.lstsq(basis, case.up[some, station], rcond=None)[0]
+        fast[some, station] -= basis @ fit
+    return _of_largest_evidence(case.traditional, fast, case.sigma)
+
+
+@_once
+def _tuned(case: Case) -> tuple[Noise, float]:
+    """Noise and beta of the largest evidence, for the stations alone."""
+    return _of_largest_evidence(case.traditional, case.up, case.sigma)
+
+
+def _of_largest_evidence(
+    problem: Problem, displacement: Floats, sigma: Floats
+) -> tuple[Noise, float]:
+    model = inversion.scaled_model(problem, sigma)
+    start = {"beta": 0.02, "noise_factor": 1.0, "common": 1.0}
+    found = inversion.tune(model, start, displacement).estimate
+    scaled = jnp.asarray(sigma * found["noise_factor"])
+    return Noise(scaled, common=found["common"]), found["beta"]
+
+
+@_once
+def _seasonal_weights(case: Case) -> tuple[Noise, tuple[float, float], Array]:
+    """Beta and the weight of the maps with the largest evidence, and the seasons."""
+    noise, beta = _tuned(case)
+    functions = jnp.asarray(series.seasonal_basis(case.time)[:, 2:])
+
+    def minus(logs: Array, problem: Problem, up: Array) -> Array:
+        own = dataclasses.replace(noise, common=jnp.exp(logs[2]))
+        given = (own, (jnp.exp(logs[0]), jnp.exp(logs[1])), functions)
+        return -inversion.time_function_mean(problem, up, *given).log_evidence
+
+    slope = jax.jit(jax.value_and_grad(minus))
+    given = (case.traditional, jnp.asarray(case.up))
+    both = lambda x: tuple(np.asarray(v, float) for v in slope(x, *given))
+    start = np.log([beta, PUBLISHED, float(noise.common)])
+    best = scipy.optimize.minimize(both, start, jac=True, method="L-BFGS-B")
+    beta, amplitude, common = np.exp(best.x)
+    noise = dataclasses.replace(noise, common=common)
+    return noise, (beta, amplitude), functions
+
+
+def _seasonal_mean(case: Case, silent: Mask) -> Floats:
+    noise, weights, functions = _seasonal_weights(case)
+    up = np.where(silent, np.nan, case.up)
+    found = inversion.time_function_mean(
+        case.traditional, up, noise, weights, functions
+    )
+    return np.asarray(functions @ found.maps)
+
+
+def _targets(case: Case, problem: Problem) -> Iterator[Target]:
+    prior = inversion.smooth_prior(case.world.cells.laplacian)
+    yield inversion.averages(problem, prior, case.basins)
+    yield inversion.some_cells(problem, prior, case.sampled)
+
+
+def _filled(
+    case: Case, told: Callable[[Mask], Floats], error: float, tuned: bool = False
+) -> Estimate:
+    """Empty cells as further rows, whose sigma is the error at stations left out."""
+    sigma = np.full(len(case.design), error)
+    sigma[: case.stations] = case.sigma
+    everyone = np.zeros(case.stations, bool)
+    of_all = np.concatenate([case.up, told(everyone)], axis=1)
+    noise, beta = Noise(jnp.asarray(sigma)), PUBLISHED
+    if tuned:
+        noise, beta = _of_largest_evidence(case.filled, of_all, sigma)
+
+    def rows(silent: Mask, member: int | None) -> Rows:
+        displacement = of_all
+        if member is not None:
+            displacement = np.concatenate([case.up, told(silent)], axis=1)
+        return Rows(case.filled, displacement, noise, beta)
+
+    return _estimate(case, rows)
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.nanmean(values**2)))
+
+
+def _estimate(case: Case, rows_of: Maker) -> Estimate:
+    everyone = np.zeros(case.stations, bool)
+    rows = rows_of(everyone, None)
+    load = np.asarray(_solved(rows, everyone).load)[:, case.inside]
+    foretold = []
+    for member, held in enumerate(np.asarray(case.held)):
+        fitted = np.asarray(_solved(rows_of(held, member), held).fitted)
+        foretold.append(np.where(held, fitted[:, : case.stations], np.nan))
+    sd = [
+        np.asarray(
+            inversion.posterior_sd(target, rows.displacement, rows.noise, rows.beta).sd
+        )
+        for target in _targets(case, rows.problem)
+    ]
+    anomaly = load - load.mean(axis=0)
+    return Estimate(anomaly, *sd, np.stack(foretold, axis=1))
+
+
+def _solved(rows: Rows, silent: Mask) -> inversion.Solution:
+    out = np.zeros(rows.displacement.shape[1], bool)
+    out[: len(silent)] = silent
+    displacement = np.where(out, np.nan, rows.displacement)
+    given = (rows.problem, displacement, rows.noise, rows.beta)
+    return inversion.solve(*given, mean=rows.mean)
+
+
+METHODS: dict[str, Callable[[Case], Estimate]] = {
+    "traditional, beta 0.01": published,
+    "traditional, tuned": tuned,
+    "inverse distance": interpolated,
+    "seasonal prior mean": seasonal,
+    "MLLIM": mllim,
+    "MLLIM, tuned": mllim_tuned,
+    "DWLIM": dwlim_published,
+    "DWLIM, tuned": dwlim_tuned,
+    "two stages": two_stages,
+    "joint, displacement": by_displacement,
+    "joint, water": water,
+}

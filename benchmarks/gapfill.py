@@ -1,0 +1,169 @@
+"""Who fills places without a receiver best: every method, worlds of two regions.
+
+Weekly heights of twin worlds, whose truth is known. Scores are those of the load:
+over cells of the region farther than 1 degree from any station, over all cells of it,
+and of means over six parts of it; and the error of heights at stations that are held
+out with all their neighbours. `python -m benchmarks.gapfill` goes on where it stopped.
+"""
+
+import argparse
+import json
+import pathlib
+import time
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks._gapfill_case import Case, Estimate, make_case
+from benchmarks._gapfill_methods import METHODS
+from benchmarks._harness import RESULTS, environment
+from jaxload import evaluate, io, synthetic
+
+__all__ = ["main"]
+
+Floats = NDArray[np.float64]
+
+#: Worlds: southwest China for ten years, mainland China for four on cells twice as
+#: wide, and the southwest with water that the weather says nothing of.
+WORLDS: dict[str, dict[str, Any]] = {
+    "southwest China": {"region": "southwest_china"},
+    "mainland China": {
+        "region": "mainland_china",
+        "start": "2015-01-01",
+        "stop": "2018-12-31",
+        "spacing": 0.5,
+    },
+    "southwest China, weather link cut": {
+        "region": "southwest_china",
+        "weather_link": 0.0,
+    },
+}
+
+#: Where only some methods are of interest.
+ONLY = {
+    "southwest China, weather link cut": (
+        "traditional, tuned",
+        "seasonal prior mean",
+        "joint, water",
+    )
+}
+
+SEEDS = (1, 2, 3, 4, 5)
+
+#: Columns of the printed table.
+SHOWN = {
+    "held out [mm]": "held_out_rms_mm",
+    "far: PCC": "far_pcc",
+    "NSE": "far_nse",
+    "RMSE [mm]": "far_rmse_mm",
+    "all: PCC": "all_pcc",
+    "NSE ": "all_nse",
+    "basins: NSE": "basin_nse",
+    "within 68%": "basin_within_68",
+    "95%": "basin_within_95",
+}
+
+#: Half the width of intervals of 68% and 95% [standard deviations].
+WIDTHS = {"68": 1.0, "95": 1.96}
+
+
+def main() -> None:
+    """Run what is still missing, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--world", choices=WORLDS, help="only this one")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="only so many")
+    options = parser.parse_args()
+    with jax.enable_x64(True):
+        for world in [options.world] if options.world else WORLDS:
+            for seed in SEEDS[: options.seeds]:
+                _run(world, seed)
+    for world in WORLDS:
+        _show(world)
+
+
+def _path(world: str) -> pathlib.Path:
+    # A file for each, so that worlds can run side by side.
+    return RESULTS / f"gapfill_{world.replace(',', '').replace(' ', '_').lower()}.json"
+
+
+def _run(world: str, seed: int) -> None:
+    path = _path(world)
+    found = json.loads(path.read_text()) if path.exists() else {"scores": {}}
+    scores = found["scores"].setdefault(str(seed), {})
+    missing = [name for name in ONLY.get(world, METHODS) if name not in scores]
+    if not missing:
+        return
+    case = make_case(synthetic.WeatherSettings(seed=seed, **WORLDS[world]))
+    for name in missing:
+        start = time.perf_counter()
+        scores[name] = _score(case, METHODS[name](case))
+        scores[name]["seconds"] = time.perf_counter() - start
+        found |= {"benchmark": "gapfill", "world": world, **environment()}
+        io.write_json(found, path)
+
+
+def _score(case: Case, estimate: Estimate) -> dict[str, float]:
+    load, truth, far = estimate.load, case.truth, case.far
+    scores = _agreement("far", load[:, far], truth[:, far])
+    scores |= _agreement("all", load, truth)
+    basins = case.means(load), case.means(truth)
+    scores |= _agreement("basin", *basins)
+    sampled = np.searchsorted(case.inside, case.sampled)
+    pairs = {
+        "basin": (*basins, estimate.basin_sd),
+        "far": (load[:, sampled], truth[:, sampled], estimate.far_sd),
+    }
+    for name, (ours, true, sd) in pairs.items():
+        for level, width in WIDTHS.items():
+            scores[f"{name}_within_{level}"] = float(
+                np.mean(abs(ours - true) < width * sd)
+            )
+    seen = np.isfinite(estimate.foretold) & np.isfinite(case.up)[:, None]
+    missed = (estimate.foretold - case.up[:, None])[seen]
+    scores["held_out_rms_mm"] = float(np.sqrt(np.mean(missed**2)))
+    return scores
+
+
+def _agreement(name: str, ours: Floats, true: Floats) -> dict[str, float]:
+    """PCC and NSE over all cells and epochs together, and RMSE."""
+    flat = ours.ravel(), (true - true.mean(axis=0)).ravel()
+    return {
+        f"{name}_pcc": float(evaluate.pcc(*flat)),
+        f"{name}_nse": float(evaluate.nse(*flat)),
+        f"{name}_rmse_mm": float(evaluate.rmse(*flat)),
+    }
+
+
+def _show(world: str) -> None:
+    """Print mean and spread over seeds."""
+    path = _path(world)
+    if not path.exists():
+        return
+    scores = json.loads(path.read_text())["scores"]
+    columns = [*SHOWN]
+    rows = []
+    for name in METHODS:
+        some = [one[name] for one in scores.values() if name in one]
+        if some:
+            cells = [_spread([one[key] for one in some]) for key in SHOWN.values()]
+            rows.append([name, *cells])
+    table = Table(title=f"{world}, {len(scores)} seeds")
+    for column in ("method", *columns):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=170).print(table)
+
+
+def _spread(values: list[float]) -> str:
+    if len(values) < 2:
+        return f"{values[0]:.2f}"
+    return f"{np.mean(values):.2f} +- {np.std(values, ddof=1):.2f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Places without a receiver in a twin of southwest China, filled by each system."""
+
+import dataclasses
+import functools
+import os
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, evaluate, io, pipeline, synthetic
+from jaxload.demo.weather_files import write_weather_world
+
+__all__ = ["FILLERS", "compare_cells", "filling_study", "run_filling"]
+
+CELL_LOADS = ("loads/cells/NTAL.*.txt", "loads/cells/NTOL.*.txt")
+STATION_LOADS = ("loads/stations/NTAL.*.txt", "loads/stations/NTOL.*.txt")
+
+#: What fills in each system; fewer trees and steps than a study would have. Few
+#: stations of the southwest follow the weather as closely as 0.5.
+FILLERS = {
+    "mllim": config.Filler(method="forest", trees=30, cell_loads=CELL_LOADS),
+    "dwlim": config.Filler(
+        method="lstm", threshold=0.3, steps=150, cell_loads=CELL_LOADS
+    ),
+    "joint": config.Filler(
+        method="water", hidden=12, steps=120, neighbourhood_km=110.0
+    ),
+}
+
+#: Three years on cells of half a degree: minutes, not hours.
+WORLD = synthetic.WeatherSettings(start="2015-01-01", stop="2017-12-31", spacing=0.5)
+
+
+def filling_study(system: str, folder: str | os.PathLike[str] = ".") -> config.Study:
+    """Say how water is sought.
+
+    Args:
+      system: One of `FILLERS`.
+      folder: Where the files of `write_weather_world` are.
+
+    Returns:
+      The study.
+    """
+    taken_apart = config.Features(method="meemd", trials=10, workers=2)
+    return config.Study(
+        title=f"Southwest China, 57 stations, {system.upper()}",
+        gnss=config.Gnss(files="gnss/*.tenv3"),
+        region=config.Region(boundary="region.geojson", spacing=WORLD.spacing),
+        cleaning=config.Cleaning(
+            outliers="3-sigma", steps="gnss/steps.txt", trend="remove", mean="weekly"
+        ),
+        loads=config.Loads(stations=STATION_LOADS, stations_units="m"),
+        weather=config.Weather(temperature="temperature.nc", pressure="pressure.nc"),
+        features=taken_apart if system == "dwlim" else config.Features(method="none"),
+        filler=FILLERS[system],
+        inversion=config.Inversion(prior="laplacian", beta=0.01),
+        evaluation=config.Evaluation(
+            grace=("grace_csr.nc", "grace_jpl.nc"), land_model="storage.nc"
+        ),
+        folder=os.fspath(folder),
+    )
+
+
+def run_filling(
+    system: str,
+    out: str | os.PathLike[str],
+    settings: synthetic.WeatherSettings | None = None,
+    watch: pipeline.Watch | None = None,
+) -> list[str]:
+    """Simulate southwest China, write it as real data, fill and invert, compare.
+
+    Args:
+      system: One of `FILLERS`.
+      out: Folder; `data/` in it holds what was simulated, `study.toml` and the truth
+        included.
+      settings: What kind of world.
+      watch: As in `pipeline.run`.
+
+    Returns:
+      What came out, as lines.
+
+    Raises:
+      ValueError: If the folder cannot be written to, or the netCDF library is missing.
+      ModuleNotFoundError: If "mllim" is asked for without scikit-learn.
+    """
+    io.require_netcdf()
+    folder = io.prepare_folder(out)
+    watch = watch or pipeline.ignore
+    watch("simulate", 0.0)
+    with jax.enable_x64(True):
+        world = synthetic.weather_world(settings or WORLD)
+        write_weather_world(world, folder / "data")
+    study = filling_study(system, folder / "data")
+    io.write_text(folder / "data" / "study.toml", config.to_toml(study))
+    watch("simulate", 1.0)
+    # The same by its stations alone, tuned to them: what there is to gain from.
+    beside = dataclasses.replace(
+        study, filler=None, inversion=config.Inversion(prior="laplacian")
+    )
+    result = pipeline.run(study, folder, watch)
+    alone = pipeline.run(beside, watch=lambda *_: None)
+    with io.read_dataset(folder / "data" / "truth.nc") as truth, jax.enable_x64(True):
+        true = truth.load()
+        scores = {
+            name: compare_cells(found.water, true)
+            for name, found in (("filled", result), ("stations_alone", alone))
+        }
+    summary = result.summary | {"truth": scores}
+    io.write_json(summary, folder / "summary.json")
+    return [*_lines(summary), f"Maps and files are in {folder}."]
+
+
+def compare_cells(water: xr.Dataset, truth: xr.Dataset) -> dict[str, float]:
+    """Hold monthly water of single cells against the truth.
+
+    Args:
+      water: With `twsa` and `cell_mask`, as in `pipeline.Result`.
+      truth: As of `write_weather_world`.
+
+    Returns:
+      Nash-Sutcliffe efficiency, correlation and rms error [mm], over cells and months
+      together, of all cells of the region (`all_`) and of those farther than 1 degree
+      from any station (`far_`), without their straight lines.
+    """
+    ours = water.twsa.resample(time="MS").mean()
+    true = truth.twsa.sel(time=ours.time, lat=ours.lat, lon=ours.lon, method="nearest")
+    inside = water.cell_mask.values == 2
+    lat, lon = (x.values for x in xr.broadcast(water.lat, water.lon))
+    arc = functools.partial(np.hypot.reduce, axis=0)
+    stations = np.stack([truth.station_lon.values, truth.station_lat.values])
+    shrink = np.cos(np.deg2rad(lat))[..., None]
+    apart = arc(
+        [(lon[..., None] - stations[0]) * shrink, lat[..., None] - stations[1]]
+    ).min(axis=-1)
+    months = np.arange(len(ours.time), dtype=np.float64)
+    found: dict[str, float] = {}
+    for name, cells in (("far", inside & (apart > 1)), ("all", inside)):
+        pair = (x.values[:, cells].astype(np.float64) for x in (ours, true))
+        flat = [np.ravel(evaluate.detrend(x, months, axis=0)) for x in pair]
+        found |= _agreement(name, *flat)
+    return found
+
+
+def _agreement(name: str, ours: NDArray, true: NDArray) -> dict[str, float]:
+    return {
+        f"{name}_nse": float(evaluate.nse(ours, true)),
+        f"{name}_pcc": float(evaluate.pcc(ours, true)),
+        f"{name}_rmse_mm": float(evaluate.rmse(ours, true)),
+    }
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
+    filled, alone = (summary["truth"][n] for n in ("filled", "stations_alone"))
+    return [
+        f"Southwest China, {summary['stations']} stations, {summary['epochs']} weeks: "
+        "monthly water of single cells against the truth.",
+        *(
+            f"{where}: correlation {filled[f'{key}_pcc']:.2f}, efficiency "
+            f"{filled[f'{key}_nse']:.2f}, error {filled[f'{key}_rmse_mm']:.0f} mm; by "
+            f"stations alone {alone[f'{key}_pcc']:.2f}, {alone[f'{key}_nse']:.2f}, "
+            f"{alone[f'{key}_rmse_mm']:.0f} mm."
+            for key, where in (
+                ("far", "Cells farther than 1 degree from any station"),
+                ("all", "All cells of the region"),
+            )
+        ),
+    ]
