@@ -1,23 +1,26 @@
 """Cells without a station, filled from files; each step against plain NumPy."""
 
 import dataclasses
+import functools
 import json
 import shutil
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import shapely
 import xarray as xr
 
 from jaxload import cli, config, io, pipeline, report, sphere
-from jaxload.gapfill import forest
+from jaxload.gapfill import forest, joint
 from jaxload.pipeline import loads
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, filled_rows, with_rows
+from jaxload.pipeline.expected import Expected, joint_errors, solved
 from jaxload.pipeline.filling import fill
 from jaxload.pipeline.gravity_rows import gravity_rows
 from jaxload.pipeline.ground import read_ground
 from jaxload.pipeline.inputs import make_design, read_observations
-from jaxload.pipeline.learning import make_folds, tuned_numbers
+from jaxload.pipeline.learning import Trained, make_folds, tuned_numbers
 from jaxload.pipeline.model import make_model
 from jaxload.pipeline.network_features import network_features, weather_raster
 from jaxload.pipeline.weather import Places, read_weather
@@ -537,6 +540,53 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
 
 
 # Their parts
+
+
+def posterior(design, covariance, noise, beta, up, mean):
+    """Prior mean, corrected by what an epoch observes, written out in full."""
+    seen = np.isfinite(up)
+    own = design[seen]
+    data = own @ covariance @ own.T / beta**2 + noise[np.ix_(seen, seen)]
+    gain = covariance @ own.T / beta**2 @ np.linalg.inv(data)
+    return mean + gain @ (up - design @ mean)[seen], covariance / beta**2 - gain @ (
+        own @ covariance / beta**2
+    )
+
+
+def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss, rng):
+    study = study_in(data, "water", spacing=2.0)
+    ground, gnss = read_ground(study), gnss.isel(time=slice(28, 33))
+    model, grid = make_model(study, gnss, ground.grid), ground.grid
+    raster = weather_raster(study, grid)
+    axes = (raster.lon_axis, raster.lat_axis, grid.lon, grid.lat)
+    to_cells = sphere.linear_weights(*axes)
+    design = np.asarray(model.problem.design)
+    told = 50 * rng.normal(size=(3, 5, len(raster.lon)))
+    expected = Expected(told, to_cells, design @ to_cells)
+    folds = make_folds(study, gnss, len(LON))[0]
+    features = np.zeros((5, len(raster.lon), 1))
+    sigma = np.asarray(model.noise.sigma)
+    given = (model.problem, model.up, sigma, features, folds)
+    lesson = joint.make_lesson(*given, moved=expected.moved)
+    numbers = joint.Hyperparameters(*jnp.log(jnp.array([0.03, 1.5, 2.0])))
+    trained = Trained(None, numbers, {})  # pyright: ignore[reportArgumentType]
+    found = solved(lesson, trained, expected)
+    done, weights = (found, trained, expected), ground.basins.weights
+    errors = joint_errors(study, model, done, weights, ignore)
+    covariance = np.linalg.inv((grid.laplacian.T @ grid.laplacian).toarray())
+    noise = np.diag((1.5 * sigma) ** 2) + 2.0**2
+    for epoch in range(5):
+        solve = functools.partial(
+            posterior, design, covariance, noise, 0.03, model.up[epoch]
+        )
+        loads = [solve(to_cells @ one[epoch])[0] for one in told]
+        water = np.mean(loads, axis=0)
+        np.testing.assert_allclose(found.solution.load[epoch], water, atol=1e-6)
+        left = solve(np.zeros(len(grid.lon)))[1]
+        variance = weights @ left @ weights.T
+        variance += np.var(np.stack(loads) @ weights.T, axis=0, ddof=1)
+        assert errors.regions is not None
+        np.testing.assert_allclose(errors.regions[epoch] ** 2, variance[0], rtol=1e-6)
 
 
 def test_cells_lie_between_the_nodes_of_the_raster(data):
