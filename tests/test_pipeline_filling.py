@@ -18,7 +18,7 @@ from jaxload.pipeline.empty_cells import as_rows, empty_cells, filled_rows, with
 from jaxload.pipeline.expected import Expected, joint_errors, solved
 from jaxload.pipeline.filling import fill
 from jaxload.pipeline.gravity_rows import gravity_rows
-from jaxload.pipeline.ground import read_ground
+from jaxload.pipeline.ground import read_ground, with_references
 from jaxload.pipeline.inputs import make_design, read_observations
 from jaxload.pipeline.learning import Trained, make_folds, tuned_numbers
 from jaxload.pipeline.model import make_model
@@ -615,7 +615,7 @@ def test_features_tell_places_apart(data, gnss, memory):
 
 def test_a_month_of_gravity_says_no_more_at_many_epochs_than_once(data, gnss):
     study = study_in(data, "water", grace="csr.nc", grace_sigma=10.0)
-    ground = read_ground(study)
+    ground = with_references(study, read_ground(study))
     rows = gravity_rows(study, gnss, ground)
     assert rows is not None
     assert rows.names == ["region"]

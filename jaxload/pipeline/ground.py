@@ -8,7 +8,7 @@ from jaxload import config, io, sphere
 from jaxload.pipeline.inputs import Outline, read_comparisons, read_outlines
 from jaxload.pipeline.regions import reference_means
 
-__all__ = ["Ground", "read_ground"]
+__all__ = ["Ground", "read_ground", "with_references"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,18 +20,20 @@ class Ground:
       outlines: All regions by name, the study region first.
       grid: The cells.
       basins: The regions on them.
-      references: From `reference_means`.
+      products: Other water as it was read, until it is averaged.
+      references: From `reference_means`, once it is.
     """
 
     region: Outline
     outlines: dict[str, Outline]
     grid: sphere.Grid
     basins: sphere.BasinWeights
+    products: dict[str, xr.Dataset]
     references: dict[str, xr.Dataset]
 
 
 def read_ground(study: config.Study) -> Ground:
-    """Read outlines and references: what cannot be compared is found early.
+    """Read outlines, and what the result will be held against.
 
     Args:
       study: Names them.
@@ -41,7 +43,7 @@ def read_ground(study: config.Study) -> Ground:
 
     Raises:
       FileNotFoundError: If a file is missing.
-      ValueError: If a file cannot be used, or a reference does not reach a region.
+      ValueError: If a file cannot be used.
     """
     region = io.read_region(study.path(study.region.boundary))
     outlines = read_outlines(study, region)
@@ -51,5 +53,22 @@ def read_ground(study: config.Study) -> Ground:
         region, settings.spacing, settings.buffer, settings.offset
     )
     basins = sphere.basin_weights(grid, outlines)
-    references = reference_means(study, outlines, grid, products)
-    return Ground(region, outlines, grid, basins, references)
+    return Ground(region, outlines, grid, basins, products, {})
+
+
+def with_references(study: config.Study, ground: Ground) -> Ground:
+    """Average other water over the regions: what cannot be compared is found early.
+
+    Args:
+      study: Names the files, for messages.
+      ground: From `read_ground`.
+
+    Returns:
+      The same with its references; the products are let go.
+
+    Raises:
+      ValueError: If a reference does not reach a region.
+    """
+    given = (ground.outlines, ground.grid, ground.products)
+    references = reference_means(study, *given)
+    return dataclasses.replace(ground, products={}, references=references)

@@ -15,7 +15,7 @@ from jaxload.pipeline.clock import Clock, Watch, ignore
 from jaxload.pipeline.empty_cells import empty_cells, filled_rows, with_rows
 from jaxload.pipeline.figures import draw, rings
 from jaxload.pipeline.filling import Filled, fill
-from jaxload.pipeline.ground import Ground, read_ground
+from jaxload.pipeline.ground import Ground, read_ground, with_references
 from jaxload.pipeline.groundwater import References, compare, read_references
 from jaxload.pipeline.inputs import keep_inside, read_observations
 from jaxload.pipeline.inverted import Inverted, invert, observed
@@ -100,6 +100,7 @@ def _compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> 
         ground = read_ground(study)
         hear = lambda done, total: clock.watch("read", done / total)
         gnss = keep_inside(read_observations(study, hear), ground.grid, study)
+        ground = with_references(study, ground)
     gnss, told = _cleaned(study, gnss, clock)
     rows, filled = _filled(study, gnss, ground, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
