@@ -35,8 +35,8 @@ THRESHOLD = {"mainland_china": 0.5, "southwest_china": 0.3}
 
 #: How the networks are trained. The prior begins this much stiffer than it is tuned
 #: without a network: it would explain itself what the network is to learn.
-HIDDEN, STIFF = 12, 4.0
-WATER = training.Descent(steps=160, learning_rate=0.01, every=10, patience=4)
+HIDDEN, STIFF = 16, 4.0
+WATER = training.Descent(steps=300, learning_rate=0.003, patience=8)
 DISPLACEMENT = training.Descent(steps=160, learning_rate=0.01, patience=4)
 CONTROL = ensemble.Training(
     hidden=32, descent=training.Descent(steps=160, learning_rate=0.01, patience=4)

@@ -26,7 +26,11 @@ FILLERS = {
         method="lstm", threshold=0.3, steps=150, cell_loads=CELL_LOADS
     ),
     "joint": config.Filler(
-        method="water", hidden=12, steps=120, neighbourhood_km=110.0
+        method="water",
+        hidden=16,
+        steps=300,
+        learning_rate=0.003,
+        neighbourhood_km=110.0,
     ),
 }
 

@@ -106,13 +106,15 @@ def grow(
     check_complete("features", features, "station")
     _check_counts(displacement, settings)
 
-    def one(station: int) -> Any:
-        seen = np.isfinite(displacement[:, station])
-        regressor = _regressor(settings, station)
-        return regressor.fit(features[seen, station], displacement[seen, station])
-
     workers = settings.workers or os.cpu_count() or 1
-    grown = _side_by_side(one, range(sizes["station"]), workers)
+    grown = []
+    # One station after the other, each with its trees side by side: scikit-learn keeps
+    # filters of warnings while it works, which two callers at once would mix up.
+    for station, seen in enumerate(np.isfinite(displacement).T):
+        regressor = _regressor(settings, station, workers)
+        grown.append(
+            regressor.fit(features[seen, station], displacement[seen, station])
+        )
     return Forests(tuple(grown), sizes["feature"], workers)
 
 
@@ -151,7 +153,7 @@ def predict(
         asked = order[~own[order % places, station]]
         told = np.zeros(len(samples))
         if len(asked):
-            told[asked] = forests.regressors[station].predict(samples[asked])
+            told[asked] = _asked(forests.regressors[station], samples[asked])
         return told
 
     total = _summed(one, forests, watch).reshape(epochs, places)
@@ -249,7 +251,16 @@ def _check_counts(displacement: NDArray, settings: Forest) -> None:
         )
 
 
-def _regressor(settings: Forest, station: int) -> Any:
+def _asked(regressor: Any, samples: NDArray) -> Floats:
+    """What a forest tells: `regressor.predict`, but safe in several threads."""
+    single = np.ascontiguousarray(samples, np.float32)
+    total = np.zeros(len(single))
+    for tree in regressor.estimators_:
+        total += tree.tree_.predict(single).reshape(-1)
+    return total / len(regressor.estimators_)
+
+
+def _regressor(settings: Forest, station: int, workers: int) -> Any:
     from sklearn.ensemble import RandomForestRegressor
 
     # A seed of its own, so that a forest does not depend on how many others there are.
@@ -258,11 +269,11 @@ def _regressor(settings: Forest, station: int) -> Any:
         n_estimators=settings.trees,
         min_samples_leaf=settings.min_leaf,
         random_state=int(seed),
-        n_jobs=1,
+        n_jobs=workers,
     )
 
 
 def _side_by_side(function: Callable, each: Sequence[int], workers: int) -> list:
-    """In threads: growing and asking trees lets go of Python's lock."""
+    """In threads: asking trees lets go of Python's lock."""
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         return list(pool.map(function, each))
