@@ -50,7 +50,9 @@ def test_the_seed_decides_and_the_workers_do_not(network, forests):
     assert np.abs(predict(other, features) - told).max() > 0.01
     fewer = grow(features[:, :2], up[:, :2], SETTINGS)
     want = forests.regressors[1].predict(features[:, 0])
-    np.testing.assert_allclose(fewer.regressors[1].predict(features[:, 0]), want, rtol=1e-12)
+    np.testing.assert_allclose(
+        fewer.regressors[1].predict(features[:, 0]), want, rtol=1e-12
+    )
 
 
 def test_a_station_is_judged_by_the_forests_of_others(network, forests):

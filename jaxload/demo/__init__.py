@@ -1,6 +1,6 @@
 """Worlds whose truth is known, simulated, written, studied and held against it."""
 
-from jaxload.demo.filling import filling_study, run_filling
+from jaxload.demo.filling import compare_cells, filling_study, run_filling
 from jaxload.demo.groundwater import groundwater_study, run_groundwater
 from jaxload.demo.groundwater_files import write_world
 from jaxload.demo.storage import Scores, run
@@ -8,6 +8,7 @@ from jaxload.demo.weather_files import write_weather_world
 
 __all__ = [
     "Scores",
+    "compare_cells",
     "filling_study",
     "groundwater_study",
     "run",

@@ -1,0 +1,72 @@
+"""The demonstrations of filling, whole but small, from their files to their lines."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from jaxload import cli, config, demo, io, synthetic
+from jaxload.demo import filling
+
+SMALL = synthetic.WeatherSettings(start="2015-01-01", stop="2016-06-30", spacing=0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", ["mllim", "joint"])
+def test_a_demonstration_fills_and_is_held_against_the_truth(
+    system, tmp_path, monkeypatch
+):
+    fewer = dataclasses.replace(filling.FILLERS[system], trees=5, steps=10)
+    monkeypatch.setitem(filling.FILLERS, system, fewer)
+    lines = demo.run_filling(system, tmp_path, SMALL)
+    assert "57 stations" in lines[0]
+    summary = io.read_json(tmp_path / "summary.json")
+    for name in ("filled", "stations_alone"):
+        scores = summary["truth"][name]
+        assert 0.2 < scores["all_pcc"] < 1
+        assert scores["all_nse"] <= scores["all_pcc"] ** 2 + 1e-9
+    written = config.read_study(tmp_path / "data" / "study.toml")
+    assert written == demo.filling_study(system, tmp_path / "data")
+    expected = "filled.nc" if system == "mllim" else "learning.nc"
+    assert (tmp_path / expected).is_file()
+
+
+@pytest.mark.parametrize("system", ["mllim", "dwlim", "joint"])
+def test_the_study_of_every_system_survives_its_file(system, tmp_path):
+    study = demo.filling_study(system, tmp_path)
+    io.write_text(tmp_path / "study.toml", config.to_toml(study))
+    assert config.read_study(tmp_path / "study.toml") == study
+
+
+def test_cells_are_compared_where_stations_are_far(rng):
+    lat, lon = np.arange(20.0, 26.0), np.arange(100.0, 106.0)
+    time = np.arange("2015-01", "2015-07", dtype="M8[M]").astype("M8[ns]")
+    true = rng.normal(size=(6, 6, 6))
+    off = np.array(true)
+    # What is beside the station is wrong, all else is right.
+    off[:, 0, 0] = rng.normal(size=6)
+    axes = {"time": time, "lat": lat, "lon": lon}
+    water = xr.Dataset(
+        {
+            "twsa": (("time", "lat", "lon"), off),
+            "cell_mask": (("lat", "lon"), np.full((6, 6), 2)),
+        },
+        coords=axes,
+    )
+    truth = xr.Dataset(
+        {"twsa": (("time", "lat", "lon"), true)},
+        coords=axes
+        | {"station_lon": ("station", [100.0]), "station_lat": ("station", [20.0])},
+    )
+    found = demo.compare_cells(water, truth)
+    assert found["far_nse"] == pytest.approx(1)
+    assert found["far_rmse_mm"] == pytest.approx(0)
+    assert found["all_nse"] < 0.999
+
+
+def test_an_unknown_system_is_refused_by_name(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["demo", "--system", "magic"])
+    assert stopped.value.code == 2
+    assert "magic" in capsys.readouterr().err
