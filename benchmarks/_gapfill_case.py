@@ -131,15 +131,14 @@ class Estimate:
 
     Attributes:
       load: On the cells of the region [mm], shape (epoch, inside).
-      basin_sd: Standard error of the means [mm], shape (epoch, basin); None if the
-        method has none.
+      basin_sd: Standard error of the means [mm], shape (epoch, basin).
       far_sd: Of the sampled cells, shape (epoch, sampled).
       foretold: Displacement of what was held out [mm], shape (epoch, member, station).
     """
 
     load: Floats
-    basin_sd: Floats | None
-    far_sd: Floats | None
+    basin_sd: Floats
+    far_sd: Floats
     foretold: Floats
 
 

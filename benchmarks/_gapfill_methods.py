@@ -57,6 +57,8 @@ class Rows:
     mean: Floats | None = None
 
 
+Objectives = tuple[training.Objective, training.Objective]
+
 #: Who is silent, and which member held them out (None: nobody is), to rows.
 Maker = Callable[[Mask, int | None], Rows]
 
@@ -192,7 +194,7 @@ def by_displacement(case: Case) -> Estimate:
     return _by_displacement(case, joint.displacement_objectives())
 
 
-def _by_displacement(case: Case, objectives: tuple) -> Estimate:
+def _by_displacement(case: Case, objectives: Objectives) -> Estimate:
     weather = [_weather_at(case, x) for x in (case.world.stations, case.empty)]
     weather = np.concatenate(weather, axis=1)
     lon, lat = (
@@ -262,7 +264,7 @@ def _spread(case: Case, members: list[Rows]) -> list[Floats]:
 
 def _trained(
     case: Case,
-    objectives: tuple,
+    objectives: Objectives,
     lesson: joint.Lesson,
     settings: training.Descent,
     stiff: float = 1.0,
@@ -430,8 +432,8 @@ def _solved(rows: Rows, silent: Mask) -> inversion.Solution:
     out = np.zeros(rows.displacement.shape[1], bool)
     out[: len(silent)] = silent
     displacement = np.where(out, np.nan, rows.displacement)
-    given = (rows.problem, displacement, rows.noise, rows.beta)
-    return inversion.solve(*given, mean=rows.mean)
+    problem, noise, beta = rows.problem, rows.noise, rows.beta
+    return inversion.solve(problem, displacement, noise, beta, mean=rows.mean)
 
 
 METHODS: dict[str, Callable[[Case], Estimate]] = {

@@ -15,8 +15,6 @@ from typing import Any
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks._gapfill_case import Case, Estimate, make_case
 from benchmarks._gapfill_methods import METHODS
@@ -67,22 +65,27 @@ SHOWN = {
     "95%": "basin_within_95",
 }
 
+#: Where the tables stand.
+README = pathlib.Path(__file__).parent / "README.md"
+BEGIN, END = "<!-- tables of gapfill -->", "<!-- end of tables -->"
+
 #: Half the width of intervals of 68% and 95% [standard deviations].
 WIDTHS = {"68": 1.0, "95": 1.96}
 
 
 def main() -> None:
-    """Run what is still missing, and print the tables."""
+    """Run what is still missing, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--world", choices=WORLDS, help="only this one")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="only so many")
+    parser.add_argument("--tables", action="store_true", help="of what was found")
     options = parser.parse_args()
     with jax.enable_x64(True):
         for world in [options.world] if options.world else WORLDS:
             for seed in SEEDS[: options.seeds]:
-                _run(world, seed)
-    for world in WORLDS:
-        _show(world)
+                if not options.tables:
+                    _run(world, seed)
+    _write_tables()
 
 
 def _path(world: str) -> pathlib.Path:
@@ -138,31 +141,40 @@ def _agreement(name: str, ours: Floats, true: Floats) -> dict[str, float]:
     }
 
 
-def _show(world: str) -> None:
-    """Print mean and spread over seeds."""
-    path = _path(world)
-    if not path.exists():
-        return
-    scores = json.loads(path.read_text())["scores"]
-    columns = [*SHOWN]
-    rows = []
-    for name in METHODS:
-        some = [one[name] for one in scores.values() if name in one]
-        if some:
-            cells = [_spread([one[key] for one in some]) for key in SHOWN.values()]
-            rows.append([name, *cells])
-    table = Table(title=f"{world}, {len(scores)} seeds")
-    for column in ("method", *columns):
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=170).print(table)
+def _tables() -> str:
+    """Mean and spread over seeds of every world, as Markdown."""
+    parts = []
+    for world in WORLDS:
+        path = _path(world)
+        if not path.exists():
+            continue
+        scores = json.loads(path.read_text())["scores"]
+        lines = [f"### {world}", ""]
+        lines += _row(["method", "seeds", *SHOWN]), _row(["---"] * (len(SHOWN) + 2))
+        for name in METHODS:
+            some = [one[name] for one in scores.values() if name in one]
+            if some:
+                cells = [_spread([one[key] for one in some]) for key in SHOWN.values()]
+                lines.append(_row([name, str(len(some)), *cells]))
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _spread(values: list[float]) -> str:
     if len(values) < 2:
         return f"{values[0]:.2f}"
-    return f"{np.mean(values):.2f} +- {np.std(values, ddof=1):.2f}"
+    return f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
+
+
+def _write_tables() -> None:
+    """Put the tables into the page on benchmarks."""
+    before, after = README.read_text().split(BEGIN)
+    rest = after.split(END)[1]
+    io.write_text(README, f"{before}{BEGIN}\n\n{_tables()}\n\n{END}{rest}")
 
 
 if __name__ == "__main__":
