@@ -425,7 +425,7 @@ def _estimate(case: Case, rows_of: Maker) -> Estimate:
         for target in _targets(case, rows.problem)
     ]
     anomaly = load - load.mean(axis=0)
-    return Estimate(anomaly, *sd, np.stack(foretold, axis=1))
+    return Estimate(anomaly, sd[0], sd[1], np.stack(foretold, axis=1))
 
 
 def _solved(rows: Rows, silent: Mask) -> inversion.Solution:
