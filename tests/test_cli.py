@@ -585,7 +585,10 @@ def test_the_program_ends_with_the_exit_codes(tmp_path):
 
 @pytest.mark.slow
 def test_the_groundwater_demo_finds_groundwater(tmp_path, capsys):
-    assert cli.main(["demo", "--system", "groundwater", "--out", str(tmp_path / "out")]) == 0
+    assert (
+        cli.main(["demo", "--system", "groundwater", "--out", str(tmp_path / "out")])
+        == 0
+    )
     said = capsys.readouterr().out
     assert "here: least, median, largest" in said
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())

@@ -7,8 +7,8 @@ import pytest
 
 from jaxload import io
 from jaxload.demo.weather_files import HELD, write_weather_world
-from jaxload.synthetic.weather_settings import WeatherSettings
 from jaxload.synthetic.china import weather_world
+from jaxload.synthetic.weather_settings import WeatherSettings
 
 SETTINGS = WeatherSettings(start="2017-03-01", stop="2018-08-31", spacing=0.5)
 

@@ -8,8 +8,8 @@ from scipy.interpolate import CubicSpline
 
 from jaxload.io.cache import ArrayCache
 from jaxload.series.emd import Decomposition, decompose
-from jaxload.series.envelopes import find_turns, mean_envelope
 from jaxload.series.entropy import permutation_entropy
+from jaxload.series.envelopes import find_turns, mean_envelope
 
 METHODS = ("emd", "eemd", "meemd")
 

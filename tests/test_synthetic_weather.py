@@ -10,6 +10,7 @@ import shapely
 from jaxload import earth, sphere
 from jaxload.constants import STANDARD_GRAVITY
 from jaxload.series import seasonal_basis
+from jaxload.synthetic.china import weather_world
 from jaxload.synthetic.hydrology import (
     GROUNDWATER_RECESSION,
     RECHARGE,
@@ -26,7 +27,6 @@ from jaxload.synthetic.satellites import month_means
 from jaxload.synthetic.surface import shares
 from jaxload.synthetic.weather import FREEZING, Weather, correlated
 from jaxload.synthetic.weather_settings import WeatherSettings
-from jaxload.synthetic.china import weather_world
 
 SETTINGS = WeatherSettings(start="2015-01-01", stop="2018-12-31")
 BRIEF = WeatherSettings(stop="2011-06-30", spacing=1.0)
