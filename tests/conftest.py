@@ -1,3 +1,4 @@
+import gc
 import pathlib
 
 import jax
@@ -8,7 +9,19 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+#: Every compiled program takes some of the maps of memory that Linux lets a process have
+#: (65,530 as a rule), and a compiler without any crashes.
+MAPS, MOST_MAPS = pathlib.Path("/proc/self/maps"), 25_000
+
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_compiled_programs():
+    yield
+    if MAPS.is_file() and len(MAPS.read_bytes().splitlines()) > MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
