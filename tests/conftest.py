@@ -9,8 +9,8 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
-#: Every compiled program takes some of the maps of memory that Linux lets a process have
-#: (65,530 as a rule), and a compiler without any crashes.
+#: Every compiled program takes some of the maps of memory that Linux lets a process
+#: have (65,530 as a rule), and a compiler without any crashes.
 MAPS, MOST_MAPS = pathlib.Path("/proc/self/maps"), 25_000
 
 SHARED = pathlib.Path(__file__).parents[2] / "shared"
