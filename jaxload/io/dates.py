@@ -160,7 +160,8 @@ def _day_of_text(text: str, pattern: str) -> np.datetime64:
         if pattern == "%Y-%m-%d":
             return np.datetime64(datetime.date.fromisoformat(text.strip()[:10]), "D")
         return np.datetime64(datetime.datetime.strptime(text, pattern).date(), "D")
-    except ValueError:
+    # The latter where a number is too large for any calendar.
+    except (ValueError, OverflowError):
         return NOT_A_DAY
 
 
