@@ -19,6 +19,7 @@ from jaxload.gapfill.features import calendar_features, normalised, weather_feat
 from jaxload.gapfill.neighbourhoods import centres_for_share
 from jaxload.inversion import Noise, Problem
 from jaxload.inversion.target import Target
+from jaxload.pipeline.noise import without_seasons
 from jaxload.series.emd import Decomposition
 
 __all__ = ["METHODS"]
@@ -323,13 +324,7 @@ def _tuned_to_weather(case: Case) -> tuple[Noise, float]:
     These a network learns soon, and an inversion that has to explain them calls the
     season of the whole region a common mode.
     """
-    terms = jnp.asarray(series.seasonal_basis(case.time))
-    seen = np.isfinite(case.up)
-    fast = np.array(case.up)
-    for station, some in enumerate(seen.T):
-        basis = np.asarray(terms)[some]
-        fit = np.linalg.lstsq(basis, case.up[some, station], rcond=None)[0]
-        fast[some, station] -= basis @ fit
+    fast = without_seasons(case.up, case.time)
     return _of_largest_evidence(case.traditional, fast, case.sigma)
 
 

@@ -115,9 +115,6 @@ class Lesson:
         of displacement places are rows.
       moved: What a unit of load at a place makes of each row [mm/mm], shape
         (row, place); of no meaning in the form of displacement.
-      known: Displacement by a load that is expected anyway [mm], such as that of the
-        seasons, to which the network adds; by member, since it must not come from those
-        that a member holds out, shape (member, epoch, row).
       folds: Who is held out.
     """
 
@@ -127,7 +124,6 @@ class Lesson:
     gaps: Gaps
     features: Array
     moved: Array
-    known: Array
     folds: Folds
 
 
@@ -139,7 +135,6 @@ def make_lesson(
     folds: Folds,
     *,
     moved: ArrayLike | None = None,
-    known: ArrayLike | None = None,
 ) -> Lesson:
     """Check what is to be learned from, and lay it out.
 
@@ -151,7 +146,6 @@ def make_lesson(
       features: What the network reads [-], shape (epoch, place, feature).
       folds: Who is held out.
       moved: As in `Lesson`, for the form of water.
-      known: Likewise; nothing is expected anyway if not given.
 
     Returns:
       The `Lesson`.
@@ -173,9 +167,7 @@ def make_lesson(
     if moved is None:
         named["features"] = (features, "epoch row feature")
         named["moved"] = (given, "_ row")
-    nothing = np.zeros((len(folds.held), *displacement.shape))
-    known = nothing if known is None else np.asarray(known)
-    check_shapes(**named, known=(known, "member epoch row"))
+    check_shapes(**named)
     bad = ~np.isfinite(np.asarray(features)).all(axis=0)
     if bad.any():
         place, feature = map(int, np.argwhere(bad)[0])
@@ -191,7 +183,6 @@ def make_lesson(
         find_gaps(displacement),
         features,
         given.astype(dtype),
-        jnp.asarray(known, dtype),
         folds,
     )
 
@@ -294,7 +285,7 @@ def water_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
     def left(parameters: Parameters, lesson: Lesson) -> Lesson:
         load = told_water(parameters, lesson.features, segment=segment)
         moved = jnp.einsum("ep,rp->er", load, lesson.moved)
-        rest = lesson.displacement - lesson.known - moved
+        rest = lesson.displacement - moved
         return dataclasses.replace(lesson, displacement=rest)
 
     def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
@@ -363,13 +354,9 @@ def two_stage_objectives(segment: int | None = None) -> tuple[Objective, Objecti
 
 def _of_members(one: Callable[..., Array]) -> Objective:
     def every(parameters: Parameters, lesson: Lesson, key: Array) -> Array:
-        def own(parameters: Parameters, held: Array, known: Array, key: Array) -> Array:
-            mine = dataclasses.replace(lesson, known=known)
-            return one(parameters, mine, held, key)
-
         held = lesson.folds.held
         keys = jax.random.split(key, len(held))
-        return jax.vmap(own)(parameters, held, lesson.known, keys)
+        return jax.vmap(one, in_axes=(0, None, 0, 0))(parameters, lesson, held, keys)
 
     return every
 
