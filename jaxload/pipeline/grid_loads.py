@@ -1,10 +1,9 @@
 """Displacement of stations by gridded air, soil water and sea."""
 
-import contextlib
 import dataclasses
 import logging
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, earth, io
+from jaxload.pipeline.blocks import blocks
+from jaxload.pipeline.inputs import naming
 
 __all__ = ["QUANTITIES", "grid_load", "read_load_grid"]
 
@@ -71,7 +72,7 @@ def grid_load(
     how = (earth.Harmonic(degree), earth.Convolution())
     places = typing.cast(earth.Places, gnss)
     found = []
-    with _naming(f"loads.{kind} {files[0]}"):
+    with naming(f"loads.{kind} {files[0]}"):
         for epochs in _blocks(globe, regional):
             field = make(globe, epochs)
             if regional is None:
@@ -173,16 +174,7 @@ def _blocks(globe: xr.Dataset, regional: xr.Dataset | None) -> list[slice]:
         cells += regional.sizes["lat"] * regional.sizes["lon"]
     count = globe.sizes["time"]
     size = max(1, min(count, VALUES // cells))
-    return [slice(first, first + size) for first in range(0, count, size)]
-
-
-@contextlib.contextmanager
-def _naming(source: str) -> Iterator[None]:
-    """Say which load it is that cannot be computed."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
+    return blocks(count, size)
 
 
 def _mass(

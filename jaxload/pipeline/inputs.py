@@ -1,9 +1,10 @@
 """What a study is made of, read from its files."""
 
+import contextlib
 import logging
 import pathlib
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ __all__ = [
     "keep_inside",
     "love_numbers",
     "make_design",
+    "naming",
     "read_comparisons",
     "read_gravity",
     "read_observations",
@@ -38,6 +40,22 @@ NEAR = 10
 MARGIN = 3.0
 
 logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Say which part of a study it is that cannot be used.
+
+    Args:
+      source: What the study calls it, and its file.
+
+    Raises:
+      ValueError: That of what is done within, its source before it.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
 
 
 def read_observations(

@@ -1,8 +1,7 @@
 """Weather at places and at the epochs of the heights, without a gap."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -11,6 +10,7 @@ from scipy.spatial import KDTree
 
 from jaxload import config, io, sphere
 from jaxload.io.grid_times import mid_times
+from jaxload.pipeline.inputs import naming
 
 __all__ = ["Places", "WeatherSeries", "read_weather"]
 
@@ -83,7 +83,7 @@ def read_weather(
     assert study.weather is not None
     found = {}
     for quantity, (file, variable) in study.weather.files.items():
-        with _naming(f"weather.{quantity} {file}"):
+        with naming(f"weather.{quantity} {file}"):
             given = (quantity, variable or None)
             grid = _read(study, file, given, places, gnss)
             at = io.sample_grid(grid, places.lon, places.lat, names=places.name)
@@ -94,15 +94,6 @@ def read_weather(
             _check_complete(series, places, gnss)
             found[quantity] = series
     return WeatherSeries(**found)
-
-
-@contextlib.contextmanager
-def _naming(source: str) -> Iterator[None]:
-    """Say which grid it is that cannot be used."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
 
 
 def _read(

@@ -91,26 +91,9 @@ def shares(grid: sphere.Grid, lon: Floats, lat: Floats) -> sparse.csr_array:
       Shares by which ``values @ shares`` is at the points what `values` are on the
       raster, shape (place, point).
     """
-    columns = len(grid.lon_axis)
-    west, east = _neighbours(grid.lon_axis, lon, grid.spacing)
-    south, north = _neighbours(grid.lat_axis, lat, grid.spacing)
-    corners = [
-        (row * columns + column, weight * share)
-        for row, weight in (south, north)
-        for column, share in (west, east)
-    ]
-    place, share = (np.concatenate(part) for part in zip(*corners, strict=True))
-    point = np.tile(np.arange(len(lon)), 4)
-    return sparse.csr_array((share, (place, point)), (len(grid.lon), len(lon)))
-
-
-def _neighbours(
-    axis: Floats, at: Floats, spacing: float
-) -> tuple[tuple[NDArray, Floats], tuple[NDArray, Floats]]:
-    step = (at - axis[0]) / spacing
-    below = np.clip(np.floor(step).astype(int), 0, len(axis) - 2)
-    part = np.clip(step - below, 0, 1)
-    return (below, 1 - part), (below + 1, part)
+    return sparse.csr_array(
+        sphere.linear_weights(grid.lon_axis, grid.lat_axis, lon, lat).T
+    )
 
 
 def sea_level(time: NDArray[np.datetime64], rng: Generator) -> Floats:
