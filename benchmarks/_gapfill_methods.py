@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks._gapfill_case import FAR, SHARE, Case, Estimate
 from jaxload import inversion, series, sphere
-from jaxload.gapfill import dwlim, ensemble, forest, joint, lstm, training
+from jaxload.gapfill import curriculum, dwlim, ensemble, forest, joint, lstm, training
 from jaxload.gapfill.features import calendar_features, normalised, weather_features
 from jaxload.gapfill.neighbourhoods import centres_for_share
 from jaxload.inversion import Noise, Problem
@@ -34,11 +34,10 @@ PUBLISHED = 0.01
 #: southwest, where air and water cancel each other in part.
 THRESHOLD = {"mainland_china": 0.5, "southwest_china": 0.3}
 
-#: How the networks are trained. The prior begins this much stiffer than it is tuned
-#: without a network: it would explain itself what the network is to learn.
-HIDDEN, STIFF = 16, 4.0
-WATER = training.Descent(steps=300, learning_rate=0.003, patience=8)
-DISPLACEMENT = training.Descent(steps=160, learning_rate=0.01, patience=4)
+#: Units of the networks that are one for all places, and how networks are trained.
+HIDDEN = 16
+JOINTLY = curriculum.Curriculum()
+TWO_STAGES = curriculum.Curriculum(jointly=None)
 CONTROL = ensemble.Training(
     hidden=32, descent=training.Descent(steps=160, learning_rate=0.01, patience=4)
 )
@@ -57,8 +56,6 @@ class Rows:
     beta: float
     mean: Floats | None = None
 
-
-Objectives = tuple[training.Objective, training.Objective]
 
 #: Who is silent, and which member held them out (None: nobody is), to rows.
 Maker = Callable[[Mask, int | None], Rows]
@@ -187,15 +184,15 @@ def _by_networks(case: Case) -> tuple[Callable[[Mask], Floats], float]:
 
 def two_stages(case: Case) -> Estimate:
     """A network for all places, trained on displacement and then inverted."""
-    return _by_displacement(case, joint.two_stage_objectives())
+    return _by_displacement(case, TWO_STAGES)
 
 
 def by_displacement(case: Case) -> Estimate:
     """The same network trained through the inversion of what is held out."""
-    return _by_displacement(case, joint.displacement_objectives())
+    return _by_displacement(case, JOINTLY)
 
 
-def _by_displacement(case: Case, objectives: Objectives) -> Estimate:
+def _by_displacement(case: Case, lessons: curriculum.Curriculum) -> Estimate:
     weather = [_weather_at(case, x) for x in (case.world.stations, case.empty)]
     weather = np.concatenate(weather, axis=1)
     lon, lat = (
@@ -209,7 +206,7 @@ def _by_displacement(case: Case, objectives: Objectives) -> Estimate:
     sigma = np.pad(case.sigma, (0, rows - case.stations), constant_values=1.0)
     given = (case.filled, displacement, sigma, features)
     lesson = joint.make_lesson(*given, _folds(case, rows))
-    fitted = _trained(case, objectives, lesson, DISPLACEMENT)
+    fitted = _trained(case, "displacement", lesson, lessons)
     told = jax.jit(jax.vmap(joint.told_displacement, in_axes=(0, None)))
     mean, sd = map(np.asarray, told(fitted.parameters, lesson.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
@@ -236,7 +233,7 @@ def water(case: Case) -> Estimate:
     moved = case.design[: case.stations] @ case.to_cells.T
     given = (case.traditional, case.up, case.sigma, features, _folds(case))
     lesson = joint.make_lesson(*given, moved=moved)
-    fitted = _trained(case, joint.water_objectives(), lesson, WATER, STIFF)
+    fitted = _trained(case, "water", lesson, JOINTLY)
     told = jax.jit(jax.vmap(joint.told_water, in_axes=(0, None)))
     means = np.asarray(told(fitted.parameters, lesson.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
@@ -265,19 +262,18 @@ def _spread(case: Case, members: list[Rows]) -> list[Floats]:
 
 def _trained(
     case: Case,
-    objectives: Objectives,
+    form: curriculum.Form,
     lesson: joint.Lesson,
-    settings: training.Descent,
-    stiff: float = 1.0,
+    lessons: curriculum.Curriculum,
 ) -> training.Fitted:
-    outputs = 1 if lesson.moved.shape[0] else 2
+    outputs = 1 if form == "water" else 2
     network = lstm.Network(lesson.features.shape[2], HIDDEN, outputs)
     keys = jax.random.split(jax.random.key(case.seed), len(case.held))
     noise, beta = _tuned_to_weather(case)
     factor = float(jnp.mean(noise.sigma / case.sigma))
-    numbers = (stiff * beta, factor, float(np.sqrt(noise.common)))
-    start = joint.first_parameters(network, numbers, keys)
-    return training.descend(*objectives, start, lesson, settings, key=keys[0])
+    numbers = (beta, factor, float(np.sqrt(noise.common)))
+    given = (form, lesson, network, numbers, keys)
+    return curriculum.learn(*given, curriculum=lessons).last
 
 
 def _folds(case: Case, rows: int | None = None) -> joint.Folds:

@@ -13,6 +13,7 @@ __all__ = [
     "comparison",
     "drought_index",
     "l_curve",
+    "learning_curves",
     "map_of",
     "region_series",
     "station_fit",
@@ -28,6 +29,12 @@ BELIEF = "#e3d9b8"
 
 #: Colours of loads.
 LOADS = ["#7a5195", "#3f7f4c", "#2f7fc1", "#c98a1b"]
+
+#: Members of an ensemble up to which each has a colour of its own.
+FEW = 6
+
+#: Parts of a training, by how the names of their curves end.
+PARTS = {"_alone": "by itself", "": "through the inversion"}
 
 #: Half the width of a band that holds 95% of a normal distribution, in its sd.
 BAND = 1.96
@@ -439,3 +446,43 @@ def comparison(
         axes.set_xlim(*_span(time))
     _legend_above(figure, panels[0])
     return figure
+
+
+def learning_curves(curves: xr.Dataset) -> Figure:
+    """Draw loss and held-out score of every member, the best step marked.
+
+    Args:
+      curves: `loss` and `held_out` (step, member) and `best_step` (member); in a row
+        above those of a part before it, whose names end in `_alone`, if there are any.
+
+    Returns:
+      The figure.
+    """
+    parts = [part for part in PARTS if f"loss{part}" in curves]
+    figure = Figure(figsize=(9, 0.4 + 3.4 * len(parts)), layout="constrained")
+    rows = figure.subplots(len(parts), 2, squeeze=False, sharex="row")
+    for row, part in zip(rows, parts):
+        best = curves[f"best_step{part}"].values
+        for axes, name in zip(row, ("loss", "held_out")):
+            curve = curves[name + part]
+            _draw_learning(axes, curve, best)
+            axes.set(xlabel="step", ylabel=str(curve.attrs["long_name"]))
+            axes.grid(alpha=0.25, lw=0.5)
+        if len(parts) > 1:
+            row[0].set_title(PARTS[part], loc="left", fontsize=10)
+        handles, labels = row[1].get_legend_handles_labels()
+        row[1].legend(handles[:FEW], labels[:FEW], frameon=False, fontsize=8)
+    return figure
+
+
+def _draw_learning(axes: Axes, curve: xr.DataArray, best: NDArray) -> None:
+    """One line a member; a dot where it was best."""
+    step, members = curve[curve.dims[0]].values, curve.sizes["member"]
+    many = members > FEW
+    for member in range(members):
+        values = curve.values[:, member]
+        row = int(np.searchsorted(step, best[member]))
+        colour, width = (WATER, 0.5) if many else (f"C{member}", 1.3)
+        label = None if many else f"member {member + 1}, best after {best[member]}"
+        axes.plot(step, values, label=label, color=colour, lw=width)
+        axes.plot(best[member], values[row], "o", ms=3 if many else 5, color=colour)

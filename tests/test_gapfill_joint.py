@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, norm
 
 from jaxload import inversion
 from jaxload.gapfill import joint, lstm, neighbourhoods, training
@@ -101,6 +101,20 @@ def test_the_loss_of_water_is_the_evidence_of_what_the_mean_leaves(water):
         expected = -own / seen[:, ~held].sum(), (own - all_rows) / seen[:, held].sum()
         np.testing.assert_allclose(losses[number], expected[0], rtol=1e-6)
         np.testing.assert_allclose(scores[number], expected[1], rtol=1e-6)
+
+
+def test_water_by_itself_is_scored_as_if_every_row_erred_by_itself(water):
+    given = parameters()
+    losses, scores = (
+        f(given, water, jax.random.key(0)) for f in joint.water_alone_objectives()
+    )
+    sigma = NUMBERS[1] * np.asarray(water.sigma)
+    for number, held in enumerate(HELD):
+        mean = joint.told_water(member(given, number), water.features)
+        left = np.asarray(water.displacement - mean @ water.moved.T)
+        density = norm(scale=sigma).logpdf(left)
+        np.testing.assert_allclose(losses[number], -np.nanmean(density[:, ~held]))
+        np.testing.assert_allclose(scores[number], -np.nanmean(density[:, held]))
 
 
 def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):

@@ -44,6 +44,22 @@ def test_each_member_keeps_the_parameters_that_scored_best():
     np.testing.assert_allclose(found, curve.held_out.min(axis=0))
 
 
+def test_weights_decay_apart_from_the_loss_where_they_are_to():
+    def flat(weights, data, key):
+        del key
+        return 0 * (weights["a"] + weights["b"]) - data * weights["count"]
+
+    start = {name: jnp.ones(1) for name in ("a", "b", "count")}
+    settings = training.Descent(steps=30, every=10, learning_rate=0.1, weight_decay=0.5)
+    decaying = {"a": True, "b": False, "count": False}
+    one = jnp.ones(())
+    fitted = training.descend(
+        flat, flat, start, one, settings, key=KEY, decaying=decaying
+    )
+    np.testing.assert_allclose(fitted.parameters["a"], 0.95**30, rtol=1e-6)
+    np.testing.assert_array_equal(fitted.parameters["b"], 1)
+
+
 def test_patience_ends_a_training():
     fitted = train(training.Descent(steps=2000, every=5, patience=2))
     assert fitted.curve.step[-1] == fitted.step.max() + 10
@@ -119,6 +135,11 @@ def test_a_training_that_diverges_says_when_and_keeps_what_was_good(caplog):
     assert (fitted.parameters[:, 0] > 0).all()
     assert np.isfinite(fitted.curve.loss[1:]).all()
     assert f"training diverged at step {fitted.diverged_at};" in caplog.text
+
+
+def test_weights_that_grow_by_themselves_are_refused():
+    with pytest.raises(ValueError, match="weight_decay is -1, expected zero or"):
+        training.Descent(weight_decay=-1)
 
 
 @pytest.mark.parametrize("name", ["steps", "every", "patience", "learning_rate"])

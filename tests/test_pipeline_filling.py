@@ -461,7 +461,8 @@ def test_bad_weather_ends_the_program_with_one_sentence(
 
 
 def small(data, method, **filler):
-    sizes = {"hidden": 3, "steps": 20, "members": 2, "neighbourhood_km": 60.0}
+    sizes = {"hidden": 3, "members": 2, "neighbourhood_km": 60.0}
+    sizes |= {"steps": 20, "joint_steps": 20}
     sizes |= {"spacing": 2.0} if method == "water" else {}
     asked = study_in(data, method, seed=2, **{**sizes, **filler})
     return changed(asked, gnss={"end": "2018-06-30"}, evaluation={"land_model": ""})
@@ -487,6 +488,7 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
     assert result.filled is None
     assert result.learning is not None
     assert result.learning.held_out.shape == (3, 2)
+    assert result.learning.held_out_alone.shape == (3, 2)
     best = result.learning.held_out.min("step").values
     np.testing.assert_allclose(told["score_best"], best)
 
@@ -495,10 +497,10 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
 def test_a_training_is_taken_up_where_it_stopped(data, water):
     folder, before = water
     # As if the program had ended before the last look.
-    shutil.rmtree(folder / "checkpoints" / "20")
+    shutil.rmtree(folder / "checkpoints" / "jointly" / "20")
     again = pipeline.run(small(data, "water"), folder)
     np.testing.assert_array_equal(again.water.twsa, before.water.twsa)
-    assert (folder / "checkpoints" / "20").is_dir()
+    assert (folder / "checkpoints" / "jointly" / "20").is_dir()
     other = small(data, "water", hidden=4)
     with pytest.raises(ValueError, match="holds checkpoints of another model"):
         pipeline.run(other, folder)

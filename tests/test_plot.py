@@ -271,3 +271,21 @@ def test_what_follows_is_moved_to_fit(regions):
     moved = lines["other, moved to fit"].get_ydata()
     np.testing.assert_allclose(moved[:8], theirs[2:, 0])
     assert np.isnan(moved[8:]).all()
+
+
+@pytest.mark.parametrize("parts", [("",), ("_alone", "")])
+@pytest.mark.parametrize("members", [2, 9])
+def test_members_are_marked_where_they_were_best(rng, parts, members):
+    curves = {}
+    for part in parts:
+        for name in ("loss", "held_out"):
+            dims = (f"step{part}", "member")
+            values = rng.normal(size=(4, members))
+            curves[name + part] = (dims, values, {"long_name": name})
+        curves[f"best_step{part}"] = ("member", np.full(members, 20))
+    steps = {f"step{part}": np.arange(0, 40, 10) for part in parts}
+    figure = plot.learning_curves(xr.Dataset(curves, coords=steps))
+    assert len(figure.axes) == 2 * len(parts)
+    last = figure.axes[-1].lines[-1]
+    assert last.get_xdata() == [20]
+    assert last.get_ydata() == [curves["held_out"][1][2, -1]]

@@ -32,8 +32,12 @@ class Filler:
         control station of "lstm".
       trees: Of each forest.
       hidden: Units of each network.
-      steps: Most steps of training.
-      learning_rate: Of Adam.
+      steps: Most steps of training; for "water" and "displacement", of the network by
+        itself.
+      joint_steps: Most steps that those go on through the inversion.
+      learning_rate: Of Adam; through the inversion less than a third of it.
+      weight_decay: What Adam takes off every weight of those at a step, as a multiple
+        of the weight and the learning rate.
       members: Networks trained side by side from other seeds, for "water" and
         "displacement"; their spread joins the standard errors.
       held_out: Share of the stations that each of these holds out, to end its training
@@ -56,7 +60,9 @@ class Filler:
     trees: int = 100
     hidden: int = 32
     steps: int = 400
+    joint_steps: int = 100
     learning_rate: float = 0.01
+    weight_decay: float = 1.0
     members: int = 3
     held_out: float = 0.2
     neighbourhood_km: float = 150.0
@@ -68,8 +74,12 @@ class Filler:
     def __post_init__(self) -> None:
         check_choice("filler.method", self.method, METHODS)
         check_at_least("filler.seed", self.seed, 0)
-        for name in ("trees", "hidden", "steps", "members"):
+        for name in ("trees", "hidden", "steps", "joint_steps", "members"):
             check_at_least(f"filler.{name}", getattr(self, name), 1)
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(
+                f"filler.weight_decay is {self.weight_decay:g}, expected zero or more"
+            )
         for name in ("spacing", "learning_rate", "neighbourhood_km", "grace_sigma"):
             _check_positive(f"filler.{name}", getattr(self, name))
         for name in ("threshold", "held_out"):

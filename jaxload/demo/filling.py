@@ -28,8 +28,7 @@ FILLERS = {
     "joint": config.Filler(
         method="water",
         hidden=16,
-        steps=300,
-        learning_rate=0.003,
+        steps=160,
         neighbourhood_km=110.0,
     ),
 }

@@ -40,6 +40,7 @@ __all__ = [
     "told_displacement",
     "told_water",
     "two_stage_objectives",
+    "water_alone_objectives",
     "water_objectives",
 ]
 
@@ -282,20 +283,45 @@ def water_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
       a `Lesson` as data.
     """
 
-    def left(parameters: Parameters, lesson: Lesson) -> Lesson:
-        load = told_water(parameters, lesson.features, segment=segment)
-        moved = jnp.einsum("ep,rp->er", load, lesson.moved)
-        rest = lesson.displacement - moved
-        return dataclasses.replace(lesson, displacement=rest)
-
     def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
-        rest = left(parameters, lesson)
+        rest = _left(parameters, lesson, segment)
         return -_density(rest, parameters.inversion, held) / _count(lesson, ~held)
 
     def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
-        return _unforeseen(left(parameters, lesson), parameters.inversion, held)
+        rest = _left(parameters, lesson, segment)
+        return _unforeseen(rest, parameters.inversion, held)
+
+    return _of_members(loss), _of_members(score)
+
+
+def water_alone_objectives(
+    segment: int | None = None,
+) -> tuple[Objective, Objective]:
+    """Heights by the water that the network expects, and nothing beside it.
+
+    Args:
+      segment: As in `lstm.apply`.
+
+    Returns:
+      Minus the log density of the rows that a member learns from, as if each erred by
+      itself, for each observation; and the same of those that it holds out. For
+      `training.descend`, with a `Lesson` as data.
+    """
+
+    def missed(parameters: Parameters, lesson: Lesson, rows: Array) -> Array:
+        rest = _left(parameters, lesson, segment).displacement
+        sigma = noise_of(lesson, parameters.inversion).sigma
+        return _independent(rest, jnp.asarray(sigma) ** 2, rows)
+
+    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        return missed(parameters, lesson, ~held)
+
+    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        return missed(parameters, lesson, held)
 
     return _of_members(loss), _of_members(score)
 
@@ -350,6 +376,21 @@ def two_stage_objectives(segment: int | None = None) -> tuple[Objective, Objecti
         return _filled(parameters, lesson, segment)[1](parameters.inversion, held)
 
     return _of_members(loss), _of_members(score)
+
+
+def _left(parameters: Parameters, lesson: Lesson, segment: int | None) -> Lesson:
+    """A lesson without what the water moves that the network expects."""
+    load = told_water(parameters, lesson.features, segment=segment)
+    moved = jnp.einsum("ep,rp->er", load, lesson.moved)
+    return dataclasses.replace(lesson, displacement=lesson.displacement - moved)
+
+
+def _independent(rest: Array, variance: Array, rows: Array) -> Array:
+    """Minus the log density of rows that err by themselves, for each observation."""
+    seen, variance = jnp.isfinite(rest) & rows[None, :], variance[None, :]
+    density = jnp.where(seen, rest, 0) ** 2 / variance + jnp.log(2 * jnp.pi * variance)
+    count = jnp.maximum(jnp.sum(seen), 1).astype(rest.dtype)
+    return jnp.sum(jnp.where(seen, density, 0)) / 2 / count
 
 
 def _of_members(one: Callable[..., Array]) -> Objective:
@@ -407,12 +448,8 @@ def _filled(
     )
 
     def own(hyperparameters: Hyperparameters, rows: Array) -> Array:
-        rows = rows & receiver
         error = lesson.sigma * jnp.exp(hyperparameters.noise)
-        variance = (sd**2 + error**2)[None, :]
-        seen = jnp.isfinite(lesson.displacement) & rows[None, :]
-        missed = jnp.where(seen, lesson.displacement - mean, 0) ** 2 / variance
-        density = missed + jnp.log(2 * jnp.pi * variance)
-        return jnp.sum(jnp.where(seen, density, 0)) / 2 / _count(lesson, rows)
+        rest = lesson.displacement - mean
+        return _independent(rest, sd**2 + error**2, rows & receiver)
 
     return filled, own

@@ -31,6 +31,8 @@ class Descent:
     Attributes:
       steps: Most steps.
       learning_rate: Of Adam.
+      weight_decay: What Adam takes off a parameter at every step, apart from the loss,
+        as a multiple of itself and the learning rate (AdamW).
       every: Steps between two looks at what is held out.
       patience: Looks without a gain, of any member, after which it ends.
       largest_gradient: Norm to which a member's longer gradient is shortened.
@@ -38,6 +40,7 @@ class Descent:
 
     steps: int = 400
     learning_rate: float = 0.01
+    weight_decay: float = 0.0
     every: int = 10
     patience: int = 8
     largest_gradient: float = 1.0
@@ -51,6 +54,11 @@ class Descent:
                 raise ValueError(
                     f"{name} is {getattr(self, name):g}, expected a positive number"
                 )
+        if not 0 <= self.weight_decay < np.inf:
+            raise ValueError(
+                f"weight_decay is {self.weight_decay:g}, expected zero or a positive "
+                "number"
+            )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,6 +130,7 @@ def descend(
     settings: Descent,
     *,
     key: Array,
+    decaying: Any = True,
     checkpoints: Checkpoints | None = None,
     watch: Callable[[float], None] | None = None,
 ) -> Fitted:
@@ -139,17 +148,23 @@ def descend(
       data: A pytree of arrays, handed to both.
       settings: How to train.
       key: Of `jax.random.key`.
+      decaying: Which parameters the weight decay is for: booleans in a pytree that
+        begins as `start` does.
       checkpoints: Where to keep the state at every look, to go on from there.
       watch: Told of the share of the steps that is done.
 
     Returns:
       The `Fitted`. A member whose loss or score ceases to be finite ends the training;
       a warning says at which step.
+
+    Source:
+      Loshchilov and Hutter (2019): decoupled weight decay regularization, ICLR.
     """
     # Slow to import, and of use only here.
     import optax
 
-    optimiser = optax.adam(settings.learning_rate)
+    decay = settings.weight_decay
+    optimiser = optax.adamw(settings.learning_rate, weight_decay=decay, mask=decaying)
     advance = _advancing(loss, score, optimiser, settings)
     first = jax.jit(score)(start, data, key)
     state = _begin(start, first, optimiser, settings)
@@ -210,7 +225,8 @@ def _advancing(
             slope = jax.vmap(shorten)(slope)
             # The optimiser mixes counts and floats, which a caller may have forbidden.
             with jax.numpy_dtype_promotion("standard"):
-                change, moments = jax.vmap(optimiser.update)(slope, moments)
+                given = (slope, moments, parameters)
+                change, moments = jax.vmap(optimiser.update)(*given)
             broken = _first(broken, losses, number + 1)
             return jax.tree.map(jnp.add, parameters, change), moments, losses, broken
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import evaluate, io
-from jaxload.pipeline.learning_figure import learning_figure
 from jaxload.pipeline.outputs import Result
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def draw(result: Result, folder: pathlib.Path) -> None:
         )
     figures |= _of_loads(result) | _of_groundwater(result)
     if result.learning is not None:
-        figures["learning"] = learning_figure(result.learning)
+        figures["learning"] = plot.learning_curves(result.learning)
     for name, figure in figures.items():
         io.write_figure(figure, folder / f"{name}.png")
 

@@ -38,10 +38,6 @@ __all__ = ["invert_jointly"]
 
 Floats = NDArray[np.float64]
 
-#: How much stiffer than it is best without a network the prior of water begins: it
-#: would explain itself what the network is to learn.
-STIFFER = 4.0
-
 
 def invert_jointly(
     study: config.Study,
@@ -179,7 +175,7 @@ def _with_water(
         moved = (to_cells.T @ np.asarray(model.problem.design).T).T
         given = (model.problem, model.up, np.asarray(model.noise.sigma), features)
         lesson = joint.make_lesson(*given, folds, moved=moved)
-        start = (tuned_numbers(alone.model, gnss.time.values, STIFFER), keys)
+        start = (tuned_numbers(alone.model, gnss.time.values), keys)
         hear = functools.partial(clock.watch, "learn")
         trained = train(study, lesson, start, folder, hear)
     with clock.stage("solve"):
@@ -222,5 +218,4 @@ def _with_gravity(
 def _learned(
     trained: Trained, rows: xr.Dataset | None = None, filling: dict | None = None
 ) -> Learned:
-    fitted = trained.fitted
-    return Learned(fitted.curve, fitted.step, trained.summary, rows, filling or {})
+    return Learned(trained.curves, trained.summary, rows, filling or {})

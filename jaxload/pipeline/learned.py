@@ -17,39 +17,44 @@ class Learned:
     """A network that was trained through the inversion.
 
     Attributes:
-      curve: What became of the training.
-      best: After how many steps each member was best, shape (member,).
+      curves: What became of the training, as of `curve_dataset`.
       summary: Plain numbers: what `summary.json` holds under ``learning``.
       rows: Cells that the network filled, layout `io.GNSS`; None where it filled none.
       filling: For ``filling`` in the summary; empty where it filled none.
     """
 
-    curve: Curve
-    best: NDArray[np.int64]
+    curves: xr.Dataset
     summary: dict[str, Any]
     rows: xr.Dataset | None = None
     filling: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def curve_dataset(curve: Curve, best: NDArray[np.int64]) -> xr.Dataset:
+def curve_dataset(curve: Curve, best: NDArray[np.int64], part: str = "") -> xr.Dataset:
     """Label the curves of a training.
 
     Args:
       curve: What became of it.
       best: After how many steps each member was best, shape (member,).
+      part: Which part of a training this was, if it had several.
 
     Returns:
-      `loss` and `held_out` (step, member) and `best_step` (member).
+      `loss` and `held_out` (step, member) and `best_step` (member); all of them and
+      `step` with the part behind their names, if one is given.
     """
-    dims = ("step", "member")
+    end = f"_{part}" if part else ""
+    dims = (f"step{end}", "member")
     unit = {"units": "1"}
     values = {
-        "loss": (dims, curve.loss, {**unit, "long_name": "loss"}),
-        "held_out": (dims, curve.held_out, {**unit, "long_name": "score held out"}),
-        "best_step": (
+        f"loss{end}": (dims, curve.loss, {**unit, "long_name": "loss"}),
+        f"held_out{end}": (
+            dims,
+            curve.held_out,
+            {**unit, "long_name": "score held out"},
+        ),
+        f"best_step{end}": (
             "member",
             np.asarray(best),
             {**unit, "long_name": "steps after which a member is best"},
         ),
     }
-    return xr.Dataset(values, coords={"step": curve.step})
+    return xr.Dataset(values, coords={dims[0]: curve.step})

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion, sphere
 from jaxload.constants import DEGREE, EARTH_RADIUS
-from jaxload.gapfill import joint, lstm, neighbourhoods, training
+from jaxload.gapfill import curriculum, joint, lstm, neighbourhoods, training
 from jaxload.gapfill.checkpoints import DiskCheckpoints, fingerprint
+from jaxload.pipeline.learned import curve_dataset
 from jaxload.pipeline.model import Model
 from jaxload.pipeline.noise import without_seasons
 
@@ -36,7 +37,10 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 
 #: Looks at what is held out without a gain, of any member, after which training ends.
-PATIENCE = 8
+PATIENCE = 4
+
+#: How fast it goes on through the inversion, where it has learned most by itself.
+SLOWER = 0.3
 
 #: Epochs from which training begins its search; more say it no better.
 EPOCHS = 250
@@ -48,29 +52,26 @@ LARGE = 2**30
 #: Arrays of the size of the hidden state that a step of a network keeps.
 KEPT = 6
 
-OBJECTIVES = {
-    "water": joint.water_objectives,
-    "displacement": joint.displacement_objectives,
-}
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trained:
     """Members, and what the inversion is to be told.
 
     Attributes:
-      fitted: From `training.descend`.
+      fitted: Through the inversion.
       numbers: Geometric means over the members.
+      curves: What became of the training, the part before included.
       summary: Plain numbers: what `summary.json` holds under ``learning``.
     """
 
     fitted: training.Fitted
     numbers: joint.Hyperparameters
+    curves: xr.Dataset
     summary: dict[str, Any]
 
 
 def tuned_numbers(
-    model: Model, time: NDArray[np.datetime64], stiffer: float = 1.0
+    model: Model, time: NDArray[np.datetime64]
 ) -> tuple[float, float, float]:
     """Find what training begins with: the inversion without a network at its best.
 
@@ -81,7 +82,6 @@ def tuned_numbers(
     Args:
       model: Of the stations alone.
       time: Epochs, shape (epoch,).
-      stiffer: Factor on beta.
 
     Returns:
       Beta, factor on the standard errors, and standard deviation of the common mode
@@ -94,8 +94,7 @@ def tuned_numbers(
     fast = without_seasons(model.up, time)
     found = inversion.tune(scaled, start, fast, every=every).estimate
     logger.info("training begins with %s", found)
-    beta = stiffer * found["beta"]
-    return beta, found["noise_factor"], math.sqrt(found["common"])
+    return found["beta"], found["noise_factor"], math.sqrt(found["common"])
 
 
 def make_folds(
@@ -157,29 +156,35 @@ def train(
     """
     filler, (numbers, keys) = study.filler, given
     assert filler is not None
-    outputs = 1 if filler.method == "water" else 2
-    network = lstm.Network(lesson.features.shape[2], filler.hidden, outputs)
-    settings = training.Descent(filler.steps, filler.learning_rate, patience=PATIENCE)
-    start = joint.first_parameters(network, numbers, keys)
+    form = "water" if filler.method == "water" else "displacement"
+    network = lstm.Network(
+        lesson.features.shape[2], filler.hidden, 1 if form == "water" else 2
+    )
+    rates = (filler.learning_rate, SLOWER * filler.learning_rate)
+    alone, jointly = (
+        training.Descent(steps, rate, filler.weight_decay, patience=PATIENCE)
+        for steps, rate in zip((filler.steps, filler.joint_steps), rates)
+    )
     kept = study.path(filler.checkpoints) if filler.checkpoints else None
     kept = kept or (folder and folder / "checkpoints")
-    checkpoints = None
-    if kept is not None:
-        about = (filler.method, filler.seed, settings, network, numbers)
-        checkpoints = DiskCheckpoints(kept, fingerprint(lesson, *map(repr, about)))
-    fitted = training.descend(
-        *OBJECTIVES[filler.method](_segment(lesson, filler)),
-        start,
+    about = map(repr, (form, filler.seed, alone, jointly, network, numbers))
+    model = "" if kept is None else fingerprint(lesson, *about)
+    learned = curriculum.learn(
+        form,
         lesson,
-        settings,
-        key=jax.random.fold_in(jax.random.key(filler.seed), 1),
-        checkpoints=checkpoints,
+        network,
+        numbers,
+        keys,
+        curriculum=curriculum.Curriculum(alone, jointly),
+        segment=_segment(lesson, filler),
+        checkpoints=kept and (lambda part: DiskCheckpoints(kept / part, model)),
         watch=watch,
     )
-    mean = jax.tree.map(
-        functools.partial(jnp.mean, axis=0), fitted.parameters.inversion
-    )
-    return Trained(fitted, mean, _describe(filler, fitted, mean, numbers))
+    fitted, mean_of = learned.last, functools.partial(jnp.mean, axis=0)
+    mean = jax.tree.map(mean_of, fitted.parameters.inversion)
+    before = curve_dataset(learned.alone.curve, learned.alone.step, "alone")
+    curves = before.merge(curve_dataset(fitted.curve, fitted.step))
+    return Trained(fitted, mean, curves, _describe(filler, learned, mean, numbers))
 
 
 def members_of(trained: Trained) -> list[joint.Parameters]:
@@ -221,10 +226,11 @@ def _segment(lesson: joint.Lesson, filler: config.Filler) -> int | None:
 
 def _describe(
     filler: config.Filler,
-    fitted: training.Fitted,
+    learned: curriculum.Learned,
     mean: joint.Hyperparameters,
     numbers: tuple[float, float, float],
 ) -> dict[str, Any]:
+    alone, fitted = learned.alone, learned.last
     names = ("beta", "noise_factor", "common_mode_mm")
     logarithms = (mean.beta, mean.noise, mean.common)
     after = [float(jnp.exp(value)) for value in logarithms]
@@ -235,6 +241,9 @@ def _describe(
         "best_step": fitted.step.tolist(),
         "steps": int(fitted.curve.step[-1]),
         "diverged_at": fitted.diverged_at,
+        "best_step_alone": alone.step.tolist(),
+        "steps_alone": int(alone.curve.step[-1]),
+        "diverged_at_alone": alone.diverged_at,
         "score_before": fitted.curve.held_out[0].tolist(),
         "score_best": best.tolist(),
         "before": dict(zip(names, numbers)),

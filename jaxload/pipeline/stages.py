@@ -221,7 +221,7 @@ def _with_filling(
             curve = curve_dataset(filled.curve, filled.best)
     if learned is not None:
         summary["learning"] = learned.summary
-        curve, cells = curve_dataset(learned.curve, learned.best), learned.rows
+        curve, cells = learned.curves, learned.rows
         if learned.filling:
             summary["filling"] = learned.filling
     used = rows if cells is None or filled is not None else with_rows(rows, cells)

@@ -1,0 +1,114 @@
+"""Networks taught by themselves first, then through the inversion."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from jaxload import inversion
+from jaxload.gapfill import curriculum, joint, lstm
+from jaxload.gapfill.training import Descent
+
+EPOCHS, STATIONS, CELLS = 40, 6, 9
+NUMBERS = (0.4, 1.3, 0.7)
+SHORT = Descent(steps=10, every=5, learning_rate=0.01, weight_decay=0.5)
+NETWORK = lstm.Network(2, 3, 1)
+KEYS = jax.random.split(jax.random.key(3), 2)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    rng = np.random.default_rng(5)
+    chain = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
+    design = -0.01 * rng.uniform(1, 2, (STATIONS, CELLS))
+    season = np.sin(np.arange(EPOCHS) / 4)
+    load = 100 * season[:, None] * np.ones(CELLS)
+    heights = load @ design.T + rng.normal(scale=0.3, size=(EPOCHS, STATIONS))
+    heights[rng.uniform(size=heights.shape) < 0.1] = np.nan
+    features = np.stack([season, np.cos(np.arange(EPOCHS) / 4)], axis=-1)
+    features = np.broadcast_to(features[:, None], (EPOCHS, CELLS, 2))
+    held = jnp.asarray([[0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]], bool)
+    line = np.arange(float(STATIONS))
+    distance = jnp.asarray(abs(line[:, None] - line))
+    return joint.make_lesson(
+        inversion.smooth_problem(design, chain),
+        heights,
+        np.full(STATIONS, 0.3),
+        features,
+        joint.Folds(held, distance, jnp.asarray(1.0), 1),
+        moved=design,
+    )
+
+
+def learn(lesson, lessons, **keywords):
+    given = ("water", lesson, NETWORK, NUMBERS, KEYS)
+    return curriculum.learn(*given, curriculum=lessons, **keywords)
+
+
+def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(lesson):
+    class Memory:
+        def __init__(self, name):
+            self.name = name
+
+        def restore(self, state):
+            first[self.name] = state
+            return state
+
+        def save(self, step, state):
+            pass
+
+    first, heard = {}, []
+    lessons = curriculum.Curriculum(SHORT, SHORT)
+    learned = learn(lesson, lessons, checkpoints=Memory, watch=heard.append)
+    assert list(first) == ["alone", "jointly"]
+    taken_up, taught = first["jointly"].parameters, learned.alone.parameters
+    for after, before in zip(
+        jax.tree.leaves(taken_up.network), jax.tree.leaves(taught.network)
+    ):
+        np.testing.assert_array_equal(after, before)
+    factor = np.exp([taken_up.inversion.beta, taken_up.inversion.noise])
+    np.testing.assert_allclose(factor[0], 4 * NUMBERS[0])
+    np.testing.assert_allclose(factor[1], NUMBERS[1])
+    assert learned.last is learned.jointly
+    assert heard == sorted(heard)
+    assert heard[-1] == 1
+
+
+def test_two_stages_end_with_the_network_by_itself(lesson):
+    learned = learn(lesson, curriculum.Curriculum(SHORT, jointly=None))
+    assert learned.jointly is None
+    assert learned.last is learned.alone
+
+
+def test_a_network_taught_first_knows_what_all_places_have_in_common(lesson):
+    lessons = curriculum.Curriculum(
+        Descent(steps=150, learning_rate=0.03),
+        Descent(steps=20, learning_rate=0.003),
+    )
+    learned = learn(lesson, lessons)
+    expected = joint.told_water(
+        jax.tree.map(lambda x: x[0], learned.last.parameters), lesson.features
+    )
+    season = 100 * np.sin(np.arange(EPOCHS) / 4)
+    assert np.corrcoef(expected.mean(axis=1), season)[0, 1] > 0.97
+    assert (
+        learned.alone.curve.held_out[-1].max() < learned.alone.curve.held_out[0].min()
+    )
+
+
+def test_weights_decay_and_numbers_of_the_inversion_do_not(lesson):
+    silent = dataclasses.replace(lesson, sigma=jnp.full(STATIONS, 1e9))
+    lessons = curriculum.Curriculum(SHORT, jointly=None)
+    strong = dataclasses.replace(SHORT, weight_decay=10.0)
+    end = [
+        learn(silent, curriculum.Curriculum(settings, None)).alone.parameters
+        for settings in (lessons.alone, strong)
+    ]
+    recurrent = [np.abs(x.network.recurrent).max() for x in end]
+    assert recurrent[1] < recurrent[0]
+    np.testing.assert_allclose(end[0].inversion.beta, end[1].inversion.beta)
