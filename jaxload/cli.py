@@ -52,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
     console = Console(stderr=True)
-    _log_to(console, options.verbose)
     try:
-        options.command(options, console)
+        with _told_to(console, options.verbose):
+            options.command(options, console)
     except USER_ERRORS as error:
         if options.traceback:
             raise
@@ -143,11 +143,18 @@ def _say(lines: Sequence[str]) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _log_to(console: Console, verbose: bool) -> None:
-    handler = RichHandler(console=console, show_time=False, show_path=False)
+@contextlib.contextmanager
+def _told_to(console: Console, verbose: bool) -> Iterator[None]:
+    """What the package logs; libraries' handlers of the root would say it twice."""
     package = logging.getLogger("jaxload")
-    package.handlers = [handler]
+    before = package.handlers, package.level, package.propagate
+    package.handlers = [RichHandler(console=console, show_time=False, show_path=False)]
     package.setLevel(logging.INFO if verbose else logging.WARNING)
+    package.propagate = False
+    try:
+        yield
+    finally:
+        package.handlers, package.level, package.propagate = before
 
 
 @contextlib.contextmanager

@@ -74,16 +74,6 @@ def write_study(folder):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _own_logging():
-    """The command line sets up the package's logger; other tests want theirs."""
-    package = logging.getLogger("jaxload")
-    before = (package.handlers[:], package.level)
-    yield
-    package.handlers[:] = before[0]
-    package.setLevel(before[1])
-
-
 @pytest.fixture
 def study(tmp_path):
     folder = tmp_path / "study"
@@ -545,8 +535,15 @@ def test_a_full_disk_is_one_sentence(study, tmp_path, monkeypatch, capsys):
 
 
 def test_a_verbose_run_tells_of_every_beta(study, tmp_path, capsys):
-    assert run(study, tmp_path / "out", "--verbose") == 0
+    # As libraries leave one behind when they are imported.
+    root = logging.getLogger()
+    root.addHandler(handler := logging.StreamHandler(sys.stderr))
+    try:
+        assert run(study, tmp_path / "out", "--verbose") == 0
+    finally:
+        root.removeHandler(handler)
     assert capsys.readouterr().err.count("leave-one-out rms") == 3
+    assert logging.getLogger("jaxload").propagate
 
 
 @pytest.mark.parametrize("words", [[], ["walk"], ["run", "study.toml"], ["run"]])
