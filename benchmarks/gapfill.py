@@ -7,6 +7,7 @@ out with all their neighbours. `python -m benchmarks.gapfill` goes on where it s
 """
 
 import argparse
+import fcntl
 import json
 import pathlib
 import time
@@ -65,7 +66,8 @@ SHOWN = {
     "95%": "basin_within_95",
 }
 
-#: Where the tables stand.
+#: What was found, and where its tables stand.
+PATH = RESULTS / "gapfill.json"
 README = pathlib.Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- tables of gapfill -->", "<!-- end of tables -->"
 
@@ -88,25 +90,31 @@ def main() -> None:
     _write_tables()
 
 
-def _path(world: str) -> pathlib.Path:
-    # A file for each, so that worlds can run side by side.
-    return RESULTS / f"gapfill_{world.replace(',', '').replace(' ', '_').lower()}.json"
+def _found() -> dict[str, Any]:
+    return json.loads(PATH.read_text()) if PATH.exists() else {"worlds": {}}
 
 
 def _run(world: str, seed: int) -> None:
-    path = _path(world)
-    found = json.loads(path.read_text()) if path.exists() else {"scores": {}}
-    scores = found["scores"].setdefault(str(seed), {})
-    missing = [name for name in ONLY.get(world, METHODS) if name not in scores]
+    known = _found()["worlds"].get(world, {}).get(str(seed), {})
+    missing = [name for name in ONLY.get(world, METHODS) if name not in known]
     if not missing:
         return
     case = make_case(synthetic.WeatherSettings(seed=seed, **WORLDS[world]))
     for name in missing:
         start = time.perf_counter()
-        scores[name] = _score(case, METHODS[name](case))
-        scores[name]["seconds"] = time.perf_counter() - start
-        found |= {"benchmark": "gapfill", "world": world, **environment()}
-        io.write_json(found, path)
+        scores = _score(case, METHODS[name](case))
+        scores["seconds"] = time.perf_counter() - start
+        _keep(world, seed, name, scores)
+
+
+def _keep(world: str, seed: int, name: str, scores: dict[str, float]) -> None:
+    """Add scores to what was found, perhaps meanwhile, by runs of other worlds."""
+    with PATH.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = _found() | {"benchmark": "gapfill", **environment()}
+        of_world = found["worlds"].setdefault(world, {})
+        of_world.setdefault(str(seed), {})[name] = scores
+        io.write_json(found, PATH)
 
 
 def _score(case: Case, estimate: Estimate) -> dict[str, float]:
@@ -143,12 +151,11 @@ def _agreement(name: str, ours: Floats, true: Floats) -> dict[str, float]:
 
 def _tables() -> str:
     """Mean and spread over seeds of every world, as Markdown."""
-    parts = []
+    parts, worlds = [], _found()["worlds"]
     for world in WORLDS:
-        path = _path(world)
-        if not path.exists():
+        scores = worlds.get(world)
+        if not scores:
             continue
-        scores = json.loads(path.read_text())["scores"]
         lines = [f"### {world}", ""]
         lines += _row(["method", "seeds", *SHOWN]), _row(["---"] * (len(SHOWN) + 2))
         for name in METHODS:

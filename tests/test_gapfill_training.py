@@ -1,5 +1,6 @@
 """The loop that trains, on losses whose minimum is known."""
 
+import dataclasses
 import logging
 
 import jax
@@ -58,6 +59,27 @@ def test_weights_decay_apart_from_the_loss_where_they_are_to():
     )
     np.testing.assert_allclose(fitted.parameters["a"], 0.95**30, rtol=1e-6)
     np.testing.assert_array_equal(fitted.parameters["b"], 1)
+
+
+def test_members_at_several_paces_train_as_at_those_rates_alone():
+    start, data = {"w": jnp.ones(2)}, jnp.asarray(3.0)
+    settings = training.Descent(
+        steps=20, every=10, learning_rate=0.01, weight_decay=1.0
+    )
+
+    def distance(weights, data, key):
+        del key
+        return (weights["w"] - data) ** 2
+
+    def train_at(settings, **keywords):
+        given = (distance, distance, start, data, settings)
+        return training.descend(*given, key=KEY, **keywords).parameters["w"]
+
+    both = train_at(settings, pace=jnp.asarray([1.0, 4.0]))
+    for member, rate in enumerate((0.01, 0.04)):
+        alone = train_at(dataclasses.replace(settings, learning_rate=rate))
+        np.testing.assert_allclose(both[member], alone[member], rtol=1e-5)
+    assert both[1] > both[0]
 
 
 def test_patience_ends_a_training():

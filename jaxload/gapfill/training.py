@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 __all__ = ["Checkpoints", "Curve", "Descent", "Fitted", "descend"]
@@ -130,6 +131,7 @@ def descend(
     settings: Descent,
     *,
     key: Array,
+    pace: ArrayLike = 1.0,
     decaying: Any = True,
     checkpoints: Checkpoints | None = None,
     watch: Callable[[float], None] | None = None,
@@ -148,6 +150,8 @@ def descend(
       data: A pytree of arrays, handed to both.
       settings: How to train.
       key: Of `jax.random.key`.
+      pace: Factor on the learning rate of each member, to sweep it: the same first
+        parameters at several rates, side by side. Shape () or (member,).
       decaying: Which parameters the weight decay is for: booleans in a pytree that
         begins as `start` does.
       checkpoints: Where to keep the state at every look, to go on from there.
@@ -165,8 +169,9 @@ def descend(
 
     decay = settings.weight_decay
     optimiser = optax.adamw(settings.learning_rate, weight_decay=decay, mask=decaying)
-    advance = _advancing(loss, score, optimiser, settings)
     first = jax.jit(score)(start, data, key)
+    pace = jnp.broadcast_to(jnp.asarray(pace, first.dtype), first.shape)
+    advance = _advancing(loss, score, (optimiser, pace), settings)
     state = _begin(start, first, optimiser, settings)
     if checkpoints is not None:
         state = checkpoints.restore(state)
@@ -205,7 +210,7 @@ def _begin(start: Any, first: Array, optimiser: Any, settings: Descent) -> _Stat
 
 
 def _advancing(
-    loss: Objective, score: Objective, optimiser: Any, settings: Descent
+    loss: Objective, score: Objective, paced: tuple[Any, Array], settings: Descent
 ) -> Callable[[_State, Any, Array], _State]:
     """A compiled function that goes on to the next look."""
 
@@ -213,6 +218,7 @@ def _advancing(
         losses = loss(parameters, data, key)
         return jnp.sum(losses), losses
 
+    optimiser, pace = paced
     gradient = jax.grad(total, has_aux=True)
     shorten = functools.partial(_shortened, most=settings.largest_gradient)
 
@@ -227,8 +233,11 @@ def _advancing(
             with jax.numpy_dtype_promotion("standard"):
                 given = (slope, moments, parameters)
                 change, moments = jax.vmap(optimiser.update)(*given)
-            broken = _first(broken, losses, number + 1)
-            return jax.tree.map(jnp.add, parameters, change), moments, losses, broken
+            # Adam and decay alike are proportional to the learning rate.
+            parameters = jax.tree.map(
+                lambda old, by: old + by * _along(pace, by), parameters, change
+            )
+            return parameters, moments, losses, _first(broken, losses, number + 1)
 
         last, nothing = state.step + settings.every, jnp.zeros_like(state.score)
         now = (state.parameters, state.moments, nothing, state.broken)
@@ -267,8 +276,14 @@ def _shortened(slope: Any, most: float) -> Any:
     return jax.tree.map(lambda x: x * factor.astype(x.dtype), slope)
 
 
+def _along(members: Array, values: Array) -> Array:
+    """A number of each member, beside values whose first axis they are."""
+    beside = members.reshape(-1, *[1] * (values.ndim - 1))
+    return beside if beside.dtype == bool else beside.astype(values.dtype)
+
+
 def _chosen(better: Array, new: Array, old: Array) -> Array:
-    return jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+    return jnp.where(_along(better, new), new, old)
 
 
 def _is_done(state: _State, settings: Descent) -> bool:

@@ -1,0 +1,243 @@
+"""Does a network help where weather is unknown? Neighbourhoods left out, real heights.
+
+Monthly heights of the western United States. Stations are divided into neighbourhoods;
+each is foretold, in its turn, by an inversion that knows nothing of it nor of any
+station within one degree of it: by the traditional inversion tuned by the evidence, and
+by one about what a network expects, trained through it. The network reads what exists
+everywhere: time of the year, position, and what its neighbours do, as the principal
+components of the stations that are not left out (the files tell no heights above the
+sea). Needs the observations beside the checkout.
+"""
+
+import argparse
+import dataclasses
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks._harness import report
+from benchmarks._networks import DATA, observations
+from jaxload import earth, inversion, series, sphere
+from jaxload.gapfill import (
+    calendar_features,
+    curriculum,
+    joint,
+    lstm,
+    neighbourhoods as near,
+)
+from jaxload.inversion import Noise, Problem
+from jaxload.pipeline.noise import without_seasons
+
+__all__ = ["main"]
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+#: A neighbourhood reaches so far [degrees]; the network's raster is as wide.
+RADIUS, RASTER = 1.0, 1.0
+
+FOLDS, MEMBERS, SHARE, HIDDEN, COMPONENTS = 4, 3, 0.2, 16, 3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Network:
+    """Stations and cells.
+
+    Attributes:
+      lon: Of the stations [degrees], shape (station,).
+      lat: Likewise.
+      time: First days of the months, shape (epoch,).
+      up: Monthly heights as anomalies [mm], shape (epoch, station).
+      sigma: Their standard error [mm], shape (station,).
+      design: Displacement by unit water, shape (station, cell).
+      grid: The cells.
+      distance: Between stations [degrees], shape (station, station).
+    """
+
+    lon: Floats
+    lat: Floats
+    time: NDArray[np.datetime64]
+    up: Floats
+    sigma: Floats
+    design: Floats
+    grid: sphere.Grid
+    distance: Floats
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Nodes:
+    """Where the network runs."""
+
+    lon: Floats
+    lat: Floats
+
+
+def main() -> None:
+    """Foretell every neighbourhood, and report by how much each way misses."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folds", type=int, default=FOLDS, help="only so many")
+    options = parser.parse_args()
+    if not DATA.is_dir():
+        raise SystemExit(f"{DATA} is not there: the observations are needed")
+    with jax.enable_x64(True):
+        report("neighbourhoods", _rows(_network(), options.folds))
+
+
+def _rows(network: Network, folds: int) -> list[dict[str, Any]]:
+    own, around = near.neighbourhoods(network.distance, RADIUS, FOLDS)
+    rows, missed = [], {}
+    for number in range(folds):
+        for name, method in {
+            "traditional, tuned": _traditional,
+            "joint": _jointly,
+        }.items():
+            start = time.perf_counter()
+            foretold, numbers = method(network, around[number])
+            rest = (network.up - foretold)[:, own[number]]
+            missed.setdefault(name, []).append(rest[np.isfinite(rest)])
+            rows.append(
+                {
+                    "neighbourhood": number + 1,
+                    "stations": int(own[number].sum()),
+                    "method": name,
+                    "rms_mm": float(np.sqrt(np.nanmean(rest**2))),
+                    "rms_of_heights_mm": _rms(network.up[:, own[number]]),
+                    **numbers,
+                    "seconds": time.perf_counter() - start,
+                }
+            )
+    for name, parts in missed.items():
+        rows.append(
+            {
+                "neighbourhood": "all",
+                "method": name,
+                "rms_mm": _rms(np.concatenate(parts)),
+            }
+        )
+    return rows
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.nanmean(values**2)))
+
+
+def _network() -> Network:
+    daily, sigma, gnss, grid = observations()
+    monthly = series.monthly_means(daily, gnss.time.values, sigma=sigma)
+    up = np.asarray(monthly.values)
+    enough = np.isfinite(up).sum(axis=0) >= len(up) / 3
+    lon, lat = gnss.lon.values[enough], gnss.lat.values[enough]
+    love = earth.load_love_numbers("prem", frame="CF")
+    kernel = earth.disc_kernel(love, radius=grid.cell_radius)
+    design = earth.design_matrix(kernel, gnss.isel(station=enough), grid)
+    arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
+    error = np.sqrt(np.nanmean(np.asarray(monthly.sigma)[:, enough] ** 2, axis=0))
+    given = (up[:, enough] - np.nanmean(up[:, enough], axis=0), error)
+    return Network(
+        lon, lat, monthly.time, *given, np.asarray(design), grid, np.asarray(arc)
+    )
+
+
+def _traditional(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
+    noise, beta = _tuned(network, ~out, network.up)
+    foretold = _foretold(network, noise, beta, out)
+    return foretold, {"beta": beta, "common_mode_mm": float(noise.common) ** 0.5}
+
+
+def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
+    """What a network expects of the water, corrected by the inversion."""
+    known = np.flatnonzero(~out)
+    raster, to_cells = _raster(network.grid)
+    features = _features(network, out, raster)
+    moved = network.design @ to_cells.T
+    problem = _problem(network, known)
+    distance = jnp.asarray(network.distance[np.ix_(known, known)])
+    centres = near.centres_for_share(distance, RADIUS, SHARE)
+    keys = jax.random.split(jax.random.key(1), MEMBERS)
+    draw = lambda key: near.held_out(distance, RADIUS, centres, key)
+    folds = joint.Folds(jax.vmap(draw)(keys), distance, jnp.asarray(RADIUS), centres)
+    given = (problem, network.up[:, known], network.sigma[known], features, folds)
+    lesson = joint.make_lesson(*given, moved=moved[known])
+    fast = np.full(network.up.shape, np.nan)
+    fast[:, known] = without_seasons(network.up[:, known], network.time)
+    noise, beta = _tuned(network, ~out, fast)
+    factor = float(jnp.mean(noise.sigma / network.sigma))
+    learned = curriculum.learn(
+        "water",
+        lesson,
+        lstm.Network(features.shape[2], HIDDEN),
+        (beta, factor, float(noise.common) ** 0.5),
+        keys,
+    ).last
+    told = jax.jit(jax.vmap(joint.told_water, in_axes=(0, None)))
+    expected = np.asarray(told(learned.parameters, lesson.features)).mean(axis=0)
+    numbers = jax.tree.map(jnp.mean, learned.parameters.inversion)
+    beta, common = float(jnp.exp(numbers.beta)), float(jnp.exp(numbers.common))
+    sigma = jnp.asarray(network.sigma * float(jnp.exp(numbers.noise)))
+    noise = Noise(sigma, common=common**2)
+    foretold = _foretold(network, noise, beta, out, expected @ to_cells)
+    return foretold, {"beta": beta, "common_mode_mm": common}
+
+
+def _raster(grid: sphere.Grid) -> tuple[_Nodes, Floats]:
+    """Nodes between which all cells lie, and the interpolation to these."""
+    across, along = (
+        np.arange(np.floor(x.min() / RASTER), np.ceil(x.max() / RASTER) + 1) * RASTER
+        for x in (grid.lon, grid.lat)
+    )
+    weights = sphere.linear_weights(across, along, grid.lon, grid.lat)
+    used = np.flatnonzero(np.diff(weights.tocsc().indptr))
+    lon, lat = (x.ravel() for x in np.meshgrid(across, along))
+    return _Nodes(lon[used], lat[used]), weights[:, used].toarray().T
+
+
+def _features(network: Network, out: Mask, nodes: _Nodes) -> Floats:
+    up = np.where(out, np.nan, network.up)[:, ~out]
+    parts = series.principal_components(up, COMPONENTS)
+    amplitudes = np.asarray(parts.amplitudes)
+    season = calendar_features(network.time)
+    changing = np.concatenate([season, amplitudes / amplitudes.std(axis=0)], axis=1)
+    place = np.stack([nodes.lon, nodes.lat], axis=1)
+    still = (place - place.mean(axis=0)) / place.std(axis=0)
+    shape = (len(changing), len(still))
+    return np.concatenate(
+        [
+            np.broadcast_to(changing[:, None], (*shape, changing.shape[1])),
+            np.broadcast_to(still[None], (*shape, 2)),
+        ],
+        axis=2,
+    )
+
+
+def _problem(network: Network, rows: NDArray[np.int64]) -> Problem:
+    design = jnp.asarray(network.design[rows])
+    return inversion.smooth_problem(design, network.grid.laplacian)
+
+
+def _tuned(network: Network, known: Mask, up: Floats) -> tuple[Noise, float]:
+    """Noise and beta of the largest evidence of some stations."""
+    rows = np.flatnonzero(known)
+    model = inversion.scaled_model(_problem(network, rows), network.sigma[rows])
+    start = {"beta": 0.02, "noise_factor": 1.0, "common": 1.0}
+    found = inversion.tune(model, start, up[:, rows]).estimate
+    sigma = jnp.asarray(network.sigma * found["noise_factor"])
+    return Noise(sigma, common=found["common"]), found["beta"]
+
+
+def _foretold(
+    network: Network, noise: Noise, beta: float, out: Mask, mean: Floats | None = None
+) -> Floats:
+    """Heights of all stations, by an inversion without some [mm], (epoch, station)."""
+    problem = _problem(network, np.arange(len(network.lon)))
+    up = np.where(out, np.nan, network.up)
+    return np.asarray(inversion.solve(problem, up, noise, beta, mean=mean).fitted)
+
+
+WAYS = {"traditional, tuned": _traditional, "joint": _jointly}
+
+if __name__ == "__main__":
+    main()
