@@ -64,7 +64,7 @@ def test_weights_decay_apart_from_the_loss_where_they_are_to():
 def test_members_at_several_paces_train_as_at_those_rates_alone():
     start, data = {"w": jnp.ones(2)}, jnp.asarray(3.0)
     settings = training.Descent(
-        steps=20, every=10, learning_rate=0.01, weight_decay=1.0
+        steps=20, every=10, learning_rate=0.01, weight_decay=0.2
     )
 
     def distance(weights, data, key):
