@@ -2,8 +2,9 @@
 
 Monthly heights of the western United States. Stations are divided into neighbourhoods;
 each is foretold, in its turn, by an inversion that knows nothing of it nor of any
-station within one degree of it: by the traditional inversion tuned by the evidence, and
-by one about what a network expects, trained through it. The network reads what exists
+station within one degree of it: by the traditional inversion tuned by the evidence,
+with and without an offset that receivers share, and by one about what a network
+expects, trained through it. The network reads what exists
 everywhere: time of the year, position, and what its neighbours do, as the principal
 components of the stations that are not left out (the files tell no heights above the
 sea). Needs the observations beside the checkout.
@@ -141,6 +142,12 @@ def _traditional(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]
     return foretold, {"beta": beta, "common_mode_mm": float(noise.common) ** 0.5}
 
 
+def _without_offset(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
+    """Whatever receivers share is water then, and foretold."""
+    noise, beta = _tuned(network, ~out, network.up, offset=False)
+    return _foretold(network, noise, beta, out), {"beta": beta, "common_mode_mm": 0.0}
+
+
 def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
     """What a network expects of the water, corrected by the inversion."""
     known = np.flatnonzero(~out)
@@ -211,14 +218,18 @@ def _problem(network: Network, rows: NDArray[np.int64]) -> Problem:
     return inversion.smooth_problem(design, network.grid.laplacian)
 
 
-def _tuned(network: Network, known: Mask, up: Floats) -> tuple[Noise, float]:
+def _tuned(
+    network: Network, known: Mask, up: Floats, offset: bool = True
+) -> tuple[Noise, float]:
     """Noise and beta of the largest evidence of some stations."""
     rows = np.flatnonzero(known)
     model = inversion.scaled_model(_problem(network, rows), network.sigma[rows])
-    start = {"beta": 0.02, "noise_factor": 1.0, "common": 1.0}
+    start = {"beta": 0.02, "noise_factor": 1.0}
+    if offset:
+        start["common"] = 1.0
     found = inversion.tune(model, start, up[:, rows]).estimate
     sigma = jnp.asarray(network.sigma * found["noise_factor"])
-    return Noise(sigma, common=found["common"]), found["beta"]
+    return Noise(sigma, common=found.get("common", 0.0)), found["beta"]
 
 
 def _foretold(
@@ -230,7 +241,11 @@ def _foretold(
     return np.asarray(inversion.solve(problem, up, noise, beta, mean=mean).fitted)
 
 
-WAYS = {"traditional, tuned": _traditional, "joint": _jointly}
+WAYS = {
+    "traditional, no offset": _without_offset,
+    "traditional, tuned": _traditional,
+    "joint": _jointly,
+}
 
 if __name__ == "__main__":
     main()

@@ -85,7 +85,7 @@ def log_density(lesson, displacement, sigma, rows):
     return total
 
 
-def test_the_loss_of_water_is_the_evidence_of_what_the_mean_leaves(water):
+def test_the_loss_of_water_is_the_evidence_and_the_network_by_itself(water):
     given = parameters()
     loss, score = joint.water_objectives()
     losses, scores = (f(given, water, jax.random.key(0)) for f in (loss, score))
@@ -98,23 +98,39 @@ def test_the_loss_of_water_is_the_evidence_of_what_the_mean_leaves(water):
             for rows in (~held, np.ones(STATIONS, bool))
         )
         seen = np.isfinite(left)
-        expected = -own / seen[:, ~held].sum(), (own - all_rows) / seen[:, held].sum()
+        alone = by_itself(left, water.sigma, ~held)
+        expected = (
+            alone - own / seen[:, ~held].sum(),
+            (own - all_rows) / seen[:, held].sum(),
+        )
         np.testing.assert_allclose(losses[number], expected[0], rtol=1e-6)
         np.testing.assert_allclose(scores[number], expected[1], rtol=1e-6)
 
 
-def test_water_by_itself_is_scored_as_if_every_row_erred_by_itself(water):
-    given = parameters()
+def by_itself(left, sigma, rows):
+    variance = np.maximum(np.nanmean(left**2, axis=0), np.asarray(sigma) ** 2)
+    density = norm.logpdf(left, scale=np.sqrt(variance))
+    return -np.nanmean(density[:, rows])
+
+
+def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(water):
+    # Two receivers say that they are worse than they turn out to be.
+    sigma = water.sigma.at[:2].set(20.0)
+    water, given = dataclasses.replace(water, sigma=sigma), parameters()
     losses, scores = (
         f(given, water, jax.random.key(0)) for f in joint.water_alone_objectives()
     )
-    sigma = NUMBERS[1] * np.asarray(water.sigma)
     for number, held in enumerate(HELD):
         mean = joint.told_water(member(given, number), water.features)
         left = np.asarray(water.displacement - mean @ water.moved.T)
-        density = norm(scale=sigma).logpdf(left)
-        np.testing.assert_allclose(losses[number], -np.nanmean(density[:, ~held]))
-        np.testing.assert_allclose(scores[number], -np.nanmean(density[:, held]))
+        expected = [by_itself(left, sigma, rows) for rows in (~held, held)]
+        np.testing.assert_allclose(losses[number], expected[0])
+        np.testing.assert_allclose(scores[number], expected[1])
+        # No other variance of a receiver would make its heights more likely.
+        for factor in (0.9, 1.1):
+            other = np.nanmean(left[:, 3] ** 2) * factor
+            density = norm.logpdf(left[:, 3], scale=np.sqrt(other))
+            assert by_itself(left, sigma, [3]) <= -np.nanmean(density)
 
 
 def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):

@@ -571,7 +571,7 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
     given = (model.problem, model.up, sigma, features, folds)
     lesson = joint.make_lesson(*given, moved=expected.moved)
     numbers = joint.Hyperparameters(*jnp.log(jnp.array([0.03, 1.5, 2.0])))
-    trained = Trained(None, numbers, {})  # pyright: ignore[reportArgumentType]
+    trained = Trained(None, numbers, xr.Dataset(), {})  # pyright: ignore[reportArgumentType]
     found = solved(lesson, trained, expected)
     done, weights = (found, trained, expected), ground.basins.weights
     errors = joint_errors(study, model, done, weights, ignore)

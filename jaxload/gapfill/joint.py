@@ -6,11 +6,13 @@ water: the displacement of receivers is all there is to learn from.
 * *Water*: the network gives the prior mean m of the load at every place and epoch, and
   the inversion corrects it. It is trained by the evidence of the data,
   ``log N(d; G m, G C G' / beta^2 + factor^2 Sigma + tau^2 11')``, together with beta,
-  the noise factor and tau.
+  the noise factor and tau, and by its own likelihood at every receiver by itself: what
+  all receivers share counts for little in the evidence, which may take it for an offset
+  or leave it to the correction, and neither reaches cells far from all receivers.
 * *Displacement*: the network gives mean and standard deviation of displacement at
   places without a receiver, which enter the inversion as further rows. It is trained by
   what is said so of neighbourhoods that are held out, others at every step, and by its
-  own likelihood at the receivers. *Two stages* take the latter alone.
+  own likelihood at the receivers too. *Two stages* take the latter alone.
 """
 
 import dataclasses
@@ -278,15 +280,16 @@ def water_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
       segment: As in `lstm.apply`.
 
     Returns:
-      Minus the log evidence of a member's own rows, and minus the log density of the
-      held-out ones given those; both for each observation. For `training.descend`, with
-      a `Lesson` as data.
+      Minus the log evidence of a member's own rows, plus what `water_alone_objectives`
+      minimises; and minus the log density of the held-out ones given those; all for
+      each observation. For `training.descend`, with a `Lesson` as data.
     """
 
     def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
         rest = _left(parameters, lesson, segment)
-        return -_density(rest, parameters.inversion, held) / _count(lesson, ~held)
+        said = _density(rest, parameters.inversion, held) / _count(lesson, ~held)
+        return _by_itself(rest, ~held) - said
 
     def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
@@ -305,23 +308,19 @@ def water_alone_objectives(
       segment: As in `lstm.apply`.
 
     Returns:
-      Minus the log density of the rows that a member learns from, as if each erred by
-      itself, for each observation; and the same of those that it holds out. For
-      `training.descend`, with a `Lesson` as data.
+      Minus the log density of the rows that a member learns from, for each observation,
+      as if each erred by itself: by as much as is most likely, and no less than its
+      standard error. What weather cannot tell of a row then counts for little. And the
+      same of those that it holds out. For `training.descend`, with a `Lesson` as data.
     """
-
-    def missed(parameters: Parameters, lesson: Lesson, rows: Array) -> Array:
-        rest = _left(parameters, lesson, segment).displacement
-        sigma = noise_of(lesson, parameters.inversion).sigma
-        return _independent(rest, jnp.asarray(sigma) ** 2, rows)
 
     def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
-        return missed(parameters, lesson, ~held)
+        return _by_itself(_left(parameters, lesson, segment), ~held)
 
     def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
-        return missed(parameters, lesson, held)
+        return _by_itself(_left(parameters, lesson, segment), held)
 
     return _of_members(loss), _of_members(score)
 
@@ -383,6 +382,15 @@ def _left(parameters: Parameters, lesson: Lesson, segment: int | None) -> Lesson
     load = told_water(parameters, lesson.features, segment=segment)
     moved = jnp.einsum("ep,rp->er", load, lesson.moved)
     return dataclasses.replace(lesson, displacement=lesson.displacement - moved)
+
+
+def _by_itself(lesson: Lesson, rows: Array) -> Array:
+    """Minus the log density of rows, each with the variance that makes it largest."""
+    rest = lesson.displacement
+    seen = jnp.isfinite(rest) & rows[None, :]
+    number = jnp.maximum(jnp.sum(seen, axis=0), 1).astype(rest.dtype)
+    mean = jnp.sum(jnp.where(seen, rest, 0) ** 2, axis=0) / number
+    return _independent(rest, jnp.maximum(mean, lesson.sigma**2), rows)
 
 
 def _independent(rest: Array, variance: Array, rows: Array) -> Array:
