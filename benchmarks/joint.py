@@ -21,7 +21,7 @@ from jaxload.gapfill import joint, lstm
 
 __all__ = ["main"]
 
-#: As studies have them: ten numbers a place and epoch, sixteen units.
+#: As studies have them: numbers of a place and epoch, and units of the network.
 FEATURES, HIDDEN = 12, 16
 
 
@@ -66,12 +66,9 @@ def _timed(
     def total(parameters: joint.Parameters, lesson: joint.Lesson, key: Array) -> Array:
         return jnp.sum(loss(parameters, lesson, key))
 
-    def alone(
-        numbers: joint.Hyperparameters, lesson: joint.Lesson, parameters: Any
-    ) -> Array:
+    def alone(numbers: joint.Hyperparameters, lesson: joint.Lesson) -> Array:
         noise = joint.noise_of(lesson, numbers)
         given = (lesson.problem, lesson.displacement, noise, jnp.exp(numbers.beta))
-        del parameters
         return inversion.log_evidence(*given, gaps=lesson.gaps)
 
     step = jax.jit(jax.grad(total))
@@ -86,7 +83,7 @@ def _timed(
         "cells": network.design.shape[1],
         "places": places,
         **time,
-        "evidence_alone_s": measure(inverted, first, lesson, None)["median_s"],
+        "evidence_alone_s": measure(inverted, first, lesson)["median_s"],
         **memory,
     }
 

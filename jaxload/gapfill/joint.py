@@ -314,15 +314,10 @@ def water_alone_objectives(
       same of those that it holds out. For `training.descend`, with a `Lesson` as data.
     """
 
-    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
-        del key
-        return _by_itself(_left(parameters, lesson, segment), ~held)
+    def missed(parameters: Parameters, lesson: Lesson, rows: Array) -> Array:
+        return _by_itself(_left(parameters, lesson, segment), rows)
 
-    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
-        del key
-        return _by_itself(_left(parameters, lesson, segment), held)
-
-    return _of_members(loss), _of_members(score)
+    return _own_and_held(missed)
 
 
 def displacement_objectives(
@@ -366,15 +361,10 @@ def two_stage_objectives(segment: int | None = None) -> tuple[Objective, Objecti
       that a member learns from, and those that it holds out. For `training.descend`.
     """
 
-    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
-        del key
-        return _filled(parameters, lesson, segment)[1](parameters.inversion, ~held)
+    def missed(parameters: Parameters, lesson: Lesson, rows: Array) -> Array:
+        return _filled(parameters, lesson, segment)[1](parameters.inversion, rows)
 
-    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
-        del key
-        return _filled(parameters, lesson, segment)[1](parameters.inversion, held)
-
-    return _of_members(loss), _of_members(score)
+    return _own_and_held(missed)
 
 
 def _left(parameters: Parameters, lesson: Lesson, segment: int | None) -> Lesson:
@@ -399,6 +389,20 @@ def _independent(rest: Array, variance: Array, rows: Array) -> Array:
     density = jnp.where(seen, rest, 0) ** 2 / variance + jnp.log(2 * jnp.pi * variance)
     count = jnp.maximum(jnp.sum(seen), 1).astype(rest.dtype)
     return jnp.sum(jnp.where(seen, density, 0)) / 2 / count
+
+
+def _own_and_held(missed: Callable[..., Array]) -> tuple[Objective, Objective]:
+    """The same of the rows that a member learns from, and of those it holds out."""
+
+    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        return missed(parameters, lesson, ~held)
+
+    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        return missed(parameters, lesson, held)
+
+    return _of_members(loss), _of_members(score)
 
 
 def _of_members(one: Callable[..., Array]) -> Objective:

@@ -235,7 +235,9 @@ def _advancing(
                 change, moments = jax.vmap(optimiser.update)(*given)
             # Adam and decay alike are proportional to the learning rate.
             parameters = jax.tree.map(
-                lambda old, by: old + by * _along(pace, by), parameters, change
+                lambda old, by: old + by * _along(pace, by).astype(by.dtype),
+                parameters,
+                change,
             )
             return parameters, moments, losses, _first(broken, losses, number + 1)
 
@@ -278,8 +280,7 @@ def _shortened(slope: Any, most: float) -> Any:
 
 def _along(members: Array, values: Array) -> Array:
     """A number of each member, beside values whose first axis they are."""
-    beside = members.reshape(-1, *[1] * (values.ndim - 1))
-    return beside if beside.dtype == bool else beside.astype(values.dtype)
+    return members.reshape(-1, *[1] * (values.ndim - 1))
 
 
 def _chosen(better: Array, new: Array, old: Array) -> Array:
