@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks._gapfill_case import FAR, SHARE, Case, Estimate
 from jaxload import inversion, series, sphere
-from jaxload.gapfill import curriculum, dwlim, ensemble, forest, joint, lstm, training
-from jaxload.gapfill.features import calendar_features, normalised, weather_features
+from jaxload.gapfill import curriculum, dwlim, ensemble, forest, joint, training
+from jaxload.gapfill.features import joined_features, place_features, weather_features
 from jaxload.gapfill.neighbourhoods import centres_for_share
 from jaxload.inversion import Noise, Problem
 from jaxload.inversion.target import Target
@@ -36,8 +36,8 @@ THRESHOLD = {"mainland_china": 0.5, "southwest_china": 0.3}
 
 #: Units of the networks that are one for all places, and how networks are trained.
 HIDDEN = 16
-JOINTLY = curriculum.Curriculum()
-TWO_STAGES = curriculum.Curriculum(jointly=None)
+JOINTLY = curriculum.make_curriculum()
+TWO_STAGES = curriculum.make_curriculum(joint_steps=None)
 CONTROL = ensemble.Training(
     hidden=32, descent=training.Descent(steps=160, learning_rate=0.01, patience=4)
 )
@@ -266,13 +266,11 @@ def _trained(
     lesson: joint.Lesson,
     lessons: curriculum.Curriculum,
 ) -> training.Fitted:
-    outputs = 1 if form == "water" else 2
-    network = lstm.Network(lesson.features.shape[2], HIDDEN, outputs)
     keys = jax.random.split(jax.random.key(case.seed), len(case.held))
     noise, beta = _tuned_to_weather(case)
     factor = float(jnp.mean(noise.sigma / case.sigma))
     numbers = (beta, factor, float(np.sqrt(noise.common)))
-    given = (form, lesson, network, numbers, keys)
+    given = (form, lesson, HIDDEN, numbers, keys)
     return curriculum.learn(*given, curriculum=lessons).last
 
 
@@ -284,19 +282,13 @@ def _folds(case: Case, rows: int | None = None) -> joint.Folds:
     return joint.Folds(jnp.asarray(held), jnp.asarray(case.distance), radius, centres)
 
 
-def _features(case: Case, weather: Floats, lon: Floats, lat: Floats) -> Floats:
-    """Weather in its own units of spread, its climate, place and time of the year."""
-    scaled = [normalised(weather[..., n]) for n in (0, 1)]
-    even = lambda x: (x - np.mean(x)) / np.std(x)
-    fixed = [lon, lat, *(x for _, *moments in scaled for x in moments)]
-    static = np.stack([even(x) for x in fixed], axis=-1)
-    calendar = calendar_features(case.time)
-    shape = scaled[0][0].shape
-    over = lambda x: np.broadcast_to(x, (*shape, x.shape[-1]))
-    series_ = [values[..., None] for values, *_ in scaled]
-    return np.concatenate(
-        [*series_, over(calendar[:, None]), over(static[None])], axis=2
-    )
+def _features(
+    case: Case, weather: Floats, lon: Floats, lat: Floats
+) -> NDArray[np.float32]:
+    """Weather in its own units of spread, place, climate and time of the year."""
+    both = weather[..., 0], weather[..., 1]
+    still = place_features(lon, lat, both)
+    return joined_features([weather_features(*both)], still, case.time)
 
 
 def _weather_at(case: Case, points) -> Floats:

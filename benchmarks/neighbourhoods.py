@@ -24,11 +24,11 @@ from benchmarks._harness import report, show
 from benchmarks._networks import DATA, observations
 from jaxload import earth, inversion, series, sphere
 from jaxload.gapfill import (
-    calendar_features,
     curriculum,
+    joined_features,
     joint,
-    lstm,
     neighbourhoods as near,
+    place_features,
 )
 from jaxload.inversion import Noise, Problem
 from jaxload.pipeline.noise import without_seasons
@@ -169,7 +169,7 @@ def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
     learned = curriculum.learn(
         "water",
         lesson,
-        lstm.Network(features.shape[2], HIDDEN),
+        HIDDEN,
         (beta, factor, float(noise.common) ** 0.5),
         keys,
     ).last
@@ -195,22 +195,13 @@ def _raster(grid: sphere.Grid) -> tuple[_Nodes, Floats]:
     return _Nodes(lon[used], lat[used]), weights[:, used].toarray().T
 
 
-def _features(network: Network, out: Mask, nodes: _Nodes) -> Floats:
+def _features(network: Network, out: Mask, nodes: _Nodes) -> NDArray[np.float32]:
     up = np.where(out, np.nan, network.up)[:, ~out]
     parts = series.principal_components(up, COMPONENTS)
     amplitudes = np.asarray(parts.amplitudes)
-    season = calendar_features(network.time)
-    changing = np.concatenate([season, amplitudes / amplitudes.std(axis=0)], axis=1)
-    place = np.stack([nodes.lon, nodes.lat], axis=1)
-    still = (place - place.mean(axis=0)) / place.std(axis=0)
-    shape = (len(changing), len(still))
-    return np.concatenate(
-        [
-            np.broadcast_to(changing[:, None], (*shape, changing.shape[1])),
-            np.broadcast_to(still[None], (*shape, 2)),
-        ],
-        axis=2,
-    )
+    changing = (amplitudes / amplitudes.std(axis=0))[:, None, :]
+    still = place_features(nodes.lon, nodes.lat)
+    return joined_features([changing], still, network.time)
 
 
 def _problem(network: Network, rows: NDArray[np.int64]) -> Problem:

@@ -9,13 +9,13 @@ import pytest
 import scipy.sparse as sp
 
 from jaxload import inversion
-from jaxload.gapfill import curriculum, joint, lstm
+from jaxload.gapfill import curriculum, joint
 from jaxload.gapfill.training import Descent
 
 EPOCHS, STATIONS, CELLS = 40, 6, 9
 NUMBERS = (0.4, 1.3, 0.7)
 SHORT = Descent(steps=10, every=5, learning_rate=0.01, weight_decay=0.5)
-NETWORK = lstm.Network(2, 3, 1)
+HIDDEN = 3
 KEYS = jax.random.split(jax.random.key(3), 2)
 
 pytestmark = pytest.mark.slow
@@ -46,7 +46,7 @@ def lesson():
 
 
 def learn(lesson, lessons, **keywords):
-    given = ("water", lesson, NETWORK, NUMBERS, KEYS)
+    given = ("water", lesson, HIDDEN, NUMBERS, KEYS)
     return curriculum.learn(*given, curriculum=lessons, **keywords)
 
 
@@ -77,6 +77,14 @@ def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(less
     assert learned.last is learned.jointly
     assert heard == sorted(heard)
     assert heard[-1] == 1
+
+
+def test_a_part_through_the_inversion_is_slower_or_missing():
+    made = curriculum.make_curriculum(30, 20, learning_rate=0.1, weight_decay=0.5)
+    assert (made.alone.steps, made.jointly.steps) == (30, 20)
+    assert made.jointly.learning_rate == pytest.approx(0.03)
+    assert made.alone.weight_decay == made.jointly.weight_decay == 0.5
+    assert curriculum.make_curriculum(joint_steps=None).jointly is None
 
 
 def test_two_stages_end_with_the_network_by_itself(lesson):

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from jaxload.gapfill.features import calendar_features, normalised, weather_features
+from jaxload.gapfill.features import (
+    calendar_features,
+    joined_features,
+    normalised,
+    place_features,
+    weather_features,
+)
 from jaxload.io.cache import ArrayCache
 from jaxload.series.emd import Decomposition
 
@@ -108,3 +114,47 @@ def test_constant_weather_is_refused(weather):
 def test_times_that_are_no_dates_are_refused(time):
     with pytest.raises(ValueError, match="expected datetime64"):
         calendar_features(time)
+
+
+def test_places_are_told_apart_by_position_and_climate():
+    rng = np.random.default_rng(2)
+    lon, lat = np.array([99.0, 101.0, 106.0]), np.full(3, 25.0)
+    weather = rng.normal([280.0, 290.0, 270.0], [5.0, 1.0, 9.0], (300, 3))
+    found = place_features(lon, lat, [weather])
+    assert found.shape == (3, 4)
+    np.testing.assert_array_equal(found[:, 1], 0)
+    columns = found[:, [0, 2, 3]]
+    np.testing.assert_allclose(columns.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(columns.std(axis=0), 1)
+    for column, values in zip(
+        columns.T, (lon, weather.mean(axis=0), weather.std(axis=0))
+    ):
+        assert np.corrcoef(column, values)[0, 1] == pytest.approx(1)
+
+
+def test_what_all_places_share_is_joined_to_what_each_has():
+    rng = np.random.default_rng(3)
+    time = np.arange("2011-01-01", "2011-01-08", dtype="datetime64[D]")
+    own, shared = rng.normal(size=(7, 3, 2)), rng.normal(size=(7, 1, 1))
+    still = rng.normal(size=(3, 2))
+    found = joined_features([own, shared], still, time)
+    assert found.shape == (7, 3, 2 + 1 + 4 + 2)
+    assert found.dtype == np.float32
+    for epoch in range(7):
+        for place in range(3):
+            season = calendar_features(time)[epoch]
+            want = [*own[epoch, place], *shared[epoch, 0], *season, *still[place]]
+            np.testing.assert_allclose(found[epoch, place], want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(6, 3, 2), (7, 2, 2), (7, 3)])
+def test_parts_of_other_epochs_or_places_are_refused(shape):
+    time = np.arange("2011-01-01", "2011-01-08", dtype="datetime64[D]")
+    with pytest.raises(ValueError, match=r"changing\[0\] has shape .* 7 epochs at 3"):
+        joined_features([np.zeros(shape)], np.zeros((3, 2)), time)
+
+
+def test_climate_of_other_places_is_refused():
+    lon = np.arange(3.0)
+    with pytest.raises(ValueError, match="'place'"):
+        place_features(lon, lon, [np.zeros((5, 2))])

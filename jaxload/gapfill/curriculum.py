@@ -17,7 +17,7 @@ from jaxload.gapfill import joint
 from jaxload.gapfill.lstm import Network
 from jaxload.gapfill.training import Checkpoints, Descent, Fitted, descend
 
-__all__ = ["Curriculum", "Learned", "learn"]
+__all__ = ["Curriculum", "Learned", "learn", "make_curriculum"]
 
 #: What a network tells of.
 Form = Literal["water", "displacement"]
@@ -36,13 +36,17 @@ JOINTLY = {
 #: expects begins: it would explain itself what the network is to learn.
 STIFFER = {"water": 4.0, "displacement": 1.0}
 
+#: A load; a displacement and how sure it is.
+OUTPUTS = {"water": 1, "displacement": 2}
+
 #: Numbers of the inversion are no weights, and stay where they are put.
 DECAYING = joint.Parameters(network=True, inversion=False)  # pyright: ignore[reportArgumentType]
 
+#: Looks at what is held out without a gain, of any member, after which a part ends.
+PATIENCE = 4
 
-#: Long enough at every size that was tried; what is held out ends it.
-BY_ITSELF = Descent(steps=160, learning_rate=0.01, weight_decay=1.0, patience=4)
-FROM_THERE = Descent(steps=100, learning_rate=0.003, weight_decay=1.0, patience=4)
+#: How fast it goes on through the inversion, where it has learned most by itself.
+SLOWER = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +58,36 @@ class Curriculum:
       jointly: Through the inversion; None for two stages, the one after the other.
     """
 
-    alone: Descent = BY_ITSELF
-    jointly: Descent | None = FROM_THERE
+    alone: Descent
+    jointly: Descent | None
 
 
-STANDARD = Curriculum()
+def make_curriculum(
+    steps: int = 160,
+    joint_steps: int | None = 100,
+    *,
+    learning_rate: float = 0.01,
+    weight_decay: float = 1.0,
+) -> Curriculum:
+    """Lay out a training; what is held out may end either part before its last step.
+
+    Args:
+      steps: Most steps of the network by itself; as is, long enough at every size that
+        was tried.
+      joint_steps: Most steps through the inversion; None for two stages.
+      learning_rate: Of the former; the latter are slower.
+      weight_decay: As in `Descent`.
+
+    Returns:
+      The `Curriculum`.
+    """
+    alone = Descent(steps, learning_rate, weight_decay, patience=PATIENCE)
+    if joint_steps is None:
+        return Curriculum(alone, None)
+    rate = SLOWER * learning_rate
+    return Curriculum(
+        alone, dataclasses.replace(alone, steps=joint_steps, learning_rate=rate)
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,11 +111,11 @@ class Learned:
 def learn(
     form: Form,
     lesson: joint.Lesson,
-    network: Network,
+    hidden: int,
     numbers: tuple[float, float, float],
     keys: Array,
     *,
-    curriculum: Curriculum = STANDARD,
+    curriculum: Curriculum | None = None,
     segment: int | None = None,
     checkpoints: Callable[[str], Checkpoints] | None = None,
     watch: Callable[[float], None] = lambda _: None,
@@ -96,11 +125,11 @@ def learn(
     Args:
       form: What the network tells of.
       lesson: What there is to learn from.
-      network: Its size.
+      hidden: Units of the network.
       numbers: Beta, noise factor and common standard deviation [mm] that are best
         without a network.
       keys: Of `jax.random.split`, one for each member, shape (member,).
-      curriculum: How long and how fast.
+      curriculum: How long and how fast; None takes that of `make_curriculum`.
       segment: As in `lstm.apply`.
       checkpoints: From "alone" and "jointly" to where each is kept.
       watch: Told of the share of the steps that is done.
@@ -108,6 +137,8 @@ def learn(
     Returns:
       The `Learned`.
     """
+    curriculum = make_curriculum() if curriculum is None else curriculum
+    network = Network(lesson.features.shape[2], hidden, OUTPUTS[form])
     beta, factor, common = numbers
     begin = (STIFFER[form] * beta, factor, common)
     start = joint.first_parameters(network, begin, keys)

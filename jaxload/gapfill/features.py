@@ -1,6 +1,6 @@
 """What a gap filler is told of a place: its weather, and the time of the year."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +9,13 @@ from jaxload._check import check_shapes
 from jaxload.series.emd import Cache, Decomposition, decompose
 from jaxload.series.seasons import seasonal_basis
 
-__all__ = ["calendar_features", "normalised", "weather_features"]
+__all__ = [
+    "calendar_features",
+    "joined_features",
+    "normalised",
+    "place_features",
+    "weather_features",
+]
 
 Floats = NDArray[np.float64]
 
@@ -128,3 +134,78 @@ def calendar_features(time: NDArray[np.datetime64]) -> Floats:
             f"time has {time.dtype} or dates that are missing, expected datetime64"
         )
     return seasonal_basis(time)[:, 2:]
+
+
+def place_features(
+    lon: ArrayLike, lat: ArrayLike, weather: Sequence[ArrayLike] = ()
+) -> Floats:
+    """What of a place does not change: where it lies, and its climate.
+
+    Mean and standard deviation of the weather tell height and climate.
+
+    Args:
+      lon: Longitude [degrees], shape (place,).
+      lat: Latitude [degrees], shape (place,).
+      weather: Complete series, each in its own unit, shape (epoch, place).
+
+    Returns:
+      Position, then the two moments of each series, all of zero mean and unit standard
+      deviation over the places [-], shape (place, 2 + 2 series). What all places share
+      tells none apart and is zero.
+
+    Raises:
+      ValueError: If shapes disagree.
+
+    Example:
+      >>> still = gapfill.place_features(lon, lat, [temperature, pressure])
+    """
+    columns = {"lon": np.asarray(lon, np.float64), "lat": np.asarray(lat, np.float64)}
+    for number, values in enumerate(weather):
+        values = np.asarray(values, np.float64)
+        check_shapes(**{f"weather[{number}]": (values, "epoch place")})
+        columns[f"mean of weather[{number}]"] = values.mean(axis=0)
+        columns[f"spread of weather[{number}]"] = values.std(axis=0)
+    check_shapes(**{name: (column, "place") for name, column in columns.items()})
+    table = np.stack(list(columns.values()), axis=1)
+    spread = table.std(axis=0)
+    return (table - table.mean(axis=0)) / np.where(spread > 0, spread, 1)
+
+
+def joined_features(
+    changing: Sequence[ArrayLike], still: ArrayLike, time: NDArray[np.datetime64]
+) -> NDArray[np.float32]:
+    """All that one network for all places reads.
+
+    Args:
+      changing: Parts that differ between epochs, such as `weather_features`, each of
+        shape (epoch, place, any), or (epoch, 1, any) where all places share them.
+      still: What of places does not change, from `place_features`, shape
+        (place, number).
+      time: Epochs, shape (epoch,); their `calendar_features` stand between the two.
+
+    Returns:
+      Features [-], shape (epoch, place, feature).
+
+    Raises:
+      ValueError: If shapes disagree.
+
+    Example:
+      >>> features = gapfill.joined_features([weather], still, time)
+    """
+    calendar, still = calendar_features(time), np.asarray(still)
+    check_shapes(still=(still, "place number"))
+    shape = (len(calendar), len(still))
+    parts = [np.asarray(part) for part in changing]
+    for number, part in enumerate(parts):
+        if (
+            part.ndim != 3
+            or len(part) != shape[0]
+            or part.shape[1] not in (1, shape[1])
+        ):
+            raise ValueError(
+                f"changing[{number}] has shape {part.shape}, expected {shape[0]} "
+                f"epochs at {shape[1]} places (or at 1 for all) and an axis of features"
+            )
+    parts += [calendar[:, None, :], still[None]]
+    each = (np.broadcast_to(part, (*shape, part.shape[2])) for part in parts)
+    return np.concatenate([part.astype(np.float32) for part in each], axis=2)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion, sphere
 from jaxload.constants import DEGREE, EARTH_RADIUS
-from jaxload.gapfill import curriculum, joint, lstm, neighbourhoods, training
+from jaxload.gapfill import curriculum, joint, neighbourhoods, training
 from jaxload.gapfill.checkpoints import DiskCheckpoints, fingerprint
 from jaxload.pipeline.learned import curve_dataset
 from jaxload.pipeline.model import Model
@@ -35,12 +35,6 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
-
-#: Looks at what is held out without a gain, of any member, after which training ends.
-PATIENCE = 4
-
-#: How fast it goes on through the inversion, where it has learned most by itself.
-SLOWER = 0.3
 
 #: Epochs from which training begins its search; more say it no better.
 EPOCHS = 250
@@ -157,25 +151,23 @@ def train(
     filler, (numbers, keys) = study.filler, given
     assert filler is not None
     form = "water" if filler.method == "water" else "displacement"
-    network = lstm.Network(
-        lesson.features.shape[2], filler.hidden, 1 if form == "water" else 2
-    )
-    rates = (filler.learning_rate, SLOWER * filler.learning_rate)
-    alone, jointly = (
-        training.Descent(steps, rate, filler.weight_decay, patience=PATIENCE)
-        for steps, rate in zip((filler.steps, filler.joint_steps), rates)
+    lessons = curriculum.make_curriculum(
+        filler.steps,
+        filler.joint_steps,
+        learning_rate=filler.learning_rate,
+        weight_decay=filler.weight_decay,
     )
     kept = study.path(filler.checkpoints) if filler.checkpoints else None
     kept = kept or (folder and folder / "checkpoints")
-    about = map(repr, (form, filler.seed, alone, jointly, network, numbers))
+    about = map(repr, (form, filler.seed, lessons, filler.hidden, numbers))
     model = "" if kept is None else fingerprint(lesson, *about)
     learned = curriculum.learn(
         form,
         lesson,
-        network,
+        filler.hidden,
         numbers,
         keys,
-        curriculum=curriculum.Curriculum(alone, jointly),
+        curriculum=lessons,
         segment=_segment(lesson, filler),
         checkpoints=kept and (lambda part: DiskCheckpoints(kept / part, model)),
         watch=watch,

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from jaxload import config, gapfill, sphere
 from jaxload.pipeline.filling import decomposed
-from jaxload.pipeline.weather import Places, WeatherSeries, read_weather
+from jaxload.pipeline.weather import Places, read_weather
 
 __all__ = ["network_features", "weather_raster"]
-
-Floats = NDArray[np.float64]
 
 
 def weather_raster(study: config.Study, grid: sphere.Grid) -> sphere.Grid:
@@ -64,22 +62,9 @@ def network_features(
     """
     weather = read_weather(study, places, gnss)
     parts = [decomposed(study, weather, folder, watch)]
-    if weather.precipitation is not None:
-        parts.append(gapfill.normalised(weather.precipitation)[0][..., None])
-    shape = parts[0].shape[:2]
-    season = gapfill.calendar_features(gnss.time.values)[:, None, :]
-    still = _climate(places, weather)[None]
-    parts += [np.broadcast_to(x, (*shape, x.shape[2])) for x in (season, still)]
-    return np.concatenate([part.astype(np.float32) for part in parts], axis=2)
-
-
-def _climate(places: Places, weather: WeatherSeries) -> Floats:
-    """Numbers of places, of mean zero and unit variance, shape (place, number)."""
     series = [weather.temperature, weather.pressure]
     if weather.precipitation is not None:
         series.append(weather.precipitation)
-    moments = [x for one in series for x in (one.mean(axis=0), one.std(axis=0))]
-    columns = np.stack([places.lon, places.lat, *moments], axis=1)
-    spread = columns.std(axis=0)
-    # What all places share tells them not apart.
-    return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1)
+        parts.append(gapfill.normalised(weather.precipitation)[0][..., None])
+    still = gapfill.place_features(places.lon, places.lat, series)
+    return gapfill.joined_features(parts, still, gnss.time.values)
