@@ -1,4 +1,4 @@
-"""The command line: run a study, describe a result, demonstrate."""
+"""The command line: run a study, describe a result, demonstrate, simulate."""
 
 import argparse
 import contextlib
@@ -108,6 +108,13 @@ def _parser() -> argparse.ArgumentParser:
         "networks (DWLIM), or water by a network trained through the inversion (joint)",
     )
     shown.set_defaults(command=_demo)
+    world = commands.add_parser(
+        "world", parents=[common], help="simulate what a study reads"
+    )
+    world.add_argument("world", choices=demo.WORLDS, help="which")
+    world.add_argument("--out", required=True, metavar="DIR", help="where files go")
+    world.add_argument("--seed", type=int, help="of all that is random")
+    world.set_defaults(command=_world)
     return parser
 
 
@@ -129,6 +136,12 @@ def _info(options: argparse.Namespace, console: Console) -> None:
 def _demo(options: argparse.Namespace, console: Console) -> None:
     with _progress(console) as watch:
         lines = SYSTEMS[options.system](options.out, watch=watch)
+    _say(lines)
+
+
+def _world(options: argparse.Namespace, console: Console) -> None:
+    with _progress(console) as watch:
+        lines = demo.simulate(options.world, options.out, options.seed, watch)
     _say(lines)
 
 

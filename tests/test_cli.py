@@ -15,10 +15,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import jaxload
-from jaxload import cli
+from jaxload import cli, config, demo
 
 pytest.importorskip("netCDF4")
 
+STUDIES = pathlib.Path(__file__).parents[1] / "notebooks" / "studies"
 STUDY = """
 title = "five stations"
 [gnss]
@@ -595,3 +596,34 @@ def test_the_groundwater_demo_finds_groundwater(tmp_path, capsys):
     assert min(each["total"] for each in falls) > 0
     assert cli.main(["info", str(tmp_path / "out")]) == 0
     assert "GRACE less soil: correlation" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("world", "stations"), [("southwest_china", 57), ("western_yunnan", 66)]
+)
+def test_a_world_has_what_its_studies_read(world, stations, tmp_path, capsys):
+    assert cli.main(["world", world, "--out", str(tmp_path), "--seed", "2"]) == 0
+    said = capsys.readouterr().out
+    for name in demo.WORLDS[world]:
+        assert f"notebooks/studies/{name}" in said
+        study = config.read_study(STUDIES / name, str(tmp_path))
+        assert len(list(tmp_path.glob(study.gnss.files))) == stations
+        loads = study.loads.stations if study.loads else ()
+        references = study.evaluation.grace
+        named = [study.region.boundary, *loads, *np.atleast_1d(references)]
+        for pattern in filter(None, named):
+            assert list(tmp_path.glob(str(pattern))), pattern
+    assert (tmp_path / "truth.nc").is_file()
+
+
+def test_a_world_that_is_not_there_or_cannot_be_drawn_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["world", "atlantis", "--out", str(tmp_path)])
+    assert "choose from" in capsys.readouterr().err
+    given = ["world", "western_yunnan", "--out", str(tmp_path), "--seed", "-1"]
+    assert cli.main(given) == 2
+    assert "seed is -1, expected zero or more" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="world is 'atlantis', expected one of south"):
+        demo.simulate("atlantis", tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -5,8 +5,10 @@ from jaxload.demo.groundwater import groundwater_study, run_groundwater
 from jaxload.demo.groundwater_files import write_world
 from jaxload.demo.storage import Scores, run
 from jaxload.demo.weather_files import write_weather_world
+from jaxload.demo.worlds import WORLDS, simulate
 
 __all__ = [
+    "WORLDS",
     "Scores",
     "compare_cells",
     "filling_study",
@@ -14,6 +16,7 @@ __all__ = [
     "run",
     "run_filling",
     "run_groundwater",
+    "simulate",
     "write_weather_world",
     "write_world",
 ]
