@@ -169,6 +169,7 @@ def test_the_convolution_is_linear_in_load_and_love_numbers_both_ways(rng):
     check_grads(jax.jit(moved), arguments, order=1, modes=("fwd", "rev"), eps=1e-2)
 
 
+@pytest.mark.slow
 def test_single_precision_fields_are_summed_in_double(rng):
     love, axes, stations = love_numbers(4000), globe(10.0), scattered(rng, 4)
     load = rng.normal(size=(1, 18, 36)).astype(np.float32)

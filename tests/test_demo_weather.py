@@ -30,6 +30,7 @@ def centred(values):
     return values - np.nanmean(values, axis=0)
 
 
+@pytest.mark.slow
 def test_heights_are_read_back_to_a_thousandth_of_a_millimetre(world, folder):
     gnss = io.read_gnss(folder / "gnss" / "*.tenv3")
     np.testing.assert_array_equal(gnss.station.values, world.stations.name)
@@ -44,6 +45,7 @@ def test_heights_are_read_back_to_a_thousandth_of_a_millimetre(world, folder):
     assert np.nanmin(gnss.east_sigma.values) > 999
 
 
+@pytest.mark.slow
 def test_steps_are_read_back(world, folder):
     table = io.read_offsets(folder / "gnss" / "steps.txt")
     heights = world.heights["up"]
@@ -53,6 +55,7 @@ def test_steps_are_read_back(world, folder):
         assert found.tolist() == [day.item()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("product", ["ntal", "ntol"])
 def test_loads_of_stations_and_of_empty_cells_are_read_back(world, folder, product):
     pattern = f"{product.upper()}.*.txt"
@@ -70,6 +73,7 @@ def test_loads_of_stations_and_of_empty_cells_are_read_back(world, folder, produ
     np.testing.assert_allclose(east, world.centres.lon[world.empty])
 
 
+@pytest.mark.slow
 def test_weather_is_read_back_as_that_of_real_products(world, folder):
     weather = world.weather
     kinds = {"temperature": 1 / 64, "pressure": 1.0, "precipitation": 1 / 64}
@@ -83,6 +87,7 @@ def test_weather_is_read_back_as_that_of_real_products(world, folder):
         np.testing.assert_allclose(found, given, atol=digit / 2 + 1e-2 * digit)
 
 
+@pytest.mark.slow
 def test_water_of_satellites_and_model_is_read_back(world, folder):
     month = world.gravity.month
     for name, water in world.gravity.centres.items():
@@ -98,6 +103,7 @@ def test_water_of_satellites_and_model_is_read_back(world, folder):
     np.testing.assert_allclose(model - HELD, world.model, atol=0.04)
 
 
+@pytest.mark.slow
 def test_the_truth_is_beside_it_and_the_outline_is_that_of_the_region(world, folder):
     assert io.read_region(folder / "region.geojson").equals(world.region)
     with io.read_dataset(folder / "truth.nc") as truth:
@@ -117,6 +123,7 @@ def test_the_truth_is_beside_it_and_the_outline_is_that_of_the_region(world, fol
     assert np.sign(wide) == np.sign(narrow)
 
 
+@pytest.mark.slow
 def test_a_world_measured_sideways_has_east_and_north_in_its_files(world, tmp_path):
     pytest.importorskip("netCDF4")
     heights = world.heights["up"]

@@ -406,6 +406,7 @@ def test_a_station_in_or_beside_a_cell_sees_the_cell_as_it_is(place):
     assert np.linalg.norm(disc - expected) > 5e-3 * size
 
 
+@pytest.mark.slow
 def test_a_patch_of_cells_does_what_one_cell_of_their_size_does(rng):
     love, side = love_numbers(5000), 0.25
     small = squares(-111.0, 44.0, 5, 5, side)

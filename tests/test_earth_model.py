@@ -198,6 +198,7 @@ def test_a_fluid_shell_below_ground_is_no_ocean():
     assert prem().ocean == 0
 
 
+@pytest.mark.slow
 def test_a_model_cut_into_more_layers_is_the_same_earth():
     model = prem()
     cut = refine(model, [1e6, 3.48e6, 5.65e6, 6.37e6])  # 3480 km is a boundary already.

@@ -317,6 +317,7 @@ def test_reverse_derivatives_are_the_transpose_of_forward_ones(pullback, rng):
     )
 
 
+@pytest.mark.slow
 def test_a_stiffer_crust_yields_less_under_small_loads_only(pullback):
     def slope(degree):
         return pullback(jnp.zeros((3, 5)).at[0, degree].set(1.0))[2]

@@ -156,6 +156,7 @@ def test_remove_and_restore_is_right_to_a_percent_and_neither_part_alone_is(worl
     assert worst(region, truth) > 5 * worst(joined, truth)
 
 
+@pytest.mark.slow
 def test_where_the_region_is_not_known_the_globe_stands(world):
     nothing = np.full(world.region.load.shape, np.nan)
     unknown = from_water(nothing, world.region.lat, world.region.lon)
@@ -166,6 +167,7 @@ def test_where_the_region_is_not_known_the_globe_stands(world):
     )
 
 
+@pytest.mark.slow
 def test_land_and_sea_apart_add_up(world, rng):
     land = rng.uniform(0, 1, (90, 180))
     parts = [masked(world.coarse, share) for share in (land, 1 - land)]

@@ -133,6 +133,7 @@ def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(wat
             assert by_itself(left, sigma, [3]) <= -np.nanmean(density)
 
 
+@pytest.mark.slow
 def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
     given = parameters(outputs=2)
     scores = joint.displacement_objectives()[1](given, filling, jax.random.key(0))
@@ -169,6 +170,7 @@ def test_a_network_that_says_nothing_is_the_inversion_without_one(water):
     assert not np.asarray(joint.told_water(member(given, 0), water.features)).any()
 
 
+@pytest.mark.slow
 def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
     loss, key = joint.water_objectives()[0], jax.random.key(0)
     given = parameters()

@@ -137,14 +137,10 @@ TABLE = {
 
 #: Those whose first derivatives are checked at every run; all are with ``-m slow``.
 QUICK = {
-    "reweight, StudentT",
-    "solve_in_time, shared noise",
-    "temporal_log_evidence",
     "leave_one_out",
     "gcv",
     "log_evidence",
     "posterior_sd",
-    "posterior_covariance",
 }
 ORDERS = [
     pytest.param(name, order, marks=() if quick else pytest.mark.slow)
@@ -171,7 +167,8 @@ def through_the_prior(given):
     return found.load, found.fitted, spread.sd, evidence
 
 
-@pytest.mark.parametrize("order", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [1, 2])
 def test_derivatives_by_the_design_and_the_prior(order, rng):
     given = {
         "design": jnp.asarray(DESIGN),

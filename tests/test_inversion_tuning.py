@@ -58,6 +58,7 @@ def test_known_hyperparameters_are_recovered_within_their_errors(design, missing
             assert abs(np.log(tuned.estimate[name] / truth)) < 3 * error, name
 
 
+@pytest.mark.slow
 def test_what_is_maximised_is_the_log_evidence(design):
     """Patterns that recur are summed up; the value and the maximum are the same."""
     problem, data = smooth_problem(design, chain("free")), drawn(design, 0, 4)

@@ -89,6 +89,7 @@ def test_prem_is_foretold_to_degree_one_million(last):
         np.testing.assert_allclose(weights @ ladder, expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_homogeneous_sphere_is_foretold_from_degree_two_thousand_on():
     sphere = homogeneous(5517.0, 1.9e11, 1.4e11)
     known, high = np.arange(1300, 2001), np.array([5_000, 100_000])

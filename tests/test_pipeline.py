@@ -410,6 +410,7 @@ def test_the_watch_hears_of_every_stage(study):
         assert (shares[0], shares[-1]) == (0.0, 1.0)
 
 
+@pytest.mark.slow
 def test_the_demonstration_says_in_five_lines_how_close_it_came(tmp_path):
     settings = synthetic.TwinSettings(
         stations=12, days=60, radius=2.0, belt=1.0, spacing=0.5

@@ -509,6 +509,7 @@ def result(world, tmp_path_factory):
     return out, json.loads((out / "summary.json").read_text()), heard
 
 
+@pytest.mark.slow
 def test_groundwater_is_found_and_called_what_it_is(world, result):
     out, summary, heard = result
     stages = list(dict.fromkeys(stage for stage, _ in heard))
@@ -535,6 +536,7 @@ def test_groundwater_is_found_and_called_what_it_is(world, result):
     assert figures < {path.stem for path in out.glob("*.png")}
 
 
+@pytest.mark.slow
 def test_stations_keep_the_loads_and_the_cleaned_heights(result):
     with xr.open_dataset(result[0] / "stations.nc") as stations:
         left = stations.up_cleaned - stations.load_total
@@ -546,6 +548,7 @@ def test_stations_keep_the_loads_and_the_cleaned_heights(result):
             assert {"units", "long_name"} <= set(array.attrs), name
 
 
+@pytest.mark.slow
 def test_gravity_follows_by_two_months_and_wells_agree(result):
     summary = result[1]
     for name in NAMES:
@@ -558,6 +561,7 @@ def test_gravity_follows_by_two_months_and_wells_agree(result):
     assert set(summary["precipitation"]) == {"region", "west"}
 
 
+@pytest.mark.slow
 def test_drought_is_the_anomaly_of_a_month_in_deviations(result):
     out, summary, _ = result
     with xr.open_dataset(out / "groundwater.nc") as beside:
@@ -583,6 +587,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WRONG)
 def test_what_cannot_be_compared_is_said_before_the_inversion(case, world):
     folder = world[0]

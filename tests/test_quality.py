@@ -80,6 +80,7 @@ def column_of(path, time):
     return found
 
 
+@pytest.mark.slow
 def test_the_pumped_aquifer_is_caught_and_the_mountain_beside_it_is_not(data):
     folder = data / "western_us"
     names = np.loadtxt(folder / "sites.txt", usecols=0, dtype=str)

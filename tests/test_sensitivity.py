@@ -27,6 +27,7 @@ def changed(model, name, layer, fraction):
 
 @pytest.mark.slow
 # Inner core, outer core, lower and upper mantle, the two layers of the crust.
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [0, 1, 3, 8, 9, 10])
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_derivatives_are_those_of_central_differences(kernel, name, layer):
@@ -41,6 +42,7 @@ def test_derivatives_are_those_of_central_differences(kernel, name, layer):
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=2e-7)
 
 
+@pytest.mark.slow
 def test_forward_and_reverse_derivatives_are_the_same(kernel, rng):
     model, change = prem(), rng.standard_normal((3, 11))
 
@@ -59,6 +61,7 @@ def test_forward_and_reverse_derivatives_are_the_same(kernel, rng):
     np.testing.assert_allclose(forward, sum(parts), rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_stiffer_and_lighter_is_the_same_in_other_units(kernel):
     # Numbers do not change if all density grows by f and all moduli by 2 f.
     parts = [np.asarray(getattr(kernel, name)).sum(axis=-1) for name in PROPERTIES]
@@ -66,10 +69,12 @@ def test_stiffer_and_lighter_is_the_same_in_other_units(kernel):
     np.testing.assert_allclose(total, 0, rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_fluids_have_no_shear_modulus_to_feel(kernel):
     assert np.all(np.asarray(kernel.shear_modulus)[:, :, 1] == 0)
 
 
+@pytest.mark.slow
 def test_a_stiffer_crust_yields_less_under_small_loads(kernel):
     h = np.asarray(kernel.shear_modulus)[0]
     assert h[3, -1] > 1  # Degree 5,000: h' is negative and shrinks.
@@ -77,6 +82,7 @@ def test_a_stiffer_crust_yields_less_under_small_loads(kernel):
     assert np.abs(h[3, :-2]).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_degree_n_feels_the_earth_down_to_its_radius_over_n():
     degree, a = np.array([50, 200, 800]), 6.371e6
     depth = np.geomspace(1e2, 1.5e6, 60)

@@ -151,6 +151,7 @@ def simulated(rng, epochs=1500, stations=32):
     return values, years, sigma, steps
 
 
+@pytest.mark.slow
 def test_steps_above_three_sigmas_are_found_and_few_others(rng):
     values, years, sigma, truth = simulated(rng)
     found = series.find_steps(values, years, sigma=sigma)

@@ -62,6 +62,7 @@ def test_one_seed_makes_one_world(world):
     np.testing.assert_array_equal(again.gwsa, world.gwsa)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", CORRELATION)
 def test_loads_explain_heights_as_the_article_has_it(weekly, load):
     loads, heights = weekly
@@ -78,6 +79,7 @@ def test_loads_explain_heights_as_the_article_has_it(weekly, load):
     assert (reduction < high + 2 * margin).all()
 
 
+@pytest.mark.slow
 def test_sizes_are_those_of_the_article(world, weekly):
     loads, heights = weekly
     for name, least, most in (("soil_water", 4, 8), ("ocean", 0.7, 2)):
@@ -90,6 +92,7 @@ def test_sizes_are_those_of_the_article(world, weekly):
     assert 15 < np.median(np.ptp(heights, axis=0)) < 35
 
 
+@pytest.mark.slow
 def test_displacement_is_that_of_the_fields_by_another_way(world):
     """Soil water by harmonics to degree 89, which do not know the box's finer cells."""
     rasters, land = world.rasters, synthetic.land_of(world.rasters)
@@ -104,6 +107,7 @@ def test_displacement_is_that_of_the_fields_by_another_way(world):
     assert np.abs(moved - expected).max() < 0.06 * np.abs(expected).max()
 
 
+@pytest.mark.slow
 def test_air_weighs_on_land_and_its_mean_on_the_sea(world):
     rasters = world.rasters
     land = synthetic.land_of(rasters).globe[0]
@@ -122,6 +126,7 @@ def test_air_weighs_on_land_and_its_mean_on_the_sea(world):
     assert load[at_sea][0] > 0
 
 
+@pytest.mark.slow
 def test_heights_hold_the_loads_and_what_is_said_of_the_rest(world):
     total = sum(world.loading.values())
     years = (world.time - world.time[0]).astype(float) / 365.25
@@ -140,12 +145,14 @@ def test_heights_hold_the_loads_and_what_is_said_of_the_rest(world):
     assert str(inside[-1]) <= SETTINGS.stop
 
 
+@pytest.mark.slow
 def test_stations_stand_apart_in_the_region(world):
     assert shapely.contains_xy(world.region, world.lon, world.lat).all()
     apart = np.hypot(world.lon[:, None] - world.lon, world.lat[:, None] - world.lat)
     assert apart[~np.eye(len(apart), dtype=bool)].min() > 0.15
 
 
+@pytest.mark.slow
 def test_rain_comes_before_soil_water_and_that_before_groundwater(world):
     def peak(modes):
         rows, columns = (n // 2 for n in modes.patterns.box.shape[1:])
@@ -160,6 +167,7 @@ def test_rain_comes_before_soil_water_and_that_before_groundwater(world):
     assert 35 < groundwater - soil < 95
 
 
+@pytest.mark.slow
 def test_what_is_written_is_read_back(world, folder):
     sites = folder / "gnss" / "sites.txt"
     gnss = io.read_gnss(folder / "gnss" / "*.up", sites=sites)
@@ -175,6 +183,7 @@ def test_what_is_written_is_read_back(world, folder):
     np.testing.assert_allclose(wells.gwsa.values, drop, atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "quantity"), [("pressure", "pressure"), ("soil", "soil_water")]
 )
@@ -192,6 +201,7 @@ def test_fine_and_coarse_grids_tell_of_the_same_field(folder, name, quantity):
     assert float(np.abs(scatter).max()) < (2.0 if name == "pressure" else 0.2)
 
 
+@pytest.mark.slow
 def test_gravity_sees_groundwater_two_months_late(folder):
     total = io.read_grid(folder / "grace.nc").twsa
     assert str(total.time.values[0])[:7] == "2018-10"
@@ -210,6 +220,7 @@ def test_gravity_sees_groundwater_two_months_late(folder):
     assert float(found.after) > 0.8 > float(found.before) + 0.1
 
 
+@pytest.mark.slow
 def test_the_sea_has_no_soil_and_the_land_no_sea_level(folder):
     soil = io.read_grid(folder / "loads" / "soil_global.nc").soil_water[0]
     sea = io.read_grid(folder / "loads" / "ocean.nc").sea_level[0]
