@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from benchmarks._gapfill_case import FAR, SHARE, Case, Estimate
 from jaxload import inversion, series, sphere
-from jaxload.gapfill import curriculum, dwlim, ensemble, forest, joint, training
+from jaxload.gapfill import (
+    calibration,
+    curriculum,
+    dwlim,
+    ensemble,
+    forest,
+    joint,
+    training,
+)
 from jaxload.gapfill.features import joined_features, place_features, weather_features
 from jaxload.gapfill.neighbourhoods import centres_for_share
 from jaxload.inversion import Noise, Problem
@@ -243,7 +251,9 @@ def water(case: Case) -> Estimate:
         mean = means.mean(axis=0) if member is None else means[member]
         return Rows(case.traditional, case.up, noise, beta, mean @ case.to_cells)
 
-    found = _estimate(case, rows)
+    sure = calibration.calibrated(lesson, fitted.parameters)
+    believed = (joint.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
+    found = _estimate(case, rows, believed)
     everyone = np.zeros(case.stations, bool)
     spread = _spread(case, [rows(everyone, n) for n in range(len(means))])
     sd = [np.hypot(x, y) for x, y in zip((found.basin_sd, found.far_sd), spread)]
@@ -393,7 +403,10 @@ def _rms(values: Floats) -> float:
     return float(np.sqrt(np.nanmean(values**2)))
 
 
-def _estimate(case: Case, rows_of: Maker) -> Estimate:
+def _estimate(
+    case: Case, rows_of: Maker, believed: tuple[Noise, float] | None = None
+) -> Estimate:
+    """Water, what is held out, and errors, of which another noise may be believed."""
     everyone = np.zeros(case.stations, bool)
     rows = rows_of(everyone, None)
     load = np.asarray(_solved(rows, everyone).load)[:, case.inside]
@@ -401,10 +414,9 @@ def _estimate(case: Case, rows_of: Maker) -> Estimate:
     for member, held in enumerate(np.asarray(case.held)):
         fitted = np.asarray(_solved(rows_of(held, member), held).fitted)
         foretold.append(np.where(held, fitted[:, : case.stations], np.nan))
+    given = (rows.displacement, *(believed or (rows.noise, rows.beta)))
     sd = [
-        np.asarray(
-            inversion.posterior_sd(target, rows.displacement, rows.noise, rows.beta).sd
-        )
+        np.asarray(inversion.posterior_sd(target, *given).sd)
         for target in _targets(case, rows.problem)
     ]
     anomaly = load - load.mean(axis=0)

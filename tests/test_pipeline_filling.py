@@ -574,7 +574,10 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
     trained = Trained(None, numbers, xr.Dataset(), {})  # pyright: ignore[reportArgumentType]
     found = solved(lesson, trained, expected)
     done, weights = (found, trained, expected), ground.basins.weights
-    errors = joint_errors(study, model, done, weights, ignore)
+    # Errors are asked of another noise and prior than the water.
+    sure = joint.Hyperparameters(*jnp.log(jnp.array([0.02, 1.8, 1.0])))
+    believed = (joint.noise_of(lesson, sure), 0.02)
+    errors = joint_errors(study, model, done, believed, weights, ignore)
     covariance = np.linalg.inv((grid.laplacian.T @ grid.laplacian).toarray())
     noise = np.diag((1.5 * sigma) ** 2) + 2.0**2
     for epoch in range(5):
@@ -584,7 +587,9 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
         loads = [solve(to_cells @ one[epoch])[0] for one in told]
         water = np.mean(loads, axis=0)
         np.testing.assert_allclose(found.solution.load[epoch], water, atol=1e-6)
-        left = solve(np.zeros(len(grid.lon)))[1]
+        errs = np.diag((1.8 * sigma) ** 2) + 1.0
+        given = (design, covariance, errs, 0.02, model.up[epoch])
+        left = posterior(*given, np.zeros(len(grid.lon)))[1]
         variance = weights @ left @ weights.T
         variance += np.var(np.stack(loads) @ weights.T, axis=0, ddof=1)
         assert errors.regions is not None

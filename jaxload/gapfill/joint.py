@@ -39,6 +39,8 @@ __all__ = [
     "first_parameters",
     "make_lesson",
     "noise_of",
+    "not_expected",
+    "surprise",
     "told_displacement",
     "told_water",
     "two_stage_objectives",
@@ -273,6 +275,47 @@ def noise_of(
     return Noise(lesson.sigma * factor, common=common, common_rows=receiver)
 
 
+def not_expected(
+    parameters: Parameters, lesson: Lesson, segment: int | None = None
+) -> Lesson:
+    """A lesson without what the water moves that a network expects.
+
+    Args:
+      parameters: Of one member.
+      lesson: In the form of water.
+      segment: As in `lstm.apply`.
+
+    Returns:
+      The `Lesson`, whose displacement is what the inversion is to explain.
+    """
+    load = told_water(parameters, lesson.features, segment=segment)
+    moved = jnp.einsum("ep,rp->er", load, lesson.moved)
+    return dataclasses.replace(lesson, displacement=lesson.displacement - moved)
+
+
+def surprise(
+    lesson: Lesson,
+    hyperparameters: Hyperparameters,
+    asked: Array,
+    silent: Array | None = None,
+) -> Array:
+    """By how much some rows surprise who knows the others.
+
+    Args:
+      lesson: What the inversion is to explain.
+      hyperparameters: Of one member.
+      asked: Which rows, boolean, shape (row,).
+      silent: Which rows are not known either, boolean, shape (row,); None for none.
+
+    Returns:
+      Minus the log density of those rows given the others, for each observation, ().
+    """
+    silent = jnp.zeros_like(asked) if silent is None else silent
+    both = _density(lesson, hyperparameters, silent)
+    others = _density(lesson, hyperparameters, silent | asked)
+    return -(both - others) / _count(lesson, asked)
+
+
 def water_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
     """What the form of water minimises, and what it watches.
 
@@ -287,14 +330,14 @@ def water_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
 
     def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
-        rest = _left(parameters, lesson, segment)
+        rest = not_expected(parameters, lesson, segment)
         said = _density(rest, parameters.inversion, held) / _count(lesson, ~held)
         return _by_itself(rest, ~held) - said
 
     def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
-        rest = _left(parameters, lesson, segment)
-        return _unforeseen(rest, parameters.inversion, held)
+        rest = not_expected(parameters, lesson, segment)
+        return surprise(rest, parameters.inversion, held)
 
     return _of_members(loss), _of_members(score)
 
@@ -315,7 +358,7 @@ def water_alone_objectives(
     """
 
     def missed(parameters: Parameters, lesson: Lesson, rows: Array) -> Array:
-        return _by_itself(_left(parameters, lesson, segment), rows)
+        return _by_itself(not_expected(parameters, lesson, segment), rows)
 
     return _own_and_held(missed)
 
@@ -339,13 +382,13 @@ def displacement_objectives(
         folds = lesson.folds
         fold = held_out(folds.distance, folds.radius, folds.centres, key)
         fold = jnp.zeros_like(held).at[: len(fold)].set(fold) & ~held
-        missed = _unforeseen(filled, parameters.inversion, fold, held)
+        missed = surprise(filled, parameters.inversion, fold, held)
         return missed + own(parameters.inversion, ~held)
 
     def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
         filled = _filled(parameters, lesson, segment)[0]
-        return _unforeseen(filled, parameters.inversion, held)
+        return surprise(filled, parameters.inversion, held)
 
     return _of_members(loss), _of_members(score)
 
@@ -365,13 +408,6 @@ def two_stage_objectives(segment: int | None = None) -> tuple[Objective, Objecti
         return _filled(parameters, lesson, segment)[1](parameters.inversion, rows)
 
     return _own_and_held(missed)
-
-
-def _left(parameters: Parameters, lesson: Lesson, segment: int | None) -> Lesson:
-    """A lesson without what the water moves that the network expects."""
-    load = told_water(parameters, lesson.features, segment=segment)
-    moved = jnp.einsum("ep,rp->er", load, lesson.moved)
-    return dataclasses.replace(lesson, displacement=lesson.displacement - moved)
 
 
 def _by_itself(lesson: Lesson, rows: Array) -> Array:
@@ -432,19 +468,6 @@ def _density(lesson: Lesson, hyperparameters: Hyperparameters, silent: Array) ->
     seen = jnp.isfinite(lesson.displacement) & silent[None, :]
     spread = jnp.where(silent, jnp.log(2 * jnp.pi * (SILENCE * lesson.sigma) ** 2), 0)
     return said + jnp.sum(jnp.where(seen, spread[None, :], 0)) / 2
-
-
-def _unforeseen(
-    lesson: Lesson,
-    hyperparameters: Hyperparameters,
-    asked: Array,
-    silent: Array | None = None,
-) -> Array:
-    """Minus the log density of some rows given the others, for each observation."""
-    silent = jnp.zeros_like(asked) if silent is None else silent
-    both = _density(lesson, hyperparameters, silent)
-    others = _density(lesson, hyperparameters, silent | asked)
-    return -(both - others) / _count(lesson, asked)
 
 
 def _filled(

@@ -72,6 +72,7 @@ def joint_errors(
     study: config.Study,
     model: Model,
     given: tuple[Estimate, Trained, Expected],
+    believed: tuple[inversion.Noise, float],
     weights: Floats,
     watch: Callable[[float], None],
 ) -> Errors:
@@ -81,6 +82,7 @@ def joint_errors(
       study: Says which are wanted.
       model: Of all rows.
       given: What was found, by whom, from what.
+      believed: Noise and weight of the prior that are believed of the errors.
       weights: Weight of each cell in the regions, shape (region, cell).
       watch: Told of the share that is done.
 
@@ -88,10 +90,12 @@ def joint_errors(
       The errors.
     """
     found, trained, expected = given
-    beta = float(jnp.exp(trained.numbers.beta))
-    errors = standard_deviations(study, model, (found, beta), weights, watch)
+    noise, own = believed
+    asked = (dataclasses.replace(found, noise=noise), own)
+    errors = standard_deviations(study, model, asked, weights, watch)
     if errors.regions is None or len(expected.members) < 2:
         return errors
+    beta = float(jnp.exp(trained.numbers.beta))
     multipliers = _multipliers(model, found, beta, expected)
     cross = np.asarray(model.problem.cross)
     means, cells = [], errors.cells

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import pathlib
 
 import jax
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion, sphere
 from jaxload.gapfill import joint
+from jaxload.gapfill.calibration import calibrated
 from jaxload.gapfill.validation import score
 from jaxload.pipeline.clock import Clock
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, with_rows
@@ -23,10 +25,12 @@ from jaxload.pipeline.ground import Ground
 from jaxload.pipeline.inverted import Inverted, by_stations, name_unsolved
 from jaxload.pipeline.learned import Learned
 from jaxload.pipeline.learning import (
+    EPOCHS,
     Trained,
     make_folds,
     member_variance,
     members_of,
+    plain,
     train,
     tuned_numbers,
 )
@@ -185,13 +189,18 @@ def _with_water(
         found = solved(lesson, trained, expected)
         name_unsolved(gnss, found)
     with clock.stage("errors"):
+        every = math.ceil(len(model.up) / EPOCHS)
+        sure = calibrated(lesson, trained.fitted.parameters, every=every)
+        believed = (joint.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
         done = (found, trained, expected)
         hear = functools.partial(clock.watch, "errors")
-        errors = joint_errors(study, model, done, ground.basins.weights, hear)
+        given = (done, believed, ground.basins.weights, hear)
+        errors = joint_errors(study, model, *given)
     choice = dataclasses.replace(
         alone.choice, beta=float(jnp.exp(trained.numbers.beta))
     )
     learned = _learned(trained)
+    learned.summary["for_errors"] = plain(sure)
     learned.summary["gravity_rows"] = 0 if gravity is None else len(gravity.names)
     return Inverted(found, choice, errors, alone.regions, learned)
 

@@ -28,6 +28,7 @@ __all__ = [
     "make_folds",
     "member_variance",
     "members_of",
+    "plain",
     "train",
     "tuned_numbers",
 ]
@@ -35,6 +36,9 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
+
+#: What the summary calls the numbers of the inversion.
+NAMES = ("beta", "noise_factor", "common_mode_mm")
 
 #: Epochs from which training begins its search; more say it no better.
 EPOCHS = 250
@@ -195,6 +199,19 @@ def members_of(trained: Trained) -> list[joint.Parameters]:
     ]
 
 
+def plain(numbers: joint.Hyperparameters) -> dict[str, float]:
+    """Name the numbers of the inversion as the summary does.
+
+    Args:
+      numbers: Each of shape ().
+
+    Returns:
+      ``beta``, ``noise_factor`` and ``common_mode_mm``.
+    """
+    logarithms = (numbers.beta, numbers.noise, numbers.common)
+    return dict(zip(NAMES, (float(jnp.exp(value)) for value in logarithms)))
+
+
 def member_variance(values: Floats) -> Floats:
     """Variance of one member about the mean of all.
 
@@ -223,9 +240,6 @@ def _describe(
     numbers: tuple[float, float, float],
 ) -> dict[str, Any]:
     alone, fitted = learned.alone, learned.last
-    names = ("beta", "noise_factor", "common_mode_mm")
-    logarithms = (mean.beta, mean.noise, mean.common)
-    after = [float(jnp.exp(value)) for value in logarithms]
     best = np.nanmin(fitted.curve.held_out, axis=0)
     return {
         "method": filler.method,
@@ -238,6 +252,6 @@ def _describe(
         "diverged_at_alone": alone.diverged_at,
         "score_before": fitted.curve.held_out[0].tolist(),
         "score_best": best.tolist(),
-        "before": dict(zip(names, numbers)),
-        "after": dict(zip(names, after)),
+        "before": dict(zip(NAMES, numbers)),
+        "after": plain(mean),
     }

@@ -1,0 +1,75 @@
+"""How sure one may be, by what was held out."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from jaxload import inversion
+from jaxload.gapfill import joint, lstm
+from jaxload.gapfill.calibration import calibrated
+
+EPOCHS, STATIONS, CELLS, MEMBERS = 500, 10, 7, 2
+#: Weight of the prior, factor on sigma, offset that all share [mm].
+TRUE = (0.6, 1.4, 2.5)
+SIGMA = np.linspace(0.6, 1.0, STATIONS)
+
+
+def parameters(numbers):
+    """Networks that expect nothing."""
+    keys = jax.random.split(jax.random.key(0), MEMBERS)
+    return joint.first_parameters(lstm.Network(1, 2), numbers, keys)
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """Heights drawn from what an inversion believes of them."""
+    rng = np.random.default_rng(7)
+    chain = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
+    design = rng.uniform(-2, -0.5, (STATIONS, CELLS))
+    beta, factor, common = TRUE
+    prior = np.linalg.inv((chain.T @ chain).toarray()) / beta**2
+    covariance = design @ prior @ design.T + np.diag((factor * SIGMA) ** 2) + common**2
+    heights = rng.multivariate_normal(np.zeros(STATIONS), covariance, EPOCHS)
+    heights[rng.uniform(size=heights.shape) < 0.1] = np.nan
+    held = np.arange(STATIONS)[None] % 5 == np.arange(MEMBERS)[:, None]
+    line = np.arange(float(STATIONS))
+    distance = jnp.asarray(abs(line[:, None] - line))
+    return joint.make_lesson(
+        inversion.smooth_problem(design, chain),
+        heights,
+        SIGMA,
+        np.ones((EPOCHS, CELLS, 1)),
+        joint.Folds(jnp.asarray(held), distance, jnp.asarray(1.0), 1),
+        moved=design,
+    )
+
+
+def test_numbers_are_those_from_which_heights_were_drawn(lesson):
+    found = calibrated(lesson, parameters((3.0, 1.0, 0.5)))
+    got = np.array([found.beta, found.noise, found.common])
+    # Who knows eight receivers knows what all share, however much it is as a rule.
+    assert (abs(got - np.log(TRUE)) < [0.1, 0.05, 0.4]).all()
+
+
+def test_a_prior_that_is_too_sure_is_loosened_and_no_other_is_less_surprised(lesson):
+    sure = parameters((5.0, 1.4, 2.5))
+    found = calibrated(lesson, sure, every=2)
+    assert found.beta < np.log(5.0) - 1
+    some = np.asarray(lesson.displacement)[::2]
+    thin = dataclasses.replace(
+        lesson, displacement=jnp.asarray(some), gaps=inversion.find_gaps(some)
+    )
+
+    def surprise(**changed):
+        numbers = dataclasses.replace(found, **changed)
+        each = [joint.surprise(thin, numbers, held) for held in lesson.folds.held]
+        return float(np.mean(each))
+
+    least = surprise()
+    for name in ("beta", "noise", "common"):
+        for step in (-0.2, 0.2):
+            assert surprise(**{name: getattr(found, name) + step}) > least
