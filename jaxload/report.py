@@ -157,7 +157,7 @@ def _gains(summary: dict[str, Any]) -> list[str]:
         "against stations alone: "
         + ", ".join(
             f"{name} {_signed(changes[key])}%"
-            + (f" (article {_signed(article[key])}%)" if key in article else "")
+            + (f" (article {article[key]:+g}%)" if key in article else "")
             for key, name in SCORES.items()
         )
     ]

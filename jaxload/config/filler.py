@@ -41,7 +41,7 @@ class Filler:
       members: Networks trained side by side from other seeds, for "water" and
         "displacement"; their spread joins the standard errors.
       held_out: Share of the stations that each of these holds out, to end its training
-        in time.
+        in time; how well they are told sizes the standard errors of "water".
       neighbourhood_km: Stations no farther apart are held out together.
       grace: Monthly water as netCDF whose means over the regions of ``[evaluation]``
         "water" learns from too; empty for none.
