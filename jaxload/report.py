@@ -80,9 +80,9 @@ def _numbers(summary: dict[str, Any]) -> list[str]:
 
 
 def _criterion(summary: dict[str, Any]) -> str:
-    tried = summary["criterion"]
-    chosen = "given" if len(tried) == 1 else f"of {len(tried)}"
-    return f"{chosen}, {summary['criterion_name']}"
+    tried, name = len(summary["criterion"]), summary["criterion_name"]
+    # None is tried where a network is trained, one where it is given.
+    return {0: name, 1: "given"}.get(tried, f"of {tried}, {name}")
 
 
 def _left_out(summary: dict[str, Any]) -> list[str]:
@@ -95,6 +95,9 @@ def _errors(summary: dict[str, Any]) -> list[str]:
     if errors["kind"] == "none":
         return ["no standard errors"]
     common = summary["common_mode_mm"]
+    if "for_errors" in summary.get("learning", {}):
+        beware = "sized by the neighbourhoods that members of the network held out"
+        return [f"standard errors of {errors['kind']}, {errors['method']}; {beware}"]
     beware = (
         f"with a common mode of {common:.2f} mm in the noise"
         if common

@@ -485,6 +485,13 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
     told = result.summary["learning"]
     assert result.summary["beta"] == pytest.approx(told["after"]["beta"])
     assert told["after"] != told["before"]
+    # Errors are sized by what was held out, and no curve of weights was tried.
+    assert set(told["for_errors"]) == set(told["after"])
+    assert told["for_errors"] != told["after"]
+    assert not (water[0] / "beta.png").exists()
+    said = "\n".join(report.describe(water[0]))
+    assert "(trained with the network)" in said
+    assert "sized by the neighbourhoods that members of the network held out" in said
     assert result.filled is None
     assert result.learning is not None
     assert result.learning.held_out.shape == (3, 2)

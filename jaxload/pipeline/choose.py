@@ -56,7 +56,7 @@ class Choice:
       name: What the criterion is called.
       unit: Of its values.
       tried: Each weight that was tried, with its value; for an L-curve with the norm of
-        the solution too.
+        the solution too. Empty where the weight was trained.
     """
 
     beta: float

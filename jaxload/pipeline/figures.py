@@ -66,8 +66,9 @@ def draw(result: Result, folder: pathlib.Path) -> None:
             result.regions.get(sd),
         ),
         "station_fit": plot.station_fit(result.stations, outline),
-        "beta": _beta_figure(result),
     }
+    if len(result.summary["criterion"]) > 1:
+        figures["beta"] = _beta_figure(result)
     if sd in result.water:
         figures["standard_error"] = plot.map_of(
             result.water[sd].median("time", keep_attrs=True),

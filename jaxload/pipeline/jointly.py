@@ -15,6 +15,7 @@ from jaxload import config, inversion, sphere
 from jaxload.gapfill import joint
 from jaxload.gapfill.calibration import calibrated
 from jaxload.gapfill.validation import score
+from jaxload.pipeline.choose import Choice
 from jaxload.pipeline.clock import Clock
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, with_rows
 from jaxload.pipeline.errors import standard_deviations
@@ -41,6 +42,9 @@ from jaxload.pipeline.weather import Places
 __all__ = ["invert_jointly"]
 
 Floats = NDArray[np.float64]
+
+#: Why the weight of the prior was taken.
+TRAINED = "trained with the network"
 
 
 def invert_jointly(
@@ -122,7 +126,7 @@ def _with_displacement(
         hear = functools.partial(clock.watch, "errors")
         given = ((found, beta), ground.basins.weights, hear)
         errors = standard_deviations(study, model, *given)
-    choice = dataclasses.replace(alone.choice, beta=beta)
+    choice = Choice(beta, TRAINED, "1", [])
     return Inverted(found, choice, errors, alone.regions, learned)
 
 
@@ -196,9 +200,7 @@ def _with_water(
         hear = functools.partial(clock.watch, "errors")
         given = (done, believed, ground.basins.weights, hear)
         errors = joint_errors(study, model, *given)
-    choice = dataclasses.replace(
-        alone.choice, beta=float(jnp.exp(trained.numbers.beta))
-    )
+    choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
     learned = _learned(trained)
     learned.summary["for_errors"] = plain(sure)
     learned.summary["gravity_rows"] = 0 if gravity is None else len(gravity.names)
