@@ -143,6 +143,8 @@ def _learning(summary: dict[str, Any]) -> list[str]:
     best = ", ".join(map(str, found["best_step"]))
     diverged = found["diverged_at"]
     end = f"; diverged at step {diverged}" if diverged is not None else ""
+    if found.get("gravity_rows"):
+        end += "; taught by gravity too, so scores against it flatter"
     return [
         f"{found['members']} networks trained for {found['method']}, best after {best} "
         f"of {found['steps']} steps{end}"

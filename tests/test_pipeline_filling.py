@@ -501,6 +501,16 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
 
 
 @pytest.mark.slow
+def test_scores_against_what_taught_are_said_to_flatter(water, tmp_path):
+    folder = shutil.copytree(water[0], tmp_path / "taught")
+    summary = json.loads((folder / "summary.json").read_text())
+    assert "flatter" not in "\n".join(report.describe(folder))
+    summary["learning"]["gravity_rows"] = 1
+    (folder / "summary.json").write_text(json.dumps(summary))
+    assert "scores against it flatter" in "\n".join(report.describe(folder))
+
+
+@pytest.mark.slow
 def test_a_training_is_taken_up_where_it_stopped(data, water):
     folder, before = water
     # As if the program had ended before the last look.
