@@ -141,6 +141,7 @@ def test_stations_are_served_in_blocks(rng, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_water_spread_evenly_over_the_globe_moves_nothing_sideways(rng):
     love, axes, stations = love_numbers(9000), globe(2.0), scattered(rng, 12)
     settings = Convolution(cells="rectangle")

@@ -39,6 +39,7 @@ def test_the_study_of_every_system_survives_its_file(system, tmp_path):
     assert config.read_study(tmp_path / "study.toml") == study
 
 
+@pytest.mark.slow
 def test_cells_are_compared_where_stations_are_far(rng):
     lat, lon = np.arange(20.0, 26.0), np.arange(100.0, 106.0)
     time = np.arange("2015-01", "2015-07", dtype="M8[M]").astype("M8[ns]")

@@ -423,6 +423,7 @@ def test_a_patch_of_cells_does_what_one_cell_of_their_size_does(rng):
     )
 
 
+@pytest.mark.slow
 def test_beyond_their_reach_rectangles_are_discs(rng):
     love = love_numbers(3000)
     grid = squares(-112.0, 40.0, 12, 10, 0.5)

@@ -134,6 +134,7 @@ def _sampled(model, spacing):
     return earth_model(np.concatenate(radius), vp, vs, density)
 
 
+@pytest.mark.slow
 def test_gravity_is_differentiable_in_the_density():
     model = prem()
 

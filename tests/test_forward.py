@@ -246,6 +246,7 @@ def test_atmospheric_loading_agrees_with_that_of_the_esmgfz(data, love):
     assert abs(ours[both].std() / theirs[both].std() - 1) < 0.05
 
 
+@pytest.mark.slow
 def test_the_mass_that_grace_sees_moves_gnss_stations(data, love):
     """Of the western United States; months of which four days in five were observed."""
     path = data / "grace" / "jpl_rl06_gsm_stokes_anomaly_lmax60.nc"

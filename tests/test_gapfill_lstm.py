@@ -67,6 +67,7 @@ def test_derivatives_are_those_of_small_differences(rng):
     check_grads(run, (weights, inputs), 1, "rev")
 
 
+@pytest.mark.slow
 def test_members_side_by_side_are_members_one_after_the_other(rng):
     keys = jax.random.split(jax.random.key(3), 3)
     members = [initialise(NETWORK, key, "float64") for key in keys]

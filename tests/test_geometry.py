@@ -140,6 +140,7 @@ def test_weights_neither_overflow_nor_underflow(scale):
     np.testing.assert_allclose(weights, [0.8, 0.2], rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_weights_have_finite_gradients_even_at_a_source():
     slope = jax.jacobian(inverse_distance_weights)(jnp.array([0.0, 1.0, jnp.inf]))
     assert np.isfinite(slope).all()

@@ -312,6 +312,7 @@ def everything(harmonics):
     )
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_finite_differences(rng):
     harmonics = Harmonics(*jnp.asarray(rng.normal(size=(2, 5, 5))))
     check_grads(jax.jit(everything), (harmonics,), order=1)

@@ -120,6 +120,7 @@ def test_a_pattern_that_cannot_be_inverted_is_flagged_at_every_epoch(design, sig
     )
 
 
+@pytest.mark.slow
 def test_gradients_agree_with_finite_differences(problem, sigma, rng):
     patterns, amplitudes = rng.normal(size=(2, ROWS)), rng.normal(size=(3, 2))
 

@@ -138,9 +138,7 @@ TABLE = {
 #: Those whose first derivatives are checked at every run; all are with ``-m slow``.
 QUICK = {
     "leave_one_out",
-    "gcv",
     "log_evidence",
-    "posterior_sd",
 }
 ORDERS = [
     pytest.param(name, order, marks=() if quick else pytest.mark.slow)
@@ -184,6 +182,7 @@ def test_derivatives_by_the_design_and_the_prior(order, rng):
     )
 
 
+@pytest.mark.slow
 def test_derivatives_forwards_are_those_backwards(rng):
     """Of what is solved by an iteration or a filter; vectors on either side."""
     for name in ("solve_in_time, shared noise", "temporal_log_evidence"):

@@ -198,6 +198,7 @@ FIRST_ORDER = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "prior"), FIRST_ORDER)
 def test_derivatives_of_first_order(method, prior, inputs):
     given = jax.tree.map(jnp.asarray, dataclasses.asdict(inputs))

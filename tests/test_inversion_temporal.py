@@ -264,6 +264,7 @@ def drawn(rng, epochs, time_scale):
     return design, load, data
 
 
+@pytest.mark.slow
 def test_hidden_stations_tell_the_memory_and_the_load_gains_by_it(rng):
     truth, epochs = 12.0, 400
     design, load, data = drawn(rng, epochs, truth)

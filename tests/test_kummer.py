@@ -117,6 +117,7 @@ def test_few_degrees_are_continued_without_failing():
         np.testing.assert_allclose(total, expected, rtol=0.6)
 
 
+@pytest.mark.slow
 def test_sums_differentiate_in_the_coefficients():
     theta = jnp.array([0.5, 90.0, 180.0])
 

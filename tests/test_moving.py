@@ -107,6 +107,7 @@ def test_with_inertia_load_tide_and_shear_are_still_reciprocal():
         np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_with_inertia_degree_one_stays_in_its_frame_by_itself():
     # Weight and attraction of the load balance, so nothing accelerates the Earth.
     found = []

@@ -22,6 +22,7 @@ def network(rng):
     return values, np.hypot(*(place[:, :, None] - place[:, None, :]))
 
 
+@pytest.mark.slow
 def test_scores_are_those_that_were_put_in(network):
     values, _ = network
     values[:, 0] = np.nan
@@ -39,6 +40,7 @@ def test_scores_are_those_that_were_put_in(network):
     assert got.span[0] == 0
 
 
+@pytest.mark.slow
 def test_a_network_that_moves_together_has_no_suspects(network):
     values, distance = network
     found = series.suspects(series.assess(values, YEARS), distance)

@@ -177,6 +177,7 @@ def test_longitudes_are_a_circle(kernel):
         np.testing.assert_allclose(again, here, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_table_is_as_good_as_the_series(love):
     near, far = rectangle_kernel(love, 3.0), rectangle_kernel(love, 90.0)
     lon, lat = np.array([10.1, 10.5, 12.0]), np.array([45.0, 44.0, 45.5])
