@@ -124,6 +124,7 @@ def least_squares(values, count, weights):
     return np.sum(weights * (data - amplitudes @ patterns) ** 2)
 
 
+@pytest.mark.slow
 def test_without_noise_they_are_weighted_least_squares(gapped, weights):
     values, used = gapped[:60] - np.nanmean(gapped[:60], axis=0), weights[:60]
     settings = series.Expectation(center=False, noise=0.0, tolerance=1e-9)

@@ -232,6 +232,7 @@ def test_a_fluid_core_is_the_limit_of_a_soft_one():
     assert errors[0] / errors[1] == pytest.approx(10, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_boundary_between_equal_materials_changes_nothing():
     radius, vp, vs, density = (
         np.array(c)
@@ -300,6 +301,7 @@ def pullback():
     return jax.vjp(numbers, *(jnp.ones(LAYERS) for _ in range(3)))[1]
 
 
+@pytest.mark.slow
 def test_love_numbers_are_differentiable_in_density_and_moduli():
     ones = jnp.ones(LAYERS)
     check_grads(numbers, (ones,) * 3, order=1, modes=["fwd"], rtol=1e-6, eps=1e-5)
@@ -329,6 +331,7 @@ def test_a_stiffer_crust_yields_less_under_small_loads_only(pullback):
     assert small[1] == large[1] == 0  # The outer core has no shear modulus to scale.
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_degrees():
     def temporary(count):
         degree = jnp.arange(count, dtype=float)

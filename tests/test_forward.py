@@ -55,6 +55,7 @@ def water_scale(love):
     )
 
 
+@pytest.mark.slow
 def test_a_uniform_layer_moves_the_ground_by_its_own_love_number(love, stations):
     field = from_water(np.full((1, *map(len, globe(6.0))), 3.0), *globe(6.0))
     up = displacement(field, stations, love)[:, 0]

@@ -48,6 +48,7 @@ def lesson():
     )
 
 
+@pytest.mark.slow
 def test_numbers_are_those_from_which_heights_were_drawn(lesson):
     found = calibrated(lesson, parameters((3.0, 1.0, 0.5)))
     got = np.array([found.beta, found.noise, found.common])
@@ -55,6 +56,7 @@ def test_numbers_are_those_from_which_heights_were_drawn(lesson):
     assert (abs(got - np.log(TRUE)) < [0.1, 0.05, 0.4]).all()
 
 
+@pytest.mark.slow
 def test_a_prior_that_is_too_sure_is_loosened_and_no_other_is_less_surprised(lesson):
     sure = parameters((5.0, 1.4, 2.5))
     found = calibrated(lesson, sure, every=2)

@@ -85,6 +85,7 @@ def log_density(lesson, displacement, sigma, rows):
     return total
 
 
+@pytest.mark.slow
 def test_the_loss_of_water_is_the_evidence_and_the_network_by_itself(water):
     given = parameters()
     loss, score = joint.water_objectives()
@@ -149,6 +150,7 @@ def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
         np.testing.assert_allclose(scores[number], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_stages_score_the_network_alone(filling):
     given = parameters(outputs=2)
     loss, score = joint.two_stage_objectives()

@@ -185,6 +185,7 @@ def test_strains_are_the_gradient_of_the_displacement():
     np.testing.assert_allclose(strain.across, across, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_tilt_is_the_slope_of_the_ground_against_the_geoid():
     love, theta = smooth_love_numbers(3000), jnp.asarray([0.3, 5.0, 70.0, 160.0])
 

@@ -389,6 +389,7 @@ def test_float32_stays_float32_and_near(method, displacement, rng):
     np.testing.assert_allclose(got.load, want.load, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_refinement_solves_what_float32_cannot_invert(rng):
     rows, cells = 120, 60
     operator = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(cells,) * 2)

@@ -48,6 +48,7 @@ def off(found, theirs):
     return np.abs(found / np.where(theirs == 0, 1, theirs) - 1)[:, 2:]
 
 
+@pytest.mark.slow
 def test_at_the_period_of_the_tide_loaddef_is_matched(loaddef):
     n, theirs, model = loaddef
     found = response(model, n, SEMIDIURNAL)
@@ -78,6 +79,7 @@ def test_what_sets_prem_apart_from_loaddef_is_a_slip_in_its_model(loaddef):
         assert top < 0.94 * moduli[row - 1, 0] / density[row - 1, 0]
 
 
+@pytest.mark.slow
 def test_a_ball_forced_slowly_is_at_rest():
     ball, n = homogeneous(5514.0, 3.5e11, 1.5e11), np.array([0, 1, 2, 5, 40.0])
     still = np.stack(load_response(ball, n))
@@ -89,6 +91,7 @@ def test_a_ball_forced_slowly_is_at_rest():
     assert slow / slower == pytest.approx(100, rel=0.01)  # Inertia goes as 1 / T2.
 
 
+@pytest.mark.slow
 def test_the_default_integration_is_converged_at_a_period():
     n = np.arange(28.0)
     coarse, fine = (

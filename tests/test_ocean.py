@@ -55,6 +55,7 @@ def bare():
     return np.stack(load_response(covered(0, 0), DEGREE))
 
 
+@pytest.mark.slow
 def test_an_ocean_of_no_density_does_nothing(bare):
     apart = []
     for density in (1.0, 1e-3):
@@ -153,6 +154,7 @@ def test_uniform_water_is_squeezed_as_a_column():
     assert float(water.lift[0, 0]) == pytest.approx(4 * fraction, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_water_in_two_layers_is_the_same_water():
     cut = refine(WET, [6.3695e6])
     assert cut.ocean == 2

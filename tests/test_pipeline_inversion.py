@@ -175,6 +175,7 @@ def test_a_memory_that_is_over_by_tomorrow_is_none(model):
     assert np.std(smooth) < 0.5 * np.std(rough)
 
 
+@pytest.mark.slow
 def test_components_make_the_water_of_the_series_they_rebuild(gnss, grid, dense):
     study = asked(approach="components", components=2)
     given = make_model(study, gnss, grid)

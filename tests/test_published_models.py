@@ -126,6 +126,7 @@ def test_a_period_of_one_second_is_prem_itself():
     jax.tree.map(np.testing.assert_array_equal, prem(period=1.0), prem())
 
 
+@pytest.mark.slow
 def test_the_softened_body_tide_is_a_percent_larger():
     n = np.array([2.0])
     soft, hard = (tidal_response(prem(p), n) for p in (44_712.0, 1.0))

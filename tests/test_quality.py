@@ -47,6 +47,7 @@ def test_a_network_that_moves_together_has_no_suspects(network):
     assert not found.suspect.any()
 
 
+@pytest.mark.slow
 def test_each_kind_of_stranger_is_caught_and_nobody_else(network):
     values, distance = network
     season = np.cos(2 * np.pi * (YEARS - 0.7))

@@ -115,6 +115,7 @@ def test_cells_equal_their_subdivision_into_points(love, kernel):
         np.testing.assert_allclose(ours, exact, atol=5e-6 * abs(exact[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latitude", [0.0, 60.0])
 def test_a_tiny_cell_presses_on_a_half_space(latitude):
     kernel, space = rectangle_kernel(load_love_numbers("prem"), 1.0), half_space(prem())
