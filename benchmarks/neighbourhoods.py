@@ -229,13 +229,8 @@ def _foretold(
     """Heights of all stations by an inversion without some, offset and all [mm]."""
     problem = _problem(network, np.arange(len(network.lon)))
     up = np.where(out, np.nan, network.up)
-    fitted = np.asarray(inversion.solve(problem, up, noise, beta, mean=mean).fitted)
-    # What the receivers share, at its most likely given what the water leaves.
-    common = float(np.asarray(noise.common))
-    weight = np.where(np.isfinite(up), 1 / np.asarray(noise.sigma) ** 2, 0)
-    left = np.sum(weight * np.where(np.isfinite(up), up - fitted, 0), axis=1)
-    shared = common * left / (1 + common * weight.sum(axis=1))
-    return fitted + shared[:, None]
+    solution = inversion.solve(problem, up, noise, beta, mean=mean)
+    return np.asarray(solution.fitted) + np.asarray(solution.common)[:, None]
 
 
 WAYS = {

@@ -27,11 +27,7 @@ MOST_ITERATIONS = 40
 
 
 def calibrated(
-    lesson: Lesson,
-    parameters: Parameters,
-    *,
-    segment: int | None = None,
-    every: int = 1,
+    lesson: Lesson, parameters: Parameters, *, every: int = 1
 ) -> Hyperparameters:
     """Find the numbers by which what members held out surprises least.
 
@@ -45,7 +41,6 @@ def calibrated(
       lesson: In the form of water.
       parameters: Of all members, an axis of members first; their networks stay as they
         are.
-      segment: As in `lstm.apply`.
       every: Only every so many epochs are looked at.
 
     Returns:
@@ -55,7 +50,7 @@ def calibrated(
       >>> numbers = calibrated(lesson, learned.last.parameters)
       >>> noise, beta = joint.noise_of(lesson, numbers), jnp.exp(numbers.beta)
     """
-    rest = jax.jit(lambda one, lesson: not_expected(one, lesson, segment).displacement)
+    rest = jax.jit(lambda one, lesson: not_expected(one, lesson).displacement)
     left = []
     for member in range(len(lesson.folds.held)):
         one = jax.tree.map(lambda values, n=member: values[n], parameters)
