@@ -141,6 +141,7 @@ def test_gaps_of_a_field_of_low_rank_are_filled(rng):
     np.testing.assert_allclose(series.reconstructed(parts), truth, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_errors_of_patterns_are_what_they_are_said_to_be(rng):
     epochs, stations = 400, 60
     amplitude = rng.normal(size=epochs)
@@ -154,6 +155,7 @@ def test_errors_of_patterns_are_what_they_are_said_to_be(rng):
     np.testing.assert_allclose(parts.noise, 1, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_what_was_never_observed_is_not_a_number_and_changes_nothing(gapped):
     want = series.principal_components(gapped, COUNT)
     more = np.insert(np.insert(gapped, 4, np.nan, axis=0), 5, np.nan, axis=1)

@@ -136,6 +136,7 @@ def test_uneven_love_numbers_of_another_program_do_no_harm(reference, rng):
     np.testing.assert_allclose(design[tuple(pairs.T)], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [20_000, 200, 1])
 def test_stations_all_over_the_globe_are_served_to_the_antipode(rng, last):
     grid = raster(-179.0, -87.0, 60, 30, 6.0)
@@ -159,6 +160,7 @@ def test_stations_all_over_the_globe_are_served_to_the_antipode(rng, last):
     )
 
 
+@pytest.mark.slow
 def test_the_middle_and_the_antipode_of_a_disc_are_not_moved_sideways():
     grid = Places(np.array([20.0]), np.array([50.0]))
     stations = Places(np.array([20.0, 200.0, 20.0]), np.array([50.0, -50.0, 50.001]))
@@ -211,6 +213,7 @@ def test_components_that_are_none_are_named(components, message):
         design_matrix(kernel, grid, grid, components)
 
 
+@pytest.mark.slow
 def test_discs_of_very_different_size_share_a_table(rng):
     grid = raster(0.0, 0.0, 4, 1, 1.0)
     kernel = disc_kernel(love_numbers(3000), np.array([0.02, 0.2, 3.0, 30.0]))
@@ -326,6 +329,7 @@ def test_neither_does_a_series_of_slopes():
     np.testing.assert_allclose(*remainders, rtol=2e-7)
 
 
+@pytest.mark.slow
 def test_a_table_may_end_anywhere():
     kernel = disc_kernel(love_numbers(3000), np.array([0.3, 0.5]))
     theta = np.array([0.0, 0.01, 0.49, 0.51, 2.0, 4.3, 4.4, 9.0, 60.0, 177.0, 180.0])

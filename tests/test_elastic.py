@@ -138,6 +138,7 @@ def test_prem_agrees_with_loaddef_but_for_its_semidiurnal_period(reference):
     assert float(h[0]) == pytest.approx(columns[0][0], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_prem_agrees_with_loaddef_at_its_longest_sound_period(reference):
     path = reference / "loaddef_lln_PREM_period_sensitivity.csv"
     rows = np.loadtxt(path, delimiter=",", skiprows=3)
@@ -221,6 +222,7 @@ def core_model(core_shear):
     return earth_model(radius, vp, np.sqrt(shear / density), density)
 
 
+@pytest.mark.slow
 def test_a_fluid_core_is_the_limit_of_a_soft_one():
     n = np.array([2, 3, 4, 8, 20])
     fluid = np.stack(load_response(core_model(0), n))
@@ -246,6 +248,7 @@ def test_a_boundary_between_equal_materials_changes_nothing():
     np.testing.assert_allclose(parts, whole, rtol=1e-8, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_default_integration_is_converged():
     n = np.array([0, 1, 2, 3, 5, 16, 27, 100, 561, 5000, 40_000])
     fine = Integration(steps=4 * Integration().steps, reach=21.0, innermost=3e-3)
@@ -256,6 +259,7 @@ def test_the_default_integration_is_converged():
     np.testing.assert_allclose(coarse, fine, rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_degree_does_not_depend_on_its_company():
     n = np.array([7, 10_000, 0, 7, 1, 250])
     together = np.stack(load_response(prem(), n, Integration(chunk=4)), axis=1)

@@ -114,6 +114,7 @@ def by_itself(left, sigma, rows):
     return -np.nanmean(density[:, rows])
 
 
+@pytest.mark.slow
 def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(water):
     # Two receivers say that they are worse than they turn out to be.
     sigma = water.sigma.at[:2].set(20.0)

@@ -143,6 +143,7 @@ def test_four_quarters_make_a_rectangle_even_on_its_edges_and_corners():
         np.testing.assert_allclose(total, whole[component], rtol=1e-11, atol=1e-20)
 
 
+@pytest.mark.slow
 def test_loads_on_a_half_space_differentiate_in_its_moduli():
     def all_of_them(lame, shear):
         space = HalfSpace(lame * 1e10, shear * 1e10, jnp.asarray(9.8e7))

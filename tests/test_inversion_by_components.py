@@ -53,6 +53,7 @@ def test_all_components_give_what_all_epochs_give(problem, displacement, sigma):
     np.testing.assert_allclose(got.fitted, want.fitted, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_leading_components_give_what_the_series_they_rebuild_give(
     problem, displacement, sigma
 ):

@@ -255,6 +255,7 @@ def test_leaving_out_single_rows_is_leave_one_out(problem, noise, gapped):
     np.testing.assert_allclose(got, want, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_what_is_undetermined_without_its_group_is_not_a_number(design, gapped):
     groups = np.array([0, 0, 0, 0, 0, 0, 0, 1])
     gapped[:, 7] = np.nan

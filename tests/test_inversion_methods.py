@@ -282,6 +282,7 @@ def test_an_epoch_that_has_not_converged_is_flagged(displacement, rng):
     assert np.isnan(got.load[~got.ok]).all()
 
 
+@pytest.mark.slow
 def test_a_matrix_that_is_not_positive_definite_is_flagged_by_each(displacement, rng):
     problem = a_problem(rng, "definite")
     bad = dataclasses.replace(problem, gram=-1e3 * problem.gram)
@@ -331,6 +332,7 @@ def test_more_gaps_than_data_change_nothing(rng):
         np.testing.assert_allclose(got.load, want, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_fewer_data_than_free_fields_are_flagged_by_each(rng):
     """One observation cannot tell a level from a slope."""
     problem = a_problem(rng, "free line")

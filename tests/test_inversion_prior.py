@@ -220,6 +220,7 @@ def test_gradients_in_a_scale_beside_free_fields(operator, rng):
     check_grads(outputs, (at,), order=1, modes=["rev"], atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_samples_follow_the_length_by_their_gradient():
     terms, key = diffusion_terms(SMALL), jax.random.key(2)
 

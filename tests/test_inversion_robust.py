@@ -176,6 +176,7 @@ def test_what_is_wrong_is_named(name):
         call()
 
 
+@pytest.mark.slow
 def test_jit_changes_nothing(world):
     """Nor do gaps that are known beforehand, of which the first solution makes use."""
     at = (world.problem, world.dirty, world.sigma, BETA, Huber(tolerance=1e-6))

@@ -85,6 +85,7 @@ def test_what_is_maximised_is_the_log_evidence(design):
     np.testing.assert_allclose(-np.array(bend), np.diag(hessian), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_it_is_what_variance_components_converge_to(design):
     problem, data = smooth_problem(design, chain()), drawn(design, 3, 5)
     start = {"beta": 0.2, "noise_factor": 0.5}
@@ -126,6 +127,7 @@ def test_every_fifth_epoch_gives_larger_errors(design):
     assert part.estimate == pytest.approx(same.estimate, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_noise_that_changes_in_time_is_taken_along(design):
     data = drawn(design, 3, 7)[:60]
     sigma = np.random.default_rng(1).uniform(0.8, 1.2, size=data.shape)

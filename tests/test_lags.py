@@ -46,6 +46,7 @@ def test_correlations_are_those_of_what_overlaps(pair):
             assert found[row, column] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_of_equal_lags_the_shortest_is_taken():
     turn = np.tile([1.0, -1.0], 12)
     found = evaluate.best_lag(turn, turn, most=6, negative=True)

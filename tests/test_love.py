@@ -141,6 +141,7 @@ def test_high_degrees_approach_the_closed_form(table):
     np.testing.assert_allclose(error[:, :-1] / error[:, 1:], 4, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_the_closed_form_holds_for_any_material():
     for material in ((5514.0, 3.5e11, 1.5e11), (900.0, 9e9, 4e9), (3e3, 2e10, 8e10)):
         model = homogeneous(*material)

@@ -56,6 +56,7 @@ def test_at_the_period_of_the_tide_loaddef_is_matched(loaddef):
     np.testing.assert_allclose(found[:2, :2], theirs[:2, :2], rtol=4e-5, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_what_sets_numbers_at_rest_apart_from_loaddef_is_its_period(loaddef):
     n, theirs, model = loaddef
     error = off(response(model, n), theirs)
@@ -64,6 +65,7 @@ def test_what_sets_numbers_at_rest_apart_from_loaddef_is_its_period(loaddef):
     assert error[:, -5:].max() < 7e-5
 
 
+@pytest.mark.slow
 def test_what_sets_prem_apart_from_loaddef_is_a_slip_in_its_model(loaddef):
     # Its file repeats the velocities above 220 km depth below it, where PREM jumps,
     # and so softens the 10 km from there to its next row.

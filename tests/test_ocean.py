@@ -65,6 +65,7 @@ def test_an_ocean_of_no_density_does_nothing(bare):
     assert apart[0] / apart[1] == pytest.approx(1000, rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_thin_ocean_loads_the_dry_earth_with_what_gathers_in_it(bare):
     # Water fills the gap between potential and floor: w = c (1 + k' - h') of the
     # load L + w, with c = 3 / (2 n + 1) of the ratio of its density to the Earth's.

@@ -136,6 +136,7 @@ def test_the_softened_body_tide_is_a_percent_larger():
 
 
 # Periods of the gravest free oscillations of PREM [s]: 0S0, 0S2, 0S3, 0S4.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("degree", "period"), [(0, 1227.5), (2, 3233.0), (3, 2134.0), (4, 1546.0)]
 )
@@ -156,6 +157,7 @@ def test_a_period_without_moduli_is_refused(wrong):
         prem(period=wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ball",
     [*MODELS.values(), homogeneous(5514.0, 3.5e11, 1.5e11)],

@@ -142,6 +142,7 @@ def test_a_patch_of_cells_is_one_large_cell(kernel):
     np.testing.assert_allclose(parts[0], whole[0], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_all_longitudes_about_a_pole_are_a_disc():
     love = load_love_numbers("prem", "CF")
     kernel = rectangle_kernel(love, 20.0)
@@ -159,6 +160,7 @@ def test_all_longitudes_about_a_pole_are_a_disc():
     np.testing.assert_allclose(ours[2], 0, atol=2e-9)
 
 
+@pytest.mark.slow
 def test_what_mirrors_cell_and_station_mirrors_the_displacement(kernel):
     up, north, east = respond(kernel, [0.2, -0.2, 0.2], [0.3, 0.3, -0.3], (0.0, 0.0))
     np.testing.assert_allclose(up, up[0], rtol=1e-12)
@@ -192,6 +194,7 @@ def test_the_table_is_as_good_as_the_series(love):
     np.testing.assert_allclose(up, point, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("latitude", "percent", "beyond"),
     [

@@ -33,6 +33,7 @@ def waves(epochs):
     return 2 + 5 * np.cos(3 * turns + 1) + 2 * np.sin(6 * turns) + np.cos(40 * turns)
 
 
+@pytest.mark.slow
 def test_periods_are_found_through_random_gaps(rng):
     want = waves(300)
     values = np.where(rng.random(300) < 0.4, np.nan, want)[:, None]
