@@ -28,7 +28,14 @@ from jaxload._check import check_shapes
 from jaxload.gapfill.lstm import Network, Weights, apply, initialise
 from jaxload.gapfill.neighbourhoods import held_out
 from jaxload.gapfill.training import Objective
-from jaxload.inversion import Gaps, Noise, Problem, find_gaps, log_evidence
+from jaxload.inversion import (
+    Gaps,
+    Noise,
+    Problem,
+    find_gaps,
+    given_last_rows,
+    log_evidence,
+)
 
 __all__ = [
     "Folds",
@@ -115,7 +122,7 @@ class Lesson:
       problem: Design matrix and prior of the rows.
       displacement: Observations [mm], shape (epoch, row); NaN if missing.
       sigma: Standard error [mm], shape (row,).
-      gaps: Of `displacement`.
+      gaps: Of `displacement`; in the form of displacement of the receivers' alone.
       features: What the network reads [-], shape (epoch, place, feature). In the form
         of displacement places are rows.
       moved: What a unit of load at a place makes of each row [mm/mm], shape
@@ -181,11 +188,12 @@ def make_lesson(
             "its gaps, or leave the feature out"
         )
     dtype = problem.design.dtype
+    with_gaps = displacement.shape[1] if moved is not None else len(folds.distance)
     return Lesson(
         problem,
         jnp.asarray(displacement, dtype),
         jnp.asarray(sigma, dtype),
-        find_gaps(displacement),
+        find_gaps(displacement[:, :with_gaps]),
         features,
         given.astype(dtype),
         folds,
@@ -381,14 +389,16 @@ def displacement_objectives(
         filled, own = _filled(parameters, lesson, segment)
         folds = lesson.folds
         fold = held_out(folds.distance, folds.radius, folds.centres, key)
-        fold = jnp.zeros_like(held).at[: len(fold)].set(fold) & ~held
-        missed = surprise(filled, parameters.inversion, fold, held)
+        silent = held[: len(fold)]
+        rest = _not_foretold(filled, parameters.inversion)
+        missed = surprise(rest, parameters.inversion, fold & ~silent, silent)
         return missed + own(parameters.inversion, ~held)
 
     def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
         filled = _filled(parameters, lesson, segment)[0]
-        return surprise(filled, parameters.inversion, held)
+        rest = _not_foretold(filled, parameters.inversion)
+        return surprise(rest, parameters.inversion, held[: len(rest.sigma)])
 
     return _of_members(loss), _of_members(score)
 
@@ -488,3 +498,22 @@ def _filled(
         return _independent(rest, sd**2 + error**2, rows & receiver)
 
     return filled, own
+
+
+def _not_foretold(filled: Lesson, hyperparameters: Hyperparameters) -> Lesson:
+    """Receivers alone, to whom the prior brings what filled places say."""
+    count = len(filled.folds.distance)
+    if count == len(filled.sigma):
+        return filled
+    problem, foretold = given_last_rows(
+        filled.problem,
+        filled.displacement[:, count:],
+        filled.sigma[count:],
+        jnp.exp(hyperparameters.beta),
+    )
+    return dataclasses.replace(
+        filled,
+        problem=problem,
+        displacement=filled.displacement[:, :count] - foretold,
+        sigma=filled.sigma[:count],
+    )

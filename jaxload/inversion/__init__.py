@@ -21,6 +21,7 @@ from jaxload.inversion.evidence import (
     variance_components,
 )
 from jaxload.inversion.gaps import Gaps, find_gaps
+from jaxload.inversion.known_rows import given_last_rows
 from jaxload.inversion.least_squares import dual, solve
 from jaxload.inversion.left_out import (
     distance_blocks,
@@ -113,6 +114,7 @@ __all__ = [
     "exponential_correlation",
     "find_gaps",
     "gcv",
+    "given_last_rows",
     "hold_out",
     "l_curve",
     "l_curve_corner",
