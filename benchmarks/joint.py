@@ -17,7 +17,7 @@ from jax import Array
 from benchmarks import _networks
 from benchmarks._harness import measure, report, resident_memory
 from jaxload import inversion, sphere
-from jaxload.gapfill import joint, lstm
+from jaxload.gapfill import joint, lstm, objectives
 
 __all__ = ["main"]
 
@@ -61,7 +61,7 @@ def _timed(
     keys = jax.random.split(jax.random.key(1), members)
     sizes = lstm.Network(FEATURES, HIDDEN)
     parameters = joint.first_parameters(sizes, (0.1, 1.2, 1.0), keys)
-    loss = joint.water_objectives(segment)[0]
+    loss = objectives.water_objectives(segment)[0]
 
     def total(parameters: joint.Parameters, lesson: joint.Lesson, key: Array) -> Array:
         return jnp.sum(loss(parameters, lesson, key))

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.stats import multivariate_normal, norm
 
 from jaxload import inversion
-from jaxload.gapfill import joint, lstm, neighbourhoods, training
+from jaxload.gapfill import joint, lstm, neighbourhoods, objectives, training
 
 EPOCHS, STATIONS, PLACES, CELLS, FEATURES = 12, 6, 5, 10, 3
 CHAIN = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
@@ -88,7 +88,7 @@ def log_density(lesson, displacement, sigma, rows):
 @pytest.mark.slow
 def test_the_loss_of_water_is_the_evidence_and_the_network_by_itself(water):
     given = parameters()
-    loss, score = joint.water_objectives()
+    loss, score = objectives.water_objectives()
     losses, scores = (f(given, water, jax.random.key(0)) for f in (loss, score))
     for number, held in enumerate(HELD):
         mean = joint.told_water(member(given, number), water.features)
@@ -120,7 +120,7 @@ def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(wat
     sigma = water.sigma.at[:2].set(20.0)
     water, given = dataclasses.replace(water, sigma=sigma), parameters()
     losses, scores = (
-        f(given, water, jax.random.key(0)) for f in joint.water_alone_objectives()
+        f(given, water, jax.random.key(0)) for f in objectives.water_alone_objectives()
     )
     for number, held in enumerate(HELD):
         mean = joint.told_water(member(given, number), water.features)
@@ -138,7 +138,7 @@ def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(wat
 @pytest.mark.slow
 def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
     given = parameters(outputs=2)
-    scores = joint.displacement_objectives()[1](given, filling, jax.random.key(0))
+    scores = objectives.displacement_objectives()[1](given, filling, jax.random.key(0))
     for number, held in enumerate(np.asarray(filling.folds.held)):
         mean, sd = map(
             np.asarray, joint.told_displacement(member(given, number), filling.features)
@@ -154,7 +154,7 @@ def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
 @pytest.mark.slow
 def test_two_stages_score_the_network_alone(filling):
     given = parameters(outputs=2)
-    loss, score = joint.two_stage_objectives()
+    loss, score = objectives.two_stage_objectives()
     found = [f(given, filling, jax.random.key(0)) for f in (loss, score)]
     for number, held in enumerate(HELD):
         told = joint.told_displacement(member(given, number), filling.features)
@@ -175,7 +175,7 @@ def test_a_network_that_says_nothing_is_the_inversion_without_one(water):
 
 @pytest.mark.slow
 def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
-    loss, key = joint.water_objectives()[0], jax.random.key(0)
+    loss, key = objectives.water_objectives()[0], jax.random.key(0)
     given = parameters()
 
     def of(numbers):
@@ -194,7 +194,7 @@ def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
 
 @pytest.mark.slow
 def test_training_lowers_the_loss_of_what_is_not_held_out(water):
-    loss, score = joint.water_objectives()
+    loss, score = objectives.water_objectives()
     settings = training.Descent(steps=30, every=10, learning_rate=0.02)
     start, key = parameters(loud=False), jax.random.key(7)
     fitted = training.descend(loss, score, start, water, settings, key=key)

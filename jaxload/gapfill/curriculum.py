@@ -13,7 +13,7 @@ from typing import Literal
 import jax
 from jax import Array
 
-from jaxload.gapfill import joint
+from jaxload.gapfill import joint, objectives
 from jaxload.gapfill.lstm import Network
 from jaxload.gapfill.training import Checkpoints, Descent, Fitted, descend
 
@@ -24,12 +24,12 @@ Form = Literal["water", "displacement"]
 
 #: What each form begins with, and what it goes on with.
 ALONE = {
-    "water": joint.water_alone_objectives,
-    "displacement": joint.two_stage_objectives,
+    "water": objectives.water_alone_objectives,
+    "displacement": objectives.two_stage_objectives,
 }
 JOINTLY = {
-    "water": joint.water_objectives,
-    "displacement": joint.displacement_objectives,
+    "water": objectives.water_objectives,
+    "displacement": objectives.displacement_objectives,
 }
 
 #: How much stiffer than it is best without a network a prior about what a network

@@ -1,0 +1,205 @@
+"""What a network minimises while it learns, and what it watches."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxload.gapfill.joint import (
+    Hyperparameters,
+    Lesson,
+    Parameters,
+    log_density,
+    not_expected,
+    observations,
+    receivers,
+    surprise,
+    told_displacement,
+)
+from jaxload.gapfill.neighbourhoods import held_out
+from jaxload.gapfill.training import Objective
+from jaxload.inversion import given_last_rows
+
+__all__ = [
+    "displacement_objectives",
+    "two_stage_objectives",
+    "water_alone_objectives",
+    "water_objectives",
+]
+
+
+def water_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
+    """What the form of water minimises, and what it watches.
+
+    Args:
+      segment: As in `lstm.apply`.
+
+    Returns:
+      Minus the log evidence of a member's own rows, plus what `water_alone_objectives`
+      minimises; and minus the log density of the held-out ones given those; all for
+      each observation. For `training.descend`, with a `Lesson` as data.
+    """
+
+    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        rest = not_expected(parameters, lesson, segment)
+        said = log_density(rest, parameters.inversion, held)
+        return _by_itself(rest, ~held) - said / observations(lesson, ~held)
+
+    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        rest = not_expected(parameters, lesson, segment)
+        return surprise(rest, parameters.inversion, held)
+
+    return _of_members(loss), _of_members(score)
+
+
+def water_alone_objectives(
+    segment: int | None = None,
+) -> tuple[Objective, Objective]:
+    """Heights by the water that the network expects, and nothing beside it.
+
+    Args:
+      segment: As in `lstm.apply`.
+
+    Returns:
+      Minus the log density of the rows that a member learns from, for each observation,
+      as if each erred by itself: by as much as is most likely, and no less than its
+      standard error. What weather cannot tell of a row then counts for little. And the
+      same of those that it holds out. For `training.descend`, with a `Lesson` as data.
+    """
+
+    def missed(parameters: Parameters, lesson: Lesson, rows: Array) -> Array:
+        return _by_itself(not_expected(parameters, lesson, segment), rows)
+
+    return _own_and_held(missed)
+
+
+def displacement_objectives(
+    segment: int | None = None,
+) -> tuple[Objective, Objective]:
+    """What the form of displacement minimises, and what it watches.
+
+    Args:
+      segment: As in `lstm.apply`.
+
+    Returns:
+      Minus the log density, for each observation, of neighbourhoods held out for this
+      step given all other rows, plus that of all receivers by the network alone; and
+      the former for those held out for good. For `training.descend`.
+    """
+
+    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        filled, own = _filled(parameters, lesson, segment)
+        folds = lesson.folds
+        fold = held_out(folds.distance, folds.radius, folds.centres, key)
+        silent = held[: len(fold)]
+        rest = _not_foretold(filled, parameters.inversion)
+        missed = surprise(rest, parameters.inversion, fold & ~silent, silent)
+        return missed + own(parameters.inversion, ~held)
+
+    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        filled = _filled(parameters, lesson, segment)[0]
+        rest = _not_foretold(filled, parameters.inversion)
+        return surprise(rest, parameters.inversion, held[: len(rest.sigma)])
+
+    return _of_members(loss), _of_members(score)
+
+
+def two_stage_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
+    """The network's own likelihood alone: trained first, inverted afterwards.
+
+    Args:
+      segment: As in `lstm.apply`.
+
+    Returns:
+      Minus the log density of receivers by the network, for each observation: those
+      that a member learns from, and those that it holds out. For `training.descend`.
+    """
+
+    def missed(parameters: Parameters, lesson: Lesson, rows: Array) -> Array:
+        return _filled(parameters, lesson, segment)[1](parameters.inversion, rows)
+
+    return _own_and_held(missed)
+
+
+def _by_itself(lesson: Lesson, rows: Array) -> Array:
+    """Minus the log density of rows, each with the variance that makes it largest."""
+    rest = lesson.displacement
+    seen = jnp.isfinite(rest) & rows[None, :]
+    number = jnp.maximum(jnp.sum(seen, axis=0), 1).astype(rest.dtype)
+    mean = jnp.sum(jnp.where(seen, rest, 0) ** 2, axis=0) / number
+    return _independent(rest, jnp.maximum(mean, lesson.sigma**2), rows)
+
+
+def _independent(rest: Array, variance: Array, rows: Array) -> Array:
+    """Minus the log density of rows that err by themselves, for each observation."""
+    seen, variance = jnp.isfinite(rest) & rows[None, :], variance[None, :]
+    density = jnp.where(seen, rest, 0) ** 2 / variance + jnp.log(2 * jnp.pi * variance)
+    count = jnp.maximum(jnp.sum(seen), 1).astype(rest.dtype)
+    return jnp.sum(jnp.where(seen, density, 0)) / 2 / count
+
+
+def _own_and_held(missed: Callable[..., Array]) -> tuple[Objective, Objective]:
+    """The same of the rows that a member learns from, and of those it holds out."""
+
+    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        return missed(parameters, lesson, ~held)
+
+    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+        del key
+        return missed(parameters, lesson, held)
+
+    return _of_members(loss), _of_members(score)
+
+
+def _of_members(one: Callable[..., Array]) -> Objective:
+    def every(parameters: Parameters, lesson: Lesson, key: Array) -> Array:
+        held = lesson.folds.held
+        keys = jax.random.split(key, len(held))
+        return jax.vmap(one, in_axes=(0, None, 0, 0))(parameters, lesson, held, keys)
+
+    return every
+
+
+def _filled(
+    parameters: Parameters, lesson: Lesson, segment: int | None
+) -> tuple[Lesson, Callable[[Hyperparameters, Array], Array]]:
+    """A lesson whose empty places the network fills, and how well it does elsewhere."""
+    mean, sd = told_displacement(parameters, lesson.features, segment=segment)
+    receiver = receivers(lesson)
+    filled = dataclasses.replace(
+        lesson,
+        displacement=jnp.where(receiver[None, :], lesson.displacement, mean),
+        sigma=jnp.where(receiver, lesson.sigma, sd),
+    )
+
+    def own(hyperparameters: Hyperparameters, rows: Array) -> Array:
+        error = lesson.sigma * jnp.exp(hyperparameters.noise)
+        rest = lesson.displacement - mean
+        return _independent(rest, sd**2 + error**2, rows & receiver)
+
+    return filled, own
+
+
+def _not_foretold(filled: Lesson, hyperparameters: Hyperparameters) -> Lesson:
+    """Receivers alone, to whom the prior brings what filled places say."""
+    count = len(filled.folds.distance)
+    if count == len(filled.sigma):
+        return filled
+    problem, foretold = given_last_rows(
+        filled.problem,
+        filled.displacement[:, count:],
+        filled.sigma[count:],
+        jnp.exp(hyperparameters.beta),
+    )
+    return dataclasses.replace(
+        filled,
+        problem=problem,
+        displacement=filled.displacement[:, :count] - foretold,
+        sigma=filled.sigma[:count],
+    )
