@@ -515,8 +515,12 @@ def test_a_training_is_taken_up_where_it_stopped(data, water):
     folder, before = water
     # As if the program had ended before the last look.
     shutil.rmtree(folder / "checkpoints" / "jointly" / "20")
-    again = pipeline.run(small(data, "water"), folder)
+    study = changed(small(data, "water"), inversion={"errors": "none"})
+    again = pipeline.run(study, folder)
     np.testing.assert_array_equal(again.water.twsa, before.water.twsa)
+    # Nobody asked how sure it is.
+    assert "twsa_sd" not in again.water
+    assert "for_errors" not in again.summary["learning"]
     assert (folder / "checkpoints" / "jointly" / "20").is_dir()
     other = small(data, "water", hidden=4)
     with pytest.raises(ValueError, match="holds checkpoints of another model"):

@@ -10,7 +10,7 @@ from jaxload import config, inversion
 from jaxload.pipeline.estimate import Estimate
 from jaxload.pipeline.model import Model
 
-__all__ = ["Errors", "standard_deviations"]
+__all__ = ["Errors", "errors_wanted", "standard_deviations"]
 
 #: Epochs times cells times stations up to which standard errors of cells take no more
 #: than a minute on two cores, if sigma is the same at all epochs.
@@ -66,7 +66,7 @@ def standard_deviations(
     Returns:
       The errors.
     """
-    kind = _kind(study, model)
+    kind = errors_wanted(study, model)
     if kind == "none":
         return Errors(kind)
     regions = inversion.averages(model.problem, model.prior, weights)
@@ -87,7 +87,16 @@ def standard_deviations(
     return Errors(kind, _method(parts), means, cells)
 
 
-def _kind(study: config.Study, model: Model) -> str:
+def errors_wanted(study: config.Study, model: Model) -> str:
+    """Say which standard errors a study asks for.
+
+    Args:
+      study: The study.
+      model: What is to be inverted, whose size decides where the study leaves it open.
+
+    Returns:
+      "cells", "regions" or "none".
+    """
     settings = study.inversion
     if settings.errors != "auto":
         return settings.errors

@@ -18,7 +18,7 @@ from jaxload.gapfill.validation import score
 from jaxload.pipeline.choose import Choice
 from jaxload.pipeline.clock import Clock
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, with_rows
-from jaxload.pipeline.errors import standard_deviations
+from jaxload.pipeline.errors import Errors, errors_wanted, standard_deviations
 from jaxload.pipeline.expected import Expected, joint_errors, solved
 from jaxload.pipeline.filling import describe_validation
 from jaxload.pipeline.gravity_rows import GravityRows, gravity_rows
@@ -192,17 +192,17 @@ def _with_water(
         expected = Expected(np.stack(told), to_cells, moved)
         found = solved(lesson, trained, expected)
         name_unsolved(gnss, found)
+    learned, errors = _learned(trained), Errors("none")
     with clock.stage("errors"):
-        every = math.ceil(len(model.up) / EPOCHS)
-        sure = calibrated(lesson, trained.fitted.parameters, every=every)
-        believed = (joint.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
-        done = (found, trained, expected)
-        hear = functools.partial(clock.watch, "errors")
-        given = (done, believed, ground.basins.weights, hear)
-        errors = joint_errors(study, model, *given)
+        if errors_wanted(study, model) != "none":
+            every = math.ceil(len(model.up) / EPOCHS)
+            sure = calibrated(lesson, trained.fitted.parameters, every=every)
+            learned.summary["for_errors"] = plain(sure)
+            believed = (joint.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
+            hear = functools.partial(clock.watch, "errors")
+            given = ((found, trained, expected), believed, ground.basins.weights, hear)
+            errors = joint_errors(study, model, *given)
     choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
-    learned = _learned(trained)
-    learned.summary["for_errors"] = plain(sure)
     learned.summary["gravity_rows"] = 0 if gravity is None else len(gravity.names)
     return Inverted(found, choice, errors, alone.regions, learned)
 
