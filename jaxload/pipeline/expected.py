@@ -55,8 +55,9 @@ def solved(
     moved = np.zeros_like(up) if expected is None else mean @ expected.moved.T
     beta = jnp.exp(trained.numbers.beta)
     given = (lesson.problem, up - moved, noise, beta)
-    solution = inversion.solve(*given, gaps=lesson.gaps)
-    left_out = inversion.leave_one_out_residual(*given, gaps=lesson.gaps)
+    gaps = inversion.find_gaps(up)
+    solution = inversion.solve(*given, gaps=gaps)
+    left_out = inversion.leave_one_out_residual(*given, gaps=gaps)
     fitted = np.asarray(solution.fitted) + moved
     solution = dataclasses.replace(solution, fitted=fitted)
     if expected is not None:
