@@ -255,6 +255,7 @@ def test_turning_the_earth_changes_nothing(rng):
     )
 
 
+@pytest.mark.slow
 def test_the_design_matrix_is_linear_in_the_love_numbers_both_ways(rng):
     love, grid = love_numbers(2500), raster(0.0, 40.0, 4, 3, 0.5)
     stations = Places(rng.uniform(-5, 6, 5), rng.uniform(35, 46, 5))

@@ -164,6 +164,7 @@ def test_max_degree_ends_the_series_early():
     )
 
 
+@pytest.mark.slow
 def test_kernels_differentiate_in_the_love_numbers():
     love, theta = smooth_love_numbers(200), jnp.array([0.0, 1.0, 60.0])
 

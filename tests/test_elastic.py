@@ -124,6 +124,7 @@ def test_prem_agrees_with_published_load_love_numbers(reference):
         np.testing.assert_allclose(number, table[1:, column], rtol=tolerance)
 
 
+@pytest.mark.slow
 def test_prem_agrees_with_loaddef_but_for_its_semidiurnal_period(reference):
     path = reference / "loaddef_lln_PREM_all_0_10000.csv"
     n, *columns = np.loadtxt(path, delimiter=",", skiprows=3).T

@@ -62,6 +62,7 @@ def test_a_uniform_layer_moves_the_ground_by_its_own_love_number(love, stations)
     np.testing.assert_allclose(up, 3 * water_scale(love) * love.h[0], rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_zonal_harmonic_moves_the_ground_in_closed_form(love, stations):
     lat, lon = globe(6.0)
     # Of degree 2: (3 sin^2(lat) - 1) / 2, whose slope northward is 3 sin cos.

@@ -60,6 +60,7 @@ def test_outputs_and_derivatives_are_those_of_flax(rng, dtype, segment):
     jax.tree.map(close, got, want)
 
 
+@pytest.mark.slow
 def test_derivatives_are_those_of_small_differences(rng):
     weights = initialise(NETWORK, jax.random.key(2), "float64")
     inputs = numbers(rng, 40, 2, 3)

@@ -173,6 +173,7 @@ def test_a_table_that_ends_early_is_wrong_near_the_mass_but_not_far_away():
     assert error[2:].max() < 1e-6
 
 
+@pytest.mark.slow
 def test_strains_are_the_gradient_of_the_displacement():
     love, theta = smooth_love_numbers(3000), jnp.asarray([0.3, 5.0, 70.0, 160.0])
     radian = np.deg2rad(1.0)

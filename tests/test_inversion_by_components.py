@@ -42,6 +42,7 @@ def normal_equations(design, rows, sigma):
     return np.linalg.solve(normal, weighted.T @ rows.T).T
 
 
+@pytest.mark.slow
 def test_all_components_give_what_all_epochs_give(problem, displacement, sigma):
     parts = series.principal_components(displacement, ROWS)
     got = solve_by_components(

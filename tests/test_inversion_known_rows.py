@@ -88,6 +88,7 @@ def test_what_the_others_add_to_the_load_completes_it(problem, displacement, sig
     )
 
 
+@pytest.mark.slow
 def test_it_differentiates_in_what_is_known(problem, displacement, sigma):
     def evidence(values, errors, beta):
         up = jnp.asarray(displacement).at[:, OTHERS:].set(values)

@@ -196,6 +196,7 @@ def test_a_checkerboard_has_squares_of_its_size():
     np.testing.assert_array_equal(checkerboard(row - 2, column, 2), -board.ravel() / 50)
 
 
+@pytest.mark.slow
 def test_a_pattern_comes_back_where_the_network_is_dense():
     """A station on every cell that feels it alone, and then on half of them."""
     row, column = np.divmod(np.arange(CELLS), SIDE)

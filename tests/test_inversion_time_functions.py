@@ -112,6 +112,7 @@ def test_two_receivers_at_one_place_are_no_obstacle(
     assert np.isfinite(found.maps).all()
 
 
+@pytest.mark.slow
 def test_the_evidence_has_the_derivatives_of_its_weights(
     design, displacement, functions, noise
 ):

@@ -140,6 +140,7 @@ def test_noise_that_changes_in_time_is_taken_along(design):
     np.testing.assert_allclose(tuned.log_evidence, want, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_memory_is_found_with_the_weight_of_the_prior(design):
     """The time scale of loads that were drawn with one, from gappy data."""
     rng, truth = np.random.default_rng(10), {"beta": 0.7, "time_scale": 8.0}

@@ -46,6 +46,7 @@ def shifted(theta, shift):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shift", "first"), [(5.3, 1), (3.7, 1), (1.0, 1)])
 def test_a_rational_series_sums_to_its_integral(shift, first):
     n = jnp.arange(10_001.0)
