@@ -20,7 +20,9 @@ def given_last_rows(
     Where many rows have no gaps, such as places that a network fills, and few have
     some, one matrix of the many serves all epochs, and what is done for the gaps is
     done with the few. The density of all rows is that of the known ones times that of
-    the others, less what is foretold, under the problem returned.
+    the others, less what is foretold, under the problem returned. Where the prior
+    leaves fields D free and densities are restricted, each is meant times
+    det(D'D)^-1/2.
 
     Differentiable in every array.
 
