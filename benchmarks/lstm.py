@@ -5,13 +5,15 @@
 A step is forward, backward and Adam's update, in float32, of 75 networks with 20 inputs
 and 32 hidden units, each with its own weights and its own 3,650 days. The references
 are the same code one network after the other, a plain scan over flax's own cell in such
-a loop, and PyTorch in a process of its own where it is installed. Beside the time on
-the clock stands that of the processors: it counts where the machine is shared.
+a loop, and PyTorch in a process of its own where it is installed. As an ensemble is
+trained, each core of a CPU has networks of its own. Beside the time on the clock stands
+that of the processors: it counts where the machine is shared.
 """
 
 import concurrent.futures
 import importlib.util
 import multiprocessing
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,12 +28,13 @@ from benchmarks._harness import largest_error, measure, report, resident_memory
 from jaxload.gapfill.ensemble import Ensemble, predict
 from jaxload.gapfill.lstm import Network, Weights, apply, initialise
 from jaxload.gapfill.members import losses
+from jaxload.gapfill.shares import along, make_share
 from jaxload.gapfill.training import Curve
 
 __all__ = ["main"]
 
 MEMBERS, EPOCHS, PLACES = 75, 3650, 100
-WINDOW, WARM_UP = 365, 60
+WINDOWS, WARM_UP = (730, 365), 60
 NETWORK = Network(features=20, hidden=32)
 RATE = 0.01
 
@@ -81,11 +84,18 @@ def stepping(run: Run) -> Callable:
     return step
 
 
-@jax.jit
-def as_trained(weights: Weights, moments: Any, *record: jax.Array) -> tuple:
-    """A step of all networks as an ensemble takes it."""
+def grouped(weights: Weights, moments: Any, *record: jax.Array) -> tuple:
+    """A step of all networks, a few of them at a time."""
     total = lambda weights: losses(loss_of(apply), weights, record).sum()
     return jax.vmap(updated)(jax.grad(total)(weights), weights, moments)
+
+
+def as_trained(given: tuple) -> Callable[[], tuple]:
+    """A step of all networks as an ensemble takes it, shared out among devices."""
+    share = make_share(MEMBERS, jax.local_devices())
+    own = share.out(given)
+    step = share.over(grouped, tuple(along() for _ in own), along())
+    return lambda: step(*own)
 
 
 def by_flax(weights: Weights, inputs: jax.Array) -> jax.Array:
@@ -142,16 +152,16 @@ def timed_torch() -> dict[str, Any]:
 
     # Networks this small are slower with two, and far slower on a shared machine.
     torch.set_num_threads(1)
-    return timed(by_torch(*records(1, EPOCHS)), (), 5)
+    return timed(by_torch(*records(1, EPOCHS)), 5)
 
 
-def timed(step: Callable, given: tuple, repeat: int) -> dict[str, Any]:
+def timed(step: Callable[[], Any], repeat: int) -> dict[str, Any]:
     """Seconds on the clock, and the least of the processors."""
-    found = measure(step, *given, repeat=repeat)
+    found = measure(step, repeat=repeat)
     busy = []
     for _ in range(repeat):
         start = time.process_time()
-        jax.block_until_ready(step(*given))
+        jax.block_until_ready(step())
         busy.append(time.process_time() - start)
     return found | {"least_processor_s": min(busy)}
 
@@ -159,23 +169,35 @@ def timed(step: Callable, given: tuple, repeat: int) -> dict[str, Any]:
 def steps() -> list[dict[str, Any]]:
     """A row for each way to take a step."""
     whole = lessons(1, EPOCHS)
-    windows = lessons(-(-EPOCHS // WINDOW), WINDOW + WARM_UP)
+    once = jax.jit(jax.vmap(stepping(apply)))
+    few = jax.jit(grouped)
+    ways = {
+        "one after the other, flax's own cell": looped(by_flax, whole),
+        "one after the other": looped(apply, whole),
+        "all at once": lambda: once(*whole),
+        "a few at a time": lambda: few(*whole),
+        "as trained": as_trained(whole),
+    }
     wanted, rows = None, []
-    for what, step, given, repeat in (
-        ("one after the other, flax's own cell", looped(by_flax, whole), (), 3),
-        ("one after the other", looped(apply, whole), (), 3),
-        ("all at once", jax.jit(jax.vmap(stepping(apply))), whole, 5),
-        ("as trained", as_trained, whole, 9),
-        (f"as trained, windows of {WINDOW} + {WARM_UP}", as_trained, windows, 9),
-    ):
-        memory, found = resident_memory(lambda s=step, g=given: s(*g))
-        row = {"what": what} | timed(step, given, repeat)
-        wanted = found[2] if wanted is None else wanted
-        if given is not windows:
-            pairs = zip(jax.tree.leaves(found[2]), jax.tree.leaves(wanted))
-            row["gradient_error"] = max(largest_error(*pair) for pair in pairs)
-        rows.append(row | memory)
+    for what, step in ways.items():
+        found, row = stepped(what, step)
+        slopes = jax.tree.map(lambda x: x[:MEMBERS], found[2])
+        wanted = slopes if wanted is None else wanted
+        pairs = zip(jax.tree.leaves(slopes), jax.tree.leaves(wanted))
+        rows.append(
+            row | {"gradient_error": max(largest_error(*pair) for pair in pairs)}
+        )
+    for days in WINDOWS:
+        windows = lessons(-(-EPOCHS // days), days + WARM_UP)
+        what = f"as trained, windows of {days} + {WARM_UP}"
+        rows.append(stepped(what, as_trained(windows))[1])
     return rows
+
+
+def stepped(what: str, step: Callable[[], tuple]) -> tuple[tuple, dict[str, Any]]:
+    """What a step gives, and its row."""
+    memory, found = resident_memory(step)
+    return found, {"what": what} | timed(step, 7) | memory
 
 
 def torch_row() -> dict[str, Any]:
@@ -218,6 +240,7 @@ def predictions() -> dict[str, Any]:
 
 def main() -> None:
     """Run the benchmark."""
+    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
     report("lstm", [*compared(), predictions()])
 
 

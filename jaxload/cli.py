@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
+    _use_all_cores()
     console = Console(stderr=True)
     try:
         with _told_to(console, options.verbose):
@@ -64,6 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("interrupted; files already complete were kept")
         return INTERRUPTED
     return 0
+
+
+def _use_all_cores() -> None:
+    """Make each core a device, among which networks are shared out."""
+    if "JAX_NUM_CPU_DEVICES" in os.environ:
+        return
+    # Refused where JAX was used before, by a caller who then has decided.
+    with contextlib.suppress(RuntimeError):
+        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -63,6 +63,23 @@ def test_a_member_is_the_same_alone(ensemble, lessons):
     jax.tree.map(close, alone.weights, want)
 
 
+def test_members_learn_the_same_however_they_are_shared_out(ensemble, lessons):
+    features, target = lessons
+    one = jax.devices()[:1]
+    whole = train(features, target, SETTINGS, devices=one)
+    close = lambda a, b: np.testing.assert_allclose(a, b, atol=2e-3)
+    jax.tree.map(close, whole.weights, ensemble.weights)
+    np.testing.assert_array_equal(whole.step, ensemble.step)
+    close(whole.curve.loss, ensemble.curve.loss)
+    assert ensemble.curve.held_out.shape == (len(ensemble.curve.step), 3)
+    told, again = (
+        predict(ensemble, features[:, :3], devices=devices)
+        for devices in (one, jax.devices())
+    )
+    assert len(jax.devices()) == 2
+    np.testing.assert_allclose(told, again, atol=1e-5)
+
+
 def test_predictions_are_those_of_each_member_in_the_unit_of_the_target(
     ensemble, lessons
 ):

@@ -45,6 +45,49 @@ def test_each_member_keeps_the_parameters_that_scored_best():
     np.testing.assert_allclose(found, curve.held_out.min(axis=0))
 
 
+def test_members_shared_out_are_those_that_one_device_trains():
+    data = jnp.asarray(np.random.default_rng(0).normal(size=(5, 2)))
+    start, pace = jnp.zeros(data.shape), np.linspace(0.5, 1, 5)
+    settings = training.Descent(steps=40, every=5, patience=3, learning_rate=0.1)
+
+    def fit(devices):
+        return training.descend(
+            loss, score, start, data, settings, key=KEY, pace=pace, devices=devices
+        )
+
+    def loss(weights, data, key):
+        del key
+        return jnp.sum((weights - data) ** 2, axis=1)
+
+    # Five among two are three and three, one of them a copy.
+    one, two = fit(jax.devices()[:1]), fit(jax.devices())
+    assert len(jax.devices()) == 2
+    np.testing.assert_array_equal(one.step, two.step)
+    np.testing.assert_allclose(one.parameters, two.parameters, rtol=1e-12)
+    np.testing.assert_allclose(one.curve.loss, two.curve.loss, rtol=1e-12)
+    assert two.curve.held_out.shape == (len(two.curve.step), 5)
+    assert two.parameters.devices() == one.parameters.devices()
+
+
+def test_a_member_that_diverges_beside_others_is_named_by_its_step():
+    start, data = jnp.zeros((3, 2)), jnp.asarray([[1.0], [2.0], [3.0]])
+
+    def exploding(weights, data, key):
+        del key
+        far = jnp.where(weights[:, 0] > data[:, 0] / 10, jnp.inf, 1)
+        return jnp.sum((weights - 1) ** 2, axis=1) * far
+
+    settings = training.Descent(steps=40, every=20, learning_rate=0.05)
+    found = [
+        training.descend(
+            exploding, exploding, start, data, settings, key=KEY, devices=devices
+        ).diverged_at
+        for devices in (jax.devices()[:1], jax.devices())
+    ]
+    # Three steps of 0.05 take the first member past 0.1, which the fourth sees.
+    assert found == [4, 4]
+
+
 def test_weights_decay_apart_from_the_loss_where_they_are_to():
     def flat(weights, data, key):
         del key

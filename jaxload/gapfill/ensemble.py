@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ from jaxload._check import check_shapes
 from jaxload.gapfill.lessons import Lessons, held_out, make_lessons, make_windows
 from jaxload.gapfill.lstm import Network, Weights, apply, initialise
 from jaxload.gapfill.members import losses
+from jaxload.gapfill.shares import Devices, along, make_share
 from jaxload.gapfill.training import Curve, Descent, descend
 from jaxload.gapfill.validation import check_complete
 
@@ -103,6 +106,7 @@ def train(
     target: ArrayLike,
     settings: Training | None = None,
     *,
+    devices: Devices | None = None,
     watch: Callable[[float], None] | None = None,
 ) -> Ensemble:
     """Train one network for each member, all in one program.
@@ -118,6 +122,9 @@ def train(
       target: What is to be told, such as displacement [mm], shape (epoch, member); NaN
         if missing.
       settings: How to train.
+      devices: Among which members are shared out; None for all of
+        `jax.local_devices()`. A CPU is one device, unless JAX was told before its
+        first use, by `jax.config.update("jax_num_cpu_devices", 8)`, to make it more.
       watch: Told of the share of the steps that is done.
 
     Returns:
@@ -146,6 +153,7 @@ def train(
         _lessons(features, (target - mean) / scale, settings),
         settings.descent,
         key=key,
+        devices=jax.local_devices() if devices is None else devices,
         watch=watch,
     )
     kind = settings.dtype
@@ -163,6 +171,7 @@ def predict(
     ensemble: Ensemble,
     features: ArrayLike,
     *,
+    devices: Devices | None = None,
     watch: Callable[[float], None] | None = None,
 ) -> NDArray:
     """Let every member tell what it would see at every place.
@@ -174,6 +183,7 @@ def predict(
       ensemble: From `train`.
       features: Of the places, shape (epoch, place, feature), made as those that the
         members were trained with.
+      devices: Among which places are shared out, as in `train`.
       watch: Told of the share of the members that is done.
 
     Returns:
@@ -189,20 +199,24 @@ def predict(
         features=(features, "epoch place feature"), weights=(known, "feature _")
     )
     check_complete("features", features, "place")
-    inputs = jnp.asarray(features, known.dtype)
+    share = make_share(
+        sizes["place"], jax.local_devices() if devices is None else devices
+    )
+    inputs = share.out(jnp.asarray(features, known.dtype), axis=1)
+    told = share.over(_told, (PartitionSpec(), along(1)), along(1))
     members = len(ensemble.mean)
     found = np.empty((sizes["epoch"], members, sizes["place"]), known.dtype)
     each = (ensemble.weights, ensemble.mean, ensemble.scale)
     for member in range(members):
-        found[:, member] = _told(each, member, inputs)
+        own = jax.tree.map(operator.itemgetter(member), each)
+        found[:, member] = np.asarray(told(own, inputs))[:, : sizes["place"]]
         if watch is not None:
             watch((member + 1) / members)
     return found
 
 
-@jax.jit
-def _told(each: tuple, member: int, inputs: Array) -> Array:
-    weights, mean, scale = jax.tree.map(lambda values: values[member], each)
+def _told(each: tuple[Weights, Array, Array], inputs: Array) -> Array:
+    weights, mean, scale = each
     return mean + scale * apply(weights, inputs, segment=SEGMENT)[..., 0]
 
 

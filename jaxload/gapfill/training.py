@@ -14,8 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
+
+from jaxload.gapfill.shares import Devices, Share, along, make_share
 
 __all__ = ["Checkpoints", "Curve", "Descent", "Fitted", "descend"]
 
@@ -123,6 +126,15 @@ class _State:
     broken: Array
 
 
+def _cut() -> _State:
+    """How a state is cut where members are shared out."""
+    cut: dict[str, Any] = dict.fromkeys(
+        (field.name for field in dataclasses.fields(_State)), along()
+    )
+    cut |= {"step": PartitionSpec(), "loss": along(1), "held_out": along(1)}
+    return _State(**cut)
+
+
 def descend(
     loss: Objective,
     score: Objective,
@@ -134,6 +146,7 @@ def descend(
     pace: ArrayLike = 1.0,
     decaying: Any = True,
     checkpoints: Checkpoints | None = None,
+    devices: Devices = (),
     watch: Callable[[float], None] | None = None,
 ) -> Fitted:
     """Minimise a loss by Adam, and keep the parameters that score best.
@@ -155,6 +168,8 @@ def descend(
       decaying: Which parameters the weight decay is for: booleans in a pytree that
         begins as `start` does.
       checkpoints: Where to keep the state at every look, to go on from there.
+      devices: Among which members are shared out, if there are several; the data then
+        have an axis of members first as well, and a key is the same for all members.
       watch: Told of the share of the steps that is done.
 
     Returns:
@@ -169,40 +184,52 @@ def descend(
 
     decay = settings.weight_decay
     optimiser = optax.adamw(settings.learning_rate, weight_decay=decay, mask=decaying)
-    first = jax.jit(score)(start, data, key)
-    pace = jnp.broadcast_to(jnp.asarray(pace, first.dtype), first.shape)
-    advance = _advancing(loss, score, (optimiser, pace), settings)
+    share = make_share(len(jax.tree.leaves(start)[0]), devices)
+    if share.mesh is not None:
+        start, data = share.out((start, data))
+    alike = PartitionSpec()
+    first = share.over(score, (along(), along(), alike), along())(start, data, key)
+    pace = share.out(jnp.broadcast_to(jnp.asarray(pace, first.dtype), (share.parts,)))
+    cut = _cut()
+    advance = share.over(
+        _advancing(loss, score, optimiser, settings),
+        (cut, along(), alike, along()),
+        cut,
+    )
     state = _begin(start, first, optimiser, settings)
     if checkpoints is not None:
         state = checkpoints.restore(state)
+    state = share.settle(state, cut)
     diverged = None
     while not _is_done(state, settings):
-        following = advance(state, data, key)
-        if int(following.broken):
-            diverged = int(following.broken)
+        following = advance(state, data, key, pace)
+        broken = np.asarray(following.broken)
+        if broken.any():
+            diverged = int(broken[broken > 0].min())
             break
         state = following
         if checkpoints is not None:
             checkpoints.save(int(state.step), state)
         if watch is not None:
             watch(min(1.0, int(state.step) / settings.steps))
+    fitted = _fitted(state, settings, diverged, share)
     if diverged is not None:
-        _warn_of_divergence(diverged, state)
-    return _fitted(state, settings, diverged)
+        _warn_of_divergence(diverged, fitted.step)
+    return fitted
 
 
 def _begin(start: Any, first: Array, optimiser: Any, settings: Descent) -> _State:
     members = first.shape[0]
     looks = 1 + -(-settings.steps // settings.every)
     empty = jnp.full((looks, members), jnp.nan, first.dtype)
-    nothing = jnp.zeros((), jnp.int32)
+    nothing = jnp.zeros(members, jnp.int32)
     return _State(
-        step=nothing,
+        step=jnp.zeros((), jnp.int32),
         parameters=start,
         moments=jax.vmap(optimiser.init)(start),
         best=start,
         score=first,
-        best_step=jnp.zeros(members, jnp.int32),
+        best_step=nothing,
         loss=empty,
         held_out=empty.at[0].set(first),
         broken=nothing,
@@ -210,20 +237,18 @@ def _begin(start: Any, first: Array, optimiser: Any, settings: Descent) -> _Stat
 
 
 def _advancing(
-    loss: Objective, score: Objective, paced: tuple[Any, Array], settings: Descent
-) -> Callable[[_State, Any, Array], _State]:
-    """A compiled function that goes on to the next look."""
+    loss: Objective, score: Objective, optimiser: Any, settings: Descent
+) -> Callable[[_State, Any, Array, Array], _State]:
+    """A function that goes on to the next look."""
 
     def total(parameters: Any, data: Any, key: Array) -> tuple[Array, Array]:
         losses = loss(parameters, data, key)
         return jnp.sum(losses), losses
 
-    optimiser, pace = paced
     gradient = jax.grad(total, has_aux=True)
     shorten = functools.partial(_shortened, most=settings.largest_gradient)
 
-    @jax.jit
-    def advance(state: _State, data: Any, key: Array) -> _State:
+    def advance(state: _State, data: Any, key: Array, pace: Array) -> _State:
         def step(number: Array, now: tuple) -> tuple:
             parameters, moments, _, broken = now
             own = jax.random.fold_in(key, number)
@@ -265,8 +290,8 @@ def _advancing(
 
 
 def _first(broken: Array, values: Array, step: Array) -> Array:
-    """The step at which values first were not finite, 0 as long as they are."""
-    bad = (broken == 0) & ~jnp.isfinite(values).all()
+    """The step at which each value first was not finite, 0 as long as it is."""
+    bad = (broken == 0) & ~jnp.isfinite(values)
     return jnp.where(bad, step, broken)
 
 
@@ -288,26 +313,29 @@ def _chosen(better: Array, new: Array, old: Array) -> Array:
 
 
 def _is_done(state: _State, settings: Descent) -> bool:
-    waited = int(state.step) - int(jnp.max(state.best_step))
+    waited = int(state.step) - int(np.asarray(state.best_step).max())
     out_of_patience = waited >= settings.patience * settings.every
     return int(state.step) >= settings.steps or out_of_patience
 
 
-def _warn_of_divergence(step: int, state: _State) -> None:
-    best = ", ".join(map(str, np.asarray(state.best_step)))
+def _warn_of_divergence(step: int, best_step: NDArray[np.int64]) -> None:
     logger.warning(
         "training diverged at step %d; the best parameters before it, of step %s, are "
         "kept: take a smaller learning rate",
         step,
-        best,
+        ", ".join(map(str, best_step)),
     )
 
 
-def _fitted(state: _State, settings: Descent, diverged: int | None) -> Fitted:
+def _fitted(
+    state: _State, settings: Descent, diverged: int | None, share: Share
+) -> Fitted:
     looks = int(state.step) // settings.every + 1
+    seen = lambda values: np.asarray(values, np.float64)[:looks, : share.parts]
     curve = Curve(
         step=np.arange(looks) * settings.every,
-        loss=np.asarray(state.loss[:looks], np.float64),
-        held_out=np.asarray(state.held_out[:looks], np.float64),
+        loss=seen(state.loss),
+        held_out=seen(state.held_out),
     )
-    return Fitted(state.best, np.asarray(state.best_step), curve, diverged)
+    step = np.asarray(state.best_step)[: share.parts]
+    return Fitted(share.back(state.best), step, curve, diverged)

@@ -1,0 +1,126 @@
+"""Members or places shared out among devices, none of which asks another.
+
+A program that trains networks side by side has no more than one core of a CPU at work
+for most of the time, however many there are; and one GPU of several.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+__all__ = ["Devices", "Share", "along", "make_share"]
+
+#: Some of `jax.devices()`.
+Devices = Sequence[Any]
+
+AXIS = "share"
+
+
+def along(axis: int = 0) -> PartitionSpec:
+    """How arrays are cut whose parts are shared out along an axis."""
+    return PartitionSpec(*[None] * axis, AXIS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Who has what.
+
+    Attributes:
+      parts: Number of members or places.
+      mesh: Devices among which they are shared out, None where one has all.
+    """
+
+    parts: int
+    mesh: Mesh | None
+
+    def out(self, tree: Any, axis: int = 0) -> Any:
+        """Hand each device its own.
+
+        Args:
+          tree: A pytree of arrays with the parts along an axis.
+          axis: Which.
+
+        Returns:
+          The arrays on their devices, the last part repeated where devices would have
+          fewer than others.
+        """
+        if self.mesh is None:
+            return tree
+        sharding = NamedSharding(self.mesh, along(axis))
+        each = np.arange(self.parts)
+        each = np.pad(each, (0, -self.parts % self.mesh.size), mode="edge")
+        fill = lambda x: jnp.take(jnp.asarray(x), each, axis=axis)
+        return jax.device_put(jax.tree.map(fill, tree), sharding)
+
+    def settle(self, tree: Any, cut: Any) -> Any:
+        """Put arrays that are whole where `over` would find them.
+
+        Args:
+          tree: A pytree of arrays without parts to spare.
+          cut: How they are cut, as for `over`.
+
+        Returns:
+          The arrays on their devices.
+        """
+        if self.mesh is None:
+            return tree
+        place = functools.partial(NamedSharding, self.mesh)
+        return jax.device_put(tree, jax.tree.map(place, cut))
+
+    def back(self, tree: Any, axis: int = 0) -> Any:
+        """Take from each device what it has.
+
+        Args:
+          tree: A pytree of arrays, of which the parts are along an axis.
+          axis: Which.
+
+        Returns:
+          The arrays on the default device, without what was repeated.
+        """
+        if self.mesh is None:
+            return tree
+        own = (slice(None),) * axis + (slice(self.parts),)
+        return jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[own]), tree)
+
+    def over(
+        self, function: Callable[..., Any], given: Any, found: Any
+    ) -> Callable[..., Any]:
+        """Let every device run a function on its own.
+
+        Args:
+          function: From arrays of some parts to arrays of the same parts.
+          given: How its arguments are cut, `along` an axis or not at all, a tuple of
+            pytrees that begin as they do.
+          found: Likewise of what it returns.
+
+        Returns:
+          The function, compiled.
+        """
+        if self.mesh is None:
+            return jax.jit(function)
+        # Scans begin with zeros that every device has alike.
+        spread = functools.partial(jax.shard_map, mesh=self.mesh, check_vma=False)
+        return jax.jit(spread(function, in_specs=given, out_specs=found))
+
+
+def make_share(parts: int, devices: Devices) -> Share:
+    """Share out parts, as evenly as can be, among as few devices as that takes.
+
+    Args:
+      parts: Number of members or places.
+      devices: Those that may be used.
+
+    Returns:
+      The `Share`.
+    """
+    most = -(-parts // max(len(devices), 1))
+    used = -(-parts // max(most, 1))
+    if used < 2:
+        return Share(parts, None)
+    return Share(parts, Mesh(np.asarray(devices[:used]), (AXIS,)))
