@@ -581,6 +581,26 @@ def test_the_program_ends_with_the_exit_codes(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("asked", [None, 3])
+def test_each_core_is_a_device_unless_the_user_says_otherwise(asked, tmp_path):
+    code = (
+        "import sys, jax; from jaxload import cli\n"
+        "cli.main(['info', sys.argv[1]]); print(len(jax.devices('cpu')))"
+    )
+    here = pathlib.Path(jaxload.__file__).parents[1]
+    free = {k: v for k, v in os.environ.items() if k != "JAX_NUM_CPU_DEVICES"}
+    said = {} if asked is None else {"JAX_NUM_CPU_DEVICES": str(asked)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**free, **said, "PYTHONPATH": str(here)},
+    )
+    assert int(done.stdout) == (asked or os.cpu_count())
+
+
 @pytest.mark.slow
 def test_the_groundwater_demo_finds_groundwater(tmp_path, capsys):
     assert (
