@@ -476,13 +476,17 @@ def learning_curves(curves: xr.Dataset) -> Figure:
 
 
 def _draw_learning(axes: Axes, curve: xr.DataArray, best: NDArray) -> None:
-    """One line a member; a dot where it was best."""
+    """One line a member, a dot where it was best; of many, the median as well."""
     step, members = curve[curve.dims[0]].values, curve.sizes["member"]
     many = members > FEW
+    width, alpha, size = (0.5, 0.35, 3) if many else (1.3, 1.0, 5)
     for member in range(members):
         values = curve.values[:, member]
         row = int(np.searchsorted(step, best[member]))
-        colour, width = (WATER, 0.5) if many else (f"C{member}", 1.3)
         label = None if many else f"member {member + 1}, best after {best[member]}"
-        axes.plot(step, values, label=label, color=colour, lw=width)
-        axes.plot(best[member], values[row], "o", ms=3 if many else 5, color=colour)
+        colour = WATER if many else f"C{member}"
+        axes.plot(step, values, label=label, color=colour, lw=width, alpha=alpha)
+        axes.plot(best[member], values[row], "o", ms=size, color=colour, alpha=alpha)
+    if many:
+        label = f"median of {members} members, best after {np.median(best):.0f}"
+        axes.plot(step, np.median(curve.values, axis=1), "k", lw=1.5, label=label)

@@ -286,6 +286,11 @@ def test_members_are_marked_where_they_were_best(rng, parts, members):
     steps = {f"step{part}": np.arange(0, 40, 10) for part in parts}
     figure = plot.learning_curves(xr.Dataset(curves, coords=steps))
     assert len(figure.axes) == 2 * len(parts)
-    last = figure.axes[-1].lines[-1]
+    lines, held_out = figure.axes[-1].lines, curves["held_out"][1]
+    *_, last = (line for line in lines if line.get_marker() == "o")
     assert last.get_xdata() == [20]
-    assert last.get_ydata() == [curves["held_out"][1][2, -1]]
+    assert last.get_ydata() == [held_out[2, -1]]
+    medians = [line for line in lines if line.get_label().startswith("median of 9")]
+    assert len(medians) == (members > plot.FEW)
+    for line in medians:
+        np.testing.assert_allclose(line.get_ydata(), np.median(held_out, axis=1))
