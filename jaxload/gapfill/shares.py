@@ -62,7 +62,7 @@ class Share:
         """Put arrays that are whole where `over` would find them.
 
         Args:
-          tree: A pytree of arrays without parts to spare.
+          tree: A pytree of arrays with as many parts as `out` makes.
           cut: How they are cut, as for `over`.
 
         Returns:
@@ -73,20 +73,18 @@ class Share:
         place = functools.partial(NamedSharding, self.mesh)
         return jax.device_put(tree, jax.tree.map(place, cut))
 
-    def back(self, tree: Any, axis: int = 0) -> Any:
+    def back(self, tree: Any) -> Any:
         """Take from each device what it has.
 
         Args:
-          tree: A pytree of arrays, of which the parts are along an axis.
-          axis: Which.
+          tree: A pytree of arrays with the parts along their first axis.
 
         Returns:
           The arrays on the default device, without what was repeated.
         """
         if self.mesh is None:
             return tree
-        own = (slice(None),) * axis + (slice(self.parts),)
-        return jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[own]), tree)
+        return jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[: self.parts]), tree)
 
     def over(
         self, function: Callable[..., Any], given: Any, found: Any

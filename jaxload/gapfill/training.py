@@ -185,8 +185,7 @@ def descend(
     decay = settings.weight_decay
     optimiser = optax.adamw(settings.learning_rate, weight_decay=decay, mask=decaying)
     share = make_share(len(jax.tree.leaves(start)[0]), devices)
-    if share.mesh is not None:
-        start, data = share.out((start, data))
+    start, data = share.out((start, data))
     alike = PartitionSpec()
     first = share.over(score, (along(), along(), alike), along())(start, data, key)
     pace = share.out(jnp.broadcast_to(jnp.asarray(pace, first.dtype), (share.parts,)))
