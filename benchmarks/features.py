@@ -33,7 +33,7 @@ STUDY = 1800
 def weather() -> np.ndarray:
     """Normalised series with seasons, slow changes and days like those before."""
     rng = np.random.default_rng(1)
-    time = np.datetime64("2011-01-01") + np.arange(DAYS)
+    time = np.datetime64("2011-01-01") + np.arange(DAYS).astype("m8[D]")
     seasons = series.seasonal_basis(time)[:, 2:] @ rng.normal(size=(4, SERIES))
     days = lfilter([1], [1, -0.75], rng.normal(size=(DAYS, SERIES)), axis=0)
     slow = np.cumsum(rng.normal(size=(DAYS, SERIES)), axis=0)

@@ -33,7 +33,7 @@ def flicker(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
 def network(seed: int, size: float) -> tuple[Any, ...]:
     """Days, heights, sigma and the steps (station, epoch, size in noise sigmas)."""
     rng = np.random.default_rng(seed)
-    time = np.datetime64("2006-01-01") + np.arange(EPOCHS)
+    time = np.datetime64("2006-01-01") + np.arange(EPOCHS).astype("m8[D]")
     years = series.decimal_years(time)
     white = 2.2 * rng.lognormal(0, 0.2, size=STATIONS)
     sigma = white * rng.lognormal(0, 0.08, size=(EPOCHS, STATIONS))

@@ -12,7 +12,7 @@ import jaxload
 
 ROOT = pathlib.Path(jaxload.__file__).parent
 LAYERS = [
-    {"constants", "_check"},
+    {"constants", "_calendar", "_check"},
     {"sphere", "series", "inversion", "evaluate", "io", "config", "shard"},
     {"earth", "plot"},
     {"gapfill", "synthetic"},

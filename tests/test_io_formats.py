@@ -365,7 +365,7 @@ def test_a_network_survives_netcdf_to_the_last_bit(folder):
 def test_decimal_years_land_on_their_day_by_noon_and_by_midnight():
     day = np.arange("1999-01-01", "2025-01-01", dtype="M8[D]")
     year = day.astype("M8[Y]")
-    length = (year + 1).astype("M8[D]") - year.astype("M8[D]")
+    length = (year + np.timedelta64(1, "Y")).astype("M8[D]") - year.astype("M8[D]")
     start = 1970 + year.astype(int)
     for hour in (0.0, 0.5):
         decimal = start + ((day - year).astype(int) + hour) / length.astype(int)

@@ -76,7 +76,7 @@ def test_real_grace_files_are_read(data):
                 water.twsa, 10 * source.lwe_thickness, rtol=1e-6, atol=0
             )
         months = water.time.values.astype("M8[M]")
-        assert np.diff(months).max() > 1
+        assert np.diff(months).max() > np.timedelta64(1, "M")
         assert (months[0], months[-1]) == (np.datetime64("2002-04"), months[-1])
 
 

@@ -61,7 +61,7 @@ def test_months_are_sorted_by_time(saved):
     early = saved(level2(), "b.txt")
     field = read_level2([late, early])
     assert field.cosine.sel(degree=2, order=0).values.tolist() == [2.0, 3.0]
-    assert (np.diff(field.time_bnds) > np.timedelta64(0)).all()
+    assert (np.diff(field.time_bnds) > np.timedelta64(0, "ns")).all()
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def grace_field():
     cycle = np.cos(2 * np.pi * np.arange(len(MONTHS)) / 7)[:, None, None]
     tilt = (lon[None, :] - 100) / 10 + (lat[:, None] - 25) / 8
     values = 8 * cycle + 3 * tilt * np.arange(len(MONTHS))[:, None, None] ** 2
-    middle = MONTHS.astype("M8[D]") + 15
+    middle = MONTHS.astype("M8[D]") + np.timedelta64(15, "D")
     return xr.Dataset(
         {"lwe_thickness": (("time", "lat", "lon"), values, {"units": "cm"})},
         coords={"time": middle.astype("M8[ns]"), "lat": lat, "lon": lon},
@@ -327,7 +327,7 @@ def test_the_evaluation_is_that_of_a_plain_computation(
         regions.monthly.sel(region=name)[1:], ours, rtol=1e-5, atol=1e-4
     )
     assert np.isnan(regions.monthly.sel(region=name)[0])
-    days = (month.astype("M8[D]") + 15).astype(float)
+    days = (month.astype("M8[D]") + np.timedelta64(15, "D")).astype(float)
     ours, theirs = (
         values - np.polyval(np.polyfit(days - days[0], values, 1), days - days[0])
         for values in (ours, theirs[1:])

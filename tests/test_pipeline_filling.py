@@ -132,7 +132,7 @@ def data(tmp_path_factory, memory):
     write_grid(folder / "tws.nc", storage + 600, "mm")
     months = np.unique(DAYS.astype("M8[M]"))
     monthly = [storage[DAYS.astype("M8[M]") == month].mean(axis=0) for month in months]
-    middle = months.astype("M8[D]") + 15
+    middle = months.astype("M8[D]") + np.timedelta64(15, "D")
     for name, more in (("csr", 5.0), ("jpl", -1.0)):
         given = (np.stack(monthly) + more, "mm", middle, "lwe_thickness")
         write_grid(folder / f"{name}.nc", *given)

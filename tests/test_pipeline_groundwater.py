@@ -345,13 +345,26 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_grids_that_cannot_be_used_are_named(case, grids):
     write_soil(grids / "empty.nc", soil(GLOBE) * np.nan, GLOBE, WEEKS, "kg m-2")
-    write_soil(grids / "old.nc", soil(GLOBE), GLOBE, WEEKS - 4000, "kg m-2")
+    write_soil(
+        grids / "old.nc",
+        soil(GLOBE),
+        GLOBE,
+        WEEKS - np.timedelta64(4000, "D"),
+        "kg m-2",
+    )
     north = (FINE[0] + 12, FINE[1])
     write_soil(grids / "north.nc", soil(north), north, WEEKS, "kg m-2")
-    write_soil(grids / "late.nc", soil(FINE), FINE, WEEKS + 7 * len(WEEKS), "kg m-2")
+    write_soil(
+        grids / "late.nc",
+        soil(FINE),
+        FINE,
+        WEEKS + np.timedelta64(7 * len(WEEKS), "D"),
+        "kg m-2",
+    )
     settings, message = REFUSED[case]
     study = asked(grids, loads=config.Loads(**settings))
-    time = WEEKS if case != "regions of other times" else WEEKS + 350
+    late = np.timedelta64(350 * (case == "regions of other times"), "D")
+    time = WEEKS + late
     gnss = heights(np.zeros((len(WEEKS), 8)), time)
     with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
         loads.station_loads(study, gnss, nobody)
@@ -474,8 +487,12 @@ def world(grids, tmp_path_factory):
     up += np.random.default_rng(4).normal(size=up.shape)
     io.write_up(heights(up, DAYS), folder / "gnss")
     months = np.arange("2018-01", "2020-01", dtype="M8[M]")
-    days = months.astype("M8[D]") + 15
-    late = 150 * turn(days - 61, 4.5)[:, None, None] * np.ones((1, 13, 13))
+    days = months.astype("M8[D]") + np.timedelta64(15, "D")
+    late = (
+        150
+        * turn(days - np.timedelta64(61, "D"), 4.5)[:, None, None]
+        * np.ones((1, 13, 13))
+    )
     water = late + 90 * turn(days, 3.8)[:, None, None] * waves(FINE, 1.2)
     field = (("time", "lat", "lon"), water / 10, {"units": "cm"})
     coords = {"time": days.astype("M8[ns]"), "lat": FINE[0], "lon": FINE[1]}

@@ -9,6 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from jaxload import synthetic
+from jaxload._calendar import DAY, month_bounds
 from jaxload.demo.writing import gridded, northern_first, rounded
 
 __all__ = [
@@ -186,7 +187,8 @@ def rain_field(world: World) -> xr.Dataset:
       world: The world.
     """
     cells, month = box_cells(world, RAIN), _whole_months(world)
-    days = (month + 1).astype("M8[D]") - month.astype("M8[D]")
+    first, after = month_bounds(month)
+    days = after - first
     modes = world.fields.rain
     daily = np.einsum(
         "em,mjk->ejk", _monthly(world, modes.series), cells.means(modes.patterns)
@@ -235,8 +237,8 @@ def _weekly(
 def _whole_months(world: World) -> NDArray[np.datetime64]:
     days = world.time
     month = np.unique(days.astype("M8[M]"))
-    first, last = month.astype("M8[D]"), (month + 1).astype("M8[D]")
-    return month[(first >= days[0]) & (last <= days[-1] + 1)]
+    first, after = month_bounds(month)
+    return month[(first >= days[0]) & (after <= days[-1] + DAY)]
 
 
 def _middles(month: NDArray[np.datetime64]) -> NDArray[np.datetime64]:

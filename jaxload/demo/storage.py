@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, pipeline, series, sphere, synthetic
+from jaxload._calendar import DAY, month_bounds
 
 __all__ = ["Scores", "run"]
 
@@ -156,7 +157,7 @@ def _monthly_cells(
 def _monthly(twin: synthetic.Twin, values: NDArray) -> tuple[NDArray, NDArray]:
     """First days of the months, and means of (epoch, column) values over them."""
     months = np.unique(twin.time.astype("M8[M]"))
-    start, stop = months.astype("M8[D]"), (months + 1).astype("M8[D]")
+    start, stop = month_bounds(months)
     return start, np.asarray(series.period_mean(values, twin.time, start, stop))
 
 
@@ -175,7 +176,7 @@ def _draw(twin: synthetic.Twin, result: pipeline.Result, folder: pathlib.Path) -
     mean = xr.DataArray(
         monthly,
         coords={
-            "month": (months + np.timedelta64(15, "D")).astype("M8[ns]"),
+            "month": (months + 15 * DAY).astype("M8[ns]"),
             "region": result.regions.region,
         },
         attrs={"long_name": "truth, monthly"},

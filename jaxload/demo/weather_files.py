@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import io, sphere
+from jaxload._calendar import month_bounds
 from jaxload.demo.writing import gridded, northern_first, rounded, write_outline
 from jaxload.synthetic.china import WeatherWorld
 from jaxload.synthetic.networks import Network
@@ -205,7 +206,7 @@ def _write_weather(world: WeatherWorld, folder: pathlib.Path) -> None:
 def _write_water(world: WeatherWorld, folder: pathlib.Path) -> None:
     """Water of each centre, in centimetres and dated in the middle of its month."""
     month = world.gravity.month
-    bounds = np.stack([month.astype("M8[D]"), (month + 1).astype("M8[D]")], axis=1)
+    bounds = np.stack(month_bounds(month), axis=1)
     days = (bounds - GRAVITY_BEGIN).astype(np.float64)
     time = {"units": f"days since {GRAVITY_BEGIN}", "bounds": "time_bounds"}
     axes = (world.places.lat_axis, world.places.lon_axis)

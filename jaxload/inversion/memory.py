@@ -8,6 +8,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxload._calendar import DAY
 from jaxload._check import check_shapes, is_concrete
 
 __all__ = [
@@ -20,8 +21,6 @@ __all__ = [
     "smoother",
     "time_covariance",
 ]
-
-DAY = np.timedelta64(1, "D")
 
 
 @jax.tree_util.register_dataclass

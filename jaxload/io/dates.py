@@ -54,7 +54,7 @@ def days_of_dates(date: NDArray[np.float64]) -> NDArray[np.datetime64]:
     number = np.where(valid, date, 19800101).astype(np.int64)
     year, month, day = number // 10000, number // 100 % 100, number % 100
     first = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-    result = first.astype("datetime64[D]") + (day - 1)
+    result = first.astype("datetime64[D]") + (day - 1).astype("m8[D]")
     valid &= (month >= 1) & (month <= 12) & (day >= 1)
     valid &= result.astype("datetime64[M]") == first
     return np.where(valid, result, NOT_A_DAY)
@@ -63,7 +63,7 @@ def days_of_dates(date: NDArray[np.float64]) -> NDArray[np.datetime64]:
 def days_of_mjd(number: NDArray[np.float64]) -> NDArray[np.datetime64]:
     """Days from modified Julian dates, at any hour; NaT where there is no such day."""
     valid = (number >= 0) & (number < 1e6)
-    day = MODIFIED_JULIAN + np.where(valid, number, 0).astype(np.int64)
+    day = MODIFIED_JULIAN + np.where(valid, number, 0).astype("m8[D]")
     return np.where(valid, day, NOT_A_DAY)
 
 
@@ -75,7 +75,8 @@ def days_of_ordinals(
     first, after = _years(np.where(valid, year, 2000))
     length = (after - first).astype(np.float64)
     valid &= (day >= 1) & (day <= length)
-    return np.where(valid, first + (np.where(valid, day, 1) - 1).astype(int), NOT_A_DAY)
+    since = (np.where(valid, day, 1) - 1).astype("m8[D]")
+    return np.where(valid, first + since, NOT_A_DAY)
 
 
 def days_of_years(decimal: NDArray[np.float64]) -> NDArray[np.datetime64]:
@@ -94,9 +95,8 @@ def days_of_years(decimal: NDArray[np.float64]) -> NDArray[np.datetime64]:
     valid = (decimal >= 1) & (decimal < 9999)
     year = np.floor(np.where(valid, decimal, 2000))
     day = _day_of_year(np.where(valid, decimal, 2000))
-    return np.where(
-        valid, _years(year)[0] + np.floor(day + 0.25).astype(int), NOT_A_DAY
-    )
+    since = np.floor(day + 0.25).astype("m8[D]")
+    return np.where(valid, _years(year)[0] + since, NOT_A_DAY)
 
 
 def keeps_the_calendar(decimal: NDArray[np.float64]) -> bool:

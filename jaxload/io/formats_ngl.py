@@ -78,7 +78,7 @@ def _one_station(table: Table) -> str:
 
 def _days(table: Table, index: int) -> NDArray[np.datetime64]:
     number = number_column(table, index, "MJD")
-    day = np.where(number % 1 == 0, days_of_mjd(number), np.datetime64("NaT"))
+    day = np.where(number % 1 == 0, days_of_mjd(number), np.datetime64("NaT", "D"))
     return checked_days(table.path, table.numbers, number.tolist(), day)
 
 

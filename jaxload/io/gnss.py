@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from jaxload._calendar import days_from
 from jaxload.io.gnss_files import find_files, read_files
 from jaxload.io.reading import Reading
 from jaxload.io.results import require_netcdf
@@ -193,7 +194,7 @@ def _axis(
             f"the data run from {have[0]} to {have[-1]}"
         )
     first, last = have[wanted][[0, -1]]
-    return np.arange(first, last + 1, dtype="datetime64[D]")
+    return days_from(first, last)
 
 
 def _matrix(

@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from jaxload._calendar import MONTH
+
 __all__ = ["decode_times", "mid_times", "time_bounds"]
 
 Times = NDArray[np.datetime64]
@@ -138,7 +140,10 @@ def _months(numbers: NDArray[np.float64], origin: str) -> Times:
     whole = np.floor(numbers)
     month = start.astype("M8[M]") + whole.astype("m8[M]")
     offset = start - start.astype("M8[M]").astype("M8[D]")
-    first, after = month.astype("M8[ns]"), (month + 1).astype("M8[ns]")
+    first, after = (
+        month.astype("M8[ns]"),
+        (month + MONTH).astype("M8[ns]"),
+    )
     part = ((numbers - whole) * (after - first).astype(np.float64)).round()
     return first + offset.astype("m8[ns]") + part.astype(np.int64).astype("m8[ns]")
 
@@ -158,7 +163,7 @@ def _written_months(numbers: NDArray[np.float64]) -> Times:
 
 def _decimal_years(numbers: NDArray[np.float64]) -> Times:
     year = (np.floor(numbers).astype(np.int64) - 1970).astype("M8[Y]")
-    first, after = year.astype("M8[s]"), (year + 1).astype("M8[s]")
+    first, after = year.astype("M8[s]"), (year + np.timedelta64(1, "Y")).astype("M8[s]")
     part = (numbers - np.floor(numbers)) * (after - first).astype(np.float64)
     dates = first + np.round(part).astype(np.int64).astype("m8[s]")
     return dates.astype("M8[ns]")

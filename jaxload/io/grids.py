@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from jaxload._calendar import DAY, month_bounds
 from jaxload.io.grid_axes import merge_versions
 from jaxload.io.grid_files import GridSettings, open_grid, read_static
 from jaxload.io.netcdf import reading_netcdf
@@ -29,7 +30,6 @@ GRID = ("time", "lat", "lon")
 
 _GAINS = ("scale_factor",)
 _MASKS = ("land_mask", "lo_val", "lsm", "landmask", "land_sea_mask")
-_DAY = np.timedelta64(1, "D")
 
 
 def read_grid(
@@ -205,17 +205,17 @@ def _days(
     """In how many days each amount was gathered, shape (time,)."""
     time = content["time"].values
     if span is not None:
-        return np.full(len(time), span / _DAY)
+        return np.full(len(time), span / DAY)
     if per == "month":
-        month = time.astype("M8[M]")
-        return ((month + 1).astype("M8[D]") - month.astype("M8[D]")) / _DAY
+        first, after = month_bounds(time)
+        return (after - first) / DAY
     if "time_bnds" not in content:
         raise ValueError(
             f"{where} is an amount, and the file has no bounds of time that say in "
             "what it was gathered; say it by GridSettings(span=np.timedelta64(1, 'h'))"
         )
     bounds = content["time_bnds"].values
-    return (bounds[:, 1] - bounds[:, 0]) / _DAY
+    return (bounds[:, 1] - bounds[:, 0]) / DAY
 
 
 def _masked(

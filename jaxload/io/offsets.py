@@ -206,7 +206,7 @@ def _json_events(path: pathlib.Path, text: str) -> Iterable[_Event]:
 
 def _json_event(path: pathlib.Path, station: str, entry: Any) -> _Event:
     found = re.fullmatch(r"(\d{8}) (north|east|up) (\w+)( tau \S+)?", str(entry))
-    day = days_of_texts([found[1]], "%Y%m%d")[0] if found else np.datetime64("NaT")
+    day = days_of_texts([found[1]], "%Y%m%d")[0] if found else np.datetime64("NaT", "D")
     if not found or found[3] not in _WORDS or not FIRST_DAY <= day <= LAST_DAY:
         raise ValueError(
             f"{path}: {station} has {shorten(str(entry))}, expected as '20031222 up "

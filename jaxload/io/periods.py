@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from jaxload._calendar import DAY, MONTH, month_bounds
 from jaxload.io.grid_times import mid_times
 
 __all__ = [
@@ -18,8 +19,6 @@ __all__ = [
 ]
 
 Times = NDArray[np.datetime64]
-
-_DAY = np.timedelta64(1, "D")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,8 +50,7 @@ def month_periods(start: str, stop: str) -> Periods:
       ValueError: If they are no dates, or the last is before the first.
     """
     first, last = (_date(text, "M") for text in (start, stop))
-    month = np.arange(first, last + 1)
-    begin, end = _exact(month), _exact(month + 1)
+    begin, end = map(_exact, month_bounds(np.arange(first, last + MONTH)))
     return _periods(begin, end, (start, stop))
 
 
@@ -74,10 +72,10 @@ def week_periods(start: str, stop: str) -> Periods:
         (day - np.timedelta64((day.astype(int) - 3) % 7, "D"))
         for day in (_date(text, "D") for text in (start, stop))
     )
-    sunday = np.arange(first, last + 1, 7)
-    weeks = _periods(_exact(sunday), _exact(sunday + 7), (start, stop))
+    sunday = np.arange(first, last + DAY, 7 * DAY)
+    weeks = _periods(_exact(sunday), _exact(sunday + 7 * DAY), (start, stop))
     # Their middle is noon; the day is what they are known by.
-    return dataclasses.replace(weeks, stamp=_exact(sunday + 3))
+    return dataclasses.replace(weeks, stamp=_exact(sunday + 3 * DAY))
 
 
 def centred_periods(time: Times | xr.DataArray, days: float) -> Periods:
@@ -136,7 +134,7 @@ def period_means(
         rows = np.flatnonzero(weight)
         rows = rows if rows.size else np.array([0])  # it weighs nothing: NaN
         part = dataset[fields].isel(time=_slice(rows))
-        days = (stop - start) / _DAY
+        days = (stop - start) / DAY
         means.append(_mean(part, weight[rows], least * days))
     joined = xr.concat(means, "time").assign_coords(time=periods.stamp)
     for name in fields:
@@ -216,7 +214,7 @@ def _spans(dataset: xr.Dataset) -> tuple[Times, bool]:
     if "time_bnds" in dataset:
         return dataset["time_bnds"].values.astype("M8[ns]"), True
     time = dataset["time"].values.astype("M8[ns]")
-    step = np.median(np.diff(time)) if len(time) > 1 else _DAY.astype("m8[ns]")
+    step = np.median(np.diff(time)) if len(time) > 1 else DAY.astype("m8[ns]")
     return np.stack([time, time + step], axis=1), False
 
 
@@ -226,9 +224,9 @@ def _weights(
     """What each entry adds to a period [days]."""
     begin, end = bounds.T
     if not exact:
-        return np.where((begin >= start) & (begin < stop), (end - begin) / _DAY, 0.0)
+        return np.where((begin >= start) & (begin < stop), (end - begin) / DAY, 0.0)
     overlap = np.minimum(end, stop) - np.maximum(begin, start)
-    return np.maximum(overlap / _DAY, 0.0)
+    return np.maximum(overlap / DAY, 0.0)
 
 
 def _mean(part: xr.Dataset, weight: NDArray[np.float64], least: float) -> xr.Dataset:

@@ -225,7 +225,7 @@ def _check_time(time: xr.DataArray) -> None:
     if not np.issubdtype(time.dtype, np.datetime64):
         raise ValueError(f"time holds {time.dtype}, expected datetime64; decode it")
     steps = np.diff(time.values)
-    if (steps <= np.timedelta64(0)).any() or np.isnat(time.values).any():
+    if (steps <= np.timedelta64(0, "ns")).any() or np.isnat(time.values).any():
         raise ValueError("time does not increase from one entry to the next; sort it")
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, io, series, sphere
+from jaxload._calendar import DAY, month_bounds
 from jaxload.pipeline.grid_loads import read_load_grid
 from jaxload.pipeline.regions import least_epochs
 
@@ -109,8 +110,8 @@ def _spans_of(total: xr.Dataset) -> io.Periods:
     if "time_bnds" in total:
         start, stop = total.time_bnds.values.astype("M8[ns]").T
     else:
-        month = total.time.values.astype("M8[M]")
-        start, stop = month.astype("M8[ns]"), (month + 1).astype("M8[ns]")
+        days = month_bounds(total.time.values)
+        start, stop = (day.astype("M8[ns]") for day in days)
     return io.Periods(start, stop, total.time.values.astype("M8[ns]"))
 
 
@@ -150,7 +151,7 @@ def _precipitation(
         raise ValueError(f"groundwater.precipitation {file}: {error}") from None
     fields = means.values.reshape(len(means.time), -1).astype(np.float64)
     daily = np.asarray(sphere.area_mean(over.weights, fields))
-    days = (months.stop - months.start) / np.timedelta64(1, "D")
+    days = (months.stop - months.start) / DAY
     coords = {"month": months.stamp, "region": list(outlines)}
     labels = {"units": "mm", "long_name": "precipitation in a month"}
     values = daily * days[:, None]

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io
+from jaxload._calendar import DAY
 from jaxload.pipeline.cleaning import without_trend
 from jaxload.pipeline.empty_cells import filled_rows
 from jaxload.pipeline.grid_loads import grid_load
@@ -203,7 +204,7 @@ def _means(
 def _step(time: NDArray) -> np.timedelta64:
     """How far times are apart as a rule."""
     if len(time) < 2:
-        return np.timedelta64(1, "D").astype("m8[ns]")
+        return DAY.astype("m8[ns]")
     return np.median(np.diff(time.astype("M8[ns]"))).astype("m8[ns]")
 
 

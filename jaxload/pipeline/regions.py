@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, series, sphere
+from jaxload._calendar import DAY, month_bounds
 from jaxload.pipeline.blocks import means_over
 
 __all__ = [
@@ -102,7 +103,7 @@ def _of_regions(
 def _calendar_months(time: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     """Middle, first instant and first instant after each month."""
     month = np.unique(time.astype("M8[M]"))
-    start, stop = (x.astype("M8[ns]") for x in (month, month + 1))
+    start, stop = (day.astype("M8[ns]") for day in month_bounds(month))
     return start + (stop - start) // 2, start, stop
 
 
@@ -173,7 +174,7 @@ def least_epochs(time: NDArray[np.datetime64]) -> int:
     """
     if len(time) < 2:
         return DAYS_IN_A_MONTH
-    days = float(np.median(np.diff(time)) / np.timedelta64(1, "D"))
+    days = float(np.median(np.diff(time)) / DAY)
     return math.ceil(DAYS_IN_A_MONTH / max(days, 1.0))
 
 
@@ -182,8 +183,8 @@ def _months(reference: xr.Dataset) -> tuple[NDArray, NDArray]:
     if "time_bnds" in reference:
         bounds = reference.time_bnds.values.astype("M8[ns]")
         return bounds[:, 0], bounds[:, 1]
-    month = reference.time.values.astype("M8[M]")
-    return month.astype("M8[ns]"), (month + 1).astype("M8[ns]")
+    first, after = month_bounds(reference.time.values)
+    return first.astype("M8[ns]"), after.astype("M8[ns]")
 
 
 def _footprint(grid: sphere.Grid) -> shapely.Geometry:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from jaxload import config, io, sphere
+from jaxload._calendar import DAY
 from jaxload.io.grid_times import mid_times
 from jaxload.pipeline.inputs import naming
 
@@ -20,7 +21,7 @@ Floats = NDArray[np.float64]
 MARGIN = 3.0
 
 #: Days before the first epoch and after the last that are read, for weeks and bounds.
-BEFORE, AFTER = np.timedelta64(8, "D"), np.timedelta64(9, "D")
+BEFORE, AFTER = 8 * DAY, 9 * DAY
 
 #: Share of what a mean spans that has to be known.
 LEAST = 0.5
@@ -131,7 +132,7 @@ def epoch_spans(gnss: xr.Dataset) -> tuple[NDArray, NDArray]:
         bounds = gnss.time_bnds.values
         return bounds[:, 0], bounds[:, 1]
     day = gnss.time.values.astype("M8[D]")
-    return day.astype("M8[ns]"), (day + 1).astype("M8[ns]")
+    return day.astype("M8[ns]"), (day + DAY).astype("M8[ns]")
 
 
 def epoch_means(
@@ -147,7 +148,7 @@ def epoch_means(
     Returns:
       Means, shape (epoch, place); NaN where less than half of an epoch is known.
     """
-    step = np.median(np.diff(time)) if len(time) > 1 else np.timedelta64(1, "D")
+    step = np.median(np.diff(time)) if len(time) > 1 else DAY
     bounds = np.stack([np.searchsorted(time, span) for span in spans], axis=1)
     means = np.full((len(bounds), values.shape[1]), np.nan)
     for epoch, (first, last) in enumerate(bounds):

@@ -9,6 +9,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
+from jaxload._calendar import MONTH, month_bounds
 from jaxload._check import check_shapes
 
 __all__ = [
@@ -134,8 +135,7 @@ def months_of(
       First day of each month and first day after it, shape (month,).
     """
     first, last = (day.astype("M8[M]") for day in _ends(time))
-    month = np.arange(first, last + 1)
-    return month.astype("M8[D]"), (month + 1).astype("M8[D]")
+    return month_bounds(np.arange(first, last + MONTH))
 
 
 def _ends(time: NDArray[np.datetime64]) -> tuple[np.datetime64, np.datetime64]:
@@ -243,7 +243,7 @@ def _rows(
         start=(start, "period"),
         stop=(stop, "period"),
     )
-    if len(time) > 1 and not (np.diff(time) > np.timedelta64(0)).all():
+    if len(time) > 1 and not (np.diff(time) > np.timedelta64(0, "ns")).all():
         raise ValueError("time does not ascend; sort the series first")
     return np.searchsorted(time, start), np.searchsorted(time, stop)
 

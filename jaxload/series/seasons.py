@@ -7,6 +7,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
+from jaxload._calendar import DAY
 from jaxload._check import check_shapes
 
 __all__ = ["annual_amplitude", "decimal_years", "seasonal_basis"]
@@ -24,7 +25,7 @@ def decimal_years(time: NDArray[np.datetime64]) -> NDArray[np.float64]:
     Returns:
       Years, same shape; they are within a day of those of the calendar.
     """
-    days = (np.asarray(time) - np.datetime64("2000-01-01")) / np.timedelta64(1, "D")
+    days = (np.asarray(time) - np.datetime64("2000-01-01")) / DAY
     return 2000 + days / DAYS_PER_YEAR
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from jaxload import sphere
+from jaxload._calendar import DAY, days_from
 from jaxload.synthetic.coasts import land_share
 from jaxload.synthetic.heights import Heights, Quality, draw_events, measure
 from jaxload.synthetic.hydrology import (
@@ -243,7 +244,7 @@ def _weather_and_water(
 ) -> tuple[Weather, Reservoirs]:
     """Weather of the record, and anomalies of what it fills."""
     time = settings.time
-    days = np.arange(time[0] - BEFORE, time[-1] + 1)
+    days = days_from(time[0] - BEFORE * DAY, time[-1])
     noise = draw_weather_noise(places, len(days), streams)
     weather = driver = weather_of(noise, places, days)
     if settings.weather_link < 1:

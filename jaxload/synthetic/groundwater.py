@@ -7,6 +7,7 @@ import shapely
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from jaxload._calendar import days_from
 from jaxload.constants import DEGREE
 from jaxload.synthetic.gaps import running
 from jaxload.synthetic.loads import Climate, Scene, climate, loads_of
@@ -236,7 +237,7 @@ def _whole_weeks(settings: GroundwaterSettings) -> NDArray[np.datetime64]:
     # 1970-01-01 was a Thursday, the Sunday after it day 3.
     first -= np.timedelta64((first.astype(int) - 3) % 7, "D")
     last += np.timedelta64((2 - last.astype(int)) % 7, "D")
-    return np.arange(first, last + 1)
+    return days_from(first, last)
 
 
 def _names(letter: str, count: int) -> NDArray[np.str_]:

@@ -8,6 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from jaxload import sphere
+from jaxload._calendar import DAY, month_bounds
 from jaxload.constants import DEGREE
 from jaxload.synthetic.noise import remembered
 from jaxload.synthetic.smooth import KM_PER_DEGREE, smooth_noise
@@ -68,8 +69,8 @@ def month_means(
     """
     month, first = np.unique(time.astype("M8[M]"), return_index=True)
     days = np.diff([*first, len(time)])
-    begun, over = month.astype("M8[D]"), (month + 1).astype("M8[D]")
-    whole = (begun >= time[0]) & (over <= time[-1] + 1)
+    begun, over = month_bounds(month)
+    whole = (begun >= time[0]) & (over <= time[-1] + DAY)
     sums = np.add.reduceat(values, first, axis=0)
     scale = days.reshape(-1, *[1] * (values.ndim - 1))
     return month[whole], (sums / scale)[whole]

@@ -5,6 +5,7 @@ import scipy.ndimage
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from jaxload._calendar import DAY
 from jaxload.constants import DEGREE
 
 __all__ = ["draw_waves", "slow", "smooth_noise", "sphere_noise", "years_of"]
@@ -28,7 +29,7 @@ def years_of(time: NDArray[np.datetime64]) -> NDArray[np.float64]:
     Returns:
       Years, shape (epoch,).
     """
-    days = (time - np.datetime64("2000-01-01")) / np.timedelta64(1, "D")
+    days = (time - np.datetime64("2000-01-01")) / DAY
     return days / DAYS_PER_YEAR
 
 

@@ -114,7 +114,7 @@ def twin(settings: TwinSettings | None = None) -> Twin:
     region = lobed_outline(settings.centre, settings.radius, rng)
     grid = sphere.regional_grid(region, settings.spacing, settings.belt, offset=0.5)
     first = np.datetime64(settings.start, "D")
-    time = first + np.arange(settings.days)
+    time = first + np.arange(settings.days).astype("m8[D]")
     water = _water(settings, grid, time, rng)
     lon, lat = _stations(settings, region, rng)
     love = earth.load_love_numbers("prem", frame="CF")

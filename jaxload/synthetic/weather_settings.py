@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxload._calendar import days_from
 from jaxload.synthetic.networks import REGIONS
 
 __all__ = ["WeatherSettings"]
@@ -73,4 +74,4 @@ class WeatherSettings:
     def time(self) -> NDArray[np.datetime64]:
         """Days of the record, shape (epoch,)."""
         first, last = (np.datetime64(x, "D") for x in (self.start, self.stop))
-        return np.arange(first, last + 1)
+        return days_from(first, last)
