@@ -555,17 +555,22 @@ def test_words_that_are_not_understood_give_the_usage(words, capsys):
     assert "usage: jaxload" in capsys.readouterr().err
 
 
-def program(*words):
-    """The console script as a process of its own."""
+def python(*words, environment=os.environ):
+    """Python as a process of its own."""
     here = pathlib.Path(jaxload.__file__).parents[1]
     return subprocess.run(
-        [sys.executable, "-m", "jaxload.cli", *words],
+        [sys.executable, *words],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(here)},
+        env={**environment, "PYTHONPATH": str(here)},
     )
+
+
+def program(*words):
+    """The console script as a process of its own."""
+    return python("-m", "jaxload.cli", *words)
 
 
 def test_the_program_ends_with_the_exit_codes(tmp_path):
@@ -587,17 +592,10 @@ def test_each_core_is_a_device_unless_the_user_says_otherwise(asked, tmp_path):
         "import sys, jax; from jaxload import cli\n"
         "cli.main(['info', sys.argv[1]]); print(len(jax.devices('cpu')))"
     )
-    here = pathlib.Path(jaxload.__file__).parents[1]
     free = {k: v for k, v in os.environ.items() if k != "JAX_NUM_CPU_DEVICES"}
     said = {} if asked is None else {"JAX_NUM_CPU_DEVICES": str(asked)}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        env={**free, **said, "PYTHONPATH": str(here)},
-    )
+    done = python("-c", code, str(tmp_path), environment={**free, **said})
+    assert done.returncode == 0
     assert int(done.stdout) == (asked or os.cpu_count())
 
 

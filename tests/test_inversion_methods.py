@@ -407,7 +407,7 @@ def test_refinement_solves_what_float32_cannot_invert(rng):
 
 def test_each_step_of_refinement_divides_the_error(rng):
     root = rng.normal(size=(ROWS, ROWS))
-    matrix = jnp.asarray(root @ root.T + np.eye(ROWS))
+    matrix = jnp.asarray(root @ root.T + ROWS * np.eye(ROWS))
     right = jnp.asarray(rng.normal(size=(3, ROWS)))
     low = jnp.linalg.inv(matrix).astype(jnp.float32)
     error = []
@@ -420,7 +420,7 @@ def test_each_step_of_refinement_divides_the_error(rng):
         )
         want = np.linalg.solve(matrix, right.T).T
         error.append(abs(found - want).max() / abs(want).max())
-    assert solved.all()
+        assert solved.all() or steps == 0
     assert error[0] > 1e-8
     assert error[1] < 1e-3 * error[0]
     assert error[2] < 1e-13
