@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, io, series, sphere
-from jaxload._calendar import DAY, month_bounds
+from jaxload._calendar import DAY
 from jaxload.pipeline.grid_loads import read_load_grid
-from jaxload.pipeline.regions import least_epochs
+from jaxload.pipeline.regions import least_epochs, month_spans
 
 __all__ = ["References", "compare", "read_references"]
 
@@ -86,7 +86,9 @@ def _grace(study: config.Study, gnss: xr.Dataset, months: io.Periods) -> xr.Data
     files = study.loads.grids["soil"]
     soil = read_load_grid(study, "soil", files[1] or files[0], gnss)
     try:
-        soil = io.period_means(soil, _spans_of(total))
+        soil = io.period_means(
+            soil, io.Periods(*month_spans(total), total.time.values.astype("M8[ns]"))
+        )
         soil = io.regrid(soil, total.lon.values, total.lat.values)
         left = total[["twsa"]].assign(
             twsa=total.twsa - soil.soil_water.assign_coords(time=total.time)
@@ -103,16 +105,6 @@ def _grace(study: config.Study, gnss: xr.Dataset, months: io.Periods) -> xr.Data
     found = found - found.mean("month")
     labels = {"units": "mm", "long_name": "GRACE less soil and snow water"}
     return found.assign_attrs(labels)
-
-
-def _spans_of(total: xr.Dataset) -> io.Periods:
-    """What the months of a product are means of."""
-    if "time_bnds" in total:
-        start, stop = total.time_bnds.values.astype("M8[ns]").T
-    else:
-        days = month_bounds(total.time.values)
-        start, stop = (day.astype("M8[ns]") for day in days)
-    return io.Periods(start, stop, total.time.values.astype("M8[ns]"))
 
 
 def _by_month(array: xr.DataArray, months: io.Periods) -> xr.DataArray:

@@ -17,6 +17,7 @@ from jaxload.pipeline.blocks import means_over
 __all__ = [
     "VARIABLES",
     "least_epochs",
+    "month_spans",
     "monthly_means",
     "reference_means",
     "region_means",
@@ -82,7 +83,7 @@ def _of_regions(
         raise ValueError(f"{named}: {error}") from None
     fields = given[str(given.attrs["quantity"])].values.reshape(len(given.time), -1)
     means = np.asarray(sphere.area_mean(over.weights, fields.astype(np.float64)))
-    month, (start, stop) = given.time.values, _months(given)
+    month, (start, stop) = given.time.values, month_spans(given)
     if name != "grace":
         month, start, stop = _calendar_months(given.time.values)
         least = least_epochs(given.time.values)
@@ -178,8 +179,15 @@ def least_epochs(time: NDArray[np.datetime64]) -> int:
     return math.ceil(DAYS_IN_A_MONTH / max(days, 1.0))
 
 
-def _months(reference: xr.Dataset) -> tuple[NDArray, NDArray]:
-    """First instant of each month of a product and first instant after it."""
+def month_spans(reference: xr.Dataset) -> tuple[NDArray, NDArray]:
+    """What the months of a product are means of.
+
+    Args:
+      reference: With its `time`, and `time_bnds` if it says so itself.
+
+    Returns:
+      First instant of each and first instant after it, shape (month,) each.
+    """
     if "time_bnds" in reference:
         bounds = reference.time_bnds.values.astype("M8[ns]")
         return bounds[:, 0], bounds[:, 1]
