@@ -151,7 +151,7 @@ def region_series(
         axes.set_xlim(*_span(water.time.values))
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel("mm")
-    panels[0].legend(loc="upper right", ncols=4, frameon=False, fontsize=8)
+    _legend_above(figure, panels[0])
     return figure
 
 

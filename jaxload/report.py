@@ -115,10 +115,17 @@ def _loads(summary: dict[str, Any]) -> list[str]:
     alike = summary["load_correlation"].values()
     return [
         f"load of {name}: correlation with heights "
-        f"{_number(_median(r[name] for r in alike))}, WRMS falls by "
-        f"{_number(_median(each[name] for each in reductions.values()))}% (medians)"
+        f"{_number(_median(r[name] for r in alike))}, WRMS "
+        f"{_fall(_median(each[name] for each in reductions.values()))} (medians)"
         for name in next(iter(reductions.values()))
     ]
+
+
+def _fall(percent: float | None) -> str:
+    if percent is None:
+        return "of heights is undefined"
+    way = "rises" if percent < 0 else "falls"
+    return f"{way} by {_number(abs(percent))}%"
 
 
 def _filling(summary: dict[str, Any]) -> list[str]:

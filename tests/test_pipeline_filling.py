@@ -443,6 +443,28 @@ def test_a_result_tells_what_was_filled(out):
     assert any(line.startswith("filled.nc: displacement, sigma") for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("percents", "said"),
+    [
+        ((2.5, 4.0, 3.0), "WRMS falls by 3.00% (medians)"),
+        ((-2.5, None, -4.5), "WRMS rises by 3.50% (medians)"),
+        ((None, None), "WRMS of heights is undefined (medians)"),
+    ],
+)
+def test_a_load_that_makes_heights_scatter_more_is_told_as_such(
+    out, tmp_path, percents, said
+):
+    summary = json.loads((out[0] / "summary.json").read_text())
+    stations = [f"S{number}" for number in range(len(percents))]
+    summary["wrms_reduction_percent"] = {
+        name: {"ntal": percent} for name, percent in zip(stations, percents)
+    }
+    summary["load_correlation"] = {name: {"ntal": 0.4} for name in stations}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    expected = f"load of ntal: correlation with heights 0.40, {said}"
+    assert expected in report.describe(tmp_path)
+
+
 def test_bad_weather_ends_the_program_with_one_sentence(
     study, memory, tmp_path, capsys
 ):

@@ -144,9 +144,21 @@ def test_gaps_between_months_break_the_line(regions):
     np.testing.assert_array_equal(shown[[0, 1, 3]], regions[1].values[:, 0])
     assert first.get_title(loc="left") == "Po   r = 0.87, 3 months"
     assert second.get_title(loc="left") == "Rhône"
-    legend = [text.get_text() for text in first.get_legend().get_texts()]
+    (above,) = figure.legends
+    legend = [text.get_text() for text in above.get_texts()]
     assert legend[-1] == "GRACE"
     assert "GNSS" in legend[0]
+
+
+@pytest.mark.parametrize("with_band", [False, True])
+def test_no_legend_lies_on_what_is_drawn(regions, with_band):
+    sd = abs(regions[0]) if with_band else None
+    figure = plot.region_series(*regions, SCORES, sd)
+    figure.draw_without_rendering()
+    (above,) = figure.legends
+    assert all(axes.get_legend() is None for axes in figure.axes)
+    bottom = above.get_window_extent().y0
+    assert all(axes.get_window_extent().y1 < bottom for axes in figure.axes)
 
 
 def test_the_station_map_shows_the_variance_that_is_explained(stations):
