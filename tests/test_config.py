@@ -158,6 +158,10 @@ FILLED = {
     "a negative seed": fills("threshold = 0.4", "seed = -1", "seed is -1, expected 0"),
     "cells of no size": fills("threshold = 0.4", "spacing = 0", "spacing is 0, expect"),
     "all held out": fills("threshold = 0.4", "held_out = 1.0", "held_out is 1, expect"),
+    "a negative window": fills("threshold = 0.4", "window = -1", "window is -1, exp"),
+    "a window that nothing cuts": fills(
+        'method = "lstm"', 'method = "forest"\nwindow = 9', 'record for "lstm" only'
+    ),
     "gravity for networks that do not learn water": fills(
         "threshold = 0.4", 'grace = "g.nc"', 'something to learn from for "water" only'
     ),

@@ -12,7 +12,7 @@ import shapely
 import xarray as xr
 
 from jaxload import cli, config, io, pipeline, report, sphere
-from jaxload.gapfill import forest, joint
+from jaxload.gapfill import ensemble, forest, joint
 from jaxload.pipeline import loads
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, filled_rows, with_rows
 from jaxload.pipeline.expected import Expected, joint_errors, solved
@@ -317,6 +317,24 @@ def test_no_station_that_moves_with_the_weather_is_said(data, gnss, cells):
     asked = study_in(data, "lstm", threshold=0.999)
     with pytest.raises(ValueError, match=r"above 0\.999, the largest absolute corr"):
         fill(asked, gnss, cells, None, ignore)
+
+
+@pytest.mark.parametrize(("said", "window"), [({}, None), ({"window": 90}, 90)])
+def test_networks_are_trained_in_the_windows_that_are_asked_for(
+    data, gnss, cells, monkeypatch, said, window
+):
+    class Enough(Exception):
+        pass
+
+    def train(*given, **_):
+        settings = given[2]
+        assert settings.window == window
+        assert settings.warm_up == 60
+        raise Enough
+
+    monkeypatch.setattr(ensemble, "train", train)
+    with pytest.raises(Enough):
+        fill(study_in(data, "lstm", **said), gnss, cells, None, ignore)
 
 
 def test_components_are_kept_where_results_go(data, gnss, cells, tmp_path):

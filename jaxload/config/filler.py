@@ -35,6 +35,8 @@ class Filler:
       steps: Most steps of training; for "water" and "displacement", of the network by
         itself.
       joint_steps: Most steps that those go on through the inversion.
+      window: Epochs of the windows into which "lstm" cuts the record to train, after 60
+        that are only read; 0 for the whole record, which takes longer.
       learning_rate: Of Adam; through the inversion less than a third of it.
       weight_decay: What Adam takes off every weight of those at a step, as a multiple
         of the weight and the learning rate.
@@ -61,6 +63,7 @@ class Filler:
     hidden: int = 32
     steps: int = 400
     joint_steps: int = 100
+    window: int = 0
     learning_rate: float = 0.01
     weight_decay: float = 1.0
     members: int = 3
@@ -76,6 +79,7 @@ class Filler:
         check_at_least("filler.seed", self.seed, 0)
         for name in ("trees", "hidden", "steps", "joint_steps", "members"):
             check_at_least(f"filler.{name}", getattr(self, name), 1)
+        check_at_least("filler.window", self.window, 0)
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(
                 f"filler.weight_decay is {self.weight_decay:g}, expected zero or more"
@@ -88,6 +92,11 @@ class Filler:
             raise ValueError(
                 f'filler.grace is something to learn from for "water" only, but '
                 f'filler.method is "{self.method}"; leave it out'
+            )
+        if self.window and self.method != "lstm":
+            raise ValueError(
+                f'filler.window cuts the record for "lstm" only, but filler.method is '
+                f'"{self.method}"; leave it out'
             )
         if self.cell_loads and self.joint:
             raise ValueError(

@@ -204,6 +204,7 @@ def _by_networks(
     )
     settings = ensemble.Training(
         hidden=filler.hidden,
+        window=filler.window or None,
         seed=filler.seed,
         descent=training.Descent(filler.steps, filler.learning_rate, patience=PATIENCE),
     )
