@@ -59,7 +59,7 @@ def map_of(
     Returns:
       The figure.
     """
-    figure = Figure(figsize=(7.2, 6), layout="constrained")
+    figure = Figure(layout="constrained")
     axes = figure.subplots()
     limits = np.nanpercentile(field, [1, 99])
     _draw_map(axes, field, outline, colours, (limits[0], limits[1]))
@@ -67,10 +67,18 @@ def map_of(
         axes.plot(stations.lon, stations.lat, ".", color=INK, ms=2.5, label="stations")
         axes.legend(loc="lower left", frameon=False)
     axes.set_title(title)
-    figure.colorbar(
-        axes.collections[0], ax=axes, label=field.attrs.get("units", ""), shrink=0.85
-    )
+    units = field.attrs.get("units", "")
+    figure.colorbar(axes.collections[0], ax=axes, label=units, shrink=0.85)
+    _fit_size(figure, axes)
     return figure
+
+
+def _fit_size(figure: Figure, axes: Axes) -> None:
+    """Leave no more room around a map than words and its scale need."""
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+    shape = float(axes.get_aspect()) * (north - south) / (east - west)
+    across = min(5.5, 8 / shape)
+    figure.set_size_inches(max(across + 1.7, 5), max(across * shape + 1.1, 3))
 
 
 def _draw_map(
@@ -194,7 +202,7 @@ def station_fit(stations: xr.Dataset, outline: Sequence[NDArray[np.float64]]) ->
     """
     left, title = _unexplained(stations)
     explained = 1 - (left**2).mean("time") / (stations.up**2).mean("time")
-    figure = Figure(figsize=(7.2, 6), layout="constrained")
+    figure = Figure(layout="constrained")
     axes = figure.subplots()
     for ring in outline:
         axes.plot(*ring.T, color=INK, lw=0.9)
@@ -210,9 +218,9 @@ def station_fit(stations: xr.Dataset, outline: Sequence[NDArray[np.float64]]) ->
         linewidths=0.3,
     )
     axes.set_aspect(1 / np.cos(np.radians(float(stations.lat.mean()))))
-    axes.set(xlabel="longitude [degrees]", ylabel="latitude [degrees]")
-    axes.set_title(title)
+    axes.set(title=title, xlabel="longitude [degrees]", ylabel="latitude [degrees]")
     figure.colorbar(dots, ax=axes, label="%", shrink=0.85, extend="min")
+    _fit_size(figure, axes)
     return figure
 
 

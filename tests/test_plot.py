@@ -135,6 +135,23 @@ def test_a_map_shows_the_field_where_it_is(field, stations):
     assert east > 13
 
 
+@pytest.mark.parametrize("sides", [(60.0, 5.0), (30.0, 30.0), (4.0, 40.0)])
+def test_a_map_fills_its_figure_whatever_its_shape(sides):
+    lon, lat = (np.linspace(0, side, 9) - side / 2 for side in sides)
+    field = xr.DataArray(np.eye(9), {"lat": lat, "lon": lon}, ("lat", "lon"))
+    figure = plot.map_of(field, "a map")
+    figure.draw_without_rendering()
+    shown, whole = panels(figure)[0].get_window_extent(), figure.bbox
+    inches = np.array([whole.width - shown.width, whole.height - shown.height])
+    inches /= figure.dpi
+    width, height = figure.get_size_inches()
+    assert (inches > 0.3).all()
+    # Titles need five inches, and three are the least height.
+    assert inches[0] < 2.2 or width == 5
+    assert inches[1] < 1.5 or height == 3
+    assert max(width, height) < 10
+
+
 def test_gaps_between_months_break_the_line(regions):
     figure = plot.region_series(*regions, SCORES)
     first, second = figure.axes
