@@ -91,7 +91,7 @@ def sample(stations, grid, rng, count):
     return np.stack(np.unravel_index(chosen, theta.shape), axis=1)
 
 
-@pytest.mark.parametrize("last", [40_000, 5_000])
+@pytest.mark.parametrize("last", [pytest.param(40_000, marks=pytest.mark.slow), 5_000])
 def test_every_entry_is_the_sum_over_degrees(rng, last):
     grid = raster(-112.0, 30.0, 30, 60, 0.25)
     radius = equal_area_radius(grid, 0.25)

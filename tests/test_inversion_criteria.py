@@ -159,7 +159,9 @@ def test_the_l_curve_has_the_norms_of_the_solution(
     np.testing.assert_allclose(got.norm, np.sqrt(norm), rtol=1e-8)
 
 
-@pytest.mark.parametrize("record", ["whole", "often"])
+@pytest.mark.parametrize(
+    "record", ["whole", pytest.param("often", marks=pytest.mark.slow)]
+)
 def test_a_scan_is_the_criterion_at_each_beta(record, problem, noise, request):
     displacement = request.getfixturevalue(record)
     for criterion in (leave_one_out, gcv, l_curve, abic):
@@ -218,7 +220,7 @@ def rows_left_out_with(groups, row):
     return groups[row] if groups.ndim == 2 else groups == groups[row]
 
 
-@pytest.mark.parametrize("daily", [False, True])
+@pytest.mark.parametrize("daily", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", GROUPS)
 def test_leave_group_out_is_deleting_each_group(
     name, daily, problem, design, operator, gapped, rng

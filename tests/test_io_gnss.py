@@ -50,6 +50,7 @@ def test_an_up_file_becomes_a_dataset_with_every_day(station):
     assert gnss.up.attrs["units"] == "mm"
 
 
+@pytest.mark.slow
 def test_the_western_us_is_read_whole(data):
     folder = data / "western_us"
     gnss = io.read_gnss(folder / "gnss", sites=folder / "sites.txt")

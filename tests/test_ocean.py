@@ -85,6 +85,7 @@ def test_a_thin_ocean_loads_the_dry_earth_with_what_gathers_in_it(bare):
     assert apart[0] / apart[1] == pytest.approx(100, rel=0.1)
 
 
+@pytest.mark.slow
 def test_equilibrium_water_enlarges_k_and_presses_the_floor_down():
     h, _, k = (float(x[0]) for x in tidal_response(WET, [2]))
     h_dry, _, k_dry = (float(x[0]) for x in tidal_response(prem(), [2]))
