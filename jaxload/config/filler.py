@@ -9,6 +9,12 @@ __all__ = ["Filler"]
 
 METHODS = ("forest", "lstm", "water", "displacement")
 
+#: Settings that one method alone takes, and what they are for.
+OF_ONE_METHOD = {
+    "grace": ("water", "is something to learn from"),
+    "window": ("lstm", "cuts the record"),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Filler:
@@ -88,16 +94,12 @@ class Filler:
             _check_positive(f"filler.{name}", getattr(self, name))
         for name in ("threshold", "held_out"):
             _check_share(f"filler.{name}", getattr(self, name))
-        if self.grace and self.method != "water":
-            raise ValueError(
-                f'filler.grace is something to learn from for "water" only, but '
-                f'filler.method is "{self.method}"; leave it out'
-            )
-        if self.window and self.method != "lstm":
-            raise ValueError(
-                f'filler.window cuts the record for "lstm" only, but filler.method is '
-                f'"{self.method}"; leave it out'
-            )
+        for name, (method, what) in OF_ONE_METHOD.items():
+            if getattr(self, name) and self.method != method:
+                raise ValueError(
+                    f'filler.{name} {what} for "{method}" only, but filler.method is '
+                    f'"{self.method}"; leave it out'
+                )
         if self.cell_loads and self.joint:
             raise ValueError(
                 f'filler.method "{self.method}" learns from heights whose loads are '
