@@ -344,7 +344,6 @@ def spotl(reference):
     return list(spotl_sets(folder / "green.gbaver.wef.p02.ce"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "column", "tolerance"),
     # Strains feel the layers of the crust, which the two Earths have at other depths.

@@ -220,7 +220,7 @@ def rows_left_out_with(groups, row):
     return groups[row] if groups.ndim == 2 else groups == groups[row]
 
 
-@pytest.mark.parametrize("daily", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("daily", [False, True])
 @pytest.mark.parametrize("name", GROUPS)
 def test_leave_group_out_is_deleting_each_group(
     name, daily, problem, design, operator, gapped, rng
