@@ -122,7 +122,6 @@ def test_stations_are_dense_in_the_west_and_on_plateaus_few():
     )
 
 
-@pytest.mark.slow
 def test_one_seed_makes_one_world_and_another_another(brief):
     again = weather_world(BRIEF)
     np.testing.assert_array_equal(again.displacement, brief.displacement)
