@@ -82,6 +82,26 @@ def test_members_side_by_side_are_members_one_after_the_other(rng):
         jax.tree.map(close, got, slope(member, inputs[number]))
 
 
+def test_networks_may_share_inputs_and_weights(rng):
+    keys = jax.random.split(jax.random.key(7), 3)
+    members = [initialise(NETWORK, key, "float64") for key in keys]
+    inputs = numbers(rng, 2, 9, 4, 3)
+
+    def loss(weights, inputs):
+        return jnp.sum(apply(weights, inputs, segment=5) ** 2)
+
+    both = jax.value_and_grad(loss, argnums=(0, 1))
+    together = jax.tree.map(lambda *each: jnp.stack(each), *members)
+    every_record = jax.vmap(both, in_axes=(None, 0))
+    got = jax.jit(jax.vmap(every_record, in_axes=(0, None)))(together, inputs)
+    want = [[both(member, record) for record in inputs] for member in members]
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+    for member, row in enumerate(want):
+        for record, cell in enumerate(row):
+            own = jax.tree.map(lambda x, at=(member, record): x[at], got)
+            jax.tree.map(close, own, cell)
+
+
 def test_an_epoch_knows_nothing_of_later_ones(rng):
     weights = initialise(NETWORK, jax.random.key(4), "float64")
     inputs = numbers(rng, 30, 2, 3)

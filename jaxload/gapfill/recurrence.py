@@ -2,17 +2,23 @@
 
 Left to itself, the derivative of a scan adds a gradient of the weights at every epoch
 and stores everything that an epoch computes. Here only memory and hidden state are
-stored; the gates are computed again for a block of epochs at a time, the backward scan
+stored; the gates are computed again for a block of epochs at a time, the backward loop
 carries only what epochs hand to each other, and the gradient of the weights is one
 matrix product for each block.
+
+Networks side by side are an axis of their own, before that of epochs: as matrix
+products want it, so that nothing is transposed between them and the epochs.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.custom_batching import custom_vmap
 from numpy.typing import NDArray
 
 __all__ = ["Carry", "einsum", "recur"]
@@ -52,85 +58,194 @@ def recur(
       Hochreiter & Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735; the forget gate
       of Gers et al. (2000), doi:10.1162/089976600300015015.
     """
-    (last, hidden), _ = _forward(inputs, kernel, bias, carry)
-    return last, hidden
+    kernel, bias = _halved(kernel), _halved(bias)
+
+    def step(carry: Carry, inputs: Array) -> tuple[Carry, Array]:
+        cell, hidden = carry
+        joined = jnp.concatenate([inputs, hidden], axis=-1)
+        summed = einsum("pi,ig->pg", joined, kernel) + bias[None, :]
+        carry = _next(summed, cell)
+        return carry, carry[1]
+
+    return jax.lax.scan(step, carry, inputs)
 
 
 def _forward(inputs: Array, kernel: Array, bias: Array, carry: Carry) -> tuple:
     """As `recur`, and what its derivative starts from."""
-
-    def step(carry: Carry, inputs: Array) -> tuple[Carry, Carry]:
-        cell, hidden = carry
-        joined = jnp.concatenate([inputs, hidden], axis=-1)
-        entry, keep, proposal, leave = _gates(
-            einsum("pi,ig->pg", joined, kernel) + bias[None, :]
-        )
-        new = keep * cell + entry * proposal
-        hidden = leave * jnp.tanh(new)
-        return (new, hidden), (cell, hidden)
-
-    last, (cells, hidden) = jax.lax.scan(step, carry, inputs)
-    return (last, hidden), ((inputs, kernel, bias), (carry[1], cells, hidden))
+    weights = jnp.concatenate([kernel, bias[None]])
+    read, cells = _one(_walk)(inputs, weights, *carry)
+    hidden = read[1:, :, inputs.shape[-1] : -1]
+    return ((cells[-1], hidden[-1]), hidden), (weights, read, cells)
 
 
 def _backward(saved: tuple, given: tuple[Carry, Array]) -> tuple:
-    (inputs, kernel, bias), (first, cells, hidden) = saved
-    ends, every = given
-    before = jnp.concatenate([first[None], hidden[:-1]])
-    block = functools.partial(_block, kernel=kernel, bias=bias)
-    epochs = (inputs, before, cells, every)
-    state = (ends, jnp.zeros_like(kernel), jnp.zeros_like(bias))
-    # Whole blocks from the last epoch on; the first epochs are what is left.
-    left = len(inputs) % BLOCK
-    cut = lambda x: x[left:].reshape(-1, BLOCK, *x.shape[1:])
-    state, late = jax.lax.scan(block, state, jax.tree.map(cut, epochs), reverse=True)
-    state, early = block(state, jax.tree.map(lambda x: x[:left], epochs))
-    by_inputs = jnp.concatenate([early, late.reshape(-1, *inputs.shape[1:])])
-    start, by_kernel, by_bias = state
-    return by_inputs, by_kernel, by_bias, start
+    (by_cell, by_hidden), every = given
+    by_inputs, by_weights, *start = _one(_walk_back)(*saved, every, by_cell, by_hidden)
+    return by_inputs, by_weights[:-1], by_weights[-1], tuple(start)
 
 
 recur.defvjp(_forward, _backward)
 
 
-def _block(
-    state: tuple, epochs: tuple[Array, ...], *, kernel: Array, bias: Array
-) -> tuple[tuple, Array]:
-    """Derivatives carried back through a few epochs, those of the weights added up."""
-    carry, by_kernel, by_bias = state
-    inputs, before, cells, every = epochs
-    joined = jnp.concatenate([inputs, before], axis=-1)
-    slopes = _slopes(einsum("tpi,ig->tpg", joined, kernel) + bias[None, None, :], cells)
-    from_hidden = kernel[inputs.shape[-1] :].T
+def _one(function: Callable[..., Any]) -> Callable[..., Any]:
+    """One network of a function of many."""
+    take = functools.partial(jax.tree.map, lambda x: x[0])
+    return lambda *arrays: take(function(*(x[None] for x in arrays)))
 
-    def step(carry: Carry, epoch: tuple) -> tuple[Carry, Array]:
-        by_cell, by_hidden = carry
-        given, slopes, shown, keep = epoch
-        by_hidden = by_hidden + given
-        by_cell = by_cell + by_hidden * shown
-        # Only the output gate acts on the hidden state past the memory.
-        spread = jnp.concatenate([by_cell, by_cell, by_cell, by_hidden], axis=-1)
-        by_gates = spread * slopes
-        return (by_cell * keep, einsum("pg,gh->ph", by_gates, from_hidden)), by_gates
 
-    carry, by_gates = jax.lax.scan(step, carry, (every, *slopes), reverse=True)
-    by_kernel = by_kernel + einsum("tpi,tpg->ig", joined, by_gates)
-    by_bias = by_bias + by_gates.sum(axis=(0, 1))
-    by_inputs = einsum("tpg,ig->tpi", by_gates, kernel[: inputs.shape[-1]])
-    return (carry, by_kernel, by_bias), by_inputs
+def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let `jax.vmap` lengthen the first axis, that of networks.
+
+    Left to itself, it would make scatters of all that a loop writes.
+    """
+    many = custom_vmap(function)
+
+    @many.def_vmap
+    def _(size: int, mapped: list[bool], *arrays: Array) -> tuple:
+        wide = [
+            x if own else jnp.broadcast_to(x, (size, *x.shape))
+            for x, own in zip(arrays, mapped)
+        ]
+        found = many(*(x.reshape(-1, *x.shape[2:]) for x in wide))
+        split = [x.reshape(size, -1, *x.shape[1:]) for x in found]
+        return tuple(split), (True,) * len(split)
+
+    return many
+
+
+@_side_by_side
+def _walk(
+    inputs: Array, weights: Array, cell: Array, hidden: Array
+) -> tuple[Array, Array]:
+    """Run networks through the epochs, for `_walk_back`.
+
+    Args:
+      inputs: Features, shape (network, epoch, place, feature).
+      weights: Those of features and hidden state, and bias, shape
+        (network, feature + hidden + 1, 4 hidden).
+      cell: Memory before the first epoch, shape (network, place, hidden).
+      hidden: Hidden state, likewise.
+
+    Returns:
+      What gates read, features, hidden state and one, shape (network, epoch + 1, place,
+      feature + hidden + 1); and memory before each epoch, (network, epoch + 1, place,
+      hidden). Both tell the state after the last epoch too.
+    """
+    networks, epochs, places, features = inputs.shape
+    halved = _halved(weights)
+    read = jnp.ones((networks, epochs + 1, places, weights.shape[1]), inputs.dtype)
+    read = _put(_put(read, inputs), hidden[:, None], last=features)
+    cells = jnp.zeros((networks, epochs + 1, *cell.shape[1:]), inputs.dtype)
+
+    def step(epoch: Array, state: tuple) -> tuple:
+        cell, read, cells = state
+        summed = einsum("npi,nig->npg", _at(read, epoch), halved)
+        cell, hidden = _next(summed, cell)
+        read = _put(read, hidden[:, None], epoch + 1, last=features)
+        return cell, read, _put(cells, cell[:, None], epoch + 1)
+
+    state = (cell, read, _put(cells, cell[:, None]))
+    return jax.lax.fori_loop(0, epochs, step, state)[1:]
+
+
+@_side_by_side
+def _walk_back(
+    weights: Array,
+    read: Array,
+    cells: Array,
+    every: Array,
+    by_cell: Array,
+    by_hidden: Array,
+) -> tuple[Array, Array, Array, Array]:
+    """Derivatives by all that `_walk` is given.
+
+    Args:
+      weights: As there.
+      read: From there.
+      cells: From there.
+      every: Derivatives by the hidden states, shape (network, epoch, place, hidden).
+      by_cell: By the memory after the last epoch, shape (network, place, hidden).
+      by_hidden: By the hidden state, likewise.
+
+    Returns:
+      Derivatives by its arguments.
+    """
+    networks, epochs, places, hidden = every.shape
+    features = weights.shape[1] - hidden - 1
+    halved = _halved(weights)
+    from_inputs = weights[:, :features]
+    from_hidden = weights[:, features:-1].mT
+
+    def block(first: Array | int, length: int, state: tuple) -> tuple:
+        """Go back through a few epochs; derivatives by the weights are added up."""
+        by_inputs, by_weights, by_cell, by_hidden = state
+        cut = lambda x: jax.lax.dynamic_slice_in_dim(x, first, length, axis=1)
+        # Epochs and places as one axis of each product.
+        flat = lambda x: x.reshape(networks, length * places, -1)
+        apart = lambda x: x.reshape(networks, length, places, -1)
+        seen = flat(cut(read))
+        summed = apart(einsum("nti,nig->ntg", seen, halved))
+        slopes, shown, keep = _slopes(summed, cut(cells))
+        given = cut(every)
+
+        def step(passed: Array, state: tuple) -> tuple:
+            by_cell, by_hidden, by_gates = state
+            epoch = length - 1 - passed
+            by_hidden = by_hidden + _at(given, epoch)
+            by_cell = by_cell + by_hidden * _at(shown, epoch)
+            # Only the output gate acts on the hidden state past the memory.
+            spread = jnp.concatenate([by_cell, by_cell, by_cell, by_hidden], axis=-1)
+            here = spread * _at(slopes, epoch)
+            by_cell = by_cell * _at(keep, epoch)
+            by_hidden = einsum("npg,ngh->nph", here, from_hidden)
+            return by_cell, by_hidden, _put(by_gates, here[:, None], epoch)
+
+        state = (by_cell, by_hidden, jnp.zeros_like(slopes))
+        by_cell, by_hidden, by_gates = jax.lax.fori_loop(0, length, step, state)
+        by_gates = flat(by_gates)
+        more = apart(einsum("ntg,nig->nti", by_gates, from_inputs))
+        by_inputs = _put(by_inputs, more, first)
+        by_weights = by_weights + einsum("nti,ntg->nig", seen, by_gates)
+        return by_inputs, by_weights, by_cell, by_hidden
+
+    # Whole blocks from the last epoch on; the first epochs are what is left.
+    blocks, left = divmod(epochs, BLOCK)
+    first = lambda passed: left + (blocks - 1 - passed) * BLOCK
+    by_inputs = jnp.zeros((networks, epochs, places, features), read.dtype)
+    state = (by_inputs, jnp.zeros_like(weights), by_cell, by_hidden)
+    if blocks:
+        whole = lambda passed, state: block(first(passed), BLOCK, state)
+        state = jax.lax.fori_loop(0, blocks, whole, state)
+    return block(0, left, state) if left else state
+
+
+def _at(record: Array, epoch: Array) -> Array:
+    """What a record, shape (network, epoch, place, ...), tells of an epoch."""
+    return jax.lax.dynamic_index_in_dim(record, epoch, axis=1, keepdims=False)
+
+
+def _put(record: Array, values: Array, epoch: Array | int = 0, last: int = 0) -> Array:
+    """A record with other values from an epoch and a place of its last axis on."""
+    return jax.lax.dynamic_update_slice(record, values, (0, epoch, 0, last))
+
+
+def _next(summed: Array, cell: Array) -> Carry:
+    """State after an epoch, from what reached its gates as `_halved` and the memory."""
+    entry, keep, proposal, leave = _gates(summed)
+    cell = keep * cell + entry * proposal
+    return cell, leave * jnp.tanh(cell)
 
 
 def _slopes(summed: Array, cells: Array) -> tuple[Array, Array, Array]:
     """By how much each epoch passes derivatives on.
 
     Args:
-      summed: What reached the gates, shape (epoch, place, 4 hidden).
-      cells: Memory before each epoch, shape (epoch, place, hidden).
+      summed: What reached the gates as `_halved`, shape (..., 4 hidden).
+      cells: Memory before each epoch, shape (..., hidden).
 
     Returns:
-      From what follows the gates to what reached them (epoch, place, 4 hidden); from
-      hidden state to memory, and from memory to the memory before, (epoch, place,
-      hidden) each.
+      From what follows the gates to what reached them (..., 4 hidden); from hidden
+      state to memory, and from memory to the memory before, (..., hidden) each.
     """
     entry, keep, proposal, leave = _gates(summed)
     shown = jnp.tanh(keep * cells + entry * proposal)
@@ -149,9 +264,14 @@ def _gates(summed: Array) -> tuple[Array, Array, Array, Array]:
     # functions in turn.
     half, middle = _halves(summed.shape[-1] // 4, summed.dtype, summed.ndim)
     entry, keep, proposal, leave = jnp.split(
-        half * jnp.tanh(half * summed) + middle, 4, axis=-1
+        half * jnp.tanh(summed) + middle, 4, axis=-1
     )
     return entry, keep, proposal, leave
+
+
+def _halved(weights: Array) -> Array:
+    """Weights of the gates for one tanh, shape (..., 4 hidden)."""
+    return weights * _halves(weights.shape[-1] // 4, weights.dtype, weights.ndim)[0]
 
 
 def _halves(hidden: int, dtype: np.dtype, rank: int) -> tuple[NDArray, NDArray]:
