@@ -4,14 +4,16 @@
 
 A step is forward, backward and Adam's update, in float32, of 75 networks with 20 inputs
 and 32 hidden units, each with its own weights and its own 3,650 days. The references
-are the same code one network after the other, a plain scan over flax's own cell in such
-a loop, and PyTorch in a process of its own where it is installed. As an ensemble is
-trained, each core of a CPU has networks of its own. Beside the time on the clock stands
-that of the processors: it counts where the machine is shared.
+go from one network to the next: a plain scan over flax's own cell, and one of the same
+code, both with JAX's own derivative; the same code with that of `recur`; and PyTorch in
+a process of its own where it is installed. As an ensemble is trained, each core of a
+CPU has networks of its own. Beside the time on the clock stands that of the processors:
+it counts where the machine is shared.
 """
 
 import concurrent.futures
 import importlib.util
+import inspect
 import multiprocessing
 import os
 import time
@@ -28,6 +30,7 @@ from benchmarks._harness import largest_error, measure, report, resident_memory
 from jaxload.gapfill.ensemble import Ensemble, predict
 from jaxload.gapfill.lstm import Network, Weights, apply, initialise
 from jaxload.gapfill.members import losses
+from jaxload.gapfill.recurrence import recur
 from jaxload.gapfill.shares import along, make_share
 from jaxload.gapfill.training import Curve
 
@@ -111,6 +114,15 @@ def by_flax(weights: Weights, inputs: jax.Array) -> jax.Array:
     return jnp.einsum("tph,ho->tpo", hidden, weights.readout) + weights.offset
 
 
+def plainly(weights: Weights, inputs: jax.Array) -> jax.Array:
+    """The same code as a plain scan, whose derivative is left to JAX."""
+    kernel = jnp.concatenate([weights.features, weights.recurrent])
+    empty = jnp.zeros((inputs.shape[1], NETWORK.hidden), inputs.dtype)
+    scan = inspect.unwrap(recur)
+    hidden = scan(inputs, kernel, weights.bias, (empty, empty))[1]
+    return jnp.einsum("tph,ho->tpo", hidden, weights.readout) + weights.offset
+
+
 def looped(run: Run, given: tuple) -> Callable[[], tuple]:
     """A step of all networks, one after the other."""
     step = jax.jit(stepping(run))
@@ -124,6 +136,23 @@ def looped(run: Run, given: tuple) -> Callable[[], tuple]:
         return jax.tree.map(lambda *some: jnp.stack(some), *found)
 
     return loop
+
+
+def in_double(given: tuple) -> Weights:
+    """The gradient of all networks, in double precision."""
+    weights, _, *record = given
+    with jax.enable_x64(True):
+        slope = jax.jit(jax.grad(loss_of(plainly)))
+        each = [
+            slope(*jax.tree.map(lambda x, member=member: doubled(x[member]), own))
+            for member, own in enumerate([(weights, tuple(record))] * MEMBERS)
+        ]
+        return jax.tree.map(lambda *some: np.stack(some), *each)
+
+
+def doubled(values: jax.Array) -> jax.Array:
+    """In double precision, where JAX has it."""
+    return jnp.asarray(np.asarray(values), jnp.float64)
 
 
 def by_torch(inputs: np.ndarray, target: np.ndarray) -> Callable[[], None]:
@@ -173,16 +202,16 @@ def steps() -> list[dict[str, Any]]:
     few = jax.jit(grouped)
     ways = {
         "one after the other, flax's own cell": looped(by_flax, whole),
+        "one after the other, plain scan": looped(plainly, whole),
         "one after the other": looped(apply, whole),
         "all at once": lambda: once(*whole),
         "a few at a time": lambda: few(*whole),
         "as trained": as_trained(whole),
     }
-    wanted, rows = None, []
+    wanted, rows = in_double(whole), []
     for what, step in ways.items():
         found, row = stepped(what, step)
-        slopes = jax.tree.map(lambda x: x[:MEMBERS], found[2])
-        wanted = slopes if wanted is None else wanted
+        slopes = jax.tree.map(lambda x: np.asarray(x)[:MEMBERS], found[2])
         pairs = zip(jax.tree.leaves(slopes), jax.tree.leaves(wanted))
         rows.append(
             row | {"gradient_error": max(largest_error(*pair) for pair in pairs)}
@@ -215,9 +244,10 @@ def compared() -> list[dict[str, Any]]:
     """Every way beside the plain loop and beside PyTorch."""
     rows = [*steps(), torch_row()]
     part = f"one step of {MEMBERS} networks, {EPOCHS} days"
-    loop, torch = rows[0]["median_s"], rows[-1].get("median_s")
+    flax, plain, torch = (rows[n].get("median_s") for n in (0, 1, -1))
     for row in (row for row in rows if "median_s" in row):
-        row["faster_than_flax"] = loop / row["median_s"]
+        row["faster_than_flax"] = flax / row["median_s"]
+        row["faster_than_plain"] = plain / row["median_s"]
         if torch:
             row["faster_than_torch"] = torch / row["median_s"]
     return [{"part": part} | row for row in rows]

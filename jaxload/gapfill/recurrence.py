@@ -6,8 +6,8 @@ stored; the gates are computed again for a block of epochs at a time, the backwa
 carries only what epochs hand to each other, and the gradient of the weights is one
 matrix product for each block.
 
-Networks side by side are an axis of their own, before that of epochs: as matrix
-products want it, so that nothing is transposed between them and the epochs.
+Networks side by side are an axis of their own, before that of epochs, as matrix products
+take them: nothing is transposed on the way from epochs to products.
 """
 
 import functools
