@@ -1,13 +1,13 @@
 """The recurrence of a long short-term memory, and its derivative written out.
 
 Left to itself, the derivative of a scan adds a gradient of the weights at every epoch
-and stores everything that an epoch computes. Here only memory and hidden state are
-stored; the gates are computed again for a block of epochs at a time, the backward loop
-carries only what epochs hand to each other, and the gradient of the weights is one
-matrix product for each block.
+and stores everything that an epoch computes. Here only the memory and what the gates
+read are stored; the gates are computed again for a block of epochs at a time, the
+backward loop carries only what epochs hand to each other, and the gradient of the
+weights is one matrix product for each block.
 
-Networks side by side are an axis of their own, before that of epochs, as matrix products
-take them: nothing is transposed on the way from epochs to products.
+Networks side by side are an axis of their own, before that of epochs, as matrix
+products take them: nothing is transposed on the way from one to the other.
 """
 
 import functools
