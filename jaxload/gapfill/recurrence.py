@@ -172,51 +172,68 @@ def _walk_back(
     """
     networks, epochs, places, hidden = every.shape
     features = weights.shape[1] - hidden - 1
-    halved = _halved(weights)
-    from_inputs = weights[:, :features]
-    from_hidden = weights[:, features:-1].mT
-
-    def block(first: Array | int, length: int, state: tuple) -> tuple:
-        """Go back through a few epochs; derivatives by the weights are added up."""
-        by_inputs, by_weights, by_cell, by_hidden = state
-        cut = lambda x: jax.lax.dynamic_slice_in_dim(x, first, length, axis=1)
-        # Epochs and places as one axis of each product.
-        flat = lambda x: x.reshape(networks, length * places, -1)
-        apart = lambda x: x.reshape(networks, length, places, -1)
-        seen = flat(cut(read))
-        summed = apart(einsum("nti,nig->ntg", seen, halved))
-        slopes, shown, keep = _slopes(summed, cut(cells))
-        given = cut(every)
-
-        def step(passed: Array, state: tuple) -> tuple:
-            by_cell, by_hidden, by_gates = state
-            epoch = length - 1 - passed
-            by_hidden = by_hidden + _at(given, epoch)
-            by_cell = by_cell + by_hidden * _at(shown, epoch)
-            # Only the output gate acts on the hidden state past the memory.
-            spread = jnp.concatenate([by_cell, by_cell, by_cell, by_hidden], axis=-1)
-            here = spread * _at(slopes, epoch)
-            by_cell = by_cell * _at(keep, epoch)
-            by_hidden = einsum("npg,ngh->nph", here, from_hidden)
-            return by_cell, by_hidden, _put(by_gates, here[:, None], epoch)
-
-        state = (by_cell, by_hidden, jnp.zeros_like(slopes))
-        by_cell, by_hidden, by_gates = jax.lax.fori_loop(0, length, step, state)
-        by_gates = flat(by_gates)
-        more = apart(einsum("ntg,nig->nti", by_gates, from_inputs))
-        by_inputs = _put(by_inputs, more, first)
-        by_weights = by_weights + einsum("nti,ntg->nig", seen, by_gates)
-        return by_inputs, by_weights, by_cell, by_hidden
-
-    # Whole blocks from the last epoch on; the first epochs are what is left.
-    blocks, left = divmod(epochs, BLOCK)
-    first = lambda passed: left + (blocks - 1 - passed) * BLOCK
+    matrices = _halved(weights), weights[:, :features], weights[:, features:-1].mT
+    back = functools.partial(_block, matrices, (read, cells, every))
     by_inputs = jnp.zeros((networks, epochs, places, features), read.dtype)
     state = (by_inputs, jnp.zeros_like(weights), by_cell, by_hidden)
+    # Whole blocks from the last epoch on; the first epochs are what is left.
+    blocks, left = divmod(epochs, BLOCK)
     if blocks:
-        whole = lambda passed, state: block(first(passed), BLOCK, state)
+        begin = lambda passed: epochs - (passed + 1) * BLOCK
+        whole = lambda passed, state: back(begin(passed), BLOCK, state)
         state = jax.lax.fori_loop(0, blocks, whole, state)
-    return block(0, left, state) if left else state
+    return back(0, left, state) if left else state
+
+
+def _block(
+    matrices: tuple[Array, Array, Array],
+    records: tuple[Array, Array, Array],
+    first: Array | int,
+    length: int,
+    state: tuple[Array, Array, Array, Array],
+) -> tuple[Array, Array, Array, Array]:
+    """Carry derivatives back through a few epochs, those by the weights added up.
+
+    Args:
+      matrices: From what gates read to gates, and from gates to features and to the
+        hidden state.
+      records: What gates read, memory, and derivatives by the hidden states.
+      first: Epoch with which the block begins.
+      length: Its epochs.
+      state: Derivatives by features, weights, memory and hidden state, from what comes
+        after.
+
+    Returns:
+      The state before the block.
+    """
+    by_inputs, by_weights, *carry = state
+    halved, to_inputs, to_hidden = matrices
+    cut = lambda x: jax.lax.dynamic_slice_in_dim(x, first, length, axis=1)
+    read, cells, given = map(cut, records)
+    # Epochs and places are one axis of every product.
+    flat = lambda x: x.reshape(len(x), -1, x.shape[-1])
+    apart = lambda x: x.reshape(*read.shape[:3], -1)
+    summed = apart(einsum("nti,nig->ntg", flat(read), halved))
+    slopes, shown, keep = _slopes(summed, cells)
+
+    def step(passed: Array, state: tuple) -> tuple:
+        by_cell, by_hidden, by_gates = state
+        epoch = length - 1 - passed
+        by_hidden = by_hidden + _at(given, epoch)
+        by_cell = by_cell + by_hidden * _at(shown, epoch)
+        # Only the output gate acts on the hidden state past the memory.
+        spread = jnp.concatenate([by_cell, by_cell, by_cell, by_hidden], axis=-1)
+        here = spread * _at(slopes, epoch)
+        by_cell = by_cell * _at(keep, epoch)
+        by_hidden = einsum("npg,ngh->nph", here, to_hidden)
+        return by_cell, by_hidden, _put(by_gates, here[:, None], epoch)
+
+    start = (*carry, jnp.zeros_like(slopes))
+    *carry, by_gates = jax.lax.fori_loop(0, length, step, start)
+    by_gates = flat(by_gates)
+    more = apart(einsum("ntg,nig->nti", by_gates, to_inputs))
+    by_weights = by_weights + einsum("nti,ntg->nig", flat(read), by_gates)
+    return _put(by_inputs, more, first), by_weights, *carry
 
 
 def _at(record: Array, epoch: Array) -> Array:
