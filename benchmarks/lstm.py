@@ -111,6 +111,11 @@ def by_flax(weights: Weights, inputs: jax.Array) -> jax.Array:
     cell.dense_h.bias[...] = weights.bias
     empty = jnp.zeros((inputs.shape[1], NETWORK.hidden), inputs.dtype)
     hidden = jax.lax.scan(cell, (empty, empty), inputs)[1]
+    return read_out(weights, hidden)
+
+
+def read_out(weights: Weights, hidden: jax.Array) -> jax.Array:
+    """What a network tells."""
     return jnp.einsum("tph,ho->tpo", hidden, weights.readout) + weights.offset
 
 
@@ -120,16 +125,19 @@ def plainly(weights: Weights, inputs: jax.Array) -> jax.Array:
     empty = jnp.zeros((inputs.shape[1], NETWORK.hidden), inputs.dtype)
     scan = inspect.unwrap(recur)
     hidden = scan(inputs, kernel, weights.bias, (empty, empty))[1]
-    return jnp.einsum("tph,ho->tpo", hidden, weights.readout) + weights.offset
+    return read_out(weights, hidden)
+
+
+def apart(given: tuple) -> list[tuple]:
+    """What each network is given."""
+    take = lambda member: jax.tree.map(lambda x: x[member], given)
+    return [take(member) for member in range(MEMBERS)]
 
 
 def looped(run: Run, given: tuple) -> Callable[[], tuple]:
     """A step of all networks, one after the other."""
     step = jax.jit(stepping(run))
-    each = [
-        jax.tree.map(lambda x, member=member: x[member], given)
-        for member in range(MEMBERS)
-    ]
+    each = apart(given)
 
     def loop() -> tuple:
         found = [step(*own) for own in each]
@@ -140,13 +148,11 @@ def looped(run: Run, given: tuple) -> Callable[[], tuple]:
 
 def in_double(given: tuple) -> Weights:
     """The gradient of all networks, in double precision."""
-    weights, _, *record = given
     with jax.enable_x64(True):
         slope = jax.jit(jax.grad(loss_of(plainly)))
-        each = [
-            slope(*jax.tree.map(lambda x, member=member: doubled(x[member]), own))
-            for member, own in enumerate([(weights, tuple(record))] * MEMBERS)
-        ]
+        each = []
+        for weights, _, *record in apart(given):
+            each.append(slope(*jax.tree.map(doubled, (weights, tuple(record)))))
         return jax.tree.map(lambda *some: np.stack(some), *each)
 
 

@@ -74,8 +74,8 @@ def _forward(inputs: Array, kernel: Array, bias: Array, carry: Carry) -> tuple:
     """As `recur`, and what its derivative starts from."""
     weights = jnp.concatenate([kernel, bias[None]])
     read, cells = _one(_walk)(inputs, weights, *carry)
-    hidden = read[1:, :, inputs.shape[-1] : -1]
-    return ((cells[-1], hidden[-1]), hidden), (weights, read, cells)
+    hidden = read[:, :, inputs.shape[-1] : -1]
+    return ((cells[-1], hidden[-1]), hidden[1:]), (weights, read, cells)
 
 
 def _backward(saved: tuple, given: tuple[Carry, Array]) -> tuple:
