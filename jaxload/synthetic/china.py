@@ -328,9 +328,9 @@ def _heights(
 
 def _quality(settings: WeatherSettings, share: float) -> Quality:
     """That of height, but for a share of the noise."""
-    noise = (settings.white, settings.flicker, settings.common)
+    levels = dataclasses.astuple(settings.noise)
     return Quality(
-        HeightNoise(*(share * level for level in noise)),
+        HeightNoise(*(share * level for level in levels)),
         share * settings.thermal,
         settings.missing,
         settings.outliers,

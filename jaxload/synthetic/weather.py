@@ -37,8 +37,10 @@ FREEZING = 273.15
 #: Days of the year on which it is warmest, and on which it rains most.
 WARMEST, WETTEST = 202.0, 203.0
 
-#: Days by which rain ends the heat sooner in Yunnan.
-SOONER = 38.0
+#: Days by which pressure is highest sooner on a plateau than on plains, and from which
+#: height on [m]: air there stays warm into autumn, and much of it lies above. In Yunnan
+#: it is highest in November.
+SOONER, PLATEAU = 70.0, 2000.0
 
 #: Fall of temperature with height [K/m], and height in which pressure falls to 1 / e
 #: [m].
@@ -230,9 +232,7 @@ def _temperature(
     level = 298.0 - 0.85 * north - LAPSE * height
     annual = 5.0 + 0.52 * north
     passing = 3.0 + 2.0 * np.clip(north / 30, 0, 1)
-    yunnan = ((places.lon - 100.5) / 6) ** 2 + ((places.lat - 25) / 4) ** 2
-    warmest = WARMEST - SOONER * np.exp(-yunnan)
-    change = annual * _season(time, warmest) + passing * noise.warmth
+    change = annual * _season(time, WARMEST) + passing * noise.warmth
     return level + change + STAYING_COOLS * noise.staying
 
 
@@ -247,7 +247,8 @@ def _pressure(
     east, north = (places.lon - 114) / 21, (places.lat - 39.5) / 13
     annual = 180 + 900 * np.exp(-(east**2) - north**2)
     passing = 220 + 240 * np.clip((places.lat - 20) / 25, 0, 1)
-    change = -annual * _season(time, WARMEST) + passing * noise.weight
+    lowest = WARMEST - SOONER * np.clip(height / PLATEAU, 0, 1)
+    change = -annual * _season(time, lowest) + passing * noise.weight
     return level + change + STAYING_LIGHTENS * noise.staying
 
 

@@ -7,8 +7,15 @@ from numpy.typing import NDArray
 
 from jaxload._calendar import days_from
 from jaxload.synthetic.networks import REGIONS
+from jaxload.synthetic.noise import HeightNoise
 
 __all__ = ["WeatherSettings"]
+
+#: By which forests and networks miss heights as much as in the articles.
+NOISE = {
+    "southwest_china": HeightNoise(white=2.0, flicker=1.2, common=0.9),
+    "mainland_china": HeightNoise(white=3.4, flicker=2.6, common=1.4),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +32,10 @@ class WeatherSettings:
         but nothing to do with the weather beyond them.
       spacing: Side of a cell of water [degrees].
       buffer: Width of the belt of water around the region [degrees of arc].
-      white: Median standard deviation of white noise in height [mm].
-      flicker: Standard deviation of flicker noise in height [mm].
-      common: Standard deviation of the common mode of the network [mm].
+      white: Median standard deviation of white noise in height [mm]; None for what the
+        region's network has.
+      flicker: Standard deviation of flicker noise in height [mm], likewise.
+      common: Standard deviation of the common mode of the network [mm], likewise.
       thermal: Thermal expansion as a share of what it is as a rule, which is 0.5 to 1.5
         mm of annual amplitude [-].
       missing: Share of days lost to failures, late beginnings apart.
@@ -43,9 +51,9 @@ class WeatherSettings:
     weather_link: float = 1.0
     spacing: float = 0.25
     buffer: float = 2.0
-    white: float = 3.0
-    flicker: float = 2.0
-    common: float = 1.2
+    white: float | None = None
+    flicker: float | None = None
+    common: float | None = None
     thermal: float = 1.0
     missing: float = 0.08
     outliers: float = 0.01
@@ -58,7 +66,8 @@ class WeatherSettings:
         for name in ("weather_link", "missing", "outliers", "steps"):
             self._check(name, 1.0)
         for name in ("white", "flicker", "common", "thermal"):
-            self._check(name, 1000.0)
+            if getattr(self, name) is not None:
+                self._check(name, 1000.0)
         if len(self.time) < 60:
             raise ValueError(
                 f"{self.start} to {self.stop} is {len(self.time)} days, too short for "
@@ -69,6 +78,13 @@ class WeatherSettings:
         value = getattr(self, name)
         if not 0 <= value <= most:
             raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
+
+    @property
+    def noise(self) -> HeightNoise:
+        """Noise of height."""
+        given = {name: getattr(self, name) for name in ("white", "flicker", "common")}
+        chosen = {name: level for name, level in given.items() if level is not None}
+        return dataclasses.replace(NOISE[self.region], **chosen)
 
     @property
     def time(self) -> NDArray[np.datetime64]:
