@@ -130,6 +130,47 @@ def test_patience_ends_a_training():
     assert fitted.curve.step[-1] == fitted.step.max() + 10
 
 
+@pytest.mark.parametrize(("steps", "looks"), [(5, [0, 5]), (15, [0, 10, 15])])
+def test_a_training_takes_no_more_steps_than_asked_for(steps, looks):
+    heard = []
+    fitted = train(training.Descent(steps=steps, every=10), watch=heard.append)
+    assert fitted.curve.step.tolist() == looks
+    assert heard == [step / steps for step in looks[1:]]
+    assert fitted.step.max() <= steps
+    each = train(training.Descent(steps=steps, every=1, patience=100))
+    np.testing.assert_array_equal(fitted.curve.loss[-1], each.curve.loss[-1])
+    np.testing.assert_array_equal(fitted.curve.held_out, each.curve.held_out[looks])
+
+
+def test_a_short_last_look_is_taken_up_again_bit_for_bit_the_same(tmp_path):
+    settings = training.Descent(steps=25, every=10, patience=100)
+    whole = train(settings)
+    store = checkpoints.DiskCheckpoints(tmp_path, "a model")
+
+    def switch_off(share):
+        if share >= 0.8:
+            raise SwitchedOffError
+
+    with pytest.raises(SwitchedOffError):
+        train(settings, checkpoints=store, watch=switch_off)
+    # Once from the last full look, and once from the end.
+    for _ in range(2):
+        again = train(settings, checkpoints=store)
+        assert again.curve.step.tolist() == [0, 10, 20, 25]
+        np.testing.assert_array_equal(again.parameters, whole.parameters)
+        np.testing.assert_array_equal(again.curve.held_out, whole.curve.held_out)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_member_without_a_first_score_is_refused(value):
+    def blind(weights, data, key):
+        return score(weights, data, key).at[1].set(value)
+
+    start, data = jnp.zeros(TARGET.shape), jnp.asarray(TARGET)
+    with pytest.raises(ValueError, match=f"member 1 .*first step .* {value}, expected"):
+        training.descend(loss, blind, start, data, training.Descent(steps=5), key=KEY)
+
+
 class SwitchedOffError(Exception):
     """Stands for a machine without power."""
 

@@ -37,7 +37,7 @@ class Descent:
       learning_rate: Of Adam.
       weight_decay: What Adam takes off a parameter at every step, apart from the loss,
         as a multiple of itself and the learning rate (AdamW).
-      every: Steps between two looks at what is held out.
+      every: Steps between two looks at what is held out; fewer before the last.
       patience: Looks without a gain, of any member, after which it ends.
       largest_gradient: Norm to which a member's longer gradient is shortened.
     """
@@ -176,6 +176,10 @@ def descend(
       The `Fitted`. A member whose loss or score ceases to be finite ends the training;
       a warning says at which step.
 
+    Raises:
+      ValueError: If what is held out of a member has no finite score before the first
+        step: nothing could ever score better.
+
     Source:
       Loshchilov and Hutter (2019): decoupled weight decay regularization, ICLR.
     """
@@ -188,6 +192,7 @@ def descend(
     start, data = share.out((start, data))
     alike = PartitionSpec()
     first = share.over(score, (along(), along(), alike), along())(start, data, key)
+    _check_first(first)
     pace = share.out(jnp.broadcast_to(jnp.asarray(pace, first.dtype), (share.parts,)))
     cut = _cut()
     advance = share.over(
@@ -210,16 +215,26 @@ def descend(
         if checkpoints is not None:
             checkpoints.save(int(state.step), state)
         if watch is not None:
-            watch(min(1.0, int(state.step) / settings.steps))
+            watch(int(state.step) / settings.steps)
     fitted = _fitted(state, settings, diverged, share)
     if diverged is not None:
         _warn_of_divergence(diverged, fitted.step)
     return fitted
 
 
+def _check_first(scores: Array) -> None:
+    bad = np.flatnonzero(~np.isfinite(np.asarray(scores)))
+    if len(bad):
+        raise ValueError(
+            f"member {bad[0]} cannot be trained: before the first step what it holds "
+            f"out scores {float(scores[bad[0]])}, expected a finite number; are its "
+            "features, data and first parameters finite, and is anything held out?"
+        )
+
+
 def _begin(start: Any, first: Array, optimiser: Any, settings: Descent) -> _State:
     members = first.shape[0]
-    looks = 1 + -(-settings.steps // settings.every)
+    looks = 1 + _looks(settings.steps, settings)
     empty = jnp.full((looks, members), jnp.nan, first.dtype)
     nothing = jnp.zeros(members, jnp.int32)
     return _State(
@@ -233,6 +248,11 @@ def _begin(start: Any, first: Array, optimiser: Any, settings: Descent) -> _Stat
         held_out=empty.at[0].set(first),
         broken=nothing,
     )
+
+
+def _looks(step: Any, settings: Descent) -> Any:
+    """Looks after the first until a step, the last of which may come early."""
+    return -(-step // settings.every)
 
 
 def _advancing(
@@ -265,12 +285,13 @@ def _advancing(
             )
             return parameters, moments, losses, _first(broken, losses, number + 1)
 
-        last, nothing = state.step + settings.every, jnp.zeros_like(state.score)
+        last = jnp.minimum(state.step + settings.every, settings.steps)
+        nothing = jnp.zeros_like(state.score)
         now = (state.parameters, state.moments, nothing, state.broken)
         now = jax.lax.fori_loop(state.step, last, step, now)
         parameters, moments, losses, broken = now
         found = score(parameters, data, key)
-        better, look = found < state.score, last // settings.every
+        better, look = found < state.score, _looks(last, settings)
         return _State(
             step=last,
             parameters=parameters,
@@ -329,10 +350,10 @@ def _warn_of_divergence(step: int, best_step: NDArray[np.int64]) -> None:
 def _fitted(
     state: _State, settings: Descent, diverged: int | None, share: Share
 ) -> Fitted:
-    looks = int(state.step) // settings.every + 1
+    looks = 1 + _looks(int(state.step), settings)
     seen = lambda values: np.asarray(values, np.float64)[:looks, : share.parts]
     curve = Curve(
-        step=np.arange(looks) * settings.every,
+        step=np.minimum(np.arange(looks) * settings.every, int(state.step)),
         loss=seen(state.loss),
         held_out=seen(state.held_out),
     )
