@@ -1,13 +1,19 @@
 """The loop that trains, on losses whose minimum is known."""
 
 import dataclasses
+import functools
 import logging
+import os
+import subprocess
+import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxload import io
 from jaxload.gapfill import checkpoints, training
 
 TARGET = np.array([[1.0, -2.0], [0.5, 3.0]])
@@ -206,6 +212,47 @@ def test_checkpoints_of_another_model_are_refused(tmp_path):
         train(settings, checkpoints=other)
 
 
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"model": "on', "\xff"])
+def test_checkpoints_of_which_nothing_is_said_are_refused_in_one_sentence(
+    content, tmp_path
+):
+    store = checkpoints.DiskCheckpoints(tmp_path, "one")
+    settings = training.Descent(steps=5, every=5)
+    train(settings, checkpoints=store)
+    path = tmp_path / "model.json"
+    assert io.read_json(path) == {"model": "one"}
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(ValueError, match="does not say of which model") as caught:
+        train(settings, checkpoints=store)
+    said = str(caught.value)
+    assert said.startswith(str(path))
+    assert said.endswith(
+        f"delete the folder {tmp_path} to begin anew, or train into another"
+    )
+    assert "\n" not in said
+
+
+def test_a_folder_without_checkpoints_belongs_to_who_trains_first(tmp_path):
+    (tmp_path / "model.json").write_text("")
+    store = checkpoints.DiskCheckpoints(tmp_path, "one")
+    settings = training.Descent(steps=5, every=5)
+    first = train(settings, checkpoints=store)
+    again = train(settings, checkpoints=store)
+    np.testing.assert_array_equal(again.parameters, first.parameters)
+
+
+def test_a_power_cut_leaves_no_half_of_what_says_which_model(tmp_path, monkeypatch):
+    def cut(self, *_, **__):
+        self.touch()
+        raise SwitchedOffError
+
+    monkeypatch.setattr(type(tmp_path), "write_text", cut)
+    store = checkpoints.DiskCheckpoints(tmp_path, "one")
+    with pytest.raises(SwitchedOffError):
+        train(training.Descent(steps=5, every=5), checkpoints=store)
+    assert not (tmp_path / "model.json").exists()
+
+
 def test_a_broken_checkpoint_is_named(tmp_path):
     store = checkpoints.DiskCheckpoints(tmp_path, "one")
     settings = training.Descent(steps=5, every=5)
@@ -224,6 +271,75 @@ def test_fingerprints_tell_data_and_settings_apart(rng):
     assert first == checkpoints.fingerprint(values.copy(), training.Descent())
     assert first != checkpoints.fingerprint(values + 1e-9, settings)
     assert first != checkpoints.fingerprint(values, training.Descent(steps=3))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Stands for a problem, some of which is static."""
+
+    values: Any
+    centres: Any = dataclasses.field(default=1, metadata={"static": True})
+
+
+def test_fingerprints_tell_static_fields_and_nesting_apart():
+    values = np.arange(4.0)
+    alike = [
+        Case(values),
+        Case(values, 2),
+        Case(values, "2"),
+        Case(values, np.sin),
+        Case(values, np.cos),
+        Case(values, functools.partial(loss, key=1)),
+        Case(values, functools.partial(loss, key=2)),
+        Case(values, training.Descent()),
+        Case(values, training.Descent(steps=3)),
+        Case((values, None)),
+        Case((values,)),
+        Case([values]),
+        Case({"a": values}),
+        Case({"b": values}),
+        values,
+        values.reshape(2, 2),
+        values.astype(np.float32),
+        (values[:2], values[2:]),
+        ("ab", "c"),
+        ("a", "bc"),
+        np.float64(1),
+        np.ones(1),
+        1,
+        True,
+    ]
+    names = [checkpoints.fingerprint(case) for case in alike]
+    assert len(set(names)) == len(alike)
+
+
+def test_fingerprints_are_the_same_wherever_things_lie_in_memory():
+    def make():
+        def rule():
+            return object()
+
+        given = {"rule": rule, "one": rule(), "two": frozenset({"x", "y", "z"})}
+        return Case(jnp.arange(3.0), functools.partial(jax.jit(rule), **given))
+
+    first, second = make(), make()
+    assert checkpoints.fingerprint(first) == checkpoints.fingerprint(second)
+    code = (
+        "from jaxload.gapfill.checkpoints import fingerprint as name, DiskCheckpoints;"
+        "print(name({'a': (1.5, None, frozenset('xyz'), DiskCheckpoints, len)}))"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    given = {"a": (1.5, None, frozenset("xyz"), checkpoints.DiskCheckpoints, len)}
+    assert said == [checkpoints.fingerprint(given) + "\n"] * 2
 
 
 def test_a_training_that_diverges_says_when_and_keeps_what_was_good(caplog):

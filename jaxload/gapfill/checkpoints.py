@@ -1,20 +1,26 @@
 """Trainings kept on disk, to be taken up again where they stopped."""
 
 import dataclasses
+import functools
 import hashlib
-import json
 import logging
 import pathlib
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxload import io
+
 __all__ = ["DiskCheckpoints", "fingerprint"]
 
 logger = logging.getLogger(__name__)
+
+#: File that says of what the states beside it are.
+MODEL = "model.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,13 +47,13 @@ class DiskCheckpoints:
           The newest state, or the given one where none was kept.
 
         Raises:
-          ValueError: If the states on disk are of another training, or broken.
+          ValueError: If the states on disk are of another training, or broken, or
+            nothing says of which training they are.
         """
         newest = _steps(self.folder)
         if not newest:
             return state
-        told = self.folder / "model.json"
-        known = json.loads(told.read_text())["model"] if told.is_file() else "none"
+        known = self._known()
         if known != self.model:
             raise ValueError(
                 f"{self.folder} holds checkpoints of another model ({known}, not "
@@ -81,14 +87,26 @@ class DiskCheckpoints:
         import orbax.checkpoint as ocp
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        told = self.folder / "model.json"
-        if not told.is_file():
-            told.write_text(json.dumps({"model": self.model}))
+        if not _steps(self.folder):
+            io.write_json({"model": self.model}, self.folder / MODEL)
         leaves = {str(n): np.asarray(x) for n, x in enumerate(jax.tree.leaves(state))}
         with ocp.PyTreeCheckpointer() as checkpointer:
             checkpointer.save(self.folder.absolute() / str(step), leaves, force=True)
         for old in _steps(self.folder)[: -self.kept]:
             shutil.rmtree(self.folder / str(old))
+
+    def _known(self) -> str:
+        """The model whose states are there."""
+        path = self.folder / MODEL
+        if not path.is_file():
+            return "none"
+        try:
+            return io.read_json(path)["model"]
+        except (ValueError, LookupError, TypeError, OSError):
+            raise ValueError(
+                f"{path} does not say of which model the checkpoints beside it are; "
+                f"delete the folder {self.folder} to begin anew, or train into another"
+            ) from None
 
 
 def _steps(folder: pathlib.Path) -> list[int]:
@@ -101,19 +119,61 @@ def _steps(folder: pathlib.Path) -> list[int]:
 def fingerprint(*parts: Any) -> str:
     """A short name for settings and data: the same for the same, and only for those.
 
+    It is that of another process, too: what counts are values, and the names of types,
+    fields and functions.
+
+    Not for: what differs only in the body of a function, or in objects that say no more
+    than their type.
+
     Args:
-      *parts: Pytrees of arrays, numbers, text and settings.
+      *parts: Pytrees of arrays, numbers, text and settings; their static fields and how
+        they are nested count as well.
 
     Returns:
       Sixteen hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for part in parts:
-        for leaf in jax.tree.leaves(part):
-            if isinstance(leaf, (jax.Array, np.ndarray)):
-                values = np.ascontiguousarray(leaf)
-                digest.update(f"{values.dtype}{values.shape}".encode())
-                digest.update(values.tobytes())
-            else:
-                digest.update(repr(leaf).encode())
+    for piece in _pieces(parts):
+        digest.update(b"%d:" % len(piece))
+        digest.update(piece)
     return digest.hexdigest()[:16]
+
+
+def _pieces(value: Any) -> Iterator[bytes]:
+    """All that a value is, without an address in memory."""
+    if isinstance(value, (jax.Array, np.ndarray, np.generic)):
+        values = np.asarray(value, order="C")
+        yield f"{values.dtype}{values.shape}".encode()
+        yield values.tobytes()
+    elif (inside := _inside(value)) is not None:
+        yield _name(type(value))
+        yield b"%d" % len(inside)
+        for each in inside:
+            yield from _pieces(each)
+    elif hasattr(value, "__qualname__"):
+        yield _name(value)
+    elif type(value).__repr__ is object.__repr__:
+        yield _name(type(value))
+    else:
+        yield repr(value).encode()
+
+
+def _inside(value: Any) -> list[Any] | None:
+    """What a value is made of, None where it is one by itself."""
+    opened = jax.tree_util.default_registry.flatten_one_level(value)
+    if opened is not None:
+        children, static = opened
+        # Of the fields of a data class, or the keys of a dictionary.
+        return [*children, *([] if static is None else [static])]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return [*names, *(getattr(value, name) for name in names)]
+    if isinstance(value, functools.partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(repr, value))
+    return None
+
+
+def _name(value: Any) -> bytes:
+    return f"{value.__module__}.{value.__qualname__}".encode()
