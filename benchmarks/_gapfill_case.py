@@ -45,6 +45,7 @@ class Case:
       design: Of stations, then empty cells, shape (row, cell).
       distance: Between stations [degrees], shape (station, station).
       held: Who is held out in turn, boolean, shape (member, station).
+      scored: Of those, by whom methods are scored; a training may watch the others.
       truth: True water on the cells of the region [mm], shape (epoch, inside).
       inside: Which cells lie in the region.
       far: Which of those are far from all stations.
@@ -65,6 +66,7 @@ class Case:
     design: Floats
     distance: Floats
     held: Array
+    scored: Array
     truth: Floats
     inside: NDArray[np.int64]
     far: NDArray[np.bool_]
@@ -72,11 +74,6 @@ class Case:
     sampled: NDArray[np.int64]
     seed: int
     found: dict[str, Any] = dataclasses.field(default_factory=dict)
-
-    @property
-    def region(self) -> str:
-        """Its name."""
-        return "southwest_china" if self.stations < 100 else "mainland_china"
 
     @property
     def stations(self) -> int:
@@ -133,7 +130,7 @@ class Estimate:
       load: On the cells of the region [mm], shape (epoch, inside).
       basin_sd: Standard error of the means [mm], shape (epoch, basin).
       far_sd: Of the sampled cells, shape (epoch, sampled).
-      foretold: Displacement of what was held out [mm], shape (epoch, member, station).
+      foretold: Displacement of what is scored [mm], shape (epoch, member, station).
     """
 
     load: Floats
@@ -164,6 +161,7 @@ def make_case(settings: synthetic.WeatherSettings) -> Case:
     storage = weekly(world.storage)
     rng = np.random.default_rng(settings.seed)
     count = min(SAMPLED, int(far.sum()))
+    held, scored = _held(distance, settings.seed)
     return Case(
         world=world,
         time=heights.time,
@@ -175,7 +173,8 @@ def make_case(settings: synthetic.WeatherSettings) -> Case:
         pressure=weekly(world.weather.pressure),
         design=_design(world),
         distance=distance,
-        held=_held(distance, settings.seed),
+        held=held,
+        scored=scored,
         truth=anomaly(storage @ world.to_cells[:, inside]),
         inside=inside,
         far=far,
@@ -229,11 +228,17 @@ def _design(world: synthetic.WeatherWorld) -> Floats:
     return np.asarray(earth.design_matrix(kernel, rows, cells))
 
 
-def _held(distance: Floats, seed: int) -> Array:
+def _held(distance: Floats, seed: int) -> tuple[Array, Array]:
+    """Who is held out, and who of them is scored: half of the neighbourhoods."""
     centres = neighbourhoods.centres_for_share(distance, FAR, SHARE)
-    keys = jax.random.split(jax.random.key(seed), MEMBERS)
-    draw = lambda key: neighbourhoods.held_out(distance, FAR, centres, key)
-    return jax.vmap(draw)(keys)
+    keys = jax.random.split(jax.random.key(seed), (2, MEMBERS))
+
+    def drawn(keys: Array, centres: int) -> Array:
+        draw = lambda key: neighbourhoods.held_out(distance, FAR, centres, key)
+        return jax.vmap(draw)(keys)
+
+    watched, scored = drawn(keys[0], centres // 2), drawn(keys[1], -(-centres // 2))
+    return watched | scored, scored & ~watched
 
 
 def _basins(world: synthetic.WeatherWorld, inside: NDArray[np.int64]) -> Floats:

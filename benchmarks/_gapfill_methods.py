@@ -38,9 +38,8 @@ Mask = NDArray[np.bool_]
 #: The weight of the prior in the articles.
 PUBLISHED = 0.01
 
-#: Least correlation of a control station: the article's, and what leaves some in the
-#: southwest, where air and water cancel each other in part.
-THRESHOLD = {"mainland_china": 0.5, "southwest_china": 0.3}
+#: Least correlation of a control station with temperature or pressure.
+THRESHOLD = 0.5
 
 #: Units of the networks that are one for all places, and how networks are trained.
 HIDDEN = 16
@@ -151,11 +150,11 @@ def dwlim_tuned(case: Case) -> Estimate:
 
 @_once
 def _by_forests(case: Case) -> tuple[Callable[[Mask], Floats], float]:
-    weather = _weather_at(case, case.world.stations)
+    weather = _normalised(_weather_at(case, case.world.stations))
     forests = forest.grow(weather, case.raw, forest.Forest(trees=50))
     validated = forest.leave_one_out(forests, weather, case.raw)
     error = _rms(np.asarray(validated.predicted) - case.raw)
-    cells = _weather_at(case, case.empty)
+    cells = _normalised(_weather_at(case, case.empty))
 
     def told(silent: Mask) -> Floats:
         own = np.broadcast_to(silent, (cells.shape[1], len(silent)))
@@ -168,9 +167,8 @@ def _by_forests(case: Case) -> tuple[Callable[[Mask], Floats], float]:
 def _by_networks(case: Case) -> tuple[Callable[[Mask], Floats], float]:
     stations, cells = case.world.stations, case.empty
     weather = _weather_at(case, stations)
-    least = THRESHOLD[case.region]
     given = (case.raw, weather[..., 0], weather[..., 1])
-    control = dwlim.control_stations(*given, least)
+    control = dwlim.control_stations(*given, THRESHOLD)
     both = np.concatenate([weather, _weather_at(case, cells)], axis=1)
     features = weather_features(both[..., 0], both[..., 1], COMPONENTS)
     at_stations, at_cells = np.split(features, [case.stations], axis=1)
@@ -219,17 +217,29 @@ def _by_displacement(case: Case, lessons: curriculum.Curriculum) -> Estimate:
     mean, sd = map(np.asarray, told(fitted.parameters, lesson.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
     receiver = np.arange(rows) < case.stations
+    within = np.sqrt((sd**2).mean(axis=0))
+
+    def noise_of(numbers: joint.Hyperparameters, error: Floats) -> Noise:
+        now = dataclasses.replace(lesson, sigma=jnp.where(receiver, sigma, error))
+        return joint.noise_of(now, numbers)
 
     def rows_of(_: Mask, member: int | None) -> Rows:
         some = slice(None) if member is None else slice(member, member + 1)
-        filled, spread = mean[some].mean(axis=0), mean[some].var(axis=0).mean(axis=0)
+        filled, spread = mean[some].mean(axis=0), _variance(mean[some]).mean(axis=0)
         error = np.sqrt((sd[some] ** 2).mean(axis=0) + spread)
         values = np.where(receiver, displacement, filled)
-        now = dataclasses.replace(lesson, sigma=jnp.where(receiver, sigma, error))
         beta = float(jnp.exp(whole.beta))
-        return Rows(case.filled, values, joint.noise_of(now, whole), beta)
+        return Rows(case.filled, values, noise_of(whole, error), beta)
 
-    return _estimate(case, rows_of)
+    sure, factor = calibration.calibrated_with_filled(lesson, fitted.parameters)
+    believed = noise_of(sure, within * float(factor)), float(jnp.exp(sure.beta))
+    found = _estimate(case, rows_of, believed)
+    base = rows_of(np.zeros(case.stations, bool), None)
+    members = [
+        dataclasses.replace(base, displacement=np.where(receiver, displacement, one))
+        for one in mean
+    ]
+    return _joined(case, found, members)
 
 
 def water(case: Case) -> Estimate:
@@ -255,7 +265,12 @@ def water(case: Case) -> Estimate:
     believed = (joint.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
     found = _estimate(case, rows, believed)
     everyone = np.zeros(case.stations, bool)
-    spread = _spread(case, [rows(everyone, n) for n in range(len(means))])
+    return _joined(case, found, [rows(everyone, n) for n in range(len(means))])
+
+
+def _joined(case: Case, found: Estimate, members: list[Rows]) -> Estimate:
+    """Errors of the posterior, joined by the spread of what members lead to."""
+    spread = _spread(case, members)
     sd = [np.hypot(x, y) for x, y in zip((found.basin_sd, found.far_sd), spread)]
     return dataclasses.replace(found, basin_sd=sd[0], far_sd=sd[1])
 
@@ -289,7 +304,10 @@ def _folds(case: Case, rows: int | None = None) -> joint.Folds:
     held[:, : case.stations] = case.held
     centres = max(1, centres_for_share(case.distance, FAR, SHARE) // 2)
     radius = jnp.asarray(FAR)
-    return joint.Folds(jnp.asarray(held), jnp.asarray(case.distance), radius, centres)
+    watched = held.copy()
+    watched[:, : case.stations] &= ~np.asarray(case.scored)
+    arrays = (jnp.asarray(held), jnp.asarray(case.distance), radius)
+    return joint.Folds(*arrays, centres, jnp.asarray(watched))
 
 
 def _features(
@@ -304,6 +322,11 @@ def _features(
 def _weather_at(case: Case, points) -> Floats:
     weather = (case.temperature, case.pressure)
     return np.stack([case.world.read_off(x, points) for x in weather], axis=-1)
+
+
+def _normalised(weather: Floats) -> Floats:
+    """In units of its spread at each place: places lie at all heights."""
+    return np.asarray(weather_features(weather[..., 0], weather[..., 1]))
 
 
 def _distance(case: Case, lon: Floats, lat: Floats) -> Floats:
@@ -399,6 +422,13 @@ def _filled(
     return _estimate(case, rows)
 
 
+def _variance(members: Floats) -> Floats:
+    """Of one member about the mean of all; zero where there is only one."""
+    if len(members) < 2:
+        return np.zeros(members.shape[1:])
+    return members.var(axis=0, ddof=1)
+
+
 def _rms(values: Floats) -> float:
     return float(np.sqrt(np.nanmean(values**2)))
 
@@ -411,9 +441,13 @@ def _estimate(
     rows = rows_of(everyone, None)
     load = np.asarray(_solved(rows, everyone).load)[:, case.inside]
     foretold = []
-    for member, held in enumerate(np.asarray(case.held)):
-        fitted = np.asarray(_solved(rows_of(held, member), held).fitted)
-        foretold.append(np.where(held, fitted[:, : case.stations], np.nan))
+    for member, (held, scored) in enumerate(
+        zip(np.asarray(case.held), np.asarray(case.scored))
+    ):
+        found = _solved(rows_of(held, member), held)
+        # What receivers share is part of what one more of them would see.
+        fitted = np.asarray(found.fitted + found.common[:, None])
+        foretold.append(np.where(scored, fitted[:, : case.stations], np.nan))
     given = (rows.displacement, *(believed or (rows.noise, rows.beta)))
     sd = [
         np.asarray(inversion.posterior_sd(target, *given).sd)

@@ -1,6 +1,14 @@
-"""How sure an inversion about what a network expects may be."""
+"""How sure an inversion with what a network tells may be.
+
+Numbers of the training are too sure: network and inversion were fitted to the same
+heights, and of what a network gets wrong over a whole neighbourhood the receivers that
+it learned from tell nothing. Neighbourhoods held out do. Numbers by which these
+surprise least serve for standard errors; those of the training remain better for the
+mean, which they keep from following noise that lasts longer than an epoch.
+"""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -9,16 +17,18 @@ import scipy.optimize
 from jax import Array
 from numpy.typing import NDArray
 
+from jaxload.gapfill.filled import filled_with, not_foretold
 from jaxload.gapfill.joint import (
     Hyperparameters,
     Lesson,
     Parameters,
     not_expected,
     surprise,
+    told_displacement,
 )
 from jaxload.inversion import find_gaps
 
-__all__ = ["calibrated"]
+__all__ = ["calibrated", "calibrated_with_filled"]
 
 #: How far a number may go from where it begins, as a factor up or down.
 REACH = 100.0
@@ -30,12 +40,6 @@ def calibrated(
     lesson: Lesson, parameters: Parameters, *, every: int = 1
 ) -> Hyperparameters:
     """Find the numbers by which what members held out surprises least.
-
-    Those of the training are too sure: network and inversion were fitted to the same
-    heights, and of what a network gets wrong over a whole neighbourhood the receivers
-    that it learned from tell nothing. Neighbourhoods held out do. The numbers found
-    serve for standard errors; those of the training remain better for the mean, which
-    they keep from following noise that lasts longer than an epoch.
 
     Args:
       lesson: In the form of water.
@@ -51,42 +55,102 @@ def calibrated(
       >>> noise, beta = joint.noise_of(lesson, numbers), jnp.exp(numbers.beta)
     """
     rest = jax.jit(lambda one, lesson: not_expected(one, lesson).displacement)
-    left = []
-    for member in range(len(lesson.folds.held)):
-        one = jax.tree.map(lambda values, n=member: values[n], parameters)
-        left.append(np.asarray(rest(one, lesson))[::every])
-    # Which values are missing is the same for all: one program serves them.
-    thin = dataclasses.replace(
+    left = [(rest(one, lesson)[::every],) for one in _each(parameters)]
+    thin = _thinned(lesson, every)
+    best = _least(_surprise, thin, left, _begin(parameters))
+    return Hyperparameters(*(jnp.asarray(x) for x in best))
+
+
+def calibrated_with_filled(
+    lesson: Lesson, parameters: Parameters, *, every: int = 1
+) -> tuple[Hyperparameters, Array]:
+    """Find them with how sure members may be of places that they fill.
+
+    Args:
+      lesson: In the form of displacement, with places to be filled.
+      parameters: As in `calibrated`.
+      every: Likewise.
+
+    Returns:
+      The numbers for all members together, and the factor on the standard deviations
+      of filled places, each of shape ().
+    """
+    told = jax.jit(told_displacement)
+    count, filled = len(lesson.folds.distance), []
+    for one in _each(parameters):
+        mean, sd = told(one, lesson.features)
+        filled.append((mean[::every, count:], sd[count:]))
+    begin = np.append(_begin(parameters), 0.0)
+    best = _least(_filled_surprise, _thinned(lesson, every), filled, begin)
+    return Hyperparameters(*(jnp.asarray(x) for x in best[:3])), jnp.exp(best[3])
+
+
+def _each(parameters: Parameters) -> list[Parameters]:
+    """The parameters of each member."""
+    members = len(parameters.inversion.beta)
+    take = lambda n: jax.tree.map(lambda values: values[n], parameters)
+    return [take(n) for n in range(members)]
+
+
+def _begin(parameters: Parameters) -> NDArray[np.float64]:
+    numbers = parameters.inversion
+    every = (numbers.beta, numbers.noise, numbers.common)
+    return np.array([float(jnp.mean(x)) for x in every])
+
+
+def _thinned(lesson: Lesson, every: int) -> Lesson:
+    """Some of the epochs; which values are missing is the same for all members."""
+    some = lesson.displacement[::every]
+    return dataclasses.replace(
         lesson,
-        displacement=jnp.asarray(left[0]),
+        displacement=some,
         features=lesson.features[:1],
-        gaps=find_gaps(left[0]),
+        gaps=find_gaps(np.asarray(some)[:, : lesson.observed]),
     )
-    slope = jax.jit(jax.value_and_grad(_surprise))
+
+
+def _least(
+    surprise: Callable[..., Array],
+    lesson: Lesson,
+    told: list[tuple[Array, ...]],
+    begin: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Logarithms of numbers at which members are surprised least on average."""
+    slope = jax.jit(jax.value_and_grad(surprise))
+    held, asked = lesson.folds.held, lesson.folds.asked
+    rows = [(a, h & ~a) for a, h in zip(asked, held)]
 
     def mean(place: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         found = [
-            slope(jnp.asarray(place), thin, jnp.asarray(values), held)
-            for values, held in zip(left, lesson.folds.held)
+            slope(jnp.asarray(place), lesson, *of_member, *both)
+            for of_member, both in zip(told, rows)
         ]
         value = np.mean([float(value) for value, _ in found])
         return float(value), np.mean([np.asarray(by) for _, by in found], axis=0)
 
-    numbers = parameters.inversion
-    begin = np.array(
-        [np.mean(x) for x in (numbers.beta, numbers.noise, numbers.common)]
-    )
+    reach = np.log(REACH)
     best = scipy.optimize.minimize(
         mean,
         begin,
         jac=True,
         method="L-BFGS-B",
-        bounds=[(x - np.log(REACH), x + np.log(REACH)) for x in begin],
+        bounds=[(x - reach, x + reach) for x in begin],
         options={"maxiter": MOST_ITERATIONS},
     )
-    return Hyperparameters(*(jnp.asarray(x) for x in best.x))
+    return best.x
 
 
-def _surprise(place: Array, lesson: Lesson, left: Array, held: Array) -> Array:
+def _surprise(
+    place: Array, lesson: Lesson, left: Array, asked: Array, silent: Array
+) -> Array:
     rest = dataclasses.replace(lesson, displacement=left)
-    return surprise(rest, Hyperparameters(*place), held)
+    return surprise(rest, Hyperparameters(*place), asked, silent)
+
+
+def _filled_surprise(
+    place: Array, lesson: Lesson, mean: Array, sd: Array, asked: Array, silent: Array
+) -> Array:
+    numbers = Hyperparameters(*place[:3])
+    rest = not_foretold(filled_with(lesson, mean, sd * jnp.exp(place[3])), numbers)
+    seen = len(rest.sigma)
+    return surprise(rest, numbers, asked[:seen], silent[:seen])

@@ -33,6 +33,7 @@ __all__ = [
     "Lesson",
     "Parameters",
     "first_parameters",
+    "independent",
     "log_density",
     "make_lesson",
     "noise_of",
@@ -87,16 +88,24 @@ class Folds:
     """Whom members hold out.
 
     Attributes:
-      held: For the whole training, to end it in time, boolean, shape (member, row).
+      held: For the whole training, boolean, shape (member, row).
       distance: Between receivers, in any unit, shape (station, station).
       radius: Up to where a receiver is held out with its neighbour, same unit, ().
       centres: How many neighbourhoods every step holds out beside.
+      watched: By whom of those held out a training is ended in time, likewise; None for
+        all. The others it never sees in any way.
     """
 
     held: Array
     distance: Array
     radius: Array
     centres: int = dataclasses.field(metadata={"static": True})
+    watched: Array | None = None
+
+    @property
+    def asked(self) -> Array:
+        """Whose surprise ends a training, boolean, shape (member, row)."""
+        return self.held if self.watched is None else self.watched
 
 
 @jax.tree_util.register_dataclass
@@ -104,18 +113,19 @@ class Folds:
 class Lesson:
     """What there is to learn from.
 
-    Rows are the receivers first; then what else was observed (water), or the places to
-    be filled (displacement), whose own displacement counts for nothing.
+    Rows are the receivers first, then what else was observed, such as means of GRACE;
+    last, in the form of displacement, the places to be filled, whose own displacement
+    counts for nothing.
 
     Attributes:
       problem: Design matrix and prior of the rows.
       displacement: Observations [mm], shape (epoch, row); NaN if missing.
       sigma: Standard error [mm], shape (row,).
-      gaps: Of `displacement`; in the form of displacement of the receivers' alone.
+      gaps: Of `displacement`, but for places to be filled.
       features: What the network reads [-], shape (epoch, place, feature). In the form
-        of displacement places are rows.
+        of displacement places are the receivers, then those to be filled.
       moved: What a unit of load at a place makes of each row [mm/mm], shape
-        (row, place); of no meaning in the form of displacement.
+        (row, place); in the form of displacement of no row.
       folds: Who is held out.
     """
 
@@ -126,6 +136,13 @@ class Lesson:
     features: Array
     moved: Array
     folds: Folds
+
+    @property
+    def observed(self) -> int:
+        """How many rows come before the places to be filled."""
+        receivers, rows = self.folds.distance.shape[0], self.sigma.shape[0]
+        filled = 0 if len(self.moved) else self.features.shape[1] - receivers
+        return rows - filled
 
 
 def make_lesson(
@@ -146,7 +163,7 @@ def make_lesson(
       sigma: Standard error [mm], shape (row,).
       features: What the network reads [-], shape (epoch, place, feature).
       folds: Who is held out.
-      moved: As in `Lesson`, for the form of water.
+      moved: As in `Lesson`, for the form of water; None for that of displacement.
 
     Returns:
       The `Lesson`.
@@ -165,10 +182,15 @@ def make_lesson(
         "moved": (given, "row place" if moved is not None else "_ place"),
         "design": (problem.design, "row cell"),
     }
-    if moved is None:
-        named["features"] = (features, "epoch row feature")
-        named["moved"] = (given, "_ row")
-    check_shapes(**named)
+    if folds.watched is not None:
+        named["watched"] = (folds.watched, "member row")
+    sizes = check_shapes(**named)
+    receivers = len(folds.distance)
+    if moved is None and not receivers <= sizes["place"] <= sizes["row"]:
+        raise ValueError(
+            f"features has {sizes['place']} places, expected those of {receivers} "
+            f"receivers and of places to be filled, among {sizes['row']} rows"
+        )
     bad = ~np.isfinite(np.asarray(features)).all(axis=0)
     if bad.any():
         place, feature = map(int, np.argwhere(bad)[0])
@@ -177,12 +199,12 @@ def make_lesson(
             "its gaps, or leave the feature out"
         )
     dtype = problem.design.dtype
-    with_gaps = displacement.shape[1] if moved is not None else len(folds.distance)
+    filled = 0 if moved is not None else sizes["place"] - receivers
     return Lesson(
         problem,
         jnp.asarray(displacement, dtype),
         jnp.asarray(sigma, dtype),
-        find_gaps(displacement[:, :with_gaps]),
+        find_gaps(displacement[:, : sizes["row"] - filled]),
         features,
         given.astype(dtype),
         folds,
@@ -334,6 +356,23 @@ def log_density(
     seen = jnp.isfinite(lesson.displacement) & silent[None, :]
     spread = jnp.where(silent, jnp.log(2 * jnp.pi * (SILENCE * lesson.sigma) ** 2), 0)
     return said + jnp.sum(jnp.where(seen, spread[None, :], 0)) / 2
+
+
+def independent(rest: Array, variance: Array, rows: Array) -> Array:
+    """How unlikely rows are that err by themselves.
+
+    Args:
+      rest: What is not explained of them [mm], shape (epoch, row); NaN if missing.
+      variance: Of each [mm^2], shape (row,).
+      rows: Which ones count, boolean, shape (row,).
+
+    Returns:
+      Minus their log density, for each observation, ().
+    """
+    seen, variance = jnp.isfinite(rest) & rows[None, :], variance[None, :]
+    density = jnp.where(seen, rest, 0) ** 2 / variance + jnp.log(2 * jnp.pi * variance)
+    count = jnp.maximum(jnp.sum(seen), 1).astype(rest.dtype)
+    return jnp.sum(jnp.where(seen, density, 0)) / 2 / count
 
 
 def receivers(lesson: Lesson) -> Array:

@@ -1,26 +1,23 @@
 """What a network minimises while it learns, and what it watches."""
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxload.gapfill.filled import filled_by, not_foretold
 from jaxload.gapfill.joint import (
-    Hyperparameters,
     Lesson,
     Parameters,
+    independent,
     log_density,
     not_expected,
     observations,
-    receivers,
     surprise,
-    told_displacement,
 )
 from jaxload.gapfill.neighbourhoods import held_out
 from jaxload.gapfill.training import Objective
-from jaxload.inversion import given_last_rows
 
 __all__ = [
     "displacement_objectives",
@@ -48,12 +45,13 @@ def water_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
         said = log_density(rest, parameters.inversion, held)
         return _by_itself(rest, ~held) - said / observations(lesson, ~held)
 
-    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
-        del key
+    def score(
+        parameters: Parameters, lesson: Lesson, held: Array, watched: Array
+    ) -> Array:
         rest = not_expected(parameters, lesson, segment)
-        return surprise(rest, parameters.inversion, held)
+        return surprise(rest, parameters.inversion, watched, held & ~watched)
 
-    return _of_members(loss), _of_members(score)
+    return _of_members(loss), _watching(score)
 
 
 def water_alone_objectives(
@@ -92,21 +90,24 @@ def displacement_objectives(
     """
 
     def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
-        filled, own = _filled(parameters, lesson, segment)
+        filled, own = filled_by(parameters, lesson, segment)
         folds = lesson.folds
         fold = held_out(folds.distance, folds.radius, folds.centres, key)
+        rest = not_foretold(filled, parameters.inversion)
+        fold = jnp.pad(fold, (0, len(rest.sigma) - len(fold)))
         silent = held[: len(fold)]
-        rest = _not_foretold(filled, parameters.inversion)
         missed = surprise(rest, parameters.inversion, fold & ~silent, silent)
         return missed + own(parameters.inversion, ~held)
 
-    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
-        del key
-        filled = _filled(parameters, lesson, segment)[0]
-        rest = _not_foretold(filled, parameters.inversion)
-        return surprise(rest, parameters.inversion, held[: len(rest.sigma)])
+    def score(
+        parameters: Parameters, lesson: Lesson, held: Array, watched: Array
+    ) -> Array:
+        filled = filled_by(parameters, lesson, segment)[0]
+        rest = not_foretold(filled, parameters.inversion)
+        asked, silent = (x[: len(rest.sigma)] for x in (watched, held & ~watched))
+        return surprise(rest, parameters.inversion, asked, silent)
 
-    return _of_members(loss), _of_members(score)
+    return _of_members(loss), _watching(score)
 
 
 def two_stage_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
@@ -121,7 +122,7 @@ def two_stage_objectives(segment: int | None = None) -> tuple[Objective, Objecti
     """
 
     def missed(parameters: Parameters, lesson: Lesson, rows: Array) -> Array:
-        return _filled(parameters, lesson, segment)[1](parameters.inversion, rows)
+        return filled_by(parameters, lesson, segment)[1](parameters.inversion, rows)
 
     return _own_and_held(missed)
 
@@ -132,29 +133,23 @@ def _by_itself(lesson: Lesson, rows: Array) -> Array:
     seen = jnp.isfinite(rest) & rows[None, :]
     number = jnp.maximum(jnp.sum(seen, axis=0), 1).astype(rest.dtype)
     mean = jnp.sum(jnp.where(seen, rest, 0) ** 2, axis=0) / number
-    return _independent(rest, jnp.maximum(mean, lesson.sigma**2), rows)
-
-
-def _independent(rest: Array, variance: Array, rows: Array) -> Array:
-    """Minus the log density of rows that err by themselves, for each observation."""
-    seen, variance = jnp.isfinite(rest) & rows[None, :], variance[None, :]
-    density = jnp.where(seen, rest, 0) ** 2 / variance + jnp.log(2 * jnp.pi * variance)
-    count = jnp.maximum(jnp.sum(seen), 1).astype(rest.dtype)
-    return jnp.sum(jnp.where(seen, density, 0)) / 2 / count
+    return independent(rest, jnp.maximum(mean, lesson.sigma**2), rows)
 
 
 def _own_and_held(missed: Callable[..., Array]) -> tuple[Objective, Objective]:
-    """The same of the rows that a member learns from, and of those it holds out."""
+    """The same of the rows that a member learns from, and of those it is watched on."""
 
     def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
         return missed(parameters, lesson, ~held)
 
-    def score(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
-        del key
-        return missed(parameters, lesson, held)
+    def score(
+        parameters: Parameters, lesson: Lesson, held: Array, watched: Array
+    ) -> Array:
+        del held
+        return missed(parameters, lesson, watched)
 
-    return _of_members(loss), _of_members(score)
+    return _of_members(loss), _watching(score)
 
 
 def _of_members(one: Callable[..., Array]) -> Objective:
@@ -166,40 +161,10 @@ def _of_members(one: Callable[..., Array]) -> Objective:
     return every
 
 
-def _filled(
-    parameters: Parameters, lesson: Lesson, segment: int | None
-) -> tuple[Lesson, Callable[[Hyperparameters, Array], Array]]:
-    """A lesson whose empty places the network fills, and how well it does elsewhere."""
-    mean, sd = told_displacement(parameters, lesson.features, segment=segment)
-    receiver = receivers(lesson)
-    filled = dataclasses.replace(
-        lesson,
-        displacement=jnp.where(receiver[None, :], lesson.displacement, mean),
-        sigma=jnp.where(receiver, lesson.sigma, sd),
-    )
+def _watching(one: Callable[..., Array]) -> Objective:
+    def every(parameters: Parameters, lesson: Lesson, key: Array) -> Array:
+        del key
+        held, asked = lesson.folds.held, lesson.folds.asked
+        return jax.vmap(one, in_axes=(0, None, 0, 0))(parameters, lesson, held, asked)
 
-    def own(hyperparameters: Hyperparameters, rows: Array) -> Array:
-        error = lesson.sigma * jnp.exp(hyperparameters.noise)
-        rest = lesson.displacement - mean
-        return _independent(rest, sd**2 + error**2, rows & receiver)
-
-    return filled, own
-
-
-def _not_foretold(filled: Lesson, hyperparameters: Hyperparameters) -> Lesson:
-    """Receivers alone, to whom the prior brings what filled places say."""
-    count = len(filled.folds.distance)
-    if count == len(filled.sigma):
-        return filled
-    problem, foretold = given_last_rows(
-        filled.problem,
-        filled.displacement[:, count:],
-        filled.sigma[count:],
-        jnp.exp(hyperparameters.beta),
-    )
-    return dataclasses.replace(
-        filled,
-        problem=problem,
-        displacement=filled.displacement[:, :count] - foretold,
-        sigma=filled.sigma[:count],
-    )
+    return every
