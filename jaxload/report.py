@@ -139,8 +139,24 @@ def _filling(summary: dict[str, Any]) -> list[str]:
         f"{found['cells']} cells filled{by} ({found['method']}); stations predicted "
         f"from others: correlation {_number(found['mean_pcc'])} (mean), above 0.5 at "
         f"{_percent(found['share_of_pcc_above_0.5'])}, RMSE below 5 mm at "
-        f"{_percent(found['share_of_rmse_below_5_mm'])}"
+        f"{_percent(found['share_of_rmse_below_5_mm'])}{_scatter(found['stations'])}"
+        f"{_diverged(found.get('diverged_at'))}"
     ]
+
+
+def _scatter(stations: dict[str, dict[str, Any]]) -> str:
+    """How much predictions move beside what they are of, where a result tells it."""
+    told, seen = (
+        _median(score.get(key) for score in stations.values())
+        for key in ("predicted_sd_mm", "observed_sd_mm")
+    )
+    if told is None:
+        return ""
+    return f", scatter {_number(told)} mm where {_number(seen)} mm was seen (medians)"
+
+
+def _diverged(step: int | None, what: str = "training") -> str:
+    return "" if step is None else f"; {what} diverged at step {step}"
 
 
 def _learning(summary: dict[str, Any]) -> list[str]:
@@ -148,8 +164,13 @@ def _learning(summary: dict[str, Any]) -> list[str]:
     if not found:
         return []
     best = ", ".join(map(str, found["best_step"]))
-    diverged = found["diverged_at"]
-    end = f"; diverged at step {diverged}" if diverged is not None else ""
+    end = "".join(
+        _diverged(found.get(key), f"training {how}")
+        for key, how in (
+            ("diverged_at_alone", "by itself"),
+            ("diverged_at", "through the inversion"),
+        )
+    )
     if found.get("gravity_rows"):
         end += "; taught by gravity too, so scores against it flatter"
     return [

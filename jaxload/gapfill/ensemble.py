@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -106,6 +106,7 @@ def train(
     target: ArrayLike,
     settings: Training | None = None,
     *,
+    names: Sequence[str] | None = None,
     devices: Devices | None = None,
     watch: Callable[[float], None] | None = None,
 ) -> Ensemble:
@@ -122,6 +123,7 @@ def train(
       target: What is to be told, such as displacement [mm], shape (epoch, member); NaN
         if missing.
       settings: How to train.
+      names: What errors call the members, such as "station LHAS"; None numbers them.
       devices: Among which members are shared out; None for all of
         `jax.local_devices()`. A CPU is one device, unless JAX was told before its
         first use, by `jax.config.update("jax_num_cpu_devices", 8)`, to make it more.
@@ -143,7 +145,7 @@ def train(
         features=(features, "epoch member feature"), target=(target, "epoch member")
     )
     check_complete("features", features, "member")
-    mean, scale = _moments(target, settings)
+    mean, scale = _moments(target, settings, names)
     key = jax.random.key(settings.seed)
     network = Network(sizes["feature"], settings.hidden)
     fitted = descend(
@@ -220,21 +222,24 @@ def _told(each: tuple[Weights, Array, Array], inputs: Array) -> Array:
     return mean + scale * apply(weights, inputs, segment=SEGMENT)[..., 0]
 
 
-def _moments(target: NDArray, settings: Training) -> tuple[NDArray, NDArray]:
+def _moments(
+    target: NDArray, settings: Training, names: Sequence[str] | None
+) -> tuple[NDArray, NDArray]:
+    called = lambda number: names[number] if names else f"member {number}"
     seen = np.isfinite(target)
     least = 2 * _every(settings)
     count = seen.sum(axis=0)
     if count.min() < least:
         raise ValueError(
-            f"member {count.argmin()} has {count.min()} values, expected at least "
+            f"{called(count.argmin())} has {count.min()} values, expected at least "
             f"{least} to train and judge by; leave it out"
         )
     mean = np.nanmean(np.where(seen, target, np.nan), axis=0)
     scale = np.nanstd(np.where(seen, target, np.nan), axis=0)
     if not scale.min() > 0:
         raise ValueError(
-            f"member {scale.argmin()} has only equal values, from which nothing can be "
-            "learned; leave it out"
+            f"{called(scale.argmin())} has only equal values, from which nothing can "
+            "be learned; leave it out"
         )
     return mean, scale
 

@@ -69,7 +69,11 @@ class Forests:
 
 
 def grow(
-    features: ArrayLike, displacement: ArrayLike, settings: Forest | None = None
+    features: ArrayLike,
+    displacement: ArrayLike,
+    settings: Forest | None = None,
+    *,
+    names: Sequence[str] | None = None,
 ) -> Forests:
     """Grow one forest for each station.
 
@@ -79,6 +83,7 @@ def grow(
       displacement: Uplift [mm], shape (epoch, station); NaN if missing, which is left
         out.
       settings: How to grow them.
+      names: What errors call the stations, such as "station LHAS"; None numbers them.
 
     Returns:
       The `Forests`.
@@ -104,7 +109,7 @@ def grow(
         displacement=(displacement, "epoch station"),
     )
     check_complete("features", features, "station")
-    _check_counts(displacement, settings)
+    _check_counts(displacement, settings, names)
 
     workers = settings.workers or os.cpu_count() or 1
     grown = []
@@ -241,12 +246,16 @@ def _require_scikit_learn() -> None:
         )
 
 
-def _check_counts(displacement: NDArray, settings: Forest) -> None:
+def _check_counts(
+    displacement: NDArray, settings: Forest, names: Sequence[str] | None
+) -> None:
     count = np.isfinite(displacement).sum(axis=0)
     least = 2 * settings.min_leaf
     if count.min() < least:
+        fewest = count.argmin()
+        called = names[fewest] if names else f"station {fewest}"
         raise ValueError(
-            f"station {count.argmin()} has {count.min()} values, expected at least "
+            f"{called} has {count.min()} values, expected at least "
             f"{least}, two leaves; leave it out"
         )
 

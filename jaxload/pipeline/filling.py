@@ -117,7 +117,7 @@ def fill(
     up = gnss.up.values - np.nanmean(gnss.up.values, axis=0)
     rest = lambda share: watch(FEATURES + (1 - FEATURES) * share)
     if study.filler.method == "forest":
-        told = _by_forests(study.filler, features, up, rest)
+        told = _by_forests(study.filler, features, up, gnss, rest)
     else:
         told = _by_networks(study.filler, (features, weather), up, (gnss, cells), rest)
     rows = as_rows(cells, gnss, told.cells, told.sigma)
@@ -168,13 +168,14 @@ def decomposed(
 
 
 def _by_forests(
-    filler: config.Filler, features: Floats, up: Floats, watch: Hear
+    filler: config.Filler, features: Floats, up: Floats, gnss: xr.Dataset, watch: Hear
 ) -> _Told:
     """The mean of all forests, which err on average as they do at stations."""
     settings = forest.Forest(trees=filler.trees, seed=filler.seed)
     stations = up.shape[1]
     try:
-        forests = forest.grow(features[:, :stations], up, settings)
+        own_features = features[:, :stations]
+        forests = forest.grow(own_features, up, settings, names=_called(gnss))
     except ModuleNotFoundError as error:
         raise ValueError(str(error)) from None
     watch(0.3)
@@ -210,7 +211,10 @@ def _by_networks(
     )
     own_features = features[:, :count][:, control]
     hear = lambda share: watch(0.7 * share)
-    networks = ensemble.train(own_features, up[:, control], settings, watch=hear)
+    called = _called(places[0].isel(station=control))
+    networks = ensemble.train(
+        own_features, up[:, control], settings, names=called, watch=hear
+    )
     told = ensemble.predict(networks, features, watch=lambda x: watch(0.7 + 0.3 * x))
     distance, own = _to_members(places, control, filler.spacing)
     found = dwlim.validate(told[:, :, :count], distance[:count], own[:count], up)
@@ -219,10 +223,19 @@ def _by_networks(
         cells=dwlim.weighted(told[:, :, count:], distance[count:]).astype(np.float64),
         sigma=_weighed(np.asarray(found.rmse)[control], distance[count:]),
         stations=found,
-        extra={"control_stations": list(names)},
+        extra={
+            "control_stations": list(names),
+            "steps": int(networks.curve.step[-1]),
+            "diverged_at": networks.stopped_at,
+        },
         curve=networks.curve,
         best=networks.step,
     )
+
+
+def _called(gnss: xr.Dataset) -> list[str]:
+    """What a message calls stations."""
+    return [f"station {name}" for name in gnss.station.values]
 
 
 def _to_members(
@@ -257,13 +270,12 @@ def describe_validation(
       found: Each station predicted by others.
 
     Returns:
-      `pcc` and `rmse_mm` by station; their mean, largest and shares beyond the bounds
-      that the articles have; both of the mean over all stations; and what the article
-      found on its own data, where there is one.
+      `pcc`, `rmse_mm` and what else a Taylor diagram shows by station; mean, largest
+      and shares beyond the bounds that the articles have; the former two of the mean
+      over all stations; and what the article found on its own data, where there is one.
     """
     r, error = np.asarray(found.pcc), np.asarray(found.rmse)
     known = np.isfinite(r)
-    scores = zip(map(str, gnss.station.values), r.tolist(), error.tolist())
     summary: dict[str, Any] = {
         "method": method,
         "mean_pcc": float(r[known].mean()) if known.any() else np.nan,
@@ -272,11 +284,24 @@ def describe_validation(
         "share_of_rmse_below_5_mm": float((error[known] < 5).mean()),
         "share_of_rmse_below_6_mm": float((error[known] < 6).mean()),
         "of_the_mean": _of_the_mean(up, np.asarray(found.predicted)),
-        "stations": {name: {"pcc": a, "rmse_mm": b} for name, a, b in scores},
+        "stations": _by_station(gnss, found),
     }
     if method in ARTICLES:
         summary["article"] = ARTICLES[method].filling
     return summary
+
+
+def _by_station(gnss: xr.Dataset, found: Validation) -> dict[str, dict[str, float]]:
+    scores = {
+        "pcc": found.pcc,
+        "rmse_mm": found.rmse,
+        "centred_rmse_mm": found.taylor.centred_rmse,
+        "predicted_sd_mm": found.taylor.std,
+        "observed_sd_mm": found.taylor.reference_std,
+    }
+    each = np.stack([np.asarray(values) for values in scores.values()], axis=1)
+    names = map(str, gnss.station.values)
+    return {name: dict(zip(scores, row)) for name, row in zip(names, each.tolist())}
 
 
 def _of_the_mean(up: Floats, predicted: Floats) -> dict[str, float]:
