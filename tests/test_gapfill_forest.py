@@ -2,13 +2,17 @@
 
 import dataclasses
 import importlib.util
+import warnings
 
 import numpy as np
 import pytest
 
 from jaxload.gapfill.forest import Forest, grow, leave_one_out, predict
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+trees = pytest.importorskip("sklearn.tree", reason="scikit-learn is not installed")
+ensembles = pytest.importorskip(
+    "sklearn.ensemble", reason="scikit-learn is not installed"
+)
 
 SETTINGS = Forest(trees=20, workers=2)
 
@@ -29,19 +33,59 @@ def forests(network):
     return grow(*network, SETTINGS)
 
 
-def test_a_cell_is_told_the_mean_of_all_forests(forests, rng):
+@pytest.fixture(scope="module")
+def regressors(network):
+    """The same forests as scikit-learn grows them."""
+    found = []
+    for station, (features, up) in enumerate(
+        zip(network[0].swapaxes(0, 1), network[1].T)
+    ):
+        seed = np.random.SeedSequence((0, station)).generate_state(1)[0]
+        regressor = ensembles.RandomForestRegressor(
+            20, min_samples_leaf=5, random_state=int(seed)
+        )
+        found.append(regressor.fit(features[np.isfinite(up)], up[np.isfinite(up)]))
+    return found
+
+
+def test_filters_of_warnings_are_never_emptied_and_stay_as_they_were(
+    network, monkeypatch
+):
+    emptied, fit = [], trees.DecisionTreeRegressor.fit
+
+    def careless(*given, **settings):
+        # As a thread does that ends while another has filters of its own.
+        warnings.simplefilter("ignore")
+        return fit(*given, **settings)
+
+    monkeypatch.setattr(warnings, "resetwarnings", lambda: emptied.append(True))
+    monkeypatch.setattr(trees.DecisionTreeRegressor, "fit", careless)
+    before = list(warnings.filters)
+    leave_one_out(grow(*network, SETTINGS), *network)
+    assert not emptied
+    assert warnings.filters == before
+
+
+def test_trees_are_those_that_scikit_learn_grows(forests, regressors):
+    for ours, theirs in zip(forests.trees, regressors, strict=True):
+        for one, other in zip(ours, theirs.estimators_, strict=True):
+            np.testing.assert_array_equal(one.tree_.value, other.tree_.value)
+            np.testing.assert_array_equal(one.tree_.threshold, other.tree_.threshold)
+
+
+def test_a_cell_is_told_the_mean_of_all_forests(forests, regressors, rng):
     weather = rng.normal(size=(100, 3, 2))
     told = predict(forests, weather)
     each = [
         np.stack([one.predict(weather[:, place]) for place in range(3)], axis=1)
-        for one in forests.regressors
+        for one in regressors
     ]
     np.testing.assert_allclose(told, np.mean(each, axis=0), rtol=1e-12)
     truth = 3 * np.sin(weather[..., 0]) - weather[..., 1]
     assert np.corrcoef(told.ravel(), truth.ravel())[0, 1] > 0.95
 
 
-def test_the_seed_decides_and_the_workers_do_not(network, forests):
+def test_the_seed_decides_and_the_workers_do_not(network, forests, regressors):
     features, up = network
     one = grow(features, up, dataclasses.replace(SETTINGS, workers=1))
     other = grow(features, up, dataclasses.replace(SETTINGS, seed=1))
@@ -49,16 +93,18 @@ def test_the_seed_decides_and_the_workers_do_not(network, forests):
     np.testing.assert_array_equal(predict(one, features), told)
     assert np.abs(predict(other, features) - told).max() > 0.01
     fewer = grow(features[:, :2], up[:, :2], SETTINGS)
-    want = forests.regressors[1].predict(features[:, 0])
+    others = np.array([[True, False]])
     np.testing.assert_allclose(
-        fewer.regressors[1].predict(features[:, 0]), want, rtol=1e-12
+        predict(fewer, features[:, :1], others)[:, 0],
+        regressors[1].predict(features[:, 0]),
+        rtol=1e-12,
     )
 
 
-def test_a_station_is_judged_by_the_forests_of_others(network, forests):
+def test_a_station_is_judged_by_the_forests_of_others(network, forests, regressors):
     features, up = network
     found = leave_one_out(forests, features, up)
-    others = [forests.regressors[k].predict(features[:, 0]) for k in (1, 2, 3)]
+    others = [regressors[k].predict(features[:, 0]) for k in (1, 2, 3)]
     want = np.mean(others, axis=0)
     np.testing.assert_allclose(found.predicted[:, 0], want, rtol=1e-12)
     seen = np.isfinite(up[:, 0])
@@ -67,12 +113,12 @@ def test_a_station_is_judged_by_the_forests_of_others(network, forests):
     np.testing.assert_allclose(found.rmse[0], np.sqrt(np.mean((want - truth) ** 2)))
 
 
-def test_a_place_without_forests_is_told_nothing(forests, rng):
+def test_a_place_without_forests_is_told_nothing(forests, regressors, rng):
     weather = rng.normal(size=(5, 2, 2))
     own = np.array([[True] * 4, [True, True, True, False]])
     told = predict(forests, weather, own)
     assert np.isnan(told[:, 0]).all()
-    want = forests.regressors[3].predict(weather[:, 1])
+    want = regressors[3].predict(weather[:, 1])
     np.testing.assert_allclose(told[:, 1], want, rtol=1e-12)
 
 

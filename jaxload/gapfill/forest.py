@@ -9,6 +9,7 @@ import concurrent.futures
 import dataclasses
 import importlib.util
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,9 @@ __all__ = ["Forest", "Forests", "grow", "leave_one_out", "predict"]
 
 #: Strips of the first feature within which samples are put in order.
 STRIPS = 128
+
+#: Seeds that scikit-learn draws are below it.
+LAST_SEED = np.iinfo(np.int32).max
 
 Floats = NDArray[np.float64]
 
@@ -58,12 +62,12 @@ class Forests:
     """Grown forests.
 
     Attributes:
-      regressors: scikit-learn's, one for each station.
+      trees: Of each station, scikit-learn's regression trees.
       features: How many they read.
       workers: Stations that are worked on side by side.
     """
 
-    regressors: tuple[Any, ...]
+    trees: tuple[list[Any], ...]
     features: int
     workers: int
 
@@ -112,15 +116,16 @@ def grow(
     _check_counts(displacement, settings, names)
 
     workers = settings.workers or os.cpu_count() or 1
-    grown = []
-    # One station after the other, each with its trees side by side: scikit-learn keeps
-    # filters of warnings while it works, which two callers at once would mix up.
-    for station, seen in enumerate(np.isfinite(displacement).T):
-        regressor = _regressor(settings, station, workers)
-        grown.append(
-            regressor.fit(features[seen, station], displacement[seen, station])
-        )
-    return Forests(tuple(grown), sizes["feature"], workers)
+
+    def one(station: int) -> list[Any]:
+        seen = np.isfinite(displacement[:, station])
+        given = (features[seen, station], displacement[seen, station])
+        return _grown(*given, settings, station)
+
+    # Threads that set filters of warnings for a while may leave each other's behind.
+    with warnings.catch_warnings():
+        trees = _side_by_side(one, range(sizes["station"]), workers)
+    return Forests(tuple(trees), sizes["feature"], workers)
 
 
 def predict(
@@ -158,7 +163,7 @@ def predict(
         asked = order[~own[order % places, station]]
         told = np.zeros(len(samples))
         if len(asked):
-            told[asked] = _asked(forests.regressors[station], samples[asked])
+            told[asked] = _asked(forests.trees[station], samples[asked])
         return told
 
     total = _summed(one, forests, watch).reshape(epochs, places)
@@ -185,7 +190,7 @@ def leave_one_out(
     Source:
       MLLIM (2021), Remote Sensing 13, 3358, section 3.1, doi:10.3390/rs13173358.
     """
-    stations = len(forests.regressors)
+    stations = len(forests.trees)
     if stations < 2:
         raise ValueError("leaving one out needs 2 stations or more, but there is 1")
     return score(predict(forests, features, np.eye(stations, dtype=bool)), displacement)
@@ -201,7 +206,7 @@ def _checked(
             f"features has {sizes['feature']} along 'feature', but the forests were "
             f"grown from {forests.features}"
         )
-    shape = (sizes["place"], len(forests.regressors))
+    shape = (sizes["place"], len(forests.trees))
     own = np.zeros(shape, bool) if own is None else np.asarray(own, bool)
     if own.shape != shape:
         raise ValueError(
@@ -217,7 +222,7 @@ def _summed(
     watch: Callable[[float], None] | None,
 ) -> Floats:
     """The sum over stations, in their order: the same however many at a time."""
-    stations, workers = len(forests.regressors), forests.workers
+    stations, workers = len(forests.trees), forests.workers
     total = np.zeros(())
     for first in range(0, stations, workers):
         some = range(first, min(first + workers, stations))
@@ -260,29 +265,42 @@ def _check_counts(
         )
 
 
-def _asked(regressor: Any, samples: NDArray) -> Floats:
-    """What a forest tells: `regressor.predict`, but safe in several threads."""
-    single = np.ascontiguousarray(samples, np.float32)
-    total = np.zeros(len(single))
-    for tree in regressor.estimators_:
-        total += tree.tree_.predict(single).reshape(-1)
-    return total / len(regressor.estimators_)
+def _grown(
+    features: NDArray, displacement: NDArray, settings: Forest, station: int
+) -> list[Any]:
+    """The trees that `RandomForestRegressor` would grow.
 
-
-def _regressor(settings: Forest, station: int, workers: int) -> Any:
-    from sklearn.ensemble import RandomForestRegressor
+    It grows them in threads of its own, each of which empties the filters of warnings
+    of the whole process for a while, of which others warn where they meet none.
+    """
+    from sklearn.tree import DecisionTreeRegressor
 
     # A seed of its own, so that a forest does not depend on how many others there are.
     seed = np.random.SeedSequence((settings.seed, station)).generate_state(1)[0]
-    return RandomForestRegressor(
-        n_estimators=settings.trees,
-        min_samples_leaf=settings.min_leaf,
-        random_state=int(seed),
-        n_jobs=workers,
-    )
+    seeds = np.random.RandomState(seed).randint(LAST_SEED, size=settings.trees)
+    single = np.ascontiguousarray(features, np.float32)
+    target = np.ascontiguousarray(displacement, np.float64)[:, None]
+    count, grown = len(target), []
+    for own in seeds.tolist():
+        drawn = np.random.RandomState(own).randint(0, count, count)
+        tree = DecisionTreeRegressor(
+            min_samples_leaf=settings.min_leaf, random_state=own
+        )
+        weight = np.bincount(drawn, minlength=count).astype(np.float64)
+        grown.append(tree.fit(single, target, weight, check_input=False))
+    return grown
+
+
+def _asked(trees: Sequence[Any], samples: NDArray) -> Floats:
+    """What a forest tells: the mean of its trees, asked without what checks them."""
+    single = np.ascontiguousarray(samples, np.float32)
+    total = np.zeros(len(single))
+    for tree in trees:
+        total += tree.tree_.predict(single).reshape(-1)
+    return total / len(trees)
 
 
 def _side_by_side(function: Callable, each: Sequence[int], workers: int) -> list:
-    """In threads: asking trees lets go of Python's lock."""
+    """In threads: growing and asking trees let go of Python's lock."""
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         return list(pool.map(function, each))
