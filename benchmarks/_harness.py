@@ -1,5 +1,6 @@
 """How every benchmark measures and reports: time, error, device, versions."""
 
+import functools
 import importlib.metadata
 import itertools
 import json
@@ -22,6 +23,7 @@ __all__ = [
     "environment",
     "largest_error",
     "measure",
+    "measure_and_watch",
     "report",
     "resident_memory",
     "show",
@@ -44,14 +46,34 @@ def measure(function: Callable, *args: Any, repeat: int = 3, **settings: Any) ->
     Returns:
       `first_call_s`, `median_s` and `times_s`, all in seconds.
     """
+    call = functools.partial(function, *args, **settings)
+    return _times(_timed(call)[0], call, repeat)
 
-    def once() -> float:
-        start = time.perf_counter()
-        jax.block_until_ready(function(*args, **settings))
-        return time.perf_counter() - start
 
-    first = once()
-    times = [once() for _ in range(repeat)]
+def measure_and_watch(
+    function: Callable[[], Any], repeat: int = 3
+) -> tuple[dict[str, Any], Any]:
+    """Time a function as `measure` does, and watch the memory of its first call.
+
+    Args:
+      function: What is called; its result is waited for.
+      repeat: Number of calls after the first, which includes compilation.
+
+    Returns:
+      What `measure` and `resident_memory` say, and the result of the first call.
+    """
+    memory, (first, result) = resident_memory(lambda: _timed(function))
+    return _times(first, function, repeat) | memory, result
+
+
+def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = jax.block_until_ready(call())
+    return time.perf_counter() - start, result
+
+
+def _times(first: float, call: Callable[[], Any], repeat: int) -> dict[str, Any]:
+    times = [_timed(call)[0] for _ in range(repeat)]
     return {
         "first_call_s": first,
         "median_s": statistics.median(times),

@@ -200,6 +200,7 @@ def beside(
 ) -> list[dict[str, Any]]:
     """The criterion and the water of all epochs, beside both references."""
     plain, published = in_data_space(network, some), by_all_cells(network, dense)
+    once = prepared(network, plain)
     problem = inversion.smooth_problem(network.design, network.operator)
     gaps = inversion.find_gaps(network.displacement)
     data = (problem, jnp.asarray(network.displacement), network.sigma, BETA)
@@ -209,7 +210,7 @@ def beside(
     solve = functools.partial(inversion.solve, *data, gaps=gaps)
     water = water_row(solve, plain, published)
     rows = [
-        *prepared(network, plain),
+        *once,
         {"what": "leave-one-out", **criterion},
         {"what": "water", **water},
         both_row(criterion, water, plain),

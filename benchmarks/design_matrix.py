@@ -196,13 +196,13 @@ def one_row(
     last: int,
     components: tuple[str, ...],
 ) -> dict:
-    kernel = earth.disc_kernel(love, case.radius, last)
-
     def ours():
         kernel = earth.disc_kernel(love, case.radius, last)
         return earth.design_matrix(kernel, case.stations, case.grid, components)
 
-    times, least = measure(ours), floor(kernel, case, components, rates)
+    times = measure(ours)
+    kernel = earth.disc_kernel(love, case.radius, last)
+    least = floor(kernel, case, components, rates)
     error = {}
     if components == ("up",):
         error = worst(np.asarray(ours()), case, kernel)

@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 
 from benchmarks import _networks
-from benchmarks._harness import measure, report, resident_memory
+from benchmarks._harness import measure, measure_and_watch, report
 from jaxload import inversion, sphere
 from jaxload.gapfill import joint, lstm, objectives
 
@@ -74,17 +74,15 @@ def _timed(
     step = jax.jit(jax.grad(total))
     inverted = jax.jit(jax.grad(alone))
     first = jax.tree.map(lambda x: x[0], parameters.inversion)
-    memory, _ = resident_memory(lambda: step(parameters, lesson, keys[0]))
-    time = measure(step, parameters, lesson, keys[0])
+    times, _ = measure_and_watch(lambda: step(parameters, lesson, keys[0]))
     return {
         "size": name,
         "stations": len(network.sigma),
         "epochs": len(network.displacement),
         "cells": network.design.shape[1],
         "places": places,
-        **time,
+        **times,
         "evidence_alone_s": measure(inverted, first, lesson)["median_s"],
-        **memory,
     }
 
 

@@ -26,7 +26,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from benchmarks._harness import largest_error, measure, report, resident_memory
+from benchmarks._harness import largest_error, measure, measure_and_watch, report
 from jaxload.gapfill.ensemble import Ensemble, predict
 from jaxload.gapfill.lstm import Network, Weights, apply, initialise
 from jaxload.gapfill.members import losses
@@ -187,18 +187,18 @@ def timed_torch() -> dict[str, Any]:
 
     # Networks this small are slower with two, and far slower on a shared machine.
     torch.set_num_threads(1)
-    return timed(by_torch(*records(1, EPOCHS)), 5)
+    step = by_torch(*records(1, EPOCHS))
+    return measure(step, repeat=5) | busy(step, 5)
 
 
-def timed(step: Callable[[], Any], repeat: int) -> dict[str, Any]:
-    """Seconds on the clock, and the least of the processors."""
-    found = measure(step, repeat=repeat)
-    busy = []
+def busy(step: Callable[[], Any], repeat: int) -> dict[str, float]:
+    """The least time of the processors."""
+    times = []
     for _ in range(repeat):
         start = time.process_time()
         jax.block_until_ready(step())
-        busy.append(time.process_time() - start)
-    return found | {"least_processor_s": min(busy)}
+        times.append(time.process_time() - start)
+    return {"least_processor_s": min(times)}
 
 
 def steps() -> list[dict[str, Any]]:
@@ -231,8 +231,8 @@ def steps() -> list[dict[str, Any]]:
 
 def stepped(what: str, step: Callable[[], tuple]) -> tuple[tuple, dict[str, Any]]:
     """What a step gives, and its row."""
-    memory, found = resident_memory(step)
-    return found, {"what": what} | timed(step, 7) | memory
+    row, found = measure_and_watch(step, 7)
+    return found, {"what": what} | row | busy(step, 7)
 
 
 def torch_row() -> dict[str, Any]:
@@ -267,11 +267,10 @@ def predictions() -> dict[str, Any]:
     curve = Curve(nothing.astype(int), nothing, nothing)
     ensemble = Ensemble(weights, one, one, nothing.astype(int), curve, None)
     features = np.random.default_rng(1).normal(size=(EPOCHS, PLACES, NETWORK.features))
-    memory, _ = resident_memory(lambda: predict(ensemble, features))
-    timed = measure(predict, ensemble, features, repeat=1)
+    row, _ = measure_and_watch(lambda: predict(ensemble, features), repeat=1)
     part = "prediction"
     what = f"{MEMBERS} networks at {PLACES} places, {EPOCHS} days"
-    return {"part": part, "what": what} | timed | memory
+    return {"part": part, "what": what} | row
 
 
 def main() -> None:

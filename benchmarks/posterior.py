@@ -184,10 +184,10 @@ def resolved(
     unit = [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]
     position = RADIUS_KM * np.stack(unit, axis=1)
     call = lambda: resolution_map(target, position, up, sigma, BETA)
-    found = call()
+    times, found = measure(call, repeat=2), call()
     return {
         "what": "map of resolution, one day",
-        **measure(call, repeat=2),
+        **times,
         "radius_km": float(np.median(found.radius)),
         "freedom": float(degrees_of_freedom(target.problem, up, sigma, BETA)[0]),
     }

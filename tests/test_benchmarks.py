@@ -1,10 +1,11 @@
-"""The benchmark of the inversion runs, and its references say the same."""
+"""Benchmarks time what they say, and the references of the inversion say the same."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import cpu_reference
+from benchmarks import _harness, cpu_reference, joint
 from benchmarks._networks import BETA, invented
 
 
@@ -16,6 +17,54 @@ def _no_extra_checks():
         jax.numpy_dtype_promotion("standard"),
     ):
         yield
+
+
+@pytest.fixture
+def compiling(monkeypatch):
+    """A function that takes a minute at its first call, and a second at others."""
+    calls, clock = [], [0.0]
+
+    def call():
+        clock[0] += 1.0 if calls else 60.0
+        calls.append(len(calls))
+        return None, None, calls[-1]
+
+    monkeypatch.setattr(_harness.time, "perf_counter", lambda: clock[0])
+    return call
+
+
+def test_the_first_call_is_apart_from_those_that_follow(compiling):
+    found = _harness.measure(compiling, repeat=2)
+    assert found == {"first_call_s": 60, "median_s": 1, "times_s": [1, 1]}
+
+
+def test_the_first_call_is_timed_while_its_memory_is_watched(compiling):
+    found, result = _harness.measure_and_watch(compiling, repeat=2)
+    assert found["first_call_s"] == 60
+    assert found["times_s"] == [1, 1]
+    assert found["peak_gib"] > 0
+    assert result[2] == 0
+
+
+def test_a_step_of_networks_is_timed_from_its_first_call(compiling):
+    pytest.importorskip("flax", reason="flax is not installed")
+    from benchmarks import lstm
+
+    found, row = lstm.stepped("a step", compiling)
+    assert found[2] == 0
+    assert (row["first_call_s"], row["median_s"]) == (60, 1)
+
+
+def test_a_step_through_the_inversion_is_timed_from_its_first_call(
+    network, monkeypatch
+):
+    # Quick to compile, and quicker yet to run.
+    loss = lambda parameters, *_: jnp.exp(parameters.inversion.beta)
+    monkeypatch.setattr(joint.objectives, "water_objectives", lambda _: (loss,))
+    evidence = lambda *given, **_: given[3]
+    monkeypatch.setattr(joint.inversion, "log_evidence", evidence)
+    row = joint._timed("a step", network, places=4, members=1, segment=None)
+    assert row["first_call_s"] > 20 * row["median_s"]
 
 
 @pytest.fixture(scope="module")
