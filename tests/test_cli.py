@@ -1,6 +1,7 @@
 """The command line: what it says, how it ends, and what it leaves behind."""
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -8,6 +9,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import jaxload
-from jaxload import cli, config, demo
+from jaxload import cli, config, demo, io, synthetic
+from jaxload.pipeline.empty_cells import empty_cells
 
 pytest.importorskip("netCDF4")
 
@@ -616,11 +619,49 @@ def test_the_groundwater_demo_finds_groundwater(tmp_path, capsys):
     assert "GRACE less soil: correlation" in capsys.readouterr().out
 
 
+def files_of(table):
+    """Every name or pattern of a file in a study, whatever table it is in."""
+    for value in table.values():
+        if isinstance(value, dict):
+            yield from files_of(value)
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and pathlib.PurePath(text).suffix:
+                yield text
+
+
+def brief(world, monkeypatch):
+    """Half a year of all China, coarsely: the whole takes many minutes."""
+    if world == "mainland_china":
+        short = {"start": "2019-07-01", "stop": "2019-12-31", "spacing": 1.0}
+        made = functools.partial(synthetic.WeatherSettings, **short)
+        monkeypatch.setattr(synthetic, "WeatherSettings", made)
+
+
+def empty_cells_of(study, folder):
+    with xr.open_dataset(folder / "truth.nc") as truth:
+        names = {name: truth[f"station_{name}"] for name in ("lon", "lat")}
+        places = xr.Dataset(coords=names)
+    region = io.read_region(study.path(study.region.boundary))
+    return empty_cells(study, region, places).station.values
+
+
+WEATHER = {"temperature.nc", "pressure.nc", "storage.nc", "gnss/steps.txt"}
+GROUND = {"loads/ocean.nc", "wells.csv", "precipitation.nc", "gnss/offsets.csv"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("world", "stations"), [("southwest_china", 57), ("western_yunnan", 66)]
+    ("world", "stations", "among"),
+    [
+        ("southwest_china", 57, WEATHER),
+        ("mainland_china", 263, WEATHER),
+        ("western_yunnan", 66, GROUND),
+    ],
 )
-def test_a_world_has_what_its_studies_read(world, stations, tmp_path, capsys):
+def test_a_world_has_what_its_studies_read(
+    world, stations, among, tmp_path, capsys, monkeypatch
+):
+    brief(world, monkeypatch)
     assert cli.main(["world", world, "--out", str(tmp_path), "--seed", "2"]) == 0
     said = capsys.readouterr().out
     for name in demo.WORLDS[world]:
@@ -629,10 +670,22 @@ def test_a_world_has_what_its_studies_read(world, stations, tmp_path, capsys):
         assert len(list(tmp_path.glob(study.gnss.files))) == stations
         loads = study.loads.stations if study.loads else ()
         references = study.evaluation.grace
-        named = [study.region.boundary, *loads, *np.atleast_1d(references)]
+        named = {study.region.boundary, *loads, *np.atleast_1d(references)}
+        named |= set(files_of(tomllib.loads((STUDIES / name).read_text())))
+        assert among <= named
         for pattern in filter(None, named):
             assert list(tmp_path.glob(str(pattern))), pattern
+        for pattern in loads:
+            assert len(list(tmp_path.glob(pattern))) == stations
+        for pattern in study.filler.cell_loads if study.filler else ():
+            there = {path.name.split(".")[1] for path in tmp_path.glob(pattern)}
+            assert there == set(empty_cells_of(study, tmp_path)), pattern
     assert (tmp_path / "truth.nc").is_file()
+
+
+def test_every_study_has_its_world_or_observations():
+    made = {name for names in demo.WORLDS.values() for name in names}
+    assert {path.name for path in STUDIES.glob("*.toml")} == made | {"western_us.toml"}
 
 
 def test_a_world_that_is_not_there_or_cannot_be_drawn_is_refused(tmp_path, capsys):
