@@ -1,6 +1,7 @@
 """The demonstrations of filling, whole but small, from their files to their lines."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -12,12 +13,21 @@ from jaxload.demo import filling
 SMALL = synthetic.WeatherSettings(start="2015-01-01", stop="2016-06-30", spacing=0.5)
 
 
+def with_features(make, features, *given):
+    return dataclasses.replace(make(*given), features=features)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("system", ["mllim", "joint"])
+@pytest.mark.parametrize("system", ["mllim", "dwlim", "joint"])
 def test_a_demonstration_fills_and_is_held_against_the_truth(
     system, tmp_path, monkeypatch
 ):
     fewer = dataclasses.replace(filling.FILLERS[system], trees=5, steps=10)
+    if system == "dwlim":
+        fewer = dataclasses.replace(fewer, hidden=4)
+        quick = config.Features(method="meemd", components=3, trials=2, workers=1)
+        study = functools.partial(with_features, filling.filling_study, quick)
+        monkeypatch.setattr(filling, "filling_study", study)
     monkeypatch.setitem(filling.FILLERS, system, fewer)
     lines = demo.run_filling(system, tmp_path, SMALL)
     assert "57 stations" in lines[0]
@@ -27,9 +37,13 @@ def test_a_demonstration_fills_and_is_held_against_the_truth(
         assert 0.2 < scores["all_pcc"] < 1
         assert scores["all_nse"] <= scores["all_pcc"] ** 2 + 1e-9
     written = config.read_study(tmp_path / "data" / "study.toml")
-    assert written == demo.filling_study(system, tmp_path / "data")
-    expected = "filled.nc" if system == "mllim" else "learning.nc"
-    assert (tmp_path / expected).is_file()
+    assert written == filling.filling_study(system, tmp_path / "data")
+    expected = {
+        "mllim": {"filled.nc"},
+        "dwlim": {"filled.nc", "learning.nc", "features"},
+        "joint": {"learning.nc"},
+    }
+    assert expected[system] <= {path.name for path in tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize("system", ["mllim", "dwlim", "joint"])
