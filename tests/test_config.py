@@ -162,8 +162,10 @@ FILLED = {
     "a window that nothing cuts": fills(
         'method = "lstm"', 'method = "forest"\nwindow = 9', 'record for "lstm" only'
     ),
-    "gravity for networks that do not learn water": fills(
-        "threshold = 0.4", 'grace = "g.nc"', 'something to learn from for "water" only'
+    "gravity for networks that do not learn through it": fills(
+        "threshold = 0.4",
+        'grace = "g.nc"',
+        'something to learn from for "water" and "displacement" only',
     ),
     "loads of cells that have none": fills(
         '"lstm"', '"displacement"', "leave filler.cell_loads out"

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from jaxload import inversion
 from jaxload.gapfill import joint, lstm
-from jaxload.gapfill.calibration import calibrated
+from jaxload.gapfill.calibration import calibrated, calibrated_with_filled
 
 EPOCHS, STATIONS, CELLS, MEMBERS = 500, 10, 7, 2
 #: Weight of the prior, factor on sigma, offset that all share [mm].
@@ -75,3 +75,30 @@ def test_a_prior_that_is_too_sure_is_loosened_and_no_other_is_less_surprised(les
     for name in ("beta", "noise", "common"):
         for step in (-0.2, 0.2):
             assert surprise(**{name: getattr(found, name) + step}) > least
+
+
+@pytest.mark.slow
+def test_places_that_are_filled_badly_are_believed_less(lesson):
+    """Filled by a network that expects nothing, and says that it is sure."""
+    beside = np.asarray(lesson.problem.design)[:4]
+    design = np.concatenate([lesson.problem.design, beside])
+    chain = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
+    up = np.pad(np.asarray(lesson.displacement), ((0, 0), (0, 4)))
+    held = jnp.pad(lesson.folds.held, ((0, 0), (0, 4)))
+    given = joint.make_lesson(
+        inversion.smooth_problem(design, chain),
+        up,
+        np.pad(SIGMA, (0, 4), constant_values=1.0),
+        np.ones((EPOCHS, STATIONS + 4, 1)),
+        dataclasses.replace(lesson.folds, held=held),
+    )
+    keys = jax.random.split(jax.random.key(0), MEMBERS)
+    sure = joint.first_parameters(lstm.Network(1, 2, 2), TRUE, keys)
+    _, factor = calibrated_with_filled(given, sure, every=2)
+    one = jax.tree.map(lambda values: values[0], sure)
+    told = joint.told_displacement(one, given.features)[1][-1]
+    # The network says nothing of what the water moves there.
+    prior = np.linalg.inv((chain.T @ chain).toarray()) / TRUE[0] ** 2
+    true = np.sqrt(np.diag(beside @ prior @ beside.T))
+    assert factor > 1.2
+    assert factor * told > 0.7 * true.min()

@@ -152,6 +152,89 @@ def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
 
 
 @pytest.mark.slow
+def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
+    given, loss = parameters(outputs=2), objectives.displacement_objectives()[0]
+    alone = objectives.two_stage_objectives()[0]
+    everyone = np.ones(STATIONS, bool)
+    drawn = set()
+    for seed in range(3):
+        key = jax.random.key(seed)
+        found = loss(given, filling, key) - alone(given, filling, key)
+        keys = jax.random.split(key, len(HELD))
+        folds = filling.folds
+        for number, held in enumerate(HELD):
+            given_key = (folds.distance, folds.radius, folds.centres, keys[number])
+            fold = np.asarray(neighbourhoods.held_out(*given_key))
+            drawn.add(tuple(fold))
+            mean, sd = map(
+                np.asarray,
+                joint.told_displacement(member(given, number), filling.features),
+            )
+            receiver = np.arange(len(sd)) < STATIONS
+            rows = np.where(receiver[None, :], filling.displacement, mean)
+            sigma = np.where(receiver, filling.sigma, sd)
+            some = [everyone & ~held & ~fold, everyone & ~held]
+            some = [np.pad(x, (0, 4), constant_values=True) for x in some]
+            parts = [log_density(filling, rows, sigma, x) for x in some]
+            count = np.isfinite(rows[:, :STATIONS][:, fold & ~held]).sum()
+            expected = (parts[0] - parts[1]) / max(count, 1)
+            np.testing.assert_allclose(found[number], expected, rtol=1e-6, atol=1e-9)
+    assert len(drawn) > 1
+
+
+def test_only_those_who_are_watched_end_a_training(water, filling):
+    given = {1: water, 2: filling}
+    every = {
+        1: (objectives.water_objectives, objectives.water_alone_objectives),
+        2: (objectives.displacement_objectives, objectives.two_stage_objectives),
+    }
+    for outputs, lesson in given.items():
+        for objective in every[outputs]:
+            score = objective()[1]
+            watched = lesson.folds.held.at[:, 2:].set(False)
+            folds = dataclasses.replace(lesson.folds, watched=watched)
+            some = dataclasses.replace(lesson, folds=folds)
+            # What stands beside those who are watched does not matter if never seen.
+            moved = lesson.displacement.at[:, 4].add(jnp.where(HELD[0, 4], 9.0, 0.0))
+            other = dataclasses.replace(some, displacement=moved)
+            weights = parameters(outputs=outputs)
+            found, same, whole = (
+                score(weights, x, jax.random.key(0))[0] for x in (some, other, lesson)
+            )
+            np.testing.assert_allclose(found, same, rtol=1e-6)
+            assert abs(found - whole) > 1e-3
+
+
+@pytest.mark.slow
+def test_other_observations_stand_before_the_places_to_be_filled(filling):
+    """One more row that says nothing changes nothing; one that says much does."""
+    design = np.insert(np.asarray(filling.problem.design), STATIONS, 0.3, axis=0)
+    problem = inversion.smooth_problem(design, CHAIN)
+    up = np.insert(np.asarray(filling.displacement), STATIONS, 1.0, axis=1)
+    given = parameters(outputs=2)
+    score = objectives.displacement_objectives()[1]
+
+    def found(error):
+        sigma = np.insert(np.asarray(filling.sigma), STATIONS, error)
+        more = folds(STATIONS + 5)
+        lesson = joint.make_lesson(problem, up, sigma, filling.features, more)
+        assert lesson.observed == STATIONS + 1
+        return score(given, lesson, jax.random.key(0))
+
+    want = score(given, filling, jax.random.key(0))
+    np.testing.assert_allclose(found(1e6), want, rtol=1e-5)
+    assert (abs(found(0.1) - want) > 1e-3).all()
+
+
+def test_places_that_are_no_rows_are_refused(filling):
+    given = (filling.problem, filling.displacement, filling.sigma)
+    for places in (STATIONS - 1, STATIONS + 5):
+        features = np.zeros((EPOCHS, places, FEATURES))
+        with pytest.raises(ValueError, match="expected those of 6 receivers"):
+            joint.make_lesson(*given, features, filling.folds)
+
+
+@pytest.mark.slow
 def test_two_stages_score_the_network_alone(filling):
     given = parameters(outputs=2)
     loss, score = objectives.two_stage_objectives()

@@ -15,7 +15,7 @@ from jaxload import cli, config, io, pipeline, report, sphere
 from jaxload.gapfill import ensemble, forest, joint
 from jaxload.pipeline import loads
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, filled_rows, with_rows
-from jaxload.pipeline.expected import Expected, joint_errors, solved
+from jaxload.pipeline.expected import Expected, Told, joint_errors, solved
 from jaxload.pipeline.filling import fill
 from jaxload.pipeline.gravity_rows import gravity_rows
 from jaxload.pipeline.ground import read_ground, with_references
@@ -588,7 +588,7 @@ def test_networks_of_stations_weigh_their_errors_as_their_predictions(data, tmp_
 
 @pytest.mark.slow
 def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
-    result = pipeline.run(small(data, "displacement"), tmp_path)
+    result = pipeline.run(small(data, "displacement", grace="csr.nc"), tmp_path)
     files = {path.name for path in tmp_path.iterdir()}
     assert {"filled.nc", "learning.nc", "learning.png", "checkpoints"} <= files
     filled = result.filled
@@ -600,6 +600,29 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
     lines = report.describe(tmp_path)
     assert any(line.startswith("12 cells filled (displacement)") for line in lines)
     assert any(line.startswith("2 networks trained for disp") for line in lines)
+    told = result.summary["learning"]
+    assert told["gravity_rows"] == 1
+    # How sure one may be of filled cells is found beside the other numbers.
+    assert set(told["for_errors"]) == {*told["after"], "filled"}
+    assert told["for_errors"]["filled"] != 1
+    assert (result.regions.twsa_sd > 0).all()
+
+
+@pytest.mark.slow
+def test_water_is_learned_from_gravity_too(data, water, tmp_path):
+    sure = small(data, "water", grace="csr.nc", grace_sigma=0.1)
+    result = pipeline.run(sure, tmp_path)
+    assert result.summary["learning"]["gravity_rows"] == 1
+    assert result.stations.sizes["station"] == len(LON)
+    # A mean that is nearly certain is followed, each from its own level.
+    like = []
+    for one in (water[1], result):
+        both = [
+            x.values.squeeze() for x in (one.regions.monthly, one.regions.reference)
+        ]
+        seen = np.isfinite(np.sum(both, axis=0))
+        like.append(np.corrcoef(*(x[seen] for x in both))[0, 1])
+    assert like[0] < 0.99 < 0.999 < like[1]
 
 
 # Their parts
@@ -655,6 +678,15 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
         variance += np.var(np.stack(loads) @ weights.T, axis=0, ddof=1)
         assert errors.regions is not None
         np.testing.assert_allclose(errors.regions[epoch] ** 2, variance[0], rtol=1e-6)
+
+
+def test_members_differ_in_the_places_that_they_fill(rng):
+    up = rng.normal(size=(5, 7))
+    told = Told(rng.normal(size=(3, 5, 2)))
+    for left, own in zip(told.left(up), told.members, strict=True):
+        np.testing.assert_array_equal(left[:, :5], up[:, :5])
+        np.testing.assert_array_equal(left[:, 5:], own)
+    assert not told.water(1, slice(0, 3)).any()
 
 
 def test_cells_lie_between_the_nodes_of_the_raster(data):

@@ -9,10 +9,10 @@ __all__ = ["Filler"]
 
 METHODS = ("forest", "lstm", "water", "displacement")
 
-#: Settings that one method alone takes, and what they are for.
-OF_ONE_METHOD = {
-    "grace": ("water", "is something to learn from"),
-    "window": ("lstm", "cuts the record"),
+#: Settings that some methods alone take, and what they are for.
+OF_SOME = {
+    "grace": (("water", "displacement"), "is something to learn from"),
+    "window": (("lstm",), "cuts the record"),
 }
 
 
@@ -49,10 +49,10 @@ class Filler:
       members: Networks trained side by side from other seeds, for "water" and
         "displacement"; their spread joins the standard errors.
       held_out: Share of the stations that each of these holds out, to end its training
-        in time; how well they are told sizes the standard errors of "water".
+        in time; how well they are told sizes the standard errors.
       neighbourhood_km: Stations no farther apart are held out together.
       grace: Monthly water as netCDF whose means over the regions of ``[evaluation]``
-        "water" learns from too; empty for none.
+        "water" and "displacement" learn from too; empty for none.
       grace_sigma: Standard error of such a mean [mm].
       cell_loads: Displacement of the cells' middles that others computed, one load an
         entry as in `Loads.stations`, with the same names: files begin with the name of
@@ -94,10 +94,11 @@ class Filler:
             _check_positive(f"filler.{name}", getattr(self, name))
         for name in ("threshold", "held_out"):
             _check_share(f"filler.{name}", getattr(self, name))
-        for name, (method, what) in OF_ONE_METHOD.items():
-            if getattr(self, name) and self.method != method:
+        for name, (methods, what) in OF_SOME.items():
+            if getattr(self, name) and self.method not in methods:
+                those = " and ".join(f'"{method}"' for method in methods)
                 raise ValueError(
-                    f'filler.{name} {what} for "{method}" only, but filler.method is '
+                    f"filler.{name} {what} for {those} only, but filler.method is "
                     f'"{self.method}"; leave it out'
                 )
         if self.cell_loads and self.joint:

@@ -1,7 +1,10 @@
-"""Water as it is expected before the heights, never held on cells as a whole."""
+"""What members of an ensemble tell, inverted, and by how much they differ.
+
+Water that is expected before the heights is never held on cells as a whole.
+"""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +19,7 @@ from jaxload.pipeline.estimate import Estimate
 from jaxload.pipeline.learning import Trained, member_variance
 from jaxload.pipeline.model import Model
 
-__all__ = ["Expected", "joint_errors", "solved"]
+__all__ = ["Expected", "Told", "joint_errors", "solved"]
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +37,35 @@ class Expected:
     members: Floats
     to_cells: sparse.csr_array
     moved: Floats
+
+    def left(self, up: Floats) -> Iterator[Floats]:
+        """What each member leaves to be explained of `up`, shape (epoch, row)."""
+        return (up - told @ self.moved.T for told in self.members)
+
+    def water(self, member: int, epochs: slice) -> Floats:
+        """What a member expects [mm], shape (epoch, cell)."""
+        return self.members[member][epochs] @ self.to_cells.T
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Told:
+    """What members of an ensemble tell of places without a receiver.
+
+    Attributes:
+      members: Their displacement [mm], shape (member, epoch, place).
+    """
+
+    members: Floats
+
+    def left(self, up: Floats) -> Iterator[Floats]:
+        """What each member leaves to be explained of `up`, shape (epoch, row)."""
+        seen = up.shape[1] - self.members.shape[2]
+        return (np.concatenate([up[:, :seen], x], axis=1) for x in self.members)
+
+    def water(self, member: int, epochs: slice) -> Floats:
+        """Of water none is expected: zero, shape (1, 1)."""
+        del member, epochs
+        return np.zeros((1, 1))
 
 
 def solved(
@@ -72,7 +104,7 @@ def solved(
 def joint_errors(
     study: config.Study,
     model: Model,
-    given: tuple[Estimate, Trained, Expected],
+    given: tuple[Estimate, Trained, Expected | Told],
     believed: tuple[inversion.Noise, float],
     weights: Floats,
     watch: Callable[[float], None],
@@ -82,7 +114,7 @@ def joint_errors(
     Args:
       study: Says which are wanted.
       model: Of all rows.
-      given: What was found, by whom, from what.
+      given: What was found, by whom, from what each member told.
       believed: Noise and weight of the prior that are believed of the errors.
       weights: Weight of each cell in the regions, shape (region, cell).
       watch: Told of the share that is done.
@@ -90,22 +122,23 @@ def joint_errors(
     Returns:
       The errors.
     """
-    found, trained, expected = given
+    found, trained, told = given
     noise, own = believed
     asked = (dataclasses.replace(found, noise=noise), own)
     errors = standard_deviations(study, model, asked, weights, watch)
-    if errors.regions is None or len(expected.members) < 2:
+    members = range(len(told.members))
+    if errors.regions is None or len(members) < 2:
         return errors
     beta = float(jnp.exp(trained.numbers.beta))
-    multipliers = _multipliers(model, found, beta, expected)
+    multipliers = [
+        np.asarray(inversion.dual(model.problem, up, found.noise, beta).multiplier)
+        for up in told.left(model.up)
+    ]
     cross = np.asarray(model.problem.cross)
     means, cells = [], errors.cells
     for epochs in blocks(len(errors.regions)):
         loads = np.stack(
-            [
-                told[epochs] @ expected.to_cells.T + multiplier[epochs] @ cross.T
-                for told, multiplier in zip(expected.members, multipliers)
-            ]
+            [told.water(n, epochs) + multipliers[n][epochs] @ cross.T for n in members]
         )
         means.append(member_variance(loads @ weights.T))
         if cells is not None:
@@ -113,15 +146,3 @@ def joint_errors(
             cells[epochs] = np.hypot(cells[epochs], spread)
     regions = np.sqrt(errors.regions**2 + np.concatenate(means))
     return dataclasses.replace(errors, regions=regions, cells=cells)
-
-
-def _multipliers(
-    model: Model, found: Estimate, beta: float, expected: Expected
-) -> Floats:
-    """What each member's inversion makes of the heights, (member, epoch, row)."""
-    every = []
-    for told in expected.members:
-        rest = model.up - told @ expected.moved.T
-        dual = inversion.dual(model.problem, rest, found.noise, beta)
-        every.append(np.asarray(dual.multiplier))
-    return np.stack(every)

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion, sphere
 from jaxload.gapfill import joint
-from jaxload.gapfill.calibration import calibrated
+from jaxload.gapfill.calibration import calibrated, calibrated_with_filled
+from jaxload.gapfill.filled import filled_with
 from jaxload.gapfill.validation import score
 from jaxload.pipeline.choose import Choice
 from jaxload.pipeline.clock import Clock
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, with_rows
-from jaxload.pipeline.errors import Errors, errors_wanted, standard_deviations
-from jaxload.pipeline.expected import Expected, joint_errors, solved
+from jaxload.pipeline.errors import Errors, errors_wanted
+from jaxload.pipeline.expected import Expected, Told, joint_errors, solved
 from jaxload.pipeline.filling import describe_validation
 from jaxload.pipeline.gravity_rows import GravityRows, gravity_rows
 from jaxload.pipeline.ground import Ground
@@ -95,51 +96,78 @@ def _with_displacement(
         rows = with_rows(gnss, as_rows(cells, gnss, nothing, np.ones(len(nothing[0]))))
         model = make_model(study, rows, ground.grid)
     alone = by_stations(study, of_stations(model, count), gnss, ground, clock)
+    model, gravity = _with_gravity(study, model, gnss, ground)
     with clock.stage("weather"):
         name, lon, lat = (rows[n].values for n in ("station", "lon", "lat"))
         places = Places(name.tolist(), lon, lat)
         hear = functools.partial(clock.watch, "weather")
         features = network_features(study, places, gnss, folder, hear)
     with clock.stage("learn"):
-        folds, keys = make_folds(study, gnss, len(name))
         sigma = np.asarray(model.noise.sigma)
+        folds, keys = make_folds(study, gnss, len(sigma))
         lesson = joint.make_lesson(model.problem, model.up, sigma, features, folds)
         start = (tuned_numbers(of_stations(model, count), gnss.time.values), keys)
         hear = functools.partial(clock.watch, "learn")
         trained = train(study, lesson, start, folder, hear)
-    mean, sd, told = _told_of_rows(trained, lesson)
-    lesson = dataclasses.replace(
-        lesson,
-        displacement=lesson.displacement.at[:, count:].set(mean[:, count:]),
-        sigma=lesson.sigma.at[count:].set(sd[count:]),
-    )
+    told = _told_of_places(trained, lesson)
+    mean, sd = told.mean[:, count:], told.sd[count:]
+    filled = filled_with(lesson, jnp.asarray(mean), jnp.asarray(sd))
+    model = dataclasses.replace(model, up=np.asarray(filled.displacement))
     with clock.stage("solve"):
-        found = solved(lesson, trained)
+        found = solved(filled, trained)
         name_unsolved(gnss, found)
-    filled = as_rows(cells, gnss, mean[:, count:], sd[count:])
-    filling = _held_out_scores(study, gnss, told[:, :, :count], folds)
+    filling = _held_out_scores(study, gnss, told.members[:, :, :count], folds)
     filling["cells"] = cells.sizes["station"]
-    learned = _learned(trained, filled, filling)
-    model = dataclasses.replace(model, up=np.asarray(lesson.displacement))
-    beta = float(jnp.exp(trained.numbers.beta))
+    learned, errors = _learned(trained, gravity), Errors("none")
+    learned = dataclasses.replace(
+        learned, rows=as_rows(cells, gnss, mean, sd), filling=filling
+    )
     with clock.stage("errors"):
-        hear = functools.partial(clock.watch, "errors")
-        given = ((found, beta), ground.basins.weights, hear)
-        errors = standard_deviations(study, model, *given)
-    choice = Choice(beta, TRAINED, "1", [])
+        if errors_wanted(study, model) != "none":
+            every = math.ceil(len(model.up) / EPOCHS)
+            given = (lesson, trained.fitted.parameters)
+            sure, factor = calibrated_with_filled(*given, every=every)
+            learned.summary["for_errors"] = {**plain(sure), "filled": float(factor)}
+            within = jnp.asarray(told.within[count:]) * factor
+            noise = joint.noise_of(filled_with(lesson, jnp.asarray(mean), within), sure)
+            believed = (noise, float(jnp.exp(sure.beta)))
+            members = (found, trained, Told(told.members[:, :, count:]))
+            hear = functools.partial(clock.watch, "errors")
+            given = (members, believed, ground.basins.weights, hear)
+            errors = joint_errors(study, model, *given)
+    choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
     return Inverted(found, choice, errors, alone.regions, learned)
 
 
-def _told_of_rows(
-    trained: Trained, lesson: joint.Lesson
-) -> tuple[Floats, Floats, Floats]:
-    """Mean and error of the rows over all members, and what each told."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Displacement:
+    """What members tell of places.
+
+    Attributes:
+      members: Displacement [mm], shape (member, epoch, place).
+      within: How sure members are of it [mm], shape (place,).
+    """
+
+    members: Floats
+    within: Floats
+
+    @property
+    def mean(self) -> Floats:
+        """Over the members, shape (epoch, place)."""
+        return self.members.mean(axis=0)
+
+    @property
+    def sd(self) -> Floats:
+        """With what members differ by, shape (place,)."""
+        between = member_variance(self.members).mean(axis=0)
+        return np.sqrt(self.within**2 + between)
+
+
+def _told_of_places(trained: Trained, lesson: joint.Lesson) -> _Displacement:
     run = jax.jit(joint.told_displacement)
     told = [run(one, lesson.features) for one in members_of(trained)]
-    means = np.stack([np.asarray(mean) for mean, _ in told])
     within = np.mean([np.asarray(sd) ** 2 for _, sd in told], axis=0)
-    between = member_variance(means).mean(axis=0)
-    return means.mean(axis=0), np.sqrt(within + between), means
+    return _Displacement(np.stack([np.asarray(x) for x, _ in told]), np.sqrt(within))
 
 
 def _held_out_scores(
@@ -192,7 +220,7 @@ def _with_water(
         expected = Expected(np.stack(told), to_cells, moved)
         found = solved(lesson, trained, expected)
         name_unsolved(gnss, found)
-    learned, errors = _learned(trained), Errors("none")
+    learned, errors = _learned(trained, gravity), Errors("none")
     with clock.stage("errors"):
         if errors_wanted(study, model) != "none":
             every = math.ceil(len(model.up) / EPOCHS)
@@ -203,7 +231,6 @@ def _with_water(
             given = ((found, trained, expected), believed, ground.basins.weights, hear)
             errors = joint_errors(study, model, *given)
     choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
-    learned.summary["gravity_rows"] = 0 if gravity is None else len(gravity.names)
     return Inverted(found, choice, errors, alone.regions, learned)
 
 
@@ -214,19 +241,20 @@ def _with_gravity(
     gravity = gravity_rows(study, gnss, ground)
     if gravity is None:
         return model, None
-    design = jnp.concatenate([model.problem.design, jnp.asarray(gravity.design)])
-    sigma = np.concatenate([np.asarray(model.noise.sigma), gravity.sigma])
-    stations = np.arange(len(sigma)) < model.up.shape[1]
+    count = gnss.sizes["station"]
+    # Places to be filled stay last.
+    behind = lambda rows, more, axis=0: np.insert(
+        np.asarray(rows), [count] * more.shape[axis], more, axis=axis
+    )
+    sigma = behind(model.noise.sigma, gravity.sigma)
+    stations = np.arange(len(sigma)) < count
     noise = dataclasses.replace(model.noise, sigma=sigma, common_rows=stations)  # pyright: ignore[reportArgumentType]
-    up = np.concatenate([model.up, gravity.water], axis=1)
+    up = behind(model.up, gravity.water, 1)
+    design = jnp.asarray(behind(model.problem.design, gravity.design))
     problem = inversion.prior_problem(design, model.prior)
     return dataclasses.replace(model, problem=problem, up=up, noise=noise), gravity
 
 
-# Both.
-
-
-def _learned(
-    trained: Trained, rows: xr.Dataset | None = None, filling: dict | None = None
-) -> Learned:
-    return Learned(trained.curves, trained.summary, rows, filling or {})
+def _learned(trained: Trained, gravity: GravityRows | None) -> Learned:
+    trained.summary["gravity_rows"] = 0 if gravity is None else len(gravity.names)
+    return Learned(trained.curves, trained.summary)
