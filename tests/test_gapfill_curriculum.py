@@ -119,3 +119,15 @@ def test_weights_decay_and_numbers_of_the_inversion_do_not(lesson):
     assert small < weak
     for parameters in end:
         np.testing.assert_allclose(np.exp(parameters.inversion.beta), 4 * NUMBERS[0])
+
+
+def test_rates_are_swept_side_by_side(lesson):
+    lessons = curriculum.Curriculum(SHORT, SHORT)
+    swept = learn(lesson, lessons, pace=jnp.asarray([1.0, 0.2]))
+    plain, slow = learn(lesson, lessons), learn(lesson, lessons, pace=0.2)
+    for member, alone in enumerate((plain, slow)):
+        for part in ("alone", "jointly"):
+            ours, theirs = (getattr(x, part).curve for x in (swept, alone))
+            got, want = ours.loss[:, member], theirs.loss[:, member]
+            np.testing.assert_allclose(got, want, rtol=1e-4)
+    assert not np.allclose(plain.alone.curve.loss[:, 1], slow.alone.curve.loss[:, 1])

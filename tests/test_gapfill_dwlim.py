@@ -80,6 +80,15 @@ def test_members_learn_the_same_however_they_are_shared_out(ensemble, lessons):
     np.testing.assert_allclose(told, again, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_one_station_learns_at_several_rates_side_by_side(ensemble, lessons):
+    features, target = (np.repeat(x[:, :1], 2, axis=1) for x in lessons)
+    swept = train(features, target, SETTINGS, pace=np.array([1.0, 0.1]))
+    scores = swept.curve.held_out
+    np.testing.assert_allclose(scores[-1, 0], ensemble.curve.held_out[-1, 0], rtol=0.05)
+    assert scores[1, 1] > 1.2 * scores[1, 0]
+
+
 def test_predictions_are_those_of_each_member_in_the_unit_of_the_target(
     ensemble, lessons
 ):

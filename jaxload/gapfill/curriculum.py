@@ -12,6 +12,7 @@ from typing import Literal
 
 import jax
 from jax import Array
+from jax.typing import ArrayLike
 
 from jaxload.gapfill import joint, objectives
 from jaxload.gapfill.lstm import Network
@@ -116,6 +117,7 @@ def learn(
     keys: Array,
     *,
     curriculum: Curriculum | None = None,
+    pace: ArrayLike = 1.0,
     segment: int | None = None,
     checkpoints: Callable[[str], Checkpoints] | None = None,
     watch: Callable[[float], None] = lambda _: None,
@@ -130,6 +132,8 @@ def learn(
         without a network.
       keys: Of `jax.random.split`, one for each member, shape (member,).
       curriculum: How long and how fast; None takes that of `make_curriculum`.
+      pace: Factor on the learning rate of each member, to sweep it with the seeds, all
+        in one program. Shape () or (member,).
       segment: As in `lstm.apply`.
       checkpoints: From "alone" and "jointly" to where each is kept.
       watch: Told of the share of the steps that is done.
@@ -152,6 +156,7 @@ def learn(
             lesson,
             settings,
             key=jax.random.fold_in(keys[0], first),
+            pace=pace,
             decaying=DECAYING,
             checkpoints=checkpoints and checkpoints(name),
             watch=lambda share: watch((first + share * settings.steps) / total),

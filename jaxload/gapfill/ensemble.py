@@ -106,6 +106,7 @@ def train(
     target: ArrayLike,
     settings: Training | None = None,
     *,
+    pace: ArrayLike = 1.0,
     names: Sequence[str] | None = None,
     devices: Devices | None = None,
     watch: Callable[[float], None] | None = None,
@@ -123,6 +124,8 @@ def train(
       target: What is to be told, such as displacement [mm], shape (epoch, member); NaN
         if missing.
       settings: How to train.
+      pace: Factor on the learning rate of each member, to sweep it: one station as
+        several members, each at its own rate. Shape () or (member,).
       names: What errors call the members, such as "station LHAS"; None numbers them.
       devices: Among which members are shared out; None for all of
         `jax.local_devices()`. A CPU is one device, unless JAX was told before its
@@ -155,6 +158,7 @@ def train(
         _lessons(features, (target - mean) / scale, settings),
         settings.descent,
         key=key,
+        pace=pace,
         devices=jax.local_devices() if devices is None else devices,
         watch=watch,
     )
