@@ -1,7 +1,8 @@
 """A step of joint training at two sizes: southwest China weekly, a country daily.
 
-Beside it, in the same process, what of it the inversion takes: the gradient of the
-evidence by beta, noise and common mode alone, without a network.
+In both forms, on water and on displacement. Beside the former, in the same process,
+what of it the inversion takes: the gradient of the evidence by beta, noise and common
+mode alone, without a network.
 """
 
 import argparse
@@ -25,6 +26,16 @@ __all__ = ["main"]
 FEATURES, HIDDEN = 12, 16
 
 
+#: A size: its name; places of weather; cells to be filled; members side by side.
+SOUTHWEST = ("southwest China, weekly, 4 members", 320, 87, 4)
+COUNTRY = ("national, daily, 1 member", 1148, 741, 1)
+
+OBJECTIVES = {
+    "water": objectives.water_objectives,
+    "displacement": objectives.displacement_objectives,
+}
+
+
 def main() -> None:
     """Time a step of each size, and store what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -32,12 +43,11 @@ def main() -> None:
     options = parser.parse_args()
     with jax.enable_x64(True):
         southwest = _networks.invented(57, (68, 60), 521)
-        rows = [_timed("southwest China, weekly, 4 members", southwest, 320, 4, None)]
+        rows = [_timed(southwest, SOUTHWEST, form, None) for form in OBJECTIVES]
         if not options.small:
             country = _stations_of(_networks.national(), 263)
             segment = math.isqrt(len(country.displacement))
-            named = "national, daily, 1 member"
-            rows.append(_timed(named, country, 1148, 1, segment))
+            rows += [_timed(country, COUNTRY, form, segment) for form in OBJECTIVES]
         report("joint", rows)
 
 
@@ -51,39 +61,50 @@ def _stations_of(network: _networks.Network, count: int) -> _networks.Network:
 
 
 def _timed(
-    name: str,
     network: _networks.Network,
-    places: int,
-    members: int,
+    size: tuple[str, int, int, int],
+    form: str,
     segment: int | None,
 ) -> dict[str, Any]:
-    lesson = _lesson(network, places, members)
+    name, places, filled, members = size
+    water = form == "water"
+    of_form = (_lesson, places) if water else (_lesson_to_fill, filled)
+    lesson = of_form[0](network, of_form[1], members)
     keys = jax.random.split(jax.random.key(1), members)
-    sizes = lstm.Network(FEATURES, HIDDEN)
+    sizes = lstm.Network(FEATURES, HIDDEN, 1 if water else 2)
     parameters = joint.first_parameters(sizes, (0.1, 1.2, 1.0), keys)
-    loss = objectives.water_objectives(segment)[0]
+    loss = OBJECTIVES[form](segment)[0]
 
     def total(parameters: joint.Parameters, lesson: joint.Lesson, key: Array) -> Array:
         return jnp.sum(loss(parameters, lesson, key))
+
+    step = jax.jit(jax.grad(total))
+    times, _ = measure_and_watch(lambda: step(parameters, lesson, keys[0]))
+    row = {
+        "size": name,
+        "form": form,
+        "stations": len(network.sigma),
+        "epochs": len(network.displacement),
+        "cells": network.design.shape[1],
+        "places": lesson.features.shape[1],
+        **times,
+    }
+    return row | _evidence_alone(lesson, parameters) if water else row
+
+
+def _evidence_alone(
+    lesson: joint.Lesson, parameters: joint.Parameters
+) -> dict[str, Any]:
+    """What of a step the inversion takes, for one member."""
 
     def alone(numbers: joint.Hyperparameters, lesson: joint.Lesson) -> Array:
         noise = joint.noise_of(lesson, numbers)
         given = (lesson.problem, lesson.displacement, noise, jnp.exp(numbers.beta))
         return inversion.log_evidence(*given, gaps=lesson.gaps)
 
-    step = jax.jit(jax.grad(total))
-    inverted = jax.jit(jax.grad(alone))
     first = jax.tree.map(lambda x: x[0], parameters.inversion)
-    times, _ = measure_and_watch(lambda: step(parameters, lesson, keys[0]))
-    return {
-        "size": name,
-        "stations": len(network.sigma),
-        "epochs": len(network.displacement),
-        "cells": network.design.shape[1],
-        "places": places,
-        **times,
-        "evidence_alone_s": measure(inverted, first, lesson)["median_s"],
-    }
+    inverted = jax.jit(jax.grad(alone))
+    return {"evidence_alone_s": measure(inverted, first, lesson)["median_s"]}
 
 
 def _lesson(network: _networks.Network, places: int, members: int) -> joint.Lesson:
@@ -92,14 +113,36 @@ def _lesson(network: _networks.Network, places: int, members: int) -> joint.Less
     epochs, stations = network.displacement.shape
     features = rng.normal(size=(epochs, places, FEATURES)).astype(np.float32)
     moved = -0.01 * rng.uniform(size=(stations, places))
-    held = np.zeros((members, stations), bool)
+    problem = inversion.smooth_problem(jnp.asarray(network.design), network.operator)
+    given = (problem, network.displacement, network.sigma, features)
+    return joint.make_lesson(*given, _folds(stations, stations, members), moved=moved)
+
+
+def _lesson_to_fill(
+    network: _networks.Network, cells: int, members: int
+) -> joint.Lesson:
+    """Cells to be filled, each between two stations: nor on where they are."""
+    rng = np.random.default_rng(6)
+    epochs, stations = network.displacement.shape
+    rows = stations + cells
+    features = rng.normal(size=(epochs, rows, FEATURES)).astype(np.float32)
+    pairs, share = rng.integers(stations, size=(2, cells)), rng.uniform(size=(cells, 1))
+    one, other = network.design[pairs]
+    design = np.concatenate([network.design, share * one + (1 - share) * other])
+    problem = inversion.smooth_problem(jnp.asarray(design), network.operator)
+    up = np.pad(network.displacement, ((0, 0), (0, cells)))
+    sigma = np.pad(network.sigma, (0, cells), constant_values=1.0)
+    folds = _folds(stations, rows, members)
+    return joint.make_lesson(problem, up, sigma, features, folds)
+
+
+def _folds(stations: int, rows: int, members: int) -> joint.Folds:
+    rng = np.random.default_rng(7)
+    held = np.zeros((members, rows), bool)
     held[:, : stations // 5] = True
     lon, lat = rng.uniform(100, 110, stations), rng.uniform(25, 35, stations)
     distance = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
-    folds = joint.Folds(jnp.asarray(held), distance, jnp.asarray(1.0), 1)
-    problem = inversion.smooth_problem(jnp.asarray(network.design), network.operator)
-    given = (problem, network.displacement, network.sigma, features, folds)
-    return joint.make_lesson(*given, moved=moved)
+    return joint.Folds(jnp.asarray(held), distance, jnp.asarray(1.0), 1)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,9 @@ def weather_features(
     Returns:
       The components of normalised temperature, then those of normalised pressure, from
       fast to slow [-], shape (epoch, place, 2 components). Without settings the two
-      normalised series themselves, shape (epoch, place, 2).
+      normalised series themselves, shape (epoch, place, 2). Where the article of DWLIM
+      shows ten components, the first is the normalised series; here it is the noise,
+      and the series their sum.
 
     Raises:
       ValueError: If the shapes differ, or a series has a NaN or is constant.
