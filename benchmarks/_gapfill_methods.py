@@ -44,6 +44,7 @@ THRESHOLD = 0.5
 #: Units of the networks that are one for all places, and how networks are trained.
 HIDDEN = 16
 JOINTLY = curriculum.make_curriculum()
+BY_EVIDENCE = curriculum.make_curriculum(own=0.0)
 TWO_STAGES = curriculum.make_curriculum(joint_steps=None)
 CONTROL = ensemble.Training(
     hidden=32, descent=training.Descent(steps=160, learning_rate=0.01, patience=4)
@@ -244,6 +245,15 @@ def _by_displacement(case: Case, lessons: curriculum.Curriculum) -> Estimate:
 
 def water(case: Case) -> Estimate:
     """Joint training, the network as prior mean of the water."""
+    return _by_water(case, JOINTLY)
+
+
+def water_by_evidence(case: Case) -> Estimate:
+    """The same, by the exact evidence alone."""
+    return _by_water(case, BY_EVIDENCE)
+
+
+def _by_water(case: Case, lessons: curriculum.Curriculum) -> Estimate:
     places = case.world.places
     weather = [x[:, case.places] for x in (case.temperature, case.pressure)]
     lon, lat = places.lon[case.places], places.lat[case.places]
@@ -251,7 +261,7 @@ def water(case: Case) -> Estimate:
     moved = case.design[: case.stations] @ case.to_cells.T
     given = (case.traditional, case.up, case.sigma, features, _folds(case))
     lesson = joint.make_lesson(*given, moved=moved)
-    fitted = _trained(case, "water", lesson, JOINTLY)
+    fitted = _trained(case, "water", lesson, lessons)
     told = jax.jit(jax.vmap(joint.told_water, in_axes=(0, None)))
     means = np.asarray(told(fitted.parameters, lesson.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
@@ -477,4 +487,5 @@ METHODS: dict[str, Callable[[Case], Estimate]] = {
     "two stages": two_stages,
     "joint, displacement": by_displacement,
     "joint, water": water,
+    "joint, water, evidence alone": water_by_evidence,
 }

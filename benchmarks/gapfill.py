@@ -45,11 +45,14 @@ WORLDS: dict[str, dict[str, Any]] = {
 
 #: Where only some methods are of interest.
 ONLY = {
+    "mainland China": tuple(
+        name for name in METHODS if name != "joint, water, evidence alone"
+    ),
     "southwest China, weather link cut": (
         "traditional, tuned",
         "seasonal prior mean",
         "joint, water",
-    )
+    ),
 }
 
 SEEDS = (1, 2, 3, 4, 5)

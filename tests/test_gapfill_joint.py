@@ -115,6 +115,20 @@ def by_itself(left, sigma, rows):
 
 
 @pytest.mark.slow
+def test_without_the_network_by_itself_the_exact_evidence_is_all(water):
+    given, key = parameters(), jax.random.key(0)
+    losses = [objectives.water_objectives(own=w)[0](given, water, key) for w in (0, 1)]
+    alone = objectives.water_alone_objectives()[0](given, water, key)
+    np.testing.assert_allclose(losses[1] - losses[0], alone, rtol=1e-9)
+    for number, held in enumerate(HELD):
+        told = joint.told_water(member(given, number), water.features)
+        rest = np.asarray(water.displacement - told @ water.moved.T)
+        sigma = np.asarray(water.sigma)
+        expected = -log_density(water, rest, sigma, ~held)
+        count = np.isfinite(rest[:, ~held]).sum()
+        np.testing.assert_allclose(losses[0][number], expected / count, rtol=1e-6)
+
+
 def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(water):
     # Two receivers say that they are worse than they turn out to be.
     sigma = water.sigma.at[:2].set(20.0)

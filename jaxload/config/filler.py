@@ -41,6 +41,8 @@ class Filler:
       steps: Most steps of training; for "water" and "displacement", of the network by
         itself.
       joint_steps: Most steps that those go on through the inversion.
+      own_likelihood: Weight that the likelihood of the network by itself keeps
+        meanwhile; with 0 "water" is trained by the exact evidence alone.
       window: Epochs of the windows into which "lstm" cuts the record to train, after 60
         that are only read; 0 for the whole record, which takes longer.
       learning_rate: Of Adam; through the inversion less than a third of it.
@@ -69,6 +71,7 @@ class Filler:
     hidden: int = 32
     steps: int = 400
     joint_steps: int = 100
+    own_likelihood: float = 1.0
     window: int = 0
     learning_rate: float = 0.01
     weight_decay: float = 1.0
@@ -86,10 +89,11 @@ class Filler:
         for name in ("trees", "hidden", "steps", "joint_steps", "members"):
             check_at_least(f"filler.{name}", getattr(self, name), 1)
         check_at_least("filler.window", self.window, 0)
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(
-                f"filler.weight_decay is {self.weight_decay:g}, expected zero or more"
-            )
+        for name in ("weight_decay", "own_likelihood"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"filler.{name} is {getattr(self, name):g}, expected zero or more"
+                )
         for name in ("spacing", "learning_rate", "neighbourhood_km", "grace_sigma"):
             _check_positive(f"filler.{name}", getattr(self, name))
         for name in ("threshold", "held_out"):

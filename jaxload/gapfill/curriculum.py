@@ -7,6 +7,7 @@ that receivers share. A network learns it soon from heights alone.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -57,10 +58,16 @@ class Curriculum:
     Attributes:
       alone: The network by itself.
       jointly: Through the inversion; None for two stages, the one after the other.
+      own: Weight that the network by itself keeps meanwhile; 0 for none.
     """
 
     alone: Descent
     jointly: Descent | None
+    own: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.own < math.inf:
+            raise ValueError(f"own is {self.own:g}, expected zero or a positive number")
 
 
 def make_curriculum(
@@ -69,6 +76,7 @@ def make_curriculum(
     *,
     learning_rate: float = 0.01,
     weight_decay: float = 1.0,
+    own: float = 1.0,
 ) -> Curriculum:
     """Lay out a training; what is held out may end either part before its last step.
 
@@ -78,17 +86,17 @@ def make_curriculum(
       joint_steps: Most steps through the inversion; None for two stages.
       learning_rate: Of the former; the latter are slower.
       weight_decay: As in `Descent`.
+      own: As in `Curriculum`.
 
     Returns:
       The `Curriculum`.
     """
     alone = Descent(steps, learning_rate, weight_decay, patience=PATIENCE)
     if joint_steps is None:
-        return Curriculum(alone, None)
+        return Curriculum(alone, None, own)
     rate = SLOWER * learning_rate
-    return Curriculum(
-        alone, dataclasses.replace(alone, steps=joint_steps, learning_rate=rate)
-    )
+    jointly = dataclasses.replace(alone, steps=joint_steps, learning_rate=rate)
+    return Curriculum(alone, jointly, own)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -150,8 +158,10 @@ def learn(
 
     def part(name: str, settings: Descent, begin: joint.Parameters) -> Fitted:
         first = 0 if name == "alone" else curriculum.alone.steps
+        both = {"alone": ALONE[form](segment)}
+        both["jointly"] = JOINTLY[form](segment, curriculum.own)
         return descend(
-            *(ALONE if name == "alone" else JOINTLY)[form](segment),
+            *both[name],
             begin,
             lesson,
             settings,

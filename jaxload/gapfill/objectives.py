@@ -27,23 +27,28 @@ __all__ = [
 ]
 
 
-def water_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
+def water_objectives(
+    segment: int | None = None, own: float = 1.0
+) -> tuple[Objective, Objective]:
     """What the form of water minimises, and what it watches.
 
     Args:
       segment: As in `lstm.apply`.
+      own: Weight of the network by itself beside the evidence; with 0 the exact
+        evidence is all.
 
     Returns:
-      Minus the log evidence of a member's own rows, plus what `water_alone_objectives`
-      minimises; and minus the log density of the held-out ones given those; all for
-      each observation. For `training.descend`, with a `Lesson` as data.
+      Minus the log evidence of a member's own rows, plus `own` times what
+      `water_alone_objectives` minimises; and minus the log density of the held-out ones
+      given those; all for each observation. For `training.descend`, with a `Lesson` as
+      data.
     """
 
     def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
         del key
         rest = not_expected(parameters, lesson, segment)
         said = log_density(rest, parameters.inversion, held)
-        return _by_itself(rest, ~held) - said / observations(lesson, ~held)
+        return own * _by_itself(rest, ~held) - said / observations(lesson, ~held)
 
     def score(
         parameters: Parameters, lesson: Lesson, held: Array, watched: Array
@@ -76,28 +81,29 @@ def water_alone_objectives(
 
 
 def displacement_objectives(
-    segment: int | None = None,
+    segment: int | None = None, own: float = 1.0
 ) -> tuple[Objective, Objective]:
     """What the form of displacement minimises, and what it watches.
 
     Args:
       segment: As in `lstm.apply`.
+      own: Weight of the network by itself beside what the inversion foretells.
 
     Returns:
       Minus the log density, for each observation, of neighbourhoods held out for this
-      step given all other rows, plus that of all receivers by the network alone; and
-      the former for those held out for good. For `training.descend`.
+      step given all other rows, plus `own` times that of all receivers by the network
+      alone; and the former for those held out for good. For `training.descend`.
     """
 
     def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
-        filled, own = filled_by(parameters, lesson, segment)
+        filled, by_itself = filled_by(parameters, lesson, segment)
         folds = lesson.folds
         fold = held_out(folds.distance, folds.radius, folds.centres, key)
         rest = not_foretold(filled, parameters.inversion)
         fold = jnp.pad(fold, (0, len(rest.sigma) - len(fold)))
         silent = held[: len(fold)]
         missed = surprise(rest, parameters.inversion, fold & ~silent, silent)
-        return missed + own(parameters.inversion, ~held)
+        return missed + own * by_itself(parameters.inversion, ~held)
 
     def score(
         parameters: Parameters, lesson: Lesson, held: Array, watched: Array

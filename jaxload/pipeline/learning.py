@@ -160,6 +160,7 @@ def train(
         filler.joint_steps,
         learning_rate=filler.learning_rate,
         weight_decay=filler.weight_decay,
+        own=filler.own_likelihood,
     )
     kept = study.path(filler.checkpoints) if filler.checkpoints else None
     kept = kept or (folder and folder / "checkpoints")
