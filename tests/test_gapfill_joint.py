@@ -129,6 +129,7 @@ def test_without_the_network_by_itself_the_exact_evidence_is_all(water):
         np.testing.assert_allclose(losses[0][number], expected / count, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(water):
     # Two receivers say that they are worse than they turn out to be.
     sigma = water.sigma.at[:2].set(20.0)
