@@ -55,15 +55,17 @@ def test_a_step_of_networks_is_timed_from_its_first_call(compiling):
     assert (row["first_call_s"], row["median_s"]) == (60, 1)
 
 
+@pytest.mark.parametrize("form", ["water", "displacement"])
 def test_a_step_through_the_inversion_is_timed_from_its_first_call(
-    network, monkeypatch
+    network, form, monkeypatch
 ):
     # Quick to compile, and quicker yet to run.
     loss = lambda parameters, *_: jnp.exp(parameters.inversion.beta)
-    monkeypatch.setattr(joint.objectives, "water_objectives", lambda _: (loss,))
+    monkeypatch.setitem(joint.OBJECTIVES, form, lambda _: (loss,))
     evidence = lambda *given, **_: given[3]
     monkeypatch.setattr(joint.inversion, "log_evidence", evidence)
-    row = joint._timed("a step", network, places=4, members=1, segment=None)
+    row = joint._timed(network, ("a step", 4, 5, 1), form, None)
+    assert row["places"] == (4 if form == "water" else 12 + 5)
     assert row["first_call_s"] > 20 * row["median_s"]
 
 
