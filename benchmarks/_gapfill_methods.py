@@ -27,6 +27,7 @@ from jaxload.gapfill.features import joined_features, place_features, weather_fe
 from jaxload.gapfill.neighbourhoods import centres_for_share
 from jaxload.inversion import Noise, Problem
 from jaxload.inversion.target import Target
+from jaxload.pipeline.learning import member_variance
 from jaxload.pipeline.noise import without_seasons
 from jaxload.series.emd import Decomposition
 
@@ -226,7 +227,10 @@ def _by_displacement(case: Case, lessons: curriculum.Curriculum) -> Estimate:
 
     def rows_of(_: Mask, member: int | None) -> Rows:
         some = slice(None) if member is None else slice(member, member + 1)
-        filled, spread = mean[some].mean(axis=0), _variance(mean[some]).mean(axis=0)
+        filled, spread = (
+            mean[some].mean(axis=0),
+            member_variance(mean[some]).mean(axis=0),
+        )
         error = np.sqrt((sd[some] ** 2).mean(axis=0) + spread)
         values = np.where(receiver, displacement, filled)
         beta = float(jnp.exp(whole.beta))
@@ -292,7 +296,7 @@ def _spread(case: Case, members: list[Rows]) -> list[Floats]:
         load = np.asarray(_solved(rows, np.zeros(case.stations, bool)).load)
         parts[0].append(load @ case.basins.T)
         parts[1].append(load[:, case.sampled])
-    return [np.std(part, axis=0, ddof=1) for part in parts]
+    return [np.sqrt(member_variance(np.stack(part))) for part in parts]
 
 
 def _trained(
@@ -430,13 +434,6 @@ def _filled(
         return Rows(case.filled, displacement, noise, beta)
 
     return _estimate(case, rows)
-
-
-def _variance(members: Floats) -> Floats:
-    """Of one member about the mean of all; zero where there is only one."""
-    if len(members) < 2:
-        return np.zeros(members.shape[1:])
-    return members.var(axis=0, ddof=1)
 
 
 def _rms(values: Floats) -> float:

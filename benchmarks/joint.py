@@ -25,7 +25,6 @@ __all__ = ["main"]
 #: As studies have them: numbers of a place and epoch, and units of the network.
 FEATURES, HIDDEN = 12, 16
 
-
 #: A size: its name; places of weather; cells to be filled; members side by side.
 SOUTHWEST = ("southwest China, weekly, 4 members", 320, 87, 4)
 COUNTRY = ("national, daily, 1 member", 1148, 741, 1)
@@ -68,8 +67,10 @@ def _timed(
 ) -> dict[str, Any]:
     name, places, filled, members = size
     water = form == "water"
-    of_form = (_lesson, places) if water else (_lesson_to_fill, filled)
-    lesson = of_form[0](network, of_form[1], members)
+    if water:
+        lesson = _lesson(network, places, members)
+    else:
+        lesson = _lesson_to_fill(network, filled, members)
     keys = jax.random.split(jax.random.key(1), members)
     sizes = lstm.Network(FEATURES, HIDDEN, 1 if water else 2)
     parameters = joint.first_parameters(sizes, (0.1, 1.2, 1.0), keys)

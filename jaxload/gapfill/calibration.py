@@ -22,6 +22,7 @@ from jaxload.gapfill.joint import (
     Hyperparameters,
     Lesson,
     Parameters,
+    members_of,
     not_expected,
     surprise,
     told_displacement,
@@ -55,7 +56,7 @@ def calibrated(
       >>> noise, beta = joint.noise_of(lesson, numbers), jnp.exp(numbers.beta)
     """
     rest = jax.jit(lambda one, lesson: not_expected(one, lesson).displacement)
-    left = [(rest(one, lesson)[::every],) for one in _each(parameters)]
+    left = [(rest(one, lesson)[::every],) for one in members_of(parameters)]
     thin = _thinned(lesson, every)
     best = _least(_surprise, thin, left, _begin(parameters))
     return Hyperparameters(*(jnp.asarray(x) for x in best))
@@ -77,19 +78,12 @@ def calibrated_with_filled(
     """
     told = jax.jit(told_displacement)
     count, filled = len(lesson.folds.distance), []
-    for one in _each(parameters):
+    for one in members_of(parameters):
         mean, sd = told(one, lesson.features)
         filled.append((mean[::every, count:], sd[count:]))
     begin = np.append(_begin(parameters), 0.0)
     best = _least(_filled_surprise, _thinned(lesson, every), filled, begin)
     return Hyperparameters(*(jnp.asarray(x) for x in best[:3])), jnp.exp(best[3])
-
-
-def _each(parameters: Parameters) -> list[Parameters]:
-    """The parameters of each member."""
-    members = len(parameters.inversion.beta)
-    take = lambda n: jax.tree.map(lambda values: values[n], parameters)
-    return [take(n) for n in range(members)]
 
 
 def _begin(parameters: Parameters) -> NDArray[np.float64]:

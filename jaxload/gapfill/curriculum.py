@@ -157,11 +157,12 @@ def learn(
     total = curriculum.alone.steps + getattr(curriculum.jointly, "steps", 0)
 
     def part(name: str, settings: Descent, begin: joint.Parameters) -> Fitted:
-        first = 0 if name == "alone" else curriculum.alone.steps
-        both = {"alone": ALONE[form](segment)}
-        both["jointly"] = JOINTLY[form](segment, curriculum.own)
+        if name == "alone":
+            first, pair = 0, ALONE[form](segment)
+        else:
+            first, pair = curriculum.alone.steps, JOINTLY[form](segment, curriculum.own)
         return descend(
-            *both[name],
+            *pair,
             begin,
             lesson,
             settings,

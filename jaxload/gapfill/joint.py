@@ -36,6 +36,7 @@ __all__ = [
     "independent",
     "log_density",
     "make_lesson",
+    "members_of",
     "noise_of",
     "not_expected",
     "observations",
@@ -230,6 +231,19 @@ def first_parameters(
     logarithm = jnp.log(jnp.asarray(hyperparameters, jnp.float64))
     each = (jnp.broadcast_to(value, keys.shape) for value in logarithm)
     return Parameters(drawn, Hyperparameters(*each))
+
+
+def members_of(parameters: Parameters) -> list[Parameters]:
+    """Take the members of an ensemble apart.
+
+    Args:
+      parameters: An axis of members first.
+
+    Returns:
+      The parameters of each.
+    """
+    take = lambda number: jax.tree.map(lambda values: values[number], parameters)
+    return [take(number) for number in range(len(parameters.inversion.beta))]
 
 
 def told_water(

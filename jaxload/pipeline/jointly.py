@@ -31,7 +31,6 @@ from jaxload.pipeline.learning import (
     Trained,
     make_folds,
     member_variance,
-    members_of,
     plain,
     train,
     tuned_numbers,
@@ -95,7 +94,8 @@ def _with_displacement(
         nothing = np.zeros((gnss.sizes["time"], cells.sizes["station"]))
         rows = with_rows(gnss, as_rows(cells, gnss, nothing, np.ones(len(nothing[0]))))
         model = make_model(study, rows, ground.grid)
-    alone = by_stations(study, of_stations(model, count), gnss, ground, clock)
+    stations = of_stations(model, count)
+    alone = by_stations(study, stations, gnss, ground, clock)
     model, gravity = _with_gravity(study, model, gnss, ground)
     with clock.stage("weather"):
         name, lon, lat = (rows[n].values for n in ("station", "lon", "lat"))
@@ -106,7 +106,7 @@ def _with_displacement(
         sigma = np.asarray(model.noise.sigma)
         folds, keys = make_folds(study, gnss, len(sigma))
         lesson = joint.make_lesson(model.problem, model.up, sigma, features, folds)
-        start = (tuned_numbers(of_stations(model, count), gnss.time.values), keys)
+        start = (tuned_numbers(stations, gnss.time.values), keys)
         hear = functools.partial(clock.watch, "learn")
         trained = train(study, lesson, start, folder, hear)
     told = _told_of_places(trained, lesson)
@@ -165,7 +165,8 @@ class _Displacement:
 
 def _told_of_places(trained: Trained, lesson: joint.Lesson) -> _Displacement:
     run = jax.jit(joint.told_displacement)
-    told = [run(one, lesson.features) for one in members_of(trained)]
+    members = joint.members_of(trained.fitted.parameters)
+    told = [run(one, lesson.features) for one in members]
     within = np.mean([np.asarray(sd) ** 2 for _, sd in told], axis=0)
     return _Displacement(np.stack([np.asarray(x) for x, _ in told]), np.sqrt(within))
 
@@ -216,7 +217,8 @@ def _with_water(
         trained = train(study, lesson, start, folder, hear)
     with clock.stage("solve"):
         run = jax.jit(joint.told_water)
-        told = [np.asarray(run(x, lesson.features)) for x in members_of(trained)]
+        members = joint.members_of(trained.fitted.parameters)
+        told = [np.asarray(run(one, lesson.features)) for one in members]
         expected = Expected(np.stack(told), to_cells, moved)
         found = solved(lesson, trained, expected)
         name_unsolved(gnss, found)

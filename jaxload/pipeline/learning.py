@@ -27,7 +27,6 @@ __all__ = [
     "Trained",
     "make_folds",
     "member_variance",
-    "members_of",
     "plain",
     "train",
     "tuned_numbers",
@@ -182,22 +181,6 @@ def train(
     before = curve_dataset(learned.alone.curve, learned.alone.step, "alone")
     curves = before.merge(curve_dataset(fitted.curve, fitted.step))
     return Trained(fitted, mean, curves, _describe(filler, learned, mean, numbers))
-
-
-def members_of(trained: Trained) -> list[joint.Parameters]:
-    """Take the members of an ensemble apart.
-
-    Args:
-      trained: From `train`.
-
-    Returns:
-      The parameters of each.
-    """
-    every = trained.fitted.parameters
-    return [
-        jax.tree.map(lambda values, n=number: values[n], every)
-        for number in range(len(trained.fitted.step))
-    ]
 
 
 def plain(numbers: joint.Hyperparameters) -> dict[str, float]:
