@@ -139,6 +139,13 @@ def test_windows_learn_the_same_from_a_short_memory(lessons):
     assert ensemble.curve.held_out[-1].max() < 0.35
 
 
+@pytest.mark.slow
+def test_segments_change_no_training(ensemble, lessons):
+    settings = dataclasses.replace(SETTINGS, segment=40)
+    curve = train(*lessons, settings).curve
+    np.testing.assert_allclose(curve.held_out, ensemble.curve.held_out, rtol=1e-3)
+
+
 def test_a_training_that_diverges_says_when_and_keeps_what_was_good(lessons, caplog):
     features, target = lessons
     hasty = Descent(steps=40, learning_rate=1e38, every=10)

@@ -291,6 +291,31 @@ def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "outputs", "objective"),
+    [
+        ("water", 1, objectives.water_objectives),
+        ("water", 1, objectives.water_alone_objectives),
+        ("filling", 2, objectives.displacement_objectives),
+        ("filling", 2, objectives.two_stage_objectives),
+    ],
+    ids=["water", "water alone", "displacement", "two stages"],
+)
+def test_segments_change_no_loss_and_no_slope(request, kind, outputs, objective):
+    lesson, given = request.getfixturevalue(kind), parameters(outputs)
+    key = jax.random.key(0)
+
+    def of(segment):
+        loss, score = objective(segment)
+        total = lambda given: jnp.sum(loss(given, lesson, key))
+        loss_and_slopes = jax.jit(jax.value_and_grad(total))(given)
+        return *loss_and_slopes, score(given, lesson, key)
+
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    jax.tree.map(close, of(5), of(None))
+
+
+@pytest.mark.slow
 def test_training_lowers_the_loss_of_what_is_not_held_out(water):
     loss, score = objectives.water_objectives()
     settings = training.Descent(steps=30, every=10, learning_rate=0.02)

@@ -82,6 +82,27 @@ def test_members_side_by_side_are_members_one_after_the_other(rng):
         jax.tree.map(close, got, slope(member, inputs[number]))
 
 
+@pytest.mark.parametrize("networks", [3, 5], ids=["3", "as many as epochs"])
+def test_networks_summed_up_in_segments_have_the_derivatives_of_each(rng, networks):
+    # Here the axis of networks is made before the derivative, not after it.
+    keys = jax.random.split(jax.random.key(8), networks)
+    members = [initialise(NETWORK, key, "float64") for key in keys]
+    inputs = numbers(rng, 13, 4, 3)
+    together = jax.tree.map(lambda *each: jnp.stack(each), *members)
+
+    def loss(weights, inputs):
+        return jnp.sum(apply(weights, inputs, segment=5) ** 2)
+
+    def total(weights, inputs):
+        return jnp.sum(jax.vmap(loss, in_axes=(0, None))(weights, inputs))
+
+    got = jax.jit(jax.grad(total, argnums=(0, 1)))(together, inputs)
+    each = [jax.grad(loss, argnums=(0, 1))(member, inputs) for member in members]
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+    jax.tree.map(lambda a, *b: close(a, np.stack(b)), got[0], *(x[0] for x in each))
+    close(got[1], sum(x[1] for x in each))
+
+
 def test_networks_may_share_inputs_and_weights(rng):
     keys = jax.random.split(jax.random.key(7), 3)
     members = [initialise(NETWORK, key, "float64") for key in keys]
