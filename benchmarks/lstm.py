@@ -13,7 +13,6 @@ it counts where the machine is shared.
 
 import concurrent.futures
 import importlib.util
-import inspect
 import multiprocessing
 import os
 import time
@@ -30,7 +29,7 @@ from benchmarks._harness import largest_error, measure, measure_and_watch, repor
 from jaxload.gapfill.ensemble import Ensemble, predict
 from jaxload.gapfill.lstm import Network, Weights, apply, initialise
 from jaxload.gapfill.members import losses
-from jaxload.gapfill.recurrence import recur
+from jaxload.gapfill.recurrence import scan
 from jaxload.gapfill.shares import along, make_share
 from jaxload.gapfill.training import Curve
 
@@ -123,7 +122,6 @@ def plainly(weights: Weights, inputs: jax.Array) -> jax.Array:
     """The same code as a plain scan, whose derivative is left to JAX."""
     kernel = jnp.concatenate([weights.features, weights.recurrent])
     empty = jnp.zeros((inputs.shape[1], NETWORK.hidden), inputs.dtype)
-    scan = inspect.unwrap(recur)
     hidden = scan(inputs, kernel, weights.bias, (empty, empty))[1]
     return read_out(weights, hidden)
 

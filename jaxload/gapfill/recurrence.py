@@ -21,7 +21,7 @@ from jax import Array
 from jax.custom_batching import custom_vmap
 from numpy.typing import NDArray
 
-__all__ = ["Carry", "einsum", "recur"]
+__all__ = ["Carry", "einsum", "recur", "scan"]
 
 #: Memory cell and hidden state, each of shape (place, hidden).
 Carry = tuple[Array, Array]
@@ -58,13 +58,39 @@ def recur(
       Hochreiter & Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735; the forget gate
       of Gers et al. (2000), doi:10.1162/089976600300015015.
     """
-    cell, hidden, every = _one(_predict)(inputs, _together(kernel, bias), *carry)
+    cell, hidden, every = _one(_predict)(inputs, kernel, bias, *carry)
     return (cell, hidden), every
+
+
+def scan(
+    inputs: Array, kernel: Array, bias: Array, carry: Carry
+) -> tuple[Carry, Array]:
+    """As `recur`, with a derivative that is left to JAX.
+
+    Args:
+      inputs: As there.
+      kernel: As there.
+      bias: As there.
+      carry: As there.
+
+    Returns:
+      As there.
+    """
+    kernel, bias = _halved(kernel), _halved(bias)
+
+    def step(carry: Carry, inputs: Array) -> tuple[Carry, Array]:
+        cell, hidden = carry
+        joined = jnp.concatenate([inputs, hidden], axis=-1)
+        summed = einsum("pi,ig->pg", joined, kernel) + bias[None, :]
+        carry = _next(summed, cell)
+        return carry, carry[1]
+
+    return jax.lax.scan(step, carry, inputs)
 
 
 def _forward(inputs: Array, kernel: Array, bias: Array, carry: Carry) -> tuple:
     """As `recur`, and what its derivative starts from."""
-    weights = _together(kernel, bias)
+    weights = jnp.concatenate([kernel, bias[None]])
     read, cells = _one(_walk)(inputs, weights, *carry)
     hidden = read[:, :, inputs.shape[-1] : -1]
     return ((cells[-1], hidden[-1]), hidden[1:]), (weights, read, cells)
@@ -77,11 +103,6 @@ def _backward(saved: tuple, given: tuple[Carry, Array]) -> tuple:
 
 
 recur.defvjp(_forward, _backward)
-
-
-def _together(kernel: Array, bias: Array) -> Array:
-    """Weights of features, hidden state and one, shape (read, 4 hidden)."""
-    return jnp.concatenate([kernel, bias[None]])
 
 
 def _one(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -113,34 +134,14 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
 @_side_by_side
 @jax.vmap
 def _predict(
-    inputs: Array, weights: Array, cell: Array, hidden: Array
+    inputs: Array, kernel: Array, bias: Array, cell: Array, hidden: Array
 ) -> tuple[Array, Array, Array]:
-    """Run networks through the epochs, and store their hidden states alone.
+    """Hidden states, and the state after the last epoch, of networks side by side.
 
-    Side by side as `_walk` is: what `jax.vmap` once saw of this function it expects of
-    that one too, the axis of networks before that of epochs.
-
-    Args:
-      inputs: As there.
-      weights: As there.
-      cell: As there.
-      hidden: As there.
-
-    Returns:
-      The state after the last epoch, shape (network, place, hidden) each, and the
-      hidden states, (network, epoch, place, hidden).
+    Their axis comes first, as in `_walk`: once `jax.vmap` has met the prediction, it
+    expects the same of the training.
     """
-    halved = _halved(weights)
-    kernel, bias = halved[:-1], halved[-1]
-
-    def step(carry: Carry, inputs: Array) -> tuple[Carry, Array]:
-        cell, hidden = carry
-        joined = jnp.concatenate([inputs, hidden], axis=-1)
-        summed = einsum("pi,ig->pg", joined, kernel) + bias[None, :]
-        carry = _next(summed, cell)
-        return carry, carry[1]
-
-    (cell, hidden), every = jax.lax.scan(step, (cell, hidden), inputs)
+    (cell, hidden), every = scan(inputs, kernel, bias, (cell, hidden))
     return cell, hidden, every
 
 
