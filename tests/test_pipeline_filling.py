@@ -13,7 +13,7 @@ import xarray as xr
 
 from jaxload import cli, config, io, pipeline, report, sphere
 from jaxload.gapfill import ensemble, forest, joint
-from jaxload.pipeline import loads
+from jaxload.pipeline import learning, loads
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, filled_rows, with_rows
 from jaxload.pipeline.expected import Expected, Told, joint_errors, solved
 from jaxload.pipeline.filling import fill
@@ -565,6 +565,14 @@ def test_a_training_is_taken_up_where_it_stopped(data, water):
     other = small(data, "water", hidden=4)
     with pytest.raises(ValueError, match="holds checkpoints of another model"):
         pipeline.run(other, folder)
+
+
+@pytest.mark.slow
+def test_large_studies_are_trained_in_segments(data, water, tmp_path, monkeypatch):
+    monkeypatch.setattr(learning, "LARGE", 0)
+    study = changed(small(data, "water"), inversion={"errors": "none"})
+    found, whole = pipeline.run(study, tmp_path).water.twsa, water[1].water.twsa
+    np.testing.assert_allclose(found, whole, atol=1e-3 * float(abs(whole).max()))
 
 
 @pytest.mark.slow
