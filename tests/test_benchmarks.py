@@ -55,6 +55,22 @@ def test_a_step_of_networks_is_timed_from_its_first_call(compiling):
     assert (row["first_call_s"], row["median_s"]) == (60, 1)
 
 
+@pytest.mark.parametrize("reference", ["by_flax", "plainly"])
+def test_the_references_of_networks_learn_the_same(rng, reference):
+    pytest.importorskip("flax", reason="flax is not installed")
+    from benchmarks import lstm
+
+    weights = lstm.initialise(lstm.NETWORK, jax.random.key(0))
+    inputs = rng.normal(size=(40, 1, 20)).astype(np.float32)
+    record = (inputs, np.cumsum(inputs[..., 0], axis=0))
+    slopes = [
+        jax.grad(lstm.loss_of(run))(weights, record)
+        for run in (getattr(lstm, reference), lstm.apply)
+    ]
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+    jax.tree.map(close, *slopes)
+
+
 @pytest.mark.parametrize("form", ["water", "displacement"])
 def test_a_step_through_the_inversion_is_timed_from_its_first_call(
     network, form, monkeypatch
