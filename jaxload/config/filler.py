@@ -30,7 +30,9 @@ class Filler:
         distance. "displacement": one network for all places, trained by how well the
         inversion, filled by it, predicts neighbourhoods that are held out. "water": one
         network for the water that is to be expected everywhere, trained with the
-        inversion by the evidence of the heights; it fills no cells.
+        inversion by the evidence of the heights; it fills no cells. The latter two find
+        beta, noise and common mode themselves; those of ``[inversion]`` are then of the
+        stations alone, beside which results are held.
       seed: Of all that is random.
       spacing: Side of the cells that are filled [degrees]; of the raster on which a
         network for water runs.
