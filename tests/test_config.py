@@ -287,6 +287,11 @@ ERRORS = {
         '[loads]\nsoil = "s"\n[groundwater]\nspecific_yield = 5\n[inversion]',
         "specific_yield is 5, expected above 0 to 1",
     ),
+    "rain of negative hours": (
+        "[inversion]",
+        '[loads]\nsoil = "s"\n[groundwater]\nprecipitation_hours = -1\n[inversion]',
+        "groundwater.precipitation_hours is -1",
+    ),
     "not a list": ('["a.geojson", "b.geojson: ONE, TWO"]', "3", "a list of strings"),
     "not TOML": ("[gnss]", "[gnss", "is not TOML"),
     "a missing table": (

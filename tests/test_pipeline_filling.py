@@ -240,6 +240,25 @@ def test_weather_is_read_between_nodes_and_averaged_over_weeks(study, gnss, memo
     np.testing.assert_allclose(daily, exact, rtol=2e-5)
 
 
+def test_amounts_of_rain_need_the_hours_in_which_they_gathered(study, gnss, data):
+    lon, _ = raster()
+    rain = np.broadcast_to(0.001 * (lon - 90), (len(DAYS), len(lon)))
+    coords = {"time": DAYS.astype("M8[ns]"), "lat": AXES[0], "lon": AXES[1]}
+    shape = (len(DAYS), len(AXES[0]), len(AXES[1]))
+    total = (tuple(coords), rain.reshape(shape), {"units": "m"})
+    xr.Dataset({"tp": total}, coords).to_netcdf(data / "tp.nc")
+    rainy = changed(study, weather={"precipitation": "tp.nc"})
+    said = "weather.precipitation tp.nc: .* is an amount.* by precipitation_hours"
+    with pytest.raises(ValueError, match=said):
+        read_weather(rainy, PLACES, gnss)
+    rainy = changed(rainy, weather={"precipitation_hours": 1.0})
+    found = read_weather(rainy, PLACES, gnss).precipitation
+    exact = np.broadcast_to(24 * (PLACES.lon - 90), found.shape)
+    np.testing.assert_allclose(found, exact, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"weather.precipitation_hours is -1"):
+        changed(rainy, weather={"precipitation_hours": -1.0})
+
+
 def broken(kind, memory):
     lon, lat = raster()
     values, days = temperature(memory, lon, lat), DAYS

@@ -601,6 +601,10 @@ WRONG = {
     "grace of another time": ({"grace": "old.nc"}, "groundwater.grace old.nc: .* time"),
     "wells of nowhere": ({"wells": "bare.csv"}, "bare.csv does not say where"),
     "rain elsewhere": ({"precipitation": "dry.nc"}, "groundwater.precipitation dry.nc"),
+    "rain of unknown hours": (
+        {"precipitation": "amount.nc"},
+        "groundwater.precipitation amount.nc: .* in a study by precipitation_hours",
+    ),
 }
 
 
@@ -618,6 +622,8 @@ def test_what_cannot_be_compared_is_said_before_the_inversion(case, world):
     axes = (FINE[0] - 60, FINE[1])
     write(folder, "precip", np.ones((len(WEEKS), 13, 13)), axes, units="mm/day")
     (folder / "precip.nc").rename(folder / "dry.nc")
+    write(folder, "precip", np.ones((len(WEEKS), 13, 13)), FINE, units="mm")
+    (folder / "precip.nc").rename(folder / "amount.nc")
     settings, message = WRONG[case]
     study = dataclasses.replace(
         groundwater_study(folder),

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from jaxload.config.checks import check_choice
+from jaxload.config.checks import check_choice, check_zero_or_more
 
 __all__ = ["Cleaning", "Groundwater", "Loads"]
 
@@ -116,6 +116,8 @@ class Groundwater:
       wells: Water tables as csv.
       specific_yield: Of wells for which the file has none.
       precipitation: Grid of precipitation as netCDF.
+      precipitation_hours: Hours in which an amount of precipitation gathered, for files
+        that do not say: 1 for hourly ERA5. 0 for rates, and for bounds of time.
       drought: Whether drought indices of the regions are wanted.
     """
 
@@ -123,6 +125,7 @@ class Groundwater:
     wells: str = ""
     specific_yield: float = 0.05
     precipitation: str = ""
+    precipitation_hours: float = 0.0
     drought: bool = True
 
     def __post_init__(self) -> None:
@@ -131,3 +134,8 @@ class Groundwater:
                 f"groundwater.specific_yield is {self.specific_yield:g}, expected "
                 "above 0 to 1"
             )
+        check_zero_or_more(
+            "groundwater.precipitation_hours",
+            self.precipitation_hours,
+            "the hours in which an amount gathered, or 0 for files that say so",
+        )

@@ -6,7 +6,12 @@ They serve what fills places without a receiver; see `Filler`.
 import dataclasses
 import math
 
-from jaxload.config.checks import check_at_least, check_choice, check_given
+from jaxload.config.checks import (
+    check_at_least,
+    check_choice,
+    check_given,
+    check_zero_or_more,
+)
 
 __all__ = ["Features", "Weather"]
 
@@ -22,6 +27,8 @@ class Weather:
       temperature: Of the air at the surface, as of GLDAS-2.2.
       pressure: Of the air at the surface, as of ERA5.
       precipitation: A further feature of the methods that learn; empty for none.
+      precipitation_hours: Hours in which an amount of precipitation gathered, for files
+        that do not say: 1 for hourly ERA5. 0 for rates, and for bounds of time.
       temperature_variable: What the file calls it, where that cannot be recognised.
       pressure_variable: Likewise.
       precipitation_variable: Likewise.
@@ -30,6 +37,7 @@ class Weather:
     temperature: str = ""
     pressure: str = ""
     precipitation: str = ""
+    precipitation_hours: float = 0.0
     temperature_variable: str = ""
     pressure_variable: str = ""
     precipitation_variable: str = ""
@@ -37,6 +45,11 @@ class Weather:
     def __post_init__(self) -> None:
         check_given("weather.temperature", self.temperature)
         check_given("weather.pressure", self.pressure)
+        check_zero_or_more(
+            "weather.precipitation_hours",
+            self.precipitation_hours,
+            "the hours in which an amount gathered, or 0 for files that say so",
+        )
 
     @property
     def files(self) -> dict[str, tuple[str, str]]:

@@ -212,7 +212,8 @@ def _days(
     if "time_bnds" not in content:
         raise ValueError(
             f"{where} is an amount, and the file has no bounds of time that say in "
-            "what it was gathered; say it by GridSettings(span=np.timedelta64(1, 'h'))"
+            "what it was gathered; say it by GridSettings(span=np.timedelta64(1, 'h')) "
+            "or in a study by precipitation_hours"
         )
     bounds = content["time_bnds"].values
     return (bounds[:, 1] - bounds[:, 0]) / DAY

@@ -14,6 +14,7 @@ from jaxload import config, evaluate, io, series, sphere
 from jaxload._calendar import DAY
 from jaxload.pipeline.grid_loads import read_load_grid
 from jaxload.pipeline.regions import least_epochs, month_spans
+from jaxload.pipeline.weather import gathered_in
 
 __all__ = ["References", "compare", "read_references"]
 
@@ -134,8 +135,9 @@ def _wells(study: config.Study, settings: config.Groundwater) -> xr.Dataset:
 def _precipitation(
     study: config.Study, file: str, outlines: Outlines, months: io.Periods
 ) -> xr.DataArray:
-    grid = io.read_grid(study.path(file), "precipitation")
+    settings = io.GridSettings(span=gathered_in(study.groundwater))
     try:
+        grid = io.read_grid(study.path(file), "precipitation", settings=settings)
         means = io.period_means(grid, months).precipitation
         raster = sphere.raster_grid(grid.lon.values, grid.lat.values)
         over = sphere.basin_weights(raster, dict(outlines))

@@ -13,7 +13,7 @@ from jaxload._calendar import DAY
 from jaxload.io.grid_times import mid_times
 from jaxload.pipeline.inputs import naming
 
-__all__ = ["Places", "WeatherSeries", "read_weather"]
+__all__ = ["Places", "WeatherSeries", "gathered_in", "read_weather"]
 
 Floats = NDArray[np.float64]
 
@@ -115,8 +115,24 @@ def _read(
         ),
         start=str(time[0] - BEFORE),
         stop=str(time[-1] + AFTER),
+        span=gathered_in(study.weather),
     )
     return io.read_grid(study.path(file), *given, settings=settings)
+
+
+def gathered_in(
+    table: config.Weather | config.Groundwater | None,
+) -> np.timedelta64 | None:
+    """In what amounts of precipitation gathered.
+
+    Args:
+      table: May say so by its ``precipitation_hours``.
+
+    Returns:
+      The span, or None where the file has to tell.
+    """
+    hours = table.precipitation_hours if table else 0.0
+    return np.timedelta64(round(3600 * hours), "s") if hours else None
 
 
 def epoch_spans(gnss: xr.Dataset) -> tuple[NDArray, NDArray]:
