@@ -3,9 +3,11 @@
 #   make test PYTHON=python3.12      another interpreter for a new environment
 #   make test PYTEST="-k greens"     options for pytest
 #   make test WORKERS=0              in one process
+#   make fuzz INPUTS=100000          fewer damaged files
 
 PYTHON ?= python3
 PYTEST ?=
+INPUTS ?= 1000000
 # Most of the time goes into compilation, which keeps one core busy. A file's tests share
 # what they set up, so they stay together.
 WORKERS ?= 2
@@ -19,7 +21,7 @@ READY_CUDA := .venv/ready-cuda
 BENCHMARKS := $(basename $(notdir $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint bench gpu clean
+.PHONY: help demo test slow lint bench fuzz gpu clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -41,6 +43,9 @@ lint: $(READY)  ## check style, format and types
 bench: $(READY)  ## run every benchmark; results go to benchmarks/results/
 	@set -e; for name in $(BENCHMARKS); do \
 	  echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; done
+
+fuzz: $(READY)  ## give a million damaged files to every reader; goes on if stopped
+	$(ONE_THREAD) $(BIN)/python tests/fuzz.py --inputs $(INPUTS)
 
 gpu: $(READY_CUDA)  ## run every test and benchmark that wants an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu $(PYTEST) || [ $$? -eq 5 ]  # 5: none collected

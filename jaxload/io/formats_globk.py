@@ -21,7 +21,8 @@ from jaxload.io.table import Table, number_column, split_table, value_column
 __all__ = ["is_mb", "is_org", "is_pos", "read_mb", "read_org", "read_pos"]
 
 _POS = {"north": (15, 18), "east": (16, 19), "up": (17, 20)}
-_MB = re.compile(r"(\S+)\s+to\s+([NEU])\s+Solution")
+# A word begins where none goes on, lest one long word is looked at from each letter.
+_MB = re.compile(r"(?<!\S)(\S+)\s+to\s+([NEU])\s+Solution")
 _MB_COMPONENT = {"N": "north", "E": "east", "U": "up"}
 
 
