@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from jaxload.io.grid_axes import canonical_axes, cut_box, merge_versions
+from jaxload.io.grid_spans import STAMPS, parse_span
 from jaxload.io.grid_times import decode_times, time_bounds
 from jaxload.io.netcdf import reading_netcdf
 
@@ -28,8 +29,14 @@ class GridSettings:
       start: First date that is wanted, such as "2018-01-01"; all if empty.
       stop: Date before which reading ends; all if empty.
       time_units: Units of time, for files that do not say, or not the truth.
-      span: What an amount of precipitation was gathered in, for files without bounds
-        of time: one hour for hourly ERA5, one day for its monthly means.
+      stamp: Where times stand in the spans that entries are means of, for files without
+        bounds of time, or with wrong ones: "start", "middle", "end", "instant" for
+        values at the very times, "auto" for what the file and its times say.
+      span: What entries are means of, likewise: "day", "week" (GPS week), "month" or
+        "year" of the calendar, a length as "3 hours", a number of hours or a timedelta;
+        "auto" for what the file and its times say. It is also what an amount of
+        precipitation was gathered in: one hour for hourly ERA5, one day for its monthly
+        means.
       fill: A number that stands for no data though the file does not say so.
       duplicates: What becomes of entries of one time: "error", "first", "last" (in
         the order of the files) or "mean".
@@ -45,7 +52,8 @@ class GridSettings:
     start: str = ""
     stop: str = ""
     time_units: str = ""
-    span: np.timedelta64 | None = None
+    stamp: str = "auto"
+    span: str | float | np.timedelta64 | None = "auto"
     fill: float | None = None
     duplicates: str = "error"
     gain: bool | str | os.PathLike[str] = False
@@ -58,6 +66,11 @@ class GridSettings:
                 f"duplicates is {self.duplicates!r}, expected one of "
                 f"{', '.join(_DUPLICATES)}"
             )
+        if self.stamp not in STAMPS:
+            raise ValueError(
+                f"stamp is {self.stamp!r}, expected one of {', '.join(STAMPS)}"
+            )
+        parse_span(self.span)
         if self.box is not None and (
             len(self.box) != 4 or not -90 <= self.box[1] <= self.box[3] <= 90
         ):

@@ -11,6 +11,7 @@ import xarray as xr
 from jaxload._calendar import DAY, month_bounds
 from jaxload.io.grid_axes import merge_versions
 from jaxload.io.grid_files import GridSettings, open_grid, read_static
+from jaxload.io.grid_spans import Span, parse_span
 from jaxload.io.netcdf import reading_netcdf
 from jaxload.io.products import (
     LIMITS,
@@ -146,7 +147,9 @@ def _converted(
         how = find_conversion(
             product.quantity, stated[-1], f"{path}: {part.source}", part.depth
         )
-        values = _apply(array, how, content, f"{path}: {part.source}", settings.span)
+        values = _apply(
+            array, how, content, f"{path}: {part.source}", parse_span(settings.span)
+        )
         total = values if total is None else total + values
     assert total is not None
     total.attrs = {
@@ -187,7 +190,7 @@ def _apply(
     how: Conversion,
     content: xr.Dataset,
     where: str,
-    span: np.timedelta64 | None = None,
+    span: Span = None,
 ) -> xr.DataArray:
     # Python floats do not widen float32.
     values = array * float(how.factor)
@@ -199,14 +202,14 @@ def _apply(
     return values / xr.DataArray(days.astype(array.dtype), dims="time")
 
 
-def _days(
-    per: str, content: xr.Dataset, where: str, span: np.timedelta64 | None
-) -> np.ndarray:
+def _days(per: str, content: xr.Dataset, where: str, span: Span) -> np.ndarray:
     """In how many days each amount was gathered, shape (time,)."""
     time = content["time"].values
-    if span is not None:
+    if span in ("day", "week"):
+        return np.full(len(time), 1.0 if span == "day" else 7.0)
+    if isinstance(span, np.timedelta64):
         return np.full(len(time), span / DAY)
-    if per == "month":
+    if per == "month" or span == "month":
         first, after = month_bounds(time)
         return (after - first) / DAY
     if "time_bnds" not in content:
