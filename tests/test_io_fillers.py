@@ -5,6 +5,10 @@ import pytest
 
 from jaxload.io.fillers import find_fillers, without_fillers
 
+# The later ones are of netCDF and of integers; the last is -999.99 in single precision.
+FILLERS = [-9999.0, 9999.0, -999.0, 999.0, -999.99, -9999.9, 99999.0, 8888.0, 1e20]
+FILLERS += [-1e30, 9.969209968386869e36, 32767.0, -32768.0, -999.989990234375]
+
 
 def series(rng, size=200, level=0.0, spread=5.0):
     return level + spread * rng.standard_normal(size)
@@ -12,8 +16,7 @@ def series(rng, size=200, level=0.0, spread=5.0):
 
 @pytest.mark.parametrize(
     "filler",
-    [-9999.0, 9999.0, -999.0, 999.0, -999.99, -9999.9, 99999.0, 1e20, -1e30]
-    + [9.969209968386869e36, 32767.0, -32768.0, 8888.0, float(np.float32(-999.99))],
+    FILLERS,
 )
 @pytest.mark.parametrize("level", [0.0, 12.0, 1880.0])
 def test_a_number_that_looks_like_a_filler_and_lies_alone_is_one(rng, filler, level):
