@@ -12,6 +12,11 @@ INPUTS ?= 1000000
 # what they set up, so they stay together.
 WORKERS ?= 2
 SPREAD := -n $(WORKERS) --dist loadfile
+# Compiled programs are kept from run to run: JAX knows them by their text, its own version
+# and the processor. A folder of your own: make test JAX_COMPILATION_CACHE_DIR=/var/tmp/jax
+export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax_cache
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
+export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 # Threads of several processes that wait for each other by spinning halt all of them.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1
 # Relative, so that checkouts in folders with spaces in their names work too.
