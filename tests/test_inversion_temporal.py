@@ -251,6 +251,32 @@ def test_an_iteration_cut_short_is_flagged_not_returned(
     assert np.isnan(got.load).all()
 
 
+def test_a_common_mode_and_stations_that_came_late_need_few_iterations(
+    rng, monkeypatch
+):
+    monkeypatch.setattr(space_time, "MOST_ITERATIONS", 60)
+    epochs, rows, beta, tau2 = 40, 24, 0.03, 100.0
+    place, cell = np.linspace(0, 1, rows), np.linspace(0, 1, CELLS)
+    design = -np.exp(-((np.subtract.outer(place, cell) / 0.2) ** 2))
+    data = rng.normal(size=(epochs, CELLS)).cumsum(axis=0) @ design.T
+    data += rng.normal(size=(epochs, rows)) + 10 * rng.normal(size=(epochs, 1))
+    data[rng.random(data.shape) < 0.1] = np.nan
+    data[:25, ::2] = np.nan
+    memory = autoregression(np.arange(epochs), 20.0)
+    problem = inversion.smooth_problem(design, FIXED)
+    got = solve_in_time(problem, data, Noise(np.ones(rows), common=tau2), beta, memory)
+    seen = np.isfinite(data).ravel()
+    lag = abs(np.subtract.outer(np.arange(epochs), np.arange(epochs)))
+    spatial = np.linalg.inv((FIXED.T @ FIXED).toarray()) / beta**2
+    signal = np.kron(np.exp(-lag / 20.0), design @ spatial @ design.T)
+    noise = np.kron(np.eye(epochs), np.eye(rows) + tau2)
+    whole = (signal + noise)[np.ix_(seen, seen)]
+    want = signal[:, seen] @ np.linalg.solve(whole, data.ravel()[seen])
+    assert got.ok.all()
+    want = want.reshape(epochs, rows)
+    np.testing.assert_allclose(got.fitted, want, atol=1e-7 * abs(want).max())
+
+
 def drawn(rng, epochs, time_scale):
     """A load with a memory, drawn from the model itself, and noisy observations."""
     design = rng.normal(size=(12, CELLS)) / 3

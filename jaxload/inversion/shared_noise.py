@@ -20,7 +20,7 @@ from jaxload.inversion.memory import Memory, smooth, smoother, time_covariance
 from jaxload.inversion.noise import Noise, noise_covariance, noise_times
 from jaxload.inversion.problem import Problem
 
-__all__ = ["shared_noise_solve"]
+__all__ = ["shared_noise_solve", "typical_noise"]
 
 
 @jax.tree_util.register_dataclass
@@ -56,8 +56,16 @@ def _modes(problem: Problem, noise: Noise) -> _Modes:
     )
 
 
-def _typical(noise: Noise, seen: Array) -> Noise:
-    """One noise for all epochs: a row's sigma is that of its mean weight."""
+def typical_noise(noise: Noise, seen: Array) -> Noise:
+    """Find one noise for all epochs: a row's sigma is that of its mean weight.
+
+    Args:
+      noise: Any, from `as_noise`.
+      seen: Where there are observations, shape (epoch, row).
+
+    Returns:
+      The `Noise` of one epoch; sigma is one at rows that never observe.
+    """
     sigma = jnp.broadcast_to(noise.sigma, seen.shape)
     count = jnp.sum(seen, axis=0).astype(sigma.dtype)
     weight = jnp.sum(jnp.where(seen, sigma**-2, 0), axis=0)
@@ -152,7 +160,7 @@ def _allowed(system: _System, values: Array) -> Array:
 
 
 def _nearly(system: _System) -> LinearMap:
-    usual = _typical(system.noise, system.seen)
+    usual = typical_noise(system.noise, system.seen)
     modes = _modes(system.problem, usual)
     series = smoother(system.memory, modes.variance)
     sigma = jnp.broadcast_to(system.noise.sigma, system.seen.shape)

@@ -4,11 +4,14 @@ Its matrix is ``A = T x gram + beta^2 R``, observations by observations. Were ev
 row's weight constant in time, the eigenvectors of the weighted gram matrix would turn
 the record into independent series, each a Markov chain in noise that a smoother solves
 in one pass. Gaps and daily weights are the departure from that; conjugate gradients
-take them in.
+take them in. They iterate on the displacement, not on the multipliers: what an
+observation that is absent adds to the condition number is the variance of its
+prediction from the others over its noise, not the variance of the prior over that.
 """
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -22,47 +25,33 @@ from jaxload.inversion.memory import (
     smoother,
     time_covariance,
 )
-from jaxload.inversion.noise import Noise, noise_times
+from jaxload.inversion.noise import Noise, common_rows, noise_covariance, noise_times
+from jaxload.inversion.noise_weight import NoiseWeight, noise_weight, weigh
 from jaxload.inversion.problem import Problem
-from jaxload.inversion.shared_noise import shared_noise_solve
+from jaxload.inversion.shared_noise import shared_noise_solve, typical_noise
 
-__all__ = ["drift_inverse", "observation_weight", "solve_space_time"]
+__all__ = ["drift_inverse", "solve_space_time"]
 
-#: Iterations of conjugate gradients; stations that came late ask for a hundred.
-MOST_ITERATIONS = 500
-
-
-def observation_weight(noise: Noise, seen: Array) -> Array:
-    """Weight of each observation in units of the prior's.
-
-    Args:
-      noise: Of covariance ``beta^2 R``; where rows share some of it, their own part
-        counts.
-      seen: Where there are observations, shape (epoch, row).
-
-    Returns:
-      ``1 / (beta sigma)^2``, zero where nothing was observed, shape (epoch, row).
-    """
-    return jnp.where(seen, 1 / jnp.broadcast_to(noise.sigma, seen.shape) ** 2, 0)
+#: Iterations of conjugate gradients. Stations that came late ask for fifty, whatever
+#: the common mode; correlated noise, whose iteration is another one, for thousands.
+MOST_ITERATIONS = 10_000
 
 
-def drift_inverse(drift: Array, weight: Array) -> Array:
-    """Inverse of ``F' W F`` of each epoch.
+def drift_inverse(normal: Array) -> Array:
+    """Invert the normal matrix of the free fields of each epoch.
 
     Args:
-      drift: Displacement F by the fields that the prior leaves free, (row, drift).
-      weight: Of the observations W, shape (epoch, row).
+      normal: ``F' W F`` with the weights W of an epoch, shape (epoch, drift, drift).
 
     Returns:
       The inverses, NaN where an epoch does not determine those fields, shape (epoch,
       drift, drift).
     """
-    if drift.shape[1] == 0:
-        return jnp.zeros((len(weight), 0, 0), drift.dtype)
-    normal = einsum("er,rk,rl->ekl", weight, drift, drift)
-    rounding = 1e2 * jnp.finfo(drift.dtype).eps
+    if normal.shape[1] == 0:
+        return normal
+    rounding = 1e2 * jnp.finfo(normal.dtype).eps
     size = jnp.trace(normal, axis1=1, axis2=2)[:, None, None]
-    eye = jnp.eye(drift.shape[1], dtype=drift.dtype)[None]
+    eye = jnp.eye(normal.shape[1], dtype=normal.dtype)[None]
     certain = jnp.isfinite(inverse(normal - rounding * size * eye)).all(axis=(1, 2))
     certain = certain & (size[:, 0, 0] > 0)
     safe = jnp.where(certain[:, None, None], normal, eye)
@@ -120,10 +109,9 @@ def solve_space_time(
 def _way(
     problem: Problem, memory: Memory, noise: Noise, normal: Array, seen: Array
 ) -> Callable[[Array], Array]:
-    """How to solve the saddle-point system: by weights, or where rows share noise."""
-    if noise.correlation is None and noise.common is None:
-        weight = observation_weight(noise, seen)
-        solver = _prepare(problem, memory, weight, normal)
+    """How to solve the saddle-point system: by weights, or where rows correlate."""
+    if noise.correlation is None:
+        solver = _prepare(problem, memory, noise, normal, seen)
         return lambda right: _solved(solver, right)
     rows, finite = seen.shape[1], jnp.where(jnp.isfinite(normal), normal, 0)
 
@@ -147,46 +135,56 @@ def _beside(multiplier: Array, amount: Array) -> Array:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _Solver:
-    """What the iteration needs, for weights that are constant in time.
+    """What the iteration needs beside noise that is the same at all epochs.
+
+    With ``R_0 = V V'`` the covariance of that noise, its series are ``V^-1 d`` turned
+    into the eigenvectors of ``V^-1 gram V^-T``.
 
     Attributes:
       problem: The spatial part.
       memory: The temporal part.
-      weight: Of every observation, shape (epoch, row).
-      constant: Its mean where there are observations, shape (row,).
-      modes: From weighted rows to independent series, shape (row, series).
-      level: Weighted displacement by the free fields, orthonormal, shape (row, drift).
+      weight: ``R_oo^-1`` of every epoch.
+      constant: That of the same noise at all epochs and rows, for one epoch.
+      modes: V times the eigenvectors, shape (row, series).
+      level: V times the displacement by the free fields, made orthonormal in units of
+        noise, shape (row, drift).
       series: How each is smoothed.
       normal: Inverse of ``F' W F``, zero where singular, shape (epoch, drift, drift).
     """
 
     problem: Problem
     memory: Memory
-    weight: Array
-    constant: Array
+    weight: NoiseWeight
+    constant: NoiseWeight
     modes: Array
     level: Array
     series: Smoother
     normal: Array
 
 
-def _prepare(problem: Problem, memory: Memory, weight: Array, normal: Array) -> _Solver:
-    count = jnp.sum(weight > 0, axis=0).astype(weight.dtype)
-    used = count > 0
-    constant = weight.sum(axis=0) / jnp.where(used, count, 1)
-    root = jnp.sqrt(constant)
-    level = root[:, None] * problem.drift
+def _prepare(
+    problem: Problem, memory: Memory, noise: Noise, normal: Array, seen: Array
+) -> _Solver:
+    """Diagonalise signal and noise together; Golub & Van Loan (2013), section 8.7.2."""
+    used = seen.any(axis=0)
+    shared = jnp.where(used, common_rows(noise), 0)
+    usual = dataclasses.replace(typical_noise(noise, seen), common_rows=shared)
+    root = jnp.linalg.cholesky(noise_covariance(usual))
+    white = partial(jax.scipy.linalg.solve_triangular, root, lower=True)
+    # A row that never observes has no part in any series.
+    gram = jnp.where(used[:, None] & used[None, :], problem.gram, 0)
+    level = white(jnp.where(used[:, None], problem.drift, 0))
     level = jnp.linalg.qr(level)[0] if level.shape[1] else level
-    whitened = root[:, None] * problem.gram * root[None, :]
-    whitened = _without(level, _without(level, whitened).T)
+    whitened = _without(level, _without(level, white(white(gram).T)).T)
     variance, modes = jnp.linalg.eigh((whitened + whitened.T) / 2)
+    back = lambda series: jnp.where(used[:, None], root @ series, 0)
     return _Solver(
         problem,
         memory,
-        weight,
-        jnp.where(used, constant, 1),
-        jnp.where(used[:, None], modes, 0),
-        level,
+        noise_weight(noise, seen),
+        noise_weight(usual, used[None, :]),
+        back(modes),
+        back(level),
         smoother(memory, jnp.maximum(variance, 0)),
         jnp.where(jnp.isfinite(normal), normal, 0),
     )
@@ -201,16 +199,16 @@ def _without(level: Array, values: Array) -> Array:
 def _solved(solver: _Solver, right: Array) -> Array:
     """Solve the saddle-point system for any right-hand side."""
     weight, drift = solver.weight, solver.problem.drift
-    seen, rows = weight > 0, weight.shape[1]
-    data, start = jnp.where(seen, right[:, :rows], 0), jnp.zeros_like(weight)
+    seen, rows = weight.own > 0, weight.own.shape[1]
+    data, start = jnp.where(seen, right[:, :rows], 0), jnp.zeros_like(weight.own)
     if drift.shape[1]:
         # Any multiplier with the wanted constraint; the rest is solved for without one.
         amount = einsum("ekl,el->ek", solver.normal, right[:, rows:])
         push = einsum("ek,rk->er", amount, drift)
-        start = weight * push
+        start = weigh(weight, push)
         data = jnp.where(seen, data - _signal(solver, start) - push, 0)
-    multiplier = weight * (data - _fitted(solver, data))
-    rest = weight * (data - _signal(solver, multiplier))
+    multiplier = weigh(weight, data - _fitted(solver, data))
+    rest = weigh(weight, data - _signal(solver, multiplier))
     amount = einsum("ekl,rl,er->ek", solver.normal, drift, rest)
     # An unobserved row stands alone in the system: its solution is the right-hand side.
     return _beside(jnp.where(seen, start + multiplier, right[:, :rows]), amount)
@@ -228,8 +226,8 @@ def _fitted(solver: _Solver, data: Array) -> Array:
     weights. ``K^-1 p`` is never formed: with ``u = H^-1 p`` carried along,
     ``(K^-1 + W) p = u + (W - W_0) p``.
     """
-    extra = solver.weight - solver.constant[None, :]
-    right = solver.weight * data
+    extra = lambda p: weigh(solver.weight, p) - weigh(solver.constant, p)
+    right = weigh(solver.weight, data)
     # Of the squared energy: 2e-12 in float64, 6e-6 in float32 of the energy itself.
     tolerance = jnp.finfo(data.dtype).eps ** 1.5
     dot = lambda a, b: jnp.sum(a * b)
@@ -242,7 +240,7 @@ def _fitted(solver: _Solver, data: Array) -> Array:
 
     def step(state: tuple) -> tuple:
         fitted, rest, direction, pull, size, count = state
-        change = pull + extra * direction
+        change = pull + extra(direction)
         length = size / dot(direction, change)
         fitted, rest = fitted + length * direction, rest - length * change
         image = _smoothed(solver, rest)
@@ -264,11 +262,9 @@ def _fitted(solver: _Solver, data: Array) -> Array:
 
 def _smoothed(solver: _Solver, values: Array) -> Array:
     """``(K^-1 + W_0)^-1 values``: exact, series by series."""
-    root = jnp.sqrt(solver.constant)[None, :]
-    weighted = values / root
-    series = smooth(solver.series, einsum("er,rk->ek", weighted, solver.modes))
+    series = smooth(solver.series, einsum("er,rk->ek", values, solver.modes))
     back = einsum("ek,rk->er", series, solver.modes)
     if solver.level.shape[1]:
-        level = einsum("er,rk->ek", weighted, solver.level)
+        level = einsum("er,rk->ek", values, solver.level)
         back = back + einsum("ek,rk->er", level, solver.level)
-    return back / root
+    return back

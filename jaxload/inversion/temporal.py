@@ -20,12 +20,13 @@ from jaxload.inversion.memory import (
     time_covariance,
 )
 from jaxload.inversion.noise import Noise, common_estimate, scaled_noise
-from jaxload.inversion.problem import Problem, Solution
-from jaxload.inversion.space_time import (
-    drift_inverse,
-    observation_weight,
-    solve_space_time,
+from jaxload.inversion.noise_weight import (
+    NoiseWeight,
+    free_field_normal,
+    noise_weight,
 )
+from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.space_time import drift_inverse, solve_space_time
 
 __all__ = ["hold_out", "solve_in_time", "temporal_residual"]
 
@@ -102,9 +103,11 @@ def _solve(
 ) -> Solution:
     seen = jnp.isfinite(displacement)
     noise = scaled_noise(noise, beta, seen)
-    alone = noise.correlation is None and noise.common is None
-    weight = observation_weight(noise, seen) if alone else seen.astype(beta.dtype)
-    normal = drift_inverse(problem.drift, weight)
+    if noise.correlation is None:
+        weight = noise_weight(noise, seen)
+    else:
+        weight = NoiseWeight(seen.astype(beta.dtype))
+    normal = drift_inverse(free_field_normal(weight, problem.drift))
     solved = solve_space_time(problem, memory, noise, normal, displacement)
     multiplier, amount = solved
     carried = time_covariance(memory, multiplier)
