@@ -271,6 +271,27 @@ def test_a_network_that_says_nothing_is_the_inversion_without_one(water):
     assert not np.asarray(joint.told_water(member(given, 0), water.features)).any()
 
 
+@pytest.mark.parametrize(
+    ("kind", "outputs", "objective"),
+    [
+        ("water", 1, objectives.water_alone_objectives),
+        ("filling", 2, objectives.two_stage_objectives),
+        pytest.param("water", 1, objectives.water_objectives, marks=pytest.mark.slow),
+        pytest.param(
+            "filling", 2, objectives.displacement_objectives, marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_a_network_that_diverged_has_no_loss(request, kind, outputs, objective):
+    good, data = parameters(outputs), request.getfixturevalue(kind)
+    readout = good.network.readout.at[1].set(jnp.nan)
+    network = dataclasses.replace(good.network, readout=readout)
+    broken = dataclasses.replace(good, network=network)
+    for function in objective():
+        values = np.asarray(jax.jit(function)(broken, data, jax.random.key(0)))
+        np.testing.assert_array_equal(np.isfinite(values), [True, False])
+
+
 @pytest.mark.slow
 def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
     loss, key = objectives.water_objectives()[0], jax.random.key(0)

@@ -34,6 +34,9 @@ def filled_by(
       for each observation.
     """
     mean, sd = told_displacement(parameters, lesson.features, segment=segment)
+    # A prediction that is not finite is no missing datum: every density is NaN then.
+    finite = jnp.isfinite(mean).all()
+    mean, sd = jnp.where(finite, mean, 0), jnp.where(finite, sd, jnp.nan)
     count = len(lesson.folds.distance)
     filled = filled_with(lesson, mean[:, count:], sd[count:])
 

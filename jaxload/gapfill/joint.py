@@ -16,6 +16,7 @@ water: the displacement of receivers is all there is to learn from.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +33,7 @@ __all__ = [
     "Hyperparameters",
     "Lesson",
     "Parameters",
+    "check_predictions",
     "first_parameters",
     "independent",
     "log_density",
@@ -322,8 +324,32 @@ def not_expected(
       The `Lesson`, whose displacement is what the inversion is to explain.
     """
     load = told_water(parameters, lesson.features, segment=segment)
-    moved = jnp.einsum("ep,rp->er", load, lesson.moved)
-    return dataclasses.replace(lesson, displacement=lesson.displacement - moved)
+    # A prediction that is not finite is no missing datum: every density is NaN then.
+    finite = jnp.isfinite(load).all()
+    moved = jnp.einsum("ep,rp->er", jnp.where(finite, load, 0), lesson.moved)
+    return dataclasses.replace(
+        lesson,
+        displacement=lesson.displacement - moved,
+        sigma=jnp.where(finite, lesson.sigma, jnp.nan),
+    )
+
+
+def check_predictions(members: Sequence[ArrayLike]) -> None:
+    """Check that what members of an ensemble predict is finite.
+
+    Args:
+      members: Prediction of each member, any shape.
+
+    Raises:
+      ValueError: If one is not.
+    """
+    bad = [n for n, one in enumerate(members) if not np.isfinite(one).all()]
+    if bad:
+        raise ValueError(
+            f"network {bad[0] + 1} of {len(members)} predicts values that are not "
+            "finite; use a smaller filler.learning_rate, or see whether the weather "
+            "has missing values"
+        )
 
 
 def surprise(

@@ -1,5 +1,8 @@
 """What every function that takes observations asks of its arguments."""
 
+import dataclasses
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -7,11 +10,20 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.definite import einsum
 from jaxload.inversion.gaps import Gaps, find_gaps
 from jaxload.inversion.noise import Noise, as_noise, check_noise, is_shared
-from jaxload.inversion.problem import Problem
+from jaxload.inversion.problem import Problem, Solution
 
-__all__ = ["check_gaps", "checked_arguments", "known_gaps"]
+__all__ = [
+    "PriorMean",
+    "about_mean",
+    "check_finite",
+    "check_gaps",
+    "checked_arguments",
+    "known_gaps",
+    "prior_mean",
+]
 
 
 def checked_arguments(
@@ -60,6 +72,94 @@ def checked_arguments(
             "sigma", noise.sigma, "mask the observation with NaN instead", seen
         )
     return displacement, noise, beta
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class PriorMean:
+    """A prior mean of the load and its displacement.
+
+    Attributes:
+      load: The mean m [mm], zero at epochs where it is not finite, shape (epoch, cell).
+      fitted: Its displacement ``G m`` [mm], shape (epoch, row).
+      known: Where all of it is finite, shape (epoch,). What is not finite is no
+        missing datum: results of those epochs are NaN.
+    """
+
+    load: Array
+    fitted: Array
+    known: Array
+
+
+def prior_mean(
+    problem: Problem, displacement: Array, mean: ArrayLike | None
+) -> PriorMean | None:
+    """Bring a prior mean to the dtype of a problem, and check it.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observations, shape (epoch, row).
+      mean: Prior mean m of the load [mm], shape (epoch, cell), or None.
+
+    Returns:
+      The `PriorMean`, or None without one.
+
+    Raises:
+      ValueError: If shapes disagree or, where values can be seen, one is not finite.
+    """
+    if mean is None:
+        return None
+    mean = jnp.asarray(mean, problem.design.dtype)
+    check_shapes(
+        displacement=(displacement, "epoch row"),
+        mean=(mean, "epoch cell"),
+        design=(problem.design, "row cell"),
+    )
+    check_finite("mean", mean, "a prior mean is needed in every cell at every epoch")
+    known = jnp.isfinite(mean).all(axis=1)
+    load = jnp.where(known[:, None], mean, 0)
+    return PriorMean(load, einsum("ec,rc->er", load, problem.design), known)
+
+
+def about_mean(solution: Solution, prior: PriorMean) -> Solution:
+    """Add a prior mean to the solution of what it leaves.
+
+    Args:
+      solution: Of observations less the displacement of the mean.
+      prior: The mean.
+
+    Returns:
+      The `Solution` about it; not `ok` and NaN where the mean is not finite.
+    """
+    ok = solution.ok & prior.known
+    return dataclasses.replace(
+        solution,
+        load=jnp.where(ok[:, None], prior.load + solution.load, jnp.nan),
+        fitted=jnp.where(ok[:, None], prior.fitted + solution.fitted, jnp.nan),
+        common=jnp.where(ok, solution.common, jnp.nan),
+        ok=ok,
+    )
+
+
+def check_finite(name: str, values: Array, advice: str) -> None:
+    """Check that values, where they can be seen, are finite.
+
+    Args:
+      name: What they are called.
+      values: Any.
+      advice: Why they have to be, or what to do.
+
+    Raises:
+      ValueError: If one is not; the message says which, and how many there are.
+    """
+    if not is_concrete(values) or bool(jnp.isfinite(values).all()):
+        return
+    bad = np.argwhere(~np.isfinite(np.asarray(values)))
+    first = tuple(map(int, bad[0]))
+    raise ValueError(
+        f"{name} is {float(values[first]):g} at index {first}, one of {len(bad)} of "
+        f"{values.size} values that are not finite; {advice}"
+    )
 
 
 def _check_positive(

@@ -15,10 +15,8 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from jaxload._check import check_shapes
-from jaxload.inversion.arguments import checked_arguments
+from jaxload.inversion.arguments import checked_arguments, prior_mean
 from jaxload.inversion.data_space import Dual
-from jaxload.inversion.definite import einsum
 from jaxload.inversion.gaps import Gaps, find_gaps
 from jaxload.inversion.least_squares import dual
 from jaxload.inversion.noise import Noise
@@ -68,7 +66,8 @@ def epoch_log_evidence(
       gaps: As in `solve`.
 
     Returns:
-      Log density [log of 1/mm^(n - p)], shape (epoch,); 0 where n is not above p.
+      Log density [log of 1/mm^(n - p)], shape (epoch,); 0 where n is not above p, NaN
+      where a mean under `jit` is not finite.
 
     Raises:
       ValueError: As `solve`.
@@ -79,16 +78,12 @@ def epoch_log_evidence(
     """
     dtype = problem.design.dtype
     left = jnp.asarray(displacement, dtype)
-    if mean is not None:
-        mean = jnp.asarray(mean, dtype)
-        check_shapes(
-            displacement=(left, "epoch row"),
-            mean=(mean, "epoch cell"),
-            design=(problem.design, "row cell"),
-        )
-        left = left - einsum("ec,rc->er", mean, problem.design)
+    prior = prior_mean(problem, left, mean)
+    if prior is not None:
+        left = left - prior.fitted
     sums = epoch_sums(problem, left, sigma, beta, gaps=gaps, redundancy=False)
-    return log_evidence_of(sums, jnp.asarray(beta, dtype))
+    density = log_evidence_of(sums, jnp.asarray(beta, dtype))
+    return density if prior is None else jnp.where(prior.known, density, jnp.nan)
 
 
 def log_evidence(

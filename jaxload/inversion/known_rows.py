@@ -5,6 +5,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
+from jaxload.inversion.arguments import check_finite
 from jaxload.inversion.conditional import saddle_inverse
 from jaxload.inversion.definite import einsum, inverse
 from jaxload.inversion.problem import Problem
@@ -40,7 +41,8 @@ def given_last_rows(
       shape (epoch, other).
 
     Raises:
-      ValueError: If shapes disagree, or no row is known, or more than there are.
+      ValueError: If shapes disagree, no row is known, or more than there are, or, where
+        values can be seen, a displacement is not finite.
 
     Example:
       >>> others, foretold = given_last_rows(problem, filled, error, beta)
@@ -61,6 +63,11 @@ def given_last_rows(
             f"displacement has {len(sigma)} known rows, expected 1 to "
             f"{len(problem.design)}, which is all there are"
         )
+    check_finite("displacement", displacement, "known rows have no missing data")
+    # Under jit a value that is not finite is no missing datum: everything is NaN then.
+    finite = jnp.isfinite(displacement).all(axis=0) & jnp.isfinite(sigma)
+    sigma = jnp.where(finite, sigma, jnp.nan)
+    displacement = jnp.where(finite[None, :], displacement, 0)
     matrix = problem.gram[others:, others:] + jnp.diag((beta * sigma) ** 2)
     known = saddle_inverse(inverse(matrix), problem.drift[others:])
     # Covariance of the known rows with the others and with the load; then what is free.
@@ -73,6 +80,8 @@ def given_last_rows(
     )
     weight = einsum("kl,lr->kr", known, to_rows)
     foretold = einsum("ek,kr->er", displacement, weight[: len(sigma)])
+    # NaN here would look like missing data: that of the problem is what tells.
+    foretold = jnp.where(finite.all(), foretold, 0)
     rest = Problem(
         problem.design[:others],
         problem.cross[:, :others] - einsum("kc,kr->cr", to_cells, weight),

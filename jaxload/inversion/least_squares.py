@@ -1,6 +1,5 @@
 """Solve the regularised least-squares problem of every epoch at once."""
 
-import dataclasses
 import functools
 import warnings
 
@@ -9,8 +8,13 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxload._check import check_shapes, is_concrete
-from jaxload.inversion.arguments import checked_arguments, known_gaps
+from jaxload._check import is_concrete
+from jaxload.inversion.arguments import (
+    about_mean,
+    checked_arguments,
+    known_gaps,
+    prior_mean,
+)
 from jaxload.inversion.data_space import Dual, epoch_dual, shared_dual
 from jaxload.inversion.definite import determined_inverse, einsum
 from jaxload.inversion.gaps import Gaps
@@ -71,20 +75,21 @@ def solve(
     Returns:
       The `Solution`. An epoch without data gives the prior mean. Where a system is not
       positive definite, does not determine the fields that the prior leaves free, or
-      has not converged, `ok` is False and the values are NaN. A `RuntimeWarning` is
-      given where the rounding of float32 moves a result by more than 1% of sigma.
+      has not converged, or a mean under `jit` is not finite, `ok` is False and the
+      values are NaN. A `RuntimeWarning` is given where the rounding of float32 moves a
+      result by more than 1% of sigma.
 
     Raises:
-      ValueError: If shapes disagree, sigma or beta are not positive, or the method
-        cannot be used.
+      ValueError: If shapes disagree, sigma or beta are not positive, the mean is not
+        finite, or the method cannot be used.
 
     Source:
       Tarantola (2005), Inverse Problem Theory, ch. 3, doi:10.1137/1.9780898717921;
       Argus et al. (2014), doi:10.1002/2014GL059570, for the smoothed GNSS inversion.
     """
     displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
-    mean, expected = _expected(problem, displacement, mean)
-    residual = displacement if expected is None else displacement - expected
+    prior = prior_mean(problem, displacement, mean)
+    residual = displacement if prior is None else displacement - prior.fitted
     method, gaps = planned(problem, displacement, noise, gaps, method)
     if method == "primal":
         solution, left = _by_normal_equations(problem, residual, noise, beta)
@@ -95,11 +100,7 @@ def solve(
         if residual.dtype == jnp.float32:
             left = _unexplained(solution, residual, noise, beta, multiplier)
     _warn_of_rounding(left, solution, residual, noise)
-    if mean is None:
-        return solution
-    return dataclasses.replace(
-        solution, load=mean + solution.load, fitted=expected + solution.fitted
-    )
+    return solution if prior is None else about_mean(solution, prior)
 
 
 def dual(
@@ -263,18 +264,3 @@ def _unexplained(
     """What the data-space equations are short of, [mm]."""
     scaled = scaled_noise(noise, beta, jnp.isfinite(residual))
     return residual - solution.fitted - noise_times(scaled, multiplier)
-
-
-def _expected(
-    problem: Problem, displacement: Array, mean: ArrayLike | None
-) -> tuple[Array | None, Array | None]:
-    """The prior mean and its displacement, if there is one."""
-    if mean is None:
-        return None, None
-    mean = jnp.asarray(mean, problem.design.dtype)
-    check_shapes(
-        displacement=(displacement, "epoch row"),
-        mean=(mean, "epoch cell"),
-        design=(problem.design, "row cell"),
-    )
-    return mean, einsum("ec,sc->es", mean, problem.design)

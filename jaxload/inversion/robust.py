@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
-from jaxload.inversion.arguments import check_gaps, checked_arguments
+from jaxload.inversion.arguments import check_gaps, checked_arguments, prior_mean
 from jaxload.inversion.gaps import Gaps
 from jaxload.inversion.least_squares import solve
 from jaxload.inversion.method import Method
@@ -168,6 +168,7 @@ def reweight(
     displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
     if mean is not None:
         mean = jnp.asarray(mean, problem.design.dtype)
+        prior_mean(problem, displacement, mean)
     if gaps is not None:
         check_gaps(displacement, gaps)
     gaps = gaps if is_shared(noise) else None

@@ -12,7 +12,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
-from jaxload.inversion.arguments import checked_arguments
+from jaxload.inversion.arguments import about_mean, checked_arguments, prior_mean
 from jaxload.inversion.definite import einsum
 from jaxload.inversion.memory import (
     Memory,
@@ -75,22 +75,15 @@ def solve_in_time(
     """
     displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
     check_memory(memory, displacement)
-    expected = None
-    if mean is not None:
-        mean = jnp.asarray(mean, problem.design.dtype)
-        check_shapes(
-            displacement=(displacement, "epoch row"),
-            mean=(mean, "epoch cell"),
-            design=(problem.design, "row cell"),
-        )
-        expected = einsum("ec,rc->er", mean, problem.design)
-        displacement = displacement - expected
+    prior = prior_mean(problem, displacement, mean)
+    if prior is not None:
+        displacement = displacement - prior.fitted
     solution = _solve(problem, displacement, noise, beta, _cast(memory, problem))
-    if mean is None:
+    if prior is None:
         return solution
-    return dataclasses.replace(
-        solution, load=mean + solution.load, fitted=expected + solution.fitted
-    )
+    # Every epoch helps the others: a mean that is not finite anywhere spoils them all.
+    known = jnp.broadcast_to(prior.known.all(), prior.known.shape)
+    return about_mean(solution, dataclasses.replace(prior, known=known))
 
 
 def _cast(memory: Memory, problem: Problem) -> Memory:

@@ -12,8 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxload._check import check_shapes
-from jaxload.inversion.arguments import checked_arguments
+from jaxload.inversion.arguments import checked_arguments, prior_mean
 from jaxload.inversion.definite import einsum, inverse_and_log_determinant
 from jaxload.inversion.memory import Memory, check_memory
 from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
@@ -65,16 +64,12 @@ def temporal_log_evidence(
     displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
     check_memory(memory, displacement)
     dtype = problem.design.dtype
-    if mean is not None:
-        mean = jnp.asarray(mean, dtype)
-        check_shapes(
-            displacement=(displacement, "epoch row"),
-            mean=(mean, "epoch cell"),
-            design=(problem.design, "row cell"),
-        )
-        displacement = displacement - einsum("ec,rc->er", mean, problem.design)
+    prior = prior_mean(problem, displacement, mean)
+    if prior is not None:
+        displacement = displacement - prior.fitted
     memory = jax.tree.map(lambda values: jnp.asarray(values, dtype), memory)
-    return _log_evidence(problem, displacement, noise, beta, memory)
+    density = _log_evidence(problem, displacement, noise, beta, memory)
+    return density if prior is None else jnp.where(prior.known.all(), density, jnp.nan)
 
 
 @jax.tree_util.register_dataclass

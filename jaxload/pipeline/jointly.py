@@ -167,6 +167,7 @@ def _told_of_places(trained: Trained, lesson: joint.Lesson) -> _Displacement:
     run = jax.jit(joint.told_displacement)
     members = joint.members_of(trained.fitted.parameters)
     told = [run(one, lesson.features) for one in members]
+    joint.check_predictions([mean for mean, _ in told])
     within = np.mean([np.asarray(sd) ** 2 for _, sd in told], axis=0)
     return _Displacement(np.stack([np.asarray(x) for x, _ in told]), np.sqrt(within))
 
@@ -219,6 +220,7 @@ def _with_water(
         run = jax.jit(joint.told_water)
         members = joint.members_of(trained.fitted.parameters)
         told = [np.asarray(run(one, lesson.features)) for one in members]
+        joint.check_predictions(told)
         expected = Expected(np.stack(told), to_cells, moved)
         found = solved(lesson, trained, expected)
         name_unsolved(gnss, found)
