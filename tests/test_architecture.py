@@ -1,12 +1,11 @@
 """Imports point downward, and every public name says what it is."""
 
 import ast
+import functools
 import importlib
 import inspect
 import pathlib
 import pkgutil
-
-import pytest
 
 import jaxload
 
@@ -26,12 +25,21 @@ SOURCES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 MODULES = sorted(m.name for m in pkgutil.walk_packages(jaxload.__path__, "jaxload."))
 
 
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
 def package_of(path):
     return path.relative_to(ROOT).with_suffix("").parts[0]
 
 
 def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} uses a relative import"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
@@ -46,43 +54,62 @@ def imported_packages(path):
             yield parts[1]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_downward(path):
-    here = package_of(path)
-    for there in set(imported_packages(path)) - {here}:
-        assert RANK[there] < RANK[here], f"{here} (layer {RANK[here]}) imports {there}"
+def test_imports_point_downward():
+    wrong = [
+        f"{name(path)} imports {there}"
+        for path in SOURCES
+        for there in set(imported_packages(path)) - {package_of(path)}
+        if RANK[there] >= RANK[package_of(path)]
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_only_the_labelled_rooms_import_xarray(path):
-    if package_of(path) not in SEES_LABELS:
-        assert not any(name.split(".")[0] == "xarray" for name in imports(path))
+def test_only_the_labelled_rooms_import_xarray():
+    wrong = [
+        name(path)
+        for path in SOURCES
+        if package_of(path) not in SEES_LABELS
+        and any(module.split(".")[0] == "xarray" for module in imports(path))
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_a_module_fits_in_a_head(path):
-    assert len(path.read_text().splitlines()) <= 500
+def test_a_module_fits_in_a_head():
+    long = [name(p) for p in SOURCES if len(p.read_text().splitlines()) > 500]
+    assert not long
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_nothing_is_pickled_evaluated_or_private_to_jax(path):
-    for name in imports(path):
-        assert not name.startswith(("pickle", "jax._src", "cloudpickle")), name
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in {"eval", "exec", "print"}, path.name
+def test_nothing_is_pickled_evaluated_or_private_to_jax():
+    secret = ("pickle", "jax._src", "cloudpickle")
+    wrong = [
+        f"{name(path)} imports {module}"
+        for path in SOURCES
+        for module in imports(path)
+        if module.startswith(secret)
+    ]
+    calls = (
+        (path, node.func.id)
+        for path in SOURCES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    )
+    wrong += [
+        f"{name(p)} calls {f}" for p, f in calls if f in {"eval", "exec", "print"}
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_public_names_are_documented(name):
-    module = importlib.import_module(name)
-    for public in module.__all__:
-        assert inspect.getdoc(getattr(module, public)) or public.isupper(), (
-            f"{name}.{public} has no docstring"
-        )
+def test_public_names_are_documented():
+    modules = [importlib.import_module(module) for module in MODULES]
+    bare = [
+        f"{module.__name__}.{public}"
+        for module in modules
+        for public in module.__all__
+        if not inspect.getdoc(getattr(module, public)) and not public.isupper()
+    ]
+    assert not bare
 
 
 def test_the_tree_in_the_readme_is_the_tree_on_disk():
     tree = (ROOT / "README.md").read_text()
-    for path in SOURCES:
-        assert path.name in tree, f"jaxload/README.md does not name {path.name}"
+    assert not [name(path) for path in SOURCES if path.name not in tree]
