@@ -11,7 +11,7 @@ import jaxload
 
 ROOT = pathlib.Path(jaxload.__file__).parent
 LAYERS = [
-    {"constants", "_calendar", "_check"},
+    {"constants", "_calendar", "_check", "_longitude"},
     {"sphere", "series", "inversion", "evaluate", "io", "config", "shard"},
     {"earth", "plot"},
     {"gapfill", "synthetic"},

@@ -92,8 +92,9 @@ def _overlap(
 ) -> NDArray[np.float64]:
     """Area of each cell inside a basin, on whichever turn of longitude [sr]."""
     area = np.zeros(len(cells))
-    for turn in (-2 * np.pi, 0.0, 2 * np.pi):
-        moved = shapely.transform(basin, lambda x, t=turn: x + np.array([t, 0.0]))
+    for turns in range(-2, 3):
+        east = 2 * np.pi * turns
+        moved = shapely.transform(basin, lambda x, t=east: x + np.array([t, 0.0]))
         touched = tree.query(moved, predicate="intersects")
         shapely.prepare(moved)
         whole = shapely.contains_properly(moved, cells[touched])

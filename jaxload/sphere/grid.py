@@ -10,6 +10,7 @@ from scipy.spatial import KDTree
 from shapely import MultiPolygon, Polygon
 
 from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.sphere.belt import EDGE, is_near, lies_in, on_common_turn, unit_vectors
 from jaxload.sphere.operators import laplacian
 
 __all__ = [
@@ -68,6 +69,11 @@ class Grid:
         return (2 * half / DEGREE)[self.row]
 
     @property
+    def periodic(self) -> bool:
+        """Whether the first column lies east of the last, all round the Earth."""
+        return abs(len(self.lon_axis) * self.spacing - 360) < 1e-3 * self.spacing
+
+    @property
     def laplacian(self) -> sparse.csr_array:
         """The 5-point Laplacian in grid steps, zero outside; see `laplacian`."""
         return laplacian(self)
@@ -88,11 +94,12 @@ def regional_grid(
     """Cover a region, and perhaps a belt around it, with cells.
 
     A cell belongs if its centre lies in the region or on its outline, or within
-    `buffer` of the outline along a great circle. Edges of the region are straight in
-    lon and lat. Cells that would reach over a pole are left out.
+    `buffer` of the outline along a great circle, to a centimetre. Edges of
+    the region are straight in lon and lat. Cells that would reach over a pole are left
+    out. On which turn of longitude the region lies changes no cell.
 
     Args:
-      region: Outline [degrees]; continuous across the dateline (170 to 190).
+      region: Outline [degrees]; parts on both sides of the date line are joined.
       spacing: Side of a cell [degrees].
       buffer: Width of the belt [degrees of arc], 0 to 90.
       offset: Where the centres are, in cells from the multiples of `spacing`: 0 puts
@@ -109,6 +116,10 @@ def regional_grid(
       >>> grid = regional_grid(west, spacing=0.25, buffer=2.0)
     """
     _check_settings(region, spacing, buffer, offset)
+    region = on_common_turn(region)
+    # Where the region begins decides the turn, and nothing else depends on it.
+    turn = 360 * np.floor((region.bounds[0] + 180 + EDGE) / 360)
+    region = shapely.transform(region, lambda vertex: vertex - np.array([turn, 0.0]))
     axes = _enclosing_axes(region, spacing, buffer, offset)
     size = len(axes[0]) * len(axes[1])
     if size > LARGEST_RASTER:
@@ -117,17 +128,17 @@ def regional_grid(
             f"{LARGEST_RASTER:,}; is it in degrees?"
         )
     lon, lat = np.meshgrid(*axes)
-    shapely.prepare(region)
-    belongs = shapely.intersects_xy(region, lon, lat)
+    belongs = lies_in(region, lon, lat)
     if buffer > 0:
         outside = ~belongs
-        belongs[outside] = _is_near(region, lon[outside], lat[outside], spacing, buffer)
+        step = min(spacing, buffer) / 20
+        belongs[outside] = is_near(region, lon[outside], lat[outside], buffer, step)
     if not belongs.any():
         raise ValueError(
             f"no cell centre falls in the region with spacing {spacing:g} degrees; "
             "make it finer"
         )
-    return _pack(*axes, belongs, spacing)
+    return _pack(axes[0] + turn, axes[1], belongs, spacing)
 
 
 def _check_settings(
@@ -147,7 +158,7 @@ def _check_settings(
         if not fine:
             raise ValueError(f"{name} is {value}, expected {expected}")
     west, south, east, north = region.bounds
-    if max(abs(south), abs(north)) > 90 or east - west > 360:
+    if max(abs(south), abs(north)) > 90 + EDGE or east - west > 360 + EDGE:
         raise ValueError(
             f"region spans {west:g} to {east:g} in lon and {south:g} to {north:g} in "
             "lat; are lon and lat swapped?"
@@ -170,7 +181,7 @@ def _enclosing_axes(
     half = min((east - west) / 2 + widening, 180.0)
     middle = (west + east) / 2
     lon_axis = _axis(middle - half, middle + half, spacing, offset)
-    return lon_axis[lon_axis < lon_axis[:1] + 360 - spacing / 2], lat_axis
+    return lon_axis[lon_axis < lon_axis[:1] + 360 - (1 - 1e-9) * spacing], lat_axis
 
 
 def _axis(
@@ -179,32 +190,6 @@ def _axis(
     first = np.ceil(low / spacing - offset - 1e-9)
     last = np.floor(high / spacing - offset + 1e-9)
     return (np.arange(first, last + 1) + offset) * spacing
-
-
-def _is_near(
-    region: Polygon | MultiPolygon,
-    lon: NDArray[np.float64],
-    lat: NDArray[np.float64],
-    spacing: float,
-    buffer: float,
-) -> NDArray[np.bool_]:
-    """Whether points lie within `buffer` degrees of arc of the outline."""
-    # Points this dense stand for the outline to better than 1/3000 of the buffer.
-    step = min(spacing, buffer) / 20
-    outline = shapely.get_coordinates(region.boundary.segmentize(step))
-    chord = 2 * np.sin(buffer * DEGREE / 2)
-    tree = KDTree(_unit_vectors(*outline.T))
-    distance, _ = tree.query(
-        _unit_vectors(lon, lat), distance_upper_bound=np.nextafter(chord, 2 * chord)
-    )
-    return np.isfinite(distance)
-
-
-def _unit_vectors(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.float64]:
-    """Directions from the centre of the Earth, shape (point, 3)."""
-    east, north = (np.asarray(x, dtype=np.float64) * DEGREE for x in (lon, lat))
-    x, y = np.cos(north) * np.cos(east), np.cos(north) * np.sin(east)
-    return np.stack([x, y, np.sin(north)], axis=-1)
 
 
 def _pack(
@@ -298,8 +283,9 @@ def cell_at(grid: Grid, lon: ArrayLike, lat: ArrayLike) -> NDArray[np.int64]:
       The index of the cell, or -1 for a point outside the grid, shape (point,).
     """
     east, north = (np.asarray(x, dtype=np.float64) for x in (lon, lat))
-    steps_east = (east - grid.lon_axis[0]) / grid.spacing + 0.5
-    steps_north = (north - grid.lat_axis[0]) / grid.spacing + 0.5
+    # What lies on a side to a millionth of a cell is taken to lie on it.
+    steps_east = (east - grid.lon_axis[0]) / grid.spacing + 0.5 + 1e-6
+    steps_north = (north - grid.lat_axis[0]) / grid.spacing + 0.5 + 1e-6
     column = np.floor(steps_east % (360 / grid.spacing)).astype(np.int64)
     row = np.floor(steps_north).astype(np.int64)
     shape = (len(grid.lat_axis), len(grid.lon_axis))
@@ -323,6 +309,6 @@ def nearest_cell(
       The index of the cell and its distance along a great circle [degrees], each of
       shape (point,).
     """
-    tree = KDTree(_unit_vectors(grid.lon, grid.lat))
-    chord, cell = tree.query(_unit_vectors(lon, lat))
+    tree = KDTree(unit_vectors(grid.lon, grid.lat))
+    chord, cell = tree.query(unit_vectors(lon, lat))
     return np.asarray(cell), 2 * np.arcsin(np.minimum(chord / 2, 1)) / DEGREE

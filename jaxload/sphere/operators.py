@@ -37,7 +37,8 @@ def laplacian(
     with cosines of the latitude of the centre and of the cell's north and south edge:
     a finite-volume form, so that the matrix times cos(lat) of each row is symmetric.
 
-    At the outline of the grid:
+    Where the columns go all round the Earth, the first is east of the last. At the
+    outline of the grid:
       * ``"zero"``: what lies outside is zero. Symmetric in grid steps, and invertible.
       * ``"free"``: nothing flows across. Constants on each connected part are its
         null space, so a prior from it must not be inverted by itself.
@@ -95,6 +96,8 @@ def _index(grid: "Grid") -> NDArray[np.int64]:
     """The cell at each place of the raster, -1 for none, with a margin of one."""
     index = np.full((len(grid.lat_axis) + 2, len(grid.lon_axis) + 2), -1)
     index[grid.row + 1, grid.column + 1] = np.arange(len(grid.lon))
+    if grid.periodic:
+        index[:, 0], index[:, -1] = index[:, -2], index[:, 1]
     return index
 
 
@@ -123,8 +126,9 @@ def _edge_stencil(grid: "Grid", metric: str) -> sparse.csr_array:
         raise ValueError("boundary 'edge' needs 3 cells on the edge and 5 in all")
     inner = np.setdiff1d(np.arange(len(grid.lon)), edge)
     place = np.stack([grid.row, grid.column], axis=1)
+    around = len(grid.lon_axis) if grid.periodic else 0
     parts = [
-        _compared(edge, edge[_nearest(place[edge], place[edge], 2)]),
+        _compared(edge, edge[_nearest(place[edge], place[edge], 2, around)]),
         _compared(inner, _nearest_of_inner(grid, place, inner)),
     ]
     row, column, value = (np.concatenate(part) for part in zip(*parts))
@@ -134,11 +138,24 @@ def _edge_stencil(grid: "Grid", metric: str) -> sparse.csr_array:
 def _edge_cells(grid: "Grid") -> NDArray[np.int64]:
     """The first and last cell of each row and of each column."""
     seen = []
-    for line, along in ((grid.row, grid.column), (grid.column, grid.row)):
+    around = len(grid.lon_axis) if grid.periodic else None
+    for line, along, size in (
+        (grid.row, grid.column, around),
+        (grid.column, grid.row, None),
+    ):
         order = np.lexsort([along, line])
-        change = np.flatnonzero(np.diff(line[order])) + 1
-        seen += [order[[0, *change]], order[[*(change - 1), -1]]]
-    return np.unique(np.concatenate(seen))
+        for cells in np.split(order, np.flatnonzero(np.diff(line[order])) + 1):
+            seen += _ends(cells, along[cells], size)
+    return np.unique(seen)
+
+
+def _ends(cells: NDArray, place: NDArray, around: int | None) -> list[int]:
+    """First and last of cells in order; those beside the widest gap on a circle."""
+    if around is None:
+        return [cells[0], cells[-1]]
+    gap = np.diff(place, append=place[0] + around)
+    last = int(np.argmax(gap))
+    return [cells[last], cells[(last + 1) % len(cells)]] if gap[last] > 1 else []
 
 
 def _compared(
@@ -153,10 +170,16 @@ def _compared(
     return row, column, value
 
 
-def _nearest(points: NDArray, others: NDArray, count: int) -> NDArray[np.int64]:
-    """The nearest of the others but the point itself; of equals, the first."""
+def _nearest(
+    points: NDArray, others: NDArray, count: int, around: int = 0
+) -> NDArray[np.int64]:
+    """The nearest of the others but the point itself; of equals, the first.
+
+    Places are (row, column); `around` is the number of columns of a circle, or 0.
+    """
     candidates = min(CANDIDATES, len(others))
-    distance, index = KDTree(others).query(points, k=candidates)
+    tree = KDTree(others, boxsize=[0, around] if around else None)
+    distance, index = tree.query(points, k=candidates)
     square = np.rint(distance**2).astype(np.int64)
     order = np.lexsort([index, square], axis=1)
     return np.take_along_axis(index, order, axis=1)[:, 1 : count + 1]
@@ -169,7 +192,8 @@ def _nearest_of_inner(
     nearest = _neighbours(grid)[:, inner].T
     # Beside a notch or a hole the four nearest are not the four neighbours.
     notched = np.flatnonzero((nearest < 0).any(axis=1))
-    nearest[notched] = _nearest(place[inner[notched]], place, 4)
+    around = len(grid.lon_axis) if grid.periodic else 0
+    nearest[notched] = _nearest(place[inner[notched]], place, 4, around)
     return nearest
 
 
