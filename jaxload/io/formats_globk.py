@@ -77,13 +77,13 @@ def _dates(table: Table, index: int) -> np.ndarray:
 
 def is_mb(source: Source) -> bool:
     """Whether one of the first lines says ``NAME to N Solution``."""
-    return any(_MB.search(line) for line in source.lines[:5])
+    return any(_MB.search(line[:200]) for line in source.lines[:5])
 
 
 def read_mb(source: Source, reading: Reading) -> list[Series]:
     """Read one of three mb_ files of a station: one component in metres."""
     del reading  # The format fixes its units.
-    head = [_MB.search(line) for line in source.lines[:5]]
+    head = [_MB.search(line[:200]) for line in source.lines[:5]]
     found = next((number for number, hit in enumerate(head) if hit), None)
     if found is None:
         raise ValueError(f"{source.path} has no line 'NAME to N Solution' at its top")

@@ -12,6 +12,7 @@ from jaxload.io.dates import (
     days_of_years,
     keeps_the_calendar,
 )
+from jaxload.io.packed import plain_name
 from jaxload.io.reading import Reading
 from jaxload.io.sites import Site, check_site
 from jaxload.io.source import Source, scale_of, station_name
@@ -94,7 +95,7 @@ def read_up(source: Source, reading: Reading) -> list[Series]:
     The whole of the file's name up to its suffix is the station.
     """
     table = number_table(source.path, source.lines, 3, ": yyyymmdd up sigma")
-    name = source.path.name.upper().removesuffix(".GZ")
+    name = plain_name(source.path).upper()
     station = name.rpartition(".")[0] or name
     scale = scale_of(reading, "mm")
     up, sigma = (

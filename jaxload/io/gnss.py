@@ -13,7 +13,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload._calendar import days_from
-from jaxload.io.gnss_files import find_files, read_files
+from jaxload.io.gnss_files import Problem, group_problems, read_files
+from jaxload.io.gnss_search import search_files
+from jaxload.io.packed import members
 from jaxload.io.reading import Reading
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import GNSS, check_dataset, label_dataset
@@ -52,7 +54,7 @@ def read_gnss(
     (.tenv, .tenv3, csv), PBO and UNAVCO (.pos), SOPAC, iGPS and CMONOC (.neu), GAMIT
     and GLOBK (mb_, .org), the Jet Propulsion Laboratory (.series; .lat, .lon and
     .rad), SCEC (csv), SOPAC (.xyz), ``.up``, netCDF as of `write_gnss`; `Columns`
-    describes any other table. Files may be gzipped.
+    describes any other table. Files may be packed (.gz, .bz2, .xz, .zip, .Z).
 
     Args:
       paths: A folder, a pattern such as ``"stations/*.tenv3"``, a file, or several.
@@ -79,18 +81,21 @@ def read_gnss(
       >>> gnss = io.read_gnss("stations", sites="sites.txt", start="2006-01-01")
       >>> gnss = io.read_gnss("*.txt", reading=io.Reading(format="neu", units="mm"))
     """
-    files = find_files([paths] if isinstance(paths, str | os.PathLike) else paths)
+    files, passed = search_files(paths)
     positions = _find_sites(files, sites)
     period = (_parse_day("start", start), _parse_day("end", end))
     series, problems = read_files(files, reading, watch)
     series, homeless = _place(series, positions, reading.strict)
     problems += homeless
+    lines = group_problems(problems)
     if not series:
-        raise ValueError(f"none of {len(files)} files could be read: {problems[0]}")
+        raise ValueError(f"none of {len(files)} files could be read: {lines[0]}")
     dataset = _assemble(series, period)
+    for line in [f"left out: {line}" for line in lines] + passed:
+        log.warning("%s", line)
     if problems:
-        log.warning("left out: %s", "; ".join(problems))
-        dataset.attrs["files_left_out"] = "; ".join(problems)
+        left_out = "; ".join(sentence for _, sentence in problems)
+        dataset.attrs["files_left_out"] = left_out
     check_dataset(dataset, GNSS)
     return dataset
 
@@ -100,8 +105,37 @@ def _find_sites(
 ) -> dict[str, Site]:
     if sites is not None:
         return read_sites(pathlib.Path(sites))
-    beside = files[0].parent / SITES_NAME
-    return read_sites(beside) if beside.is_file() else {}
+    found: dict[str, Site] = {}
+    for beside in _beside(files):
+        found = read_sites(beside) | found
+    return found
+
+
+def _beside(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+    """The sites files in the folders of files, in those above archives, and above all.
+
+    Where files are of several folders, theirs may be in the one that holds these.
+    """
+    folders = [
+        up for parent in {file.parent: 0 for file in files} for up in _up(parent)
+    ]
+    if len(set(folders)) > 1:
+        whole = [folder.resolve() for folder in folders]
+        folders.append(pathlib.Path(os.path.commonpath(whole)))
+    places = dict.fromkeys(folder / SITES_NAME for folder in folders)
+    return [
+        place
+        for place in places
+        if place.is_file()
+        or (place.parent.is_file() and place in members(place.parent))
+    ]
+
+
+def _up(folder: pathlib.Path) -> list[pathlib.Path]:
+    """A folder; within an archive, all from it up to that which holds the archive."""
+    if folder.is_dir():
+        return [folder]
+    return [folder, *_up(folder.parent)]
 
 
 def _parse_day(name: str, value: Day | None) -> np.datetime64 | None:
@@ -117,7 +151,7 @@ def _parse_day(name: str, value: Day | None) -> np.datetime64 | None:
 
 def _place(
     series: Sequence[Series], sites: dict[str, Site], strict: bool
-) -> tuple[list[Series], list[str]]:
+) -> tuple[list[Series], list[Problem]]:
     """Put stations where they stand; what is wrong with the others comes second."""
     flat = [one.station for one in series if not _has_up(one)]
     placed = {one.station: sites.get(one.station, one.site) for one in series}
@@ -137,9 +171,9 @@ def _place(
         raise ValueError("; ".join(problems))
     left_out = {*flat, *homeless}
     kept = [one for one in series if one.station not in left_out]
-    return [
-        dataclasses.replace(one, site=placed[one.station]) for one in kept
-    ], problems
+    return [dataclasses.replace(one, site=placed[one.station]) for one in kept], [
+        ("", problem) for problem in problems
+    ]
 
 
 def _has_up(series: Series) -> bool:

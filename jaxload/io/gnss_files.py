@@ -1,25 +1,25 @@
-"""Many files of GNSS series: found, read side by side, the bad ones named."""
+"""Many files of GNSS series, read side by side, the bad ones named."""
 
 import concurrent.futures
 import dataclasses
 import functools
-import glob
 import multiprocessing
-import os
 import pathlib
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from jaxload.io.gnss_formats import FORMATS, is_candidate, read_source
+from jaxload.io.gnss_formats import choose_reader
 from jaxload.io.reading import Reading
-from jaxload.io.source import open_source
+from jaxload.io.source import open_source, peek_source
 from jaxload.io.station_series import Series, join_parts, tidy
 
-__all__ = ["find_files", "read_files"]
+__all__ = ["Problem", "group_problems", "read_files"]
 
-PathLike = str | os.PathLike[str]
+#: A file, and the sentence that says what is wrong with it.
+Problem = tuple[str, str]
 Watch = Callable[[int, int], None]
 
 #: Medians of standard errors [mm] beyond which the units are wrong.
@@ -28,62 +28,13 @@ SMALLEST_SIGMA, LARGEST_SIGMA = 0.05, 1000.0
 #: Files that a process reads before it answers.
 CHUNK = 8
 
-#: How names end that belong to a folder of series but hold none.
-COMPANIONS = ("sites.txt", "_break.neu", "steps.txt")
-
-
-def find_files(paths: Sequence[PathLike]) -> list[pathlib.Path]:
-    """Find the files that folders, patterns and names stand for.
-
-    Args:
-      paths: Those.
-
-    Returns:
-      The files, each once; of a folder, those of a known suffix or content.
-
-    Raises:
-      FileNotFoundError: If there is none.
-      ValueError: If nothing is asked for.
-    """
-    files = [file for path in paths for file in _expand(path)]
-    if not files:
-        raise ValueError("no files were given; pass a folder, a pattern or file names")
-    return list(dict.fromkeys(files))
-
-
-def _expand(path: PathLike) -> list[pathlib.Path]:
-    plain = pathlib.Path(path)
-    if plain.is_dir():
-        found = [
-            file
-            for file in sorted(plain.iterdir())
-            if not file.name.endswith(COMPANIONS) and is_candidate(file)
-        ]
-        if not found:
-            raise FileNotFoundError(
-                f"{plain} holds no file of a known format; these are "
-                f"{', '.join(known.name for known in FORMATS)}"
-            )
-        return found
-    if plain.exists():
-        return [plain]
-    return _matching(path, plain)
-
-
-def _matching(path: PathLike, plain: pathlib.Path) -> list[pathlib.Path]:
-    # Path.glob takes no absolute pattern.
-    names = glob.glob(str(path), recursive=True)  # noqa: PTH207
-    found = sorted(file for file in map(pathlib.Path, names) if file.is_file())
-    if not found:
-        windows = "\\" in str(path) and os.sep == "/"
-        hint = "; write / in place of \\" if windows else "; check the path"
-        raise FileNotFoundError(f"nothing is called {plain}{hint}")
-    return found
+#: Names that a message lists.
+SHOWN = 3
 
 
 def read_files(
     files: Sequence[pathlib.Path], reading: Reading, watch: Watch | None = None
-) -> tuple[list[Series], list[str]]:
+) -> tuple[list[Series], list[Problem]]:
     """Read files, several at once if asked for.
 
     Args:
@@ -92,19 +43,19 @@ def read_files(
       watch: Called with the number of files read and that of all after each.
 
     Returns:
-      The series of all stations in the order of the files, and what is wrong with
-      those left out.
+      The series of all stations in the order of the files, and those left out, each
+      with what is wrong.
 
     Raises:
       ValueError: If a file does not parse and `reading` is strict.
     """
     series: dict[str, Series] = {}
-    problems: list[str] = []
+    problems: list[Problem] = []
     for done, (path, result) in enumerate(zip(files, _results(files, reading)), 1):
         problem = result if isinstance(result, str) else _add(series, result, path)
         if problem and reading.strict:
             raise ValueError(problem)
-        problems += [problem] if problem else []
+        problems += [(str(path), problem)] if problem else []
         if watch is not None:
             watch(done, len(files))
     return list(series.values()), problems
@@ -152,7 +103,9 @@ def _attempt(reading: Reading, path: pathlib.Path) -> list[Series] | str:
 
 
 def _read(reading: Reading, path: pathlib.Path) -> list[Series]:
-    found = read_source(open_source(path), reading)
+    start = peek_source(path)
+    read = choose_reader(start, reading)
+    found = read(start if start.whole else open_source(path), reading)
     complete = [_with_sigma(one, reading, path) for one in found]
     if not complete:
         raise ValueError(f"{path} holds no station")
@@ -187,3 +140,30 @@ def _check_units(series: Series, reading: Reading, path: pathlib.Path) -> None:
             f"{path} would have standard errors of {usual:.3g} mm; is it in metres or "
             f'millimetres? say so by units, perhaps "{other}"'
         )
+
+
+def group_problems(problems: Sequence[Problem]) -> list[str]:
+    """Say once what is wrong with several files in the same way.
+
+    Args:
+      problems: Files, each with what is wrong.
+
+    Returns:
+      The first sentence of each kind, with how many more files it is true of.
+    """
+    kinds: dict[str, list[Problem]] = {}
+    for name, sentence in problems:
+        # What differs from file to file: its name, numbers and what is quoted.
+        kind = re.sub(r"'[^']*'|[0-9.]+", "", sentence.replace(name, ""))
+        kinds.setdefault(kind, []).append((name, sentence))
+    return [_said_once(alike) for alike in kinds.values()]
+
+
+def _said_once(alike: Sequence[Problem]) -> str:
+    names = [pathlib.PurePath(name).name for name, _ in alike[1:]]
+    if not names:
+        return alike[0][1]
+    more = ", ..." if len(names) > SHOWN else ""
+    listed = f"{', '.join(names[:SHOWN])}{more}"
+    plural = "s" * (len(names) != 1)
+    return f"{alike[0][1]} (and {len(names)} more file{plural} likewise: {listed})"

@@ -14,10 +14,17 @@ from jaxload.io import (
     formats_plain,
 )
 from jaxload.io.reading import Columns, Reading
-from jaxload.io.source import Source, open_source, plain_suffix
+from jaxload.io.source import Source, plain_suffix
 from jaxload.io.station_series import Series
 
-__all__ = ["FORMATS", "Format", "formats_of", "is_candidate", "read_source"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "choose_reader",
+    "formats_of",
+    "is_named",
+    "read_source",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,20 +183,13 @@ def formats_of(source: Source) -> list[Format]:
     return fitting or named
 
 
-def is_candidate(path: pathlib.Path) -> bool:
-    """Whether a file found in a folder is likely one of GNSS series.
+def is_named(path: pathlib.Path) -> bool:
+    """Whether a file is called as those of a known format are.
 
     Args:
       path: The file.
     """
-    if path.name.startswith(".") or not path.is_file():
-        return False
-    if any(plain_suffix(path) in known.suffixes for known in FORMATS):
-        return True
-    try:
-        return bool(formats_of(open_source(path)))
-    except (ValueError, FileNotFoundError):
-        return False
+    return any(plain_suffix(path) in known.suffixes for known in FORMATS)
 
 
 def read_source(source: Source, reading: Reading) -> list[Series]:
@@ -205,9 +205,28 @@ def read_source(source: Source, reading: Reading) -> list[Series]:
     Raises:
       ValueError: If it is of no known format, or may be of several, or does not parse.
     """
-    if isinstance(reading.format, Columns):
-        return formats_described.read_columns(source, reading.format)
-    return _format(source, reading.format).read(source, reading)
+    return choose_reader(source, reading)(source, reading)
+
+
+def choose_reader(
+    source: Source, reading: Reading
+) -> Callable[[Source, Reading], list[Series]]:
+    """Choose what reads a file.
+
+    Args:
+      source: The file; its first 64 KiB are enough.
+      reading: Says in `format` which, or else the content shows it.
+
+    Returns:
+      A function of the whole file.
+
+    Raises:
+      ValueError: If it is of no known format, or may be of several.
+    """
+    columns = reading.format
+    if isinstance(columns, Columns):
+        return lambda whole, _: formats_described.read_columns(whole, columns)
+    return _format(source, columns).read
 
 
 def _format(source: Source, name: str | None) -> Format:

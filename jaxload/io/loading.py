@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from jaxload.io.dates import checked_days, days_of_dates, days_of_texts, days_of_years
 from jaxload.io.formats_described import read_columns
 from jaxload.io.formats_netcdf import read_netcdf
-from jaxload.io.gnss_files import find_files
+from jaxload.io.gnss_search import find_files
+from jaxload.io.packed import plain_name
 from jaxload.io.reading import UNITS, Columns, Reading, check_units
 from jaxload.io.schema import label_dataset
 from jaxload.io.source import Source, open_source
@@ -49,7 +50,7 @@ def read_loading(
     of blanks with a header (of ESMGFZ, in metres), lines of ``yyyymmdd north east up``
     (.ntal, .ntol, in millimetres) and ``yyyymmdd up`` (.gia), lines of ``year north
     east up`` (QOCA and its like), netCDF as of `write_gnss`; `Columns` describes any
-    other. Several values a day are averaged. Files may be gzipped.
+    other. Several values a day are averaged. Files may be packed.
 
     Args:
       paths: A pattern such as ``"*.ntal"``, a file, or several.
@@ -77,7 +78,7 @@ def read_loading(
     if units is not None:
         check_units(units, "units")
     series: dict[str, Series] = {}
-    for path in find_files([paths] if isinstance(paths, str | os.PathLike) else paths):
+    for path in find_files(paths):
         for one in _read(path, units, columns):
             if series.setdefault(one.station, one) is not one:
                 raise ValueError(f"{path} is a second file of station {one.station}")
@@ -107,7 +108,7 @@ def _many(columns: Columns | None) -> bool:
 
 def _station(path: pathlib.Path) -> str:
     """The station after the name of a product (NTAL21.P571.txt), or before the dot."""
-    parts = path.name.removesuffix(".gz").split(".")
+    parts = plain_name(path).split(".")
     product = re.fullmatch(r"[A-Za-z]{3,}\d{0,4}", parts[0]) and len(parts) > 2
     return (parts[1] if product else parts[0]).upper()
 

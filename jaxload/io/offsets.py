@@ -65,7 +65,7 @@ def read_offsets(paths: PathLike | Sequence[PathLike]) -> xr.Dataset:
     Laboratory; ``*_break.neu``, lines of ``year end type subtype`` whose file names
     the station; JSON of TSAnalyzer; csv with a header that names ``station`` and
     ``day`` (2010-01-31), perhaps ``kind``, ``component``, ``relaxation`` [days] and
-    ``note``. Files may be gzipped.
+    ``note``. Files may be packed.
 
     Args:
       paths: A file or several.

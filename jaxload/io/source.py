@@ -1,13 +1,22 @@
 """A file that may hold GNSS series, opened once and looked at by every format."""
 
 import dataclasses
+import itertools
 import pathlib
 import re
 
+from jaxload.io.packed import plain_name
 from jaxload.io.reading import UNITS, Reading
-from jaxload.io.text import data_lines, read_lines
+from jaxload.io.text import data_lines, read_lines, read_start
 
-__all__ = ["Source", "open_source", "plain_suffix", "scale_of", "station_name"]
+__all__ = [
+    "Source",
+    "open_source",
+    "peek_source",
+    "plain_suffix",
+    "scale_of",
+    "station_name",
+]
 
 NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
 
@@ -17,19 +26,21 @@ HEAD = 3
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """The content of a file.
+    """The content of a file, or of its first 64 KiB.
 
     Attributes:
       path: The file.
       lines: Its lines; none if it is netCDF.
       rows: The words of the first lines that hold data.
       netcdf: Whether it is netCDF.
+      whole: Whether the lines are all of them.
     """
 
     path: pathlib.Path
     lines: list[str]
     rows: list[list[str]]
     netcdf: bool = False
+    whole: bool = True
 
 
 def open_source(path: pathlib.Path) -> Source:
@@ -45,18 +56,38 @@ def open_source(path: pathlib.Path) -> Source:
       FileNotFoundError: If there is no such file.
       ValueError: If it cannot be read.
     """
-    if path.suffix.lower() in (".nc", ".nc4", ".cdf") or _is_netcdf(path):
+    if _is_netcdf(path):
         return Source(path, [], [], netcdf=True)
     lines = read_lines(path)
-    rows = []
-    for _, line in data_lines(lines):
-        rows.append(line.split())
-        if len(rows) == HEAD:
-            break
-    return Source(path, lines, rows)
+    return Source(path, lines, _first_rows(lines))
+
+
+def peek_source(path: pathlib.Path) -> Source:
+    """Read the beginning of a file, enough to know its format by.
+
+    Args:
+      path: The file.
+
+    Returns:
+      The content of its first 64 KiB.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it cannot be read, or is a web page.
+    """
+    if _is_netcdf(path):
+        return Source(path, [], [], netcdf=True)
+    lines, whole = read_start(path)
+    return Source(path, lines, _first_rows(lines), whole=whole)
+
+
+def _first_rows(lines: list[str]) -> list[list[str]]:
+    return [line.split() for _, line in itertools.islice(data_lines(lines), HEAD)]
 
 
 def _is_netcdf(path: pathlib.Path) -> bool:
+    if path.suffix.lower() in (".nc", ".nc4", ".cdf"):
+        return True
     try:
         with path.open("rb") as file:
             return file.read(4).startswith(NETCDF)
@@ -66,13 +97,12 @@ def _is_netcdf(path: pathlib.Path) -> bool:
 
 
 def plain_suffix(path: pathlib.Path) -> str:
-    """The suffix of a name, in lower case, without ``.gz``.
+    """The suffix of a name, in lower case, without that of packing.
 
     Args:
       path: The file.
     """
-    name = path.name.lower().removesuffix(".gz")
-    return pathlib.PurePath(name).suffix
+    return pathlib.PurePath(plain_name(path).lower()).suffix
 
 
 def station_name(path: pathlib.Path) -> str:

@@ -1,25 +1,26 @@
 """Tables of numbers in text files: parsed fast, diagnosed line by line if broken."""
 
 import contextlib
-import gzip
-import io
 import itertools
 import os
 import pathlib
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from jaxload.io.foreign import what_it_is
+from jaxload.io.packed import read_content
+from jaxload.io.paths import at_home, nearest
 
 __all__ = [
     "data_lines",
     "line_number",
     "parse_number",
     "parse_numbers",
-    "read_bytes",
     "read_lines",
+    "read_start",
     "replacing",
     "shorten",
     "write_text",
@@ -27,22 +28,12 @@ __all__ = [
 
 COMMENT = ("#", "%")
 
-
-#: What a file begins with that holds no text.
-GZIP = b"\x1f\x8b"
-FOREIGN = {
-    b"\x1f\x9d": "compressed by compress (.Z); unpack it with uncompress",
-    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it or save it as text",
-    b"BZh": "compressed by bzip2; unpack it",
-    b"\xfd7zXZ": "compressed by xz; unpack it",
-}
-
-#: No station file is this large unpacked [bytes]; what is, would fill the memory.
-LARGEST = 1 << 29
+#: How much of a file is looked at to know what it is [bytes].
+START = 1 << 16
 
 
 def read_lines(path: pathlib.Path) -> list[str]:
-    """Read a text file, gzipped or not, as lines.
+    """Read a text file, packed or not, as lines.
 
     Bytes that are no UTF-8 become U+FFFD, so that a binary file fails later as
     "not a number" with the line, and a stray accent in a comment does not fail at all.
@@ -55,56 +46,48 @@ def read_lines(path: pathlib.Path) -> list[str]:
 
     Raises:
       FileNotFoundError: If there is no such file.
-      ValueError: If it cannot be read, is cut short, or is packed in another way.
+      ValueError: If it cannot be read, is damaged or too large, is packed in a way
+        that is not known, or is a web page saved under its name.
     """
-    content = read_bytes(path)
-    # PowerShell writes UTF-16 when output is redirected.
-    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
-    return text.splitlines()
+    return _lines(path, _content(path))
 
 
-def read_bytes(path: pathlib.Path) -> bytes:
-    """Read a file, unpacked if it is gzipped.
+def read_start(path: pathlib.Path) -> tuple[list[str], bool]:
+    """Read the first lines of a text file, packed or not.
 
     Args:
       path: The file.
 
     Returns:
-      Its content.
+      The lines of its first 64 KiB, without the last if it is cut, and whether these
+      are all.
 
     Raises:
       FileNotFoundError: If there is no such file.
-      ValueError: If it cannot be read, is cut short, or is packed in another way.
+      ValueError: As of `read_lines`.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} does not exist; check the path") from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ValueError(f"{path} cannot be read ({reason})") from None
-    for magic, what in FOREIGN.items():
-        if content.startswith(magic):
-            raise ValueError(f"{path} is {what}")
-    return _unpacked(path, content) if content.startswith(GZIP) else content
+    content = _content(path, START + 1)
+    lines = _lines(path, content[:START])
+    whole = len(content) <= START
+    return (lines if whole or len(lines) < 2 else lines[:-1]), whole
 
 
-def _unpacked(path: pathlib.Path, content: bytes) -> bytes:
+def _content(path: pathlib.Path, size: int | None = None) -> bytes:
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-            text = stream.read(LARGEST + 1)
-    except EOFError:
-        raise ValueError(
-            f"{path} is a gzip file cut short; fetch or copy it again"
-        ) from None
-    except (OSError, zlib.error):
-        raise ValueError(
-            f"{path} is a damaged gzip file; fetch or copy it again"
-        ) from None
-    if len(text) > LARGEST:
-        raise ValueError(f"{path} unpacks to more than {LARGEST >> 20} MiB; split it")
-    return text
+        return read_content(at_home(path), size)
+    except FileNotFoundError as error:
+        hint = "" if ";" in str(error).removeprefix(str(path)) else nearest(path)
+        raise FileNotFoundError(f"{error}{hint}") from None
+
+
+def _lines(path: pathlib.Path, content: bytes) -> list[str]:
+    what = what_it_is(content[:START])
+    if what:
+        raise ValueError(f"{path} line 1 begins {what}, expected a table in text")
+    # PowerShell writes UTF-16 when output is redirected.
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+    return text.splitlines()
 
 
 def parse_numbers(

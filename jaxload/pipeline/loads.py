@@ -86,7 +86,18 @@ def _named(entry: str) -> tuple[str, str]:
         return given[1].lower(), given[2]
     file = pathlib.PurePath(entry.replace("\\", "/")).name
     suffix = file.rpartition(".")[2].lower()
-    if suffix in ("gz", "txt", "csv", "nc", "dat", file.lower()):
+    if suffix in (
+        "gz",
+        "bz2",
+        "xz",
+        "zip",
+        "z",
+        "txt",
+        "csv",
+        "nc",
+        "dat",
+        file.lower(),
+    ):
         suffix = re.split(r"[^A-Za-z0-9]", file)[0].lower()
     return suffix or "stations", entry
 

@@ -1,0 +1,71 @@
+"""Files that hold no text of data, told by how they begin."""
+
+import re
+
+__all__ = ["WEB_PAGE", "what_it_is"]
+
+#: What a sentence about a web page begins with.
+WEB_PAGE = "a web page"
+
+BINARY = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"II*\x00": "a TIFF picture",
+    b"MM\x00*": "a TIFF picture",
+    b"%PDF": "a PDF document",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    b"CDF\x01": "netCDF that is packed or under a name of text",
+    b"CDF\x02": "netCDF that is packed or under a name of text",
+    b"CDF\x05": "netCDF that is packed or under a name of text",
+    b"\x89HDF": "HDF5 or netCDF, but packed or under a name of text",
+    b"GRIB": "GRIB",
+    b"MATLAB 5.0": "a file of MATLAB",
+    b"\x7fELF": "a program",
+}
+
+#: How much is enough to know a web page by [characters].
+ENOUGH = 4096
+
+_PAGE = ("<!doctype html", "<html", "<head", "<body", "<title", "<script", "<meta")
+_MARKUP = ("<?xml", "<!--", "<!doctype")
+_TITLE = re.compile(r"<title[^>]{0,99}>\s{0,99}([^<]{1,80})", re.IGNORECASE)
+#: What servers answer in plain text.
+_REFUSAL = re.compile(
+    r"(?:HTTP\S{0,6}|error:?|status:?)?\s{0,3}([45]\d\d:?\s{1,3}(?:-\s)?"
+    r"(?:bad|unauthori[sz]ed|forbidden|not found|internal|service|gateway|too many)"
+    r"[^\r\n]{0,40})",
+    re.IGNORECASE,
+)
+
+
+def what_it_is(start: bytes) -> str:
+    """Say what a file is that holds no data in text.
+
+    Args:
+      start: Its first bytes, unpacked.
+
+    Returns:
+      What it is, with its article; "" if it may be data.
+    """
+    for magic, name in BINARY.items():
+        if start.startswith(magic):
+            return name
+    text = start[:ENOUGH].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if text.startswith("version https://git-lfs"):
+        return "a pointer of Git LFS, which 'git lfs pull' replaces"
+    page = _page(text)
+    return f"{WEB_PAGE}{page} saved under its name (fetch the file again)" * bool(page)
+
+
+def _page(text: str) -> str:
+    """The title of a web page, or of what a server says; "" if it is neither."""
+    lower = text.lower()
+    refusal = _REFUSAL.match(text) if len(text) < ENOUGH else None
+    if refusal:
+        return f" ('{' '.join(refusal[1].split())}')"
+    marked = lower.startswith(_MARKUP) and ("<html" in lower or "<error>" in lower)
+    if not (lower.startswith(_PAGE) or marked):
+        return ""
+    title = _TITLE.search(text) or re.search(r"<Code>([^<]{1,80})", text)
+    return f" ('{' '.join(title[1].split())}')" if title else " without a title"
