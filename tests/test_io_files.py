@@ -138,10 +138,10 @@ def test_one_repeated_letter_takes_no_more_memory_than_itself():
         (zipped(sub__=""), "archive of 0 files"),
         (b"\x1f\x9d\x90" + bytes([255] * 9), "damaged compress file"),
         (b"7z\xbc\xaf\x27\x1c" + bytes(30), "packed by 7z; unpack it"),
-        (PAGE.encode(), r"a web page \('404 Not Found'\) saved under its name"),
+        (PAGE.encode(), r"a web page \('404 Not Found'\) saved as data"),
         (gzip.compress(PAGE.encode()), r"a web page \('404 Not Found'\)"),
         (b"404: Not Found", r"a web page \('404: Not Found'\)"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(30), "line 1 begins a PNG picture, expected a table"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(30), "that of a PNG picture, expected a table"),
     ],
 )
 def test_what_holds_no_text_is_refused_for_what_it_is(tmp_path, content, message):
@@ -241,7 +241,7 @@ def test_web_pages_saved_as_series_are_called_so_once(folder, caplog):
         (folder / f"s{number:03}.tenv3").write_text(PAGE)
     assert stations(io.read_gnss(folder)) == ["ABCD"]
     (line,) = logged(caplog)
-    assert "s000.tenv3 line 1 begins a web page ('404 Not Found') saved under its name" in line
+    assert "s000.tenv3 line 1 is that of a web page ('404 Not Found') saved" in line
     assert "and 119 more files likewise: s001.tenv3, s002.tenv3, s003.tenv3" in line
 
 

@@ -46,16 +46,16 @@ def what_it_is(start: bytes) -> str:
       start: Its first bytes, unpacked.
 
     Returns:
-      What it is, with its article; "" if it may be data.
+      What it is, and what to do; "" if it may be data.
     """
     for magic, name in BINARY.items():
         if start.startswith(magic):
-            return name
+            return f"{name}, expected a table in text"
     text = start[:ENOUGH].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     if text.startswith("version https://git-lfs"):
         return "a pointer of Git LFS, which 'git lfs pull' replaces"
     page = _page(text)
-    return f"{WEB_PAGE}{page} saved under its name (fetch the file again)" * bool(page)
+    return f"{WEB_PAGE}{page} saved as data; fetch the file again" * bool(page)
 
 
 def _page(text: str) -> str:

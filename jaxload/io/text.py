@@ -83,7 +83,7 @@ def _content(path: pathlib.Path, size: int | None = None) -> bytes:
 def _lines(path: pathlib.Path, content: bytes) -> list[str]:
     what = what_it_is(content[:START])
     if what:
-        raise ValueError(f"{path} line 1 begins {what}, expected a table in text")
+        raise ValueError(f"{path} line 1 is that of {what}")
     # PowerShell writes UTF-16 when output is redirected.
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
