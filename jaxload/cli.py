@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 
 import jax
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import (
     BarColumn,
     Progress,
@@ -136,7 +135,8 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         study = dataclasses.replace(study, gnss=gnss)
     with _progress(console) as watch:
         pipeline.run(study, options.out, watch)
-    _say(report.describe(options.out))
+    # What was warned of stands on the terminal already.
+    _say(report.describe(options.out, warnings=False))
 
 
 def _info(options: argparse.Namespace, console: Console) -> None:
@@ -167,12 +167,31 @@ def _say(lines: Sequence[str]) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
+class _Lines(logging.Handler):
+    """Writes each message on one line, however long, and the same one only once."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console, self.written = console, set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a message.
+
+        Args:
+          record: What was logged.
+        """
+        line = " ".join(f"{record.levelname}: {record.getMessage()}".split())
+        if line not in self.written:
+            self.written.add(line)
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextlib.contextmanager
 def _told_to(console: Console, verbose: bool) -> Iterator[None]:
     """What the package logs; libraries' handlers of the root would say it twice."""
     package = logging.getLogger("jaxload")
     before = package.handlers, package.level, package.propagate
-    package.handlers = [RichHandler(console=console, show_time=False, show_path=False)]
+    package.handlers = [_Lines(console)]
     package.setLevel(logging.INFO if verbose else logging.WARNING)
     package.propagate = False
     try:

@@ -14,11 +14,12 @@ __all__ = ["describe"]
 SCORES = {"pcc": "correlation", "r2": "R2", "nse": "NSE", "rmse_mm": "RMSE"}
 
 
-def describe(folder: str | os.PathLike[str]) -> list[str]:
+def describe(folder: str | os.PathLike[str], warnings: bool = True) -> list[str]:
     """Describe the results in a folder.
 
     Args:
       folder: Where `pipeline.run` wrote.
+      warnings: Whether what the run warned of comes first.
 
     Returns:
       Lines of text.
@@ -28,7 +29,7 @@ def describe(folder: str | os.PathLike[str]) -> list[str]:
       ValueError: If a file is broken.
     """
     folder = pathlib.Path(folder)
-    lines = _summarise(folder / "summary.json")
+    lines = _summarise(folder / "summary.json", warnings)
     for path in sorted(folder.glob("*.nc")):
         with io.read_dataset(path) as dataset:
             sizes = ", ".join(f"{dim} {size}" for dim, size in dataset.sizes.items())
@@ -38,10 +39,11 @@ def describe(folder: str | os.PathLike[str]) -> list[str]:
     return [*lines, f"figures: {', '.join(pictures) or 'none'}"]
 
 
-def _summarise(path: pathlib.Path) -> list[str]:
+def _summarise(path: pathlib.Path, warnings: bool) -> list[str]:
     summary = io.read_json(path)
     try:
         return [
+            *(_warnings(summary) if warnings else ()),
             str(summary["title"]),
             *_numbers(summary),
             *_left_out(summary),
@@ -59,6 +61,10 @@ def _summarise(path: pathlib.Path) -> list[str]:
             f"{path} does not describe a result ({reason}); was it written by "
             "jaxload run?"
         ) from None
+
+
+def _warnings(summary: dict[str, Any]) -> list[str]:
+    return [f"warning: {message}" for message in summary.get("warnings", ())]
 
 
 def _numbers(summary: dict[str, Any]) -> list[str]:

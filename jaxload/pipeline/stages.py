@@ -12,6 +12,7 @@ import xarray as xr
 from jaxload import config, io
 from jaxload.pipeline import cleaning, loads
 from jaxload.pipeline.clock import Clock, Watch, ignore
+from jaxload.pipeline.doubts import collected_warnings, listed
 from jaxload.pipeline.empty_cells import empty_cells, filled_rows, with_rows
 from jaxload.pipeline.figures import draw, rings
 from jaxload.pipeline.filling import Filled, fill
@@ -61,7 +62,16 @@ def run(
       FileNotFoundError: If a file of the study is missing.
       ValueError: If an input cannot be used; the message says which and why.
     """
-    clock = Clock(watch or ignore)
+    with collected_warnings() as warnings:
+        return _run(study, out, Clock(watch or ignore), warnings)
+
+
+def _run(
+    study: config.Study,
+    out: str | pathlib.Path | None,
+    clock: Clock,
+    warnings: list[str],
+) -> Result:
     folder = None
     if out is not None:
         io.require_netcdf()
@@ -78,6 +88,7 @@ def run(
             draw(result, folder)
     seconds = clock.seconds | {"total": sum(clock.seconds.values())}
     result.summary.update(seconds=seconds, peak_memory_gib=peak_memory())
+    result.summary["warnings"] = listed(warnings)
     if folder is not None:
         io.write_json(result.summary, folder / "summary.json")
     return result
