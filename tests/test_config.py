@@ -122,9 +122,9 @@ def test_a_study_that_fills_survives_the_round_trip(write):
     text = GOOD.replace("regions = ", 'grace = ["a.nc", "b.nc"]\nregions = ') + FILL
     study = config.read_study(write(text))
     assert study.weather is not None
-    assert study.weather.files == {
-        "temperature": ("t2m_*.nc", ""),
-        "pressure": ("sp.nc", "surface_pressure"),
+    assert study.weather.sources == {
+        "temperature": config.GridSource("t2m_*.nc"),
+        "pressure": config.GridSource("sp.nc", "surface_pressure"),
     }
     assert study.filler is not None
     assert study.filler.cell_loads[1] == "sea: cells/*.ntol"
@@ -141,7 +141,88 @@ def fills(old, new, message):
     return ("[inversion]", FILL.replace(old, new) + "[inversion]", message)
 
 
+GRIDS = """
+[loads]
+soil = { files = ["a.nc", "b_*.nc"], variable = ["w1", "w2"], units = "cm", fill = -99, stamp = "start" }
+atmosphere = "sp.nc"
+[weather]
+temperature = { files = "t.nc", time_units = "days since 2002-01-01" }
+pressure = "sp.nc"
+precipitation = { files = "tp.nc", duplicates = "first" }
+precipitation_hours = 3
+"""
+
+
+def test_grids_named_by_tables_survive_the_round_trip(write):
+    grace = 'grace = ["a.nc", { files = "b.nc", variable = "tws" }]\nregions = '
+    text = GOOD.replace("regions = ", grace) + GRIDS
+    text = text.replace("beta = 0.01", 'amplitude = { files = "m.nc", fill = 0 }')
+    study = config.read_study(write(text))
+    soil = config.GridSource(
+        ("a.nc", "b_*.nc"), ("w1", "w2"), "cm", stamp="start", fill=-99.0
+    )
+    assert study.loads.grids["soil"] == (soil, "")
+    assert study.evaluation.grace == ("a.nc", config.GridSource("b.nc", "tws"))
+    assert config.grid_names(study.evaluation.grace) == "a.nc, b.nc"
+    assert study.weather is not None
+    rain = study.weather.sources["precipitation"]
+    assert (rain.span, rain.duplicates) == ("3 hours", "first")
+    assert config.read_study(write(config.to_toml(study))) == study
+
+
+def grid(entry, message):
+    """A study whose load of soil is named by a table."""
+    return ("[inversion]", f"[loads]\nsoil = {entry}\n[inversion]", message)
+
+
+GRIDDED = {
+    "a slip in a grid's table": grid(
+        '{ files = "a.nc", unit = "mm" }',
+        "loads.soil.unit is not a known setting; did you mean units",
+    ),
+    "a grid without files": grid(
+        '{ units = "mm" }', "loads.soil.files is missing; name a file"
+    ),
+    "a list of grids that are one": grid(
+        '["a.nc", "b.nc"]', "loads.soil is .*, expected text or a table { files"
+    ),
+    "a filler in words": grid(
+        '{ files = "a.nc", fill = "none" }', "loads.soil.fill is 'none', expected a num"
+    ),
+    "a filler that is none": grid(
+        '{ files = "a.nc", fill = nan }', "loads.soil.fill is nan, expected a finite"
+    ),
+    "an unknown stamp": grid(
+        '{ files = "a.nc", stamp = "mid" }', "loads.soil.stamp is 'mid'.* mean middle"
+    ),
+    "an unknown rule": grid(
+        '{ files = "a.nc", duplicates = "frist" }',
+        "loads.soil.duplicates is 'frist'.* did you mean first",
+    ),
+    "a slip in a list of grids": (
+        "regions = ",
+        'grace = ["a.nc", { files = "b.nc", var = "x" }]\nregions = ',
+        r"evaluation.grace\[1\].var is not a known setting",
+    ),
+    "units of a map": (
+        "beta = 0.01",
+        'amplitude = { files = "m.nc", units = "mm" }',
+        "of which files .*, variable and fill count",
+    ),
+    "hours twice": (
+        "[inversion]",
+        '[loads]\nsoil = "s"\n[groundwater]\nprecipitation_hours = 1\n'
+        'precipitation = { files = "tp.nc", span = "1 hour" }\n[inversion]',
+        "groundwater.precipitation_hours and span in the table .* same thing twice",
+    ),
+}
+
 FILLED = {
+    "a variable twice": fills(
+        'pressure = "sp.nc"',
+        'pressure = { files = "sp.nc", variable = "sp" }',
+        "weather.pressure_variable and variable in the table weather.pressure say",
+    ),
     "filling without weather": fills(
         FILL[: FILL.index("[features]")], "\n", r"the table \[weather\] is missing"
     ),
@@ -188,7 +269,7 @@ FILLED = {
     "centres that are numbers": (
         "regions = ",
         "grace = [1, 2]\nregions = ",
-        "grace is .*, expected text or a list of strings",
+        r"evaluation.grace\[0\] is 1, expected text or a table { files = ... }",
     ),
 }
 
@@ -243,6 +324,7 @@ REFUSED = {
 ERRORS = {
     **REFUSED,
     **FILLED,
+    **GRIDDED,
     "a typing slip": ("spacing = 1", "spacng = 1", "did you mean spacing"),
     "an unknown table": ("[region]", "[mars]", "mars is not a known setting"),
     "beta zero": ("beta = 0.01", "beta = 0", "beta is 0, expected a positive"),

@@ -322,7 +322,7 @@ def test_a_filler_that_the_file_does_not_declare_is_not_taken_for_water(write):
     values = ramp()
     values[1, 2, 3] = -99999
     path = write(lwe_thickness=(values, {"units": "cm"}))
-    with pytest.raises(ValueError, match=r"run from -999990 .*fill="):
+    with pytest.raises(ValueError, match=r"run from -999990 .*fill = -9999 "):
         io.read_grid(path)
     water = io.read_grid(path, settings=io.GridSettings(fill=-99999))
     assert int(water.twsa.isnull().sum()) == 1

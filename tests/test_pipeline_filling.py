@@ -257,6 +257,39 @@ def test_amounts_of_rain_need_the_hours_in_which_they_gathered(study, gnss, data
     np.testing.assert_allclose(found, exact, rtol=1e-5)
     with pytest.raises(ValueError, match=r"weather.precipitation_hours is -1"):
         changed(rainy, weather={"precipitation_hours": -1.0})
+    table = config.GridSource("tp.nc", span="1 hour")
+    named = changed(study, weather={"precipitation": table})
+    again = read_weather(named, PLACES, gnss).precipitation
+    np.testing.assert_array_equal(again, found)
+
+
+def test_a_table_states_what_a_grid_does_not(study, gnss, data):
+    plain = read_weather(study, PLACES, gnss)
+    with xr.open_dataset(data / "p.nc") as source:
+        source = source.load()
+    (name,) = source.data_vars
+    bare = (source[name] / 100).rename("p").drop_attrs(deep=False)
+    bare[:, 0, 0] = -999.0
+    bare["time"] = (bare.time.values - np.datetime64("2000-01-01")) / np.timedelta64(
+        1, "D"
+    )
+    bare.to_netcdf(data / "bare.nc")
+    table = config.GridSource(
+        "bare.nc", "p", "hPa", "days since 2000-01-01", fill=-999.0
+    )
+    named = changed(study, weather={"pressure": table})
+    np.testing.assert_allclose(
+        read_weather(named, PLACES, gnss).pressure, plain.pressure, rtol=1e-6
+    )
+    wrong = changed(study, weather={"pressure": dataclasses.replace(table, span="9 h")})
+    with pytest.raises(ValueError, match=r"weather.pressure bare.nc: span is '9 h'"):
+        read_weather(wrong, PLACES, gnss)
+    for absent, words in (("units", "state them by units = "), ("time_units", "state")):
+        less = dataclasses.replace(table, **{absent: ""})
+        poor = changed(study, weather={"pressure": less})
+        said = rf"weather.pressure bare.nc: .*{words}.*in a study: {{ files"
+        with pytest.raises(ValueError, match=said):
+            read_weather(poor, PLACES, gnss)
 
 
 def broken(kind, memory):

@@ -603,7 +603,7 @@ WRONG = {
     "rain elsewhere": ({"precipitation": "dry.nc"}, "groundwater.precipitation dry.nc"),
     "rain of unknown hours": (
         {"precipitation": "amount.nc"},
-        "groundwater.precipitation amount.nc: .* in a study by precipitation_hours",
+        "groundwater.precipitation amount.nc: .* or by precipitation_hours beside",
     ),
 }
 

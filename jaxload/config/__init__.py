@@ -3,6 +3,13 @@
 from jaxload.config.filler import Filler
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
+from jaxload.config.sources import (
+    Grids,
+    GridSource,
+    grid_names,
+    grid_source,
+    grid_sources,
+)
 from jaxload.config.study import Study, read_study, to_toml
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.weather import Features, Weather
@@ -14,12 +21,17 @@ __all__ = [
     "Features",
     "Filler",
     "Gnss",
+    "GridSource",
+    "Grids",
     "Groundwater",
     "Inversion",
     "Loads",
     "Region",
     "Study",
     "Weather",
+    "grid_names",
+    "grid_source",
+    "grid_sources",
     "read_study",
     "to_toml",
 ]

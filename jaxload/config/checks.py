@@ -28,7 +28,7 @@ def check_at_least(name: str, value: int, least: int) -> None:
         raise ValueError(f"{name} is {value}, expected {least} or more")
 
 
-def check_given(name: str, value: str) -> None:
+def check_given(name: str, value: object) -> None:
     """Check that a file is named.
 
     Args:

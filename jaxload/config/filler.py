@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from jaxload.config.checks import check_at_least, check_choice
+from jaxload.config.sources import Grids
 
 __all__ = ["Filler"]
 
@@ -55,7 +56,8 @@ class Filler:
       held_out: Share of the stations that each of these holds out, to end its training
         in time; how well they are told sizes the standard errors.
       neighbourhood_km: Stations no farther apart are held out together.
-      grace: Monthly water as netCDF whose means over the regions of ``[evaluation]``
+      grace: Monthly water as netCDF, or a list of several centres as
+        `Evaluation.grace`, whose means over the regions of ``[evaluation]``
         "water" and "displacement" learn from too; empty for none.
       grace_sigma: Standard error of such a mean [mm].
       cell_loads: Displacement of the cells' middles that others computed, one load an
@@ -80,7 +82,7 @@ class Filler:
     members: int = 3
     held_out: float = 0.2
     neighbourhood_km: float = 150.0
-    grace: str = ""
+    grace: Grids = ""
     grace_sigma: float = 20.0
     cell_loads: tuple[str, ...] = ()
     checkpoints: str = ""

@@ -3,6 +3,7 @@
 import dataclasses
 
 from jaxload.config.checks import check_choice, check_zero_or_more
+from jaxload.config.sources import Grids, GridSource, grid_source, with_hours
 
 __all__ = ["Cleaning", "Groundwater", "Loads"]
 
@@ -54,9 +55,9 @@ class Cleaning:
 class Loads:
     """Table ``[loads]``: what moves stations and is not sought.
 
-    Grids are netCDF files, or patterns of several. What is land and what is sea they
-    say by where they have values. The sea gives way under air as an inverted barometer
-    does where `ocean` or `soil` says where it is.
+    Grids are netCDF files, patterns of several, or tables as `GridSource`. What is land
+    and what is sea they say by where they have values. The sea gives way under air as
+    an inverted barometer does where `ocean` or `soil` says where it is.
 
     Attributes:
       atmosphere: Surface pressure on the globe.
@@ -72,12 +73,12 @@ class Loads:
         each resolves.
     """
 
-    atmosphere: str = ""
-    atmosphere_regional: str = ""
-    soil: str = ""
-    soil_regional: str = ""
-    ocean: str = ""
-    ocean_regional: str = ""
+    atmosphere: str | GridSource = ""
+    atmosphere_regional: str | GridSource = ""
+    soil: str | GridSource = ""
+    soil_regional: str | GridSource = ""
+    ocean: str | GridSource = ""
+    ocean_regional: str | GridSource = ""
     stations: tuple[str, ...] = ()
     stations_units: str = ""
     max_degree: int = 0
@@ -97,7 +98,7 @@ class Loads:
             )
 
     @property
-    def grids(self) -> dict[str, tuple[str, str]]:
+    def grids(self) -> dict[str, tuple[str | GridSource, str | GridSource]]:
         """Global and regional grid of each kind that there is."""
         found = {k: (getattr(self, k), getattr(self, f"{k}_regional")) for k in KINDS}
         return {kind: files for kind, files in found.items() if files[0]}
@@ -111,20 +112,22 @@ class Groundwater:
     ``twsa``, and groundwater storage anomaly.
 
     Attributes:
-      grace: Monthly total water as netCDF; with the soil water of `Loads` taken out it
+      grace: Monthly total water as netCDF, or a list of several centres as
+        `Evaluation.grace`; with the soil water of `Loads` taken out it
         is compared with the result.
       wells: Water tables as csv.
       specific_yield: Of wells for which the file has none.
       precipitation: Grid of precipitation as netCDF.
       precipitation_hours: Hours in which an amount of precipitation gathered, for files
-        that do not say: 1 for hourly ERA5. 0 for rates, and for bounds of time.
+        that do not say: 1 for hourly ERA5. 0 for rates, and for bounds of time. The
+        same as ``span`` in a table.
       drought: Whether drought indices of the regions are wanted.
     """
 
-    grace: str = ""
+    grace: Grids = ""
     wells: str = ""
     specific_yield: float = 0.05
-    precipitation: str = ""
+    precipitation: str | GridSource = ""
     precipitation_hours: float = 0.0
     drought: bool = True
 
@@ -139,3 +142,13 @@ class Groundwater:
             self.precipitation_hours,
             "the hours in which an amount gathered, or 0 for files that say so",
         )
+        _ = self.rain  # refuses what is stated twice
+
+    @property
+    def rain(self) -> GridSource | None:
+        """The grid of precipitation with what `precipitation_hours` says of it."""
+        if not self.precipitation:
+            return None
+        source = grid_source(self.precipitation)
+        hours = self.precipitation_hours
+        return with_hours(source, "groundwater.precipitation", hours)

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from jaxload.config.checks import check_choice, check_zero_or_more
+from jaxload.config.sources import GridSource
 
 __all__ = ["CRITERIA", "Inversion"]
 
@@ -27,7 +28,8 @@ class Inversion:
       correlation_length_km: Distance at which the correlation of "matern" has fallen to
         0.14.
       amplitude: netCDF map of the water to expect, such as the standard deviation of a
-        model, or a record of which that is taken; empty for the same everywhere. Its
+        model, or a record of which that is taken; text or a table as `GridSource`, of
+        which files, variable and fill count; empty for the same everywhere. Its
         root mean square over the cells is taken out: beta says how much, the map where.
       beta: Weight of the prior, or "choose" to let `criterion` choose it.
       criterion: "leave-one-out", "leave-group-out" (blocks of stations within
@@ -58,7 +60,7 @@ class Inversion:
     boundary: str = "zero"
     metric: str = "grid"
     correlation_length_km: float = 0.0
-    amplitude: str = ""
+    amplitude: str | GridSource = ""
     beta: float | str = "choose"
     criterion: str = "leave-one-out"
     block_km: float = 100.0
@@ -85,6 +87,7 @@ class Inversion:
                 f"inversion.components is {self.components}, expected 1 or more"
             )
         _check_together(self)
+        _check_map(self.amplitude)
 
 
 def _check_prior(given: Inversion) -> None:
@@ -134,6 +137,22 @@ def _check_beta(given: Inversion) -> None:
     if not 0 < given.block_km < math.inf:
         raise ValueError(
             f"inversion.block_km is {given.block_km:g}, expected a positive distance"
+        )
+
+
+def _check_map(amplitude: str | GridSource) -> None:
+    """Refuse what would mean nothing for a map without units and times."""
+    if isinstance(amplitude, str):
+        return
+    of_maps = GridSource(amplitude.files, amplitude.variable, fill=amplitude.fill)
+    if amplitude != of_maps or not isinstance(amplitude.files, str):
+        raise ValueError(
+            "inversion.amplitude is one map, of which files (one), variable and fill "
+            "count; leave the other keys of its table out"
+        )
+    if not isinstance(amplitude.variable, str):
+        raise ValueError(
+            "inversion.amplitude.variable is a list, expected the one that is the map"
         )
 
 

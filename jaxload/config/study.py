@@ -1,31 +1,18 @@
 """A study file as a whole."""
 
 import dataclasses
-import datetime
-import difflib
-import json
 import os
 import pathlib
 import tomllib
-import types
-import typing
-from typing import Any
 
 from jaxload.config.filler import Filler
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
+from jaxload.config.values import build_table, toml_value
 from jaxload.config.weather import Features, Weather
 
 __all__ = ["Study", "read_study", "to_toml"]
-
-#: What the types of settings are called.
-NAMES = {
-    str: "text",
-    float: "a number",
-    int: "a whole number",
-    bool: "true or false",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +145,7 @@ def read_study(path: str | os.PathLike[str], folder: str | None = None) -> Study
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
     try:
-        study = _build(Study, table, "")
+        study = build_table(Study, table, "")
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return dataclasses.replace(study, folder=str(folder or path.parent))
@@ -173,77 +160,11 @@ def to_toml(study: Study) -> str:
     Returns:
       The text; `read_study` gives the same study back.
     """
-    lines = [f"title = {_literal(study.title)}"]
+    lines = [f"title = {toml_value(study.title)}"]
     for field in dataclasses.fields(study):
         part = getattr(study, field.name)
         if dataclasses.is_dataclass(part):
             lines += ["", f"[{field.name}]"]
-            values = dataclasses.asdict(part)  # pyright: ignore[reportArgumentType]
-            lines += [f"{key} = {_literal(value)}" for key, value in values.items()]
+            values = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
+            lines += [f"{key} = {toml_value(value)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        # What JSON escapes, a basic string of TOML escapes the same way.
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_literal, value))}]"
-    return repr(value)
-
-
-def _build(kind: type, table: dict[str, Any], name: str) -> Any:
-    """A dataclass from a table, every key and type checked."""
-    types_of = typing.get_type_hints(kind)
-    types_of.pop("folder", None)
-    values = {}
-    for key, value in table.items():
-        where = f"{name}.{key}" if name else key
-        if key not in types_of:
-            raise ValueError(_unknown(where, key, list(types_of)))
-        wanted = _table_type(types_of[key])
-        if dataclasses.is_dataclass(wanted):
-            if not isinstance(value, dict):
-                raise ValueError(f"{where} is {value!r}, expected a table [{where}]")
-            values[key] = _build(typing.cast(type, wanted), value, where)
-        else:
-            values[key] = _plain(where, value, wanted)
-    for field in dataclasses.fields(kind):
-        defaults = (field.default, field.default_factory)
-        required = defaults == (dataclasses.MISSING, dataclasses.MISSING)
-        if required and field.name not in values and field.name != "folder":
-            raise ValueError(f"the table [{field.name}] is missing; add it")
-    return kind(**values)
-
-
-def _table_type(wanted: Any) -> Any:
-    """The dataclass of a table that may be absent; other types as they are."""
-    return next(filter(dataclasses.is_dataclass, typing.get_args(wanted)), wanted)
-
-
-def _unknown(where: str, key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return f"{where} is not a known setting; {hint}"
-
-
-def _plain(where: str, value: Any, wanted: Any) -> Any:
-    if isinstance(value, datetime.date):
-        value = value.isoformat()
-    union = isinstance(wanted, types.UnionType)
-    kinds = typing.get_args(wanted) if union else (wanted,)
-    plain = tuple(kind for kind in kinds if typing.get_origin(kind) is not tuple)
-    if len(plain) < len(kinds):
-        if isinstance(value, list) and all(isinstance(v, str) for v in value):
-            return tuple(value)
-        if type(value) not in plain:
-            also = "text or " if plain else ""
-            raise ValueError(f"{where} is {value!r}, expected {also}a list of strings")
-    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) not in plain:
-        expected = " or ".join(NAMES[kind] for kind in plain)
-        raise ValueError(f"{where} is {value!r}, expected {expected}")
-    return value

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from jaxload.config.checks import check_choice, check_day, check_given
+from jaxload.config.sources import Grids, GridSource
 
 __all__ = ["Earth", "Evaluation", "Gnss", "Region"]
 
@@ -128,8 +129,8 @@ class Evaluation:
     """Table ``[evaluation]``: what the result is held against.
 
     Attributes:
-      grace: Monthly TWSA as netCDF, or a list of files of several centres, whose mean
-        is taken; empty for none.
+      grace: Monthly TWSA as netCDF, or a list of several centres, each text or a table
+        as `GridSource`, whose mean is taken; empty for none.
       land_model: Total water storage of a land-surface model as netCDF, such as
         GLDAS-2.2, or a pattern of files; empty for none.
       regions: Outlines to average over, as ``"file"`` or ``"file: NAME, NAME"`` for
@@ -137,7 +138,7 @@ class Evaluation:
       detrend: Whether straight lines are taken out before comparing.
     """
 
-    grace: str | tuple[str, ...] = ""
-    land_model: str = ""
+    grace: Grids = ""
+    land_model: str | GridSource = ""
     regions: tuple[str, ...] = ()
     detrend: bool = True

@@ -12,6 +12,7 @@ from jaxload.config.checks import (
     check_given,
     check_zero_or_more,
 )
+from jaxload.config.sources import GridSource, grid_source, with_hours, with_older
 
 __all__ = ["Features", "Weather"]
 
@@ -20,23 +21,25 @@ __all__ = ["Features", "Weather"]
 class Weather:
     """Table ``[weather]``: gridded weather that covers the stations and the region.
 
-    Files are netCDF, or patterns of several, hourly or daily. Each has to last as long
-    as the heights.
+    Files are netCDF, patterns of several, or tables as `GridSource`, hourly or daily.
+    Each has to last as long as the heights.
 
     Attributes:
       temperature: Of the air at the surface, as of GLDAS-2.2.
       pressure: Of the air at the surface, as of ERA5.
       precipitation: A further feature of the methods that learn; empty for none.
       precipitation_hours: Hours in which an amount of precipitation gathered, for files
-        that do not say: 1 for hourly ERA5. 0 for rates, and for bounds of time.
-      temperature_variable: What the file calls it, where that cannot be recognised.
+        that do not say: 1 for hourly ERA5. 0 for rates, and for bounds of time. The
+        same as ``span`` in a table.
+      temperature_variable: What the file calls it, where that cannot be recognised;
+        the same as ``variable`` in a table.
       pressure_variable: Likewise.
       precipitation_variable: Likewise.
     """
 
-    temperature: str = ""
-    pressure: str = ""
-    precipitation: str = ""
+    temperature: str | GridSource = ""
+    pressure: str | GridSource = ""
+    precipitation: str | GridSource = ""
     precipitation_hours: float = 0.0
     temperature_variable: str = ""
     pressure_variable: str = ""
@@ -50,13 +53,22 @@ class Weather:
             self.precipitation_hours,
             "the hours in which an amount gathered, or 0 for files that say so",
         )
+        _ = self.sources  # refuses what is stated twice
 
     @property
-    def files(self) -> dict[str, tuple[str, str]]:
-        """File and variable of each quantity that there is."""
+    def sources(self) -> dict[str, GridSource]:
+        """The grid of each quantity that there is, with what older keys say of it."""
         names = ("temperature", "pressure", "precipitation")
-        found = {n: (getattr(self, n), getattr(self, f"{n}_variable")) for n in names}
-        return {name: given for name, given in found.items() if given[0]}
+        return {name: self._source(name) for name in names if getattr(self, name)}
+
+    def _source(self, name: str) -> GridSource:
+        key = f"weather.{name}"
+        source = grid_source(getattr(self, name))
+        variable = getattr(self, f"{name}_variable")
+        source = with_older(source, key, "variable", (f"{key}_variable", variable))
+        if name != "precipitation":
+            return source
+        return with_hours(source, key, self.precipitation_hours)
 
 
 @dataclasses.dataclass(frozen=True)

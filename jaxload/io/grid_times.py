@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from jaxload._calendar import MONTH
+from jaxload.io.grid_hints import setting
 
 __all__ = ["decode_times", "mid_times", "time_bounds"]
 
@@ -45,8 +46,8 @@ def decode_times(
     if units is None or not units.strip():
         raise ValueError(
             f"{where} states no units of time, its values begin with "
-            f"{', '.join(f'{x:g}' for x in numbers.ravel()[:3])}; say them by "
-            'time_units="days since 2002-01-01" or the like'
+            f"{', '.join(f'{x:g}' for x in numbers.ravel()[:3])}; state them by "
+            + setting("time_units", "days since 2002-01-01")
         )
     if not np.isfinite(numbers).all():
         raise ValueError(
@@ -58,7 +59,8 @@ def decode_times(
         reason = (str(error) or type(error).__name__).splitlines()[0][:100]
         raise ValueError(
             f"{where} has times in {units.strip()!r}, calendar {calendar or 'standard'}"
-            f", that cannot be read as dates ({reason}); say others by time_units="
+            f", that cannot be read as dates ({reason}); state others by "
+            + setting("time_units", "days since 2002-01-01")
         ) from None
 
 

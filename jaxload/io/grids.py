@@ -11,6 +11,7 @@ import xarray as xr
 from jaxload._calendar import DAY, month_bounds
 from jaxload.io.grid_axes import merge_versions
 from jaxload.io.grid_files import GridSettings, open_grid, read_static
+from jaxload.io.grid_hints import setting
 from jaxload.io.grid_spans import Span, parse_span
 from jaxload.io.netcdf import reading_netcdf
 from jaxload.io.products import (
@@ -215,8 +216,8 @@ def _days(per: str, content: xr.Dataset, where: str, span: Span) -> np.ndarray:
     if "time_bnds" not in content:
         raise ValueError(
             f"{where} is an amount, and the file has no bounds of time that say in "
-            "what it was gathered; say it by GridSettings(span=np.timedelta64(1, 'h')) "
-            "or in a study by precipitation_hours"
+            f"what it was gathered; state that by {setting('span', '1 hour')}, or by "
+            "precipitation_hours beside it"
         )
     bounds = content["time_bnds"].values
     return (bounds[:, 1] - bounds[:, 0]) / DAY
@@ -269,7 +270,7 @@ def _check_values(path: pathlib.Path, dataset: xr.Dataset, quantity: str) -> Non
         raise ValueError(
             f"{path}: {source} in {units} makes {quantity} run from {least:g} to "
             f"{most:g}, expected {low:g} to {high:g}; name a filler by "
-            "GridSettings(fill=...), or the true units by units="
+            f"{setting('fill', '-9999', text=False)}, or the true units by units"
         )
 
 
@@ -316,8 +317,8 @@ def _without_duplicates(dataset: xr.Dataset, rule: str) -> xr.Dataset:
     if rule == "error":
         raise ValueError(
             f"{dataset.attrs['source']} holds {time[counts > 1][0]} more than once, as "
-            f"{int((counts > 1).sum())} times in all; leave out a file, or say by "
-            'GridSettings(duplicates="first", "last" or "mean") which to take'
+            f"{int((counts > 1).sum())} times in all; leave out a file, or state which "
+            f'to take, "first", "last" or "mean", by {setting("duplicates", "last")}'
         )
     first = np.cumsum(counts) - counts
     if rule != "mean":

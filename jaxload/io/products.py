@@ -11,6 +11,7 @@ doi:10.1029/2018WR024618), ERA5 (Hersbach et al., 2020, doi:10.1002/qj.3803), ME
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from jaxload.io.grid_hints import setting
 from jaxload.io.schema import VARIABLES
 
 __all__ = [
@@ -197,13 +198,14 @@ def choose_product(
         return _as_held(whole[0], names)
     if len(found) > 1:
         raise ValueError(
-            f"{where} holds {', '.join(sorted(found))}; choose one by quantity="
+            f"{where} holds {', '.join(sorted(found))}; name the variable of one by "
+            f"{setting('variable')}"
         )
     if found:
         several = [part.source for p in whole for part in p.parts]
         raise ValueError(
             f"{where} holds {', '.join(several)}, each of which is {found.pop()}; name "
-            "one by variable="
+            f"one by {setting('variable', several[0])}"
         )
     raise ValueError(_not_there(wanted, names, where))
 
@@ -231,7 +233,8 @@ def find_conversion(
         known = {unit: Conversion(1000.0 * depth) for unit in _VOLUME}
     if units is None or not str(units).strip():
         raise ValueError(
-            f"{where} states no units; say them by units=, one of {', '.join(known)}"
+            f"{where} states no units, one of {', '.join(known)}; state them by "
+            f"{setting('units', canonical)}"
         )
     text = str(units).lower().replace("**", "").replace("^", "")
     found = known.get(" ".join(text.split()))
@@ -254,7 +257,8 @@ def _named_product(
     if absent or not wanted:
         raise ValueError(
             f"{where} holds {', '.join(names.values()) or 'nothing'} on time, lat and "
-            f"lon; {', '.join(absent) or 'something'} was wanted: name one by variable="
+            f"lon; {', '.join(absent) or 'something'} was wanted: name one by "
+            f"{setting('variable')}"
         )
     lower = {name.lower() for name in wanted}
     known = [p for p in PRODUCTS if lower <= {part.source.lower() for part in p.parts}]
@@ -292,10 +296,12 @@ def _not_there(wanted: Sequence[Product], names: Mapping[str, str], where: str) 
         if soil:
             return (
                 f"{where} holds {', '.join(here)}, but of {product.quantity} not "
-                f"{', '.join(absent)}; to add up what is there, name it by variable="
+                f"{', '.join(absent)}; to add up what is there, name all of it by "
+                + setting("variable", '["' + '", "'.join(here) + '"]', text=False)
             )
     known = (part.source for p in wanted for part in p.parts)
     return (
         f"{where} holds {', '.join(names.values()) or 'nothing'} on time, lat and lon; "
-        f"one of {', '.join(dict.fromkeys(known))} was wanted: name one by variable="
+        f"one of {', '.join(dict.fromkeys(known))} was wanted: name one by "
+        f"{setting('variable')}"
     )

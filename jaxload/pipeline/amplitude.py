@@ -38,8 +38,10 @@ def relative_amplitude(
     """
     if not study.inversion.amplitude:
         return None
-    path = study.path(study.inversion.amplitude)
-    values, lat, lon = _read(path, (grid.lon_axis[0] + grid.lon_axis[-1]) / 2)
+    source = config.grid_source(study.inversion.amplitude)
+    path = study.path(source.paths[0])
+    middle = (grid.lon_axis[0] + grid.lon_axis[-1]) / 2
+    values, lat, lon = _read(path, source, middle)
     _check_reach(path, (lat, lon), grid)
     known = _filled(values)
     place = (np.clip(grid.lat, lat[0], lat[-1]), np.clip(grid.lon, lon[0], lon[-1]))
@@ -52,10 +54,12 @@ def relative_amplitude(
     return found / np.sqrt(np.mean(found**2))
 
 
-def _read(path: pathlib.Path, middle: float) -> tuple[NDArray, NDArray, NDArray]:
+def _read(
+    path: pathlib.Path, source: config.GridSource, middle: float
+) -> tuple[NDArray, NDArray, NDArray]:
     """Values, lat and lon, ascending, with lon on the turn about the middle."""
     with io.read_dataset(path) as dataset:
-        field = _field(dataset.load(), path)
+        field = _field(dataset.load(), path, source)
     lon = (field.lon.values - middle + 180) % 360 - 180 + middle
     field = field.assign_coords(lon=lon).sortby(["lat", "lon"])
     if min(field.shape) < 2 or not np.isfinite(field.values).any():
@@ -66,7 +70,9 @@ def _read(path: pathlib.Path, middle: float) -> tuple[NDArray, NDArray, NDArray]
     return field.values.astype(np.float64), field.lat.values, field.lon.values
 
 
-def _field(dataset: xr.Dataset, path: pathlib.Path) -> xr.DataArray:
+def _field(
+    dataset: xr.Dataset, path: pathlib.Path, source: config.GridSource
+) -> xr.DataArray:
     """The one variable on lat and lon; of a record its standard deviation."""
     names = {alias: name for name in ALIASES for alias in ALIASES[name]}
     axes = {d: names[str(d).lower()] for d in dataset.dims if str(d).lower() in names}
@@ -74,12 +80,17 @@ def _field(dataset: xr.Dataset, path: pathlib.Path) -> xr.DataArray:
     there = {name: set(array.dims) for name, array in dataset.data_vars.items()}
     wanted = ({"lat", "lon"}, {"time", "lat", "lon"})
     found = [name for name, dims in there.items() if dims in wanted]
+    if source.variable:
+        found = [name for name in found if name == source.variable]
     if len(found) != 1 or not {"lat", "lon"} <= set(dataset.coords):
         raise ValueError(
             f"{path} holds {', '.join(map(str, there)) or 'nothing'}, expected one "
-            "variable on lat and lon, or on time, lat and lon"
+            "variable on lat and lon, or on time, lat and lon; name it by "
+            'inversion.amplitude = { files = "...", variable = "..." }'
         )
     field = dataset[found[0]]
+    if source.fill is not None:
+        field = field.where(field != source.fill)
     if "time" in field.dims:
         field = field.std("time", skipna=True, keep_attrs=True)
     return field.transpose("lat", "lon")

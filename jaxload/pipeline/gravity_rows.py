@@ -57,14 +57,15 @@ def gravity_rows(
     filler = study.filler
     if filler is None or not filler.grace:
         return None
-    product = {"grace": read_gravity(study, filler.grace)}
+    product = {"grace": read_gravity(study, "filler.grace", filler.grace)}
     monthly = reference_means(study, ground.outlines, ground.grid, product)["grace"]
     names = list(ground.outlines)
     listed = range(1, len(names)) if len(names) > 1 else range(1)
     water, epochs = _at_epochs(monthly, gnss.time.values)
     if not np.isfinite(water).any():
         raise ValueError(
-            f"filler.grace {filler.grace} has no month in common with the heights, "
+            f"filler.grace {config.grid_names(filler.grace)} has no month in common "
+            "with the heights, "
             f"which span {gnss.time.values[0].astype('M8[D]')} to "
             f"{gnss.time.values[-1].astype('M8[D]')}; get data of one period"
         )

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from jaxload import config, earth, io
 from jaxload.pipeline.blocks import blocks
-from jaxload.pipeline.inputs import naming
+from jaxload.pipeline.gridded import read_source
+from jaxload.pipeline.messages import naming
 
 __all__ = ["QUANTITIES", "grid_load", "read_load_grid"]
 
@@ -59,11 +60,11 @@ def grid_load(
         has no time in common with the heights or the other grid.
     """
     files = study.loads.grids[kind]
-    globe = read_load_grid(study, kind, files[0], gnss)
+    globe = read_load_grid(study, f"loads.{kind}", files[0], gnss)
     _check_globe(globe, files[0], kind)
     regional = None
     if files[1]:
-        regional = read_load_grid(study, kind, files[1], gnss)
+        regional = read_load_grid(study, f"loads.{kind}_regional", files[1], gnss)
         _check_stations(regional, gnss, files[1], kind)
         globe, regional = _at_common_times(globe, regional, files)
     sea = _sea(study, gnss) if kind == "atmosphere" else None
@@ -88,14 +89,17 @@ def grid_load(
 
 
 def read_load_grid(
-    study: config.Study, kind: str, file: str, gnss: xr.Dataset
+    study: config.Study,
+    setting: str,
+    source: str | config.GridSource,
+    gnss: xr.Dataset,
 ) -> xr.Dataset:
     """Read the grid of a load about the time of the heights.
 
     Args:
       study: Says where files are.
-      kind: Of the load.
-      file: A file or a pattern.
+      setting: "loads.soil", "loads.soil_regional" or the like.
+      source: What the study names there.
       gnss: The heights.
 
     Returns:
@@ -109,23 +113,24 @@ def read_load_grid(
     time = gnss.time.values.astype("M8[D]")
     span = (time[0] - MARGIN, time[-1] + MARGIN)
     settings = io.GridSettings(start=str(span[0]), stop=str(span[1]))
+    kind = setting.removeprefix("loads.").removesuffix("_regional")
     quantity = QUANTITIES[kind]
-    grid = io.read_grid(study.path(file), quantity, settings=settings)
+    grid = read_source(study, setting, source, quantity, settings)
     if not grid[quantity].notnull().any():
         where = "land" if kind == "soil" else "sea" if kind == "ocean" else "data"
         raise ValueError(
-            f"loads.{kind} {file} has no {where}: {quantity} is missing in every cell; "
+            f"{setting} {source} has no {where}: {quantity} is missing in every cell; "
             "is it the right variable, and its mask the right way round?"
         )
     if grid.sizes["time"] < 2:
         raise ValueError(
-            f"loads.{kind} {file} has one time from {span[0]} to {span[1]}, which has "
+            f"{setting} {source} has one time from {span[0]} to {span[1]}, which has "
             "no anomaly; get two or more"
         )
     return grid
 
 
-def _check_globe(grid: xr.Dataset, file: str, kind: str) -> None:
+def _check_globe(grid: xr.Dataset, file: object, kind: str) -> None:
     lon, lat = grid.lon.values, grid.lat.values
     around = np.ptp(lon) + np.diff(lon).max(initial=0.0)
     across = np.ptp(lat) + 2 * np.diff(lat).max(initial=0.0)
@@ -137,7 +142,9 @@ def _check_globe(grid: xr.Dataset, file: str, kind: str) -> None:
         )
 
 
-def _check_stations(grid: xr.Dataset, gnss: xr.Dataset, file: str, kind: str) -> None:
+def _check_stations(
+    grid: xr.Dataset, gnss: xr.Dataset, file: object, kind: str
+) -> None:
     try:
         marks = grid[["lat", "lon"]].assign(
             there=(("lat", "lon"), np.zeros((grid.sizes["lat"], grid.sizes["lon"])))
@@ -148,7 +155,7 @@ def _check_stations(grid: xr.Dataset, gnss: xr.Dataset, file: str, kind: str) ->
 
 
 def _at_common_times(
-    globe: xr.Dataset, regional: xr.Dataset, files: tuple[str, str]
+    globe: xr.Dataset, regional: xr.Dataset, files: tuple[object, object]
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Both at times of the globe, the regional grid interpolated there."""
     ours, theirs = globe.time.values, regional.time.values
@@ -202,7 +209,7 @@ def _sea(study: config.Study, gnss: xr.Dataset) -> xr.Dataset | None:
     for kind, inverse in (("ocean", False), ("soil", True)):
         if kind in study.loads.grids:
             file = study.loads.grids[kind][0]
-            grid = read_load_grid(study, kind, file, gnss)
+            grid = read_load_grid(study, f"loads.{kind}", file, gnss)
             there = grid[QUANTITIES[kind]].notnull().any("time")
             return xr.Dataset({"sea": (there != inverse).astype(np.float64)})
     logger.warning(

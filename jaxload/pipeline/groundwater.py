@@ -13,8 +13,9 @@ from shapely import MultiPolygon, Polygon
 from jaxload import config, evaluate, io, series, sphere
 from jaxload._calendar import DAY
 from jaxload.pipeline.grid_loads import read_load_grid
+from jaxload.pipeline.gridded import read_source
+from jaxload.pipeline.inputs import read_gravity
 from jaxload.pipeline.regions import least_epochs, month_spans
-from jaxload.pipeline.weather import gathered_in
 
 __all__ = ["References", "compare", "read_references"]
 
@@ -69,8 +70,8 @@ def read_references(
     grace = _grace(study, gnss, months) if settings.grace else None
     wells = _wells(study, settings) if settings.wells else None
     rain = None
-    if settings.precipitation:
-        rain = _precipitation(study, settings.precipitation, outlines, months)
+    if settings.rain is not None:
+        rain = _precipitation(study, settings.rain, outlines, months)
     return References(grace, wells, rain)
 
 
@@ -82,10 +83,11 @@ def _months(time: NDArray[np.datetime64]) -> io.Periods:
 def _grace(study: config.Study, gnss: xr.Dataset, months: io.Periods) -> xr.DataArray:
     """Total water less soil and snow water on the same cells, read off at stations."""
     assert study.groundwater is not None
-    file = study.groundwater.grace
-    total = io.read_grid(study.path(file), "twsa")
-    files = study.loads.grids["soil"]
-    soil = read_load_grid(study, "soil", files[1] or files[0], gnss)
+    named = f"groundwater.grace {config.grid_names(study.groundwater.grace)}"
+    total = read_gravity(study, "groundwater.grace", study.groundwater.grace)
+    globe, regional = study.loads.grids["soil"]
+    of_soil = ("loads.soil_regional", regional) if regional else ("loads.soil", globe)
+    soil = read_load_grid(study, *of_soil, gnss)
     try:
         soil = io.period_means(
             soil, io.Periods(*month_spans(total), total.time.values.astype("M8[ns]"))
@@ -96,11 +98,11 @@ def _grace(study: config.Study, gnss: xr.Dataset, months: io.Periods) -> xr.Data
         )
         at = io.sample_grid(left, gnss.lon, gnss.lat).twsa
     except ValueError as error:
-        raise ValueError(f"groundwater.grace {file}: {error}") from None
+        raise ValueError(f"{named}: {error}") from None
     found = _by_month(at, months)
     if not found.notnull().any():
         raise ValueError(
-            f"groundwater.grace {file} and loads.soil have no month and station in "
+            f"{named} and loads.soil have no month and station in "
             "common; get data of one period and place"
         )
     found = found - found.mean("month")
@@ -133,16 +135,18 @@ def _wells(study: config.Study, settings: config.Groundwater) -> xr.Dataset:
 
 
 def _precipitation(
-    study: config.Study, file: str, outlines: Outlines, months: io.Periods
+    study: config.Study,
+    source: config.GridSource,
+    outlines: Outlines,
+    months: io.Periods,
 ) -> xr.DataArray:
-    settings = io.GridSettings(span=gathered_in(study.groundwater))
+    grid = read_source(study, "groundwater.precipitation", source, "precipitation")
     try:
-        grid = io.read_grid(study.path(file), "precipitation", settings=settings)
         means = io.period_means(grid, months).precipitation
         raster = sphere.raster_grid(grid.lon.values, grid.lat.values)
         over = sphere.basin_weights(raster, dict(outlines))
     except ValueError as error:
-        raise ValueError(f"groundwater.precipitation {file}: {error}") from None
+        raise ValueError(f"groundwater.precipitation {source}: {error}") from None
     fields = means.values.reshape(len(means.time), -1).astype(np.float64)
     daily = np.asarray(sphere.area_mean(over.weights, fields))
     days = (months.stop - months.start) / DAY

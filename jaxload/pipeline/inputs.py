@@ -1,10 +1,9 @@
 """What a study is made of, read from its files."""
 
-import contextlib
 import logging
 import pathlib
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -14,13 +13,14 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, earth, io, sphere
+from jaxload.pipeline.gridded import read_source
+from jaxload.pipeline.messages import naming
 
 __all__ = [
     "Outline",
     "keep_inside",
     "love_numbers",
     "make_design",
-    "naming",
     "read_comparisons",
     "read_gravity",
     "read_observations",
@@ -40,22 +40,6 @@ NEAR = 10
 MARGIN = 3.0
 
 logger = logging.getLogger(__name__)
-
-
-@contextlib.contextmanager
-def naming(source: str) -> Iterator[None]:
-    """Say which part of a study it is that cannot be used.
-
-    Args:
-      source: What the study calls it, and its file.
-
-    Raises:
-      ValueError: That of what is done within, its source before it.
-    """
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
 
 
 def read_observations(
@@ -206,7 +190,7 @@ def read_comparisons(study: config.Study, region: Outline) -> dict[str, xr.Datas
     asked = study.evaluation
     found = {}
     if asked.grace:
-        found["grace"] = read_gravity(study, asked.grace)
+        found["grace"] = read_gravity(study, "evaluation.grace", asked.grace)
     if asked.land_model:
         west, south, east, north = region.bounds
         margin = MARGIN + study.region.buffer
@@ -214,17 +198,18 @@ def read_comparisons(study: config.Study, region: Outline) -> dict[str, xr.Datas
         settings = io.GridSettings(
             box=(*box, min(north + margin, 90.0)), start=study.gnss.start
         )
-        path = study.path(asked.land_model)
-        found["land_model"] = io.read_grid(path, "tws", settings=settings)
+        given = ("evaluation.land_model", asked.land_model, "tws", settings)
+        found["land_model"] = read_source(study, *given)
     return found
 
 
-def read_gravity(study: config.Study, files: str | tuple[str, ...]) -> xr.Dataset:
+def read_gravity(study: config.Study, setting: str, grids: config.Grids) -> xr.Dataset:
     """Read the water of one centre, or the mean of several.
 
     Args:
       study: Says where files are.
-      files: One, or those of all centres.
+      setting: What the study calls it, for the messages.
+      grids: That of one centre, or those of all.
 
     Returns:
       A dataset of layout `io.WATER`.
@@ -233,11 +218,12 @@ def read_gravity(study: config.Study, files: str | tuple[str, ...]) -> xr.Datase
       FileNotFoundError: If a file is missing.
       ValueError: If a file cannot be read, or centres have no month in common.
     """
-    several = (files,) if isinstance(files, str) else files
-    centres = [io.read_grid(study.path(file)) for file in several]
+    several = config.grid_sources(grids)
+    centres = [read_source(study, setting, source) for source in several]
     if len(centres) == 1:
         return centres[0]
-    return io.mean_of_centres(centres, baseline=None)
+    with naming(f"{setting} {config.grid_names(grids)}"):
+        return io.mean_of_centres(centres, baseline=None)
 
 
 def read_outlines(study: config.Study, region: Outline) -> dict[str, Outline]:

@@ -11,9 +11,10 @@ from scipy.spatial import KDTree
 from jaxload import config, io, sphere
 from jaxload._calendar import DAY
 from jaxload.io.grid_times import mid_times
-from jaxload.pipeline.inputs import naming
+from jaxload.pipeline.gridded import read_source
+from jaxload.pipeline.messages import naming
 
-__all__ = ["Places", "WeatherSeries", "gathered_in", "read_weather"]
+__all__ = ["Places", "WeatherSeries", "read_weather"]
 
 Floats = NDArray[np.float64]
 
@@ -83,10 +84,9 @@ def read_weather(
     """
     assert study.weather is not None
     found = {}
-    for quantity, (file, variable) in study.weather.files.items():
-        with naming(f"weather.{quantity} {file}"):
-            given = (quantity, variable or None)
-            grid = _read(study, file, given, places, gnss)
+    for quantity, source in study.weather.sources.items():
+        grid = _read(study, quantity, source, places, gnss)
+        with naming(f"weather.{quantity} {source}"):
             at = io.sample_grid(grid, places.lon, places.lat, names=places.name)
             values = at[quantity].values.astype(np.float64)
             series = epoch_means(values, mid_times(grid), epoch_spans(gnss))
@@ -99,8 +99,8 @@ def read_weather(
 
 def _read(
     study: config.Study,
-    file: str,
-    given: tuple[str, str | None],
+    quantity: str,
+    source: config.GridSource,
     places: Places,
     gnss: xr.Dataset,
 ) -> xr.Dataset:
@@ -115,24 +115,8 @@ def _read(
         ),
         start=str(time[0] - BEFORE),
         stop=str(time[-1] + AFTER),
-        span=gathered_in(study.weather),
     )
-    return io.read_grid(study.path(file), *given, settings=settings)
-
-
-def gathered_in(
-    table: config.Weather | config.Groundwater | None,
-) -> np.timedelta64 | None:
-    """In what amounts of precipitation gathered.
-
-    Args:
-      table: May say so by its ``precipitation_hours``.
-
-    Returns:
-      The span, or None where the file has to tell.
-    """
-    hours = table.precipitation_hours if table else 0.0
-    return np.timedelta64(round(3600 * hours), "s") if hours else None
+    return read_source(study, f"weather.{quantity}", source, quantity, settings)
 
 
 def epoch_spans(gnss: xr.Dataset) -> tuple[NDArray, NDArray]:

@@ -1,0 +1,59 @@
+"""Grids as a study names them, read."""
+
+import dataclasses
+from typing import Any
+
+import xarray as xr
+
+from jaxload import config, io
+from jaxload.pipeline.messages import naming
+
+__all__ = ["read_source"]
+
+
+def read_source(
+    study: config.Study,
+    setting: str,
+    source: str | config.GridSource,
+    quantity: str | None = None,
+    settings: io.GridSettings | None = None,
+) -> xr.Dataset:
+    """Read the grid that a setting of a study names.
+
+    Args:
+      study: Says where files are.
+      setting: What the study calls it, for the messages.
+      source: The files, with what they do not state themselves.
+      quantity: What is wanted of them, as `io.read_grid` calls it.
+      settings: What to keep of them.
+
+    Returns:
+      The grid, as `io.read_grid` returns it.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it cannot be read.
+    """
+    source = config.grid_source(source)
+    with naming(f"{setting} {source}"):
+        return io.read_grid(
+            [study.path(path) for path in source.paths],
+            quantity,
+            source.variable or None,
+            source.units or None,
+            dataclasses.replace(settings or io.GridSettings(), **_stated(source)),
+        )
+
+
+def _stated(source: config.GridSource) -> dict[str, Any]:
+    """Fields of `io.GridSettings` that the study states."""
+    stated: dict[str, Any] = {"duplicates": source.duplicates}
+    if source.time_units:
+        stated["time_units"] = source.time_units
+    if source.fill is not None:
+        stated["fill"] = source.fill
+    if source.span:
+        stated["span"] = source.span
+    if source.stamp:
+        stated["stamp"] = source.stamp
+    return stated
