@@ -143,7 +143,7 @@ def fills(old, new, message):
 
 GRIDS = """
 [loads]
-soil = { files = ["a.nc", "b_*.nc"], variable = ["w1", "w2"], units = "cm", fill = -99, stamp = "start" }
+soil = { files = ["a.nc", "b*.nc"], variable = ["u", "v"], fill = -99, stamp = "start" }
 atmosphere = "sp.nc"
 [weather]
 temperature = { files = "t.nc", time_units = "days since 2002-01-01" }
