@@ -158,9 +158,7 @@ def test_grids_named_by_tables_survive_the_round_trip(write):
     text = GOOD.replace("regions = ", grace) + GRIDS
     text = text.replace("beta = 0.01", 'amplitude = { files = "m.nc", fill = 0 }')
     study = config.read_study(write(text))
-    soil = config.GridSource(
-        ("a.nc", "b_*.nc"), ("w1", "w2"), "cm", stamp="start", fill=-99.0
-    )
+    soil = config.GridSource(("a.nc", "b*.nc"), ("u", "v"), stamp="start", fill=-99.0)
     assert study.loads.grids["soil"] == (soil, "")
     assert study.evaluation.grace == ("a.nc", config.GridSource("b.nc", "tws"))
     assert config.grid_names(study.evaluation.grace) == "a.nc, b.nc"
