@@ -24,13 +24,19 @@ from jaxload.series.noise import Noise
 from jaxload.series.outliers import Cleaned, Rejection, reject_outliers
 from jaxload.series.quality import Family, Quality, Suspicion, assess, suspects
 from jaxload.series.seasons import annual_amplitude, decimal_years, seasonal_basis
+from jaxload.series.shrinkage import (
+    Removal,
+    Shrinkage,
+    detrended,
+    remove_terms,
+    shrinkage,
+)
 from jaxload.series.spectral import Reconstruction, reconstruct
 from jaxload.series.steps import Detection, Steps, find_steps
 from jaxload.series.trajectory import (
     Events,
     Terms,
     Trajectory,
-    detrended,
     evaluate_trajectory,
     events,
     fit_trajectory,
@@ -50,6 +56,8 @@ __all__ = [
     "Quality",
     "Reconstruction",
     "Rejection",
+    "Removal",
+    "Shrinkage",
     "Steps",
     "Suspicion",
     "Terms",
@@ -77,8 +85,10 @@ __all__ = [
     "reconstructed",
     "reject_outliers",
     "relaxation_times",
+    "remove_terms",
     "running_median",
     "seasonal_basis",
+    "shrinkage",
     "stacked_mode",
     "suspects",
     "weekly_means",

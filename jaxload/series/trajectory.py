@@ -19,11 +19,11 @@ __all__ = [
     "Events",
     "Terms",
     "Trajectory",
-    "detrended",
     "evaluate_trajectory",
     "events",
     "fit_trajectory",
     "relaxation_times",
+    "term_kinds",
     "trajectory_basis",
 ]
 
@@ -104,7 +104,7 @@ class Trajectory:
     @property
     def kinds(self) -> tuple[str, ...]:
         """One of `KINDS` for each term."""
-        return _kinds(self.terms, self.events)
+        return term_kinds(self.terms, self.events)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -211,6 +211,7 @@ def fit_trajectory(
     terms: Terms | None = None,
     events: Events | None = None,
     noise: Noise | None = None,
+    precision: ArrayLike | None = None,
 ) -> Trajectory:
     """Fit trend, seasons, steps and relaxation to each station.
 
@@ -218,7 +219,8 @@ def fit_trajectory(
     it, errors are scaled by the scatter of what is left, as if that had no memory.
 
     Not for: errors of rates without `noise`, which are several times too small, since
-    the noise of GNSS has a memory.
+    the noise of GNSS has a memory; nor for what is taken out of records shorter than
+    some years, which `remove_terms` does.
 
     Args:
       values: Series, shape (epoch, station); NaN if missing.
@@ -228,13 +230,16 @@ def fit_trajectory(
       terms: Trend and seasons.
       events: Steps and relaxations; none if not given.
       noise: What the noise is, such as from `estimate_noise`.
+      precision: How far terms are held toward zero, in observations of mean weight,
+        shape (station, term), such as from `shrinkage`; infinite leaves a term out. It
+        cannot be given with `noise`.
 
     Returns:
       The `Trajectory`. A term that nothing determines, such as a step outside the data
       of a station, is NaN and the others are as without it.
 
     Raises:
-      ValueError: If shapes disagree.
+      ValueError: If shapes disagree, or both `noise` and `precision` are given.
 
     Example:
       >>> fit = series.fit_trajectory(up, years, sigma=sigma)
@@ -245,7 +250,27 @@ def fit_trajectory(
     """
     values, years, weight, happened = prepared(values, years, sigma, events)
     terms = Terms() if terms is None else terms
-    return _fit(terms, values, years, weight, happened, noise)
+    if precision is not None:
+        precision = _checked_precision(precision, values, terms, happened, noise)
+    return _fit(terms, values, years, weight, happened, (noise, precision))
+
+
+def _checked_precision(
+    precision: ArrayLike,
+    values: Array,
+    terms: Terms,
+    happened: Events,
+    noise: Noise | None,
+) -> Array:
+    if noise is not None:
+        raise ValueError("noise and precision are both given; leave one of them out")
+    precision = jnp.asarray(precision, values.dtype)
+    shape = (values.shape[1], len(term_kinds(terms, happened)))
+    if precision.shape != shape:
+        raise ValueError(
+            f"precision has shape {precision.shape}, expected (station, term) {shape}"
+        )
+    return precision
 
 
 def prepared(
@@ -294,11 +319,11 @@ def _fit(
     years: Array,
     weight: Array,
     happened: Events,
-    noise: Noise | None,
+    known: tuple[Noise | None, Array | None],
 ) -> Trajectory:
     middle = (years[0] + years[-1]) / 2
     one = functools.partial(_fit_one, terms, years, middle)
-    series = (values.T, weight.T, happened, noise)
+    series = (values.T, weight.T, happened, known)
     found, scatter = by_station(one, *series, most=BATCH)
     return Trajectory(
         estimates=found.estimates.T,
@@ -318,15 +343,18 @@ def _fit_one(
     values: Array,
     weight: Array,
     happened: Events,
-    noise: Noise | None,
+    known: tuple[Noise | None, Array | None],
 ) -> tuple:
+    noise, precision = known
     seen = weight > 0
     count = seen.sum()
     basis = trajectory_basis(terms, years, middle, happened)
     # Heights above the ellipsoid would cost float32 its digits.
     level = jnp.sum(weight * values) / jnp.where(count > 0, weight.sum(), 1)
     values = jnp.where(seen, values - level, 0)
-    if noise is None:
+    if precision is not None:
+        square, count = _held_products(basis, values, weight, precision)
+    elif noise is None:
         square = products(basis, values, weight)
     else:
         square = whitened_products(basis, values, weight, years, noise)[0]
@@ -336,6 +364,21 @@ def _fit_one(
     covariance = found.covariance * (left if noise is None else 1)
     found = dataclasses.replace(found, estimates=estimates, covariance=covariance)
     return found, jnp.sqrt(left)
+
+
+def _held_products(
+    basis: Array, values: Array, weight: Array, precision: Array
+) -> tuple[Array, Array]:
+    """Products to which each term that is held adds an observation of zero."""
+    seen = weight > 0
+    mean = weight.sum() / jnp.maximum(seen.sum(), 1).astype(weight.dtype)
+    stays = jnp.isfinite(precision)
+    square = products(jnp.where(stays[None, :], basis, 0), values, weight)
+    held = jnp.where(stays, precision, 0) * mean
+    # A station without data is not determined by what its terms are held to.
+    held = jnp.where(seen.any(), held, 0)
+    diagonal = jnp.concatenate([held, jnp.zeros_like(held[:1])])
+    return square + jnp.diag(diagonal), seen.sum() + (held > 0).sum()
 
 
 def trajectory_basis(
@@ -371,10 +414,17 @@ def _elapsed(years: Array, relaxation: Array) -> Array:
     return jnp.where(since > 0, since / scale, 0)
 
 
-def _kinds(terms: Terms, happened: Events) -> tuple[str, ...]:
+def term_kinds(terms: Terms, happened: Events) -> tuple[str, ...]:
+    """One of `KINDS` for each term.
+
+    Args:
+      terms: Trend and seasons.
+      happened: Steps and relaxations, with or without the axis of stations.
+    """
     found = ["offset"] + ["trend"] * terms.degree + ["seasons"] * 2 * len(terms.periods)
-    for kind in KINDS[3:]:
-        found += [kind] * getattr(happened, kind).shape[1]
+    for kind, tail in zip(KINDS[3:], (0, 1, 1)):
+        array = getattr(happened, kind)
+        found += [kind] * array.shape[array.ndim - 1 - tail]
     return tuple(found)
 
 
@@ -412,21 +462,6 @@ def _evaluate(fit: Trajectory, years: Array, kinds: tuple[str, ...]) -> Array:
         return jnp.where(jnp.isfinite(estimates[0]), total, jnp.nan)
 
     return by_station(one, fit.estimates.T, fit.events, most=BATCH).T
-
-
-def detrended(fit: Trajectory, values: ArrayLike, years: ArrayLike) -> Array:
-    """Take out offset, trend, steps and relaxation, and keep the seasons.
-
-    Args:
-      fit: From `fit_trajectory` of these series.
-      values: Series, shape (epoch, station); NaN if missing.
-      years: Time [years], shape (epoch,).
-
-    Returns:
-      Series without them, same shape.
-    """
-    kinds = tuple(kind for kind in KINDS if kind != "seasons")
-    return jnp.asarray(values) - evaluate_trajectory(fit, years, kinds)
 
 
 def relaxation_times(
