@@ -10,6 +10,9 @@ from jaxload import io
 
 __all__ = ["describe"]
 
+#: Names that a line lists.
+SHOWN = 5
+
 #: Scores of which a change is told, and what they are called.
 SCORES = {"pcc": "correlation", "r2": "R2", "nse": "NSE", "rmse_mm": "RMSE"}
 
@@ -47,6 +50,7 @@ def _summarise(path: pathlib.Path, warnings: bool) -> list[str]:
             str(summary["title"]),
             *_numbers(summary),
             *_left_out(summary),
+            *_short_records(summary),
             *_errors(summary),
             *_loads(summary),
             *_filling(summary),
@@ -94,6 +98,18 @@ def _criterion(summary: dict[str, Any]) -> str:
 def _left_out(summary: dict[str, Any]) -> list[str]:
     files = summary.get("files_left_out")
     return [f"left out: {files}"] if files else []
+
+
+def _short_records(summary: dict[str, Any]) -> list[str]:
+    """Stations whose records do not determine what was taken out of them."""
+    short = summary.get("cleaning", {}).get("short_records")
+    if not short:
+        return []
+    names = ", ".join(list(short)[:SHOWN]) + (" ..." if len(short) > SHOWN else "")
+    return [
+        f"trends not determined by the records of {len(short)} of "
+        f"{summary['stations']} stations: {names}"
+    ]
 
 
 def _errors(summary: dict[str, Any]) -> list[str]:

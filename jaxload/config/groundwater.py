@@ -24,6 +24,9 @@ class Cleaning:
         "detect" to look for them; empty for none.
       trend: "keep", or "remove" for offset and rate, fitted beside seasons, which
         stay. Loads then lose theirs too.
+      short_records: What becomes of stations whose heights are too few months (about
+        30) to tell rate and seasons apart where trends or steps are taken out: "keep"
+        leaves in them what they do not determine, "drop" leaves the stations out.
       common_mode: What stations share beside rates and seasons, to be taken out:
         "none", their mean ("stack"), or of "components" those that most share.
       mean: "none", "weekly" (Sunday to Saturday, dated Wednesday) or "monthly".
@@ -34,6 +37,7 @@ class Cleaning:
     outliers: str = "none"
     steps: str = ""
     trend: str = "keep"
+    short_records: str = "keep"
     common_mode: str = "none"
     mean: str = "none"
     reconstruct: int = 0
@@ -41,6 +45,8 @@ class Cleaning:
     def __post_init__(self) -> None:
         check_choice("cleaning.outliers", self.outliers, ("none", "3-sigma", "iqr"))
         check_choice("cleaning.trend", self.trend, ("keep", "remove"))
+        short = ("keep", "drop")
+        check_choice("cleaning.short_records", self.short_records, short)
         modes = ("none", "stack", "components")
         check_choice("cleaning.common_mode", self.common_mode, modes)
         check_choice("cleaning.mean", self.mean, ("none", "weekly", "monthly"))

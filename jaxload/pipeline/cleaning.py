@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, io, series
 
-__all__ = ["clean", "describe", "is_asked", "without_trend"]
+__all__ = ["PER_STATION", "clean", "describe", "is_asked", "without_trend"]
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,23 @@ TREND = ("offset", "trend")
 
 #: Days in a mean Gregorian year.
 DAYS_PER_YEAR = 365.2425
+
+#: What `clean` says of each station whose trend or steps it took out, and what it is.
+PER_STATION = {
+    "trend_determined": (
+        "1",
+        "1 where the record determines what was taken out, 0 where rate and seasons "
+        "were held toward zero",
+    ),
+    "rate_removed": ("mm year-1", "rate that was taken out"),
+    "record_months": ("1", "times of 30 days in which there is a height"),
+}
+
+#: How far each term was held, in that of all heights of the station.
+SHRINKAGE = "trend_shrinkage"
+
+#: Stations from which a common mode can be taken.
+FEWEST = 3
 
 #: Principal components among which common ones are looked for.
 COMPONENTS = 4
@@ -54,7 +72,8 @@ def clean(
       The heights in the same layout. With means, ``time_bnds`` says what they are of,
       first instant and first after it; where heights were reconstructed,
       ``up_observed`` is what from. Attributes ``outliers`` and ``steps`` count what
-      went.
+      went; with trends or steps taken out, `PER_STATION` and ``trend_shrinkage`` say of
+      each station how far its record determines them.
 
     Raises:
       ValueError: If a file of offsets does not parse, or there are fewer epochs than
@@ -79,8 +98,9 @@ def clean(
         gnss = gnss.assign_attrs(outliers=gone)
         logger.info("%d outliers of %d heights", gone, np.isfinite(gnss.up).sum())
     watch(0.5)
-    up = _without_terms(settings, up, (years, sigma, happened))
-    up = _without_common_mode(settings, up, sigma, years)
+    gnss = gnss.assign(up=(DIMS, up, gnss.up.attrs))
+    gnss = _without_terms(settings, gnss, (years, happened))
+    up = _without_common_mode(settings, gnss.up.values, gnss.up_sigma.values, years)
     gnss = gnss.assign(up=(DIMS, up, gnss.up.attrs))
     if settings.mean != "none":
         gnss = _averaged(settings.mean, gnss)
@@ -91,7 +111,7 @@ def clean(
     return gnss
 
 
-def describe(gnss: xr.Dataset) -> dict[str, float]:
+def describe(gnss: xr.Dataset) -> dict[str, Any]:
     """Say in numbers what cleaning did.
 
     Args:
@@ -99,32 +119,54 @@ def describe(gnss: xr.Dataset) -> dict[str, float]:
 
     Returns:
       Counts of ``outliers`` and ``steps``; ``annual_range_mm``, the median over
-      stations of the largest less the smallest height in a year.
+      stations of the largest less the smallest height in a year; ``short_records``, by
+      station the months with heights where these do not determine trend or steps.
     """
-    counts = {k: int(gnss.attrs[k]) for k in ("outliers", "steps") if k in gnss.attrs}
+    counts: dict[str, Any] = {
+        k: int(gnss.attrs[k]) for k in ("outliers", "steps") if k in gnss.attrs
+    }
+    if "trend_determined" in gnss:
+        short = gnss.isel(station=np.flatnonzero(gnss.trend_determined.values == 0))
+        months = short.record_months.values.astype(int).tolist()
+        counts["short_records"] = dict(zip(map(str, short.station.values), months))
     yearly = gnss.up.groupby("time.year")
     span = (yearly.max() - yearly.min()).median("year")
     return counts | {"annual_range_mm": float(span.median())}
 
 
-def without_trend(
-    values: NDArray[np.float64],
-    time: NDArray[np.datetime64],
-    seen: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """Take out offset and rate, fitted beside seasons, which stay.
+def without_trend(values: NDArray[np.float64], gnss: xr.Dataset) -> NDArray[np.float64]:
+    """Take offset and rate out of a load as they were taken out of heights.
+
+    They are fitted beside seasons, which stay, where there are heights, and held as
+    those of the heights were.
 
     Args:
-      values: Series, shape (epoch, station); NaN if missing.
-      time: Epochs, shape (epoch,).
-      seen: Which values to fit to, shape (epoch, station).
+      values: Load [mm], shape (epoch, station); NaN if missing.
+      gnss: The heights, from `clean`, perhaps with filled cells.
 
     Returns:
-      The series, shape (epoch, station).
+      The load, shape (epoch, station).
     """
-    years = series.decimal_years(time)
-    fit = series.fit_trajectory(np.where(seen, values, np.nan), years)
+    years = series.decimal_years(gnss.time.values)
+    seen = gnss.up.notnull().values & np.isfinite(values)
+    held = _shares(gnss, years) * np.maximum(seen.sum(axis=0), 1)[:, None]
+    given = np.where(seen, values, np.nan)
+    fit = series.fit_trajectory(given, years, precision=held)
     return values - np.asarray(series.evaluate_trajectory(fit, years, TREND))
+
+
+def _shares(gnss: xr.Dataset, years: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far terms of each row are held, in the precision of all its heights."""
+    rows, terms = gnss.sizes["station"], 2 + 2 * len(series.Terms().periods)
+    known = np.full((rows, terms), np.nan)
+    if SHRINKAGE in gnss:
+        known = gnss[SHRINKAGE].values
+    if not np.isnan(known).any():
+        return known
+    up = gnss.up.values
+    held = np.asarray(series.shrinkage(up, years, TREND).precision)
+    count = np.maximum(np.isfinite(up).sum(axis=0), 1)[:, None]
+    return np.where(np.isnan(known), held / count, known)
 
 
 def _events(
@@ -181,16 +223,80 @@ def _detected(gnss: xr.Dataset, years: NDArray[np.float64]) -> series.Events:
 
 def _without_terms(
     settings: config.Cleaning,
-    up: NDArray[np.float64],
-    given: tuple[NDArray, NDArray, series.Events],
-) -> NDArray[np.float64]:
+    gnss: xr.Dataset,
+    given: tuple[NDArray[np.float64], series.Events],
+) -> xr.Dataset:
+    """Heights without trend and steps, and how far their records determine these."""
     kinds = STEPS if settings.steps else ()
     kinds += TREND if settings.trend == "remove" else ()
     if not kinds:
-        return up
-    years, sigma, happened = given
-    fit = series.fit_trajectory(up, years, sigma=sigma, events=happened)
-    return up - np.asarray(series.evaluate_trajectory(fit, years, kinds))
+        return gnss
+    (years, happened), up = given, gnss.up.values
+    found = series.remove_terms(
+        up, years, kinds, sigma=gnss.up_sigma.values, events=happened
+    )
+    held, count = found.shrinkage, np.isfinite(up).sum(axis=0)
+    terms = 2 + 2 * len(found.fit.terms.periods)
+    shares = np.asarray(held.precision)[:, :terms] / np.maximum(count, 1)[:, None]
+    rate = np.asarray(found.fit.rate) if settings.trend == "remove" else 0 * count
+    values = {
+        "trend_determined": np.asarray(held.determined).astype(np.int8),
+        "rate_removed": np.nan_to_num(rate),
+        "record_months": np.asarray(held.months).astype(np.int32),
+    }
+    gnss = gnss.assign(
+        {
+            name: ("station", x, _labels(*PER_STATION[name]))
+            for name, x in values.items()
+        }
+    )
+    gnss = gnss.assign(
+        up=(DIMS, np.asarray(found.values), gnss.up.attrs),
+        trend_shrinkage=(("station", "term"), shares),
+    )
+    return _with_short_records(settings, gnss)
+
+
+def _labels(units: str, meaning: str) -> dict[str, str]:
+    return {"units": units, "long_name": meaning}
+
+
+def _with_short_records(settings: config.Cleaning, gnss: xr.Dataset) -> xr.Dataset:
+    """Name the stations that determine no trend of their own, and drop them if asked.
+
+    Raises:
+      ValueError: If all are to be dropped.
+    """
+    good = gnss.trend_determined.values.astype(bool)
+    if good.all():
+        return gnss
+    short = gnss.isel(station=np.flatnonzero(~good))
+    named = [
+        f"{name} with {months}"
+        for name, months in zip(short.station.values, short.record_months.values)
+    ]
+    what = f"{len(named)} of {len(good)} stations ({_listed(named)} months of heights)"
+    if settings.short_records == "keep":
+        logger.warning(
+            "the records of %s are too short to tell rate and seasons apart: what they "
+            "do not determine stays in the heights, about the mean of their own days; "
+            'cleaning.short_records = "drop" leaves such stations out',
+            what,
+        )
+        return gnss
+    if not good.any():
+        raise ValueError(
+            f"the records of {what} are too short to tell rate and seasons apart, and "
+            'cleaning.short_records is "drop"; set it to "keep", or take a longer '
+            "period"
+        )
+    logger.warning("left out the short records of %s", what)
+    return gnss.isel(station=np.flatnonzero(good))
+
+
+def _listed(names: list[str]) -> str:
+    """Some names, and a sign that there are more."""
+    return ", ".join(names[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
 
 
 def _without_common_mode(
@@ -206,12 +312,26 @@ def _without_common_mode(
     left = up - np.asarray(series.evaluate_trajectory(fit, years))
     weights = 1 / np.where(sigma > 0, sigma, np.inf) ** 2
     if settings.common_mode == "stack":
-        mode = series.stacked_mode(left, weights=weights)
+        mode = series.stacked_mode(left, weights=weights, least=FEWEST)
     else:
         count = min(COMPONENTS, *up.shape)
         parts = series.principal_components(left, count, weights=weights)
         mode = series.common_mode(parts)
-    return up - np.asarray(mode)
+    return up - _known_mode(np.asarray(mode), up)
+
+
+def _known_mode(mode: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray:
+    """A common mode, zero where there are too few stations to have one."""
+    alone = np.isnan(mode) & np.isfinite(up)
+    if alone.any():
+        logger.warning(
+            "no common mode was taken out of %d heights on %d epochs: at fewer than %d "
+            "stations there is none; start where more of them have begun",
+            alone.sum(),
+            alone.any(axis=1).sum(),
+            FEWEST,
+        )
+    return np.nan_to_num(mode)
 
 
 def _averaged(mean: str, gnss: xr.Dataset) -> xr.Dataset:
@@ -226,8 +346,9 @@ def _averaged(mean: str, gnss: xr.Dataset) -> xr.Dataset:
     bounds = np.stack(spans(time), axis=1).astype("M8[ns]")
     names = ("station", "lon", "lat", "height")
     coords = {name: gnss[name] for name in names if name in gnss.coords}
+    lasting = {n: x for n, x in gnss.data_vars.items() if "time" not in x.dims}
     averaged = xr.Dataset(
-        {name: (DIMS, np.asarray(array)) for name, array in values.items()},
+        {name: (DIMS, np.asarray(array)) for name, array in values.items()} | lasting,
         {**coords, "time": means.time.astype("M8[ns]")},
         gnss.attrs,
     )
@@ -260,12 +381,10 @@ def _with_data(gnss: xr.Dataset) -> xr.Dataset:
         )
     if not stations.all():
         gone = list(map(str, gnss.station.values[~stations]))
-        more = " ..." if len(gone) > SHOWN else ""
         logger.warning(
-            "left out %d stations of which cleaning left nothing: %s%s",
+            "left out %d stations of which cleaning left nothing: %s",
             len(gone),
-            ", ".join(gone[:SHOWN]),
-            more,
+            _listed(gone),
         )
     first, last = np.flatnonzero(epochs)[[0, -1]]
     return gnss.isel(station=np.flatnonzero(stations), time=slice(first, last + 1))

@@ -15,6 +15,15 @@ logger = logging.getLogger(__name__)
 
 DIMS = ("time", "station")
 
+#: What stays beside heights that were cleaned, and is missing where cells were filled.
+OF_STATIONS = (
+    "up_observed",
+    "trend_shrinkage",
+    "trend_determined",
+    "rate_removed",
+    "record_months",
+)
+
 
 def empty_cells(study: config.Study, region: Outline, gnss: xr.Dataset) -> xr.Dataset:
     """Find the cells of a region in which no station stands.
@@ -101,9 +110,9 @@ def with_rows(gnss: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
     counts = (gnss.sizes["station"], filled.sizes["station"])
     rows = rows.assign(filled=("station", np.repeat([False, True], counts)))
     others = [n for n, x in gnss.data_vars.items() if "station" not in x.dims]
-    if "up_observed" in gnss:
-        before = gnss.up_observed.reindex(station=rows.station.values)
-        rows = rows.assign(up_observed=before)
+    # What is known of stations alone is not known of cells.
+    for name in set(OF_STATIONS) & set(gnss.data_vars):
+        rows = rows.assign({name: gnss[name].reindex(station=rows.station.values)})
     return rows.assign(gnss[others].data_vars).assign_attrs(gnss.attrs)
 
 

@@ -275,7 +275,8 @@ def remove_loads(
 ) -> xr.Dataset:
     """Take loads out of heights, and keep both beside what is left.
 
-    Where heights have lost their trends, loads lose theirs.
+    Where heights have lost their trends, loads lose theirs, no more of them than the
+    heights did.
 
     Args:
       study: Says in `cleaning.trend` whether they have.
@@ -290,8 +291,7 @@ def remove_loads(
       ValueError: If no height is left.
     """
     if study.cleaning.trend == "remove":
-        time, seen = gnss.time.values, gnss.up.notnull().values
-        loads = {name: without_trend(x, time, seen) for name, x in loads.items()}
+        loads = {name: without_trend(x, gnss) for name, x in loads.items()}
     total = np.sum(list(loads.values()), axis=0)
     new = {
         f"{PREFIX}{name}": (DIMS, values, _labels(f"uplift by the load of {name}"))

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 import jaxload
 from jaxload import config, inversion, io, sphere
 from jaxload.pipeline.blocks import annual_amplitudes, blocks
+from jaxload.pipeline.cleaning import PER_STATION
 from jaxload.pipeline.empty_cells import filled_rows
 from jaxload.pipeline.errors import Errors
 from jaxload.pipeline.estimate import Estimate
@@ -74,6 +75,7 @@ def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
     seen = np.isfinite(gnss.up.values)
     sigma = np.broadcast_to(found.noise.sigma, seen.shape)
     also = [n for n in gnss.data_vars if str(n).startswith(("up_", "load_"))]
+    also += [name for name in PER_STATION if name in gnss]
     stations = gnss[["up", *dict.fromkeys(["up_sigma", *also])]]
     mm, dims = {"units": "mm"}, ("time", "station")
     values = {
