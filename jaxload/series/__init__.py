@@ -24,6 +24,7 @@ from jaxload.series.noise import Noise
 from jaxload.series.outliers import Cleaned, Rejection, reject_outliers
 from jaxload.series.quality import Family, Quality, Suspicion, assess, suspects
 from jaxload.series.seasons import annual_amplitude, decimal_years, seasonal_basis
+from jaxload.series.relaxation import relaxation_times
 from jaxload.series.shrinkage import (
     Removal,
     Shrinkage,
@@ -40,7 +41,6 @@ from jaxload.series.trajectory import (
     evaluate_trajectory,
     events,
     fit_trajectory,
-    relaxation_times,
 )
 
 __all__ = [
