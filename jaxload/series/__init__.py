@@ -23,8 +23,8 @@ from jaxload.series.means import (
 from jaxload.series.noise import Noise
 from jaxload.series.outliers import Cleaned, Rejection, reject_outliers
 from jaxload.series.quality import Family, Quality, Suspicion, assess, suspects
-from jaxload.series.seasons import annual_amplitude, decimal_years, seasonal_basis
 from jaxload.series.relaxation import relaxation_times
+from jaxload.series.seasons import annual_amplitude, decimal_years, seasonal_basis
 from jaxload.series.shrinkage import (
     Removal,
     Shrinkage,
