@@ -47,3 +47,12 @@ def data():
     if not folder.is_dir():
         pytest.skip("the real observations (../shared/data) are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cases():
+    """The folder of small inputs as people have them."""
+    folder = SHARED / "cases"
+    if not folder.is_dir():
+        pytest.skip("the inputs as people have them (../shared/cases) are not here")
+    return folder

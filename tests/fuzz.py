@@ -80,6 +80,11 @@ def check_offsets(table):
     assert set(table.kind.values) <= set(io.offsets.KINDS)
 
 
+def check_profile(profile):
+    assert np.isfinite(np.array(profile)).all(), "a number that is none"
+    assert (profile.density > 0).all(), "a density that is not positive"
+
+
 def _by_columns(path):
     columns = io.Columns(
         up="U", units="mm", time="Tag", time_format="%d.%m.%Y", up_sigma="s"
@@ -113,7 +118,11 @@ GEOJSON = json.dumps(
         ],
     }
 )
-EARTH = "6371 5.8 3.2 2.6\n6356 6 3 2.6\n3480 8 0 9.9\n1221 10 0 12\n0 11 3 13\n"
+EARTH = (
+    "0 6.0 3.4 2.72\n24 6.8 3.9 2.92\n24 8.1 4.5 3.37\nmantle\n670 10 5.5 3.95\n"
+    "670 10.8 6 4.38\n2891 13.7 7.25 5.57\nouter-core\n2891 8.06 0 9.9\n"
+    "5150 10.36 0 12.17\ninner-core\n5150 11.03 3.5 12.76\n6371 11.26 3.67 13.09\n"
+)
 LOVE = "n h l k\n1 -.29 .11 0\n2 -0.99D+00 .02 -.31\n3,-1.05,.07,-.19\n"
 SITES = "ABCD 10 50 100\nEFGH 11 51\n"
 
@@ -139,7 +148,9 @@ READERS: dict[str, Reader] = {
     **_others(("loading", "ntal", "wells")),
     "outline": Reader(io.read_region, (RING, LABELS, GEOJSON)),
     "outlines": Reader(io.read_regions, (RING, LABELS, GEOJSON)),
-    "earth model": Reader(io.read_earth_profile, (EARTH,)),
+    "earth model": Reader(
+        io.read_earth_profile, (EARTH, "# depth vp vs rho\n" + EARTH), check_profile
+    ),
     "love numbers": Reader(io.read_love_numbers, (LOVE,)),
     "gravity field": Reader(io.read_level2, (harmonics.level2(),)),
     "technical note 13": Reader(io.read_tn13, (harmonics.TN13,)),

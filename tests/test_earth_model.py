@@ -13,11 +13,13 @@ from jaxload.earth.elastic import load_response
 from jaxload.earth.model import EarthModel, earth_model, homogeneous, refine
 from jaxload.earth.published import prem
 from jaxload.earth.structure import (
+    check_earth,
     enclosed_mass,
     fluid_layers,
     gravity,
     mass_polynomial,
     material_at,
+    moment_of_inertia,
 )
 
 ROWS = {
@@ -43,6 +45,36 @@ def test_prem_has_the_mass_and_gravity_of_the_earth():
     np.testing.assert_allclose(enclosed_mass(model, surface), 5.974e24, rtol=2e-4)
     found = gravity(model, np.array([inner, core, surface]))
     np.testing.assert_allclose(found, [4.4002, 10.6823, 9.8156], rtol=8e-4)
+
+
+def test_prem_has_the_moment_of_inertia_of_the_earth():
+    model = prem()
+    radius = np.linspace(0, 6.371e6, 200_001)
+    shells = np.asarray(material_at(model, radius)[0]) * radius**4
+    expected = 8 * np.pi / 3 * np.trapezoid(shells, radius)
+    found = moment_of_inertia(model)
+    assert found == pytest.approx(expected, rel=1e-5)
+    # Dziewonski & Anderson (1981): 0.3308.
+    mass = float(enclosed_mass(model, 6.371e6))
+    assert found / (mass * 6.371e6**2) == pytest.approx(0.3308, abs=1e-4)
+    check_earth(model, "prem")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"density": 11000.0},
+            r"it has a mass of 1\.19\d+e\+25 kg, but the Earth 5.972",
+        ),
+        ({"density": 5515.0}, r"it has a moment of inertia of 0\.4 M R2"),
+        ({"density": 5515.0, "radius": 6.2e6}, "it has a mass of 5.5"),
+    ],
+)
+def test_a_model_that_is_not_the_earth_is_refused(change, message):
+    numbers = {"density": 5515.0, "bulk_modulus": 1e11, "shear_modulus": 1e11, **change}
+    with pytest.raises(ValueError, match=message):
+        check_earth(homogeneous(**numbers), "it")
 
 
 def test_prem_is_the_tabulated_prem(reference):

@@ -3,7 +3,11 @@ import numpy as np
 import pytest
 
 from jaxload.earth.love import in_frame
-from jaxload.earth.user_love import love_numbers_from_table
+from jaxload.earth.user_love import (
+    is_times_degree,
+    love_numbers_from_table,
+    table_frame,
+)
 from jaxload.io.earth_models import read_love_numbers
 
 TABLE = ([1, 2, 3], [-0.29, -1.0, -1.05], [0.11, 0.02, 0.07], [0.0, -0.31, -0.2])
@@ -107,3 +111,33 @@ def test_single_precision_is_refused():
             made()
     finally:
         jax.config.update("jax_enable_x64", True)
+
+
+@pytest.mark.parametrize(
+    ("first", "frame"),
+    [
+        ((-0.29, 0.11, 0.0), "CE"),
+        ((-1.29, -0.89, -1.0), "CM"),
+        ((-0.26, 0.13, 0.02), "CF"),
+    ],
+)
+def test_degree_one_says_in_which_frame_a_table_is(first, frame):
+    columns = table(h=(0, first[0]), l=(0, first[1]), k=(0, first[2]))
+    assert table_frame(columns) == frame
+
+
+def test_a_table_in_no_frame_is_refused():
+    with pytest.raises(
+        ValueError, match=r"degree 1 is h = -0.29.* in none of the frames"
+    ):
+        table_frame(table(k=(0, -0.5)))
+
+
+def test_columns_times_the_degree_are_not_taken_for_plain_ones():
+    degree, h, l, k = (np.array(column) for column in TABLE)
+    times = (degree, h, degree * l, degree * k)
+    assert (is_times_degree(times), is_times_degree(TABLE)) == (True, False)
+    with pytest.raises(ValueError, match=r"-0.62, which is n k' .* times_degree=True"):
+        made(times)
+    with pytest.raises(ValueError, match=r"-0.31, which is k' .* times_degree=False"):
+        made(TABLE, times_degree=True)

@@ -80,8 +80,14 @@ class Earth:
     """Table ``[earth]``: how the ground answers a load.
 
     Attributes:
-      model: "prem", "iasp91", "ak135", or a file with columns r, vp, vs, rho [km, km/s,
-        g/cm3].
+      model: "prem", "iasp91", "ak135", or a file with columns of radius or depth, vp,
+        vs and density, as those of TauP (.nd, .tvel), AxiSEM (.bm) and LoadDef; order
+        and units are known by a header, or by the mass of the Earth.
+      love: A table of load Love numbers by degree in place of `model`: columns of n, h,
+        l and k; empty for none.
+      ocean: What becomes of water on top of a model of a file: "crust" puts the rock of
+        its floor in its place, "water" keeps it, with every load on the floor; empty
+        refuses such a model.
       frame: Origin of the reference frame: "CE", "CM" or "CF".
       max_degree: Last degree of the loading series.
       disc_radius_km: One disc radius for all cells; 0 takes discs of the cells' areas.
@@ -93,6 +99,8 @@ class Earth:
     """
 
     model: str = "prem"
+    love: str = ""
+    ocean: str = ""
     frame: str = "CF"
     max_degree: int = 40_000
     disc_radius_km: float = 0.0
@@ -100,6 +108,12 @@ class Earth:
     max_distance_deg: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.love and self.model != "prem":
+            raise ValueError(
+                f"earth.love {self.love} stands in place of a model, but earth.model "
+                f"is {self.model}; give one of them"
+            )
+        check_choice("earth.ocean", self.ocean, ("", "crust", "water"))
         check_choice("earth.frame", self.frame, ("CE", "CM", "CF"))
         check_choice("earth.cells", self.cells, ("disc", "rectangle"))
         if self.cells == "rectangle" and self.disc_radius_km:

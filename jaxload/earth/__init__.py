@@ -78,8 +78,17 @@ from jaxload.earth.stokes_series import (
     replace_low_degrees,
     stokes_of,
 )
-from jaxload.earth.structure import enclosed_mass, gravity
-from jaxload.earth.user_love import love_numbers_from_table
+from jaxload.earth.structure import (
+    check_earth,
+    enclosed_mass,
+    gravity,
+    moment_of_inertia,
+)
+from jaxload.earth.user_love import (
+    is_times_degree,
+    love_numbers_from_table,
+    table_frame,
+)
 
 __all__ = [
     "Convolution",
@@ -101,6 +110,7 @@ __all__ = [
     "ak135",
     "analyse",
     "asymptotes",
+    "check_earth",
     "convolve",
     "design_matrix",
     "destripe",
@@ -129,12 +139,14 @@ __all__ = [
     "homogeneous",
     "iasp91",
     "in_frame",
+    "is_times_degree",
     "load_love_numbers",
     "load_response",
     "love_numbers",
     "love_numbers_from_table",
     "low_degrees_of",
     "masked",
+    "moment_of_inertia",
     "point_geoid",
     "point_gravity",
     "point_strain",
@@ -157,6 +169,7 @@ __all__ = [
     "stokes_of",
     "synthesise",
     "synthesise_at",
+    "table_frame",
     "tidal_response",
     "water_from_stokes",
 ]

@@ -10,10 +10,14 @@ from scipy.interpolate import CubicSpline
 from jaxload._check import require_float64
 from jaxload.earth.love import LoveNumbers, check_frame
 
-__all__ = ["love_numbers_from_table"]
+__all__ = ["is_times_degree", "love_numbers_from_table", "table_frame"]
 
 # How far printed numbers of degree 1 may be from what their frame demands.
 _ROUNDING = 5e-3
+
+# k' of degree 2 on an Earth is -0.305; below the first it is none, below the second it
+# is n k'.
+_LARGEST, _TIMES = -0.2, -0.42
 
 
 def love_numbers_from_table(
@@ -46,8 +50,9 @@ def love_numbers_from_table(
 
     Raises:
       ValueError: If degree 1 or 2 is missing, degrees repeat or are no whole numbers, a
-        number is not finite, degree 1 is not in the frame named, radius or gravity are
-        not positive, or JAX computes in single precision.
+        number is not finite, degree 1 is not in the frame named, k' of degree 2 shows
+        that columns are multiplied by the degree against what `times_degree` says,
+        radius or gravity are not positive, or JAX computes in single precision.
 
     Example:
       >>> columns = io.read_love_numbers("my_earth.txt")
@@ -58,6 +63,7 @@ def love_numbers_from_table(
     degree, *numbers = _sorted(columns)
     _check_size("radius", radius)
     _check_size("gravity", gravity)
+    _check_factor(float(numbers[2][degree == 2][0]), times_degree)
     factor = np.ones_like(degree) if times_degree else degree
     h, l, k = (x * f for x, f in zip(numbers, (1, factor, factor)))
     _check_first(frame, *(float(x[degree == 1][0]) for x in (h, l, k)))
@@ -68,6 +74,53 @@ def love_numbers_from_table(
         jnp.asarray(x, dtype=float) for x in (h, l / scale, k / scale, radius, gravity)
     )
     return LoveNumbers(h, l, k, surface, pull, frame, source)
+
+
+def table_frame(columns: Sequence[ArrayLike]) -> str:
+    """Find the reference frame of a table by its degree 1.
+
+    Args:
+      columns: Degree, h', l' and k' [-], each of shape (row,).
+
+    Returns:
+      The one of `FRAMES` whose demands on degree 1 it meets.
+
+    Raises:
+      ValueError: If degree 1 is missing, or in no such frame.
+
+    Source:
+      Blewitt (2003), table 1, doi:10.1029/2002JB002082.
+    """
+    degree, *numbers = _sorted(columns)
+    first = [float(x[degree == 1][0]) for x in numbers]
+    met = [name for name, miss in _misses(*first).items() if miss <= _ROUNDING]
+    if len(met) != 1:
+        raise ValueError(
+            f"degree 1 is h = {first[0]:g}, l = {first[1]:g}, k = {first[2]:g}, in "
+            f"none of the frames {', '.join(_DEMANDS)}; mend it, or take another table"
+        )
+    return met[0]
+
+
+def is_times_degree(columns: Sequence[ArrayLike]) -> bool:
+    """Say whether columns hold n l' and n k', by k' of degree 2.
+
+    Args:
+      columns: Degree, h', l' and k' [-], each of shape (row,).
+    """
+    degree, _, _, k = _sorted(columns)
+    return float(k[degree == 2][0]) < _TIMES
+
+
+def _check_factor(k: float, times_degree: bool) -> None:
+    """Check k' of degree 2 where it is that of an Earth, or twice that."""
+    if not 2 * _TIMES < k < _LARGEST or times_degree == (k < _TIMES):
+        return
+    held, wanted = ("n k'", "True") if k < _TIMES else ("k'", "False")
+    raise ValueError(
+        f"k of degree 2 is {k:g}, which is {held} of the Earth; give "
+        f"times_degree={wanted}"
+    )
 
 
 def _sorted(columns: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
@@ -102,13 +155,23 @@ def _check_degrees(degree: NDArray[np.float64]) -> None:
             raise ValueError(f"degree {needed} is not in the table; give it, for {why}")
 
 
+#: What degree 1 is in each frame.
+_DEMANDS = {"CE": ("k", 0), "CM": ("k", -1), "CF": ("h + 2 l", 0)}
+
+
+def _misses(h: float, l: float, k: float) -> dict[str, float]:
+    """How far degree 1 is from what each frame demands."""
+    values = {"k": k, "h + 2 l": h + 2 * l}
+    return {name: abs(values[what] - x) for name, (what, x) in _DEMANDS.items()}
+
+
 def _check_first(frame: str, h: float, l: float, k: float) -> None:
     """Check that degree 1 is in the frame that is said to be its own."""
-    demands = {"CE": ("k", k, 0), "CM": ("k", k, -1), "CF": ("h + 2 l", h + 2 * l, 0)}
-    name, found, expected = demands[frame]
-    if abs(found - expected) > _ROUNDING:
+    what, expected = _DEMANDS[frame]
+    if _misses(h, l, k)[frame] > _ROUNDING:
+        value = {"k": k, "h + 2 l": h + 2 * l}[what]
         raise ValueError(
-            f"{name} of degree 1 is {found:g}, but {expected} in the frame {frame!r}; "
+            f"{what} of degree 1 is {value:g}, but {expected} in the frame {frame!r}; "
             "name the frame the table is in, or mend its degree 1"
         )
 

@@ -2,7 +2,11 @@
 
 from jaxload.io.cache import ArrayCache
 from jaxload.io.centres import mean_of_centres, remove_baseline
-from jaxload.io.earth_models import read_earth_profile, read_love_numbers
+from jaxload.io.earth_models import (
+    EarthProfile,
+    read_earth_profile,
+    read_love_numbers,
+)
 from jaxload.io.gnss import read_gnss, write_gnss, write_up
 from jaxload.io.gravity_fields import read_icgem, read_level2
 from jaxload.io.grid_files import GridSettings
@@ -41,6 +45,7 @@ __all__ = [
     "WATER",
     "ArrayCache",
     "Columns",
+    "EarthProfile",
     "GridSettings",
     "Periods",
     "Reading",

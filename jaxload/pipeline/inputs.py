@@ -14,12 +14,12 @@ from shapely import MultiPolygon, Polygon
 
 from jaxload import config, earth, io, sphere
 from jaxload.pipeline.gridded import read_source
+from jaxload.pipeline.love import love_numbers
 from jaxload.pipeline.messages import naming
 
 __all__ = [
     "Outline",
     "keep_inside",
-    "love_numbers",
     "make_design",
     "read_comparisons",
     "read_gravity",
@@ -29,9 +29,6 @@ __all__ = [
 ]
 
 Outline = Polygon | MultiPolygon
-
-#: Models that need no file, beside PREM, of which there is a table.
-PUBLISHED = {"iasp91": earth.iasp91, "ak135": earth.ak135}
 
 #: Cells of a station's neighbourhood whose outline matters, in cells.
 NEAR = 10
@@ -150,26 +147,6 @@ def make_design(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> jax
     lon, lat = gnss.lon.values[:, None], gnss.lat.values[:, None]
     arc = sphere.angular_distance(lon, lat, grid.lon[None], grid.lat[None])
     return jnp.where(arc <= settings.max_distance_deg, design, 0)
-
-
-def love_numbers(study: config.Study) -> earth.LoveNumbers:
-    """Find the load Love numbers of a study's Earth.
-
-    Args:
-      study: Names it.
-
-    Returns:
-      The Love numbers.
-    """
-    settings = study.earth
-    if settings.model == "prem":
-        return earth.load_love_numbers("prem", settings.frame, settings.max_degree)
-    if settings.model in PUBLISHED:
-        model = PUBLISHED[settings.model]()
-    else:
-        profile = io.read_earth_profile(study.path(settings.model))
-        model = earth.earth_model(*profile, name=settings.model)
-    return earth.love_numbers(model, settings.max_degree, settings.frame)
 
 
 def read_comparisons(study: config.Study, region: Outline) -> dict[str, xr.Dataset]:

@@ -14,7 +14,7 @@ from jaxload._calendar import DAY
 from jaxload.pipeline.cleaning import without_trend
 from jaxload.pipeline.empty_cells import filled_rows
 from jaxload.pipeline.grid_loads import grid_load
-from jaxload.pipeline.inputs import love_numbers
+from jaxload.pipeline.love import love_numbers
 
 __all__ = ["at_epochs", "is_asked", "load_scores", "remove_loads", "station_loads"]
 
