@@ -356,10 +356,13 @@ def test_a_network_survives_netcdf_to_the_last_bit(folder):
     gnss.rename(up="dU").to_netcdf(folder / "other.nc")
     with pytest.raises(ValueError, match=r"has no up .* it holds .*dU"):
         io.read_gnss(folder / "other.nc")
-    gnss.up.attrs["units"] = "ft"
-    gnss.to_netcdf(folder / "feet.nc")
-    with pytest.raises(ValueError, match="has up in 'ft', expected one of mm"):
-        io.read_gnss(folder / "feet.nc")
+    feet = gnss.assign(up=(gnss.up / 304.8).assign_attrs(units="feet"))
+    feet.to_netcdf(folder / "feet.nc")
+    np.testing.assert_allclose(io.read_gnss(folder / "feet.nc").up, gnss.up)
+    gnss.up.attrs["units"] = "s"
+    gnss.to_netcdf(folder / "seconds.nc")
+    with pytest.raises(ValueError, match="up is 's', expected a length as mm"):
+        io.read_gnss(folder / "seconds.nc")
 
 
 def test_decimal_years_land_on_their_day_by_noon_and_by_midnight():
@@ -430,7 +433,7 @@ def stop(done, _):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"units": "ft"}, "units is 'ft', expected one of mm, cm, m"),
+        ({"units": "s"}, "units is 's', expected a length as mm, cm, m or f"),
         ({"sigma": 0.0}, "sigma is 0.0, expected a positive number"),
         ({"workers": 0}, "workers is 0, expected 1 or more"),
     ],

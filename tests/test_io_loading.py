@@ -81,8 +81,8 @@ def test_units_are_never_guessed(tmp_path):
     path.write_text("# in [mm]\n" + BARE)
     with pytest.raises(ValueError, match="states mm as its units, but m are asked for"):
         io.read_loading(path, units="m")
-    with pytest.raises(ValueError, match="units is 'feet', expected one of mm, cm, m"):
-        io.read_loading(path, units="feet")
+    with pytest.raises(ValueError, match="units is 'feat', expected a length as mm, cm, m"):
+        io.read_loading(path, units="feat")
 
 
 def test_netcdf_brings_its_units(tmp_path):

@@ -80,8 +80,8 @@ def test_impossible_settings_of_wells_are_refused(write):
         io.read_wells(write(CSV), specific_yield=5)
     with pytest.raises(ValueError, match="quantity is 'height', expected one of"):
         io.WellColumns(quantity="height")
-    with pytest.raises(ValueError, match="units is 'ft', expected one of mm, cm, m"):
-        io.WellColumns(units="ft")
+    with pytest.raises(ValueError, match="units is 'kg', expected a length as mm, cm"):
+        io.WellColumns(units="kg")
     columns = io.WellColumns(value="depth", quantity="")
     assert io.read_wells(write(CSV), columns=columns).sizes["well"] == 2
     columns = io.WellColumns(value="lon")

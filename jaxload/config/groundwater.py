@@ -74,7 +74,7 @@ class Loads:
       ocean_regional: The same on finer cells.
       stations: Displacement at the stations that others computed, one load an entry:
         ``"loading/*.ntal"`` or, with a name of its own, ``"soil: loading/*.hydl"``.
-      stations_units: Of files that do not say, "mm", "cm" or "m".
+      stations_units: Of files that do not say, "mm", "cm", "m" or any other of length.
       max_degree: Last degree of the expansion of global grids; 0 takes the highest that
         each resolves.
     """
@@ -96,7 +96,6 @@ class Loads:
                     f"loads.{kind}_regional refines loads.{kind}, which is missing; "
                     "name a grid of the globe"
                 )
-        check_choice("loads.stations_units", self.stations_units, ("", "mm", "cm", "m"))
         if self.max_degree < 0:
             raise ValueError(
                 f"loads.max_degree is {self.max_degree}, expected 1 or more, or 0 for "

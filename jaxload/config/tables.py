@@ -22,7 +22,8 @@ class Gnss:
         "daily" the error of each observation.
       outside: What becomes of a station outside the grid: "error" or "drop".
       format: Name of the files' format, as "pos"; their content tells if empty.
-      units: Of files whose format leaves them open, "mm", "cm" or "m".
+      units: Of files whose format leaves them open, "mm", "cm", "m" or any other of
+        length.
       missing_sigma: Standard error [mm] of files that have none; 0 refuses them.
       strict: Whether a file that cannot be read stops everything, or is left out.
     """

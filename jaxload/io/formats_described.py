@@ -15,7 +15,7 @@ from jaxload.io.dates import (
     days_of_texts,
 )
 from jaxload.io.formats_plain import year_days
-from jaxload.io.reading import UNITS, Columns, Reading
+from jaxload.io.reading import Columns, Reading, check_units
 from jaxload.io.sites import check_site
 from jaxload.io.source import Source, station_name
 from jaxload.io.station_series import COMPONENTS, Series
@@ -132,7 +132,7 @@ def _by_station(table: Table, place: int) -> dict[str, Table]:
 def _series(
     table: Table, places: dict[str, tuple[int, ...]], columns: Columns, station: str
 ) -> Series:
-    scale = UNITS[columns.units]
+    scale = check_units(columns.units, f"units of {table.path}")
     if columns.decimal == ",":
         table = Table(
             table.path,
@@ -205,10 +205,13 @@ def _self_described(
     source: Source, said: dict[str, str], place: dict[str, int], reading: Reading
 ) -> Columns:
     units = said.get("unit", reading.units)
-    if units not in UNITS or reading.units not in (None, units):
+    if units is None:
+        raise ValueError(f"{source.path} gives no unit; state it by units")
+    scale = check_units(units, f"the unit of {source.path}")
+    if reading.units and check_units(reading.units, "units") != scale:
         raise ValueError(
-            f"{source.path} gives its unit as {units!r}, expected one of "
-            f"{', '.join(UNITS)} and no other in units"
+            f"{source.path} gives its unit as {units!r}, but units is "
+            f"{reading.units!r}; leave that out"
         )
     if "scale" in said and parse_number(said["scale"], "scale", str(source.path)) != 1:
         raise ValueError(

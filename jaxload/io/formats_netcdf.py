@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload.io.reading import UNITS, Reading
+from jaxload.io.reading import Reading, check_units
 from jaxload.io.results import read_dataset
 from jaxload.io.sites import Site, check_site
 from jaxload.io.source import Source
@@ -65,12 +65,12 @@ def _fields(
     for name in names:
         if name in dataset and dataset[name].dims == ("time", "station"):
             units = dataset[name].attrs.get("units", reading.units)
-            if units not in UNITS:
+            if units is None:
                 raise ValueError(
-                    f"{source.path} has {name} in {units!r}, expected one of "
-                    f"{', '.join(UNITS)}; if it has no units, give them as units"
+                    f"{source.path} has {name} without units; state them by units"
                 )
-            fields[name] = UNITS[units] * dataset[name].values.astype(np.float64)
+            factor = check_units(str(units), f"{source.path}: {name}")
+            fields[name] = factor * dataset[name].values.astype(np.float64)
     return fields
 
 

@@ -115,7 +115,7 @@ def _station(path: pathlib.Path) -> str:
 
 def _read_table(source: Source, units: str | None) -> Series:
     table, place, skip = _layout(source)
-    factor = UNITS[_units(source, skip, units)]
+    factor = check_units(_units(source, skip, units), str(source.path))
     values = {
         name: factor * number_column(table, place[name], name)
         for name in COMPONENTS
@@ -173,7 +173,9 @@ def _units(source: Source, skip: int, units: str | None) -> str:
         re.findall(r"(?:[\[(]|units?\s*[:=]\s*)(mm|cm|m)\b", " ".join(head), flags=re.I)
     )
     stated = {unit.lower() for unit in found}
-    if len(stated) > 1 or (units and stated and stated != {units}):
+    factor = check_units(units, "units") if units else None
+    other = factor is not None and any(UNITS[x] != factor for x in stated)
+    if len(stated) > 1 or other:
         raise ValueError(
             f"{source.path} states {' and '.join(sorted(stated))} as its units"
             + (f", but {units} are asked for" if units else "; give units")

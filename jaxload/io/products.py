@@ -9,10 +9,12 @@ doi:10.1029/2018WR024618), ERA5 (Hersbach et al., 2020, doi:10.1002/qj.3803), ME
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 
 from jaxload.io.grid_hints import setting
 from jaxload.io.schema import VARIABLES
+from jaxload.io.units import known_conversion
 
 __all__ = [
     "LIMITS",
@@ -111,45 +113,10 @@ PRODUCTS: tuple[Product, ...] = (
     *_plain("precipitation", "precip", "precipitation", "precipitationCal"),
 )
 
-_WATER = {
-    **dict.fromkeys(("mm", "kg m-2", "kg/m2", "mm of water equivalent"), 1.0),
-    **dict.fromkeys(("cm", "centimeters", "centimetres", "cm of water equivalent"), 10),
-    **dict.fromkeys(("m", "meters", "metres", "m of water equivalent"), 1000.0),
-}
-_VOLUME = ("m3 m-3", "m3/m3")
-_PRESSURE = {
-    "pa": 1.0,
-    **dict.fromkeys(("hpa", "mbar", "mb", "millibar", "millibars"), 100.0),
-    "kpa": 1000.0,
-}
-_RATE = {
-    **dict.fromkeys(("mm/day", "mm/d", "mm d-1", "mm day-1", "kg m-2 day-1"), 1.0),
-    **dict.fromkeys(("kg m-2 d-1", "kg/m2/day", "kg/m2/d"), 1.0),
-    **dict.fromkeys(("kg m-2 s-1", "kg/m2/s", "mm/s", "mm s-1"), 86400.0),
-    **dict.fromkeys(("mm/hr", "mm/h", "mm h-1", "mm hr-1"), 24.0),
-    **dict.fromkeys(("m/day", "m/d", "m d-1", "m day-1"), 1000.0),
-    **dict.fromkeys(("m/s", "m s-1"), 86400e3),
-}
-_MONTHLY = ("mm/month", "mm month-1", "kg m-2 month-1", "mm/mon")
+#: What is a depth of water by its mass: one millimetre is as much as one kg m-2.
+_BY_MASS = {"mm": "kg m-2", "mm d-1": "kg m-2 d-1"}
 
-
-def _factors(table: Mapping[str, float], per: str = "") -> dict[str, Conversion]:
-    return {unit: Conversion(factor, 0.0, per) for unit, factor in table.items()}
-
-
-_HEIGHT = _factors(_WATER)
-_UNITS: dict[str, dict[str, Conversion]] = {
-    "mm": _HEIGHT,
-    "Pa": _factors(_PRESSURE),
-    "K": _factors(dict.fromkeys(("k", "kelvin", "degk"), 1.0))
-    | dict.fromkeys(
-        ("degc", "c", "celsius", "degree_celsius", "degrees_celsius"),
-        Conversion(1.0, 273.15),
-    ),
-    "mm d-1": _factors(_RATE)
-    | _factors(dict.fromkeys(_MONTHLY, 1.0), "month")
-    | _factors(_WATER, "span"),
-}
+_MONTH = re.compile(r"(?<![a-z])mon(th)?s?(?![a-z])", re.IGNORECASE)
 
 #: Canonical values beyond which a filler or false units are at work, not nature.
 LIMITS: dict[str, tuple[float, float]] = {
@@ -227,23 +194,40 @@ def find_conversion(
     Raises:
       ValueError: If there are no units, or others than are known.
     """
-    canonical = VARIABLES[quantity].units
-    known = _UNITS[canonical]
-    if depth:
-        known = {unit: Conversion(1000.0 * depth) for unit in _VOLUME}
+    canonical = "m3 m-3" if depth else VARIABLES[quantity].units
     if units is None or not str(units).strip():
         raise ValueError(
-            f"{where} states no units, one of {', '.join(known)}; state them by "
-            f"{setting('units', canonical)}"
+            f"{where} states no units; state them by {setting('units', canonical)}"
         )
-    text = str(units).lower().replace("**", "").replace("^", "")
-    found = known.get(" ".join(text.split()))
+    if depth:
+        volume = known_conversion(str(units), "1")
+        found = None if volume is None else Conversion(1000.0 * depth * volume[0])
+    elif canonical == "mm d-1":
+        found = _rain(str(units))
+    else:
+        found = _plain_conversion(str(units), canonical)
     if found is None:
         raise ValueError(
-            f"{where} is in {units!r}, which is not one of {', '.join(known)}, so it "
-            f"cannot become {canonical}"
+            f"{where} is in {str(units)!r}, which cannot become {canonical}; state "
+            f"others, as UDUNITS writes them, by {setting('units', canonical)}"
         )
     return found
+
+
+def _plain_conversion(units: str, canonical: str, per: str = "") -> Conversion | None:
+    for target in (canonical, _BY_MASS.get(canonical)):
+        found = known_conversion(units, target) if target else None
+        if found is not None:
+            return Conversion(*found, per)
+    return None
+
+
+def _rain(units: str) -> Conversion | None:
+    """Rates, amounts by month of the calendar, and amounts of other spans."""
+    if _MONTH.search(units):
+        return _plain_conversion(_MONTH.sub("day", units), "mm d-1", "month")
+    rate = _plain_conversion(units, "mm d-1")
+    return _plain_conversion(units, "mm", "span") if rate is None else rate
 
 
 def _named_product(

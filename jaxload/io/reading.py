@@ -2,9 +2,11 @@
 
 import dataclasses
 
+from jaxload.io.units import known_conversion
+
 __all__ = ["UNITS", "Columns", "Reading", "check_units"]
 
-#: Millimetres in one of each unit that lengths are given in.
+#: Millimetres in one of each unit that lengths are given in as a rule.
 UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 #: Ways to write time that are no pattern of `datetime.datetime.strptime`.
@@ -19,7 +21,8 @@ class Columns:
 
     Attributes:
       up: Vertical displacement.
-      units: Units of displacements and standard errors: "mm", "cm" or "m".
+      units: Units of displacements and standard errors: "mm", "cm", "m" or any
+        other of length.
       time: The day; several columns are joined by a blank.
       time_format: A pattern as ``"%d.%m.%Y"``, or "decimal_year" (of the calendar),
         "julian_year" (365.25 days each since noon of 1 January 2000), "mjd",
@@ -70,8 +73,8 @@ class Reading:
     Attributes:
       format: Name of the format, as "pos"; `Columns` describes any other table; by
         default the content of each file tells.
-      units: Units of files whose format leaves them open, "mm", "cm" or "m"; by default
-        those that the format usually has.
+      units: Units of files whose format leaves them open, "mm", "cm", "m" or any
+        other of length; by default those that the format usually has.
       sigma: Standard error [mm] of files that have none.
       strict: Whether a bad file stops everything. If not, it is left out, logged, and
         named in the attribute ``files_left_out``.
@@ -98,7 +101,7 @@ class Reading:
 
 
 def check_units(units: str, what: str) -> float:
-    """Find how many millimetres a unit has.
+    """Find how many millimetres a unit of length has.
 
     Args:
       units: The unit.
@@ -108,8 +111,13 @@ def check_units(units: str, what: str) -> float:
       Millimetres in one of it.
 
     Raises:
-      ValueError: If it is unknown.
+      ValueError: If it is unknown, or none of length.
     """
-    if units not in UNITS:
-        raise ValueError(f"{what} is {units!r}, expected one of {', '.join(UNITS)}")
-    return UNITS[units]
+    if units in UNITS:
+        return UNITS[units]
+    found = known_conversion(str(units), "mm")
+    if found is None:
+        raise ValueError(
+            f"{what} is {units!r}, expected a length as mm, cm, m or feet"
+        )
+    return found[0]

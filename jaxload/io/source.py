@@ -6,7 +6,7 @@ import pathlib
 import re
 
 from jaxload.io.packed import plain_name
-from jaxload.io.reading import UNITS, Reading
+from jaxload.io.reading import Reading, check_units
 from jaxload.io.text import data_lines, read_lines, read_start
 
 __all__ = [
@@ -131,4 +131,4 @@ def scale_of(reading: Reading, usual: str) -> float:
       reading: What the user says.
       usual: The units that the format usually has.
     """
-    return UNITS[reading.units or usual]
+    return check_units(reading.units or usual, "units")
