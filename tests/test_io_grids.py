@@ -81,7 +81,8 @@ def test_real_grace_files_are_read(data):
 
 
 @pytest.mark.parametrize(
-    ("units", "factor"), [("m", 1000), ("mm", 1), ("kg m-2", 1), (" cm ", 10)]
+    ("units", "factor"),
+    [("m", 1000), ("mm", 1), ("kg m-2", 1), (" cm ", 10), ("millimeter", 1)],
 )
 def test_units_come_from_the_file_or_the_caller(saved, units, factor):
     first = float(product().lwe_thickness[1, 0, 0])

@@ -81,7 +81,9 @@ def test_units_are_never_guessed(tmp_path):
     path.write_text("# in [mm]\n" + BARE)
     with pytest.raises(ValueError, match="states mm as its units, but m are asked for"):
         io.read_loading(path, units="m")
-    with pytest.raises(ValueError, match="units is 'feat', expected a length as mm, cm, m"):
+    with pytest.raises(
+        ValueError, match="units is 'feat', expected a length as mm, cm, m"
+    ):
         io.read_loading(path, units="feat")
 
 

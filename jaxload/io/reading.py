@@ -117,7 +117,5 @@ def check_units(units: str, what: str) -> float:
         return UNITS[units]
     found = known_conversion(str(units), "mm")
     if found is None:
-        raise ValueError(
-            f"{what} is {units!r}, expected a length as mm, cm, m or feet"
-        )
+        raise ValueError(f"{what} is {units!r}, expected a length as mm, cm, m or feet")
     return found[0]
