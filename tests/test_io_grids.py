@@ -61,9 +61,11 @@ def test_the_bounds_of_the_months_are_kept(saved):
     source.time.encoding["units"] = "days since 2002-01-01"
     water = io.read_grid(saved(source))
     np.testing.assert_array_equal(water.time_bnds, source.time_bnds)
-    # A packed bound is no date.
+    # A packed bound is no date: the months are those of the stamps.
     numbers = product(time_bounds=(("time", "two"), np.zeros((3, 2))))
-    assert "time_bnds" not in io.read_grid(saved(numbers))
+    water = io.read_grid(saved(numbers))
+    np.testing.assert_array_equal(water.time_bnds[:, 0], begin)
+    assert water.time_bnds.attrs["origin"] == "month"
 
 
 def test_real_grace_files_are_read(data):

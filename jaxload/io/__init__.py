@@ -10,6 +10,8 @@ from jaxload.io.earth_models import (
 from jaxload.io.gnss import read_gnss, write_gnss, write_up
 from jaxload.io.gravity_fields import read_icgem, read_level2
 from jaxload.io.grid_files import GridSettings
+from jaxload.io.grid_spans import Spans, parse_span, stamped_spans
+from jaxload.io.grid_times import mid_times
 from jaxload.io.grids import read_grid
 from jaxload.io.harmonics import read_stokes, write_stokes
 from jaxload.io.loading import read_loading
@@ -49,6 +51,7 @@ __all__ = [
     "GridSettings",
     "Periods",
     "Reading",
+    "Spans",
     "WellColumns",
     "align_times",
     "centred_periods",
@@ -57,8 +60,10 @@ __all__ = [
     "label_dataset",
     "match_months",
     "mean_of_centres",
+    "mid_times",
     "month_periods",
     "offset_days",
+    "parse_span",
     "period_means",
     "prepare_folder",
     "read_dataset",
@@ -82,6 +87,7 @@ __all__ = [
     "remove_baseline",
     "require_netcdf",
     "sample_grid",
+    "stamped_spans",
     "week_periods",
     "write_dataset",
     "write_figure",

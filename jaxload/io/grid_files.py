@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from jaxload.io.grid_axes import canonical_axes, cut_box, merge_versions
-from jaxload.io.grid_spans import STAMPS, parse_span
+from jaxload.io.grid_spans import STAMPS, file_spans, parse_span
 from jaxload.io.grid_times import decode_times, time_bounds
 from jaxload.io.netcdf import reading_netcdf
 
@@ -26,7 +26,8 @@ class GridSettings:
 
     Attributes:
       box: West, south, east, north [degrees]: only the cells inside are read.
-      start: First date that is wanted, such as "2018-01-01"; all if empty.
+      start: First date that is wanted, such as "2018-01-01", and with it all that
+        means a time after it; all if empty.
       stop: Date before which reading ends; all if empty.
       time_units: Units of time, for files that do not say, or not the truth.
       stamp: Where times stand in the spans that entries are means of, for files without
@@ -94,7 +95,7 @@ def open_grid(path: pathlib.Path, settings: GridSettings) -> Iterator[xr.Dataset
 
     Yields:
       Its content, of which nothing but the axes is in memory yet, with ``time_bnds``
-      where it has true bounds.
+      as of `file_spans`.
 
     Raises:
       FileNotFoundError: If there is no such file.
@@ -104,6 +105,7 @@ def open_grid(path: pathlib.Path, settings: GridSettings) -> Iterator[xr.Dataset
     try:
         content = canonical_axes(content, str(path))
         content = _dated(content, settings.time_units or None, str(path))
+        content = file_spans(content, settings.stamp, parse_span(settings.span))
         yield _cut(content, settings, str(path))
     finally:
         if settings.chunks is None:
@@ -175,9 +177,15 @@ def _dated(content: xr.Dataset, units: str | None, where: str) -> xr.Dataset:
 
 
 def _cut(content: xr.Dataset, settings: GridSettings, where: str) -> xr.Dataset:
+    """Entries whose spans reach into what is wanted; stamps, of spans not known yet."""
     time = content["time"].values
-    start = np.datetime64(settings.start or time.min(), "ns")
-    stop = np.datetime64(settings.stop, "ns") if settings.stop else None
-    kept = (time >= start) & ((time < stop) if stop is not None else True)
+    bounds = content["time_bnds"].values if "time_bnds" in content else None
+    begin, end = (time, time) if bounds is None else bounds.T
+    kept = np.full(len(time), True)
+    if settings.start:
+        start = np.datetime64(settings.start, "ns")
+        kept &= (end > start) | ((begin == end) & (begin == start))
+    if settings.stop:
+        kept &= begin < np.datetime64(settings.stop, "ns")
     content = content.isel(time=np.flatnonzero(kept)) if not kept.all() else content
     return content if settings.box is None else cut_box(content, settings.box, where)

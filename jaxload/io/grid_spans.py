@@ -1,22 +1,63 @@
 """What each entry of a gridded product is a mean of: its span of time."""
 
+import dataclasses
 import re
 
 import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 
-__all__ = ["STAMPS", "Span", "parse_span"]
+from jaxload.io.grid_stamps import CALENDAR, STAMPS, stamp_bounds
 
-#: Where the stamps of a product stand in their spans.
-STAMPS = ("auto", "start", "middle", "end", "instant")
+__all__ = [
+    "STAMPS",
+    "Span",
+    "Spans",
+    "complete_spans",
+    "file_spans",
+    "parse_span",
+    "span_remark",
+    "stamped_spans",
+    "stated_method",
+]
 
-#: Spans of the calendar, by name.
-CALENDAR = ("day", "week", "month", "year")
+Times = NDArray[np.datetime64]
 
 #: Seconds in each unit of a length.
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 #: A span of the calendar, a length, or None for what the file and its stamps say.
 Span = str | np.timedelta64 | None
+
+#: What CF and GRIB call what values are, as far as it matters here.
+METHODS = {"point": "point", "instant": "point", "sum": "sum", "accum": "sum"}
+
+#: What is remarked on spans that nobody states, and whether it is doubtful.
+REMARKS = {
+    "instant": (False, "its values are taken for those at its very times"),
+    "hours": (False, "its values are taken for means between its times"),
+    "day": (False, "its times are taken for the UTC days that they are in"),
+    "week": (True, "its times are taken for the weeks that they are in"),
+    "month": (False, "its times are taken for the months that they are in"),
+    "year": (True, "its times are taken for the years that they are in"),
+    "centred": (True, "its times are taken for the middles of its spans"),
+    "single": (True, "its only time is taken for a day"),
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Spans:
+    """Begin and end of entries, and what says so.
+
+    Attributes:
+      bounds: First instant of each entry and first after it, shape (time, 2); the same
+        twice for an instant.
+      origin: "file" by bounds in the file, "asked" by settings, or what stamps were
+        taken for: a key of `REMARKS`.
+    """
+
+    bounds: Times
+    origin: str
 
 
 def parse_span(span: str | float | np.timedelta64 | None) -> Span:
@@ -58,3 +99,135 @@ def _parsed(text: str) -> Span:
             '"3 hours", or "auto"'
         )
     return np.timedelta64(round(1e3 * count * UNITS[parts[2]]), "ms")
+
+
+def stated_method(content: xr.Dataset) -> str:
+    """Find what a file states its values to be: means, sums or instants.
+
+    Args:
+      content: The file, with an axis ``time``.
+
+    Returns:
+      "mean", "sum" or "point", by ``cell_methods`` (CF), ``GRIB_stepType`` or the
+      ``avg_period`` of NOAA's Physical Sciences Laboratory; empty if it does not say,
+      or its fields differ.
+    """
+    found = {"mean"} if "avg_period" in content["time"].attrs else set()
+    for array in content.data_vars.values():
+        if "time" not in array.dims or array.ndim < 3:
+            continue
+        stated = {str(key).lower(): str(x).lower() for key, x in array.attrs.items()}
+        method = re.search(r"\btime: *([a-z]+)", stated.get("cell_methods", ""))
+        word = method[1] if method else stated.get("grib_steptype", "")
+        if word:
+            found.add("mean" if word.startswith("avg") else METHODS.get(word, word))
+    return found.pop() if len(found) == 1 else ""
+
+
+def stamped_spans(
+    time: Times, stamp: str = "auto", span: Span = None, method: str = ""
+) -> Spans:
+    """Find what entries are means of by their stamps.
+
+    What settings leave open, the distance of the stamps decides: a stamp of a daily,
+    weekly, monthly or yearly product means the UTC day, GPS week, month or year that
+    it is in, wherever in it (one on every Monday, the week from there on). Less than a
+    day apart, values are instants, unless the product states means or sums. Other
+    stamps are middles; and so are those near no middle of a month among others that
+    are, as GRACE has them.
+
+    Args:
+      time: The stamps, in any order, shape (time,).
+      stamp: Where they stand in their spans, one of `STAMPS`.
+      span: Of what entries are means, from `parse_span`. A length of less than half the
+        distance of the stamps is what an amount was gathered in, and no span.
+      method: From `stated_method`.
+
+    Returns:
+      The `Spans`.
+    """
+    stamps, back = np.unique(time.astype("M8[ns]"), return_inverse=True)
+    apart = np.median(np.diff(stamps)) if len(stamps) > 1 else np.timedelta64(0, "ns")
+    if isinstance(span, np.timedelta64) and 2 * span < apart:
+        span = None
+    bounds, origin = stamp_bounds(stamps, stamp, span, method)
+    asked = span is not None or stamp != "auto"
+    return Spans(bounds[back.ravel()], "asked" if asked else origin)
+
+
+def span_remark(origin: str, method: str) -> tuple[bool, str]:
+    """Put in words how far the spans of a product are taken from its stamps alone.
+
+    Args:
+      origin: Of its `Spans`.
+      method: From `stated_method`.
+
+    Returns:
+      Whether that is doubtful, and the words; empty where spans are stated.
+    """
+    if origin not in REMARKS:
+        return False, ""
+    if method == "point" and origin in ("day", "month"):
+        return True, (
+            f"has one value a {origin} and calls it an instant; it is taken for the "
+            f"mean of the {origin}. If it is the value of one hour, what lies between "
+            "stays unseen: get all hours, or means, or have it interpolated by "
+            f'stamp = "instant"; if it is the mean, state span = "{origin}"'
+        )
+    if method == "mean" and origin in ("day", "month"):
+        return False, ""
+    doubtful, meaning = REMARKS[origin]
+    said = f"has no bounds of time, and {meaning}"
+    return doubtful, f"{said}; state stamp and span if it means others"
+
+
+def file_spans(content: xr.Dataset, stamp: str, span: Span) -> xr.Dataset:
+    """Add what the entries of one file are means of, as far as it can be told of it.
+
+    Args:
+      content: The file, its times decoded, with ``time_bnds`` if it has bounds.
+      stamp: One of `STAMPS`; like `span` it goes before bounds.
+      span: From `parse_span`.
+
+    Returns:
+      The same with ``time_bnds`` and, as its attribute ``origin``, what says so;
+      without them if the file has one time only, which others must be seen beside.
+    """
+    time = content["time"].values
+    spans = stamped_spans(time, stamp, span, stated_method(content))
+    if spans.origin != "asked" and "time_bnds" in content:
+        spans = Spans(content["time_bnds"].values, "file")
+    lone = len(np.unique(time)) < 2 and not isinstance(span, str)
+    if lone and spans.origin != "file":
+        return content.drop_vars("time_bnds", errors="ignore")
+    return _with_bounds(content, spans)
+
+
+def complete_spans(
+    dataset: xr.Dataset, stamp: str, span: Span, method: str
+) -> xr.Dataset:
+    """Add what the entries of all files are means of, where one file did not tell.
+
+    Args:
+      dataset: All entries, ``time_bnds`` missing for some.
+      stamp: One of `STAMPS`.
+      span: From `parse_span`.
+      method: From `stated_method`.
+
+    Returns:
+      The same with all ``time_bnds``; their attribute ``origin`` lists what says so.
+    """
+    known = dataset["time_bnds"].attrs.get("origin", "file").split(", ")
+    bounds = dataset["time_bnds"].values.astype("M8[ns]")
+    open_rows = np.asarray(np.isnat(bounds).any(axis=1))
+    if not open_rows.any():
+        return dataset
+    spans = stamped_spans(dataset["time"].values, stamp, span, method)
+    origins = {spans.origin} | (set(known) if not open_rows.all() else set())
+    bounds = np.where(open_rows[:, None], spans.bounds, bounds)
+    return _with_bounds(dataset, Spans(bounds, ", ".join(sorted(origins))))
+
+
+def _with_bounds(dataset: xr.Dataset, spans: Spans) -> xr.Dataset:
+    labels = {"origin": spans.origin}
+    return dataset.assign(time_bnds=(("time", "bnds"), spans.bounds, labels))

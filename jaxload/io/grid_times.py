@@ -17,6 +17,9 @@ Times = NDArray[np.datetime64]
 
 _SINCE = re.compile(r"\s*([A-Za-z]+)\s+since\s+(.+?)\s*$", re.IGNORECASE)
 
+#: Year, month and day, which many write without leading zeros.
+_DATE = re.compile(r"\s*(\d{1,4})-(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
+
 
 def decode_times(
     values: ArrayLike, units: str | None, calendar: str | None, where: str
@@ -138,14 +141,15 @@ def _by_xarray(numbers: NDArray, units: str, calendar: str) -> Times:
 
 
 def _months(numbers: NDArray[np.float64], origin: str) -> Times:
-    start = np.datetime64(origin.split()[0].split("T")[0], "D")
+    written = _DATE.match(origin)
+    if written is None:
+        raise ValueError(f"{origin!r} is no date")
+    year, month, day = (int(part or 1) for part in written.groups())
+    start = np.datetime64(f"{year:04d}-{month:02d}-{day:02d}", "D")
     whole = np.floor(numbers)
-    month = start.astype("M8[M]") + whole.astype("m8[M]")
+    months = start.astype("M8[M]") + whole.astype("m8[M]")
     offset = start - start.astype("M8[M]").astype("M8[D]")
-    first, after = (
-        month.astype("M8[ns]"),
-        (month + MONTH).astype("M8[ns]"),
-    )
+    first, after = months.astype("M8[ns]"), (months + MONTH).astype("M8[ns]")
     part = ((numbers - whole) * (after - first).astype(np.float64)).round()
     return first + offset.astype("m8[ns]") + part.astype(np.int64).astype("m8[ns]")
 

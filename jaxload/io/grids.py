@@ -1,6 +1,7 @@
 """Gridded products, of water, air and sea, to one canonical layout."""
 
 import glob
+import logging
 import os
 import pathlib
 from collections.abc import Sequence
@@ -12,7 +13,14 @@ from jaxload._calendar import DAY, month_bounds
 from jaxload.io.grid_axes import merge_versions
 from jaxload.io.grid_files import GridSettings, open_grid, read_static
 from jaxload.io.grid_hints import setting
-from jaxload.io.grid_spans import Span, parse_span
+from jaxload.io.grid_spans import (
+    Span,
+    complete_spans,
+    parse_span,
+    span_remark,
+    stated_method,
+)
+from jaxload.io.grid_times import mid_times
 from jaxload.io.netcdf import reading_netcdf
 from jaxload.io.products import (
     LIMITS,
@@ -26,6 +34,8 @@ from jaxload.io.schema import check_dataset, grid_layout, label_dataset
 __all__ = ["GRID", "read_grid"]
 
 PathLike = str | os.PathLike[str]
+
+logger = logging.getLogger(__name__)
 
 #: Dimensions of a canonical field.
 GRID = ("time", "lat", "lon")
@@ -62,7 +72,10 @@ def read_grid(
       A dataset of layout `jaxload.io.schema.grid_layout`: the quantity along time, lat
       and lon, with lon ascending from -180 to 180 and lat ascending: water and sea
       level in mm, precipitation in mm a day, pressure in Pa, temperature in K. Beside
-      it ``<quantity>_sigma`` and ``time_bnds``, if the file has them. Months without
+      it ``<quantity>_sigma``, if the file has it, and ``time_bnds``: what each entry is
+      a mean of, first instant and first after it (the same twice for an instant), by
+      the bounds of the file, or as `GridSettings` and `stamped_spans` say; its
+      attribute ``origin`` names which. Months without
       data are not there.
 
     Raises:
@@ -84,8 +97,24 @@ def read_grid(
             f"{path} holds nothing from {settings.start or 'its begin'} to "
             f"{settings.stop or 'its end'}; widen start and stop"
         )
-    dataset = label_dataset(dataset)
+    dataset = label_dataset(_with_spans(dataset, settings))
     check_dataset(dataset, grid_layout(str(dataset.attrs["quantity"])))
+    return dataset
+
+
+def _with_spans(dataset: xr.Dataset, settings: GridSettings) -> xr.Dataset:
+    """What each entry is a mean of, and a remark where no file states it."""
+    method = str(dataset.attrs.pop("method", ""))
+    span = parse_span(settings.span)
+    if span is None and dataset.sizes["time"] == 1:
+        # A lone file of GRACE is of a month.
+        span = "month" if dataset.attrs["quantity"] == "twsa" else None
+    dataset = complete_spans(dataset, settings.stamp, span, method)
+    for origin in str(dataset["time_bnds"].attrs["origin"]).split(", "):
+        doubtful, words = span_remark(origin, method)
+        if words:
+            level = logging.WARNING if doubtful else logging.INFO
+            logger.log(level, "%s %s", dataset.attrs["source"], words)
     return dataset
 
 
@@ -118,7 +147,11 @@ def _read_file(
         dataset = _masked(path, content, dataset, settings)
         if "time_bnds" in content:
             dataset = dataset.assign(time_bnds=content["time_bnds"].variable)
+        else:
+            unknown = np.full((content.sizes["time"], 2), "NaT", "M8[ns]")
+            dataset = dataset.assign(time_bnds=(("time", "bnds"), unknown))
         attrs = {"quantity": product.quantity, "source": path.name}
+        attrs["method"] = stated_method(content)
         dataset.attrs = attrs | _provenance(content)
     if settings.chunks is None and dataset.sizes["time"]:
         _check_values(path, dataset, product.quantity)
@@ -206,14 +239,13 @@ def _apply(
 def _days(per: str, content: xr.Dataset, where: str, span: Span) -> np.ndarray:
     """In how many days each amount was gathered, shape (time,)."""
     time = content["time"].values
-    if span in ("day", "week"):
-        return np.full(len(time), 1.0 if span == "day" else 7.0)
     if isinstance(span, np.timedelta64):
         return np.full(len(time), span / DAY)
-    if per == "month" or span == "month":
-        first, after = month_bounds(time)
+    if per == "month":
+        first, after = month_bounds(mid_times(content))
         return (after - first) / DAY
-    if "time_bnds" not in content:
+    stated = content["time_bnds"].attrs["origin"] if "time_bnds" in content else ""
+    if stated != "file" and span is None:
         raise ValueError(
             f"{where} is an amount, and the file has no bounds of time that say in "
             f"what it was gathered; state that by {setting('span', '1 hour')}, or by "
@@ -285,9 +317,9 @@ def _joined(pieces: list[xr.Dataset]) -> xr.Dataset:
         _check_alike(first, other)
     if len(pieces) == 1:
         return first
-    if not all("time_bnds" in piece for piece in pieces):
-        pieces = [piece.drop_vars("time_bnds", errors="ignore") for piece in pieces]
+    origins = {piece["time_bnds"].attrs.get("origin") for piece in pieces}
     joined = xr.concat(pieces, "time", join="override", combine_attrs="drop_conflicts")
+    joined["time_bnds"].attrs["origin"] = ", ".join(sorted(filter(None, origins)))
     source = f"{pieces[0].attrs['source']} and {len(pieces) - 1} more"
     return joined.assign_attrs(source=source)
 
@@ -323,10 +355,9 @@ def _without_duplicates(dataset: xr.Dataset, rule: str) -> xr.Dataset:
     first = np.cumsum(counts) - counts
     if rule != "mean":
         return dataset.isel(time=first if rule == "first" else first + counts - 1)
-    means = dataset.drop_vars("time_bnds", errors="ignore").groupby("time").mean()
+    means = dataset.drop_vars("time_bnds").groupby("time").mean()
     merged = means.transpose(*GRID)
     for name in merged.data_vars:
         merged[name].attrs = dataset[name].attrs
-    if "time_bnds" in dataset:
-        merged["time_bnds"] = dataset["time_bnds"].isel(time=first)
+    merged["time_bnds"] = dataset["time_bnds"].isel(time=first)
     return merged.assign_attrs(dataset.attrs)

@@ -103,9 +103,9 @@ def period_means(
 ) -> xr.Dataset:
     """Average grids over periods.
 
-    Entries with true bounds (``time_bnds``) count by the part of them that lies in the
-    period, others wholly where their time falls. One period is in memory at a time
-    beside the result, if the data are in dask's chunks.
+    Entries with bounds (``time_bnds``) count by the part of them that lies in the
+    period, instants and entries without bounds wholly where their time falls. One
+    period is in memory at a time beside the result, if the data are in dask's chunks.
 
     Args:
       dataset: Fields along time; others are passed on.
@@ -226,7 +226,14 @@ def _weights(
     if not exact:
         return np.where((begin >= start) & (begin < stop), (end - begin) / DAY, 0.0)
     overlap = np.minimum(end, stop) - np.maximum(begin, start)
-    return np.maximum(overlap / DAY, 0.0)
+    days = np.maximum(overlap / DAY, 0.0)
+    instant = begin == end
+    if not instant.any():
+        return days
+    inside = (begin >= start) & (begin < stop)
+    apart = np.diff(np.sort(begin)).astype("m8[ns]") / DAY
+    step = np.median(apart) if len(apart) else 1.0
+    return np.where(instant, np.where(inside, step, 0.0), days)
 
 
 def _mean(part: xr.Dataset, weight: NDArray[np.float64], least: float) -> xr.Dataset:
@@ -255,7 +262,7 @@ def _check_overlap(bounds: Times, periods: Periods) -> None:
         raise ValueError("there are no times to average, or no periods")
     begin, end = bounds[:, 0].min(), bounds[:, 1].max()
     start, stop = periods.start.min(), periods.stop.max()
-    if end <= start or begin >= stop:
+    if end < start or begin >= stop or (end == start and begin < end):
         raise ValueError(
             f"the data span {_span(bounds)} and the periods "
             f"{_span(np.array([start, stop]))}; they have no time in common"

@@ -6,8 +6,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config
+from jaxload import config, series
 from jaxload.pipeline.ground import Ground
+from jaxload.pipeline.in_time import epoch_spans
 from jaxload.pipeline.inputs import read_gravity
 from jaxload.pipeline.regions import reference_means
 
@@ -61,7 +62,8 @@ def gravity_rows(
     monthly = reference_means(study, ground.outlines, ground.grid, product)["grace"]
     names = list(ground.outlines)
     listed = range(1, len(names)) if len(names) > 1 else range(1)
-    water, epochs = _at_epochs(monthly, gnss.time.values)
+    middles = series.span_middles(epoch_spans(gnss))
+    water, epochs = _at_epochs(monthly, middles)
     if not np.isfinite(water).any():
         raise ValueError(
             f"filler.grace {config.grid_names(filler.grace)} has no month in common "
@@ -82,7 +84,7 @@ def gravity_rows(
 def _at_epochs(
     monthly: xr.Dataset, time: NDArray[np.datetime64]
 ) -> tuple[Floats, float]:
-    """The month of every epoch, and how many epochs a month has as a rule."""
+    """The month of the middle of every epoch, and how many epochs a month has."""
     start, stop = monthly.start.values, monthly.stop.values
     month = np.searchsorted(start, time, side="right") - 1
     inside = (month >= 0) & (time < stop[np.maximum(month, 0)])

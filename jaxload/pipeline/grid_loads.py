@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config, earth, io
+from jaxload import config, earth, io, series
 from jaxload.pipeline.blocks import blocks
 from jaxload.pipeline.gridded import read_source
 from jaxload.pipeline.messages import naming
@@ -38,7 +38,7 @@ def grid_load(
     gnss: xr.Dataset,
     love: earth.LoveNumbers | None,
     watch: Callable[[float], None],
-) -> tuple[NDArray[np.float64], NDArray[np.datetime64]]:
+) -> tuple[NDArray[np.float64], tuple[NDArray, NDArray]]:
     """Find the uplift of stations by one kind of mass on the globe.
 
     Loads are anomalies from the mean over the times that are read. By spherical
@@ -52,7 +52,8 @@ def grid_load(
       watch: Told of the share that is done.
 
     Returns:
-      Uplift [mm], shape (time, station), and the times of the grids.
+      Uplift [mm], shape (time, station), and the times of the grids with what they are
+      means of.
 
     Raises:
       FileNotFoundError: If a file is missing.
@@ -85,7 +86,7 @@ def grid_load(
                 moved = earth.remove_restore(field, fine, places, love, how)
             found.append(np.asarray(moved)[:, 0])
             watch(min(epochs.stop / globe.sizes["time"], 1.0))
-    return np.concatenate(found), globe.time.values
+    return np.concatenate(found), (globe.time.values, globe.time_bnds.values)
 
 
 def read_load_grid(
@@ -157,21 +158,31 @@ def _check_stations(
 def _at_common_times(
     globe: xr.Dataset, regional: xr.Dataset, files: tuple[object, object]
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Both at times of the globe, the regional grid interpolated there."""
-    ours, theirs = globe.time.values, regional.time.values
-    inside = (ours >= theirs[0]) & (ours <= theirs[-1])
+    """Both over the spans of the globe, the regional grid averaged or interpolated."""
+    ours, theirs = globe.time_bnds.values, regional.time_bnds.values
+    inside = series.known_times(theirs, ours)
     if inside.sum() < 2:
-        both = [x[[0, -1]].astype("M8[D]") for x in (ours, theirs)]
+        both = [np.datetime_as_string([x.min(), x.max()], "D") for x in (ours, theirs)]
         spans = [f"{first} to {last}" for first, last in both]
         raise ValueError(
             f"{files[0]} spans {spans[0]} and {files[1]} {spans[1]}, which have fewer "
             "than two times in common; get data of one period"
         )
     globe = globe.isel(time=np.flatnonzero(inside))
-    if np.isin(globe.time.values, theirs).all():
-        return globe, regional.sel(time=globe.time)
-    regional = regional.drop_vars("time_bnds", errors="ignore")
-    return globe, regional.interp(time=globe.time)
+    ours, middles = ours[inside], io.mid_times(globe)
+    known = io.mid_times(regional)
+    rows = np.minimum(np.searchsorted(known, middles), len(known) - 1)
+    lengths = [(x[:, 1] - x[:, 0]) / np.timedelta64(1, "h") for x in (ours, theirs)]
+    alike = np.allclose(lengths[0], lengths[1][rows], rtol=0.1)
+    if alike and (known[rows] == middles).all():
+        return globe, regional.isel(time=rows).assign_coords(time=globe.time.values)
+    if series.are_finer(theirs, ours):
+        periods = io.Periods(ours[:, 0], ours[:, 1], globe.time.values)
+        return globe, io.period_means(regional, periods)
+    regional = regional.drop_vars("time_bnds").assign_coords(time=known)
+    options = {"fill_value": "extrapolate"}
+    regional = regional.interp(time=middles, kwargs=options)
+    return globe, regional.assign_coords(time=globe.time.values)
 
 
 def _blocks(globe: xr.Dataset, regional: xr.Dataset | None) -> list[slice]:

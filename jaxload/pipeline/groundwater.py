@@ -14,8 +14,9 @@ from jaxload import config, evaluate, io, series, sphere
 from jaxload._calendar import DAY
 from jaxload.pipeline.grid_loads import read_load_grid
 from jaxload.pipeline.gridded import read_source
+from jaxload.pipeline.in_time import spans_of
 from jaxload.pipeline.inputs import read_gravity
-from jaxload.pipeline.regions import least_epochs, month_spans
+from jaxload.pipeline.regions import month_spans, over_months
 
 __all__ = ["References", "compare", "read_references"]
 
@@ -89,13 +90,14 @@ def _grace(study: config.Study, gnss: xr.Dataset, months: io.Periods) -> xr.Data
     of_soil = ("loads.soil_regional", regional) if regional else ("loads.soil", globe)
     soil = read_load_grid(study, *of_soil, gnss)
     try:
-        soil = io.period_means(
-            soil, io.Periods(*month_spans(total), total.time.values.astype("M8[ns]"))
-        )
+        start, stop = month_spans(total).T
+        stamps = total.time.values.astype("M8[ns]")
+        soil = io.period_means(soil, io.Periods(start, stop, stamps))
         soil = io.regrid(soil, total.lon.values, total.lat.values)
         left = total[["twsa"]].assign(
             twsa=total.twsa - soil.soil_water.assign_coords(time=total.time)
         )
+        left = left.assign_coords(time=io.mid_times(total))
         at = io.sample_grid(left, gnss.lon, gnss.lat).twsa
     except ValueError as error:
         raise ValueError(f"{named}: {error}") from None
@@ -111,7 +113,7 @@ def _grace(study: config.Study, gnss: xr.Dataset, months: io.Periods) -> xr.Data
 
 
 def _by_month(array: xr.DataArray, months: io.Periods) -> xr.DataArray:
-    """Entries under the calendar months that they fall into; NaN in the others."""
+    """Entries under the calendar months of their middles; NaN in the others."""
     labels = months.start.astype("M8[M]")
     month = array.time.values.astype("M8[M]")
     array = array.transpose("time", "station")
@@ -244,9 +246,8 @@ def _sampled(
 def _monthly(
     values: NDArray, time: NDArray[np.datetime64], months: io.Periods
 ) -> NDArray[np.float64]:
-    spans = (months.start, months.stop)
-    least = least_epochs(time)
-    return np.asarray(series.period_mean(values, time, *spans, least=least))
+    bounds = np.stack([months.start, months.stop], axis=1)
+    return over_months(values, spans_of(time), bounds)
 
 
 def _statistics(values: NDArray, names: NDArray) -> dict[str, dict[str, float]]:

@@ -9,11 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config, evaluate, io
-from jaxload._calendar import DAY
+from jaxload import config, evaluate, io, series
 from jaxload.pipeline.cleaning import without_trend
 from jaxload.pipeline.empty_cells import filled_rows
 from jaxload.pipeline.grid_loads import grid_load
+from jaxload.pipeline.in_time import epoch_spans, over_epochs
 from jaxload.pipeline.love import love_numbers
 
 __all__ = ["at_epochs", "is_asked", "load_scores", "remove_loads", "station_loads"]
@@ -25,6 +25,9 @@ DIMS = ("time", "station")
 #: Times of a load that are farther apart than this many of its usual steps have a gap
 #: between them.
 GAP = 1.5
+
+#: Share of an epoch below which it is remarked that a load is known in part of it only.
+PART = 0.9
 
 #: Names that a message lists.
 SHOWN = 5
@@ -73,8 +76,9 @@ def station_loads(
     love = love_numbers(study) if grids else None
     for number, (kind, files) in enumerate(grids.items()):
         hear = lambda share, done=number: watch((done + share) / len(grids))
-        values, time = grid_load(study, kind, gnss, love, hear)
-        _add(found, kind, at_epochs(values, time, gnss, f"loads.{kind} {files[0]}"))
+        values, (time, bounds) = grid_load(study, kind, gnss, love, hear)
+        source = f"loads.{kind} {files[0]}"
+        _add(found, kind, at_epochs(values, time, gnss, source, bounds))
     watch(1.0)
     return found
 
@@ -164,18 +168,22 @@ def at_epochs(
     time: NDArray[np.datetime64],
     gnss: xr.Dataset,
     source: str,
+    bounds: NDArray[np.datetime64] | None = None,
 ) -> NDArray[np.float64]:
     """Bring a load to the epochs of heights.
 
-    Means are taken over what the heights are means of, where the load is known more
-    often than they; else the load is interpolated between its times. A warning names
-    gaps over which that was done.
+    Means are taken over what the heights are means of, where the load is known as
+    often as they or more often; else a curve between the middles of its spans has the
+    means that the load has. Warnings name gaps over which it was interpolated, and
+    count epochs of which only a part is known.
 
     Args:
       values: The load, shape (time, station); NaN if missing.
       time: Its times, ascending, shape (time,).
       gnss: The heights, with ``time_bnds`` if they are means.
       source: Where the load comes from, for messages.
+      bounds: What its values are means of, first instant and first after it, shape
+        (time, 2); what the times are taken for by their distance, if None.
 
     Returns:
       The load, shape (epoch, station); NaN where it ends before the heights.
@@ -183,48 +191,57 @@ def at_epochs(
     Raises:
       ValueError: If it has no time in common with the heights.
     """
-    epochs = gnss.time.values
-    step = _step(time)
-    _check_overlap(time, step, epochs, source)
-    if "time_bnds" in gnss:
-        bounds = gnss.time_bnds.values
-        if 2 * step <= np.median(bounds[:, 1] - bounds[:, 0]):
-            values, time = _means(values, time, bounds, epochs), epochs
-    found = np.full((len(epochs), values.shape[1]), np.nan)
+    epochs = epoch_spans(gnss)
+    if bounds is None:
+        bounds = io.stamped_spans(time).bounds
+    _check_overlap(bounds, epochs, source)
+    found, share = over_epochs(values, bounds, epochs)
+    unknown = np.isnan(found)
+    if series.are_finer(bounds, epochs):
+        _warn_of_parts(source, share, unknown)
+    if unknown.any():
+        found = _bridged(values, found, bounds, epochs)
     gaps: dict[tuple, int] = {}
+    middles = series.span_middles(epochs)
     for index, column in enumerate(values.T):
-        seen = np.isfinite(column)
-        if seen.any():
-            found[:, index] = _between(column[seen], time[seen], step, epochs)
-            for gap in _gaps(time[seen], epochs):
-                gaps[gap] = gaps.get(gap, 0) + 1
+        inside = middles[unknown[:, index] & np.isfinite(found[:, index])]
+        for gap in _gaps(time[np.isfinite(column)], inside):
+            gaps[gap] = gaps.get(gap, 0) + 1
     _warn(source, gaps, found)
     return found
 
 
-def _means(
-    values: NDArray, time: NDArray, bounds: NDArray, epochs: NDArray
+def _bridged(
+    values: NDArray, found: NDArray, bounds: NDArray, epochs: NDArray
 ) -> NDArray[np.float64]:
-    """Means over spans of which half or more is known, shape (epoch, station)."""
-    dims = ("time", "station")
-    record = xr.Dataset({"load": (dims, values)}, {"time": time.astype("M8[ns]")})
-    periods = io.Periods(bounds[:, 0], bounds[:, 1], epochs.astype("M8[ns]"))
-    return io.period_means(record, periods)["load"].values
+    """Epochs in gaps of a load, between what is known; none before and after it."""
+    finer = series.are_finer(bounds, epochs)
+    curve = np.nan * found if finer else series.between_spans(values, bounds, epochs)
+    middles, found = series.span_middles(epochs), found.copy()
+    clock = middles.astype(np.int64).astype(np.float64)
+    for index, column in enumerate(found.T):
+        seen = np.isfinite(values[:, index])
+        if not seen.any():
+            continue
+        spans = bounds[seen]
+        within = (middles >= spans[:, 0].min()) & (middles <= spans[:, 1].max())
+        lost, known = np.isnan(column) & within, np.isfinite(column)
+        if finer and known.any():
+            curve[lost, index] = np.interp(clock[lost], clock[known], column[known])
+        found[lost, index] = curve[lost, index]
+    return found
 
 
 def _step(time: NDArray) -> np.timedelta64:
     """How far times are apart as a rule."""
-    if len(time) < 2:
-        return DAY.astype("m8[ns]")
     return np.median(np.diff(time.astype("M8[ns]"))).astype("m8[ns]")
 
 
-def _check_overlap(
-    time: NDArray, step: np.timedelta64, epochs: NDArray, source: str
-) -> None:
-    if epochs[-1] < time[0] - step / 2 or epochs[0] > time[-1] + step / 2:
+def _check_overlap(bounds: NDArray, epochs: NDArray, source: str) -> None:
+    if epochs[-1, 1] <= bounds[:, 0].min() or epochs[0, 0] > bounds[:, 1].max():
         theirs, ours = (
-            " to ".join(np.datetime_as_string(x[[0, -1]], "D")) for x in (time, epochs)
+            " to ".join(np.datetime_as_string([x.min(), x.max()], "D"))
+            for x in (bounds, epochs)
         )
         raise ValueError(
             f"{source} spans {theirs} and the heights {ours}, which have no time in "
@@ -232,22 +249,27 @@ def _check_overlap(
         )
 
 
-def _between(
-    values: NDArray, time: NDArray, step: np.timedelta64, epochs: NDArray
-) -> NDArray[np.float64]:
-    """Linear between times, constant for half a step beyond them, then NaN."""
-    clock, wanted = (x.astype("M8[ns]").astype(np.int64) for x in (time, epochs))
-    found = np.interp(wanted.astype(float), clock.astype(float), values)
-    half = int(step.astype(np.int64)) // 2
-    outside = (wanted < clock[0] - half) | (wanted > clock[-1] + half)
-    return np.where(outside, np.nan, found)
-
-
 def _gaps(time: NDArray, epochs: NDArray) -> list[tuple]:
     """Neighbouring times far apart with epochs between them."""
+    if len(time) < 3:
+        return []
     wide = np.flatnonzero(np.diff(time) > GAP * _step(time))
     pairs = [(time[index], time[index + 1]) for index in wide]
     return [(a, b) for a, b in pairs if ((epochs > a) & (epochs < b)).any()]
+
+
+def _warn_of_parts(source: str, share: NDArray, unknown: NDArray) -> None:
+    least = np.where(unknown, 1.0, share).min(axis=1)
+    parts = least < PART
+    if parts.any():
+        logger.warning(
+            "%s is known in part of %d of %d epochs only, of which its mean is taken "
+            "all the same (%.0f%% of the shortest)",
+            source,
+            parts.sum(),
+            len(least),
+            100 * least.min(),
+        )
 
 
 def _warn(source: str, gaps: Mapping[tuple, int], found: NDArray) -> None:

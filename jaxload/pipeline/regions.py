@@ -1,6 +1,5 @@
 """Means over regions, and how they compare with another observation of water."""
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,12 +12,13 @@ from shapely import MultiPolygon, Polygon
 from jaxload import config, evaluate, series, sphere
 from jaxload._calendar import DAY, month_bounds
 from jaxload.pipeline.blocks import means_over
+from jaxload.pipeline.in_time import spans_of
 
 __all__ = [
     "VARIABLES",
-    "least_epochs",
     "month_spans",
     "monthly_means",
+    "over_months",
     "reference_means",
     "region_means",
     "score_regions",
@@ -33,6 +33,9 @@ VARIABLES = {
     "grace": ("month", "monthly", "reference"),
     "land_model": ("land_model_month", "monthly_beside_land_model", "land_model"),
 }
+
+#: How far the date of a month may be from its middle.
+NEAR = 5 * DAY
 
 #: Days that a monthly mean needs at least.
 DAYS_IN_A_MONTH = 10
@@ -83,29 +86,52 @@ def _of_regions(
         raise ValueError(f"{named}: {error}") from None
     fields = given[str(given.attrs["quantity"])].values.reshape(len(given.time), -1)
     means = np.asarray(sphere.area_mean(over.weights, fields.astype(np.float64)))
-    month, (start, stop) = given.time.values, month_spans(given)
+    bounds = month_spans(given)
+    dates = _dates(given.time.values, bounds)
     if name != "grace":
-        month, start, stop = _calendar_months(given.time.values)
-        least = least_epochs(given.time.values)
-        means = series.period_mean(means, given.time.values, start, stop, least)
-        means = np.asarray(means) - np.nanmean(np.asarray(means), axis=0)
+        months = _calendar_months(series.span_middles(bounds))
+        means = over_months(means, bounds, months)
+        means, bounds = means - np.nanmean(means, axis=0), months
+        dates = series.span_middles(bounds)
     labels = {"units": "mm", "long_name": LABELS[name]}
     return xr.Dataset(
         {"water": (("month", "region"), means, labels)},
         coords={
-            "month": month,
+            "month": dates,
             "region": list(inside),
-            "start": ("month", start),
-            "stop": ("month", stop),
+            "start": ("month", bounds[:, 0]),
+            "stop": ("month", bounds[:, 1]),
         },
     )
 
 
-def _calendar_months(time: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Middle, first instant and first instant after each month."""
-    month = np.unique(time.astype("M8[M]"))
-    start, stop = (day.astype("M8[ns]") for day in month_bounds(month))
-    return start + (stop - start) // 2, start, stop
+def _dates(stamps: NDArray, bounds: NDArray) -> NDArray:
+    """The middles of months, or their stamps where these are about there."""
+    middles, stamps = series.span_middles(bounds), stamps.astype("M8[ns]")
+    return np.where(abs(stamps - middles) <= NEAR, stamps, middles)
+
+
+def _calendar_months(time: NDArray) -> NDArray:
+    """First instant of each month, and first after it, shape (month, 2)."""
+    bounds = np.stack(month_bounds(np.unique(time.astype("M8[M]"))), axis=1)
+    return bounds.astype("M8[ns]")
+
+
+def over_months(
+    values: NDArray[np.float64], spans: NDArray, months: NDArray
+) -> NDArray[np.float64]:
+    """Average series over months.
+
+    Args:
+      values: The series, shape (epoch, column); NaN if missing.
+      spans: What its epochs are means of, shape (epoch, 2).
+      months: First instant of each month and first after it, shape (month, 2).
+
+    Returns:
+      Means, shape (month, column); NaN where fewer than ten days are known.
+    """
+    least = DAYS_IN_A_MONTH * DAY / (months[:, 1] - months[:, 0])
+    return series.span_means(values, spans, months, least)[0]
 
 
 def region_means(
@@ -160,39 +186,22 @@ def monthly_means(
     Returns:
       Water [mm], shape (month, region); NaN in months with fewer than ten days.
     """
-    spans = (reference.start.values, reference.stop.values)
-    return np.asarray(series.period_mean(daily, time, *spans, least=least_epochs(time)))
+    months = np.stack([reference.start.values, reference.stop.values], axis=1)
+    return over_months(np.asarray(daily), spans_of(time), months)
 
 
-def least_epochs(time: NDArray[np.datetime64]) -> int:
-    """Say how many epochs a monthly mean needs at least.
-
-    Args:
-      time: Epochs, shape (epoch,).
-
-    Returns:
-      As many as cover ten days.
-    """
-    if len(time) < 2:
-        return DAYS_IN_A_MONTH
-    days = float(np.median(np.diff(time)) / DAY)
-    return math.ceil(DAYS_IN_A_MONTH / max(days, 1.0))
-
-
-def month_spans(reference: xr.Dataset) -> tuple[NDArray, NDArray]:
-    """What the months of a product are means of.
+def month_spans(reference: xr.Dataset) -> NDArray:
+    """Find what the months of a product are means of.
 
     Args:
       reference: With its `time`, and `time_bnds` if it says so itself.
 
     Returns:
-      First instant of each and first instant after it, shape (month,) each.
+      First instant of each and first instant after it, shape (month, 2).
     """
     if "time_bnds" in reference:
-        bounds = reference.time_bnds.values.astype("M8[ns]")
-        return bounds[:, 0], bounds[:, 1]
-    first, after = month_bounds(reference.time.values)
-    return first.astype("M8[ns]"), after.astype("M8[ns]")
+        return reference.time_bnds.values.astype("M8[ns]")
+    return np.stack(month_bounds(reference.time.values), axis=1).astype("M8[ns]")
 
 
 def _footprint(grid: sphere.Grid) -> shapely.Geometry:

@@ -10,8 +10,8 @@ from scipy.spatial import KDTree
 
 from jaxload import config, io, sphere
 from jaxload._calendar import DAY
-from jaxload.io.grid_times import mid_times
 from jaxload.pipeline.gridded import read_source
+from jaxload.pipeline.in_time import epoch_spans, over_epochs
 from jaxload.pipeline.messages import naming
 
 __all__ = ["Places", "WeatherSeries", "read_weather"]
@@ -21,11 +21,9 @@ Floats = NDArray[np.float64]
 #: By how much grids are read beyond the outer places [degrees].
 MARGIN = 3.0
 
-#: Days before the first epoch and after the last that are read, for weeks and bounds.
-BEFORE, AFTER = 8 * DAY, 9 * DAY
-
-#: Share of what a mean spans that has to be known.
-LEAST = 0.5
+#: Days before the first epoch and after the last that are read, so that months reach
+#: beyond them.
+AROUND = 40 * DAY
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,10 +62,11 @@ class WeatherSeries:
 def read_weather(
     study: config.Study, places: Places, gnss: xr.Dataset
 ) -> WeatherSeries:
-    """Read the weather of places, and average it over the epochs of the heights.
+    """Read the weather of places, and bring it to the epochs of the heights.
 
-    Bilinear between the centres of the grids. A mean is of what the height is a mean
-    of: its ``time_bnds``, or a day.
+    Bilinear between the centres of the grids. It is averaged over what heights are
+    means of, a day or their ``time_bnds``; weather of longer means, as months, is
+    interpolated between their middles so that its means stay.
 
     Args:
       study: Names the grids in its table ``[weather]``.
@@ -89,7 +88,9 @@ def read_weather(
         with naming(f"weather.{quantity} {source}"):
             at = io.sample_grid(grid, places.lon, places.lat, names=places.name)
             values = at[quantity].values.astype(np.float64)
-            series = epoch_means(values, mid_times(grid), epoch_spans(gnss))
+            series, _ = over_epochs(values, grid.time_bnds.values, epoch_spans(gnss))
+            if quantity == "precipitation":
+                series = np.maximum(series, 0.0)  # a curve through means may undershoot
             if places.nearest:
                 series = _filled(series, places)
             _check_complete(series, places, gnss)
@@ -113,52 +114,10 @@ def _read(
             float(places.lon.max() + MARGIN),
             float(min(north, 90.0)),
         ),
-        start=str(time[0] - BEFORE),
-        stop=str(time[-1] + AFTER),
+        start=str(time[0] - AROUND),
+        stop=str(time[-1] + AROUND),
     )
     return read_source(study, f"weather.{quantity}", source, quantity, settings)
-
-
-def epoch_spans(gnss: xr.Dataset) -> tuple[NDArray, NDArray]:
-    """What each height is a mean of.
-
-    Args:
-      gnss: Heights, with ``time_bnds`` if they are means over more than a day.
-
-    Returns:
-      First instant of each epoch and first after it, shape (epoch,) both.
-    """
-    if "time_bnds" in gnss:
-        bounds = gnss.time_bnds.values
-        return bounds[:, 0], bounds[:, 1]
-    day = gnss.time.values.astype("M8[D]")
-    return day.astype("M8[ns]"), (day + DAY).astype("M8[ns]")
-
-
-def epoch_means(
-    values: Floats, time: NDArray[np.datetime64], spans: tuple[NDArray, NDArray]
-) -> Floats:
-    """Average over epochs.
-
-    Args:
-      values: Series, shape (time, place); NaN if missing.
-      time: When, ascending, shape (time,).
-      spans: From `epoch_spans`.
-
-    Returns:
-      Means, shape (epoch, place); NaN where less than half of an epoch is known.
-    """
-    step = np.median(np.diff(time)) if len(time) > 1 else DAY
-    bounds = np.stack([np.searchsorted(time, span) for span in spans], axis=1)
-    means = np.full((len(bounds), values.shape[1]), np.nan)
-    for epoch, (first, last) in enumerate(bounds):
-        part = values[first:last]
-        seen = np.isfinite(part)
-        count = seen.sum(axis=0)
-        enough = count >= max(1, LEAST * ((spans[1] - spans[0])[epoch] / step))
-        total = np.where(seen, part, 0).sum(axis=0)
-        means[epoch, enough] = (total / np.maximum(count, 1))[enough]
-    return means
 
 
 def _filled(series: Floats, places: Places) -> Floats:

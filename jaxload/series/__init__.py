@@ -32,6 +32,13 @@ from jaxload.series.shrinkage import (
     remove_terms,
     shrinkage,
 )
+from jaxload.series.spans import (
+    are_finer,
+    between_spans,
+    known_times,
+    span_means,
+    span_middles,
+)
 from jaxload.series.spectral import Reconstruction, reconstruct
 from jaxload.series.steps import Detection, Steps, find_steps
 from jaxload.series.trajectory import (
@@ -63,7 +70,9 @@ __all__ = [
     "Terms",
     "Trajectory",
     "annual_amplitude",
+    "are_finer",
     "assess",
+    "between_spans",
     "common_mode",
     "decimal_years",
     "decompose",
@@ -74,6 +83,7 @@ __all__ = [
     "find_steps",
     "fit_trajectory",
     "hampel",
+    "known_times",
     "monthly_means",
     "months_of",
     "moving_average",
@@ -89,6 +99,8 @@ __all__ = [
     "running_median",
     "seasonal_basis",
     "shrinkage",
+    "span_means",
+    "span_middles",
     "stacked_mode",
     "suspects",
     "weekly_means",

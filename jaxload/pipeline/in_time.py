@@ -1,0 +1,64 @@
+"""What heights are means of, and other series brought to that."""
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import io, series
+from jaxload._calendar import DAY
+
+__all__ = ["epoch_spans", "over_epochs", "spans_of"]
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+
+
+def epoch_spans(gnss: xr.Dataset) -> Times:
+    """Find what each height is a mean of.
+
+    Args:
+      gnss: Heights, with ``time_bnds`` if they were averaged.
+
+    Returns:
+      First instant of each epoch and first after it, shape (epoch, 2).
+    """
+    if "time_bnds" in gnss:
+        return gnss.time_bnds.values.astype("M8[ns]")
+    return spans_of(gnss.time.values)
+
+
+def spans_of(time: Times) -> Times:
+    """Find what epochs are means of by their dates: UTC days, GPS weeks or months.
+
+    Args:
+      time: The dates, ascending, shape (epoch,).
+
+    Returns:
+      First instant of each and first after it, shape (epoch, 2).
+    """
+    step = np.median(np.diff(time)) / DAY if len(time) > 1 else 1.0
+    span = "week" if 6.5 <= step <= 7.5 else "month" if 27 <= step <= 32 else "day"
+    return io.stamped_spans(time, span=span).bounds
+
+
+def over_epochs(values: Floats, bounds: Times, epochs: Times) -> tuple[Floats, Floats]:
+    """Bring series to epochs: averaged over them, or interpolated between longer means.
+
+    Args:
+      values: The series, shape (time, column); NaN if missing.
+      bounds: What each value is of, shape (time, 2).
+      epochs: From `epoch_spans`.
+
+    Returns:
+      The series, shape (epoch, column), NaN where less than half of an epoch is known,
+      or its middle is in no span with a value; and the share of each epoch that is
+      known, of the same shape.
+    """
+    if series.are_finer(bounds, epochs):
+        return series.span_means(values, bounds, epochs)
+    found = series.between_spans(values, bounds, epochs)
+    known = np.zeros(found.shape)
+    for column, seen in enumerate(np.isfinite(values).T):
+        if seen.any():
+            known[:, column] = series.known_times(bounds[seen], epochs)
+    return np.where(known > 0, found, np.nan), known
