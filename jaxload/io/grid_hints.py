@@ -7,7 +7,7 @@ def setting(name: str, value: str = "...", *, text: bool = True) -> str:
     """Write a setting of gridded files as an argument and as a study has it.
 
     Args:
-      name: One of files, variable, units, time_units, span, fill and duplicates.
+      name: One of files, variable, units, time_units, stamp, span, fill, duplicates.
       value: An example.
       text: Whether the value is a text.
 

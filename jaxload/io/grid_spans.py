@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from jaxload.io.grid_hints import setting
 from jaxload.io.grid_stamps import CALENDAR, STAMPS, stamp_bounds
 
 __all__ = [
@@ -167,18 +168,19 @@ def span_remark(origin: str, method: str) -> tuple[bool, str]:
     """
     if origin not in REMARKS:
         return False, ""
+    if method == "mean" and origin in ("day", "month"):
+        return False, ""
     if method == "point" and origin in ("day", "month"):
         return True, (
             f"has one value a {origin} and calls it an instant; it is taken for the "
             f"mean of the {origin}. If it is the value of one hour, what lies between "
-            "stays unseen: get all hours, or means, or have it interpolated by "
-            f'stamp = "instant"; if it is the mean, state span = "{origin}"'
+            "is unknown: get all hours, or means, or have it interpolated by "
+            f"{setting('stamp', 'instant')}; if it is the mean, state that by "
+            f"{setting('span', origin)}"
         )
-    if method == "mean" and origin in ("day", "month"):
-        return False, ""
     doubtful, meaning = REMARKS[origin]
     said = f"has no bounds of time, and {meaning}"
-    return doubtful, f"{said}; state stamp and span if it means others"
+    return doubtful, f"{said}; if it means others, state {setting('stamp', 'end')}"
 
 
 def file_spans(content: xr.Dataset, stamp: str, span: Span) -> xr.Dataset:

@@ -1,19 +1,19 @@
 """Series of means over spans of time, brought to other spans.
 
 What is known over spans as short as those wanted, or shorter, is averaged. What is
-known over longer ones is the mean of a curve, straight from middle to middle, whose
-means over the spans are the values: a month's mean is no value of its middle, and a
-curve through means would make a season smaller by 3%.
+known over longer ones is interpolated by a smooth curve whose means over the spans are
+the values: the mean of a month is no value of its middle, and lines between the middles
+of months would take 3% off a season.
 
 Source:
-  Killworth (1996), Time interpolation of forcing fields in ocean models, J. Phys.
-  Oceanogr. 26, 136-143.
+  Boneva, Kendall and Stefanov (1971), Spline transformations: three new diagnostic aids
+  for the statistical data-analyst, J. R. Stat. Soc. B 33, 1-71 (histosplines).
 """
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
 from jaxload._calendar import DAY
 
@@ -24,10 +24,6 @@ Floats = NDArray[np.float64]
 
 #: By how much longer than what is wanted a span may be that is averaged.
 LONGER = 1.1
-
-#: How far half a span may reach towards the middle of the next one, which is half-way
-#: where spans follow each other: means over spans that overlap leave a curve open.
-OVERLAP = 0.75
 
 #: Share of its length by which a span reaches beyond itself: some end a day early.
 REACH = 0.1
@@ -126,9 +122,9 @@ def _overlap(bounds: Times, wanted: Times) -> scipy.sparse.csr_array:
 def between_spans(values: Floats, bounds: Times, wanted: Times) -> Floats:
     """Find means over short spans of a curve with given means over long ones.
 
-    The curve is straight between the middles of the spans, and level before the first
-    and after the last. Where spans overlap far, and for instants, it goes through the
-    values.
+    The integral of the curve is a cubic spline through the edges of the spans, level
+    beyond them; over a gap its mean is that of both its sides. Between instants it is a
+    straight line.
 
     Args:
       values: Means over spans, or instants, shape (span, column); NaN if missing.
@@ -177,37 +173,48 @@ def known_times(bounds: Times, wanted: Times) -> NDArray[np.bool_]:
 
 def _curve_means(values: Floats, spans: Floats, epochs: Floats) -> Floats:
     """Means over epochs of the curve whose means over spans are given."""
-    middles = spans.mean(axis=1)
-    kept = np.append(True, np.diff(middles) > 0)
-    values, spans, middles = values[kept], spans[kept], middles[kept]
-    if len(middles) < 2:
+    if len(values) < 2:
         return np.broadcast_to(values[0], (len(epochs), values.shape[1])).copy()
-    nodes = scipy.linalg.solve_banded((1, 1), _means_of_curve(spans, middles), values)
-    start, stop = (_integral(middles, nodes, time) for time in epochs.T)
+    if (spans[:, 1] > spans[:, 0]).all():
+        edges, values = _closed(spans, values)
+        start, stop = (_spline_integral(edges, values, time) for time in epochs.T)
+    else:
+        middles, first = np.unique(spans.mean(axis=1), return_index=True)
+        start, stop = (_integral(middles, values[first], time) for time in epochs.T)
     return (stop - start) / np.diff(epochs, axis=1)
 
 
-def _means_of_curve(spans: Floats, middles: Floats) -> Floats:
-    """The tridiagonal matrix from a curve's values at middles to its means over spans.
+def _closed(spans: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Edges of spans that follow each other, gaps among them, and means over them."""
+    begin, end = spans.T
+    apart = begin[1:] - end[:-1]
+    gap = apart > REACH * np.minimum(
+        np.diff(spans, axis=1)[1:, 0], end[:-1] - begin[:-1]
+    )
+    inner = (begin[1:] + end[:-1]) / 2
+    left, right = np.where(gap, end[:-1], inner), np.where(gap, begin[1:], inner)
+    edges = np.stack([np.append(begin[0], right), np.append(left, end[-1])], axis=1)
+    if (np.diff(edges, axis=1) <= 0).any():  # one within another
+        middles = spans.mean(axis=1)
+        inner = (middles[1:] + middles[:-1]) / 2
+        return np.concatenate([[begin[0]], inner, [max(end[-1], middles[-1])]]), values
+    where = np.flatnonzero(gap) + 1
+    bridges = (values[where] + values[where - 1]) / 2
+    return np.unique(edges), np.insert(values, where, bridges, axis=0)
 
-    Rows: above the diagonal, on it, and below, as `scipy.linalg.solve_banded` has them.
-    """
-    apart = np.diff(middles)
-    half = (spans[:, 1] - spans[:, 0]) / 2
-    # A straight line is a quarter of the way of half a span off its middle on average.
-    before = np.append(0.0, half[1:] / 4 / apart)
-    after = np.append(half[:-1] / 4 / apart, 0.0)
-    before = np.where(4 * before <= OVERLAP, before, 0.0)
-    after = np.where(4 * after <= OVERLAP, after, 0.0)
-    bands = np.zeros((3, len(middles)))
-    bands[0, 1:] = after[:-1]
-    bands[1] = 1 - before - after
-    bands[2, :-1] = before[1:]
-    return bands
+
+def _spline_integral(edges: Floats, values: Floats, time: Floats) -> Floats:
+    """The integral of a curve with given means between edges, shape (time, column)."""
+    pieces = values * np.diff(edges)[:, None]
+    whole = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(pieces, axis=0)])
+    ends = "not-a-knot" if len(edges) > 3 else "natural"
+    spline = CubicSpline(edges, whole, bc_type=ends)
+    inside = np.clip(time, edges[0], edges[-1])
+    return spline(inside) + (time - inside)[:, None] * spline(inside, 1)
 
 
 def _integral(nodes: Floats, values: Floats, time: Floats) -> Floats:
-    """The integral of a curve from its first node on, shape (time, column)."""
+    """The integral of straight lines between nodes, shape (time, column)."""
     pieces = np.diff(nodes)[:, None] * (values[1:] + values[:-1]) / 2
     whole = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(pieces, axis=0)])
     piece = np.clip(np.searchsorted(nodes, time) - 1, 0, len(nodes) - 2)
