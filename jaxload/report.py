@@ -97,7 +97,8 @@ def _criterion(summary: dict[str, Any]) -> str:
 
 def _left_out(summary: dict[str, Any]) -> list[str]:
     files = summary.get("files_left_out")
-    return [f"left out: {files}"] if files else []
+    stations = summary.get("screening", {}).get("excluded")
+    return [f"left out: {names}" for names in (files, stations) if names]
 
 
 def _short_records(summary: dict[str, Any]) -> list[str]:

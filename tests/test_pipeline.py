@@ -143,7 +143,7 @@ def test_every_variable_says_what_it_is(water, stations, regions):
     for dataset in (water, stations, regions):
         for name, array in dataset.data_vars.items():
             assert array.attrs.get("long_name"), name
-            flags = {"cell_mask", "ok"}
+            flags = {"cell_mask", "ok", "suspect", "status", "reason"}
             assert array.attrs.get("units") or name in flags, name
 
 
@@ -167,7 +167,9 @@ def test_the_mask_says_where_water_is(water, world):
 
 
 def test_stations_hold_what_was_read(stations, world):
-    assert stations.sizes == {"time": WORLD.days, "station": WORLD.stations}
+    sizes = {"time": WORLD.days, "station": WORLD.stations}
+    assert stations.sizes == sizes | {"candidate": WORLD.stations}
+    assert (stations.status == "used").all()
     np.testing.assert_array_equal(stations.time, world.time.astype("M8[ns]"))
     order = [world.station.tolist().index(name) for name in stations.station.values]
     for name, truth in (("up", world.displacement), ("up_sigma", world.sigma)):
@@ -403,7 +405,7 @@ def test_the_watch_hears_of_every_stage(study):
     )
     pipeline.run(short, watch=lambda stage, share: heard.append((stage, share)))
     stages = list(dict.fromkeys(stage for stage, _ in heard))
-    assert stages == ["read", "design", "beta", "solve", "errors", "evaluate"]
+    assert stages == ["read", "screen", "design", "beta", "solve", "errors", "evaluate"]
     for stage in stages:
         shares = [share for name, share in heard if name == stage]
         assert shares == sorted(shares)

@@ -530,7 +530,7 @@ def result(world, tmp_path_factory):
 def test_groundwater_is_found_and_called_what_it_is(world, result):
     out, summary, heard = result
     stages = list(dict.fromkeys(stage for stage, _ in heard))
-    assert stages[:4] == ["read", "clean", "loads", "compare"]
+    assert stages[:5] == ["read", "screen", "clean", "loads", "compare"]
     assert "groundwater" in stages
     with xr.open_dataset(out / "twsa.nc") as water:
         assert "twsa" not in water

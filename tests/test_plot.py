@@ -12,6 +12,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from jaxload import io, plot
+from jaxload.plot.curves import FEW
 
 RING = np.array([[9.0, 44.0], [13.0, 44.0], [13.0, 47.0], [9.0, 44.0]])
 TIME = np.arange("2015-01-01", "2015-07-01", dtype="M8[D]").astype("M8[ns]")
@@ -320,6 +321,6 @@ def test_members_are_marked_where_they_were_best(rng, parts, members):
     assert last.get_xdata() == [20]
     assert last.get_ydata() == [held_out[2, -1]]
     medians = [line for line in lines if line.get_label().startswith("median of 9")]
-    assert len(medians) == (members > plot.FEW)
+    assert len(medians) == (members > FEW)
     for line in medians:
         np.testing.assert_allclose(line.get_ydata(), np.median(held_out, axis=1))

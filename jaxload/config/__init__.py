@@ -3,6 +3,7 @@
 from jaxload.config.filler import Filler
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
+from jaxload.config.screening import Screening
 from jaxload.config.sources import (
     Grids,
     GridSource,
@@ -27,6 +28,7 @@ __all__ = [
     "Inversion",
     "Loads",
     "Region",
+    "Screening",
     "Study",
     "Weather",
     "grid_names",

@@ -8,6 +8,7 @@ import tomllib
 from jaxload.config.filler import Filler
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
+from jaxload.config.screening import Screening
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.values import build_table, toml_value
 from jaxload.config.weather import Features, Weather
@@ -23,6 +24,7 @@ class Study:
       gnss: What was observed.
       region: Where water is sought.
       title: For figures and results.
+      screening: What becomes of stations that do not move as elastic ground.
       cleaning: What is done to heights first.
       loads: What is taken out of them.
       earth: How the ground answers a load.
@@ -39,6 +41,7 @@ class Study:
     gnss: Gnss
     region: Region
     title: str = "water storage from GNSS"
+    screening: Screening = dataclasses.field(default_factory=Screening)
     cleaning: Cleaning = dataclasses.field(default_factory=Cleaning)
     loads: Loads = dataclasses.field(default_factory=Loads)
     earth: Earth = dataclasses.field(default_factory=Earth)

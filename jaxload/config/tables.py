@@ -20,6 +20,9 @@ class Gnss:
       end: Last day, itself included; that of the data if empty.
       sigma: "station" takes the median formal error of each station for all its days,
         "daily" the error of each observation.
+      include: Names of the only stations that are used; all of them if empty.
+      exclude: Names of stations that are left out, each alone or with the reason, as
+        ``"CRCN: pumped aquifer"``.
       outside: What becomes of a station outside the grid: "error" or "drop".
       format: Name of the files' format, as "pos"; their content tells if empty.
       units: Of files whose format leaves them open, "mm", "cm", "m" or any other of
@@ -33,6 +36,8 @@ class Gnss:
     start: str = ""
     end: str = ""
     sigma: str = "station"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     outside: str = "error"
     format: str = ""
     units: str = ""

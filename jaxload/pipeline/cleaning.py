@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from jaxload import config, io, series
 
-__all__ = ["PER_STATION", "clean", "describe", "is_asked", "without_trend"]
+__all__ = [
+    "PER_STATION",
+    "clean",
+    "describe",
+    "find_events",
+    "is_asked",
+    "without_trend",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +67,7 @@ def clean(
     study: config.Study,
     gnss: xr.Dataset,
     watch: Callable[[float], None],
+    happened: series.Events | None = None,
 ) -> xr.Dataset:
     """Clean heights as a study asks for.
 
@@ -67,6 +75,7 @@ def clean(
       study: Says how in its table ``[cleaning]``.
       gnss: Heights, layout `io.GNSS`.
       watch: Told of the share that is done.
+      happened: From `find_events`, if they are known already.
 
     Returns:
       The heights in the same layout. With means, ``time_bnds`` says what they are of,
@@ -82,7 +91,7 @@ def clean(
     settings = study.cleaning
     years = series.decimal_years(gnss.time.values)
     up, sigma = gnss.up.values, gnss.up_sigma.values
-    happened = _events(study, gnss, years)
+    happened = find_events(study, gnss) if happened is None else happened
     if settings.steps:
         gnss = gnss.assign_attrs(steps=int(np.isfinite(happened.steps).sum()))
     if settings.outliers != "none":
@@ -169,11 +178,21 @@ def _shares(gnss: xr.Dataset, years: NDArray[np.float64]) -> NDArray[np.float64]
     return np.where(np.isnan(known), held / count, known)
 
 
-def _events(
-    study: config.Study, gnss: xr.Dataset, years: NDArray[np.float64]
-) -> series.Events:
-    """Steps and relaxations of every station, from a file or looked for."""
+def find_events(study: config.Study, gnss: xr.Dataset) -> series.Events:
+    """Find steps and relaxations of every station, in a file or in the heights.
+
+    Args:
+      study: Says which in `cleaning.steps`.
+      gnss: Heights, layout `io.GNSS`.
+
+    Returns:
+      The events; none where the study does not ask for steps.
+
+    Raises:
+      ValueError: If a file of offsets does not parse.
+    """
     steps, count = study.cleaning.steps, gnss.sizes["station"]
+    years = series.decimal_years(gnss.time.values)
     if not steps:
         return series.events(count)
     if steps == "detect":

@@ -67,6 +67,8 @@ def draw(result: Result, folder: pathlib.Path) -> None:
         ),
         "station_fit": plot.station_fit(result.stations, outline),
     }
+    if "rate_z" in result.stations:
+        figures["screening"] = plot.screening(result.stations, outline)
     if len(result.summary["criterion"]) > 1:
         figures["beta"] = _beta_figure(result)
     if sd in result.water:

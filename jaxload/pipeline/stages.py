@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from jaxload import config, io
+from jaxload import config, io, series
 from jaxload.pipeline import cleaning, loads
 from jaxload.pipeline.clock import Clock, Watch, ignore
 from jaxload.pipeline.doubts import collected_warnings, listed
@@ -32,6 +32,7 @@ from jaxload.pipeline.outputs import (
     with_rows_used,
 )
 from jaxload.pipeline.regions import region_means, score_regions
+from jaxload.pipeline.screening import Screened, screen, select_stations
 from jaxload.pipeline.summary import describe_errors, peak_memory, summarise
 from jaxload.pipeline.traditional import against_traditional, with_traditional
 
@@ -110,9 +111,13 @@ def _compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> 
     with clock.stage("read"):
         ground = read_ground(study)
         hear = lambda done, total: clock.watch("read", done / total)
-        gnss = keep_inside(read_observations(study, hear), ground.grid, study)
+        gnss = select_stations(study, read_observations(study, hear))
+        gnss = keep_inside(gnss, ground.grid, study)
+        gravity = ground.products.get("grace")
         ground = with_references(study, ground)
-    gnss, told = _cleaned(study, gnss, clock)
+    screened, happened = _screened(study, gnss, ground, gravity, clock)
+    gnss, told = _cleaned(study, screened.gnss, happened, clock)
+    told["screening"] = screened.summary
     rows, filled = _filled(study, gnss, ground, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
     told |= of_loads
@@ -128,21 +133,39 @@ def _compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> 
     with clock.stage("evaluate"):
         result = _result(study, (rows, gnss), ground, inverted, filled)
         result.summary.update(told)
+        result = dataclasses.replace(
+            result, stations=result.stations.merge(screened.table)
+        )
     if study.groundwater is None:
         return result
     with clock.stage("groundwater"):
         return _as_groundwater(study, result, others, gnss)
 
 
+def _screened(
+    study: config.Study,
+    gnss: xr.Dataset,
+    ground: Ground,
+    gravity: xr.Dataset | None,
+    clock: Clock,
+) -> tuple[Screened, series.Events]:
+    """Stations that move as elastic ground, and what happened to those left."""
+    with clock.stage("screen"):
+        happened = cleaning.find_events(study, gnss)
+        screened = screen(study, gnss, ground.grid, gravity, happened)
+        left = np.isin(gnss.station.values, screened.gnss.station.values)
+        return screened, jax.tree.map(lambda values: values[left], happened)
+
+
 def _cleaned(
-    study: config.Study, gnss: xr.Dataset, clock: Clock
+    study: config.Study, gnss: xr.Dataset, happened: series.Events, clock: Clock
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     """Heights without what no load explains, and what was found on the way."""
     if not cleaning.is_asked(study):
         return gnss, {}
     with clock.stage("clean"):
         hear = functools.partial(clock.watch, "clean")
-        gnss = cleaning.clean(study, gnss, hear)
+        gnss = cleaning.clean(study, gnss, hear, happened)
         return gnss, {"cleaning": cleaning.describe(gnss)}
 
 

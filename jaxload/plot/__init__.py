@@ -1,0 +1,21 @@
+"""Figures of a study, from datasets as `pipeline` makes them."""
+
+from jaxload.plot.curves import beta_curve, l_curve, learning_curves
+from jaxload.plot.maps import map_of, twin_maps, weekly_maps
+from jaxload.plot.series import comparison, drought_index, region_series
+from jaxload.plot.stations import screening, station_fit, station_loads
+
+__all__ = [
+    "beta_curve",
+    "comparison",
+    "drought_index",
+    "l_curve",
+    "learning_curves",
+    "map_of",
+    "region_series",
+    "screening",
+    "station_fit",
+    "station_loads",
+    "twin_maps",
+    "weekly_maps",
+]

@@ -1,0 +1,158 @@
+"""Series of regions, wells and droughts."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from jaxload.plot.style import (
+    BELIEF,
+    INK,
+    OTHER,
+    WATER,
+    legend_above,
+    span_of,
+)
+
+__all__ = ["comparison", "drought_index", "region_series"]
+
+#: Half the width of a band that holds 95% of a normal distribution, in its sd.
+BAND = 1.96
+
+
+def region_series(
+    water: xr.DataArray,
+    reference: xr.DataArray | None,
+    scores: Mapping[str, Mapping],
+    sd: xr.DataArray | None = None,
+) -> Figure:
+    """Draw the mean water of each region, beside a reference where there is one.
+
+    Args:
+      water: Daily means [mm], dimensions (time, region).
+      reference: Monthly means [mm], dimensions (month, region), with the variable's
+        `long_name` for the legend; None for none.
+      scores: `pcc` and `rmse_mm` by region, as in a summary.
+      sd: Standard error of the daily means [mm], dimensions (time, region), for a band
+        that should hold 95% of the truth; None for none.
+
+    Returns:
+      The figure, one panel per region.
+    """
+    names = [str(name) for name in water.region.values]
+    figure = Figure(figsize=(9, 1.2 + 1.7 * len(names)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
+    for axes, name in zip(panels, names):
+        daily = water.sel(region=name)
+        if sd is not None:
+            half = BAND * sd.sel(region=name)
+            axes.fill_between(
+                water.time.values,
+                daily - half,
+                daily + half,
+                color=BELIEF,
+                lw=0,
+                label="95% interval of an epoch",
+            )
+        _draw_record(axes, daily)
+        title = name
+        if reference is not None:
+            label = str(reference.attrs.get("long_name", "reference"))
+            series = _with_gaps(reference.sel(region=name))
+            axes.plot(*series, "o-", color=OTHER, ms=2.5, lw=1, label=label)
+            score = scores.get(name, {})
+            if score.get("pcc") is not None:
+                title += f"   r = {score['pcc']:.2f}, {score['months']} months"
+        axes.axhline(0, color=INK, lw=0.4)
+        axes.set_xlim(*span_of(water.time.values))
+        axes.set_title(title, loc="left", fontsize=9)
+        axes.set_ylabel("mm")
+    legend_above(figure, panels[0])
+    return figure
+
+
+def _draw_record(axes: Axes, water: xr.DataArray) -> None:
+    """Days beside their running mean; longer means as they are."""
+    time = water.time.values
+    if len(time) > 1 and np.median(np.diff(time)) > np.timedelta64(2, "D"):
+        axes.plot(time, water, color=WATER, lw=1.3, label="GNSS")
+        return
+    axes.plot(time, water, color=WATER, lw=0.5, alpha=0.35, label="GNSS, daily")
+    smooth = water.rolling(time=31, center=True, min_periods=10).mean()
+    axes.plot(time, smooth, color=WATER, lw=1.3, label="GNSS, 31-day mean")
+
+
+def _with_gaps(series: xr.DataArray) -> tuple[NDArray, NDArray]:
+    """Time and values with a break wherever two months are far apart."""
+    time, values = series.month.values, series.values
+    after = np.flatnonzero(np.diff(time) > np.timedelta64(45, "D")) + 1
+    breaks = time[after - 1] + np.timedelta64(15, "D")
+    return np.insert(time, after, breaks), np.insert(values, after, np.nan)
+
+
+def drought_index(index: xr.DataArray, limits: Sequence[float]) -> Figure:
+    """Draw the drought severity index of each region.
+
+    Args:
+      index: Values [-], dimensions (month, region).
+      limits: Below which drought is mild, moderate and so on.
+
+    Returns:
+      The figure, one panel per region.
+    """
+    names = list(map(str, index.region.values))
+    figure = Figure(figsize=(9, 1.0 + 1.6 * len(names)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True, sharey=True))
+    for axes, name in zip(panels, names):
+        values = index.sel(region=name).values
+        colours = np.where(values < max(limits), OTHER, WATER)
+        # Widths count in the unit of the dates.
+        month = index.month.values.astype("M8[D]")
+        axes.bar(month, values, width=np.timedelta64(25, "D"), color=colours)
+        for limit in limits:
+            axes.axhline(limit, color=INK, lw=0.5, ls=":")
+        axes.axhline(0, color=INK, lw=0.4)
+        axes.set_title(name, loc="left", fontsize=9)
+        axes.set_ylabel("index")
+    return figure
+
+
+def comparison(
+    ours: xr.DataArray,
+    theirs: xr.DataArray,
+    titles: Mapping[str, str],
+    shifts: Mapping[str, int] | None = None,
+) -> Figure:
+    """Draw series at some places beside what others say of them.
+
+    Args:
+      ours: Groundwater [mm], dimensions (time, place), any names.
+      theirs: The same by another observation, same dimensions, with `long_name`.
+      titles: By the name of each place that is drawn.
+      shifts: Entries by which theirs follow ours at each place, to draw them moved too.
+
+    Returns:
+      The figure, one panel per place.
+    """
+    figure = Figure(figsize=(9, 1.2 + 1.7 * len(titles)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(titles), 1, sharex=True))
+    place, label = str(ours.dims[1]), str(theirs.attrs.get("long_name", "other"))
+    time = ours[ours.dims[0]].values
+    for axes, (name, title) in zip(panels, titles.items()):
+        one, other = (x.sel({place: name}).values for x in (ours, theirs))
+        axes.plot(time, one, color=WATER, lw=1.3, label="GNSS")
+        shift = shifts[name] if shifts else 0
+        style = {"color": OTHER, "ms": 2.5, "lw": 1}
+        axes.plot(time, other, "o:" if shift else "o-", **style, label=label)
+        if shift:
+            moved = np.append(other[shift:], np.full(shift, np.nan))
+            axes.plot(time, moved, "-", **style, label=f"{label}, moved to fit")
+        axes.axhline(0, color=INK, lw=0.4)
+        axes.set_title(title, loc="left", fontsize=9)
+        axes.set_ylabel("mm")
+        axes.set_xlim(*span_of(time))
+    legend_above(figure, panels[0])
+    return figure

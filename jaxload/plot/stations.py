@@ -1,0 +1,160 @@
+"""Figures of stations: how they are fitted, what loads move them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from jaxload.plot.style import (
+    BELIEF,
+    INK,
+    OTHER,
+    WATER,
+    fit_size,
+    legend_above,
+    span_of,
+)
+
+__all__ = ["screening", "station_fit", "station_loads"]
+
+#: Colours of loads.
+LOADS = ["#7a5195", "#3f7f4c", "#2f7fc1", "#c98a1b"]
+
+
+def station_fit(stations: xr.Dataset, outline: Sequence[NDArray[np.float64]]) -> Figure:
+    """Draw how well each station is predicted by the others.
+
+    Args:
+      stations: Dataset with `up` and `leave_one_out_residual` [mm], dimensions
+        (time, station); without the latter `predicted` is taken, which has seen the
+        station.
+      outline: Rings of lon and lat [degrees].
+
+    Returns:
+      The figure: share of each station's variance that is explained.
+    """
+    left, title = _unexplained(stations)
+    explained = 1 - (left**2).mean("time") / (stations.up**2).mean("time")
+    figure = Figure(layout="constrained")
+    axes = figure.subplots()
+    for ring in outline:
+        axes.plot(*ring.T, color=INK, lw=0.9)
+    dots = axes.scatter(
+        stations.lon,
+        stations.lat,
+        c=100 * explained,
+        s=22,
+        cmap="viridis",
+        vmin=0,
+        vmax=100,
+        edgecolors=INK,
+        linewidths=0.3,
+    )
+    axes.set_aspect(1 / np.cos(np.radians(float(stations.lat.mean()))))
+    axes.set(title=title, xlabel="longitude [degrees]", ylabel="latitude [degrees]")
+    figure.colorbar(dots, ax=axes, label="%", shrink=0.85, extend="min")
+    fit_size(figure, axes)
+    return figure
+
+
+def _unexplained(stations: xr.Dataset) -> tuple[xr.DataArray, str]:
+    if "leave_one_out_residual" in stations:
+        title = "variance predicted from the other stations"
+        return stations.leave_one_out_residual, title
+    left = stations.up - stations.predicted
+    return left, "variance explained by the water, station included"
+
+
+def station_loads(stations: xr.Dataset, names: Sequence[str]) -> Figure:
+    """Draw heights and what known loads do to them.
+
+    Args:
+      stations: Dataset with `up_cleaned` and ``load_<name>`` [mm], dimensions (time,
+        station), and `up_observed` where heights were reconstructed.
+      names: Stations to draw, one panel each.
+
+    Returns:
+      The figure.
+    """
+    loads = [n for n in map(str, stations.data_vars) if n.startswith("load_")]
+    figure = Figure(figsize=(9, 1.2 + 1.9 * len(names)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
+    for axes, name in zip(panels, names):
+        one = stations.sel(station=name)
+        time = one.time.values
+        if "up_observed" in one:
+            axes.plot(time, one.up_observed, ".", color=BELIEF, ms=3.5, label="heights")
+        label = "reconstructed" if "up_observed" in one else "heights"
+        axes.plot(time, one.up_cleaned, color=INK, lw=1.4, label=label)
+        for load, colour in zip(loads, LOADS * len(loads)):
+            if load != "load_total":
+                axes.plot(
+                    time,
+                    one[load],
+                    color=colour,
+                    lw=1,
+                    label=load.removeprefix("load_"),
+                )
+        axes.set_title(name, loc="left", fontsize=9)
+        axes.set_ylabel("mm")
+        axes.axhline(0, color=INK, lw=0.4)
+        axes.set_xlim(*span_of(time))
+    legend_above(figure, panels[0])
+    return figure
+
+
+#: What stations are screened by, their axes, and the limits' name as attributes.
+SCREENED = {
+    "rate_z": "rate",
+    "amplitude_z": "annual amplitude",
+    "scatter_z": "slow scatter",
+    "season_z": "annual term",
+    "grace_z": "annual term against GRACE",
+}
+
+
+def screening(
+    stations: xr.Dataset, outline: Sequence[NDArray[np.float64]] = ()
+) -> Figure:
+    """Draw where stations are screened, and how far each is from its neighbours.
+
+    Args:
+      stations: With `lon`, `lat`, `suspect` and scores by the names of `SCREENED`, each
+        with its `limit`, of dimension ``candidate``.
+      outline: Rings of lon and lat [degrees], each of shape (vertex, 2).
+
+    Returns:
+      A map of the stations, the suspects named; and beside it the scores.
+    """
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    place, scores = figure.subplots(1, 2)
+    for ring in outline:
+        place.plot(*ring.T, color=INK, linewidth=0.8)
+    bad = stations.suspect.values.astype(bool)
+    lon, lat = stations.candidate_lon.values, stations.candidate_lat.values
+    place.plot(lon[~bad], lat[~bad], "o", color=WATER, markersize=3, label="in family")
+    place.plot(lon[bad], lat[bad], "D", color=OTHER, markersize=5, label="suspect")
+    for x, y, name in zip(lon[bad], lat[bad], stations.candidate.values[bad]):
+        place.annotate(
+            str(name), (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7
+        )
+    place.set(xlabel="longitude [degrees]", ylabel="latitude [degrees]")
+    place.set_aspect(1 / max(np.cos(np.radians(np.mean(lat))), 0.1))
+    place.legend(loc="best", fontsize=8, frameon=False)
+    there = {name: label for name, label in SCREENED.items() if name in stations}
+    for row, name in enumerate(there):
+        values = np.abs(stations[name].values)
+        known = np.isfinite(values)
+        shown = np.clip(values / stations[name].attrs["limit"], 1e-2, None)
+        for some, colour in ((known & ~bad, WATER), (known & bad, OTHER)):
+            scores.plot(
+                shown[some], np.full(some.sum(), row), "|", color=colour, markersize=16
+            )
+    scores.axvline(1, color=INK, linewidth=0.8)
+    scores.set_xscale("log")
+    scores.set_yticks(range(len(there)), there.values())
+    scores.set(xlabel="distance from the neighbours over its limit [-]")
+    scores.set_ylim(len(there) - 0.5, -0.5)
+    return figure

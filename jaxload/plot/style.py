@@ -1,0 +1,52 @@
+"""What figures have in common: colours, sizes, legends."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+__all__ = ["BELIEF", "INK", "OTHER", "WATER", "fit_size", "legend_above", "span_of"]
+
+WATER = "#1f6f8b"
+OTHER = "#d1603d"
+INK = "#333333"
+BELIEF = "#e3d9b8"
+
+
+def fit_size(figure: Figure, axes: Axes) -> None:
+    """Leave no more room around a map than words and its scale need.
+
+    Args:
+      figure: With one map.
+      axes: Of the map, its limits and aspect set.
+    """
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+    shape = float(axes.get_aspect()) * (north - south) / (east - west)
+    across = min(5.5, 8 / shape)
+    figure.set_size_inches(max(across + 1.7, 5), max(across * shape + 1.1, 3))
+
+
+def span_of(time: NDArray[np.datetime64]) -> tuple[np.datetime64, np.datetime64]:
+    """Find the limits of an axis of time, with room for a series of one day.
+
+    Args:
+      time: Ascending, shape (epoch,).
+
+    Returns:
+      First and last.
+    """
+    room = np.timedelta64(12, "h")
+    return time[0] - room, time[-1] + room
+
+
+def legend_above(figure: Figure, axes: Axes) -> None:
+    """Put the legend of one panel above all of them.
+
+    Args:
+      figure: The figure.
+      axes: The panel whose lines it explains.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper right", ncols=6, frameon=False, fontsize=8
+    )
