@@ -124,7 +124,17 @@ EARTH = (
     "5150 10.36 0 12.17\ninner-core\n5150 11.03 3.5 12.76\n6371 11.26 3.67 13.09\n"
 )
 LOVE = "n h l k\n1 -.29 .11 0\n2 -0.99D+00 .02 -.31\n3,-1.05,.07,-.19\n"
-SITES = "ABCD 10 50 100\nEFGH 11 51\n"
+SITES = (
+    "ABCD 10 50 100\nEFGH 11 51\n",
+    "name,lat,lon\nABCD,50,10\nEFGH,51,11\n",
+    "Sta Lat(deg) Long(deg) Hgt(m) X(m) Y(m) Z(m)\n"
+    "ABCD 43.934 2.1368 207 4597503.7 171539.7 4402971.4 2010-01-01 ALBI\n",
+    "# LATITUDE(DEG) LONGITUDE(DEG) HIGHT(M) ID NAME\n 34.9 139.1 411 0841 nishi\n",
+    "A  -12.46 -229.15 104.8\nB 68.35 -341.18 431.4\nC 44.9 8.6 147.1\n",
+    "NUM  STATION NAME   X (M)    Y (M)    Z (M)  FLAG\n\n"
+    "  1  ABCD 12345M001  2233557.476  761080.390  5906186.084    A      G\n",
+    "+SITE/ID\n ABCD  A 40129M003 P Some place  236 30 45.1  48 23 23.2    31.7\n",
+)
 
 #: Samples whose content alone does not say what they are.
 UNDECIDED = ("netcdf", "enu", "described")
@@ -143,7 +153,7 @@ READERS: dict[str, Reader] = {
         check_network,
     ),
     "series by columns": Reader(_by_columns, (COLUMNS,), check_network),
-    "sites": Reader(io.read_sites, (SITES,), check_sites),
+    "sites": Reader(io.read_sites, SITES, check_sites),
     **_others(("steps", "breaks", "json", "table"), check_offsets),
     **_others(("loading", "ntal", "wells")),
     "outline": Reader(io.read_region, (RING, LABELS, GEOJSON)),

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 import jaxload
 from jaxload import cli, config, demo, io, synthetic
 from jaxload.pipeline.empty_cells import empty_cells
+from jaxload.pipeline.inputs import read_observations
 
 pytest.importorskip("netCDF4")
 
@@ -177,6 +178,12 @@ def write(file, content):
     return lambda folder: (folder / file).write_bytes(content)
 
 
+def exchange_sites(folder):
+    path = folder / "gnss" / "sites.txt"
+    rows = [line.split() for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{name} {lat} {lon}\n" for name, lon, lat in rows))
+
+
 def truncate(file):
     def damage(folder):
         whole = (folder / file).read_bytes()
@@ -253,6 +260,18 @@ BAD = {
     "a station outside the grid": (
         edit("gnss/sites.txt", "CCCC 12.6", "CCCC 52.6"),
         ["1 of 5 stations", "outside the grid: CCCC", "region.buffer"],
+    ),
+    "latitudes before longitudes": (
+        exchange_sites,
+        ["5 of 5 stations", "latitude and longitude exchanged", "gnss.sites_order"],
+    ),
+    "an order that is none": (
+        edit(TOML, "[region]", 'sites_order = "lat, lon"\n[region]'),
+        ["gnss.sites_order is 'lat, lon', expected", "lon lat or lat lon"],
+    ),
+    "a wrong name of a folder": (
+        edit(TOML, "gnss/*.up", "gns/*.up"),
+        ["nothing is called", "holds gnss"],
     ),
     "the wrong hemisphere": (
         outline_elsewhere,
@@ -362,6 +381,35 @@ def test_bad_input_is_one_sentence_and_nothing_written(study, tmp_path, capsys, 
     captured = capsys.readouterr()
     check_one_sentence(captured, expected)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_one_station_with_its_latitude_first_is_named(study, tmp_path, capsys):
+    replace(study, "gnss/sites.txt", "12.6 45.8", "45.8 12.6")
+    assert run(study, tmp_path / "out") == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "CCCC far from all other stations, but with latitude" in said
+    assert "CCCC would be inside with latitude and longitude exchanged" in said
+
+
+def read_stations(folder):
+    study = config.read_study(folder / "study.toml")
+    return read_observations(study)
+
+
+def test_a_study_may_say_that_latitudes_come_first(study):
+    plain = read_stations(study)
+    exchange_sites(study)
+    for setting in ('order = "lat lon"', 'columns = ["station", "lat", "lon"]'):
+        replace(study, TOML, "[region]", f"sites_{setting}\n[region]")
+        xr.testing.assert_identical(read_stations(study), plain)
+        replace(study, TOML, f"sites_{setting}\n", "")
+
+
+def test_a_study_may_name_its_files_below_the_home_folder(study, monkeypatch):
+    plain = read_stations(study)
+    monkeypatch.setenv("HOME", str(study))
+    replace(study, TOML, "gnss/*.up", "~/gnss/*.up")
+    xr.testing.assert_identical(read_stations(study), plain)
 
 
 def test_a_bad_file_is_named_and_the_others_go_on(study, tmp_path, capsys):

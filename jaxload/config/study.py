@@ -66,9 +66,15 @@ class Study:
         """Where a file named in the study lies.
 
         Args:
-          name: A path, absolute or relative to `folder`.
+          name: A path, absolute, below the home folder (``~``) or relative to `folder`.
+
+        Raises:
+          ValueError: If ``~`` names no user's folder.
         """
-        return pathlib.Path(self.folder) / name
+        try:
+            return pathlib.Path(self.folder) / pathlib.Path(name).expanduser()
+        except RuntimeError:
+            raise ValueError(f"{name} names no user's folder; write it out") from None
 
 
 def _check_groundwater(study: Study) -> None:

@@ -15,7 +15,12 @@ class Gnss:
 
     Attributes:
       files: A folder or a pattern, such as ``"gnss/*.up"``.
-      sites: Positions of the stations, for formats that do not hold them.
+      sites: A list of where stations stand, for formats that do not hold it.
+      sites_order: "lon lat" or "lat lon", for a list that does not name its columns; if
+        empty, what its values show, or else longitudes first.
+      sites_columns: What the columns of the list are, in their order, as
+        ``["station", "lat", "lon", "height"]``; "x", "y" and "z" are geocentric, any
+        other word is of no matter.
       start: First day, ISO; that of the data if empty.
       end: Last day, itself included; that of the data if empty.
       sigma: "station" takes the median formal error of each station for all its days,
@@ -33,6 +38,8 @@ class Gnss:
 
     files: str = ""
     sites: str = ""
+    sites_order: str = ""
+    sites_columns: tuple[str, ...] = ()
     start: str = ""
     end: str = ""
     sigma: str = "station"
@@ -52,6 +59,7 @@ class Gnss:
                 "or 0 where every file holds standard errors"
             )
         check_choice("gnss.sigma", self.sigma, ("station", "daily"))
+        check_choice("gnss.sites_order", self.sites_order, ("", "lon lat", "lat lon"))
         check_choice("gnss.outside", self.outside, ("error", "drop"))
         for name in ("start", "end"):
             check_day(f"gnss.{name}", getattr(self, name))

@@ -37,7 +37,7 @@ from jaxload.io.results import (
     write_json,
 )
 from jaxload.io.schema import GNSS, WATER, check_dataset, grid_layout, label_dataset
-from jaxload.io.sites import read_sites
+from jaxload.io.site_lists import read_sites
 from jaxload.io.technical_notes import match_months, read_tn13, read_tn14
 from jaxload.io.text import write_text
 from jaxload.io.wells import WellColumns, read_wells

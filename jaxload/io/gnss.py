@@ -1,6 +1,5 @@
 """Files of GNSS time series to one dataset, and back."""
 
-import dataclasses
 import datetime
 import logging
 import os
@@ -13,13 +12,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload._calendar import days_from
-from jaxload.io.gnss_files import Problem, group_problems, read_files
+from jaxload.io.gnss_files import group_problems, read_files
+from jaxload.io.gnss_places import SITES_NAME, find_list, place_stations
 from jaxload.io.gnss_search import search_files
-from jaxload.io.packed import members
 from jaxload.io.reading import Reading
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import GNSS, check_dataset, label_dataset
-from jaxload.io.sites import Site, read_sites
 from jaxload.io.station_series import Series
 from jaxload.io.text import replacing, write_text
 
@@ -30,14 +28,8 @@ log = logging.getLogger(__name__)
 PathLike = str | os.PathLike[str]
 Day = str | datetime.date | np.datetime64
 
-#: The sites file that `write_up` leaves beside the series, and `read_gnss` finds there.
-SITES_NAME = "sites.txt"
-
 #: Formats by content, bad files left out.
 BY_CONTENT = Reading()
-
-#: Names that a message lists.
-SHOWN = 5
 
 
 def read_gnss(
@@ -58,9 +50,9 @@ def read_gnss(
 
     Args:
       paths: A folder, a pattern such as ``"stations/*.tenv3"``, a file, or several.
-      sites: File of ``NAME lon lat [height]`` lines, for stations whose own file does
-        not say where they stand; where both do, this one counts. By default the
-        ``sites.txt`` beside the series, if there is one.
+      sites: A list of stations as of `read_sites`, for those whose own file does not
+        say where they stand; where both do, this one counts, up to 100 km. By default
+        the ``sites.txt`` beside the series, if there is one.
       start: First day wanted; by default that of the data.
       end: Last day wanted, itself included.
       reading: Format, units, what becomes of bad files, how many processes read.
@@ -75,17 +67,18 @@ def read_gnss(
     Raises:
       FileNotFoundError: If there is no such file.
       ValueError: If no file can be read, or one not and `reading` is strict (the
-        message names its line), or nothing falls in the period.
+        message names its line), nothing falls in the period, or a list of stations
+        contradicts their own files.
 
     Example:
       >>> gnss = io.read_gnss("stations", sites="sites.txt", start="2006-01-01")
       >>> gnss = io.read_gnss("*.txt", reading=io.Reading(format="neu", units="mm"))
     """
     files, passed = search_files(paths)
-    positions = _find_sites(files, sites)
+    known = find_list(files, sites, reading)
     period = (_parse_day("start", start), _parse_day("end", end))
     series, problems = read_files(files, reading, watch)
-    series, homeless = _place(series, positions, reading.strict)
+    series, homeless = place_stations(series, known, reading.strict)
     problems += homeless
     lines = group_problems(problems)
     if not series:
@@ -100,44 +93,6 @@ def read_gnss(
     return dataset
 
 
-def _find_sites(
-    files: Sequence[pathlib.Path], sites: PathLike | None
-) -> dict[str, Site]:
-    if sites is not None:
-        return read_sites(pathlib.Path(sites))
-    found: dict[str, Site] = {}
-    for beside in _beside(files):
-        found = read_sites(beside) | found
-    return found
-
-
-def _beside(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
-    """The sites files in the folders of files, in those above archives, and above all.
-
-    Where files are of several folders, theirs may be in the one that holds these.
-    """
-    folders = [
-        up for parent in {file.parent: 0 for file in files} for up in _up(parent)
-    ]
-    if len(set(folders)) > 1:
-        whole = [folder.resolve() for folder in folders]
-        folders.append(pathlib.Path(os.path.commonpath(whole)))
-    places = dict.fromkeys(folder / SITES_NAME for folder in folders)
-    return [
-        place
-        for place in places
-        if place.is_file()
-        or (place.parent.is_file() and place in members(place.parent))
-    ]
-
-
-def _up(folder: pathlib.Path) -> list[pathlib.Path]:
-    """A folder; within an archive, all from it up to that which holds the archive."""
-    if folder.is_dir():
-        return [folder]
-    return [folder, *_up(folder.parent)]
-
-
 def _parse_day(name: str, value: Day | None) -> np.datetime64 | None:
     if value is None:
         return None
@@ -147,43 +102,6 @@ def _parse_day(name: str, value: Day | None) -> np.datetime64 | None:
         raise ValueError(
             f"{name} is {value!r}, expected a day such as 2006-01-31"
         ) from None
-
-
-def _place(
-    series: Sequence[Series], sites: dict[str, Site], strict: bool
-) -> tuple[list[Series], list[Problem]]:
-    """Put stations where they stand; what is wrong with the others comes second."""
-    flat = [one.station for one in series if not _has_up(one)]
-    placed = {one.station: sites.get(one.station, one.site) for one in series}
-    homeless = [name for name, site in placed.items() if site is None]
-    problems = []
-    if flat:
-        problems.append(
-            f"station {_listed(flat)} has no vertical component; is a "
-            "file of it absent?"
-        )
-    if homeless:
-        problems.append(
-            f"station {_listed(homeless)} has no coordinates; give it a line "
-            "'NAME lon lat' in the sites file"
-        )
-    if problems and strict:
-        raise ValueError("; ".join(problems))
-    left_out = {*flat, *homeless}
-    kept = [one for one in series if one.station not in left_out]
-    return [dataclasses.replace(one, site=placed[one.station]) for one in kept], [
-        ("", problem) for problem in problems
-    ]
-
-
-def _has_up(series: Series) -> bool:
-    return bool(np.isfinite(series.displacement.get("up", np.nan)).any())
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Some names, and how many more there are."""
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" (and {more} more)" if more > 0 else "")
 
 
 def _assemble(

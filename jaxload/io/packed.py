@@ -220,7 +220,7 @@ def _unpacking(path: pathlib.Path, member: str, stream: Any, amount: int) -> Any
         except ValueError as error:
             raise OSError(str(error)) from None
     if kind == "gzip":
-        return gzip.GzipFile(fileobj=stream)
+        return gzip.GzipFile("", "rb", fileobj=stream)
     return bz2.BZ2File(stream) if kind == "bzip2" else lzma.LZMAFile(stream)
 
 

@@ -76,6 +76,9 @@ class Reading:
       units: Units of files whose format leaves them open, "mm", "cm", "m" or any
         other of length; by default those that the format usually has.
       sigma: Standard error [mm] of files that have none.
+      sites_order: "lon lat" or "lat lon", for lists of stations that do not name their
+        columns; by default what their values show, or else longitudes first.
+      sites_columns: What the columns of a list of stations are, as of `read_sites`.
       strict: Whether a bad file stops everything. If not, it is left out, logged, and
         named in the attribute ``files_left_out``.
       workers: Processes that read at once. More than one pays from some hundred files
@@ -88,6 +91,8 @@ class Reading:
     sigma: float | None = None
     strict: bool = False
     workers: int = 1
+    sites_order: str = ""
+    sites_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.units is not None:

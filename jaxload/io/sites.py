@@ -1,13 +1,11 @@
-"""Where stations stand: the sites file and its checks."""
+"""Where a station stands."""
 
 import dataclasses
-import pathlib
+import math
 
-import numpy as np
+from jaxload.constants import EARTH_RADIUS
 
-from jaxload.io.text import data_lines, parse_number, read_lines
-
-__all__ = ["Site", "check_site", "read_sites"]
+__all__ = ["Site", "check_site", "distance_km"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,48 +23,22 @@ class Site:
     height: float
 
 
-def read_sites(path: str | pathlib.Path) -> dict[str, Site]:
-    """Read station positions from lines of ``NAME lon lat [height]``.
-
-    Lines that are blank or begin with ``#`` or ``%`` are left out.
+def distance_km(one: Site, other: Site) -> float:
+    """Find how far two places are apart along the surface, heights aside.
 
     Args:
-      path: The sites file.
+      one: One place.
+      other: The other.
 
     Returns:
-      The position of each station, by upper-cased name, in the order of the file.
-
-    Raises:
-      FileNotFoundError: If there is no such file.
-      ValueError: If a line does not parse, a position is impossible, or a station
-        stands in two places. The message names the line.
+      The distance [km] on a sphere.
     """
-    path = pathlib.Path(path)
-    sites: dict[str, Site] = {}
-    for number, line in data_lines(read_lines(path)):
-        name, site = _parse_site(line, f"{path} line {number}")
-        if sites.setdefault(name, site) != site:
-            raise ValueError(
-                f"{path} line {number}: {name} stands elsewhere on an earlier line; "
-                "keep one of the two"
-            )
-    if not sites:
-        raise ValueError(f"{path} holds no stations; expected NAME lon lat [height]")
-    return sites
-
-
-def _parse_site(line: str, where: str) -> tuple[str, Site]:
-    name, *fields = line.split()
-    if len(fields) not in (2, 3):
-        raise ValueError(
-            f"{where} has {len(fields) + 1} columns, expected NAME lon lat [height]"
-        )
-    numbers = [
-        parse_number(token, column, where)
-        for token, column in zip(fields, ("lon", "lat", "height"))
-    ]
-    lon, lat, height = (*numbers, np.nan)[:3]
-    return name.upper(), check_site(lon, lat, height, where)
+    lat, lon, other_lat, other_lon = map(
+        math.radians, (one.lat, one.lon, other.lat, other.lon)
+    )
+    half = math.sin((other_lat - lat) / 2) ** 2
+    half += math.cos(lat) * math.cos(other_lat) * math.sin((other_lon - lon) / 2) ** 2
+    return 2e-3 * EARTH_RADIUS * math.asin(math.sqrt(min(half, 1.0)))
 
 
 def check_site(lon: float, lat: float, height: float, where: str) -> Site:

@@ -62,6 +62,8 @@ def read_observations(
             units=settings.units or None,
             sigma=settings.missing_sigma or None,
             strict=settings.strict,
+            sites_order=settings.sites_order,
+            sites_columns=settings.sites_columns,
         ),
         watch=watch,
     )
@@ -87,6 +89,13 @@ def keep_inside(gnss: xr.Dataset, grid: sphere.Grid, study: config.Study) -> xr.
         return gnss
     outside = gnss.station.values[~inside]
     named = ", ".join(map(str, outside[:5])) + (" ..." if len(outside) > 5 else "")
+    exchanged = ~inside & _inside_exchanged(gnss, grid)
+    if exchanged.sum() > inside.sum() and not study.gnss.sites_order:
+        raise ValueError(
+            f"{exchanged.sum()} of {len(inside)} stations ({named}) stand on the grid "
+            f"of {study.region.boundary} only with latitude and longitude exchanged; "
+            'say gnss.sites_order = "lat lon", or "lon lat" if they are right'
+        )
     if not inside.any():
         raise ValueError(
             f"none of {len(outside)} stations ({named}) stands on the grid of "
@@ -97,10 +106,26 @@ def keep_inside(gnss: xr.Dataset, grid: sphere.Grid, study: config.Study) -> xr.
     if study.gnss.outside == "error":
         raise ValueError(
             f"{len(outside)} of {len(inside)} stations are outside the grid: {named}; "
-            'widen region.buffer, or set gnss.outside = "drop"'
+            'widen region.buffer, or set gnss.outside = "drop"' + _hint(gnss, exchanged)
         )
-    logger.warning("left out %d stations outside the grid: %s", len(outside), named)
+    hint = _hint(gnss, exchanged)
+    logger.warning(
+        "left out %d stations outside the grid: %s%s", len(outside), named, hint
+    )
     return gnss.isel(station=np.flatnonzero(inside))
+
+
+def _inside_exchanged(gnss: xr.Dataset, grid: sphere.Grid) -> NDArray[np.bool_]:
+    """Whether stations stand on a cell with latitude and longitude exchanged."""
+    lon, lat = gnss.lon.values, gnss.lat.values
+    possible = np.abs(lon) <= 90
+    return possible & (sphere.cell_at(grid, lat, np.where(possible, lon, 0.0)) >= 0)
+
+
+def _hint(gnss: xr.Dataset, exchanged: NDArray[np.bool_]) -> str:
+    names = ", ".join(map(str, gnss.station.values[exchanged][:5]))
+    end = "would be inside with latitude and longitude exchanged; look at their lines"
+    return f"; {names} {end}" if names else ""
 
 
 def standard_errors(study: config.Study, gnss: xr.Dataset) -> NDArray[np.float64]:
