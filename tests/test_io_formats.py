@@ -447,10 +447,25 @@ def test_impossible_settings_are_refused(settings, message):
         io.Columns(up=1, units="mm", decimal=",")
 
 
+PLACES = dict.fromkeys(
+    ["7ODM", "ANAT", "KMIN", "KUNM", "LUZH", "YNSM", "P571"], "10 50"
+) | {
+    "00NA": "130.844 -12.4666",
+    "AHID": "-111.0637 42.7731",
+    "ARTU": "58.5605 56.4298",
+    "BJFS": "115.8925 39.6086",
+    "LHAS": "91.104 29.6573",
+    "LHAZ": "91.104 29.6573",
+    "P192": "0 0",
+}
+
+
 @pytest.fixture
 def real(data, tmp_path):
-    names = "AHID ANAT 7ODM ARTU BJFS LHAZ LHAS KMIN KUNM LUZH YNSM 00NA P571 P192"
-    (tmp_path / "s").write_text("".join(f"{n} 10 50\n" for n in names.split()))
+    # Where a file says itself where its station stands, it is not contradicted.
+    (tmp_path / "s").write_text(
+        "".join(f"{name} {at}\n" for name, at in PLACES.items())
+    )
 
     def read(path, **settings):
         return io.read_gnss(
