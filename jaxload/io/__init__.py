@@ -1,7 +1,12 @@
 """Files to labelled arrays and back; the only place where units are converted."""
 
 from jaxload.io.cache import ArrayCache
-from jaxload.io.centres import mean_of_centres, remove_baseline
+from jaxload.io.centres import (
+    STORAGES,
+    mean_of_centres,
+    remove_baseline,
+    storage_anomaly,
+)
 from jaxload.io.earth_models import (
     EarthProfile,
     read_earth_profile,
@@ -44,6 +49,7 @@ from jaxload.io.wells import WellColumns, read_wells
 
 __all__ = [
     "GNSS",
+    "STORAGES",
     "WATER",
     "ArrayCache",
     "Columns",
@@ -88,6 +94,7 @@ __all__ = [
     "require_netcdf",
     "sample_grid",
     "stamped_spans",
+    "storage_anomaly",
     "week_periods",
     "write_dataset",
     "write_figure",

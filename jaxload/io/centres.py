@@ -1,5 +1,6 @@
 """GRACE by several centres: their mean, with their spread as its error."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,12 @@ from jaxload.io.periods import align_times
 from jaxload.io.regrid import regrid
 from jaxload.io.schema import label_dataset
 
-__all__ = ["mean_of_centres", "remove_baseline"]
+__all__ = ["STORAGES", "mean_of_centres", "remove_baseline", "storage_anomaly"]
+
+logger = logging.getLogger(__name__)
+
+#: What centres of gravity call total water storage; an anomaly by either name.
+STORAGES = ("twsa", "tws")
 
 
 def mean_of_centres(
@@ -23,7 +29,8 @@ def mean_of_centres(
     cells are brought to those of the first, by area.
 
     Args:
-      datasets: Of layout `jaxload.io.schema.WATER`, the one on the cells wanted first.
+      datasets: Total water storage, called ``twsa`` or ``tws``, the one on the cells
+        wanted first.
       baseline: Begin and end of the years whose mean is taken from each, so that they
         mean the same by an anomaly; None to leave them as they are.
       tolerance: How far the middles of a month may lie apart [days].
@@ -33,8 +40,8 @@ def mean_of_centres(
       centre about it (divisor n - 1), at the times of the first.
 
     Raises:
-      ValueError: If there are not two or more, they have no month in common, or one
-        has no data in the baseline.
+      ValueError: If there are not two or more, they have no month in common, one has
+        no data in the baseline, or holds something else than water storage.
 
     Example:
       >>> grace = io.mean_of_centres([io.read_grid(jpl), io.read_grid(csr)])
@@ -45,7 +52,7 @@ def mean_of_centres(
         )
     first = datasets[0]
     lon, lat = first["lon"].values, first["lat"].values
-    centres = [_on_cells(dataset, lon, lat) for dataset in datasets]
+    centres = [_on_cells(storage_anomaly(one), lon, lat) for one in datasets]
     if baseline is not None:
         centres = [remove_baseline(centre, *baseline) for centre in centres]
     centres = _common_months(centres, tolerance)
@@ -58,6 +65,44 @@ def mean_of_centres(
     names = [str(dataset.attrs.get("source", "?")) for dataset in datasets]
     result.attrs = {"quantity": "twsa", "source": f"mean of {', '.join(names)}"}
     return label_dataset(result.transpose("time", "lat", "lon", ...))
+
+
+def storage_anomaly(dataset: xr.Dataset) -> xr.Dataset:
+    """Call total water storage of gravity what it is: an anomaly.
+
+    Args:
+      dataset: With ``twsa``, or with ``tws`` as others call it.
+
+    Returns:
+      The same with ``twsa``. Storage that is nowhere negative is no anomaly yet: its
+      mean over time is taken out, cell by cell, with a warning.
+
+    Raises:
+      ValueError: If it holds neither.
+    """
+    name = next((name for name in STORAGES if name in dataset), None)
+    source = dataset.attrs.get("source", "the dataset")
+    if name is None:
+        held = ", ".join(map(str, dataset.data_vars)) or "nothing"
+        raise ValueError(f"{source} holds {held}, expected total water storage")
+    if name == "twsa":
+        return dataset
+    names = {"tws": "twsa", "tws_sigma": "twsa_sigma"}
+    names = {old: new for old, new in names.items() if old in dataset}
+    dataset = dataset.rename(names).assign_attrs(quantity="twsa")
+    water = dataset["twsa"]
+    if float(water.min()) >= 0:
+        logger.warning(
+            "%s: %s is nowhere negative, so it is no anomaly; its mean over time is "
+            "taken out",
+            source,
+            name,
+        )
+        anomaly = water - water.mean("time")
+        dataset = dataset.assign(twsa=anomaly.assign_attrs(water.attrs))
+    for field in names.values():
+        dataset[field].attrs.pop("units", None)
+    return label_dataset(dataset)
 
 
 def remove_baseline(dataset: xr.Dataset, start: str, stop: str) -> xr.Dataset:

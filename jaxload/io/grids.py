@@ -22,11 +22,11 @@ from jaxload.io.grid_spans import (
 )
 from jaxload.io.grid_times import mid_times
 from jaxload.io.netcdf import reading_netcdf
+from jaxload.io.product_choice import choose_product
 from jaxload.io.products import (
     LIMITS,
     Conversion,
     Product,
-    choose_product,
     find_conversion,
 )
 from jaxload.io.schema import check_dataset, grid_layout, label_dataset
@@ -34,6 +34,7 @@ from jaxload.io.schema import check_dataset, grid_layout, label_dataset
 __all__ = ["GRID", "read_grid"]
 
 PathLike = str | os.PathLike[str]
+Names = str | Sequence[str] | None
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,8 @@ _MASKS = ("land_mask", "lo_val", "lsm", "landmask", "land_sea_mask")
 
 def read_grid(
     path: PathLike | Sequence[PathLike],
-    quantity: str | None = None,
-    variable: str | Sequence[str] | None = None,
+    quantity: Names = None,
+    variable: Names = None,
     units: str | None = None,
     settings: GridSettings | None = None,
 ) -> xr.Dataset:
@@ -61,8 +62,8 @@ def read_grid(
       path: A netCDF file; several, or a pattern like "GLDAS_*.nc4", are joined in
         time.
       quantity: "twsa", "tws", "groundwater", "soil_water" (soil, snow and canopy),
-        "pressure", "temperature", "sea_level" or "precipitation"; needed only where a
-        file holds several.
+        "pressure", "temperature", "sea_level" or "precipitation", or several of which
+        the first that is there is taken; needed only where a file holds several.
       variable: What the file calls the quantity, or a list of variables to add up;
         needed only where it holds several that are known, or calls it something else.
       units: The units of the values, for a file that does not say.
@@ -137,7 +138,7 @@ def _files(path: PathLike | Sequence[PathLike]) -> list[pathlib.Path]:
 
 def _read_file(
     path: pathlib.Path,
-    wanted: tuple[str | None, str | Sequence[str] | None, str | None],
+    wanted: tuple[Names, Names, str | None],
     settings: GridSettings,
 ) -> xr.Dataset:
     quantity, variable, units = wanted
@@ -158,12 +159,13 @@ def _read_file(
     return dataset
 
 
-def _gridded(content: xr.Dataset) -> list[str]:
-    return [
-        str(name)
+def _gridded(content: xr.Dataset) -> dict[str, str]:
+    """What is on time, lat and lon, with its standard name."""
+    return {
+        str(name): str(array.attrs.get("standard_name", ""))
         for name, array in content.data_vars.items()
         if set(GRID) <= set(array.dims)
-    ]
+    }
 
 
 def _converted(

@@ -10,7 +10,7 @@ doi:10.1029/2018WR024618), ERA5 (Hersbach et al., 2020, doi:10.1002/qj.3803), ME
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from jaxload.io.grid_hints import setting
 from jaxload.io.schema import VARIABLES
@@ -18,11 +18,12 @@ from jaxload.io.units import known_conversion
 
 __all__ = [
     "LIMITS",
+    "OTHERS",
     "PRODUCTS",
+    "STANDARD_NAMES",
     "Conversion",
     "Part",
     "Product",
-    "choose_product",
     "find_conversion",
 ]
 
@@ -89,7 +90,8 @@ _ERA5 = {"swvl1": 0.07, "swvl2": 0.21, "swvl3": 0.72, "swvl4": 1.89}
 PRODUCTS: tuple[Product, ...] = (
     *_plain("twsa", "lwe_thickness", sigma="uncertainty"),
     *_plain("twsa", "twsa", sigma="twsa_sigma"),
-    *_plain("tws", "TWS_tavg", "TWS_inst", "TWLAND", "tws"),
+    *_plain("tws", "TWS_tavg", "TWS_inst", "TWLAND"),
+    *_plain("tws", "tws", sigma="std_tws"),
     *_plain("groundwater", "GWS_tavg", "GWS_inst"),
     # Noah: four layers, snow and canopy.
     Product(
@@ -113,6 +115,30 @@ PRODUCTS: tuple[Product, ...] = (
     *_plain("precipitation", "precip", "precipitation", "precipitationCal"),
 )
 
+#: Names that many use, for files that hold none of the above.
+OTHERS: tuple[Product, ...] = (
+    *_plain("twsa", "ewh", "tws_anomaly", "water_thickness", "lwe", "ewt"),
+    *_plain("tws", "total_water_storage", "terrestrial_water_storage", "twstore"),
+    Product("soil_water", _layers(["mrso", "snw"])),
+    *_plain("pressure", "pres", "surface_pressure", "psfc", "psurf"),
+    *_plain("temperature", "temp", "tmp", "air", "t2", "air_temperature"),
+    *_plain("precipitation", "prec", "prcp", "ppt", "pre", "rain", "rainfall"),
+    *_plain("precipitation", "prate", "total_precipitation"),
+    *_plain("sea_level", "sea_level_anomaly", "ssha"),
+)
+
+#: Quantities by the standard names of CF, for files that hold none of these either.
+STANDARD_NAMES = {
+    "lwe_thickness_of_gravity_anomaly": "twsa",
+    "surface_air_pressure": "pressure",
+    "air_temperature": "temperature",
+    "precipitation_flux": "precipitation",
+    "precipitation_amount": "precipitation",
+    "lwe_precipitation_rate": "precipitation",
+    "lwe_thickness_of_precipitation_amount": "precipitation",
+    "sea_surface_height_above_sea_level": "sea_level",
+}
+
 #: What is a depth of water by its mass: one millimetre is as much as one kg m-2.
 _BY_MASS = {"mm": "kg m-2", "mm d-1": "kg m-2 d-1"}
 
@@ -129,52 +155,6 @@ LIMITS: dict[str, tuple[float, float]] = {
     "sea_level": (-1e4, 1e4),
     "precipitation": (-10.0, 5e3),
 }
-
-
-def choose_product(
-    held: Sequence[str],
-    quantity: str | None,
-    variable: str | Sequence[str] | None,
-    where: str,
-) -> Product:
-    """Choose what to read of a file.
-
-    Args:
-      held: What the file holds on time, lat and lon.
-      quantity: What is wanted, by its name here; None for the one that is there.
-      variable: What the file calls it, or calls its parts; None to go by what is known.
-      where: The file, for the messages.
-
-    Returns:
-      The product, its parts and its error named as the file does; parts that may be
-      missing are left out where they are.
-
-    Raises:
-      ValueError: If it is not there, not whole, or not the only one.
-    """
-    names = {name.lower(): name for name in held}
-    if quantity is not None and quantity not in LIMITS:
-        raise ValueError(f"{quantity!r} is no quantity; choose of {', '.join(LIMITS)}")
-    if variable is not None:
-        return _named_product(names, quantity, variable, where)
-    wanted = [p for p in PRODUCTS if quantity in (None, p.quantity)]
-    whole = [p for p in wanted if not _missing(p, names)]
-    # A sum that is there whole says all that its parts would.
-    found = {p.quantity for p in whole}
-    if len(whole) == 1:
-        return _as_held(whole[0], names)
-    if len(found) > 1:
-        raise ValueError(
-            f"{where} holds {', '.join(sorted(found))}; name the variable of one by "
-            f"{setting('variable')}"
-        )
-    if found:
-        several = [part.source for p in whole for part in p.parts]
-        raise ValueError(
-            f"{where} holds {', '.join(several)}, each of which is {found.pop()}; name "
-            f"one by {setting('variable', several[0])}"
-        )
-    raise ValueError(_not_there(wanted, names, where))
 
 
 def find_conversion(
@@ -228,64 +208,3 @@ def _rain(units: str) -> Conversion | None:
         return _plain_conversion(_MONTH.sub("day", units), "mm d-1", "month")
     rate = _plain_conversion(units, "mm d-1")
     return _plain_conversion(units, "mm", "span") if rate is None else rate
-
-
-def _named_product(
-    names: Mapping[str, str],
-    quantity: str | None,
-    variable: str | Sequence[str],
-    where: str,
-) -> Product:
-    wanted = [variable] if isinstance(variable, str) else list(variable)
-    absent = [name for name in wanted if name.lower() not in names]
-    if absent or not wanted:
-        raise ValueError(
-            f"{where} holds {', '.join(names.values()) or 'nothing'} on time, lat and "
-            f"lon; {', '.join(absent) or 'something'} was wanted: name one by "
-            f"{setting('variable')}"
-        )
-    lower = {name.lower() for name in wanted}
-    known = [p for p in PRODUCTS if lower <= {part.source.lower() for part in p.parts}]
-    known = [p for p in known if quantity in (None, p.quantity)]
-    depths = {x.source.lower(): x.depth for p in known for x in p.parts}
-    parts = tuple(Part(name, depths.get(name.lower(), 0.0)) for name in wanted)
-    # What nobody knows is taken for water storage, as far as its units allow it.
-    found = known[0] if known else Product(quantity or "twsa", ())
-    return _as_held(Product(found.quantity, parts, found.sigma), names)
-
-
-def _missing(product: Product, names: Mapping[str, str]) -> list[str]:
-    return [
-        part.source
-        for part in product.parts
-        if part.needed and part.source.lower() not in names
-    ]
-
-
-def _as_held(product: Product, names: Mapping[str, str]) -> Product:
-    parts = tuple(
-        dataclasses.replace(part, source=names[part.source.lower()])
-        for part in product.parts
-        if part.source.lower() in names
-    )
-    sigma = names.get(product.sigma.lower(), "")
-    return Product(product.quantity, parts, sigma)
-
-
-def _not_there(wanted: Sequence[Product], names: Mapping[str, str], where: str) -> str:
-    for product in wanted:
-        absent = _missing(product, names)
-        here = [p.source for p in product.parts if p.source.lower() in names]
-        soil = [name for name in here if name.lower().startswith(("soil", "swvl"))]
-        if soil:
-            return (
-                f"{where} holds {', '.join(here)}, but of {product.quantity} not "
-                f"{', '.join(absent)}; to add up what is there, name all of it by "
-                + setting("variable", '["' + '", "'.join(here) + '"]', text=False)
-            )
-    known = (part.source for p in wanted for part in p.parts)
-    return (
-        f"{where} holds {', '.join(names.values()) or 'nothing'} on time, lat and lon; "
-        f"one of {', '.join(dict.fromkeys(known))} was wanted: name one by "
-        f"{setting('variable')}"
-    )

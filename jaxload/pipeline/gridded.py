@@ -1,6 +1,7 @@
 """Grids as a study names them, read."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import xarray as xr
@@ -15,7 +16,7 @@ def read_source(
     study: config.Study,
     setting: str,
     source: str | config.GridSource,
-    quantity: str | None = None,
+    quantity: str | Sequence[str] | None = None,
     settings: io.GridSettings | None = None,
 ) -> xr.Dataset:
     """Read the grid that a setting of a study names.

@@ -221,9 +221,9 @@ def read_gravity(study: config.Study, setting: str, grids: config.Grids) -> xr.D
       ValueError: If a file cannot be read, or centres have no month in common.
     """
     several = config.grid_sources(grids)
-    centres = [read_source(study, setting, source) for source in several]
+    centres = [read_source(study, setting, one, io.STORAGES) for one in several]
     if len(centres) == 1:
-        return centres[0]
+        return io.storage_anomaly(centres[0])
     with naming(f"{setting} {config.grid_names(grids)}"):
         return io.mean_of_centres(centres, baseline=None)
 

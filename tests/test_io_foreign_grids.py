@@ -1,0 +1,118 @@
+"""Gridded files as people have them: other names, axes, units and fillers."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from jaxload import io
+
+LON, LAT = np.arange(-175.0, 180.0, 10.0), np.arange(-85.0, 90.0, 10.0)
+DAYS = np.arange("2010-01-01", "2010-01-05", dtype="M8[D]").astype("M8[ns]")
+
+
+@pytest.fixture
+def save(tmp_path):
+    pytest.importorskip("netCDF4")
+
+    def save(dataset, name="x.nc", **how):
+        dataset.to_netcdf(tmp_path / name, **how)
+        return tmp_path / name
+
+    return save
+
+
+def field(name, low, high, units, **attrs):
+    """A field that differs in every cell and on every day."""
+    shape = (len(DAYS), len(LAT), len(LON))
+    values = np.linspace(low, high, int(np.prod(shape))).reshape(shape)
+    dims = ("time", "lat", "lon")
+    array = xr.DataArray(values, dims=dims, attrs={"units": units, **attrs})
+    return xr.Dataset({name: array}, {"time": DAYS, "lat": LAT, "lon": LON})
+
+
+NAMES = {
+    "NCEP": ("pres", "pressure", "Pascals", 9e4, 1e5, 1.0, 0.0),
+    "CMFD pressure": ("pres", "pressure", "Pa", 5e4, 1e5, 1.0, 0.0),
+    "CMFD temperature": ("temp", "temperature", "K", 250, 300, 1.0, 0.0),
+    "CMFD rain": ("prec", "precipitation", "mm hr-1", 0, 2, 24.0, 0.0),
+    "air at 2 m": ("air", "temperature", "degrees C", -20, 30, 1.0, 273.15),
+    "rain in inches": ("rain", "precipitation", "inches/day", 0, 2, 25.4, 0.0),
+    "land water": ("tws", "tws", "millimeters", 100, 900, 1.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_a_quantity_is_known_by_what_others_call_it(case, save):
+    name, quantity, units, low, high, factor, offset = NAMES[case]
+    source = field(name, low, high, units)
+    grid = io.read_grid(save(source), quantity)
+    io.check_dataset(grid, io.grid_layout(quantity))
+    expected = factor * source[name] + offset
+    np.testing.assert_allclose(grid[quantity], expected, rtol=1e-6)
+
+
+def test_a_quantity_is_known_by_its_standard_name(save):
+    source = field("VAR_134", 9e4, 1e5, "Pa", standard_name="surface_air_pressure")
+    assert "pressure" in io.read_grid(save(source), "pressure")
+    # A name that is known wins over one that only may be meant.
+    both = source.assign(sp=source.VAR_134 + 1).rename(VAR_134="pres")
+    found = io.read_grid(save(both, "both.nc"), "pressure").pressure
+    np.testing.assert_allclose(found, both.sp, rtol=1e-6)
+
+
+def test_the_first_of_several_quantities_that_a_file_has_is_read(save):
+    path = save(field("tws", -90, 90, "mm").assign(field("sp", 9e4, 1e5, "Pa")))
+    assert io.read_grid(path, ("twsa", "tws")).attrs["quantity"] == "tws"
+    assert io.read_grid(path, ("pressure", "tws")).attrs["quantity"] == "pressure"
+    with pytest.raises(ValueError, match=r"holds pressure, tws; name the variable of"):
+        io.read_grid(path)
+    with pytest.raises(ValueError, match=r"'storage' is no quantity"):
+        io.read_grid(path, ("twsa", "storage"))
+
+
+def test_centres_that_call_their_water_otherwise_are_averaged(save):
+    one = field("lwe_thickness", -9, 9, "cm")
+    two = field("tws", -90, 90, "mm")
+    two["std_tws"] = (two.tws.dims, np.full(two.tws.shape, 3.0), {"units": "mm"})
+    grids = [io.read_grid(save(x, f"{i}.nc")) for i, x in enumerate((one, two))]
+    for order in (grids, grids[::-1]):
+        mean = io.mean_of_centres(order, baseline=None)
+        io.check_dataset(mean, io.WATER)
+        np.testing.assert_allclose(mean.twsa, two.tws, rtol=1e-5, atol=1e-5)
+    anomaly = io.storage_anomaly(grids[1])
+    io.check_dataset(anomaly, io.WATER)
+    assert float(anomaly.twsa_sigma[0, 0, 0]) == 3.0
+    pressure = io.read_grid(save(field("sp", 9e4, 1e5, "Pa"), "p.nc"))
+    with pytest.raises(ValueError, match=r"p\.nc holds pressure, expected total water"):
+        io.mean_of_centres([grids[0], pressure])
+
+
+def test_storage_that_is_no_anomaly_becomes_one_with_a_warning(save, caplog):
+    total = io.read_grid(save(field("TWS_tavg", 100, 900, "mm")))
+    anomaly = io.storage_anomaly(total).twsa
+    assert "tws is nowhere negative" in caplog.text
+    np.testing.assert_allclose(anomaly.mean("time"), 0, atol=1e-9)
+    np.testing.assert_allclose(anomaly, total.tws - total.tws.mean("time"), atol=1e-9)
+
+
+def test_centres_of_jpl_and_gfz_are_averaged(cases):
+    folder = cases / "grids/08_jpl_v04_and_gravis"
+    jpl, gfz = (io.read_grid(next(folder.glob(p))) for p in ("GRC*.nc", "GRA*.nc"))
+    mean = io.mean_of_centres([jpl, gfz], baseline=None)
+    assert mean.sizes["time"] == 48
+    other = io.regrid(gfz, jpl.lon, jpl.lat).tws
+    np.testing.assert_allclose(mean.twsa, (jpl.twsa + other.values) / 2, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "quantity", "value"),
+    [
+        ("04_ncep_pres_sfc/*.nc", "pressure", 98000.0),
+        ("12_cmfd_v1/pres*.nc", "pressure", 80000.0),
+        ("12_cmfd_v1/temp*.nc", "temperature", 285.0),
+        ("12_cmfd_v1/prec*.nc", "precipitation", 4.8),
+    ],
+)
+def test_files_with_names_of_their_own_are_read(cases, pattern, quantity, value):
+    grid = io.read_grid(f"{cases}/grids/{pattern}", quantity)
+    assert float(grid[quantity].mean()) == pytest.approx(value, rel=1e-5)
