@@ -83,7 +83,7 @@ def storage_anomaly(dataset: xr.Dataset) -> xr.Dataset:
     name = next((name for name in STORAGES if name in dataset), None)
     source = dataset.attrs.get("source", "the dataset")
     if name is None:
-        held = ", ".join(map(str, dataset.data_vars)) or "nothing"
+        held = dataset.attrs.get("quantity") or ", ".join(map(str, dataset.data_vars))
         raise ValueError(f"{source} holds {held}, expected total water storage")
     if name == "twsa":
         return dataset
