@@ -12,6 +12,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from jaxload import io
 from jaxload.io import lzw
@@ -370,3 +371,45 @@ def test_loads_of_stations_are_found_by_the_same_rules(tmp_path, monkeypatch):
 
 def test_find_files_lists_a_file_once(folder):
     assert [p.name for p in find_files([folder, folder / "abcd.up"])] == ["abcd.up"]
+
+
+@pytest.mark.parametrize("read", [io.read_sites, io.read_offsets, io.read_region])
+def test_a_single_file_may_be_named_by_a_pattern(tmp_path, read):
+    content = {
+        io.read_sites: "ABCD 10 50\n",
+        io.read_offsets: "ABCD 07JAN01 1 x\n",
+        io.read_region: "0 0\n1 0\n1 1\n",
+    }[read]
+    (tmp_path / "one_v2.txt").write_text(content)
+    read(tmp_path / "one_*.txt")
+    with pytest.raises(FileNotFoundError, match=r"nothing is .* holds one_v2\.txt"):
+        read(tmp_path / "two_*.txt")
+    with pytest.raises(ValueError, match=r"is a folder; name a file in it: .*one_v2"):
+        read(tmp_path)
+
+
+def test_two_files_are_not_one(tmp_path):
+    for name in ("a1.txt", "a2.txt"):
+        (tmp_path / name).write_text("ABCD 10 50\n")
+    with pytest.raises(ValueError, match=r"stands for 2 files \(a1\.txt, a2\.txt\)"):
+        io.read_sites(tmp_path / "a*.txt")
+
+
+def test_grids_are_found_by_the_same_rules(tmp_path, monkeypatch):
+    time = np.array(["2010-01-15", "2010-02-15"], "M8[ns]")
+    for number, day in zip((2, 10), time):
+        values = np.zeros((1, 3, 4))
+        grid = xr.Dataset(
+            {"lwe_thickness": (("time", "lat", "lon"), values, {"units": "cm"})},
+            {"time": [day], "lat": [1.0, 2, 3], "lon": [5.0, 6, 7, 8]},
+        )
+        (tmp_path / "set [a]").mkdir(exist_ok=True)
+        grid.to_netcdf(tmp_path / "set [a]" / f"g{number}.nc")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    grid = io.read_grid("~/set [a]/g*.nc")
+    assert (grid.time.values == time).all()
+    with pytest.raises(FileNotFoundError, match=r"no file is .*holds g2\.nc, g10"):
+        io.read_grid("~/set [a]/g3.nc")
+    (tmp_path / "page.nc").write_text(PAGE)
+    with pytest.raises(ValueError, match=r"page\.nc is a web page \('404 Not Found'\)"):
+        io.read_grid("~/page.nc")

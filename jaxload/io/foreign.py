@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["WEB_PAGE", "what_it_is"]
+__all__ = ["ENOUGH", "WEB_PAGE", "what_it_is"]
 
 #: What a sentence about a web page begins with.
 WEB_PAGE = "a web page"

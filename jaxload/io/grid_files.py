@@ -14,6 +14,7 @@ from jaxload.io.grid_axes import canonical_axes, cut_box, merge_versions
 from jaxload.io.grid_spans import STAMPS, file_spans, parse_span
 from jaxload.io.grid_times import decode_times, time_bounds
 from jaxload.io.netcdf import reading_netcdf
+from jaxload.io.paths import nearest
 
 __all__ = ["GridSettings", "open_grid", "read_static"]
 
@@ -149,7 +150,7 @@ def read_static(
 
 def _open(path: pathlib.Path, chunks: Mapping[str, int] | None) -> xr.Dataset:
     if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; check the path")
+        raise FileNotFoundError(f"{path} does not exist{nearest(path)}")
     with reading_netcdf(path):
         content = xr.open_dataset(path, decode_times=False, chunks=chunks)
         if content.variables or importlib.util.find_spec("netCDF4") is None:

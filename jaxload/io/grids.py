@@ -1,6 +1,5 @@
 """Gridded products, of water, air and sea, to one canonical layout."""
 
-import glob
 import logging
 import os
 import pathlib
@@ -22,6 +21,7 @@ from jaxload.io.grid_spans import (
 )
 from jaxload.io.grid_times import mid_times
 from jaxload.io.netcdf import reading_netcdf
+from jaxload.io.paths import at_home, expand, is_pattern, nearest
 from jaxload.io.product_choice import choose_product
 from jaxload.io.products import (
     LIMITS,
@@ -125,15 +125,14 @@ def _files(path: PathLike | Sequence[PathLike]) -> list[pathlib.Path]:
         if not files:
             raise ValueError("path is an empty list, expected files")
         return files
-    text = os.fspath(path)
-    if pathlib.Path(text).exists() or not glob.has_magic(text):
-        return [pathlib.Path(text)]
-    # Path.glob refuses patterns of absolute paths.
-    found = glob.glob(text, recursive=True)  # noqa: PTH207
-    files = sorted(map(pathlib.Path, found))
-    if not files:
-        raise FileNotFoundError(f"no file is called like {text}; check the pattern")
-    return files
+    plain = at_home(path)
+    if plain.exists() or not is_pattern(path):
+        return [plain]
+    try:
+        return expand(path)
+    except FileNotFoundError:
+        missing = f"no file is called like {plain}{nearest(path)}"
+        raise FileNotFoundError(missing) from None
 
 
 def _read_file(

@@ -15,6 +15,7 @@ import xarray as xr
 
 from jaxload.io.gravity_fields import with_degrees
 from jaxload.io.netcdf import reading_netcdf
+from jaxload.io.paths import nearest
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import VARIABLES, label_dataset
 from jaxload.io.text import replacing
@@ -106,7 +107,7 @@ def write_stokes(dataset: xr.Dataset, path: PathLike) -> None:
 def _load(path: pathlib.Path) -> xr.Dataset:
     """The whole file in memory, so that a broken one fails here and nowhere else."""
     if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; check the path")
+        raise FileNotFoundError(f"{path} does not exist{nearest(path)}")
     with reading_netcdf(path), xr.open_dataset(path) as dataset:
         return dataset.load()
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import scipy.io
 import xarray as xr
 
+from jaxload.io.foreign import ENOUGH, WEB_PAGE, what_it_is
+
 __all__ = ["reading_netcdf"]
 
 #: What the libraries of netCDF raise on broken files.
@@ -34,6 +36,10 @@ def reading_netcdf(path: pathlib.Path) -> Iterator[None]:
             _check_length(path)
             yield
     except BROKEN as error:
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            what = what_it_is(file.read(ENOUGH))
+            if what.startswith(WEB_PAGE):
+                raise ValueError(f"{path} is {what}") from None
         reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise ValueError(
             f"{path} cannot be read as netCDF ({reason}); is it complete, and is "

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Sequence
 
 from jaxload.io.packed import is_archive, members
 
-__all__ = ["at_home", "children", "expand", "nearest", "sort_naturally"]
+__all__ = [
+    "at_home",
+    "children",
+    "expand",
+    "is_pattern",
+    "nearest",
+    "only_one",
+    "sort_naturally",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -86,6 +94,40 @@ def expand(path: PathLike) -> list[pathlib.Path]:
     return sort_naturally(dict.fromkeys(files))
 
 
+def only_one(path: PathLike) -> pathlib.Path:
+    """Find the one file that a path or a pattern stands for.
+
+    Args:
+      path: A file, or a pattern as of `expand`.
+
+    Returns:
+      The file; the path with ``~`` written out where nothing is there.
+
+    Raises:
+      FileNotFoundError: If nothing is called like a pattern.
+      ValueError: If several files are, or a folder.
+    """
+    whole = at_home(path)
+    if whole.is_dir():
+        raise ValueError(f"{path} is a folder; name a file in it{_holding(whole)}")
+    if whole.exists() or not is_pattern(path):
+        return whole
+    found = expand(path)
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found[:SHOWN])
+        raise ValueError(f"{path} stands for {len(found)} files ({names}); name one")
+    return found[0]
+
+
+def is_pattern(path: PathLike) -> bool:
+    """Whether a path holds signs that stand for other letters.
+
+    Args:
+      path: The path.
+    """
+    return bool(re.search(r"[*?[]", str(path)))
+
+
 def _match(bases: Sequence[pathlib.Path], steps: Sequence[str]) -> list[pathlib.Path]:
     """Paths that begin with one of some, and go on with names like some."""
     for place, step in enumerate(steps):
@@ -114,7 +156,7 @@ def _within(archive: pathlib.Path, pattern: str) -> list[pathlib.Path]:
 
 def _named(base: pathlib.Path, step: str) -> list[pathlib.Path]:
     plain = base / step
-    if plain.exists() or not re.search(r"[*?[]", step):
+    if plain.exists() or not is_pattern(step):
         return [plain] if plain.exists() else []
     if not base.is_dir():
         return []
@@ -173,17 +215,21 @@ def nearest(path: PathLike) -> str:
     base = next((one for one in whole.parents if one.exists()), None)
     if base is None or not base.is_dir():
         return "; check the path"
-    wanted = whole.relative_to(base).parts[0][:255]
+    return f"; check the path{_holding(base, whole.relative_to(base).parts[0][:255])}"
+
+
+def _holding(folder: pathlib.Path, wanted: str = "") -> str:
+    """Say what a folder holds, what is called nearly so first."""
     try:
-        names = [child.name for child in children(base)][:MOST]
+        names = [child.name for child in children(folder)][:MOST]
     except ValueError:
-        return "; check the path"
+        return ""
     if not names:
-        return f"; check the path: the folder {base} is empty"
+        return f": the folder {folder} is empty"
     likeness = {name: _likeness(wanted, name) for name in names}
     best = sorted(names, key=lambda name: -likeness[name])[:SHOWN]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"; check the path: the folder {base} holds {', '.join(best)}{more}"
+    return f": the folder {folder} holds {', '.join(best)}{more}"
 
 
 def _likeness(wanted: str, name: str) -> float:

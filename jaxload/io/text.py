@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jaxload.io.foreign import what_it_is
 from jaxload.io.packed import read_content
-from jaxload.io.paths import at_home, nearest
+from jaxload.io.paths import nearest, only_one
 
 __all__ = [
     "data_lines",
@@ -74,7 +74,7 @@ def read_start(path: pathlib.Path) -> tuple[list[str], bool]:
 
 def _content(path: pathlib.Path, size: int | None = None) -> bytes:
     try:
-        return read_content(at_home(path), size)
+        return read_content(only_one(path), size)
     except FileNotFoundError as error:
         hint = "" if ";" in str(error).removeprefix(str(path)) else nearest(path)
         raise FileNotFoundError(f"{error}{hint}") from None
