@@ -1,10 +1,12 @@
 import gzip
+import pathlib
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from jaxload import io
+from jaxload.io.loading_names import stations_of
 
 CSV = (
     "vertical,north,east,Date\n0.004,-0.001,0.002,2006-01-01\n,0,0,2006-01-02\n"
@@ -55,6 +57,41 @@ FILES = {
 }
 
 
+FILES |= {
+    "day in several columns": (
+        "P571.txt",
+        "# YYYY MM DD HH  R [m]  NS [m]  EW [m]\n2006 01 01 00 .0035 -.001 .002\n"
+        "2006 01 01 12 .0045 -.001 .002\n2006 01 04 00 -.002 .0005 -.001\n",
+        None,
+    ),
+    "year and day of the year": (
+        "P571.txt",
+        "year doy up north east\n2006 1 4 -1 2\n2006 4 -2 .5 -1\n",
+        "mm",
+    ),
+    "modified Julian dates named in a comment": (
+        "P571_eost.neu",
+        "# a loading service, CF\n# Units: mm  Columns: MJD N E U\n"
+        "53736.0 -1 2 3.5\n53736.125 -1 2 4.5\n53739.0 0.5 -1 -2\n",
+        None,
+    ),
+    "predictions of Nevada": (
+        "P571.NTAL.txt",
+        "P571 36.2 -118.8 NTAL ESMGFZ_CM_24hourly\n"
+        "P571 06JAN01 2006.0014 0.002 -0.001 0.004\n"
+        "P571 06JAN04 2006.0096 -0.001 0.0005 -0.002\n",
+        None,
+    ),
+    "quarters of a day of Onsala": (
+        "P571.apload",
+        "#1   2006jan01:00   .0035  .002  -.001\n"
+        "#2   2006jan01:06   .0045  .002  -.001\n"
+        "#1   2006jan04:00   -.002  -.001  .0005\n",
+        None,
+    ),
+}
+
+
 @pytest.mark.parametrize("kind", FILES)
 def test_every_layout_gives_the_same_displacement(tmp_path, kind):
     name, content, units = FILES[kind]
@@ -71,6 +108,112 @@ def test_a_table_of_another_kind_is_described(tmp_path):
     )
     loading = io.read_loading(tmp_path / "P571.txt", columns=columns)
     np.testing.assert_allclose(loading.up[:, 0], [40, -20])
+
+
+def test_columns_are_described_by_a_word_each(tmp_path):
+    path = tmp_path / "P571.txt"
+    path.write_text("# of the model\nx 2006 1 4 -1 2 9\ny 2006 4 -2 .5 -1 9\n")
+    check(io.read_loading(path, "mm", "- year doy up north east -"))
+    path.write_text("2006-01-01;ABCD;0.4\n2006-01-04;P571;-0.2\n")
+    both = io.read_loading(path, "cm", "date station up")
+    assert both.station.values.tolist() == ["ABCD", "P571"]
+    np.testing.assert_allclose(both.up, [[4, np.nan], [np.nan, -2]])
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ("date height", "'date height' has 'height', expected words of up, north"),
+        ("date north", "must have up once, and date, mjd"),
+        ("year up", "must have up once, and date, mjd"),
+        ("date up up", "must have up once"),
+        ("date up", "has no line of 2 columns with numbers where"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(tmp_path, columns, message):
+    (tmp_path / "P571.txt").write_text(BARE)
+    with pytest.raises(ValueError, match=message):
+        io.read_loading(tmp_path / "P571.txt", "mm", columns)
+
+
+@pytest.mark.parametrize(
+    ("names", "known", "stations"),
+    [
+        (["BJFS.hydl.txt"], (), ["BJFS"]),
+        (["NTAL21.P571.txt"], (), ["P571"]),
+        (["BJFS.hydl.txt", "KMIN.hydl.txt"], (), ["BJFS", "KMIN"]),
+        (["BJFS.mine.txt", "KMIN.mine.txt"], (), ["BJFS", "KMIN"]),
+        (["mine.BJFS.txt", "mine.KMIN.txt"], (), ["BJFS", "KMIN"]),
+        (["mine.BJFS.txt"], ("bjfs", "KMIN"), ["BJFS"]),
+        (["mine_KMIN_2010.dat"], ("KMIN",), ["KMIN"]),
+        (["BJFS.ERA5.txt.gz"], (), ["BJFS"]),
+        (["era5.BJFS.neu"], (), ["BJFS"]),
+        (["BJFS00CHN.hydl.txt"], (), ["BJFS00CHN"]),
+        (["abmf_eost.neu"], (), ["ABMF"]),
+        (["G001.txt"], (), ["G001"]),
+    ],
+)
+def test_the_station_is_the_part_of_a_name_that_is_no_product(names, known, stations):
+    assert stations_of([pathlib.Path(name) for name in names], known) == stations
+
+
+def test_several_files_of_one_product_are_several_stations(tmp_path):
+    for name in ("BJFS", "KMIN"):
+        (tmp_path / f"{name}.hydl.txt").write_text(BARE)
+    loading = io.read_loading(f"{tmp_path}/*.hydl.txt", units="mm")
+    assert loading.station.values.tolist() == ["BJFS", "KMIN"]
+
+
+def test_parts_of_one_record_are_joined(tmp_path):
+    first, second = BARE.splitlines(keepends=True)
+    (tmp_path / "P571.2007.txt").write_text(second)
+    (tmp_path / "P571.2006.txt").write_text(first)
+    check(io.read_loading(f"{tmp_path}/*.txt", units="mm"))
+
+
+def test_numbers_that_stand_for_missing_values_are_left_out(tmp_path, caplog):
+    (tmp_path / "P571.ntal").write_text(BARE + "20060105 -9999 -9999 -9999\n")
+    with caplog.at_level("WARNING"):
+        check(io.read_loading(tmp_path / "P571.ntal", units="mm"))
+    assert "P571.ntal, up: -9999 stands 1 times for a missing value" in caplog.text
+    time = np.array(["2006-01-01", "2006-01-02", "2006-01-04"], "M8[ns]")
+    values = {"up": [4, 1e20, -2], "north": [-1, 1e20, 0.5], "east": [2, 1e20, -1]}
+    dataset = xr.Dataset(
+        {
+            name: (("time", "station"), np.array(x)[:, None], {"units": "mm"})
+            for name, x in values.items()
+        },
+        {"time": time, "station": ["P571"]},
+    )
+    dataset.to_netcdf(tmp_path / "x.nc")
+    check(io.read_loading(tmp_path / "x.nc"))
+
+
+def test_displacements_of_unknown_directions_are_refused(tmp_path):
+    (tmp_path / "x.eph").write_text("EPHEDISP Format version of 2002.12.12\n")
+    with pytest.raises(ValueError, match="does not state whether its disp"):
+        io.read_loading(tmp_path / "x.eph")
+
+
+def test_loading_as_people_have_it_is_read(cases):
+    folder = cases / "grids" / "18_station_loading"
+    nevada, gfz = (
+        io.read_loading(folder / f"P276{end}").up
+        for end in (".NTAL.txt", "_esmgfz.txt")
+    )
+    assert nevada.station.values.tolist() == gfz.station.values.tolist() == ["P276"]
+    one, other = xr.align(nevada, gfz)
+    np.testing.assert_allclose(one, other, atol=1e-3)
+    assert float(nevada.max()) > 3
+    hydrology = io.read_loading(f"{folder}/*.hydl.txt", units="mm")
+    assert hydrology.station.values.tolist() == ["BJFS", "KMIN"]
+    onsala = io.read_loading(folder / "ONSA.apload")
+    assert float(onsala.up[0, 0]) == pytest.approx(-2.26)
+    eost = io.read_loading(folder / "abmf_eost.neu")
+    np.testing.assert_allclose(eost.up[:, 0], [2.55, 2.4])
+    assert eost.time.values[0] == np.datetime64("2010-01-01")
+    with pytest.raises(ValueError, match="EPHEDISP"):
+        io.read_loading(folder / "IMLS.eph")
 
 
 def test_units_are_never_guessed(tmp_path):

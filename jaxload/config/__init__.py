@@ -11,6 +11,7 @@ from jaxload.config.sources import (
     grid_source,
     grid_sources,
 )
+from jaxload.config.station_loads import StationLoad, station_load
 from jaxload.config.study import Study, read_study, to_toml
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.weather import Features, Weather
@@ -29,11 +30,13 @@ __all__ = [
     "Loads",
     "Region",
     "Screening",
+    "StationLoad",
     "Study",
     "Weather",
     "grid_names",
     "grid_source",
     "grid_sources",
     "read_study",
+    "station_load",
     "to_toml",
 ]

@@ -5,6 +5,7 @@ import math
 
 from jaxload.config.checks import check_at_least, check_choice
 from jaxload.config.sources import Grids
+from jaxload.config.station_loads import StationLoad
 
 __all__ = ["Filler"]
 
@@ -84,7 +85,7 @@ class Filler:
     neighbourhood_km: float = 150.0
     grace: Grids = ""
     grace_sigma: float = 20.0
-    cell_loads: tuple[str, ...] = ()
+    cell_loads: tuple[str | StationLoad, ...] = ()
     checkpoints: str = ""
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 
 from jaxload.config.checks import check_choice, check_zero_or_more
 from jaxload.config.sources import Grids, GridSource, grid_source, with_hours
+from jaxload.config.station_loads import StationLoad
 
 __all__ = ["Cleaning", "Groundwater", "Loads"]
 
@@ -73,7 +74,8 @@ class Loads:
       ocean: Sea-level anomaly on the globe, without its steric part.
       ocean_regional: The same on finer cells.
       stations: Displacement at the stations that others computed, one load an entry:
-        ``"loading/*.ntal"`` or, with a name of its own, ``"soil: loading/*.hydl"``.
+        ``"loading/*.ntal"`` or, with a name of its own, ``"soil: loading/*.hydl"``, or
+        a table as `StationLoad`.
       stations_units: Of files that do not say, "mm", "cm", "m" or any other of length.
       max_degree: Last degree of the expansion of global grids; 0 takes the highest that
         each resolves.
@@ -85,7 +87,7 @@ class Loads:
     soil_regional: str | GridSource = ""
     ocean: str | GridSource = ""
     ocean_regional: str | GridSource = ""
-    stations: tuple[str, ...] = ()
+    stations: tuple[str | StationLoad, ...] = ()
     stations_units: str = ""
     max_degree: int = 0
 

@@ -3,60 +3,60 @@
 import dataclasses
 import os
 import pathlib
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload.io.dates import checked_days, days_of_dates, days_of_texts, days_of_years
+from jaxload.io.dates import checked_days
+from jaxload.io.fillers import without_fillers
 from jaxload.io.formats_described import read_columns
 from jaxload.io.formats_netcdf import read_netcdf
 from jaxload.io.gnss_search import find_files
-from jaxload.io.packed import plain_name
-from jaxload.io.reading import UNITS, Columns, Reading, check_units
+from jaxload.io.loading_layouts import Layout, described_layout, layout_of
+from jaxload.io.loading_names import stations_of
+from jaxload.io.reading import Columns, Reading, check_units
 from jaxload.io.schema import label_dataset
 from jaxload.io.source import Source, open_source
 from jaxload.io.station_series import COMPONENTS, Series
 from jaxload.io.table import Table, number_column, split_table, text_column
-from jaxload.io.text import data_lines
+from jaxload.io.written_days import days_as_written, days_of_fields
 
 __all__ = ["read_loading"]
 
 PathLike = str | os.PathLike[str]
 
-#: What columns are called, in lower case.
-NAMES = {
-    "up": ("up", "u", "v", "vertical", "radial", "r", "height", "new_v", "new_u", "dz"),
-    "north": ("north", "n", "ns", "new_n"),
-    "east": ("east", "e", "ew", "new_e"),
-    "time": ("date", "time", "timestamp", "day", "epoch"),
-}
-
-#: Columns of files without a header: those of .ntal and .ntol, and of .gia.
-BARE = {4: ("time", "north", "east", "up"), 2: ("time", "up")}
+#: Columns of numbers of which days are made.
+FIELDS = ("mjd", "decimal_year", "year", "month", "day", "doy")
 
 
 def read_loading(
     paths: PathLike | Sequence[PathLike],
     units: str | None = None,
-    columns: Columns | None = None,
+    columns: Columns | str | None = None,
+    stations: Collection[str] = (),
 ) -> xr.Dataset:
     """Read the displacement that a known load causes at stations.
 
-    One file is of one station, which its name begins with, or which follows the name
-    of the product (``NTAL21.P571.txt``); netCDF has all. Read as such: csv and tables
-    of blanks with a header (of ESMGFZ, in metres), lines of ``yyyymmdd north east up``
-    (.ntal, .ntol, in millimetres) and ``yyyymmdd up`` (.gia), lines of ``year north
-    east up`` (QOCA and its like), netCDF as of `write_gnss`; `Columns` describes any
-    other. Several values a day are averaged. Files may be packed.
+    One file is of one station, which a column of it names, or its own name, before or
+    after that of the product (``NTAL21.P571.txt``, ``BJFS.hydl.txt``); netCDF has all.
+    Read as such: csv and tables of blanks with a header (of ESMGFZ, in metres, the day
+    in one column or in several), predictions of the Nevada Geodetic Laboratory, air
+    pressure loading of Onsala, lines of ``day north east up`` (.ntal, .ntol, in
+    millimetres, QOCA and its like) and ``day up`` (.gia), netCDF as of `write_gnss`.
+    Several values a day are averaged, parts of a record joined. Numbers that stand for
+    missing values without being declared are left out with a warning. Files may be
+    packed.
 
     Args:
       paths: A pattern such as ``"*.ntal"``, a file, or several.
-      units: "mm", "cm" or "m". Files that state theirs, as netCDF does, need none; of
-        others they are never guessed.
-      columns: Where a table has what, if neither its header nor its width tells.
+      units: "mm", "cm", "m" or any other of length. Files that state theirs, as netCDF
+        does, need none; of others they are never guessed.
+      columns: What a table has where, if neither its header nor its width tells: a word
+        for each column, as ``"year doy - up"``, of up, north, east, station, date, mjd,
+        decimal_year, year, month, day and doy, or ``-``; or `Columns`.
+      stations: Names of stations that there are, by which those of files are known.
 
     Returns:
       ``up`` [mm], and ``east`` and ``north`` where there are, of dimensions (time,
@@ -65,7 +65,7 @@ def read_loading(
     Raises:
       FileNotFoundError: If there is no such file.
       ValueError: If a file does not parse (the message names its line), leaves its
-        units open, or is a second one of a station.
+        units open, or has days of a station that another has too.
 
     Example:
       >>> ntal = io.read_loading("stations/NTAL21.*.txt", units="m")
@@ -77,127 +77,130 @@ def read_loading(
     """
     if units is not None:
         check_units(units, "units")
+    files = find_files(paths)
     series: dict[str, Series] = {}
-    for path in find_files(paths):
-        for one in _read(path, units, columns):
-            if series.setdefault(one.station, one) is not one:
-                raise ValueError(f"{path} is a second file of station {one.station}")
+    for path, name in zip(files, stations_of(files, stations)):
+        for one in _read(path, name, units, columns):
+            known = series.get(one.station)
+            series[one.station] = _joined(known, one, path) if known else one
     return _assemble(list(series.values()))
 
 
 def _read(
-    path: pathlib.Path, units: str | None, columns: Columns | None
+    path: pathlib.Path, name: str, units: str | None, columns: Columns | str | None
 ) -> list[Series]:
     source = open_source(path)
     if source.netcdf:
         found = read_netcdf(source, Reading(units=units))
-    elif columns is not None:
-        found = read_columns(source, columns)
-    else:
-        found = [_read_table(source, units)]
-    named = [
-        dataclasses.replace(one, station=_station(path)) if not source.netcdf else one
-        for one in found
-    ]
-    return [_daily(one) for one in (found if _many(columns) else named)]
+        return [_daily(_measured(one, path)) for one in found]
+    if isinstance(columns, Columns):
+        found = [_measured(one, path) for one in read_columns(source, columns)]
+        if columns.station is None:
+            found = [dataclasses.replace(one, station=name) for one in found]
+        return [_daily(one) for one in found]
+    layout = described_layout(source, columns) if columns else layout_of(source)
+    return [_daily(one) for one in _read_table(source, layout, name, units)]
 
 
-def _many(columns: Columns | None) -> bool:
-    return columns is not None and columns.station is not None
-
-
-def _station(path: pathlib.Path) -> str:
-    """The station after the name of a product (NTAL21.P571.txt), or before the dot."""
-    parts = plain_name(path).split(".")
-    product = re.fullmatch(r"[A-Za-z]{3,}\d{0,4}", parts[0]) and len(parts) > 2
-    return (parts[1] if product else parts[0]).upper()
-
-
-def _read_table(source: Source, units: str | None) -> Series:
-    table, place, skip = _layout(source)
-    factor = check_units(_units(source, skip, units), str(source.path))
+def _measured(series: Series, path: pathlib.Path) -> Series:
+    """Leave out what stands for missing values."""
     values = {
-        name: factor * number_column(table, place[name], name)
-        for name in COMPONENTS
-        if name in place
+        name: without_fillers(x, f"{path}, {name} of {series.station} [mm]")
+        for name, x in series.displacement.items()
     }
-    return Series("", _days(table, place["time"]), values, {})
+    return dataclasses.replace(series, displacement=values)
 
 
-def _layout(source: Source) -> tuple[Table, dict[str, int], int]:
-    """The table, where it has what, and the number of lines before it."""
-    number, first = next(data_lines(source.lines), (0, ""))
-    delimiter = "," if "," in first else None
-    if not any(char.isalpha() for char in first.partition(" ")[0].replace("T", "")):
-        return _bare(source, delimiter)
-    place = _named(first.split(delimiter))
-    if not {"time", "up"} <= set(place):
+def _joined(known: Series, more: Series, path: pathlib.Path) -> Series:
+    """Two parts of one record, which must not overlap."""
+    if np.isin(more.day, known.day).any() or set(known.displacement) != set(
+        more.displacement
+    ):
         raise ValueError(
-            f"{source.path} line {number} names no day or no vertical component; "
-            "describe the file by columns"
+            f"{path} is a second file of station {known.station}; give each load a "
+            "pattern of its own"
         )
-    width = len(first.split(delimiter))
-    layout = ", as in the header"
-    table = split_table(source.path, source.lines, (width,), layout, number, delimiter)
-    return table, place, number
-
-
-def _named(header: Sequence[str]) -> dict[str, int]:
-    words = [re.sub(r"[\[(].*", "", word).strip().lower() for word in header]
-    return {
-        name: words.index(word)
-        for name, known in NAMES.items()
-        for word in known
-        if word in words
+    day = np.concatenate([known.day, more.day])
+    order = np.argsort(day)
+    values = {
+        name: np.concatenate([x, more.displacement[name]])[order]
+        for name, x in known.displacement.items()
     }
+    return dataclasses.replace(known, day=day[order], displacement=values)
 
 
-def _bare(source: Source, delimiter: str | None) -> tuple[Table, dict[str, int], int]:
-    first = next((line for _, line in data_lines(source.lines)), "")
-    width = len(first.split(delimiter))
-    if width not in BARE:
-        raise ValueError(
-            f"{source.path} has {width} columns and no header, expected 4: day north "
-            "east up, or 2: day up; describe other files by columns"
-        )
-    layout = f": {' '.join(BARE[width])}"
-    table = split_table(source.path, source.lines, (width,), layout, 0, delimiter)
-    return table, {name: i for i, name in enumerate(BARE[width])}, 0
-
-
-def _units(source: Source, skip: int, units: str | None) -> str:
-    """Units that the lines before the data state, or the user."""
-    head = [line for line in source.lines[:60] if line.lstrip().startswith(("#", "%"))]
-    head += source.lines[:skip]
-    found = set(
-        re.findall(r"(?:[\[(]|units?\s*[:=]\s*)(mm|cm|m)\b", " ".join(head), flags=re.I)
+def _read_table(
+    source: Source, layout: Layout, name: str, units: str | None
+) -> list[Series]:
+    shown = " ".join("time" if role == "date" else role for role in layout.roles)
+    table = split_table(
+        source.path,
+        layout.lines,
+        (len(layout.roles),),
+        f": {shown}",
+        delimiter=layout.delimiter,
     )
-    stated = {unit.lower() for unit in found}
-    factor = check_units(units, "units") if units else None
-    other = factor is not None and any(UNITS[x] != factor for x in stated)
-    if len(stated) > 1 or other:
-        raise ValueError(
-            f"{source.path} states {' and '.join(sorted(stated))} as its units"
-            + (f", but {units} are asked for" if units else "; give units")
-        )
-    if not stated and units is None:
-        raise ValueError(
-            f"{source.path} does not state its units; give units, which are m in files "
-            "of ESMGFZ and mm in most .ntal, .ntol and .gia"
-        )
-    return units or stated.pop()
+    place = {role: i for i, role in enumerate(layout.roles) if role != "-"}
+    factor = check_units(_units(source, layout.units, units), str(source.path))
+    day = _days(table, place)
+    values = {
+        key: number_column(table, place[key], key) for key in COMPONENTS if key in place
+    }
+    # In the units of the file, fillers are the numbers that they are.
+    clean = {
+        key: factor * without_fillers(x, f"{source.path}, {key}")
+        for key, x in values.items()
+    }
+    if "station" not in place:
+        return [Series(name, day, clean, {})]
+    return _by_station(table, place["station"], day, clean)
 
 
-def _days(table: Table, index: int) -> NDArray[np.datetime64]:
-    text = text_column(table, index)
-    if re.fullmatch(r"\d{8}", text[0]):
-        number = number_column(table, index, "day")
-        day, shown = days_of_dates(number), number.tolist()
-    elif re.fullmatch(r"\d{4}\.\d+", text[0]):
-        number = number_column(table, index, "year")
-        day, shown = days_of_years(number), number.tolist()
+def _by_station(
+    table: Table,
+    place: int,
+    day: NDArray[np.datetime64],
+    values: dict[str, NDArray[np.float64]],
+) -> list[Series]:
+    words = [word.strip('"').upper() for word in text_column(table, place)]
+    names, of = np.unique(words, return_inverse=True)
+    return [
+        Series(
+            str(name), day[of == i], {key: x[of == i] for key, x in values.items()}, {}
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+def _units(source: Source, stated: str, asked: str | None) -> str:
+    """Units that the file states, or the user."""
+    if stated and asked:
+        factors = [check_units(x, "units") for x in (stated, asked)]
+        if factors[0] != factors[1]:
+            raise ValueError(
+                f"{source.path} states {stated} as its units, but {asked} are asked for"
+            )
+    if not stated and asked is None:
+        raise ValueError(
+            f"{source.path} does not state its units; give units (in a study: "
+            "loads.stations_units), which are m in files of ESMGFZ and mm in most "
+            ".ntal, .ntol and .gia"
+        )
+    return asked or stated
+
+
+def _days(table: Table, place: dict[str, int]) -> NDArray[np.datetime64]:
+    if "date" in place:
+        shown = text_column(table, place["date"])
+        day = days_as_written(table.path, table.numbers, shown)
     else:
-        day, shown = days_of_texts(text, "%Y-%m-%d"), text
+        fields = {
+            name: number_column(table, place[name], name)
+            for name in FIELDS
+            if name in place
+        }
+        day = days_of_fields(fields)
+        shown = [" ".join(f"{x:.10g}" for x in row) for row in zip(*fields.values())]
     return checked_days(table.path, table.numbers, shown, day)
 
 

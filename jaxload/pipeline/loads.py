@@ -1,8 +1,6 @@
 """What moves stations and is not sought: found, taken out, and what that explains."""
 
 import logging
-import pathlib
-import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -15,6 +13,7 @@ from jaxload.pipeline.empty_cells import filled_rows
 from jaxload.pipeline.grid_loads import grid_load
 from jaxload.pipeline.in_time import epoch_spans, over_epochs
 from jaxload.pipeline.love import love_numbers
+from jaxload.pipeline.messages import naming
 
 __all__ = ["at_epochs", "is_asked", "load_scores", "remove_loads", "station_loads"]
 
@@ -66,12 +65,10 @@ def station_loads(
       ValueError: If a file cannot be used, does not reach the stations or has no time
         in common with them.
     """
-    found, of_cells = {}, _cell_files(study, gnss)
-    for entry in study.loads.stations:
-        name, pattern = _named(entry)
-        files = [pattern, *of_cells.get(name, [])]
-        values, time = _read_stations(study, files, gnss)
-        _add(found, name, at_epochs(values, time, gnss, f"loads.stations {pattern}"))
+    found, of_cells = {}, _cell_loads(study, gnss)
+    for load in map(config.station_load, study.loads.stations):
+        values, time = _read_stations(study, load, of_cells.get(load.name, []), gnss)
+        _add(found, load.name, at_epochs(values, time, gnss, f"loads.stations {load}"))
     grids = study.loads.grids
     love = love_numbers(study) if grids else None
     for number, (kind, files) in enumerate(grids.items()):
@@ -83,29 +80,6 @@ def station_loads(
     return found
 
 
-def _named(entry: str) -> tuple[str, str]:
-    """The name of a load and its files; a letter before a colon is a drive."""
-    given = re.fullmatch(r"\s*([A-Za-z]\w+)\s*:\s*(.+)", entry)
-    if given:
-        return given[1].lower(), given[2]
-    file = pathlib.PurePath(entry.replace("\\", "/")).name
-    suffix = file.rpartition(".")[2].lower()
-    if suffix in (
-        "gz",
-        "bz2",
-        "xz",
-        "zip",
-        "z",
-        "txt",
-        "csv",
-        "nc",
-        "dat",
-        file.lower(),
-    ):
-        suffix = re.split(r"[^A-Za-z0-9]", file)[0].lower()
-    return suffix or "stations", entry
-
-
 def _add(found: dict[str, NDArray], name: str, values: NDArray) -> None:
     if name in found:
         raise ValueError(
@@ -115,15 +89,16 @@ def _add(found: dict[str, NDArray], name: str, values: NDArray) -> None:
     found[name] = values
 
 
-def _cell_files(study: config.Study, gnss: xr.Dataset) -> dict[str, list[str]]:
-    """Files of the loads of filled cells by name; the names are those of stations'."""
+def _cell_loads(
+    study: config.Study, gnss: xr.Dataset
+) -> dict[str, list[config.StationLoad]]:
+    """The loads of filled cells by name; the names are those of stations'."""
     if study.filler is None or not filled_rows(gnss).any():
         return {}
-    found: dict[str, list[str]] = {}
-    for entry in study.filler.cell_loads:
-        name, pattern = _named(entry)
-        found.setdefault(name, []).append(pattern)
-    wanted = {_named(entry)[0] for entry in study.loads.stations}
+    found: dict[str, list[config.StationLoad]] = {}
+    for load in map(config.station_load, study.filler.cell_loads):
+        found.setdefault(load.name, []).append(load)
+    wanted = {config.station_load(entry).name for entry in study.loads.stations}
     if wanted != set(found):
         raise ValueError(
             f"loads.stations takes {', '.join(sorted(wanted)) or 'nothing'} out of "
@@ -134,19 +109,34 @@ def _cell_files(study: config.Study, gnss: xr.Dataset) -> dict[str, list[str]]:
 
 
 def _read_stations(
-    study: config.Study, files: list[str], gnss: xr.Dataset
+    study: config.Study,
+    load: config.StationLoad,
+    of_cells: list[config.StationLoad],
+    gnss: xr.Dataset,
 ) -> tuple[NDArray[np.float64], NDArray[np.datetime64]]:
     """One load of stations and cells, shape (time, row), and its times."""
-    units = study.loads.stations_units or None
-    load = io.read_loading([study.path(pattern) for pattern in files], units)
     names = gnss.station.values
-    absent = ~np.isin(names, load.station.values)
+    parts = [_read_files(study, part, names) for part in (load, *of_cells)]
+    known = xr.concat(parts, "station", join="outer").sortby("time")
+    absent = ~np.isin(names, known.station.values)
     filled = filled_rows(gnss)
     for setting, rows in (("loads.stations", ~filled), ("filler.cell_loads", filled)):
         if (absent & rows).any():
-            pattern = files[0] if setting == "loads.stations" else files[-1]
-            raise ValueError(_not_there(f"{setting} {pattern}", gnss, absent & rows))
-    return load["up"].sel(station=names).values, load.time.values
+            files = load if setting == "loads.stations" else of_cells[-1]
+            raise ValueError(_not_there(f"{setting} {files}", gnss, absent & rows))
+    return known.sel(station=names).values, known.time.values
+
+
+def _read_files(
+    study: config.Study, load: config.StationLoad, names: NDArray[np.str_]
+) -> xr.DataArray:
+    with naming(f"loads.stations {load}"):
+        return io.read_loading(
+            [study.path(pattern) for pattern in load.paths],
+            load.units or study.loads.stations_units or None,
+            load.columns or None,
+            list(map(str, names)),
+        )["up"]
 
 
 def _not_there(source: str, gnss: xr.Dataset, absent: NDArray[np.bool_]) -> str:
