@@ -2,6 +2,7 @@
 
 import datetime
 import pathlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -143,8 +144,9 @@ def days_of_texts(texts: Sequence[str], pattern: str) -> NDArray[np.datetime64]:
 
     Args:
       texts: One text a day.
-      pattern: ``"yyMMMdd"`` for 95MAY19, otherwise as `datetime.datetime.strptime`
-        has it. ``"%Y-%m-%d"`` also takes what follows the day, as 2010-01-31T12:00.
+      pattern: ``"yyMMMdd"`` for 95MAY19, ``"yyyy:doy"`` for 1995:139 and 1995:139:43200,
+        ``"iso"`` or ``"%Y-%m-%d"`` for 2010-01-31 and what follows it, as in
+        2010-01-31T12:00, otherwise as `datetime.datetime.strptime` has it.
 
     Returns:
       Days; NaT where the text is no such day.
@@ -157,12 +159,28 @@ def _day_of_text(text: str, pattern: str) -> np.datetime64:
     try:
         if pattern == "yyMMMdd":
             return _short_day(text)
-        if pattern == "%Y-%m-%d":
-            return np.datetime64(datetime.date.fromisoformat(text.strip()[:10]), "D")
+        if pattern in ("iso", "%Y-%m-%d"):
+            return _iso_day(text)
+        if pattern == "yyyy:doy":
+            return _ordinal_day(text)
         return np.datetime64(datetime.datetime.strptime(text, pattern).date(), "D")
     # The latter where a number is too large for any calendar.
     except (ValueError, OverflowError):
         return NOT_A_DAY
+
+
+def _iso_day(text: str) -> np.datetime64:
+    # Some programs write months and days without their zeros.
+    words = re.match(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)", text)
+    if not words:
+        raise ValueError(text)
+    return np.datetime64(datetime.date(*map(int, words.groups())), "D")
+
+
+def _ordinal_day(text: str) -> np.datetime64:
+    year, day = re.split(r"[:-]", text.strip())[:2]
+    start = datetime.datetime.strptime(f"{int(year):04d} {int(day[:3]):03d}", "%Y %j")
+    return np.datetime64(start.date(), "D")
 
 
 def _short_day(text: str) -> np.datetime64:
