@@ -288,5 +288,5 @@ def _unmet(year: Years) -> str:
         f"the calendar; of 365.25 days they fall on {hour:.0f} hours past the "
         'beginning of 2000: set time_format = "julian_year" if those are counted from '
         'noon of 1 January 2000, "julian_year_midnight" if from its midnight, or '
-        'describe another column as time in columns'
+        "describe another column as time in columns"
     )

@@ -1,14 +1,14 @@
-"""What the header of a table says: which column holds what, in which units, and where."""
+"""What headers say: which column holds what, in which units, and of which place."""
 
 import dataclasses
 import re
 from collections.abc import Sequence
 
-from jaxload.io.cartesian import geodetic
-from jaxload.io.reading import UNITS
+from jaxload.io.reading import UNITS, Reading, check_units
 from jaxload.io.sites import Site, check_site
 from jaxload.io.source import Source
 from jaxload.io.text import parse_number
+from jaxload.io.units import known_conversion
 
 __all__ = [
     "Header",
@@ -17,14 +17,19 @@ __all__ = [
     "header_units",
     "length_unit",
     "parse_header",
+    "stated_scale",
 ]
 
 #: Lines of a file among which its header is looked for.
 HEAD = 150
 
+#: Longest line that can say something [characters]; patterns take their time on longer.
+LONGEST = 400
+
 #: Words for what a column of a series can hold.
 _COMPONENTS = {
-    "up": "up u vertical ver vert v height hgt h uplift du dup rad radial",
+    "up": "up u vertical ver vert v uplift du dup rad radial",
+    "height": "height hgt h",
     "north": "north n northing ns dn dnorth",
     "east": "east e easting ew de deast",
     "lat": "lat latitude nlat",
@@ -35,32 +40,41 @@ _COMPONENTS = {
 }
 _COMPONENT = {w: name for name, words in _COMPONENTS.items() for w in words.split()}
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 #: Words for a standard error, and what they are written together with.
-_SIGMA = "sigma sig std stddev sd dev deviation err error errors unc uncertainty se"
-_SIGMAS = {*_SIGMA.split(), "standard", "formal", "rms", "1sigma"}
+_SIGMAS = _set(
+    "sigma sig std stddev sd dev deviation err error errors unc uncertainty se "
+    "standard formal rms 1sigma"
+)
 _SHORT = re.compile(r"(?:sigma|sig|std|err|s|d)(up|north|east|[uneh])")
 
 #: Words that add nothing to the name of a component.
-_PLAIN = {
-    *"delta displacement displ disp component comp position pos coordinate".split(),
-    *"coord raw value offset local of in the daily component".split(),
-}
+_PLAIN = _set(
+    "delta displacement displ disp component comp position pos coordinate coord raw "
+    "value offset local of the daily"
+)
 
 #: Names of columns of time; those of `_FULL` hold a whole date.
-_FULL = {
-    *"date datetime time timestamp epoch epochs yyyymmdd ymd yymmmdd t utc".split(),
-    *"dateutc datetimeutc yyyymmmdd yyyydoy".split(),
-}
-_MJD = {*"mjd jjjjj jjjjjjjjj modifiedjulianday modifiedjuliandate".split()}
-_DECIMAL = {
-    *"decimalyear decyear yeardecimal decyr years yyyydecm yyyyyyyy yrdec".split(),
-    *"yyyydec decimalyears decimaldate dyear yearfraction fractionalyear".split(),
-}
-_YEAR = {*"year yyyy yr y".split()}
-_DOY = {*"doy ddd dayofyear jday yday ordinal".split()}
-_MONTH, _DAY = {*"month mm mon mo".split()}, {*"day dd dom dayofmonth days".split()}
-_STATION = {*"station site sta name stn code marker stationid siteid id".split()}
-_STATION |= {"stationname", "sitename", "siteid", "markername"}
+_FULL = _set(
+    "date datetime time timestamp epoch epochs yyyymmdd ymd yymmmdd t utc dateutc "
+    "datetimeutc yyyymmmdd yyyydoy"
+)
+_MJD = _set("mjd jjjjj jjjjjjjjj modifiedjulianday modifiedjuliandate")
+_DECIMAL = _set(
+    "decimalyear decyear yeardecimal decyr years yyyydecm yyyyyyyy yrdec yyyydec "
+    "decimalyears decimaldate dyear yearfraction fractionalyear"
+)
+_YEAR, _MONTH = _set("year yyyy yr y"), _set("month mm mon mo")
+_DOY = _set("doy ddd dayofyear jday yday ordinal")
+_DAY = _set("day dd dom dayofmonth days")
+_STATION = _set(
+    "station site sta name stn code marker stationid siteid id stationname sitename "
+    "markername"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,15 +116,23 @@ def parse_header(names: Sequence[str]) -> Header | None:
     for i, role in roles.items():
         if role and place.setdefault(role, i) != i:
             return None
-    if "sigma" in place:
-        if not _adopt(place):
-            return None
+    _take_height(place)
+    if "sigma" in place and not _adopt(place):
+        return None
     if not {"up", "east", "north", "x"} & set(place):
         return None
     units = {role: unit for role, i in place.items() if (unit := _unit(names[i]))}
     words = [re.sub(r"\W|_", "", word) for word in bare]
     station = next((i for i, word in enumerate(words) if word in _STATION), None)
     return Header(place, units, *time, station)
+
+
+def _take_height(place: dict[str, int]) -> None:
+    """Take the height for the vertical component where there is no other."""
+    for suffix in ("", "_sigma"):
+        column = place.pop(f"height{suffix}", None)
+        if column is not None:
+            place.setdefault(f"up{suffix}", column)
 
 
 def _adopt(place: dict[str, int]) -> bool:
@@ -158,7 +180,7 @@ def _is_difference(letter: str, names: Sequence[str]) -> bool:
 def _time(words: Sequence[str]) -> tuple[tuple[int, ...], str] | None:
     """Positions of the columns of time, and how they write it."""
 
-    def where(known: set[str]) -> int | None:
+    def where(known: frozenset[str]) -> int | None:
         return next((i for i, word in enumerate(words) if word in known), None)
 
     full, mjd, decimal = where(_FULL), where(_MJD), where(_DECIMAL)
@@ -183,16 +205,25 @@ def _unit(name: str) -> str:
 
 
 def length_unit(text: str) -> str:
-    """Bring the name of a unit of length to "mm", "cm" or "m"; "" if it is none.
+    """Bring the name of a unit of length to one that can be converted.
 
     Args:
       text: As a file has it, such as ``"Meters"``.
+
+    Returns:
+      "mm", "cm", "m", or the text as it is; "" if it is no unit of length.
     """
     word = text.strip().strip(".").lower().removesuffix("**1")
     word = word.replace("metre", "meter").removesuffix("s")
     known = {"millimeter": "mm", "centimeter": "cm", "meter": "m"}
     word = known.get(word, word)
-    return word if word in UNITS else ""
+    if word in UNITS:
+        return word
+    return text.strip() if known_conversion(text.strip(), "mm") else ""
+
+
+def _is_short(line: str) -> bool:
+    return len(line) <= LONGEST
 
 
 def header_units(lines: Sequence[str]) -> str:
@@ -201,14 +232,27 @@ def header_units(lines: Sequence[str]) -> str:
     Args:
       lines: Those lines.
     """
-    for line in lines:
+    for line in filter(_is_short, lines):
         hit = re.match(r"[\s#%*]*units?\s*[,:=]?\s*([A-Za-z]+)", line, re.IGNORECASE)
         if hit and length_unit(hit[1]):
             return length_unit(hit[1])
-        hit = re.search(r"\b(millimet(?:er|re)s|in mm)\b", line, re.IGNORECASE)
-        if hit:
-            return "mm"
+        hit = re.match(r"[\s#%*]*units?\b.*\bin (\w+)\s*$", line, re.IGNORECASE)
+        if hit and length_unit(hit[1]):
+            return length_unit(hit[1])
     return ""
+
+
+def stated_scale(source: Source, reading: Reading, usual: str) -> float:
+    """Find millimetres in the units of a file whose format leaves them open.
+
+    Args:
+      source: The file, of which comments may state them.
+      reading: What the user says of files that do not.
+      usual: The units that the format usually has.
+    """
+    comments = [line for line in source.lines[:HEAD] if line.lstrip()[:1] in "#%*"]
+    units = header_units(comments) or reading.units or usual
+    return check_units(units, f"units of {source.path}")
 
 
 _STATIONS = (
@@ -224,11 +268,11 @@ def header_station(source: Source) -> str:
     Args:
       source: The file.
     """
-    head = source.lines[:HEAD]
+    head = list(filter(_is_short, source.lines[:HEAD]))
     for pattern in _STATIONS:
         for line in head:
             hit = re.search(pattern, line, re.IGNORECASE)
-            if hit and re.match(r"[\s#%*]*\S", line):
+            if hit:
                 return hit[1].upper()
     return ""
 
@@ -247,6 +291,8 @@ def header_site(source: Source) -> Site | None:
     """
     found: dict[str, float] = {}
     for number, line in enumerate(source.lines[:HEAD], 1):
+        if not _is_short(line):
+            continue
         where = f"{source.path} line {number}"
         hit = re.search(r"NEU Reference position\s*:\s*(\S+)\s+(\S+)\s+(\S+)", line)
         hit = hit or re.search(

@@ -17,7 +17,7 @@ from jaxload.io.decimal_years import YEAR_FORMATS, days_of_decimals
 from jaxload.io.table import Table, number_column, text_column
 from jaxload.io.text import shorten
 
-__all__ = ["TIME_FORMATS", "time_days", "time_format_of", "year_days"]
+__all__ = ["ANY_YEAR", "time_days", "time_format_of", "year_days"]
 
 Days = NDArray[np.datetime64]
 Numbers = NDArray[np.float64]
@@ -49,9 +49,6 @@ _NUMBERS: dict[str, Callable[[Numbers], Days]] = {
     "unix": lambda seconds: _from_seconds(seconds, UNIX),
     "j2000": lambda seconds: _from_seconds(seconds, J2000),
 }
-
-#: Ways to write time that are no pattern of `datetime.datetime.strptime`.
-TIME_FORMATS = (*YEAR_FORMATS, *_NUMBERS, "yyMMMdd", "iso", "yyyy:doy")
 
 #: Decimal years of a convention that is to be recognised.
 ANY_YEAR = "decimal years"
@@ -85,8 +82,8 @@ def time_format_of(words: Sequence[str]) -> str:
       words: Some of its words.
 
     Returns:
-      A pattern, one of `TIME_FORMATS` or `ANY_YEAR`; empty if it is not recognised, as
-      03/04/2010 of which the month may come first or second.
+      A pattern, one of `jaxload.io.reading.TIMES` or `ANY_YEAR`; empty if it is not
+      recognised, as 03/04/2010 of which the month may come first or second.
     """
     bare = [word.strip().strip('"') for word in words]
     for name, look in _LOOKS:
@@ -95,14 +92,18 @@ def time_format_of(words: Sequence[str]) -> str:
     return ""
 
 
-def time_days(table: Table, places: Sequence[int], time_format: str = "") -> Days:
+def time_days(
+    table: Table, places: Sequence[int], time_format: str = "", otherwise: str = ""
+) -> Days:
     """Find the days of the rows of a table.
 
     Args:
       table: The table.
       places: Positions of the columns that write the time, from 0.
       time_format: A pattern as ``"%Y %j"``, a part for each column, or one of
-        `TIME_FORMATS`; empty to recognise it. A day of the year may have decimals.
+        `jaxload.io.reading.TIMES`; empty to recognise it. A day of the year may have
+        decimals.
+      otherwise: What decimal years are, and what is not recognised.
 
     Returns:
       The days, shape (row,).
@@ -111,9 +112,9 @@ def time_days(table: Table, places: Sequence[int], time_format: str = "") -> Day
       ValueError: If the way of writing is not recognised, or a row has no such day.
         The message names its line.
     """
-    name = time_format or _recognised(table, places)
+    name = time_format or _recognised(table, places, otherwise)
     if name == ANY_YEAR or name in YEAR_FORMATS:
-        return year_days(table, places[0], "" if name == ANY_YEAR else name)
+        return year_days(table, places[0], otherwise if name == ANY_YEAR else name)
     if name in _NUMBERS:
         number = number_column(table, places[0], "time")
         day, shown = _NUMBERS[name](number), number.tolist()
@@ -150,11 +151,12 @@ def _words(table: Table, place: int) -> list[str]:
     return [word.strip('"').strip() for word in text_column(table, place)]
 
 
-def _recognised(table: Table, places: Sequence[int]) -> str:
+def _recognised(table: Table, places: Sequence[int], otherwise: str) -> str:
     first, *others = (_words(table, place) for place in places)
     found = time_format_of(first[:5] + first[-5:]) or _with_slashes(first)
     if not found and others and all(re.fullmatch(r"(19|20)\d\d", w) for w in first):
         found = " ".join(ORDINAL if len(places) == 2 else DATE)
+    found = found or otherwise
     if not found:
         shown = " ".join([first[0], *(words[0] for words in others)])
         raise ValueError(
