@@ -34,8 +34,8 @@ from jaxload.io.time_columns import time_days, time_format_of
 
 __all__ = ["Layout", "is_headed", "read_headed", "read_table"]
 
-#: Longest line that can name the columns [characters].
-LONGEST = 1000
+#: Longest line that a table and what is above it can have [characters].
+LONGEST = 2000
 
 #: What parts the columns of a table, in the order in which it is looked for.
 DELIMITERS = (";", "\t", ",", None)
@@ -120,6 +120,8 @@ def _layout(lines: Sequence[str]) -> Layout | None:
     for number, line in enumerate(lines):
         if not line.strip():
             continue
+        if len(line) > LONGEST:
+            return None
         delimiter = next(d for d in DELIMITERS if d is None or d in line)
         words = line.split(delimiter)
         if _is_row(words) and line.lstrip()[0] not in "#%*!":
@@ -152,8 +154,6 @@ def _named(
     """The layout by the nearest line above the rows that names their columns."""
     filled = len(_filled(lines[row].split(delimiter)))
     for number in reversed(above):
-        if len(lines[number]) > LONGEST:
-            continue
         for names in _names(lines[number], delimiter):
             header = parse_header(names) if len(names) == filled else None
             if header is not None:

@@ -214,7 +214,8 @@ def length_unit(text: str) -> str:
       "mm", "cm", "m", or the text as it is; "" if it is no unit of length.
     """
     word = text.strip().strip(".").lower().removesuffix("**1")
-    word = word.replace("metre", "meter").removesuffix("s")
+    word = word.replace("metre", "meter")
+    word = word.removesuffix("s") if len(word) > 3 else word
     known = {"millimeter": "mm", "centimeter": "cm", "meter": "m"}
     word = known.get(word, word)
     if word in UNITS:
