@@ -51,6 +51,7 @@ def _summarise(path: pathlib.Path, warnings: bool) -> list[str]:
             *_numbers(summary),
             *_left_out(summary),
             *_short_records(summary),
+            *_plausibility(summary),
             *_errors(summary),
             *_loads(summary),
             *_filling(summary),
@@ -110,6 +111,26 @@ def _short_records(summary: dict[str, Any]) -> list[str]:
     return [
         f"trends not determined by the records of {len(short)} of "
         f"{summary['stations']} stations: {names}"
+    ]
+
+
+def _plausibility(summary: dict[str, Any]) -> list[str]:
+    """How large water is, and how much of it is beyond what water does."""
+    found = summary.get("plausibility")
+    if not found:
+        return []
+    lon, lat = found["largest_at"]
+    line = (
+        f"water up to {found['largest_mm']:.0f} mm ({lon:g} E, {lat:g} N on "
+        f"{found['largest_on']}), {found['cells_beyond']} cells beyond "
+        f"{found['bound_mm']:.0f} mm; "
+    )
+    if "largest_amplitude_mm" not in found:
+        return [f"{line}annual amplitude not written, of less than a year and a half"]
+    return [
+        f"{line}annual amplitude up to {found['largest_amplitude_mm']:.0f} mm, "
+        f"{found['amplitudes_beyond']} cells beyond {found['amplitude_bound_mm']:.0f} "
+        "mm"
     ]
 
 

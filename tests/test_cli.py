@@ -151,7 +151,7 @@ def test_info_says_the_same_and_lists_every_file(finished, capsys):
     assert captured.err == ""
     for path in folder.iterdir():
         assert path.name in captured.out or path.name == "summary.json"
-    assert "twsa.nc: twsa, annual_amplitude, cell_mask" in captured.out
+    assert "twsa.nc: twsa, cell_mask" in captured.out
     assert "time 152" in captured.out
 
 
@@ -580,7 +580,7 @@ def test_a_full_disk_is_one_sentence(study, tmp_path, monkeypatch, capsys):
     assert run(study, tmp_path / "out") == 2
     check_one_sentence(
         capsys.readouterr(),
-        ["annual_amplitude.png cannot be written (No space left on device)"],
+        ["regions.png cannot be written (No space left on device)"],
     )
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["regions.nc", "stations.nc", "twsa.nc"]

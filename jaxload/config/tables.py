@@ -28,6 +28,11 @@ class Gnss:
       include: Names of the only stations that are used; all of them if empty.
       exclude: Names of stations that are left out, each alone or with the reason, as
         ``"CRCN: pumped aquifer"``.
+      largest_sigma: Times the median formal error of a station beyond which its day is
+        missing where `sigma` is "station", which would weigh it as any other; 0 keeps
+        all days.
+      reference: What heights are relative to: "keep" leaves them as they are, anomalies
+        or not; "mean" takes the mean of each station out.
       outside: What becomes of a station outside the grid: "error" or "drop".
       format: Name of the files' format, as "pos"; their content tells if empty.
       units: Of files whose format leaves them open, "mm", "cm", "m" or any other of
@@ -45,6 +50,8 @@ class Gnss:
     sigma: str = "station"
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    largest_sigma: float = 10.0
+    reference: str = "keep"
     outside: str = "error"
     format: str = ""
     units: str = ""
@@ -60,6 +67,12 @@ class Gnss:
             )
         check_choice("gnss.sigma", self.sigma, ("station", "daily"))
         check_choice("gnss.sites_order", self.sites_order, ("", "lon lat", "lat lon"))
+        check_choice("gnss.reference", self.reference, ("keep", "mean"))
+        if not (self.largest_sigma == 0 or 1 < self.largest_sigma < math.inf):
+            raise ValueError(
+                f"gnss.largest_sigma is {self.largest_sigma:g}, expected a factor "
+                "above 1, or 0 to keep all days"
+            )
         check_choice("gnss.outside", self.outside, ("error", "drop"))
         for name in ("start", "end"):
             check_day(f"gnss.{name}", getattr(self, name))

@@ -53,12 +53,6 @@ def draw(result: Result, folder: pathlib.Path) -> None:
     name, sd = result.quantity, f"{result.quantity}_sd"
     what = "groundwater storage" if name == "gwsa" else "water storage"
     figures = {
-        "annual_amplitude": plot.map_of(
-            result.water.annual_amplitude,
-            f"annual amplitude of {what}",
-            outline,
-            result.stations,
-        ),
         "regions": plot.region_series(
             result.regions[name],
             result.regions.get("reference"),
@@ -69,6 +63,13 @@ def draw(result: Result, folder: pathlib.Path) -> None:
     }
     if "rate_z" in result.stations:
         figures["screening"] = plot.screening(result.stations, outline)
+    if "annual_amplitude" in result.water:
+        figures["annual_amplitude"] = plot.map_of(
+            result.water.annual_amplitude,
+            f"annual amplitude of {what}",
+            outline,
+            result.stations,
+        )
     if len(result.summary["criterion"]) > 1:
         figures["beta"] = _beta_figure(result)
     if sd in result.water:

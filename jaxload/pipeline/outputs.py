@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import jaxload
 from jaxload import config, inversion, io, sphere
+from jaxload._calendar import DAY
 from jaxload.pipeline.blocks import annual_amplitudes, blocks
 from jaxload.pipeline.cleaning import PER_STATION
 from jaxload.pipeline.empty_cells import filled_rows
@@ -25,7 +26,14 @@ __all__ = [
     "water_results",
     "with_errors",
     "with_rows_used",
+    "years_of",
 ]
+
+#: Years from which an annual amplitude is written.
+SHORTEST = 1.5
+
+#: Days in a mean Gregorian year.
+DAYS_PER_YEAR = 365.2425
 
 #: What water is called that is groundwater alone.
 GROUNDWATER = "groundwater storage anomaly"
@@ -164,10 +172,11 @@ def water_results(
       beta: Weight of the prior.
 
     Returns:
-      A dataset with `twsa` (time, lat, lon) [mm], by the CF conventions.
+      A dataset with `twsa` (time, lat, lon) [mm], by the CF conventions; with
+      `annual_amplitude` (lat, lon) [mm] where there are a year and a half and more, as
+      less does not tell a season from a slope.
     """
     grid, region = place
-    amplitude = annual_amplitudes(solution.load, time.values)
     mask = np.where(shapely.intersects_xy(region, grid.lon, grid.lat), 2, 1)
     flags = {
         "long_name": "where water was estimated",
@@ -178,11 +187,6 @@ def water_results(
     water = xr.Dataset(
         {
             "twsa": (("time", "lat", "lon"), _rastered(grid, solution.load)),
-            "annual_amplitude": (
-                ("lat", "lon"),
-                sphere.to_raster(grid, amplitude.astype(np.float32)),
-                {"units": "mm", "long_name": "annual amplitude of water storage"},
-            ),
             "cell_mask": (("lat", "lon"), cells, flags),
             "ok": (
                 "time",
@@ -193,7 +197,27 @@ def water_results(
         coords={"time": time, "lat": grid.lat_axis, "lon": grid.lon_axis},
         attrs=_about(study) | {"beta": beta},
     )
+    if years_of(time.values) >= SHORTEST:
+        amplitude = annual_amplitudes(solution.load, time.values)
+        raster = sphere.to_raster(grid, amplitude.astype(np.float32))
+        labels = {"units": "mm", "long_name": "annual amplitude of water storage"}
+        water["annual_amplitude"] = (("lat", "lon"), raster, labels)
     return io.label_dataset(water)
+
+
+def years_of(time: NDArray[np.datetime64]) -> float:
+    """Say how long a record is.
+
+    Args:
+      time: Epochs, ascending, shape (epoch,).
+
+    Returns:
+      Years from the first epoch to the last, and what one stands for.
+    """
+    if len(time) < 2:
+        return 0.0
+    step = np.median(np.diff(time)).astype(np.diff(time).dtype)
+    return float((time[-1] - time[0] + step) / DAY / DAYS_PER_YEAR)
 
 
 def _rastered(grid: sphere.Grid, load: ArrayLike) -> NDArray[np.float32]:

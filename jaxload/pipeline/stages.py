@@ -18,6 +18,7 @@ from jaxload.pipeline.figures import draw, rings
 from jaxload.pipeline.filling import Filled, fill
 from jaxload.pipeline.ground import Ground, read_ground, with_references
 from jaxload.pipeline.groundwater import References, compare, read_references
+from jaxload.pipeline.heights import check_heights, ready_heights
 from jaxload.pipeline.inputs import keep_inside, read_observations
 from jaxload.pipeline.inverted import Inverted, invert, observed
 from jaxload.pipeline.jointly import invert_jointly
@@ -31,6 +32,7 @@ from jaxload.pipeline.outputs import (
     with_errors,
     with_rows_used,
 )
+from jaxload.pipeline.plausibility import check_water
 from jaxload.pipeline.regions import region_means, score_regions
 from jaxload.pipeline.screening import Screened, screen, select_stations
 from jaxload.pipeline.summary import describe_errors, peak_memory, summarise
@@ -115,9 +117,12 @@ def _compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> 
         gnss = keep_inside(gnss, ground.grid, study)
         gravity = ground.products.get("grace")
         ground = with_references(study, ground)
+        gnss, of_heights = ready_heights(study, gnss)
     screened, happened = _screened(study, gnss, ground, gravity, clock)
     gnss, told = _cleaned(study, screened.gnss, happened, clock)
     told["screening"] = screened.summary
+    with clock.stage("check"):
+        told["heights"] = of_heights | check_heights(study, gnss)
     rows, filled = _filled(study, gnss, ground, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
     told |= of_loads
@@ -228,6 +233,7 @@ def _result(
     water, regions = with_errors(water, regions, ground.grid, inverted.errors)
     summary = summarise(stations, water, choice, found)
     summary["errors"] = describe_errors(inverted.errors, regions)
+    summary["plausibility"] = check_water(water)
     summary["evaluation"] = score_regions(study, regions)
     if "land_model" in ground.references:
         scores = score_regions(study, regions, "land_model")

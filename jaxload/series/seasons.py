@@ -49,6 +49,8 @@ def seasonal_basis(time: NDArray[np.datetime64]) -> NDArray[np.float64]:
 def annual_amplitude(values: ArrayLike, time: NDArray[np.datetime64]) -> Array:
     """Amplitude of the annual term beside offset, rate and semi-annual term.
 
+    Not for: less than a year and a half, in which a slope passes for a season.
+
     Args:
       values: Series, shape (epoch, column); epochs with a NaN are left out whole.
       time: Epochs, shape (epoch,).
