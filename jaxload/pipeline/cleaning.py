@@ -299,7 +299,8 @@ def _with_short_records(settings: config.Cleaning, gnss: xr.Dataset) -> xr.Datas
         logger.warning(
             "the records of %s are too short to tell rate and seasons apart: what they "
             "do not determine stays in the heights, about the mean of their own days; "
-            'cleaning.short_records = "drop" leaves such stations out',
+            'cleaning.short_records = "drop" leaves such stations out, gnss.exclude '
+            "some of them",
             what,
         )
         return gnss

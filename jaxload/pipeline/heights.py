@@ -265,8 +265,8 @@ def _out_of_family(gnss: xr.Dataset) -> dict[str, float]:
         logger.warning(
             "%d of %d stations scatter from one value to the next unlike the others "
             "(%s their median of %.2g mm): are their files in other units? "
-            "gnss.units holds for all files alike, so give those of other units as "
-            "mm, or leave them out",
+            "gnss.units holds for all files alike; leave those of other units out by "
+            "gnss.exclude, or read them as a study of their own",
             len(found),
             len(names),
             _listed(shown),
@@ -300,7 +300,9 @@ def _doubtful_days(gnss: xr.Dataset) -> dict[str, dict[str, dict[str, Any]]]:
                 day = _day(gnss, days[doubtful[0]])
                 found[station] = {"day": day, "size_mm": doubtful[1]}
     _warn_of_days(
-        spikes, "are far from those around them", "cleaning.outliers takes them out"
+        spikes,
+        "have a day far from those around it",
+        "cleaning.outliers takes such days out",
     )
     _warn_of_days(
         jumps,
@@ -354,7 +356,7 @@ def _warn_of_days(found: dict[str, dict[str, Any]], how: str, mend: str) -> None
         for name in order
     ]
     logger.warning(
-        "heights of %d stations %s (%s); %s", len(found), how, _listed(shown), mend
+        "the heights of %d stations %s (%s); %s", len(found), how, _listed(shown), mend
     )
 
 
