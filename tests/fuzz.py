@@ -101,23 +101,6 @@ def _others(names: Iterable[str], check=id) -> dict[str, Reader]:
 
 
 COLUMNS = "Tag;N;U;s\n01.02.2010;ABCD;1,5;2\n02.02.2010;ABCD;1,5;2\n"
-RING = "0 0\n10 0\n10 10\n0 10\n0 0\n\n2 2\n4 2\n4 4\n2 4\n"
-LABELS = '> -L"Upper Basin"\n0 0\n10 0\n10 10\n> -L"B"\n20 0\n30 0\n30 10\n'
-GEOJSON = json.dumps(
-    {
-        "type": "FeatureCollection",
-        "features": [
-            {
-                "type": "Feature",
-                "properties": {"name": "A"},
-                "geometry": {
-                    "type": "Polygon",
-                    "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]],
-                },
-            }
-        ],
-    }
-)
 EARTH = (
     "0 6.0 3.4 2.72\n24 6.8 3.9 2.92\n24 8.1 4.5 3.37\nmantle\n670 10 5.5 3.95\n"
     "670 10.8 6 4.38\n2891 13.7 7.25 5.57\nouter-core\n2891 8.06 0 9.9\n"
@@ -137,14 +120,12 @@ SITES = (
 )
 
 #: Samples whose content alone does not say what they are.
-UNDECIDED = ("netcdf", "enu", "described", *known.NAMED)
+UNDECIDED = ("netcdf", "enu", "described")
 
 #: Every reader of text, by what it reads. Another reader is another line.
 READERS: dict[str, Reader] = {
     **{
-        f"series {name}": Reader(
-            known.read_as(name), (text,), check_network, known.file_of(name)
-        )
+        f"series {name}": Reader(known.read_as(name), (text,), check_network)
         for name, text in known.GNSS.items()
         if name != "netcdf"
     },
@@ -158,8 +139,13 @@ READERS: dict[str, Reader] = {
     "sites": Reader(io.read_sites, SITES, check_sites),
     **_others(("steps", "breaks", "json", "table"), check_offsets),
     **_others(("loading", "ntal", "wells")),
-    "outline": Reader(io.read_region, (RING, LABELS, GEOJSON)),
-    "outlines": Reader(io.read_regions, (RING, LABELS, GEOJSON)),
+    **{
+        f"outline {name}": Reader(io.read_regions, (text,), known.check_outlines)
+        for name, text in known.OUTLINES.items()
+    },
+    "outline by content": Reader(
+        io.read_region, tuple(known.OUTLINES.values()), known.check_outlines
+    ),
     "earth model": Reader(
         io.read_earth_profile, (EARTH, "# depth vp vs rho\n" + EARTH), check_profile
     ),

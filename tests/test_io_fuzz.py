@@ -35,27 +35,26 @@ GNSS = {
     ".1 .1 .1 0 0 0\n",
     "xyz": "abcd 2010-01-01T12:00:00 4045456.4 713323.1 4862789.0 .1 .1 .1 0 0 0\n",
     "scec": "Station abcd, 50.0, 10.0, 100.0\n2001-04-21, 1, 2, 3, 52020.0\n",
-    "headed": "4-character ID, ABCD\nlongitude, 10 E\nlatitude, 50 N\nDate, "
-    "North (mm), East (mm), Up (mm), N sigma (mm), E sigma (mm), U sigma (mm)\n"
-    "2010-01-01,1,2,3,1,1,3\n2010-01-02,1,2,4,1,1,3\n",
-    "llh": "ABCD 03APR01 2003.2471 50.0 10.0 44.2 .00000002 .00000002 .002 0\n",
-    "txyz2": "ABCD 03APR01 2003.2471 3912960.8 1374978.8 4831310.4 .1 .1 .1 0 0 0 0\n",
-    "igs_xyz": "ABCD A 2001-01-01 51910.5 3912960.8 1374978.8 4831310.4 .1 .1 .1 0 0 "
-    "0\n",
-    "tms": "%=TMS 1.00 A 25:067:0 A 02:1:0 22:3:0 P ABCD\n+TIMESERIES/COLUMNS\n 1 "
-    "YYYY-MM-DD\n 2 UP m\n 3 SIG_U m\n-TIMESERIES/COLUMNS\n+TIMESERIES/DATA\n "
-    "2002-01-01 -.0675 .0104\n-TIMESERIES/DATA\n",
-    "stcd": "+FILE/REFERENCE\n-FILE/REFERENCE\n+SITE/ID\n ABCD A 1 D A 10 0 0.0 50 0 "
-    "0.0 65.8\n-SITE/ID\n 58408.5 1 2 3 1 1 1 1 2 3 1 1 3\n",
-    "f5": "+SITE/INF\n ID ABCD\n-SITE/INF\n+DATA\n 2020 01 01 12:00:00 3912960.8 "
-    "1374978.8 4831310.4 50.0 10.0 105.0\n-DATA\n",
-    "spotgins": "# SPOTGINS v2\n# STATION : ABCD\n 51910.5 1 2 3 .001 .001 .003 "
-    "20010101120000 2001.0013699 G 20240101 GINS\n",
-    "rneu": "20050101 2005.0014 1.23 -2.34 3.45 0.00 0.90 0.80 3.10 f\n",
-    "mom": "# sampling period 1.0\n# offset 50284.0\n50084.0 1.234\n50085.0 2.234\n",
-    "est_noise": "2000 1.00 55.6 3.4\n2000 2.00 52.6 3.8\n",
-    "component": "2010-07-01 0.00 1\n2010-07-02 5.27 1\n",
     "netcdf": "CDF\x01rest",
+}
+OUTLINES = {
+    "rings": "0 0\n4 0\n4 4\n0 4\n>\n1 1\n2 1\n2 2\n",
+    "labels": '> -L"Upper Basin"\n0 0\n4 0\n4 4\n> -LLower\n9 0\n10 0\n10 1\n',
+    "counts": "4,1\n0,0\n4,0\n4,4\n0,0\n4,0\n1,1\n2,1\n2,2\n1,1\n",
+    "a table": 'name,lat,lon\n"A, b",0,170\n"A, b",0,-170\n"A, b",9,-170\n',
+    "numbers": "1 0 50\n2 4 50\n3 4 54\n",
+    "wkt": "POLYGON ((0 0, 4 0, 4 4, 0 0), (1 1, 2 1, 2 2, 1 1))\n",
+    "wkt in a table": 'WKT,name\n"SRID=4326;POLYGON ((0 0, 4 0, 4 4, 0 0))",A\n',
+    "geojson": '{"type": "FeatureCollection", "features": [{"type": "Feature", '
+    '"properties": {"NAME": "A"}, "geometry": {"type": "Polygon", "coordinates": '
+    "[[[0, 80], [120, 80], [-120, 80], [0, 80]]]}}]}",
+    "kml": '<kml xmlns="http://www.opengis.net/kml/2.2"><Placemark><name>A</name>'
+    "<Polygon><outerBoundaryIs><LinearRing><coordinates>0,0 4,0 4,4 0,0</coordinates>"
+    "</LinearRing></outerBoundaryIs></Polygon></Placemark></kml>",
+    "gmt": "# @VGMT1.0 @GPOLYGON\n# @NNAME\n# @Tstring\n# FEATURE_DATA\n>\n# @DA\n"
+    "# @P\n0 0\n4 0\n4 4\n0 0\n",
+    "esri": '{"geometryType": "esriGeometryPolygon", "features": [{"attributes": '
+    '{"NAME": "A"}, "geometry": {"rings": [[[0, 0], [4, 4], [4, 0], [0, 0]]]}}]}',
 }
 OTHERS = {
     "steps": (io.read_offsets, "ABCD 07JAN01 1 x\nABCD 07JAN02 2 400 1.0 6.1 us\n"),
@@ -130,19 +129,9 @@ def answer(read, path):
     return result
 
 
-#: Formats whose component is at the end of the name of the file.
-NAMED = ("mom", "est_noise", "component")
-
-
 def read_as(name):
-    units = "mm" if name == "component" else None
-    reading = io.Reading(format=name, sigma=2.0, units=units)
+    reading = io.Reading(format=name, sigma=2.0)
     return lambda path: io.read_gnss(path, sites=path.parent / "s", reading=reading)
-
-
-def file_of(name):
-    """The name of a file of a format."""
-    return "abcd_u.txt" if name in NAMED else "abcd.txt"
 
 
 @pytest.fixture(scope="module")
@@ -155,9 +144,8 @@ def places(tmp_path_factory):
 def test_every_format_has_a_sample_that_reads(places):
     assert {known.name for known in FORMATS} == set(GNSS)
     for name, content in GNSS.items():
-        path = places / file_of(name)
-        path.write_text(content)
-        result = answer(read_as(name), path)
+        (places / "abcd.txt").write_text(content)
+        result = answer(read_as(name), places / "abcd.txt")
         assert isinstance(result, xr.Dataset) == (name != "netcdf"), (name, result)
     for name, (read, content) in OTHERS.items():
         (places / "abcd.txt").write_text(content)
@@ -170,7 +158,7 @@ def test_every_format_has_a_sample_that_reads(places):
 def test_any_damage_to_a_series_gives_a_network_or_one_sentence(places, name, data):
     good = GNSS[name].encode()
     content = data.draw(mutated(good) | mutated(good * 3) | st.binary(max_size=40))
-    path = places / file_of(name)
+    path = places / "abcd.txt"
     path.write_bytes(content)
     for format_ in (name, None):
         result = answer(read_as(format_), path)
@@ -189,6 +177,34 @@ def test_any_damage_to_another_text_gives_a_table_or_one_sentence(places, name, 
     path = places / "abcd.txt"
     path.write_bytes(data.draw(content | st.binary(max_size=40)))
     answer(read, path)
+
+
+def check_outlines(regions):
+    for region in regions.values() if isinstance(regions, dict) else [regions]:
+        assert region.is_valid
+        assert region.area > 0
+        west, south, east, north = region.bounds
+        assert east - west <= 360 + 1e-6
+        assert -90 - 1e-6 <= south < north <= 90 + 1e-6
+
+
+@pytest.mark.parametrize("name", sorted(OUTLINES))
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_any_damage_to_an_outline_gives_polygons_or_one_sentence(places, name, data):
+    good = OUTLINES[name].encode()
+    path = places / "abcd.txt"
+    path.write_bytes(data.draw(st.just(good) | mutated(good) | mutated(good * 2)))
+    for read in (io.read_region, io.read_regions, lambda p: io.read_region(p, "A")):
+        try:
+            regions, message = read(path), ""
+        except ValueError as error:
+            regions, message = {}, str(error)
+        check_outlines(regions)
+        assert "\n" not in message
+        assert (
+            not message or path.read_bytes() != good or "holds no region 'A'" in message
+        )
 
 
 @settings(max_examples=30, deadline=None)
@@ -214,7 +230,7 @@ def test_any_damage_to_a_described_table_gives_a_network_or_one_sentence(places,
 def test_no_file_takes_more_than_a_second_a_megabyte(places, name):
     # The last line is broken, so that every line before it is looked at.
     *head, last = GNSS[name].splitlines(keepends=True)
-    path = places / file_of(name)
+    path = places / "abcd.txt"
     for rest in (last, "\n"):
         content = "".join(head) + last + rest * (200_000 // len(rest))
         path.write_text(content + "broken\n")

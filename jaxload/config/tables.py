@@ -87,13 +87,22 @@ class Region:
     """Table ``[region]``: where water is sought.
 
     Attributes:
-      boundary: Outline, text or GeoJSON.
+      boundary: Outline, as ``"file"`` for all that it encloses, or ``"file: NAME,
+        NAME"`` for some of its features, in any format: text, GeoJSON, well-known
+        text, and with ``jaxload[outlines]`` shapefiles, GeoPackages, KML and others.
+      name_property: Property of the features in which the name after the colon is
+        looked for; the likeliest if empty.
+      crs: Coordinate system of outlines that are not in degrees and do not say in
+        which, such as ``"EPSG:32647"``; none if empty. It holds for those of
+        `evaluation.regions` too.
       spacing: Side of a cell [degrees].
       buffer: Belt of cells around the outline [degrees of arc].
       offset: 0 puts cell centres on multiples of `spacing`, 0.5 cell edges.
     """
 
     boundary: str = ""
+    name_property: str = ""
+    crs: str = ""
     spacing: float = 0.25
     buffer: float = 0.0
     offset: float = 0.0
@@ -174,12 +183,15 @@ class Evaluation:
         as `GridSource`, whose mean is taken; empty for none.
       land_model: Total water storage of a land-surface model as netCDF, such as
         GLDAS-2.2, or a pattern of files; empty for none.
-      regions: Outlines to average over, as ``"file"`` or ``"file: NAME, NAME"`` for
-        some of the names that a GeoJSON file holds.
+      regions: Outlines to average over, as ``"file"`` for all of its features by their
+        names, or ``"file: NAME, NAME"`` for some of them, in any format.
+      name_property: Property of the features that holds their names; the likeliest if
+        empty.
       detrend: Whether straight lines are taken out before comparing.
     """
 
     grace: Grids = ""
     land_model: str | GridSource = ""
     regions: tuple[str, ...] = ()
+    name_property: str = ""
     detrend: bool = True

@@ -4,8 +4,9 @@ import dataclasses
 
 import xarray as xr
 
-from jaxload import config, io, sphere
-from jaxload.pipeline.inputs import Outline, read_comparisons, read_outlines
+from jaxload import config, sphere
+from jaxload.pipeline.inputs import Outline, read_comparisons
+from jaxload.pipeline.outlines import read_outlines
 from jaxload.pipeline.regions import reference_means
 
 __all__ = ["Ground", "read_ground", "with_references"]
@@ -45,8 +46,8 @@ def read_ground(study: config.Study) -> Ground:
       FileNotFoundError: If a file is missing.
       ValueError: If a file cannot be used.
     """
-    region = io.read_region(study.path(study.region.boundary))
-    outlines = read_outlines(study, region)
+    outlines = read_outlines(study)
+    region = next(iter(outlines.values()))
     products = read_comparisons(study, region)
     settings = study.region
     grid = sphere.regional_grid(

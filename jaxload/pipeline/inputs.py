@@ -1,7 +1,6 @@
 """What a study is made of, read from its files."""
 
 import logging
-import pathlib
 import typing
 from collections.abc import Callable
 
@@ -24,7 +23,6 @@ __all__ = [
     "read_comparisons",
     "read_gravity",
     "read_observations",
-    "read_outlines",
     "standard_errors",
 ]
 
@@ -226,44 +224,3 @@ def read_gravity(study: config.Study, setting: str, grids: config.Grids) -> xr.D
         return io.storage_anomaly(centres[0])
     with naming(f"{setting} {config.grid_names(grids)}"):
         return io.mean_of_centres(centres, baseline=None)
-
-
-def read_outlines(study: config.Study, region: Outline) -> dict[str, Outline]:
-    """Collect the study region and those listed for evaluation.
-
-    Args:
-      study: Lists them in `evaluation.regions`.
-      region: The study region.
-
-    Returns:
-      Outlines by name, the study region first.
-
-    Raises:
-      ValueError: If a name is not in its file, or stands for two regions.
-    """
-    outlines: dict[str, Outline] = {pathlib.Path(study.region.boundary).stem: region}
-    for entry in study.evaluation.regions:
-        name, _, wanted = entry.partition(":")
-        path = study.path(name.strip())
-        if path.suffix.lower() not in {".geojson", ".json"}:
-            _add(outlines, path.stem, io.read_region(path), path)
-            continue
-        found = io.read_regions(path)
-        names = [part.strip() for part in wanted.split(",") if part.strip()] or found
-        for part in names:
-            if part not in found:
-                raise ValueError(
-                    f"{path} holds no region {part!r}; it has {', '.join(found)}"
-                )
-            _add(outlines, part, found[part], path)
-    return outlines
-
-
-def _add(
-    outlines: dict[str, Outline], name: str, outline: Outline, path: pathlib.Path
-) -> None:
-    if outlines.setdefault(name, outline) != outline:
-        raise ValueError(
-            f"{path} is a second region called {name}; rename it, or leave it out of "
-            "evaluation.regions"
-        )
