@@ -15,6 +15,7 @@ from jaxload.config.station_loads import StationLoad, station_load
 from jaxload.config.study import Study, read_study, to_toml
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.weather import Features, Weather
+from jaxload.config.well_sources import WellSource, well_source
 
 __all__ = [
     "Cleaning",
@@ -33,10 +34,12 @@ __all__ = [
     "StationLoad",
     "Study",
     "Weather",
+    "WellSource",
     "grid_names",
     "grid_source",
     "grid_sources",
     "read_study",
     "station_load",
     "to_toml",
+    "well_source",
 ]

@@ -5,6 +5,7 @@ import dataclasses
 from jaxload.config.checks import check_choice, check_zero_or_more
 from jaxload.config.sources import Grids, GridSource, grid_source, with_hours
 from jaxload.config.station_loads import StationLoad
+from jaxload.config.well_sources import WellSource
 
 __all__ = ["Cleaning", "Groundwater", "Loads"]
 
@@ -122,7 +123,7 @@ class Groundwater:
       grace: Monthly total water as netCDF, or a list of several centres as
         `Evaluation.grace`; with the soil water of `Loads` taken out it
         is compared with the result.
-      wells: Water tables as csv.
+      wells: Water tables as csv or RDB, or a table as `WellSource`.
       specific_yield: Of wells for which the file has none.
       precipitation: Grid of precipitation as netCDF.
       precipitation_hours: Hours in which an amount of precipitation gathered, for files
@@ -132,7 +133,7 @@ class Groundwater:
     """
 
     grace: Grids = ""
-    wells: str = ""
+    wells: str | WellSource = ""
     specific_yield: float = 0.05
     precipitation: str | GridSource = ""
     precipitation_hours: float = 0.0

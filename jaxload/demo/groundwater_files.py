@@ -89,7 +89,7 @@ def _write_loads(world: synthetic.GroundwaterWorld, folder: pathlib.Path) -> Non
 
 def _well_lines(world: synthetic.GroundwaterWorld) -> str:
     wells, days = world.wells, np.datetime_as_string(world.time, unit="D")
-    lines = ["well,date,lon,lat,depth"]
+    lines = ["well,date,lon,lat,depth (m)"]
     for index, name in enumerate(wells.name):
         where = f"{wells.lon[index]:.4f},{wells.lat[index]:.4f}"
         depth = wells.depth[:, index]

@@ -32,7 +32,7 @@ COMMENT = ("#", "%")
 START = 1 << 16
 
 
-def read_lines(path: pathlib.Path) -> list[str]:
+def read_lines(path: pathlib.Path, others: Sequence[str] = ()) -> list[str]:
     """Read a text file, packed or not, as lines.
 
     Bytes that are no UTF-8 become U+FFFD, so that a binary file fails later as
@@ -40,6 +40,7 @@ def read_lines(path: pathlib.Path) -> list[str]:
 
     Args:
       path: The file.
+      others: Encodings to try, in this order, where the text is no UTF-8.
 
     Returns:
       Its lines without line ends.
@@ -49,7 +50,7 @@ def read_lines(path: pathlib.Path) -> list[str]:
       ValueError: If it cannot be read, is damaged or too large, is packed in a way
         that is not known, or is a web page saved under its name.
     """
-    return _lines(path, _content(path))
+    return _lines(path, _content(path), others)
 
 
 def read_start(path: pathlib.Path) -> tuple[list[str], bool]:
@@ -80,14 +81,17 @@ def _content(path: pathlib.Path, size: int | None = None) -> bytes:
         raise FileNotFoundError(f"{error}{hint}") from None
 
 
-def _lines(path: pathlib.Path, content: bytes) -> list[str]:
+def _lines(path: pathlib.Path, content: bytes, others: Sequence[str] = ()) -> list[str]:
     what = what_it_is(content[:START])
     if what:
         raise ValueError(f"{path} line 1 is that of {what}")
     # PowerShell writes UTF-16 when output is redirected.
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
-    return text.splitlines()
+    usual = "utf-16" if wide else "utf-8-sig"
+    for encoding in (usual, *others) if others else ():
+        with contextlib.suppress(UnicodeDecodeError):
+            return content.decode(encoding).splitlines()
+    return content.decode(usual, errors="replace").splitlines()
 
 
 def parse_numbers(

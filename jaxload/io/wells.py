@@ -1,80 +1,65 @@
 """Wells: water tables to groundwater storage."""
 
-import dataclasses
+import logging
 import os
 import pathlib
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload.io.dates import days_of_texts
+from jaxload.io.fillers import without_fillers
+from jaxload.io.gnss_search import find_files
 from jaxload.io.reading import check_units
 from jaxload.io.sites import check_site
-from jaxload.io.table import (
-    Table,
-    number_column,
-    split_table,
-    text_column,
-    value_column,
-)
-from jaxload.io.text import data_lines, read_lines, shorten
+from jaxload.io.table import Table, number_column, text_column
+from jaxload.io.text import shorten
+from jaxload.io.well_columns import SIGNS, WellColumns, WellTable, read_well_table
+from jaxload.io.written_days import written_days
 
 __all__ = ["WellColumns", "read_wells"]
 
 PathLike = str | os.PathLike[str]
 
-#: Signs that turn a rise of the number into a rise of the water table.
-SIGNS = {"level": 1.0, "depth": -1.0}
+logger = logging.getLogger(__name__)
 
-_NO_DAY = np.datetime64("NaT", "D")
+#: What is known of a well once.
+OF_WELLS = ("specific_yield", "lon", "lat")
 
-
-@dataclasses.dataclass(frozen=True)
-class WellColumns:
-    """What the columns of a csv of wells are called.
-
-    Attributes:
-      well: Name or number of the well.
-      time: The day.
-      value: Depth or level; by default the column called "depth" or "level".
-      quantity: "depth" below the ground or "level" above anything; by default what
-        the column is called.
-      specific_yield: Specific yield of each well, if there is such a column.
-      lon: Longitude [degrees], likewise.
-      lat: Latitude [degrees], likewise.
-      time_format: As of `datetime.datetime.strptime`.
-      units: Units of the value: "mm", "cm" or "m".
-      delimiter: What parts the columns.
-    """
-
-    well: str = "well"
-    time: str = "date"
-    value: str = ""
-    quantity: str = ""
-    specific_yield: str = "specific_yield"
-    lon: str = "lon"
-    lat: str = "lat"
-    time_format: str = "%Y-%m-%d"
-    units: str = "m"
-    delimiter: str = ","
-
-    def __post_init__(self) -> None:
-        check_units(self.units, "WellColumns.units")
-        if self.quantity not in ("", *SIGNS):
-            raise ValueError(
-                f"WellColumns.quantity is {self.quantity!r}, expected one of "
-                f"{', '.join(SIGNS)}"
-            )
-
-
-#: Columns as they are called by default.
+#: Columns as they are called as a rule.
 USUAL = WellColumns()
 
 
+_HOW = (
+    "that has one meaning, as 2010-01-31; say how days are written, in a study as "
+    'wells = { files = "...", time_format = "%d/%m/%Y" }'
+)
+
+
+class Readings(NamedTuple):
+    """Water tables, one a row.
+
+    Attributes:
+      well: Name of the well, shape (row,).
+      day: The day, shape (row,).
+      level: Height of the water table above anything [m], shape (row,).
+      of_wells: ``specific_yield``, ``lon`` and ``lat`` as far as there are, shape
+        (row,).
+    """
+
+    well: NDArray[np.str_]
+    day: NDArray[np.datetime64]
+    level: NDArray[np.float64]
+    of_wells: dict[str, NDArray[np.float64]]
+
+
 def read_wells(
-    path: PathLike, specific_yield: float = 0.05, columns: WellColumns = USUAL
+    paths: PathLike | Sequence[PathLike],
+    specific_yield: float = 0.05,
+    columns: WellColumns = USUAL,
 ) -> xr.Dataset:
     """Read water tables of wells as anomalies of groundwater storage.
 
@@ -82,10 +67,15 @@ def read_wells(
     the well over its own record. Not for confined aquifers, whose storativity is
     smaller by orders of magnitude: give it in place of the specific yield.
 
+    Read are tables with a header and one line per well and day: csv of any delimiter,
+    in UTF-8 or the encoding of China, and RDB of the USGS, whose feet are known.
+    Numbers that stand for missing values without being declared are left out with a
+    warning.
+
     Args:
-      path: A csv with a header and one line per well and day.
+      paths: A file, a pattern, or several.
       specific_yield: That of wells for which the file has none.
-      columns: What its columns are called.
+      columns: What its columns are called, where their names do not say it.
 
     Returns:
       ``gwsa``, groundwater storage anomaly [mm of water], and ``level``, height of the
@@ -107,68 +97,90 @@ def read_wells(
     """
     if not 0 < specific_yield <= 1:
         raise ValueError(f"specific_yield is {specific_yield!r}, expected above 0 to 1")
-    table, place = _split(pathlib.Path(path), columns)
-    value, sign = _value(table, place, columns)
-    factor = 1e-3 * check_units(columns.units, "units") * sign
-    day = _days(table, place, columns)
+    files = _files(paths)
+    parts = [_readings(path, columns) for path in files]
     names, well = np.unique(
-        text_column(table, place[columns.well]), return_inverse=True
+        np.concatenate([part.well for part in parts]), return_inverse=True
     )
+    day = np.concatenate([part.day for part in parts])
+    level = np.concatenate([part.level for part in parts])
     days, row = np.unique(day, return_inverse=True)
-    level = _matrix(factor * value, row, well, (len(days), len(names)))
-    return _dataset(
-        level, days, names, _per_well(table, place, columns, well, specific_yield)
-    )
+    matrix = _matrix(level, row, well, (len(days), len(names)))
+    where = ", ".join(map(str, files))
+    return _dataset(matrix, days, names, _per_well(where, parts, well, specific_yield))
 
 
-def _split(path: pathlib.Path, columns: WellColumns) -> tuple[Table, dict[str, int]]:
-    lines = read_lines(path)
-    number, first = next(data_lines(lines), (0, ""))
-    header = [word.strip().strip('"') for word in first.split(columns.delimiter)]
-    absent = [name for name in (columns.well, columns.time) if name not in header]
-    if absent:
-        raise ValueError(
-            f"{path} has no column {', '.join(absent)}; it has "
-            f"{shorten(', '.join(header))}; say what they are called by columns"
+def _files(paths: PathLike | Sequence[PathLike]) -> list[pathlib.Path]:
+    if isinstance(paths, str | os.PathLike) and pathlib.Path(paths).is_file():
+        return [pathlib.Path(paths)]
+    return find_files(paths)
+
+
+def _readings(path: pathlib.Path, columns: WellColumns) -> Readings:
+    found = read_well_table(path, columns)
+    table = found.table
+    well = np.array(text_column(table, found.place["well"]))
+    units = columns.units or found.units
+    if not units:
+        logger.warning(
+            "%s does not state the units of %r; metres are assumed", path, _value(found)
         )
-    width, layout = len(header), ", as in the header"
-    table = split_table(path, lines, (width,), layout, number, columns.delimiter)
-    return table, {name: header.index(name) for name in header}
+    factor = 1e-3 * check_units(units or "m", f"{path}, {_value(found)}")
+    raw = number_column(_pointed(found), found.place["value"], _value(found))
+    values = without_fillers(raw, f"{path}, {_value(found)}", well)
+    of_wells = {
+        name: _constant(found, name, well) for name in OF_WELLS if name in found.place
+    }
+    level = SIGNS[found.quantity] * factor * values
+    return Readings(well, _days(found, columns.time_format), level, of_wells)
 
 
-def _value(
-    table: Table, place: dict[str, int], columns: WellColumns
-) -> tuple[NDArray[np.float64], float]:
-    """The column of values, and the sign that makes them levels."""
-    known = [columns.value] if columns.value else list(SIGNS)
-    names = [name for name in known if name in place]
-    if len(names) != 1:
-        raise ValueError(
-            f"{table.path} has {len(names)} of the columns {', '.join(known)}, "
-            "expected one; say which holds the water table by columns"
-        )
-    quantity = columns.quantity or names[0]
-    if quantity not in SIGNS:
-        raise ValueError(
-            f"{table.path} does not say whether {names[0]!r} is a depth or a level; "
-            "give quantity in columns"
-        )
-    return value_column(table, place[names[0]], names[0]), SIGNS[quantity]
+def _value(found: WellTable) -> str:
+    return found.names["value"]
 
 
-def _days(
-    table: Table, place: dict[str, int], columns: WellColumns
-) -> NDArray[np.datetime64]:
-    text = text_column(table, place[columns.time])
+def _pointed(found: WellTable) -> Table:
+    """The table with decimal points."""
+    if found.decimal == ".":
+        return found.table
+    rows = [[word.replace(",", ".") for word in row] for row in found.table.rows]
+    return Table(found.table.path, found.table.numbers, rows)
+
+
+def _days(found: WellTable, time_format: str) -> NDArray[np.datetime64]:
+    table = found.table
+    text = text_column(table, found.place["time"])
+    if found.decimal == ",":
+        text = [word.replace(",", ".") for word in text]
     # Wells are older than satellites: any date will do.
-    day = days_of_texts(text, columns.time_format)
+    day = days_of_texts(text, time_format) if time_format else written_days(text)
     if np.isnat(day).any():
         row = int(np.argmax(np.isnat(day)))
+        how = f"as {time_format}" if time_format else _HOW
         raise ValueError(
             f"{table.path} line {table.numbers[row]}: {shorten(text[row])} is no date "
-            f"as {columns.time_format}"
+            f"{how}"
         )
     return day
+
+
+def _constant(
+    found: WellTable, name: str, well: NDArray[np.str_]
+) -> NDArray[np.float64]:
+    """A column of what a well has once; its lines must agree."""
+    table, column = found.table, found.names[name]
+    values = number_column(_pointed(found), found.place[name], column)
+    _, of = np.unique(well, return_inverse=True)
+    last = np.full(of.max() + 1, np.nan)
+    seen = np.isfinite(values)
+    last[of[seen]] = values[seen]
+    differs = seen & (values != last[of])
+    if differs.any():
+        raise ValueError(
+            f"{table.path} line {table.numbers[int(np.argmax(differs))]}: {column} is "
+            "another than on later lines of the same well"
+        )
+    return values
 
 
 def _matrix(
@@ -189,50 +201,39 @@ def _matrix(
 
 
 def _per_well(
-    table: Table,
-    place: dict[str, int],
-    columns: WellColumns,
+    where: str,
+    parts: Sequence[Readings],
     well: NDArray[np.intp],
     specific_yield: float,
 ) -> dict[str, NDArray[np.float64]]:
-    """What the file says of each well once; its lines must agree."""
+    """What files say of each well once."""
     found = {}
-    for name in ("specific_yield", "lon", "lat"):
-        column = getattr(columns, name)
-        if column in place:
-            values = number_column(table, place[column], column)
-            found[name] = _constant(table, column, values, well)
-    given = found.get("specific_yield", np.full(well.max() + 1, np.nan))
-    found["specific_yield"] = np.where(np.isnan(given), specific_yield, given)
-    _check(table, found)
+    for name in OF_WELLS:
+        if any(name in part.of_wells for part in parts):
+            nothing = [np.full(len(part.well), np.nan) for part in parts]
+            rows = np.concatenate(
+                [p.of_wells.get(name, empty) for p, empty in zip(parts, nothing)]
+            )
+            found[name] = np.full(well.max() + 1, np.nan)
+            found[name][well[np.isfinite(rows)]] = rows[np.isfinite(rows)]
+    asked = found.get("specific_yield", np.full(well.max() + 1, np.nan))
+    found["specific_yield"] = np.where(np.isnan(asked), specific_yield, asked)
+    _check_yield(where, found["specific_yield"])
+    if "lon" in found and "lat" in found:
+        sites = [
+            check_site(float(lon), float(lat), np.nan, where)
+            for lon, lat in zip(found["lon"], found["lat"])
+        ]
+        found["lon"] = np.array([site.lon for site in sites])
     return found
 
 
-def _constant(
-    table: Table, name: str, values: NDArray[np.float64], well: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    result = np.full(well.max() + 1, np.nan)
-    seen = np.isfinite(values)
-    result[well[seen]] = values[seen]
-    differs = seen & (values != result[well])
-    if differs.any():
-        raise ValueError(
-            f"{table.path} line {table.numbers[int(np.argmax(differs))]}: {name} is "
-            "another than on later lines of the same well"
-        )
-    return result
-
-
-def _check(table: Table, found: dict[str, Any]) -> None:
-    share = found["specific_yield"]
+def _check_yield(where: str, share: NDArray[np.float64]) -> None:
     bad = share[~((share > 0) & (share <= 1))]
     if len(bad):
         raise ValueError(
-            f"{table.path} has a specific yield of {bad[0]:g}, expected above 0 to 1"
+            f"{where} has a specific yield of {bad[0]:g}, expected above 0 to 1"
         )
-    if "lon" in found and "lat" in found:
-        for lon, lat in zip(found["lon"], found["lat"]):
-            check_site(float(lon), float(lat), np.nan, str(table.path))
 
 
 def _dataset(

@@ -16,7 +16,7 @@ from jaxload.io.dates import (
 )
 from jaxload.io.text import shorten
 
-__all__ = ["days_as_written", "days_of_fields"]
+__all__ = ["days_as_written", "days_of_fields", "written_days"]
 
 Days = NDArray[np.datetime64]
 
@@ -64,19 +64,30 @@ def days_as_written(
     Raises:
       ValueError: If one is no day, or written in a way that has two meanings.
     """
+    days = written_days(texts)
+    if np.isnat(days).any():
+        row = int(np.argmax(np.isnat(days)))
+        word = texts[row].strip()
+        raise ValueError(
+            f"{path} line {numbers[row]}: {word if word.isdigit() else shorten(word)} "
+            "is not a day that is known, such as 2010-01-31 or 2010.0833"
+        )
+    return days
+
+
+def written_days(texts: Sequence[str]) -> Days:
+    """Read days as `days_as_written` does, those that cannot be read as NaT.
+
+    Args:
+      texts: One text a day.
+
+    Returns:
+      The days, shape (epoch,).
+    """
     words = [text.strip().strip('"').strip() for text in texts]
     read = _way(words)
     known = {word: read(word) for word in set(words)}
-    days = np.array([known[word] for word in words], "M8[D]")
-    if np.isnat(days).any():
-        row = int(np.argmax(np.isnat(days)))
-        word = words[row]
-        raise ValueError(
-            f"{path} line {numbers[row]}: {word if word.isdigit() else shorten(word)} "
-            "is not a day that is known, such as 2010-01-31 or 2010.0833; say how days "
-            "are written by time_format"
-        )
-    return days
+    return np.array([known[word] for word in words], "M8[D]")
 
 
 def days_of_fields(fields: dict[str, NDArray[np.float64]]) -> Days:

@@ -12,13 +12,15 @@ from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, io, series, sphere
 from jaxload._calendar import DAY
+from jaxload.io.sites import Site
 from jaxload.pipeline.grid_loads import read_load_grid
 from jaxload.pipeline.gridded import read_source
 from jaxload.pipeline.in_time import spans_of
 from jaxload.pipeline.inputs import read_gravity
+from jaxload.pipeline.messages import naming
 from jaxload.pipeline.regions import month_spans, over_months
 
-__all__ = ["References", "compare", "read_references"]
+__all__ = ["References", "compare", "read_references", "read_wells_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ def read_references(
         return References()
     months = _months(gnss.time.values)
     grace = _grace(study, gnss, months) if settings.grace else None
-    wells = _wells(study, settings) if settings.wells else None
+    wells = read_wells_of(study, settings) if settings.wells else None
     rain = None
     if settings.rain is not None:
         rain = _precipitation(study, settings.rain, outlines, months)
@@ -126,14 +128,50 @@ def _by_month(array: xr.DataArray, months: io.Periods) -> xr.DataArray:
     return xr.DataArray(values, coords, ("month", "station"))
 
 
-def _wells(study: config.Study, settings: config.Groundwater) -> xr.Dataset:
-    wells = io.read_wells(study.path(settings.wells), settings.specific_yield)
+def read_wells_of(study: config.Study, settings: config.Groundwater) -> xr.Dataset:
+    """Read the wells that a study names, and where they stand.
+
+    Args:
+      study: Says where files are.
+      settings: Names the wells.
+
+    Returns:
+      A dataset as `io.read_wells` returns it, with ``lon`` and ``lat``.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If one cannot be read, or nothing says where a well is.
+    """
+    source = config.well_source(settings.wells)
+    columns = io.WellColumns(
+        **{f.name: getattr(source, f.name) for f in dataclasses.fields(io.WellColumns)}
+    )
+    with naming("groundwater.wells"):
+        files = [study.path(path) for path in source.paths]
+        wells = io.read_wells(files, settings.specific_yield, columns)
+    if source.sites:
+        wells = _placed(wells, io.read_sites(study.path(source.sites)), source.sites)
     if not {"lon", "lat"} <= set(wells.coords):
         raise ValueError(
-            f"groundwater.wells {settings.wells} does not say where its wells are; add "
-            "columns lon and lat"
+            f"groundwater.wells {source} does not say where its wells are; add "
+            "columns lon and lat, or a list of them, as wells = { files = "
+            '"...", sites = "..." }'
         )
     return wells
+
+
+def _placed(wells: xr.Dataset, sites: Mapping[str, Site], file: str) -> xr.Dataset:
+    """Wells with the places of a list."""
+    names = [str(name).upper() for name in wells.well.values]
+    absent = [name for name in names if name not in sites]
+    if absent:
+        more = " ..." if len(absent) > SHOWN else ""
+        raise ValueError(
+            f"{file} has no place of {len(absent)} of {len(names)} wells "
+            f"({', '.join(absent[:SHOWN])}{more}); add them, or leave the wells out"
+        )
+    places = {x: [getattr(sites[name], x) for name in names] for x in ("lon", "lat")}
+    return wells.assign_coords({x: ("well", values) for x, values in places.items()})
 
 
 def _precipitation(
