@@ -119,11 +119,6 @@ class Earth:
       model: "prem", "iasp91", "ak135", or a file with columns of radius or depth, vp,
         vs and density, as those of TauP (.nd, .tvel), AxiSEM (.bm) and LoadDef; order
         and units are known by a header, or by the mass of the Earth.
-      love: A table of load Love numbers by degree in place of `model`: columns of n, h,
-        l and k; empty for none.
-      ocean: What becomes of water on top of a model of a file: "crust" puts the rock of
-        its floor in its place, "water" keeps it, with every load on the floor; empty
-        refuses such a model.
       frame: Origin of the reference frame: "CE", "CM" or "CF".
       max_degree: Last degree of the loading series.
       disc_radius_km: One disc radius for all cells; 0 takes discs of the cells' areas.
@@ -132,16 +127,21 @@ class Earth:
       max_distance_deg: Distance between a station and a cell's centre [degrees of arc]
         beyond which its water is taken to do nothing, as some published systems have
         it; 0 for none. What far water does is then put on near cells.
+      love: A table of load Love numbers by degree in place of `model`: columns of n, h,
+        l and k; empty for none.
+      ocean: What becomes of water on top of a model of a file: "crust" puts the rock of
+        its floor in its place, "water" keeps it, with every load on the floor; empty
+        refuses such a model.
     """
 
     model: str = "prem"
-    love: str = ""
-    ocean: str = ""
     frame: str = "CF"
     max_degree: int = 40_000
     disc_radius_km: float = 0.0
     cells: str = "disc"
     max_distance_deg: float = 0.0
+    love: str = ""
+    ocean: str = ""
 
     def __post_init__(self) -> None:
         if self.love and self.model != "prem":
