@@ -130,7 +130,7 @@ def test_what_is_no_region_is_refused(file, content, message):
 def test_an_absent_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no\.txt does not exist"):
         io.read_region(tmp_path / "no.txt")
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match="is a folder; name a file in it"):
         io.read_region(tmp_path)
 
 
