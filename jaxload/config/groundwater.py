@@ -78,6 +78,9 @@ class Loads:
         ``"loading/*.ntal"`` or, with a name of its own, ``"soil: loading/*.hydl"``, or
         a table as `StationLoad`.
       stations_units: Of files that do not say, "mm", "cm", "m" or any other of length.
+      stations_stamp: Where their dates stand in the weeks or months that they are means
+        of: "start", "middle", "end", "instant" for values at the very times, "auto" for
+        the week or month around each. Of daily files it says nothing.
       max_degree: Last degree of the expansion of global grids; 0 takes the highest that
         each resolves.
     """
@@ -90,6 +93,7 @@ class Loads:
     ocean_regional: str | GridSource = ""
     stations: tuple[str | StationLoad, ...] = ()
     stations_units: str = ""
+    stations_stamp: str = "auto"
     max_degree: int = 0
 
     def __post_init__(self) -> None:
@@ -99,6 +103,8 @@ class Loads:
                     f"loads.{kind}_regional refines loads.{kind}, which is missing; "
                     "name a grid of the globe"
                 )
+        stamps = ("auto", "start", "middle", "end", "instant")
+        check_choice("loads.stations_stamp", self.stations_stamp, stamps)
         if self.max_degree < 0:
             raise ValueError(
                 f"loads.max_degree is {self.max_degree}, expected 1 or more, or 0 for "

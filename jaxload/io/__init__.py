@@ -15,7 +15,7 @@ from jaxload.io.earth_models import (
 from jaxload.io.gnss import read_gnss, write_gnss, write_up
 from jaxload.io.gravity_fields import read_icgem, read_level2
 from jaxload.io.grid_files import GridSettings
-from jaxload.io.grid_spans import Spans, parse_span, stamped_spans
+from jaxload.io.grid_spans import Spans, parse_span, span_remark, stamped_spans
 from jaxload.io.grid_times import mid_times
 from jaxload.io.grids import read_grid
 from jaxload.io.harmonics import read_stokes, write_stokes
@@ -93,6 +93,7 @@ __all__ = [
     "remove_baseline",
     "require_netcdf",
     "sample_grid",
+    "span_remark",
     "stamped_spans",
     "storage_anomaly",
     "week_periods",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from jaxload.io.grid_times import mid_times
 from jaxload.io.periods import align_times
 from jaxload.io.regrid import regrid
 from jaxload.io.schema import label_dataset
@@ -119,7 +120,7 @@ def remove_baseline(dataset: xr.Dataset, start: str, stop: str) -> xr.Dataset:
     Raises:
       ValueError: If nothing lies in between.
     """
-    time = dataset["time"].values
+    time = mid_times(dataset)
     begin, end = (np.datetime64(text, "ns") for text in (start, stop))
     inside = (time >= begin) & (time < end)
     if not inside.any():

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload.io.grid_hints import setting
-from jaxload.io.grid_stamps import CALENDAR, STAMPS, stamp_bounds
+from jaxload.io.grid_stamps import CALENDAR, STAMPS, stamp_bounds, usual_step
 
 __all__ = [
     "STAMPS",
@@ -16,6 +16,7 @@ __all__ = [
     "Spans",
     "complete_spans",
     "file_spans",
+    "grid_remark",
     "parse_span",
     "span_remark",
     "stamped_spans",
@@ -33,16 +34,16 @@ Span = str | np.timedelta64 | None
 #: What CF and GRIB call what values are, as far as it matters here.
 METHODS = {"point": "point", "instant": "point", "sum": "sum", "accum": "sum"}
 
-#: What is remarked on spans that nobody states, and whether it is doubtful.
+#: What stamps without bounds are taken for, and whether that is doubtful.
 REMARKS = {
-    "instant": (False, "its values are taken for those at its very times"),
-    "hours": (False, "its values are taken for means between its times"),
-    "day": (False, "its times are taken for the UTC days that they are in"),
-    "week": (True, "its times are taken for the weeks that they are in"),
-    "month": (False, "its times are taken for the months that they are in"),
-    "year": (True, "its times are taken for the years that they are in"),
-    "centred": (True, "its times are taken for the middles of its spans"),
-    "single": (True, "its only time is taken for a day"),
+    "instant": (False, "values are taken for those at the very times"),
+    "hours": (False, "values are taken for means between the times"),
+    "day": (False, "times are taken for the UTC days that they are in"),
+    "week": (True, "times are taken for the weeks that they are in"),
+    "month": (False, "times are taken for the months that they are in"),
+    "year": (True, "times are taken for the years that they are in"),
+    "centred": (True, "times are taken for the middles of what values are means of"),
+    "single": (True, "the only time is taken for a day"),
 }
 
 
@@ -148,29 +149,40 @@ def stamped_spans(
       The `Spans`.
     """
     stamps, back = np.unique(time.astype("M8[ns]"), return_inverse=True)
-    apart = np.median(np.diff(stamps)) if len(stamps) > 1 else np.timedelta64(0, "ns")
-    if isinstance(span, np.timedelta64) and 2 * span < apart:
-        span = None
+    if isinstance(span, np.timedelta64) and len(stamps) > 1:
+        span = None if 2 * span < usual_step(stamps) else span
     bounds, origin = stamp_bounds(stamps, stamp, span, method)
     asked = span is not None or stamp != "auto"
     return Spans(bounds[back.ravel()], "asked" if asked else origin)
 
 
-def span_remark(origin: str, method: str) -> tuple[bool, str]:
-    """Put in words how far the spans of a product are taken from its stamps alone.
+def span_remark(origin: str) -> tuple[bool, str]:
+    """Put in words what stamps without bounds are taken for.
+
+    Args:
+      origin: Of `Spans`.
+
+    Returns:
+      Whether that is doubtful, and the words; empty where spans are stated.
+    """
+    return REMARKS.get(origin, (False, ""))
+
+
+def grid_remark(origin: str, method: str) -> tuple[bool, str]:
+    """Put in words how far the spans of a product follow from its stamps alone.
 
     Args:
       origin: Of its `Spans`.
       method: From `stated_method`.
 
     Returns:
-      Whether that is doubtful, and the words; empty where spans are stated.
+      Whether that is doubtful, and the words; empty where the product states enough.
     """
-    if origin not in REMARKS:
+    doubtful, meaning = span_remark(origin)
+    alike = origin in ("day", "month")
+    if not meaning or (method == "mean" and alike):
         return False, ""
-    if method == "mean" and origin in ("day", "month"):
-        return False, ""
-    if method == "point" and origin in ("day", "month"):
+    if method == "point" and alike:
         return True, (
             f"has one value a {origin} and calls it an instant; it is taken for the "
             f"mean of the {origin}. If it is the value of one hour, what lies between "
@@ -178,9 +190,8 @@ def span_remark(origin: str, method: str) -> tuple[bool, str]:
             f"{setting('stamp', 'instant')}; if it is the mean, state that by "
             f"{setting('span', origin)}"
         )
-    doubtful, meaning = REMARKS[origin]
-    said = f"has no bounds of time, and {meaning}"
-    return doubtful, f"{said}; if it means others, state {setting('stamp', 'end')}"
+    remedy = f"if it means others, state {setting('stamp', 'end')} or the like"
+    return doubtful, f"has no bounds of time: {meaning}; {remedy}"
 
 
 def file_spans(content: xr.Dataset, stamp: str, span: Span) -> xr.Dataset:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from jaxload._calendar import DAY, month_bounds
 
-__all__ = ["CALENDAR", "STAMPS", "stamp_bounds"]
+__all__ = ["CALENDAR", "STAMPS", "stamp_bounds", "usual_step"]
 
 Times = NDArray[np.datetime64]
 
@@ -60,8 +60,18 @@ def stamp_bounds(
     return _by_distance(stamps, stamp, method)
 
 
+def usual_step(stamps: Times) -> np.timedelta64:
+    """How far stamps are apart as a rule, whatever is missing between some.
+
+    Args:
+      stamps: Ascending, two or more, shape (time,).
+    """
+    apart = np.sort(np.diff(stamps))
+    return apart[(len(apart) - 1) // 2].astype("m8[ns]")
+
+
 def _by_distance(stamps: Times, stamp: str, method: str) -> tuple[Times, str]:
-    step = np.median(np.diff(stamps)).astype("m8[ns]")
+    step = usual_step(stamps)
     kind = _kind(stamps, step / DAY)
     if kind == "month":
         return _months(stamps, stamp), kind

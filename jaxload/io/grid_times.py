@@ -83,13 +83,16 @@ def time_bounds(content: xr.Dataset, units: str | None, where: str) -> Times | N
     stated = {key.lower(): value for key, value in time.attrs.items()}
     names = (stated.get("bounds", ""), "time_bnds", "time_bounds")
     name = next((n for n in names if n in content.variables), None)
-    if name is None or content[name].shape != (time.size, 2):
+    if name is None or sorted(content[name].shape) != sorted((time.size, 2)):
         return None
-    own = {key.lower(): value for key, value in content[name].attrs.items()}
+    pairs = content[name].transpose("time", ..., missing_dims="ignore")
+    if pairs.shape != (time.size, 2):
+        return None
+    own = {key.lower(): value for key, value in pairs.attrs.items()}
     calendar = own.get("calendar", stated.get("calendar"))
     units = units or own.get("units") or stated.get("units")
     try:
-        bounds = decode_times(content[name].values, units, calendar, where)
+        bounds = decode_times(pairs.values, units, calendar, where)
     except ValueError:
         return None
     return bounds if (bounds[:, 1] > bounds[:, 0]).all() else None

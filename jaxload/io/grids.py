@@ -15,8 +15,8 @@ from jaxload.io.grid_hints import setting
 from jaxload.io.grid_spans import (
     Span,
     complete_spans,
+    grid_remark,
     parse_span,
-    span_remark,
     stated_method,
 )
 from jaxload.io.grid_times import mid_times
@@ -112,7 +112,7 @@ def _with_spans(dataset: xr.Dataset, settings: GridSettings) -> xr.Dataset:
         span = "month" if dataset.attrs["quantity"] == "twsa" else None
     dataset = complete_spans(dataset, settings.stamp, span, method)
     for origin in str(dataset["time_bnds"].attrs["origin"]).split(", "):
-        doubtful, words = span_remark(origin, method)
+        doubtful, words = grid_remark(origin, method)
         if words:
             level = logging.WARNING if doubtful else logging.INFO
             logger.log(level, "%s %s", dataset.attrs["source"], words)

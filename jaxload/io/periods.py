@@ -128,18 +128,14 @@ def period_means(
     _check_overlap(bounds, periods)
     fields = [n for n, x in dataset.data_vars.items() if "time" in x.dims]
     fields = [name for name in fields if name != "time_bnds"]
-    means = []
-    for start, stop in zip(periods.start, periods.stop):
-        weight = _weights(bounds, exact, start, stop)
-        rows = np.flatnonzero(weight)
-        rows = rows if rows.size else np.array([0])  # it weighs nothing: NaN
-        part = dataset[fields].isel(time=_slice(rows))
-        days = (stop - start) / DAY
-        means.append(_mean(part, weight[rows], least * days))
-    joined = xr.concat(means, "time").assign_coords(time=periods.stamp)
-    for name in fields:
-        joined[name] = joined[name].transpose(*dataset[name].dims)
-        joined[name].attrs = dict(dataset[name].attrs)
+    shares = [
+        _weights(bounds, exact, start, stop)
+        for start, stop in zip(periods.start, periods.stop)
+    ]
+    enough = least * ((periods.stop - periods.start) / DAY)
+    means = {name: _means(dataset[name], shares, enough) for name in fields}
+    others = dataset.drop_vars(fields).drop_dims("time", errors="ignore").coords
+    joined = xr.Dataset(means, {**others, "time": periods.stamp})
     pair = np.stack([periods.start, periods.stop], axis=1)
     rest = dataset.drop_vars([*fields, "time_bnds", "time"], errors="ignore")
     joined = joined.assign(rest.data_vars).assign(time_bnds=(("time", "bnds"), pair))
@@ -236,20 +232,36 @@ def _weights(
     return np.where(instant, np.where(inside, step, 0.0), days)
 
 
-def _mean(part: xr.Dataset, weight: NDArray[np.float64], least: float) -> xr.Dataset:
-    weights = xr.DataArray(weight, dims="time")
+def _means(
+    array: xr.DataArray,
+    shares: list[NDArray[np.float64]],
+    enough: NDArray[np.float64],
+) -> xr.DataArray:
+    """Means of one field, of which each period must have so many days."""
+    dims = [dim for dim in array.dims if dim != "time"]
+    fields = array.transpose("time", *dims)
+    held = None if array.chunks else fields.values
+    error = str(array.name).endswith("_sigma")
+    means = np.full((len(shares), *fields.shape[1:]), np.nan, array.dtype)
+    for period, share in enumerate(shares):
+        rows = np.flatnonzero(share)
+        if rows.size:
+            some = _slice(rows)
+            part = fields.isel(time=some).values if held is None else held[some]
+            mean = _mean(part**2 if error else part, share[rows], enough[period])
+            means[period] = mean**0.5 if error else mean
+    coords = {name: array[name] for name in dims if name in array.coords}
+    found = xr.DataArray(means, coords, ("time", *dims), attrs=array.attrs)
+    return found.transpose(*array.dims)
 
-    def mean(array: xr.DataArray) -> xr.DataArray:
-        seen = weights.astype(array.dtype) * array.notnull()
-        count = seen.sum("time")
-        total = (array.fillna(0) * seen).sum("time")
-        # Rounding must not make a full week fall short of seven days.
-        enough = (count >= least * (1 - 1e-6)) & (count > 0)
-        return total / count.where(enough)
 
-    return part.map(
-        lambda x: mean(x**2) ** 0.5 if str(x.name).endswith("_sigma") else mean(x)
-    )
+def _mean(part: NDArray, weight: NDArray[np.float64], least: float) -> NDArray:
+    weight, seen = weight.astype(part.dtype), np.isfinite(part)
+    count = np.tensordot(weight, seen.astype(part.dtype), axes=1)
+    total = np.tensordot(weight, np.where(seen, part, 0), axes=1)
+    # Rounding must not make a full week fall short of seven days.
+    known = (count >= least * (1 - 1e-6)) & (count > 0)
+    return np.where(known, total / np.where(known, count, 1), np.nan)
 
 
 def _slice(rows: NDArray[np.intp]) -> slice | NDArray[np.intp]:

@@ -15,7 +15,7 @@ from jaxload.pipeline.blocks import blocks
 from jaxload.pipeline.gridded import read_source
 from jaxload.pipeline.messages import naming
 
-__all__ = ["QUANTITIES", "grid_load", "read_load_grid"]
+__all__ = ["QUANTITIES", "at_common_times", "grid_load", "read_load_grid"]
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def grid_load(
     if files[1]:
         regional = read_load_grid(study, f"loads.{kind}_regional", files[1], gnss)
         _check_stations(regional, gnss, files[1], kind)
-        globe, regional = _at_common_times(globe, regional, files)
+        globe, regional = at_common_times(globe, regional, files)
     sea = _sea(study, gnss) if kind == "atmosphere" else None
     make = lambda grid, epochs: _mass(kind, grid, epochs, sea)
     degree = study.loads.max_degree or None
@@ -155,10 +155,22 @@ def _check_stations(
         raise ValueError(f"loads.{kind}_regional {file}: {error}") from None
 
 
-def _at_common_times(
+def at_common_times(
     globe: xr.Dataset, regional: xr.Dataset, files: tuple[object, object]
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Both over the spans of the globe, the regional grid averaged or interpolated."""
+    """Bring a regional grid to the spans of a global one: by means, or in between.
+
+    Args:
+      globe: The global grid, with ``time_bnds``.
+      regional: The regional one, likewise.
+      files: What both are called, for the message.
+
+    Returns:
+      Both over the spans that they have in common, under the times of the globe.
+
+    Raises:
+      ValueError: If they have fewer than two in common.
+    """
     ours, theirs = globe.time_bnds.values, regional.time_bnds.values
     inside = series.known_times(theirs, ours)
     if inside.sum() < 2:

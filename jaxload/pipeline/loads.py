@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, series
+from jaxload._calendar import DAY
 from jaxload.pipeline.cleaning import without_trend
 from jaxload.pipeline.empty_cells import filled_rows
 from jaxload.pipeline.grid_loads import grid_load
@@ -25,7 +26,7 @@ DIMS = ("time", "station")
 #: between them.
 GAP = 1.5
 
-#: Share of an epoch below which it is remarked that a load is known in part of it only.
+#: Share of an epoch of which a load is known, below which that is remarked.
 PART = 0.9
 
 #: Names that a message lists.
@@ -68,7 +69,9 @@ def station_loads(
     found, of_cells = {}, _cell_loads(study, gnss)
     for load in map(config.station_load, study.loads.stations):
         values, time = _read_stations(study, load, of_cells.get(load.name, []), gnss)
-        _add(found, load.name, at_epochs(values, time, gnss, f"loads.stations {load}"))
+        source = f"loads.stations {load}"
+        bounds = _station_spans(study, time, source)
+        _add(found, load.name, at_epochs(values, time, gnss, source, bounds))
     grids = study.loads.grids
     love = love_numbers(study) if grids else None
     for number, (kind, files) in enumerate(grids.items()):
@@ -137,6 +140,19 @@ def _read_files(
             load.columns or None,
             list(map(str, names)),
         )["up"]
+
+
+def _station_spans(study: config.Study, time: NDArray, source: str) -> NDArray:
+    """What values of days, weeks or months are means of, by their dates."""
+    daily = len(time) < 2 or _step(time) <= DAY
+    stamp = "auto" if daily else study.loads.stations_stamp
+    spans = io.stamped_spans(time, stamp)
+    doubtful, meaning = io.span_remark(spans.origin)
+    if doubtful:
+        logger.warning(
+            "%s: %s; if they mean others, state loads.stations_stamp", source, meaning
+        )
+    return spans.bounds
 
 
 def _not_there(source: str, gnss: xr.Dataset, absent: NDArray[np.bool_]) -> str:
