@@ -119,6 +119,15 @@ SITES = (
     "+SITE/ID\n ABCD  A 40129M003 P Some place  236 30 45.1  48 23 23.2    31.7\n",
 )
 
+CATALOGUES = (
+    "+SOLUTION/DISCONTINUITY\n ABCD  A    1 P 00:000:00000 03:160:00000 P - antenna\n"
+    " ABCD  A    1 P 00:000:00000 03:268:71406 V - EQ M8.3\n-SOLUTION/DISCONTINUITY\n",
+    "# sampling period 1.0\n# offset 50284.0\n# log 50334.5 30\n50084.0 1.2\n",
+    "  eq_def WC 31.1 103.3 800 20 2008 5 12 6 28\n"
+    "  rename ABCD_GPS ABCD_2PS 2004 12 26 0 58\n  break EFGH 2012 5 6 0 0 ! why\n",
+    "Station;Date;Event;Comp;tau\nABCD;2016.098361;EQ;U;3\nABCD;2016/2/6;log;;9\n",
+    "ABCD 2016-02-06 earthquake\nABCD 2017-02-06\n",
+)
 #: Samples whose content alone does not say what they are.
 UNDECIDED = ("netcdf", "enu", "described")
 
@@ -138,6 +147,7 @@ READERS: dict[str, Reader] = {
     "series by columns": Reader(_by_columns, (COLUMNS,), check_network),
     "sites": Reader(io.read_sites, SITES, check_sites),
     **_others(("steps", "breaks", "json", "table"), check_offsets),
+    "offsets": Reader(io.read_offsets, CATALOGUES, check_offsets),
     **_others(("loading", "ntal", "wells")),
     **{
         f"outline {name}": Reader(io.read_regions, (text,), known.check_outlines)

@@ -20,7 +20,7 @@ from jaxload.io.grid_times import mid_times
 from jaxload.io.grids import read_grid
 from jaxload.io.harmonics import read_stokes, write_stokes
 from jaxload.io.loading import read_loading
-from jaxload.io.offsets import offset_days, read_offsets
+from jaxload.io.offsets import is_of, offset_days, read_offsets
 from jaxload.io.periods import (
     Periods,
     align_times,
@@ -63,6 +63,7 @@ __all__ = [
     "centred_periods",
     "check_dataset",
     "grid_layout",
+    "is_of",
     "label_dataset",
     "match_months",
     "mean_of_centres",

@@ -1,6 +1,5 @@
 """Steps in station series: when receivers were changed and the ground broke."""
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -19,17 +18,25 @@ from jaxload.io.dates import (
     days_of_texts,
     days_of_years,
 )
+from jaxload.io.offset_catalogues import (
+    is_globk,
+    is_hector,
+    is_sinex,
+    read_globk,
+    read_hector,
+    read_sinex,
+)
+from jaxload.io.offset_events import COMPONENTS, KINDS, Event
+from jaxload.io.offset_tables import header_mark, read_rows, read_table
+from jaxload.io.paths import at_home, expand, is_pattern
+from jaxload.io.sites import short_name
 from jaxload.io.source import station_name
-from jaxload.io.table import number_column, split_table, text_column
+from jaxload.io.table import number_column, split_table
 from jaxload.io.text import data_lines, read_lines, shorten
 
-__all__ = ["COMPONENTS", "KINDS", "offset_days", "read_offsets"]
+__all__ = ["COMPONENTS", "KINDS", "is_of", "offset_days", "read_offsets"]
 
 PathLike = str | os.PathLike[str]
-
-#: What can happen to a series at a day.
-KINDS = ("offset", "equipment", "earthquake", "rate", "exponential", "logarithmic")
-COMPONENTS = ("all", "up", "north", "east")
 
 #: The third and fourth number of a line of break.neu.
 _BREAKS = {
@@ -48,27 +55,20 @@ _STEPS = {"1": "equipment", "2": "earthquake"}
 _WORDS = {"offset": "offset", "logdecay": "logarithmic", "expdecay": "exponential"}
 
 
-@dataclasses.dataclass(frozen=True)
-class _Event:
-    station: str
-    day: np.datetime64
-    kind: str = "offset"
-    component: str = "all"
-    relaxation: float = np.nan
-    note: str = ""
-
-
 def read_offsets(paths: PathLike | Sequence[PathLike]) -> xr.Dataset:
     """Read when series are known to step, bend or relax.
 
     The content of a file tells its format: steps.txt of the Nevada Geodetic
     Laboratory; ``*_break.neu``, lines of ``year end type subtype`` whose file names
-    the station; JSON of TSAnalyzer; csv with a header that names ``station`` and
-    ``day`` (2010-01-31), perhaps ``kind``, ``component``, ``relaxation`` [days] and
-    ``note``. Files may be packed.
+    the station; JSON of TSAnalyzer; csv, of commas or semicolons, with a header that
+    names ``station`` and ``day`` (2010-01-31, 2010.0822, 20100131), perhaps ``kind``,
+    ``component``, ``relaxation`` [days] and ``note``, or other words for these; lines
+    of ``NAME 2010-01-31``; the discontinuities of SINEX; comments ``# offset MJD`` of
+    Hector, whose file names the station; ``rename`` and ``break`` of GLOBK. Files may
+    be packed.
 
     Args:
-      paths: A file or several.
+      paths: A file or a pattern, or several.
 
     Returns:
       A table along ``event``, sorted and each event once: ``station``, ``day``,
@@ -88,7 +88,12 @@ def read_offsets(paths: PathLike | Sequence[PathLike]) -> xr.Dataset:
       steps.txt: Blewitt, Hammond and Kreemer (2018), Eos 99, doi:10.1029/2018EO104623.
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
-    events = {event: None for path in given for event in _read(pathlib.Path(path))}
+    files = [
+        file
+        for path in given
+        for file in (expand(path) if is_pattern(path) else [at_home(path)])
+    ]
+    events = {event: None for file in files for event in _read(file)}
     if not events:
         raise ValueError("no file of offsets was given; pass one or several names")
     return _dataset(sorted(events, key=lambda e: (e.station, e.day, e.component)))
@@ -120,14 +125,32 @@ def offset_days(
             f"component is {component!r} and kinds are {list(kinds)}, expected one of "
             f"{', '.join(COMPONENTS)} and some of {', '.join(KINDS)}"
         )
-    wanted = (table["station"].values == station.upper()) & np.isin(
-        table["kind"].values, list(kinds)
-    )
+    wanted = is_of(table, station) & np.isin(table["kind"].values, list(kinds))
     wanted &= np.isin(table["component"].values, ["all", component])
     return np.unique(table["day"].values[wanted].astype("datetime64[D]"))
 
 
-def _dataset(events: Sequence[_Event]) -> xr.Dataset:
+def is_of(table: xr.Dataset, station: str) -> NDArray[np.bool_]:
+    """Find which events are of a station, under any way to write its name.
+
+    Args:
+      table: What `read_offsets` returned.
+      station: Name of the station.
+
+    Returns:
+      Whether each is, shape (event,).
+    """
+    names = table["station"].values
+    same = names == station.upper()
+    if same.any():
+        return same
+    short = short_name(station)
+    alike = np.strings.find(names, short) >= 0
+    alike[alike] = [short_name(str(name)) == short for name in names[alike]]
+    return alike
+
+
+def _dataset(events: Sequence[Event]) -> xr.Dataset:
     names = ("station", "kind", "component", "note")
     columns = {
         name: ("event", np.array([getattr(event, name) for event in events]))
@@ -141,25 +164,41 @@ def _dataset(events: Sequence[_Event]) -> xr.Dataset:
     return table
 
 
-def _read(path: pathlib.Path) -> list[_Event]:
+def _read(path: pathlib.Path) -> list[Event]:
     lines = read_lines(path)
+    for is_one, read in (
+        (is_sinex, read_sinex),
+        (is_hector, read_hector),
+        (is_globk, read_globk),
+    ):
+        if is_one(lines):
+            return _some(path, list(read(path, lines)))
     first = next((line for _, line in data_lines(lines)), "")
     if first.startswith("{"):
         return list(_json_events(path, "\n".join(lines)))
-    if "," in first:
-        return list(_csv_events(path, lines))
-    words = first.split()
+    if header_mark(first):
+        return list(read_table(path, lines, header_mark(first)))
+    words = first.split(maxsplit=4)
     if len(words) == 4 and re.fullmatch(r"\d{4}(\.\d*)?", words[0]):
         return list(_break_events(path, lines))
     if len(words) >= 3 and re.fullmatch(r"\d\d[A-Z]{3}\d\d", words[1]):
         return list(_step_events(path, lines))
-    raise ValueError(
-        f"{path} holds no offsets; expected steps.txt, break.neu, TSAnalyzer's JSON or "
-        "csv with columns station and day"
-    )
+    if len(words) >= 2 and re.fullmatch(r"\d{4}-\d\d-\d\d.{0,20}", words[1]):
+        return list(read_rows(path, lines))
+    return _some(path, [])
 
 
-def _step_events(path: pathlib.Path, lines: Sequence[str]) -> Iterable[_Event]:
+def _some(path: pathlib.Path, events: list[Event]) -> list[Event]:
+    if not events:
+        raise ValueError(
+            f"{path} holds no offsets; expected steps.txt, break.neu, TSAnalyzer's "
+            "JSON, discontinuities of SINEX, '# offset' of Hector, or csv with columns "
+            "station and day"
+        )
+    return events
+
+
+def _step_events(path: pathlib.Path, lines: Sequence[str]) -> Iterable[Event]:
     for number, line in data_lines(lines):
         words = line.split(maxsplit=3)
         if len(words) < 3 or words[2] not in _STEPS:
@@ -170,10 +209,10 @@ def _step_events(path: pathlib.Path, lines: Sequence[str]) -> Iterable[_Event]:
         day = days_of_texts(words[1:2], "yyMMMdd")
         checked_days(path, [number], words[1:2], day)
         note = " ".join(words[3].split()) if len(words) > 3 else ""
-        yield _Event(words[0].upper(), day[0], _STEPS[words[2]], note=note)
+        yield Event(words[0].upper(), day[0], _STEPS[words[2]], note=note)
 
 
-def _break_events(path: pathlib.Path, lines: Sequence[str]) -> Iterable[_Event]:
+def _break_events(path: pathlib.Path, lines: Sequence[str]) -> Iterable[Event]:
     table = split_table(path, lines, (4,), ": year, end or relaxation, type, subtype")
     year, end, kind, subtype = (
         number_column(table, i, name)
@@ -188,10 +227,10 @@ def _break_events(path: pathlib.Path, lines: Sequence[str]) -> Iterable[_Event]:
                 "expected 0 0, 0 1, 1 0, 2 0 or 2 1"
             )
         relaxation = float(end[row]) if name in _DECAYS else np.nan
-        yield _Event(station_name(path), day[row], name, relaxation=relaxation)
+        yield Event(station_name(path), day[row], name, relaxation=relaxation)
 
 
-def _json_events(path: pathlib.Path, text: str) -> Iterable[_Event]:
+def _json_events(path: pathlib.Path, text: str) -> Iterable[Event]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -204,7 +243,7 @@ def _json_events(path: pathlib.Path, text: str) -> Iterable[_Event]:
             yield _json_event(path, station, entry)
 
 
-def _json_event(path: pathlib.Path, station: str, entry: Any) -> _Event:
+def _json_event(path: pathlib.Path, station: str, entry: Any) -> Event:
     found = re.fullmatch(r"(\d{8}) (north|east|up) (\w+)( tau \S+)?", str(entry))
     day = days_of_texts([found[1]], "%Y%m%d")[0] if found else np.datetime64("NaT", "D")
     if not found or found[3] not in _WORDS or not FIRST_DAY <= day <= LAST_DAY:
@@ -213,45 +252,4 @@ def _json_event(path: pathlib.Path, station: str, entry: Any) -> _Event:
             f"offset', of {', '.join(_WORDS)}"
         )
     note = (found[4] or "").strip()
-    return _Event(station.upper(), day, _WORDS[found[3]], found[2], note=note)
-
-
-def _csv_events(path: pathlib.Path, lines: Sequence[str]) -> Iterable[_Event]:
-    skip, first = next(data_lines(lines))
-    header = [word.strip().lower() for word in first.split(",")]
-    absent = [name for name in ("station", "day") if name not in header]
-    if absent:
-        raise ValueError(
-            f"{path} has no column {', '.join(absent)}; it has {', '.join(header)}"
-        )
-    place = {name: header.index(name) for name in header}
-    table = split_table(path, lines, (len(header),), ", as in the header", skip, ",")
-    text = text_column(table, place["day"])
-    day = checked_days(path, table.numbers, text, days_of_texts(text, "%Y-%m-%d"))
-    kind = _choices(table, place, "kind", KINDS)
-    component = _choices(table, place, "component", COMPONENTS)
-    relaxation = (
-        number_column(table, place["relaxation"], "relaxation").tolist()
-        if "relaxation" in place
-        else [np.nan] * len(text)
-    )
-    note = text_column(table, place["note"]) if "note" in place else [""] * len(text)
-    station = text_column(table, place["station"])
-    for row in zip(station, day, kind, component, relaxation, note):
-        yield _Event(row[0].upper(), *row[1:])
-
-
-def _choices(
-    table: Any, place: dict[str, int], name: str, known: tuple[str, ...]
-) -> list[str]:
-    """A column of words of which some are allowed; the first is meant by none."""
-    if name not in place:
-        return [known[0]] * len(table.rows)
-    words = [word.lower() or known[0] for word in text_column(table, place[name])]
-    for number, word in zip(table.numbers, words):
-        if word not in known:
-            raise ValueError(
-                f"{table.path} line {number}: {name} is {shorten(word)}, expected one "
-                f"of {', '.join(known)}"
-            )
-    return words
+    return Event(station.upper(), day, _WORDS[found[3]], found[2], note=note)

@@ -1,7 +1,6 @@
 """Places of stations from lists held against their own files and their neighbours."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ from scipy.spatial import KDTree
 
 from jaxload.constants import EARTH_RADIUS
 from jaxload.io.site_lists import APART, REMEDY, SiteList
-from jaxload.io.sites import Site, distance_km
+from jaxload.io.sites import Site, distance_km, short_name
 from jaxload.io.station_series import Series
 
 __all__ = ["check_neighbours", "check_own_places", "find_sites"]
@@ -44,19 +43,12 @@ def find_sites(sites: Mapping[str, Site], stations: Sequence[str]) -> dict[str, 
     short: dict[str, list[Site]] = {}
     if not all(name in sites for name in stations):
         for name, site in sites.items():
-            short.setdefault(_short(name), []).append(site)
+            short.setdefault(short_name(name), []).append(site)
     found = {
-        name: [sites[name]] if name in sites else short.get(_short(name), [])
+        name: [sites[name]] if name in sites else short.get(short_name(name), [])
         for name in stations
     }
     return {name: alike[0] for name, alike in found.items() if len(alike) == 1}
-
-
-def _short(name: str) -> str:
-    name = name.upper().removesuffix("_GPS")
-    if re.fullmatch(r"[A-Z0-9]{4}[0-9]{2}[A-Z]{3}", name):
-        return name[:4]
-    return (name.lstrip("0") or name) if name.isdecimal() else name
 
 
 def check_own_places(series: Sequence[Series], known: SiteList) -> None:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import math
+import re
 
 from jaxload.constants import EARTH_RADIUS
 
-__all__ = ["Site", "check_site", "distance_km"]
+__all__ = ["Site", "check_site", "distance_km", "short_name"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,21 @@ class Site:
     lon: float
     lat: float
     height: float
+
+
+def short_name(station: str) -> str:
+    """Write a station's name in the shortest of the ways in use.
+
+    ``ABCD00FRA``, ``ABCD_GPS`` and ``abcd`` are one station, as are ``0842`` and
+    ``000842``.
+
+    Args:
+      station: The name.
+    """
+    name = station.upper().removesuffix("_GPS")
+    if re.fullmatch(r"[A-Z0-9]{4}[0-9]{2}[A-Z]{3}", name):
+        return name[:4]
+    return (name.lstrip("0") or name) if name.isdecimal() else name
 
 
 def distance_km(one: Site, other: Site) -> float:

@@ -207,16 +207,36 @@ def find_events(study: config.Study, gnss: xr.Dataset) -> series.Events:
             steps,
             ", ".join(bends[:SHOWN]),
         )
+    if not any(io.is_of(table, name).any() for name in names):
+        logger.warning(
+            "%s has no event of any of %d stations (%s); are its names theirs?",
+            steps,
+            count,
+            ", ".join(names[:SHOWN]),
+        )
     found = {"steps": _filled([series.decimal_years(day) for day in days], ())}
     for kind in STEPS[1:]:
         rows = [_relaxations(table, name, kind) for name in names]
+        _warn_of_endless(steps, names, rows)
         found[kind] = _filled(rows, (2,))
     return series.events(count, **found)
 
 
+def _warn_of_endless(steps: str, names: list[str], rows: list[NDArray]) -> None:
+    """Name stations whose post-seismic terms have no relaxation time."""
+    endless = [name for name, row in zip(names, rows) if np.isnan(row).any()]
+    if endless:
+        logger.warning(
+            "%s has relaxations without a time, which stay in the heights of %s; give "
+            "the time in days",
+            steps,
+            ", ".join(endless[:SHOWN]),
+        )
+
+
 def _relaxations(table: xr.Dataset, station: str, kind: str) -> NDArray[np.float64]:
     """Begin and relaxation time [years] of one kind of event, shape (event, 2)."""
-    chosen = (table.station.values == station.upper()) & (table.kind.values == kind)
+    chosen = io.is_of(table, station) & (table.kind.values == kind)
     chosen &= np.isin(table.component.values, ("all", "up"))
     begin = series.decimal_years(table.day.values[chosen])
     return np.stack([begin, table.relaxation.values[chosen] / DAYS_PER_YEAR], axis=1)
