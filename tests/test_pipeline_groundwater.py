@@ -173,13 +173,13 @@ def test_a_file_of_steps_that_says_nothing_of_the_stations_is_named(tmp_path, ca
     name = offsets(tmp_path)
     few = heights(np.zeros((40, 2)), DAYS[:40])
     known = asked(tmp_path, cleaning=config.Cleaning(steps=name))
-    cleaning._events(known, few)
+    cleaning.find_events(known, few)
     assert "has no event of any of 2 stations (W000, W001)" in caplog.text
     caplog.clear()
     (tmp_path / name).write_text(
         f"station,day,kind\nW001,{DAYS[9]},log\nW00000CHN,{DAYS[9]},step\n"
     )
-    found = cleaning._events(known, few.assign_coords(station=["W000", "W001"]))
+    found = cleaning.find_events(known, few.assign_coords(station=["W000", "W001"]))
     assert np.isfinite(found.steps).sum() == 1
     assert (
         "relaxations without a time, which stay in the heights of W001" in caplog.text
