@@ -129,12 +129,14 @@ CATALOGUES = (
     "ABCD 2016-02-06 earthquake\nABCD 2017-02-06\n",
 )
 #: Samples whose content alone does not say what they are.
-UNDECIDED = ("netcdf", "enu", "described")
+UNDECIDED = ("netcdf", "enu", "described", *known.NAMED)
 
 #: Every reader of text, by what it reads. Another reader is another line.
 READERS: dict[str, Reader] = {
     **{
-        f"series {name}": Reader(known.read_as(name), (text,), check_network)
+        f"series {name}": Reader(
+            known.read_as(name), (text,), check_network, known.file_of(name)
+        )
         for name, text in known.GNSS.items()
         if name != "netcdf"
     },

@@ -8,13 +8,12 @@ import pytest
 import xarray as xr
 
 from jaxload import io
-from jaxload.io.cartesian import geodetic
 from jaxload.io.dates import (
     days_of_julian_years,
     days_of_texts,
     days_of_years,
-    keeps_the_calendar,
 )
+from jaxload.io.frames import geodetic
 from jaxload.io.gnss_formats import FORMATS
 
 DAYS = np.array(["2015-01-01", "2015-01-02", "2015-01-04"], "M8[D]")
@@ -375,32 +374,11 @@ def test_decimal_years_land_on_their_day_by_noon_and_by_midnight():
         for places in (4, 5, 11):
             rounded = np.round(decimal, places)
             np.testing.assert_array_equal(days_of_years(rounded), day)
-            assert keeps_the_calendar(rounded)
     julian = 2000 + ((day - np.datetime64("2000-01-01")).astype(int)) / 365.25
     np.testing.assert_array_equal(days_of_julian_years(np.round(julian, 8)), day)
-    assert not keeps_the_calendar(julian)
     assert days_of_texts(
         ["99DEC31", "00FEB29", "01FEB29", "01APR99999999999999999999"], "yyMMMdd"
     ).astype(str).tolist() == ["1999-12-31", "2000-02-29", "NaT", "NaT"]
-
-
-def test_years_of_365_days_and_a_quarter_are_refused_unless_described(folder):
-    day = np.arange("2010-01-01", "2014-01-01", dtype="M8[D]")
-    since = (day - np.datetime64("2000-01-01")).astype(int) / 365.25
-    rows = [f"{2000 + s:.6f} 0.001 0 0 .001 .001 .003\n" for s in since]
-    (folder / "abcd.neu").write_text("".join(rows))
-    with pytest.raises(ValueError, match="fall neither on noon nor on the beginning"):
-        io.read_gnss(folder)
-    columns = io.Columns(
-        up=3,
-        up_sigma=6,
-        units="m",
-        time=0,
-        time_format="julian_year",
-        delimiter=None,
-    )
-    gnss = io.read_gnss(folder / "abcd.neu", reading=io.Reading(format=columns))
-    np.testing.assert_array_equal(gnss.time.values.astype("M8[D]"), day)
 
 
 def many(folder, count):

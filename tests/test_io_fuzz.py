@@ -35,6 +35,26 @@ GNSS = {
     ".1 .1 .1 0 0 0\n",
     "xyz": "abcd 2010-01-01T12:00:00 4045456.4 713323.1 4862789.0 .1 .1 .1 0 0 0\n",
     "scec": "Station abcd, 50.0, 10.0, 100.0\n2001-04-21, 1, 2, 3, 52020.0\n",
+    "headed": "4-character ID, ABCD\nlongitude, 10 E\nlatitude, 50 N\nDate, "
+    "North (mm), East (mm), Up (mm), N sigma (mm), E sigma (mm), U sigma (mm)\n"
+    "2010-01-01,1,2,3,1,1,3\n2010-01-02,1,2,4,1,1,3\n",
+    "llh": "ABCD 03APR01 2003.2471 50.0 10.0 44.2 .00000002 .00000002 .002 0\n",
+    "txyz2": "ABCD 03APR01 2003.2471 3912960.8 1374978.8 4831310.4 .1 .1 .1 0 0 0 0\n",
+    "igs_xyz": "ABCD A 2001-01-01 51910.5 3912960.8 1374978.8 4831310.4 .1 .1 .1 0 0 "
+    "0\n",
+    "tms": "%=TMS 1.00 A 25:067:0 A 02:1:0 22:3:0 P ABCD\n+TIMESERIES/COLUMNS\n 1 "
+    "YYYY-MM-DD\n 2 UP m\n 3 SIG_U m\n-TIMESERIES/COLUMNS\n+TIMESERIES/DATA\n "
+    "2002-01-01 -.0675 .0104\n-TIMESERIES/DATA\n",
+    "stcd": "+FILE/REFERENCE\n-FILE/REFERENCE\n+SITE/ID\n ABCD A 1 D A 10 0 0.0 50 0 "
+    "0.0 65.8\n-SITE/ID\n 58408.5 1 2 3 1 1 1 1 2 3 1 1 3\n",
+    "f5": "+SITE/INF\n ID ABCD\n-SITE/INF\n+DATA\n 2020 01 01 12:00:00 3912960.8 "
+    "1374978.8 4831310.4 50.0 10.0 105.0\n-DATA\n",
+    "spotgins": "# SPOTGINS v2\n# STATION : ABCD\n 51910.5 1 2 3 .001 .001 .003 "
+    "20010101120000 2001.0013699 G 20240101 GINS\n",
+    "rneu": "20050101 2005.0014 1.23 -2.34 3.45 0.00 0.90 0.80 3.10 f\n",
+    "mom": "# sampling period 1.0\n# offset 50284.0\n50084.0 1.234\n50085.0 2.234\n",
+    "est_noise": "2000 1.00 55.6 3.4\n2000 2.00 52.6 3.8\n",
+    "component": "2010-07-01 0.00 1\n2010-07-02 5.27 1\n",
     "netcdf": "CDF\x01rest",
 }
 OUTLINES = {
@@ -129,9 +149,19 @@ def answer(read, path):
     return result
 
 
+#: Formats whose component is at the end of the name of the file.
+NAMED = ("mom", "est_noise", "component")
+
+
 def read_as(name):
-    reading = io.Reading(format=name, sigma=2.0)
+    units = "mm" if name == "component" else None
+    reading = io.Reading(format=name, sigma=2.0, units=units)
     return lambda path: io.read_gnss(path, sites=path.parent / "s", reading=reading)
+
+
+def file_of(name):
+    """The name of a file of a format."""
+    return "abcd_u.txt" if name in NAMED else "abcd.txt"
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +174,9 @@ def places(tmp_path_factory):
 def test_every_format_has_a_sample_that_reads(places):
     assert {known.name for known in FORMATS} == set(GNSS)
     for name, content in GNSS.items():
-        (places / "abcd.txt").write_text(content)
-        result = answer(read_as(name), places / "abcd.txt")
+        path = places / file_of(name)
+        path.write_text(content)
+        result = answer(read_as(name), path)
         assert isinstance(result, xr.Dataset) == (name != "netcdf"), (name, result)
     for name, (read, content) in OTHERS.items():
         (places / "abcd.txt").write_text(content)
@@ -158,7 +189,7 @@ def test_every_format_has_a_sample_that_reads(places):
 def test_any_damage_to_a_series_gives_a_network_or_one_sentence(places, name, data):
     good = GNSS[name].encode()
     content = data.draw(mutated(good) | mutated(good * 3) | st.binary(max_size=40))
-    path = places / "abcd.txt"
+    path = places / file_of(name)
     path.write_bytes(content)
     for format_ in (name, None):
         result = answer(read_as(format_), path)
@@ -230,7 +261,7 @@ def test_any_damage_to_a_described_table_gives_a_network_or_one_sentence(places,
 def test_no_file_takes_more_than_a_second_a_megabyte(places, name):
     # The last line is broken, so that every line before it is looked at.
     *head, last = GNSS[name].splitlines(keepends=True)
-    path = places / "abcd.txt"
+    path = places / file_of(name)
     for rest in (last, "\n"):
         content = "".join(head) + last + rest * (200_000 // len(rest))
         path.write_text(content + "broken\n")

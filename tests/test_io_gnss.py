@@ -117,12 +117,25 @@ def test_a_broken_up_file_is_refused_with_its_line(station, content, message):
     assert "\n" not in str(caught.value)
 
 
-def test_days_are_sorted_and_of_a_double_day_the_last_is_kept(station, caplog):
-    content = "20060103 3 1\n20060101 1 1\n20060103 4 2\n20060102 2 1\n"
-    gnss = io.read_gnss(station(content))
-    assert gnss.up[:, 0].values.tolist() == [1, 2, 4]
-    assert gnss.up_sigma[:, 0].values.tolist() == [1, 1, 2]
-    assert "abcd.up has 1 lines for days it has already" in caplog.text
+def test_days_are_sorted_and_a_double_day_is_refused_until_a_rule_is_stated(
+    station, caplog
+):
+    content = "20060103 3 1\n20060101 1 1\n20060103 4 7\n20060102 2 1\n"
+    folder = station(content)
+    with pytest.raises(ValueError, match=r"differ for 1 days \(2006-01-03\); set same"):
+        io.read_gnss(folder)
+    rules = {"first": (3, 1), "last": (4, 7), "mean": (3.5, 5)}
+    for rule, (up, sigma) in rules.items():
+        gnss = io.read_gnss(folder, reading=io.Reading(same_day=rule))
+        assert gnss.up[:, 0].values.tolist() == [1, 2, up]
+        assert gnss.up_sigma[:, 0].values.tolist() == [1, 1, sigma]
+        assert "abcd.up has 1 rows of days that it has already" in caplog.text
+
+
+def test_rows_that_repeat_a_day_word_for_word_are_one(station, caplog):
+    gnss = io.read_gnss(station("20060103 3 1\n20060103 3 1\n20060103 nan 2\n"))
+    assert gnss.up[:, 0].values.tolist() == [3]
+    assert "abcd.up has 1 rows of days that it has already; they agree" in caplog.text
 
 
 def test_a_value_without_a_positive_sigma_is_missing(station, caplog):
@@ -312,7 +325,7 @@ def test_the_sites_file_outranks_the_place_in_a_tenv3_file(tmp_path):
     [
         ("", "has no column MJD, .* begins with a line of column names"),
         (HEADER, "holds no data; expected lines of 23, as in the header"),
-        (tenv3_line(49856), "has no column MJD, e0"),
+        (tenv3_line(49856).replace("95MAY19", "x"), "has no column MJD, e0"),
         (HEADER.replace("sig_u(m)", "x"), r"has no column sig_u\(m\)"),
         (HEADER + tenv3_line("x"), "line 2: MJD is 'x', expected a number"),
         (

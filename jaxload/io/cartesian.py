@@ -1,68 +1,49 @@
-"""Geocentric positions to displacement in the local north, east and up."""
-
-import re
+"""Geocentric and geodetic positions to displacement in the local north, east and up."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxload.io.dates import checked_days, days_of_texts
-from jaxload.io.reading import Reading
-from jaxload.io.sites import Site
-from jaxload.io.source import Source
+from jaxload.io.frames import geodetic, local_axes, metres_per_degree
+from jaxload.io.sites import check_site
 from jaxload.io.station_series import Series
-from jaxload.io.table import Table, number_column, split_table, text_column
+from jaxload.io.table import Table, number_column
 
-__all__ = ["geodetic", "is_xyz", "local_series", "read_xyz"]
-
-#: WGS 84: equatorial radius [m] and squared eccentricity (NIMA TR8350.2, 2000).
-RADIUS = 6378137.0
-ECCENTRICITY = 6.69437999014e-3
+__all__ = [
+    "CORRELATIONS",
+    "FARTHEST",
+    "NEAREST",
+    "column_mean",
+    "geodetic_series",
+    "local_series",
+    "position_series",
+]
 
 #: Distances from the geocentre at which stations can stand [m].
 NEAREST, FARTHEST = 6.3e6, 6.5e6
 
 _CARTESIAN = ("x", "y", "z", "x sigma", "y sigma", "z sigma")
-_CORRELATION = ("xy", "xz", "yz")
-
-
-def is_xyz(source: Source) -> bool:
-    """Whether lines are ``name yyyy-mm-ddThh:mm:ss x y z``, sigmas, correlations."""
-    return bool(source.rows) and all(
-        len(row) == 11 and re.match(r"\d{4}-\d\d-\d\dT", row[1]) for row in source.rows
-    )
-
-
-def read_xyz(source: Source, reading: Reading) -> list[Series]:
-    """Read SOPAC's raw geocentric positions in metres, relative to their mean."""
-    del reading  # The format fixes its units.
-    table = split_table(
-        source.path, source.lines, (11,), ": name time x y z, sigmas, correlations"
-    )
-    names = {name.upper() for name in text_column(table, 0)}
-    if len(names) > 1:
-        raise ValueError(
-            f"{source.path} holds {len(names)} stations; give each a file of its own"
-        )
-    text = text_column(table, 1)
-    day = checked_days(
-        source.path, table.numbers, text, days_of_texts(text, "%Y-%m-%d")
-    )
-    return [local_series(table, names.pop(), day, 2)]
+CORRELATIONS = ("xy", "xz", "yz")
+_ORDER = ("north", "east", "up")
 
 
 def local_series(
-    table: Table, station: str, day: NDArray[np.datetime64], first: int
+    table: Table,
+    station: str,
+    day: NDArray[np.datetime64],
+    first: int,
+    correlations: tuple[str, str, str] = CORRELATIONS,
 ) -> Series:
     """Turn columns of geocentric positions into a series.
 
     Standard errors come from the whole covariance, with its correlations.
 
     Args:
-      table: Rows with x, y, z [m], their standard errors and the correlations xy, xz
-        and yz in nine neighbouring columns.
+      table: Rows with x, y, z [m], their standard errors and their correlations in nine
+        neighbouring columns.
       station: Name of the station.
       day: Days, shape (row,).
       first: Position of x.
+      correlations: In which order the correlations come.
 
     Returns:
       Displacement relative to the mean position.
@@ -70,26 +51,120 @@ def local_series(
     Raises:
       ValueError: If a position is not on the surface of the Earth.
     """
-    names = (*_CARTESIAN, *_CORRELATION)
+    names = (*_CARTESIAN, *correlations)
     columns = [number_column(table, first + i, n) for i, n in enumerate(names)]
+    columns[6:] = [columns[6 + correlations.index(name)] for name in CORRELATIONS]
     position, sigma, correlation = (
         np.stack(columns[i : i + 3], axis=1) for i in (0, 3, 6)
     )
+    return position_series(table, station, day, position, sigma, correlation)
+
+
+def position_series(
+    table: Table,
+    station: str,
+    day: NDArray[np.datetime64],
+    position: NDArray[np.float64],
+    sigma: NDArray[np.float64] | None = None,
+    correlation: NDArray[np.float64] | None = None,
+) -> Series:
+    """Turn geocentric positions into a series.
+
+    Args:
+      table: The table that they are from, for messages.
+      station: Name of the station.
+      day: Days, shape (row,).
+      position: x, y and z [m], shape (row, 3).
+      sigma: Their standard errors [m], shape (row, 3), if there are any.
+      correlation: Correlations of these in the order of `CORRELATIONS`, shape (row, 3);
+        none if it is None.
+
+    Returns:
+      Displacement relative to the mean position.
+
+    Raises:
+      ValueError: If a position is not on the surface of the Earth.
+    """
     _check_distance(table, position)
-    mean = np.nanmean(position, axis=0)
+    mean = np.array(
+        [column_mean(table, position[:, i], name) for i, name in enumerate("xyz")]
+    )
     site = geodetic(mean)
-    axes = _local_axes(site)
+    axes = local_axes(site)
     local = 1000.0 * (position - mean) @ axes.T
-    error = 1000.0 * _local_sigma(sigma, correlation, axes)
-    order = ("north", "east", "up")
+    errors = {}
+    if sigma is not None:
+        related = np.zeros_like(sigma) if correlation is None else correlation
+        error = 1000.0 * _local_sigma(sigma, related, axes)
+        errors = {name: error[:, i] for i, name in enumerate(_ORDER)}
     return Series(
         station,
         day,
-        {name: local[:, i] for i, name in enumerate(order)},
-        {name: error[:, i] for i, name in enumerate(order)},
+        {name: local[:, i] for i, name in enumerate(_ORDER)},
+        errors,
         site,
         "mean over the file",
+        zero=dict(zip("xyz", mean.tolist())),
     )
+
+
+def column_mean(table: Table, values: NDArray[np.float64], name: str) -> float:
+    """Average a column of positions.
+
+    Args:
+      table: The table that it is from, for the message.
+      values: The column, shape (row,); NaN where missing.
+      name: What it is, for the message.
+
+    Raises:
+      ValueError: If all are missing.
+    """
+    seen = values[np.isfinite(values)]
+    if not len(seen):
+        raise ValueError(f"{table.path} has no number in its column of {name}")
+    return float(seen.mean())
+
+
+def geodetic_series(
+    table: Table,
+    station: str,
+    day: NDArray[np.datetime64],
+    position: dict[str, NDArray[np.float64]],
+) -> Series:
+    """Turn latitudes, longitudes and heights into a series.
+
+    Args:
+      table: The table that they are from, for messages.
+      station: Name of the station.
+      day: Days, shape (row,).
+      position: "lat" and "lon" [degrees] and "up" [m], and what there is of
+        "lat_sigma", "lon_sigma" and "up_sigma", each of shape (row,).
+
+    Returns:
+      Displacement relative to the mean of each component, and standard errors.
+
+    Raises:
+      ValueError: If a position is not on the Earth.
+    """
+    mean = {
+        name: column_mean(table, position[name], name) for name in ("lon", "lat", "up")
+    }
+    site = check_site(
+        mean["lon"], mean["lat"], mean["up"], f"{table.path} line {table.numbers[0]}"
+    )
+    scale = metres_per_degree(site)
+    names = {"north": "lat", "east": "lon", "up": "up"}
+    moved = {
+        one: 1000.0 * scale[one] * (position[name] - mean[name])
+        for one, name in names.items()
+    }
+    sigma = {
+        one: 1000.0 * scale[one] * position[f"{name}_sigma"]
+        for one, name in names.items()
+        if f"{name}_sigma" in position
+    }
+    zero = {one: scale[one] * mean[name] for one, name in names.items()}
+    return Series(station, day, moved, sigma, site, "mean over the file", zero=zero)
 
 
 def _check_distance(table: Table, position: NDArray[np.float64]) -> None:
@@ -102,18 +177,6 @@ def _check_distance(table: Table, position: NDArray[np.float64]) -> None:
             f"{table.path} line {table.numbers[row]}: x, y and z are "
             f"{distance[row]:.6g} m from the geocentre, expected metres on the Earth"
         )
-
-
-def _local_axes(site: Site) -> NDArray[np.float64]:
-    """Unit vectors to the north, east and up as rows."""
-    lon, lat = np.radians([site.lon, site.lat])
-    return np.array(
-        [
-            [-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)],
-            [-np.sin(lon), np.cos(lon), 0.0],
-            [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)],
-        ]
-    )
 
 
 def _local_sigma(
@@ -129,33 +192,3 @@ def _local_sigma(
         covariance = matrix * sigma[:, :, None] * sigma[:, None, :]
         variance = np.einsum("ci,eij,cj->ec", axes, covariance, axes)
         return np.sqrt(np.where(variance > 0, variance, np.nan))
-
-
-def geodetic(position: NDArray[np.float64]) -> Site:
-    """Find where on the ellipsoid WGS 84 a geocentric position is.
-
-    Args:
-      position: x, y, z [m].
-
-    Returns:
-      Longitude, latitude and height; exact to a micrometre near the surface.
-
-    Source:
-      Bowring (1976), Transformation from spatial to geographical coordinates, Survey
-      Review 23 (181), 323-327, doi:10.1179/sre.1976.23.181.323.
-    """
-    x, y, z = position
-    axis = np.hypot(x, y)
-    polar = np.sqrt(1 - ECCENTRICITY)
-    # Bowring's auxiliary angle, improved once.
-    angle = np.arctan2(z, polar * axis)
-    for _ in range(2):
-        above = z + ECCENTRICITY / polar * RADIUS * np.sin(angle) ** 3
-        beside = axis - ECCENTRICITY * RADIUS * np.cos(angle) ** 3
-        angle = np.arctan2(polar * above, beside)
-    lat = np.arctan2(np.sin(angle), polar * np.cos(angle))
-    normal = RADIUS / np.sqrt(1 - ECCENTRICITY * np.sin(lat) ** 2)
-    height = axis * np.cos(lat) + z * np.sin(lat) - RADIUS**2 / normal
-    return Site(
-        float(np.degrees(np.arctan2(y, x))), float(np.degrees(lat)), float(height)
-    )

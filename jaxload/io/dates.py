@@ -2,6 +2,7 @@
 
 import datetime
 import pathlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,6 @@ __all__ = [
     "days_of_ordinals",
     "days_of_texts",
     "days_of_years",
-    "keeps_the_calendar",
 ]
 
 #: GNSS has been observed since 1980; a day far off is a slip, and would make the
@@ -99,21 +99,6 @@ def days_of_years(decimal: NDArray[np.float64]) -> NDArray[np.datetime64]:
     return np.where(valid, _years(year)[0] + since, NOT_A_DAY)
 
 
-def keeps_the_calendar(decimal: NDArray[np.float64]) -> bool:
-    """Whether decimal years are of the calendar, not of 365.25 days each.
-
-    Of the calendar, all fall on noon or on the beginning of a day; years of 365.25
-    days drift through the day from year to year.
-
-    Args:
-      decimal: Decimal years, shape (epoch,).
-    """
-    inside = decimal[(decimal >= 1) & (decimal < 9999)]
-    if not len(inside):
-        return True
-    return bool(np.cos(4 * np.pi * _day_of_year(inside)).mean() > 0.2)
-
-
 def _day_of_year(decimal: NDArray[np.float64]) -> NDArray[np.float64]:
     year = np.floor(decimal)
     first, after = _years(year)
@@ -143,8 +128,9 @@ def days_of_texts(texts: Sequence[str], pattern: str) -> NDArray[np.datetime64]:
 
     Args:
       texts: One text a day.
-      pattern: ``"yyMMMdd"`` for 95MAY19, otherwise as `datetime.datetime.strptime`
-        has it. ``"%Y-%m-%d"`` also takes what follows the day, as 2010-01-31T12:00.
+      pattern: ``"yyMMMdd"`` for 95MAY19, ``"yyyy:doy"`` for 1995:139 and for
+        1995:139:43200, ``"iso"`` or ``"%Y-%m-%d"`` for 2010-01-31 and what follows it,
+        as in 2010-01-31T12:00, otherwise as `datetime.datetime.strptime` has it.
 
     Returns:
       Days; NaT where the text is no such day.
@@ -157,12 +143,28 @@ def _day_of_text(text: str, pattern: str) -> np.datetime64:
     try:
         if pattern == "yyMMMdd":
             return _short_day(text)
-        if pattern == "%Y-%m-%d":
-            return np.datetime64(datetime.date.fromisoformat(text.strip()[:10]), "D")
+        if pattern in ("iso", "%Y-%m-%d"):
+            return _iso_day(text)
+        if pattern == "yyyy:doy":
+            return _ordinal_day(text)
         return np.datetime64(datetime.datetime.strptime(text, pattern).date(), "D")
     # The latter where a number is too large for any calendar.
     except (ValueError, OverflowError):
         return NOT_A_DAY
+
+
+def _iso_day(text: str) -> np.datetime64:
+    # Some programs write months and days without their zeros.
+    words = re.match(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)", text)
+    if not words:
+        raise ValueError(text)
+    return np.datetime64(datetime.date(*map(int, words.groups())), "D")
+
+
+def _ordinal_day(text: str) -> np.datetime64:
+    year, day = re.split(r"[:-]", text.strip())[:2]
+    start = datetime.datetime.strptime(f"{int(year):04d} {int(day[:3]):03d}", "%Y %j")
+    return np.datetime64(start.date(), "D")
 
 
 def _short_day(text: str) -> np.datetime64:

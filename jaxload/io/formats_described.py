@@ -7,32 +7,35 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxload.io.dates import (
-    checked_days,
-    days_of_dates,
-    days_of_julian_years,
-    days_of_mjd,
-    days_of_texts,
-)
-from jaxload.io.formats_plain import year_days
 from jaxload.io.reading import Columns, Reading, check_units
-from jaxload.io.sites import check_site
+from jaxload.io.sites import Site, check_site
 from jaxload.io.source import Source, station_name
 from jaxload.io.station_series import COMPONENTS, Series
-from jaxload.io.table import (
-    Table,
-    number_column,
-    split_table,
-    text_column,
-    value_column,
-)
+from jaxload.io.table import Table, number_column, split_table, value_column
 from jaxload.io.text import data_lines, parse_number, shorten
+from jaxload.io.time_columns import time_days, time_format_of
 
-__all__ = ["is_described", "is_scec", "read_columns", "read_described", "read_scec"]
+__all__ = [
+    "STEADY",
+    "constant_site",
+    "is_described",
+    "is_scec",
+    "read_columns",
+    "read_described",
+    "read_scec",
+    "rows_by_station",
+    "suggested",
+    "with_points",
+]
 
-_NUMBERS = {"mjd": days_of_mjd, "yyyymmdd": days_of_dates} | {
-    "julian_year": days_of_julian_years
-}
+#: Columns of time that a file names without saying so, and how those of several are
+#: written.
+TIME_NAMES = ("ymd", "date", "mjd", "years", "year", "time")
+PARTS = {"year": "%Y", "doy": "%j", "month": "%m", "day": "%d"}
+PARTS |= {"ymd": "%Y%m%d", "hms": "%H%M%S", "date": "%Y-%m-%d"}
+
+#: By how much a position may change over a file [degrees].
+STEADY = 0.01
 
 
 def read_columns(source: Source, columns: Columns) -> list[Series]:
@@ -48,6 +51,7 @@ def read_columns(source: Source, columns: Columns) -> list[Series]:
     Raises:
       ValueError: If a column is not there, or does not parse.
     """
+    source = _without_footer(source, columns.footer)
     places, skip = _places(source, columns)
     table = _split(source, columns, skip)
     highest = max(max(place) for place in places.values())
@@ -56,12 +60,20 @@ def read_columns(source: Source, columns: Columns) -> list[Series]:
             f"{source.path} line {table.numbers[0]} has {len(table.rows[0])} columns, "
             f"but one at position {highest} (from 0) is described"
         )
+    if columns.decimal == ",":
+        table = with_points(table)
     if "station" not in places:
         return [_series(table, places, columns, station_name(source.path))]
     return [
         _series(part, places, columns, name)
-        for name, part in _by_station(table, places["station"][0]).items()
+        for name, part in rows_by_station(table, places["station"][0]).items()
     ]
+
+
+def _without_footer(source: Source, footer: int) -> Source:
+    if not footer:
+        return source
+    return dataclasses.replace(source, lines=source.lines[:-footer])
 
 
 def _split(source: Source, columns: Columns, skip: int) -> Table:
@@ -78,7 +90,7 @@ def _split(source: Source, columns: Columns, skip: int) -> Table:
 
 
 def _places(source: Source, columns: Columns) -> tuple[dict[str, tuple[int, ...]], int]:
-    """Positions of the columns, and the number of lines before the table."""
+    """Positions of what is described, and the number of lines before the table."""
     time = columns.time if isinstance(columns.time, tuple) else (columns.time,)
     wanted: dict[str, tuple[str | int, ...]] = {"time": time}
     wanted |= {name: (getattr(columns, name),) for name in _wanted(columns)}
@@ -91,7 +103,8 @@ def _places(source: Source, columns: Columns) -> tuple[dict[str, tuple[int, ...]
 
 
 def _wanted(columns: Columns) -> list[str]:
-    names = [n for one in COMPONENTS for n in (one, f"{one}_sigma")] + ["station"]
+    names = [n for one in COMPONENTS for n in (one, f"{one}_sigma")]
+    names += ["station", "lon", "lat"]
     return [name for name in names if getattr(columns, name) is not None]
 
 
@@ -119,7 +132,16 @@ def _place(source: Source, header: list[str], name: str | int) -> int:
     return header.index(name)
 
 
-def _by_station(table: Table, place: int) -> dict[str, Table]:
+def rows_by_station(table: Table, place: int) -> dict[str, Table]:
+    """Part the rows of a table by the station that they name.
+
+    Args:
+      table: The table.
+      place: Position of the column of names, from 0.
+
+    Returns:
+      The rows of each station, by its upper-cased name.
+    """
     parts: dict[str, Table] = {}
     for number, row in zip(table.numbers, table.rows):
         name = row[place].strip().strip('"').upper()
@@ -129,42 +151,103 @@ def _by_station(table: Table, place: int) -> dict[str, Table]:
     return parts
 
 
+def with_points(table: Table) -> Table:
+    """Write the numbers of a table with points in place of commas.
+
+    Args:
+      table: A table of words.
+    """
+    rows = [[word.replace(",", ".") for word in row] for row in table.rows]
+    return Table(table.path, table.numbers, rows)
+
+
 def _series(
     table: Table, places: dict[str, tuple[int, ...]], columns: Columns, station: str
 ) -> Series:
     scale = check_units(columns.units, f"units of {table.path}")
-    if columns.decimal == ",":
-        table = Table(
-            table.path,
-            table.numbers,
-            [[word.replace(",", ".") for word in row] for row in table.rows],
-        )
     values = {
         name: scale * value_column(table, places[name][0], name)
         for name in places
-        if name not in ("time", "station")
+        if name not in ("time", "station", "lon", "lat")
     }
     return Series(
         station,
-        _days(table, places["time"], columns.time_format),
+        time_days(table, places["time"], columns.time_format),
         {k: values[k] for k in COMPONENTS if k in values},
         {k: values[f"{k}_sigma"] for k in COMPONENTS if f"{k}_sigma" in values},
+        _site(table, places, columns, station),
     )
 
 
-def _days(
-    table: Table, places: tuple[int, ...], pattern: str
-) -> NDArray[np.datetime64]:
-    if pattern == "decimal_year":
-        return year_days(table, places[0])
-    if pattern in _NUMBERS:
-        shown = number_column(table, places[0], "time").tolist()
-        day = _NUMBERS[pattern](np.array(shown))
-    else:
-        words = [text_column(table, place) for place in places]
-        shown = [" ".join(word.strip('"') for word in row) for row in zip(*words)]
-        day = days_of_texts(shown, pattern)
-    return checked_days(table.path, table.numbers, shown, day)
+def _site(
+    table: Table, places: dict[str, tuple[int, ...]], columns: Columns, station: str
+) -> Site | None:
+    if columns.lon is None and columns.lat is None:
+        return None
+    if columns.lon is None or columns.lat is None:
+        raise ValueError(
+            f"columns of {table.path} name lon or lat only; a position takes both"
+        )
+    lon, lat = (number_column(table, places[name][0], name) for name in ("lon", "lat"))
+    return constant_site(table, lon, lat, station)
+
+
+def constant_site(
+    table: Table,
+    lon: NDArray[np.float64],
+    lat: NDArray[np.float64],
+    station: str,
+    height: float = np.nan,
+) -> Site:
+    """Take a position from columns that have it on every row.
+
+    Args:
+      table: The table, for messages.
+      lon: Longitudes [degrees], shape (row,).
+      lat: Latitudes [degrees], shape (row,).
+      station: The station, for messages.
+      height: Its height [m], if known.
+
+    Returns:
+      The position.
+
+    Raises:
+      ValueError: If it changes from row to row, as displacement does.
+    """
+    both = [values[np.isfinite(values)] for values in (lon, lat)]
+    if not all(len(values) for values in both):
+        raise ValueError(f"{table.path} has no position of {station} in lon and lat")
+    if max(np.ptp(values) for values in both) > STEADY:
+        raise ValueError(
+            f"{table.path} has columns lon and lat that change by "
+            f"{max(np.ptp(values) for values in both):.4g} over the rows of {station}; "
+            "they are no position in degrees. If they are displacement, describe them "
+            'by columns, as { time = "time", east = "lon", north = "lat", up = "ver" }'
+        )
+    middle = [float(np.median(values)) for values in both]
+    return check_site(middle[0], middle[1], height, f"{table.path}, {station}")
+
+
+def suggested(source: Source) -> str:
+    """Write a description of columns that a file may need, as a study has it.
+
+    Args:
+      source: The file.
+
+    Returns:
+      An inline table of TOML, with the first column of time and one after it.
+    """
+    line = next((line for _, line in reversed(list(data_lines(source.lines)))), "")
+    delimiter = next((one for one in (";", "\t", ",") if one in line), "")
+    words = line.split(delimiter or None)
+    time = next((i for i, w in enumerate(words) if time_format_of([w.strip()])), 0)
+    up = min(time + 1, max(len(words) - 1, 1))
+    shown = f'"{delimiter}"'.replace("\t", "\\t")
+    return (
+        f"{{ time = {time}, up = {up}, up_sigma = {up + 1}, delimiter = {shown} }} "
+        "(positions from 0, or names of the header), with units and missing_sigma "
+        "where there is no column of errors"
+    )
 
 
 def is_described(source: Source) -> bool:
@@ -177,7 +260,7 @@ def _described(source: Source) -> dict[str, str]:
     for line in source.lines[:60]:
         hit = re.match(r"\s*#\s*(\w+)\s*:\s*(.*)", line)
         if hit:
-            found[hit[1]] = hit[2].strip()
+            found[hit[1].lower()] = hit[2].strip()
     return found
 
 
@@ -186,10 +269,14 @@ def read_described(source: Source, reading: Reading) -> list[Series]:
     said = _described(source)
     if "column_names" not in said:
         raise ValueError(f"{source.path} has no line '# column_names: ...'")
-    names = said["column_names"].split()
-    index = said.get("columns_index", " ".join(map(str, range(len(names))))).split()
+    names = _words(said["column_names"])
+    index = _words(said.get("columns_index", " ".join(map(str, range(len(names))))))
     place = dict(zip(names, _integers(source, index)))
     return read_columns(source, _self_described(source, said, place, reading))
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
 
 
 def _integers(source: Source, words: list[str]) -> list[int]:
@@ -215,23 +302,49 @@ def _self_described(
         )
     if "scale" in said and parse_number(said["scale"], "scale", str(source.path)) != 1:
         raise ValueError(
-            f"{source.path} has scale {said['scale']}; describe it instead"
+            f"{source.path} has scale {said['scale']}; describe it by columns instead"
         )
-    time = said.get("index_cols", "ymd").split()[0]
-    absent = [name for name in (time, "up") if name not in place]
+    time, time_format = _time(source, said, place, reading)
+    if "up" not in place:
+        raise ValueError(f"{source.path} names no column up in column_names")
+    names = [n for one in COMPONENTS for n in (one, f"{one}_sigma") if n in place]
+    first = next((line for _, line in data_lines(source.lines)), "")
+    known = Columns(
+        up=place["up"],
+        units=units,
+        time=time,
+        time_format=time_format,
+        delimiter="," if "," in first else None,
+    )
+    return dataclasses.replace(known, **{name: place[name] for name in names})
+
+
+def _time(
+    source: Source, said: dict[str, str], place: dict[str, int], reading: Reading
+) -> tuple[tuple[int, ...], str]:
+    """Positions of the columns of time, and how they write it."""
+    names = _words(said.get("index_cols", ""))
+    names = names or [name for name in TIME_NAMES if name in place][:1] or ["ymd"]
+    absent = [name for name in names if name not in place]
     if absent:
         raise ValueError(
             f"{source.path} names no column {' or '.join(absent)} in column_names"
         )
-    names = [n for one in COMPONENTS for n in (one, f"{one}_sigma") if n in place]
-    known = Columns(
-        up=place["up"],
-        units=units,
-        time=place[time],
-        time_format=said.get("index_formats", "%Y%m%d").split()[0],
-        delimiter=None,
-    )
-    return dataclasses.replace(known, **{name: place[name] for name in names})
+    formats = said.get("index_formats", "").split()
+    if formats and len(formats) != len(names):
+        raise ValueError(
+            f"{source.path} has {len(names)} names in index_cols, but {len(formats)} "
+            "in index_formats; describe the file by columns instead"
+        )
+    if not formats and len(names) > 1:
+        formats = [PARTS.get(name.lower(), "") for name in names]
+        if not all(formats):
+            raise ValueError(
+                f"{source.path} has index_cols {' '.join(names)}, but no index_formats "
+                "that says how they write time; describe the file by columns instead"
+            )
+    time_format = " ".join(formats) or reading.time_format
+    return tuple(place[name] for name in names), time_format
 
 
 def is_scec(source: Source) -> bool:

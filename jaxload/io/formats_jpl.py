@@ -1,19 +1,32 @@
 """Series of the Jet Propulsion Laboratory: .series, and .lat, .lon and .rad."""
 
+import logging
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxload.io.dates import checked_days, days_of_texts
 from jaxload.io.reading import Reading
 from jaxload.io.source import Source, station_name
 from jaxload.io.station_series import Series
-from jaxload.io.table import number_column, split_table, text_column, value_column
+from jaxload.io.table import (
+    Table,
+    number_column,
+    split_table,
+    text_column,
+    value_column,
+)
 
 __all__ = ["is_lat_lon_rad", "is_series", "read_lat_lon_rad", "read_series"]
 
 _SERIES = {"east": (1, 4), "north": (2, 5), "up": (3, 6)}
 _DIRECTIONS = {"LAT": "north", "LON": "east", "RAD": "up"}
+
+log = logging.getLogger(__name__)
+
+#: Seconds of a day.
+DAY = 86400.0
 
 #: What time is counted from in seconds.
 J2000 = np.datetime64("2000-01-01T12:00:00")
@@ -30,7 +43,8 @@ def read_series(source: Source, reading: Reading) -> list[Series]:
     """Read a .series file: east, north, up and their errors in metres.
 
     Its decimal years have 365.25 days and do not tell the calendar day; the seconds
-    past noon of 1 January 2000 do.
+    past noon of 1 January 2000 do. Of a day with a second arc, about midnight, the one
+    nearest to noon is taken.
     """
     del reading  # The format fixes its units.
     table = split_table(source.path, source.lines, (17,), ", as .series has them")
@@ -38,6 +52,7 @@ def read_series(source: Source, reading: Reading) -> list[Series]:
     whole = np.where(np.abs(seconds) < 1e10, seconds, 1e10).astype(np.int64)
     day = (J2000 + whole).astype("datetime64[D]")
     checked_days(source.path, table.numbers, seconds.tolist(), day)
+    table, day = _nearest_to_noon(table, day, seconds)
     return [
         Series(
             station_name(source.path),
@@ -49,6 +64,28 @@ def read_series(source: Source, reading: Reading) -> list[Series]:
             },
         )
     ]
+
+
+def _nearest_to_noon(
+    table: Table, day: NDArray[np.datetime64], seconds: NDArray[np.float64]
+) -> tuple[Table, NDArray[np.datetime64]]:
+    """Take out the rows of a day that has another nearer to noon."""
+    if len(np.unique(day)) == len(day):
+        return table, day
+    from_noon = np.abs((seconds + DAY / 2) % DAY - DAY / 2)
+    order = np.lexsort((from_noon, day))
+    is_nearest = np.ones(len(day), dtype=bool)
+    is_nearest[order[1:]] = np.diff(day[order]) > np.timedelta64(0, "D")
+    # Rows that are as near are several of one day, and no arc about midnight.
+    is_nearest |= from_noon < DAY / 4
+    log.warning(
+        "%s has %d arcs about midnight beside those of the day; they are left out",
+        table.path,
+        int((~is_nearest).sum()),
+    )
+    kept = np.flatnonzero(is_nearest)
+    rows = [table.rows[i] for i in kept]
+    return Table(table.path, [table.numbers[i] for i in kept], rows), day[kept]
 
 
 def is_lat_lon_rad(source: Source) -> bool:

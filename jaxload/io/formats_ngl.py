@@ -6,10 +6,12 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxload.io.cartesian import geodetic_series
 from jaxload.io.dates import checked_days, days_of_mjd, days_of_texts
+from jaxload.io.headers import stated_scale
 from jaxload.io.reading import Reading
 from jaxload.io.sites import Site, check_site
-from jaxload.io.source import Source, scale_of, station_name
+from jaxload.io.source import Source, station_name
 from jaxload.io.station_series import Series
 from jaxload.io.table import (
     Table,
@@ -18,12 +20,14 @@ from jaxload.io.table import (
     text_column,
     value_column,
 )
-from jaxload.io.text import shorten
+from jaxload.io.text import data_lines, shorten
 
 __all__ = [
+    "is_llh",
     "is_tenv",
     "is_tenv3",
     "is_unr_csv",
+    "read_llh",
     "read_tenv",
     "read_tenv3",
     "read_unr_csv",
@@ -86,10 +90,27 @@ def _sigma(sigma: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(sigma < LARGEST_SIGMA, 1000.0 * sigma, np.nan)
 
 
+#: Columns of .tenv3 files that have lost their header; older ones have no position.
+_TENV3 = [
+    *("site", "YYMMMDD", "yyyy.yyyy", "MJD", "week", "d", "reflon", "e0(m)", "east(m)"),
+    *("n0(m)", "north(m)", "u0(m)", "up(m)", "ant(m)", "sig_e(m)", "sig_n(m)"),
+    *("sig_u(m)", "corr_en", "corr_eu", "corr_nu", *_SITE[1::-1], _SITE[2]),
+]
+
+
 def is_tenv3(source: Source) -> bool:
-    """Whether a header names the columns of .tenv3."""
+    """Whether a header names the columns of .tenv3, or rows are such without one."""
     first = " ".join(source.rows[0]) if source.rows else ""
-    return "YYMMMDD" in first and "reflon" in first
+    return ("YYMMMDD" in first and "reflon" in first) or _is_bare_tenv3(source)
+
+
+def _is_bare_tenv3(source: Source) -> bool:
+    return bool(source.rows) and all(
+        len(row) in (20, 23)
+        and re.fullmatch(r"\d\d[A-Z]{3}\d\d", row[1])
+        and re.fullmatch(r"\d{5}", row[3])
+        for row in source.rows
+    )
 
 
 def read_tenv3(source: Source, reading: Reading) -> list[Series]:
@@ -102,11 +123,9 @@ def read_tenv3(source: Source, reading: Reading) -> list[Series]:
     """
     del reading
     path = source.path
-    header = [name.strip("_") for name in (source.lines or [""])[0].split()]
+    header, skip = _tenv3_header(source)
     columns = _columns(path, header)
-    table = split_table(
-        path, source.lines, (len(header),), ", as in the header", skip=1
-    )
+    table = split_table(path, source.lines, (len(header),), ", as in the header", skip)
     column = {k: number_column(table, i, k) for k, i in columns.items()}
     return [
         Series(
@@ -118,6 +137,14 @@ def read_tenv3(source: Source, reading: Reading) -> list[Series]:
             reference="mean over the file",
         )
     ]
+
+
+def _tenv3_header(source: Source) -> tuple[list[str], int]:
+    """Names of the columns, and the number of lines before the rows."""
+    if _is_bare_tenv3(source):
+        return _TENV3[: len(source.rows[0])], 0
+    number, first = next(data_lines(source.lines), (0, ""))
+    return [name.strip("_") for name in first.split()], number
 
 
 def _columns(path: pathlib.Path, header: list[str]) -> dict[str, int]:
@@ -149,6 +176,28 @@ def _site(path: pathlib.Path, column: dict) -> Site | None:
     return check_site(lon, lat, height, str(path))
 
 
+def is_llh(source: Source) -> bool:
+    """Whether lines are ``NAME yyMMMdd year lat lon height``, sigmas and antenna."""
+    return bool(source.rows) and all(
+        len(row) == 10
+        and re.fullmatch(r"\d\d[A-Z]{3}\d\d", row[1])
+        and re.fullmatch(r"\d{4}\.\d+", row[2])
+        for row in source.rows
+    )
+
+
+def read_llh(source: Source, reading: Reading) -> list[Series]:
+    """Read latitudes, longitudes and heights in metres, relative to their mean."""
+    del reading
+    layout = ": NAME yyMMMdd year lat lon height, sigmas and antenna"
+    table = split_table(source.path, source.lines, (10,), layout)
+    text = text_column(table, 1)
+    day = checked_days(source.path, table.numbers, text, days_of_texts(text, "yyMMMdd"))
+    names = ("lat", "lon", "up", "lat_sigma", "lon_sigma", "up_sigma")
+    position = {name: value_column(table, i, name) for i, name in enumerate(names, 3)}
+    return [geodetic_series(table, _one_station(table), day, position)]
+
+
 def is_unr_csv(source: Source) -> bool:
     """Whether the header is that of the laboratory's positions as csv."""
     return bool(source.rows) and "".join(source.rows[0]).lower() == _UNR_HEADER
@@ -163,7 +212,7 @@ def read_unr_csv(source: Source, reading: Reading) -> list[Series]:
     day = checked_days(
         source.path, table.numbers, text, days_of_texts(text, "%Y-%m-%d")
     )
-    scale = scale_of(reading, "mm")
+    scale = stated_scale(source, reading, "mm")
     return [
         Series(
             station_name(source.path),

@@ -111,7 +111,7 @@ def _read(reading: Reading, path: pathlib.Path) -> list[Series]:
         raise ValueError(f"{path} holds no station")
     for one in complete:
         _check_units(one, reading, path)
-    return [tidy(one, path) for one in complete]
+    return [tidy(one, path, reading.same_day) for one in complete]
 
 
 def _with_sigma(series: Series, reading: Reading, path: pathlib.Path) -> Series:

@@ -5,13 +5,16 @@ import pathlib
 from collections.abc import Callable
 
 from jaxload.io import (
-    cartesian,
+    formats_blocks,
+    formats_component,
     formats_described,
     formats_globk,
+    formats_headed,
     formats_jpl,
     formats_netcdf,
     formats_ngl,
     formats_plain,
+    formats_xyz,
 )
 from jaxload.io.reading import Columns, Reading
 from jaxload.io.source import Source, plain_suffix
@@ -37,6 +40,8 @@ class Format:
       fits: Whether a file has the content of one.
       read: Reads one.
       what: Its layout and origin, in words.
+      rank: 0 if content is unmistakable, 1 if a header names the columns, 2 if only
+        their number and the time show them. The lowest that fits counts.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Format:
     fits: Callable[[Source], bool]
     read: Callable[[Source, Reading], list[Series]]
     what: str
+    rank: int = 0
 
 
 #: Every format that can be read.
@@ -54,6 +60,7 @@ FORMATS: tuple[Format, ...] = (
         formats_plain.is_up,
         formats_plain.read_up,
         "yyyymmdd up sigma, mm",
+        rank=2,
     ),
     Format(
         "tenv3",
@@ -89,6 +96,7 @@ FORMATS: tuple[Format, ...] = (
         formats_plain.is_neu,
         formats_plain.read_neu,
         "SOPAC, iGPS, CMONOC: decimal year (year day) north east up and sigmas, m",
+        rank=2,
     ),
     Format(
         "enu",
@@ -96,6 +104,7 @@ FORMATS: tuple[Format, ...] = (
         formats_plain.is_enu,
         formats_plain.read_enu,
         "decimal year, east north up and sigmas, m",
+        rank=2,
     ),
     Format(
         "dat",
@@ -103,6 +112,7 @@ FORMATS: tuple[Format, ...] = (
         formats_plain.is_named_dat,
         formats_plain.read_named_dat,
         "decimal year, north east up, sigmas, name, mm",
+        rank=2,
     ),
     Format(
         "described",
@@ -142,8 +152,8 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "xyz",
         (".xyz",),
-        cartesian.is_xyz,
-        cartesian.read_xyz,
+        formats_xyz.is_xyz,
+        formats_xyz.read_xyz,
         "SOPAC, geocentric, m",
     ),
     Format(
@@ -152,6 +162,95 @@ FORMATS: tuple[Format, ...] = (
         formats_described.is_scec,
         formats_described.read_scec,
         "SCEC csv without errors, mm",
+    ),
+    Format(
+        "headed",
+        (),
+        formats_headed.is_headed,
+        formats_headed.read_headed,
+        "a table whose header names time and displacement, as csv of UNAVCO or GeoNet",
+        rank=1,
+    ),
+    Format(
+        "llh",
+        (".llh",),
+        formats_ngl.is_llh,
+        formats_ngl.read_llh,
+        "Nevada Geodetic Laboratory, latitude longitude height, m",
+        rank=2,
+    ),
+    Format(
+        "txyz2",
+        (".txyz2",),
+        formats_xyz.is_txyz,
+        formats_xyz.read_txyz,
+        "Nevada Geodetic Laboratory, geocentric, m",
+    ),
+    Format(
+        "igs_xyz",
+        (),
+        formats_xyz.is_igs_xyz,
+        formats_xyz.read_igs_xyz,
+        "IGS, geocentric, m",
+    ),
+    Format(
+        "tms",
+        (".tms",),
+        formats_blocks.is_tms,
+        formats_blocks.read_tms,
+        "SINEX TMS",
+    ),
+    Format(
+        "stcd",
+        (".stcd",),
+        formats_blocks.is_stcd,
+        formats_blocks.read_stcd,
+        "DORIS, weekly residuals, mm",
+    ),
+    Format(
+        "f5",
+        (),
+        formats_blocks.is_f5,
+        formats_blocks.read_f5,
+        "GSI Japan, a file a year, m",
+    ),
+    Format(
+        "spotgins",
+        (),
+        formats_plain.is_spotgins,
+        formats_plain.read_spotgins,
+        "SPOTGINS, MJD east north up, m",
+    ),
+    Format(
+        "rneu",
+        (".rneu",),
+        formats_plain.is_rneu,
+        formats_plain.read_rneu,
+        "USGS, yyyymmdd year north east up, mm",
+        rank=2,
+    ),
+    Format(
+        "mom",
+        (".mom",),
+        formats_component.is_mom,
+        formats_component.read_mom,
+        "Hector, MJD and one component without errors, mm",
+    ),
+    Format(
+        "est_noise",
+        (".e", ".n", ".u"),
+        formats_component.is_est_noise,
+        formats_component.read_est_noise,
+        "USGS, year, day of the year, one component and its error, mm",
+        rank=2,
+    ),
+    Format(
+        "component",
+        (),
+        formats_component.is_component,
+        formats_component.read_component,
+        "time, one component that the name of the file ends in, perhaps its error",
+        rank=2,
     ),
     Format(
         "netcdf",
@@ -166,8 +265,9 @@ FORMATS: tuple[Format, ...] = (
 def formats_of(source: Source) -> list[Format]:
     """Find which formats a file may be of.
 
-    Its content decides; its suffix only where several have that content, or where it
-    has that of none, so that a broken file is named with its line.
+    Its content decides, a header before the number of columns; its suffix only where
+    several have that content, or where it has that of none, so that a broken file is
+    named with its line.
 
     Args:
       source: The file.
@@ -178,6 +278,8 @@ def formats_of(source: Source) -> list[Format]:
     suffix = plain_suffix(source.path)
     named = [known for known in FORMATS if suffix in known.suffixes]
     fitting = [known for known in FORMATS if known.fits(source)]
+    lowest = min((known.rank for known in fitting), default=0)
+    fitting = [known for known in fitting if known.rank == lowest]
     if len(fitting) > 1:
         return [known for known in fitting if known in named] or fitting
     return fitting or named
@@ -234,7 +336,8 @@ def _format(source: Source, name: str | None) -> Format:
     if name is not None:
         if name not in names:
             raise ValueError(
-                f"format is {name!r}, expected one of {', '.join(names)}, or Columns"
+                f"format is {name!r}, expected one of {', '.join(names)}; other tables "
+                "are described by columns"
             )
         return names[name]
     found = formats_of(source)
@@ -246,6 +349,7 @@ def _format(source: Source, name: str | None) -> Format:
     if not found:
         raise ValueError(
             f"{source.path} is of no known format; these are {', '.join(names)}; any "
-            "other table is described by Columns"
+            "other table is described by columns, as columns = "
+            f"{formats_described.suggested(source)}"
         )
     return found[0]

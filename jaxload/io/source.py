@@ -6,15 +6,14 @@ import pathlib
 import re
 
 from jaxload.io.packed import plain_name
-from jaxload.io.reading import Reading, check_units
 from jaxload.io.text import data_lines, read_lines, read_start
 
 __all__ = [
     "Source",
+    "component_of",
     "open_source",
     "peek_source",
     "plain_suffix",
-    "scale_of",
     "station_name",
 ]
 
@@ -124,11 +123,32 @@ def station_name(path: pathlib.Path) -> str:
     return (known[1] if known else name).upper()
 
 
-def scale_of(reading: Reading, usual: str) -> float:
-    """Millimetres in the units of a file that does not state them.
+#: How the name of a file of one component ends: ``p123.u``, ``p123_up.dat``; and those
+#: of Hector, whose 0, 1 and 2 are east, north and up.
+_COMPONENTS = {
+    "up": "u up vertical v 2.mom",
+    "north": "n north 1.mom",
+    "east": "e east 0.mom",
+}
+_ENDS = {end: name for name, ends in _COMPONENTS.items() for end in ends.split()}
+
+
+def component_of(path: pathlib.Path) -> str:
+    """Find the component of displacement that the name of a file ends in.
 
     Args:
-      reading: What the user says.
-      usual: The units that the format usually has.
+      path: The file, such as ``p123.e``, ``p123_east.txt`` or ``P123_2.mom``.
+
+    Returns:
+      "up", "north" or "east"; "" if the name ends in none.
     """
-    return check_units(reading.units or usual, "units")
+    name = plain_name(path).lower()
+    stem, _, suffix = name.rpartition(".")
+    if suffix in ("e", "n", "u", "east", "north", "up"):
+        return _ENDS[suffix]
+    _, *words = re.split(r"[_.-]", stem)
+    if not words:
+        return ""
+    whole = [_ENDS[word] for word in words if len(word) > 1 and word in _ENDS]
+    last = _ENDS.get(f"{words[-1]}.{suffix}", "") or _ENDS.get(words[-1], "")
+    return last or (whole[0] if len(set(whole)) == 1 else "")

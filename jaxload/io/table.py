@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxload.io.fillers import without_fillers
 from jaxload.io.text import data_lines, parse_number
 
 __all__ = [
@@ -168,6 +169,8 @@ def _parse(table: Table, row: int, word: str, name: str) -> float:
 def value_column(table: Table, index: int, name: str) -> NDArray[np.float64]:
     """Parse a column of observations, in which 9999 and its like are missing.
 
+    What else stands for a missing value is found and logged.
+
     Args:
       table: The table.
       index: Position of the column, from 0.
@@ -183,7 +186,7 @@ def value_column(table: Table, index: int, name: str) -> NDArray[np.float64]:
     size = np.abs(values)
     for filler in FILLERS:
         values = np.where((size >= filler) & (size < filler + 1), np.nan, values)
-    return values
+    return without_fillers(values, f"{table.path}, {name}")
 
 
 def text_column(table: Table, index: int) -> list[str]:
