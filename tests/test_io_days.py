@@ -176,3 +176,9 @@ def test_a_day_that_may_be_a_month_is_asked_back_about(write):
         io.read_gnss(path, reading=io.Reading(units="mm"))
     reading = io.Reading(units="mm", time_format="%d/%m/%Y")
     assert seen(io.read_gnss(path, reading=reading))[0] == ["2012-02-01", "2012-02-02"]
+
+
+def test_decimal_years_that_are_not_as_stated_are_refused():
+    year, number, length = parts(DAY)
+    with pytest.raises(ValueError, match=r'not of time_format "doy/365\.25"'):
+        days_of_decimals(year + (number + 0.5) / length, "doy/365.25")

@@ -4,6 +4,7 @@ from jaxload.config.filler import Filler
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
 from jaxload.config.screening import Screening
+from jaxload.config.series import SeriesColumns, SeriesSource
 from jaxload.config.sources import (
     Grids,
     GridSource,
@@ -31,6 +32,8 @@ __all__ = [
     "Loads",
     "Region",
     "Screening",
+    "SeriesColumns",
+    "SeriesSource",
     "StationLoad",
     "Study",
     "Weather",

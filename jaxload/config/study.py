@@ -175,5 +175,9 @@ def to_toml(study: Study) -> str:
         if dataclasses.is_dataclass(part):
             lines += ["", f"[{field.name}]"]
             values = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
-            lines += [f"{key} = {toml_value(value)}" for key, value in values.items()]
+            lines += [
+                f"{key} = {toml_value(value)}"
+                for key, value in values.items()
+                if value is not None
+            ]
     return "\n".join(lines) + "\n"

@@ -4,6 +4,13 @@ import dataclasses
 import math
 
 from jaxload.config.checks import check_choice, check_day, check_given
+from jaxload.config.series import (
+    SAME_DAY,
+    SeriesColumns,
+    SeriesFiles,
+    SeriesSource,
+    series_sources,
+)
 from jaxload.config.sources import Grids, GridSource
 
 __all__ = ["Earth", "Evaluation", "Gnss", "Region"]
@@ -14,7 +21,8 @@ class Gnss:
     """Table ``[gnss]``: what was observed.
 
     Attributes:
-      files: A folder or a pattern, such as ``"gnss/*.up"``.
+      files: A folder or a pattern, such as ``"gnss/*.up"``, a list of them, or of
+        tables as `SeriesSource` where files of several kinds are to be read.
       sites: A list of where stations stand, for formats that do not hold it.
       sites_order: "lon lat" or "lat lon", for a list that does not name its columns; if
         empty, what its values show, or else longitudes first.
@@ -38,10 +46,19 @@ class Gnss:
       units: Of files whose format leaves them open, "mm", "cm", "m" or any other of
         length.
       missing_sigma: Standard error [mm] of files that have none; 0 refuses them.
+      time_format: How files write time whose content leaves it open: for decimal years
+        "decimal_year" (of the calendar), "julian_year" (365.25 days each since noon of
+        1 January 2000), "julian_year_midnight" (since its beginning), "doy/365",
+        "(doy-1)/365", "doy/365.25" and their like, or "doy/length"; for other columns
+        a pattern as "%d/%m/%Y". What content shows is recognised if it is empty.
+      same_day: What becomes of several rows of one day that differ: "error" refuses the
+        file, "first" or "last" takes one of them, "mean" their mean.
+      columns: Where the files have what, as `SeriesColumns`, if they are tables of no
+        known format.
       strict: Whether a file that cannot be read stops everything, or is left out.
     """
 
-    files: str = ""
+    files: SeriesFiles = ""
     sites: str = ""
     sites_order: str = ""
     sites_columns: tuple[str, ...] = ()
@@ -56,15 +73,20 @@ class Gnss:
     format: str = ""
     units: str = ""
     missing_sigma: float = 0.0
+    time_format: str = ""
+    same_day: str = "error"
+    columns: SeriesColumns | None = None
     strict: bool = False
 
     def __post_init__(self) -> None:
         check_given("gnss.files", self.files)
+        check_choice("gnss.same_day", self.same_day, SAME_DAY)
         if not 0 <= self.missing_sigma < math.inf:
             raise ValueError(
                 f"gnss.missing_sigma is {self.missing_sigma:g}, expected millimetres, "
                 "or 0 where every file holds standard errors"
             )
+        _ = self.sources  # refuses what contradicts itself
         check_choice("gnss.sigma", self.sigma, ("station", "daily"))
         check_choice("gnss.sites_order", self.sites_order, ("", "lon lat", "lat lon"))
         check_choice("gnss.reference", self.reference, ("keep", "mean"))
@@ -80,6 +102,23 @@ class Gnss:
             raise ValueError(
                 f"gnss.start {self.start} is after gnss.end {self.end}; swap them"
             )
+
+    @property
+    def sources(self) -> tuple[SeriesSource, ...]:
+        """Each entry of `files`, with what this table says of it."""
+        try:
+            usual = SeriesSource(
+                "*",
+                self.format,
+                self.units,
+                self.missing_sigma,
+                self.time_format,
+                self.same_day,
+                self.columns,
+            )
+            return series_sources(self.files, usual)
+        except ValueError as error:
+            raise ValueError(f"gnss.{error}") from None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,7 @@ from jaxload.io.periods import (
     period_means,
     week_periods,
 )
-from jaxload.io.reading import Columns, Reading
+from jaxload.io.reading import Columns, GnssFiles, Reading
 from jaxload.io.regions import read_region, read_regions
 from jaxload.io.regrid import regrid, sample_grid
 from jaxload.io.results import (
@@ -54,6 +54,7 @@ __all__ = [
     "ArrayCache",
     "Columns",
     "EarthProfile",
+    "GnssFiles",
     "GridSettings",
     "Periods",
     "Reading",

@@ -107,11 +107,17 @@ def _stated(year: Years, name: str) -> Days:
         # Several rows a day are no convention's; the day they are in is still known.
         return _beginning(year) if _is_subdaily(year) else _calendar(year)
     if name == "doy/length":
-        return _fixed(year, None, 1.0).day
+        return _met(year, _fixed(year, None, 1.0), name)
     hit = re.fullmatch(r"(\(?doy[-\d.]*\)?)/([\d.]+)", name)
     if not hit or hit[1] not in _FIRST or hit[2] not in _LENGTHS:
         raise ValueError(f"time_format is {name!r}")
-    return _fixed(year, _LENGTHS[hit[2]], _FIRST[hit[1]]).day
+    return _met(year, _fixed(year, _LENGTHS[hit[2]], _FIRST[hit[1]]), name)
+
+
+def _met(year: Years, match: _Match, name: str) -> Days:
+    if not _is_met(match, _rounding(year) + SLACK):
+        raise ValueError(f'has decimal years that are not of time_format "{name}"')
+    return match.day
 
 
 def _calendar(year: Years) -> Days:

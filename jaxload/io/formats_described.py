@@ -52,6 +52,9 @@ def read_columns(source: Source, columns: Columns) -> list[Series]:
       ValueError: If a column is not there, or does not parse.
     """
     source = _without_footer(source, columns.footer)
+    if columns.delimiter == "":
+        found = _delimiter(source, columns.skip)
+        columns = dataclasses.replace(columns, delimiter=found)
     places, skip = _places(source, columns)
     table = _split(source, columns, skip)
     highest = max(max(place) for place in places.values())
@@ -68,6 +71,12 @@ def read_columns(source: Source, columns: Columns) -> list[Series]:
         _series(part, places, columns, name)
         for name, part in rows_by_station(table, places["station"][0]).items()
     ]
+
+
+def _delimiter(source: Source, skip: int) -> str | None:
+    """What parts the columns of the last row; blanks if it is none of the usual."""
+    lines = [line for _, line in data_lines(source.lines, skip)]
+    return next((one for one in (";", "\t", ",") if one in "".join(lines[-1:])), None)
 
 
 def _without_footer(source: Source, footer: int) -> Source:

@@ -15,7 +15,7 @@ from jaxload._calendar import days_from
 from jaxload.io.gnss_files import group_problems, read_files
 from jaxload.io.gnss_places import SITES_NAME, find_list, place_stations
 from jaxload.io.gnss_search import search_files
-from jaxload.io.reading import Reading
+from jaxload.io.reading import GnssFiles, Reading
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import GNSS, check_dataset, label_dataset
 from jaxload.io.station_series import Series
@@ -26,6 +26,7 @@ __all__ = ["read_gnss", "write_gnss", "write_up"]
 log = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
+Files = PathLike | GnssFiles
 Day = str | datetime.date | np.datetime64
 
 #: Formats by content, bad files left out.
@@ -33,7 +34,7 @@ BY_CONTENT = Reading()
 
 
 def read_gnss(
-    paths: PathLike | Sequence[PathLike],
+    paths: Files | Sequence[Files],
     sites: PathLike | None = None,
     start: Day | None = None,
     end: Day | None = None,
@@ -43,13 +44,19 @@ def read_gnss(
     """Read the daily displacement of a network of stations.
 
     The content of a file tells its format: those of the Nevada Geodetic Laboratory
-    (.tenv, .tenv3, csv), PBO and UNAVCO (.pos), SOPAC, iGPS and CMONOC (.neu), GAMIT
-    and GLOBK (mb_, .org), the Jet Propulsion Laboratory (.series; .lat, .lon and
-    .rad), SCEC (csv), SOPAC (.xyz), ``.up``, netCDF as of `write_gnss`; `Columns`
-    describes any other table. Files may be packed (.gz, .bz2, .xz, .zip, .Z).
+    (.tenv, .tenv3, .txyz2, latitude longitude height, csv), PBO and UNAVCO (.pos,
+    csv), SOPAC, iGPS, CMONOC and CATS (.neu), GAMIT and GLOBK (mb_, .org), the Jet
+    Propulsion Laboratory (.series; .lat, .lon and .rad), SINEX TMS, SPOTGINS (.enu),
+    USGS (.rneu; .e, .n and .u of est_noise), Hector (.mom), GSI Japan (F5), IGS and
+    SOPAC (.xyz), DORIS (.stcd), SCEC (csv), TSAnalyzer (``# column_names``), ``.up``,
+    netCDF as of `write_gnss`, and any table whose header names time, displacement and
+    units; `Columns` describes any other. Files may be packed (.gz, .bz2, .xz, .zip,
+    .Z). Files of one component, or of a part of the days, are joined to one station.
 
     Args:
-      paths: A folder, a pattern such as ``"stations/*.tenv3"``, a file, or several.
+      paths: A folder, a pattern such as ``"stations/*.tenv3"``, a file, or several;
+        where some are to be read in their own way, these as `GnssFiles`. A file that
+        several of them name is read as the last says.
       sites: A list of stations as of `read_sites`, for those whose own file does not
         say where they stand; where both do, this one counts, up to 100 km. By default
         the ``sites.txt`` beside the series, if there is one.
@@ -73,11 +80,13 @@ def read_gnss(
     Example:
       >>> gnss = io.read_gnss("stations", sites="sites.txt", start="2006-01-01")
       >>> gnss = io.read_gnss("*.txt", reading=io.Reading(format="neu", units="mm"))
+      >>> older = io.GnssFiles("old/*.mom", io.Reading(sigma=3.0))
+      >>> gnss = io.read_gnss(["stations", older])
     """
-    files, passed = search_files(paths)
-    known = find_list(files, sites, reading)
+    files, passed = _search(paths, reading)
+    known = find_list(list(files), sites, reading)
     period = (_parse_day("start", start), _parse_day("end", end))
-    series, problems = read_files(files, reading, watch)
+    series, problems = read_files(files, reading.workers, watch)
     series, homeless = place_stations(series, known, reading.strict)
     problems += homeless
     lines = group_problems(problems)
@@ -91,6 +100,23 @@ def read_gnss(
         dataset.attrs["files_left_out"] = left_out
     check_dataset(dataset, GNSS)
     return dataset
+
+
+def _search(
+    paths: Files | Sequence[Files], reading: Reading
+) -> tuple[dict[pathlib.Path, Reading], list[str]]:
+    """The files and how each is read, and a line on each kind of what is beside."""
+    several = [paths] if isinstance(paths, str | os.PathLike | GnssFiles) else paths
+    plain = [one for one in several if not isinstance(one, GnssFiles)]
+    groups = [GnssFiles(plain, reading)] if plain or not several else []
+    groups += [one for one in several if isinstance(one, GnssFiles)]
+    files: dict[pathlib.Path, Reading] = {}
+    passed: list[str] = []
+    for group in groups:
+        found, lines = search_files(group.files)
+        files |= dict.fromkeys(found, group.reading)
+        passed += lines
+    return files, list(dict.fromkeys(passed))
 
 
 def _parse_day(name: str, value: Day | None) -> np.datetime64 | None:

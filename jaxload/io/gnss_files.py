@@ -2,12 +2,11 @@
 
 import concurrent.futures
 import dataclasses
-import functools
 import multiprocessing
 import pathlib
 import re
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -33,13 +32,13 @@ SHOWN = 3
 
 
 def read_files(
-    files: Sequence[pathlib.Path], reading: Reading, watch: Watch | None = None
+    files: Mapping[pathlib.Path, Reading], workers: int = 1, watch: Watch | None = None
 ) -> tuple[list[Series], list[Problem]]:
     """Read files, several at once if asked for.
 
     Args:
-      files: The files.
-      reading: How.
+      files: The files, and how each is read.
+      workers: Processes that read at once.
       watch: Called with the number of files read and that of all after each.
 
     Returns:
@@ -47,13 +46,13 @@ def read_files(
       with what is wrong.
 
     Raises:
-      ValueError: If a file does not parse and `reading` is strict.
+      ValueError: If a file does not parse and its reading is strict.
     """
     series: dict[str, Series] = {}
     problems: list[Problem] = []
-    for done, (path, result) in enumerate(zip(files, _results(files, reading)), 1):
+    for done, (path, result) in enumerate(zip(files, _results(files, workers)), 1):
         problem = result if isinstance(result, str) else _add(series, result, path)
-        if problem and reading.strict:
+        if problem and files[path].strict:
             raise ValueError(problem)
         problems += [(str(path), problem)] if problem else []
         if watch is not None:
@@ -72,19 +71,18 @@ def _add(series: dict[str, Series], found: list[Series], path: pathlib.Path) -> 
 
 
 def _results(
-    files: Sequence[pathlib.Path], reading: Reading
+    files: Mapping[pathlib.Path, Reading], workers: int
 ) -> Iterator[list[Series] | str]:
     """What each file holds, or the sentence that says what is wrong with it."""
-    read = functools.partial(_attempt, reading)
-    workers = min(reading.workers, len(files) // CHUNK)
+    workers = min(workers, len(files) // CHUNK)
     if workers <= 1:
-        yield from map(read, files)
+        yield from map(_attempt, files.values(), files)
         return
     # A fork would copy the threads of JAX in whatever state they are.
     context = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(workers, context, _leave_interrupts)
     try:
-        yield from pool.map(read, files, chunksize=CHUNK)
+        yield from pool.map(_attempt, files.values(), files, chunksize=CHUNK)
     finally:
         # Also when the caller is interrupted: then only chunks under way are awaited.
         pool.shutdown(cancel_futures=True)
@@ -121,7 +119,7 @@ def _with_sigma(series: Series, reading: Reading, path: pathlib.Path) -> Series:
     if reading.sigma is None:
         raise ValueError(
             f"{path} has no standard errors of {', '.join(without)}; say what they are "
-            "by sigma [mm]"
+            "by missing_sigma [mm] of the study, or sigma of io.Reading"
         )
     size = len(series.day)
     added = {name: np.full(size, reading.sigma) for name in without}

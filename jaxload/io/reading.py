@@ -1,11 +1,13 @@
 """What a user says of files that do not say it themselves."""
 
 import dataclasses
+import os
+from collections.abc import Sequence
 
 from jaxload.io.decimal_years import YEAR_FORMATS
 from jaxload.io.units import known_conversion
 
-__all__ = ["UNITS", "Columns", "Reading", "check_units"]
+__all__ = ["UNITS", "Columns", "GnssFiles", "Reading", "check_units"]
 
 #: Millimetres in one of each unit that lengths are given in as a rule.
 UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
@@ -44,7 +46,7 @@ class Columns:
       station: Names of stations, if a table holds several.
       lon: Longitude of the station [degrees].
       lat: Latitude of the station [degrees].
-      delimiter: What parts the columns; blanks if None.
+      delimiter: What parts the columns; blanks if None; recognised if empty.
       decimal: The decimal sign, "." or ",".
       skip: Number of lines before the header or the table.
       footer: Number of lines after the table.
@@ -169,3 +171,16 @@ def check_units(units: str, what: str) -> float:
     if found is None:
         raise ValueError(f"{what} is {units!r}, expected a length as mm, cm, m or feet")
     return found[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class GnssFiles:
+    """Files of series of one kind, beside others.
+
+    Attributes:
+      files: A folder, a pattern or a file, or several.
+      reading: How they are read.
+    """
+
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+    reading: Reading

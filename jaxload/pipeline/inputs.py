@@ -15,6 +15,7 @@ from jaxload import config, earth, io, sphere
 from jaxload.pipeline.gridded import read_source
 from jaxload.pipeline.love import love_numbers
 from jaxload.pipeline.messages import naming
+from jaxload.pipeline.series_files import series_files
 
 __all__ = [
     "Outline",
@@ -51,17 +52,12 @@ def read_observations(
     """
     settings = study.gnss
     return io.read_gnss(
-        study.path(settings.files),
+        series_files(study),
         sites=study.path(settings.sites) if settings.sites else None,
         start=settings.start or None,
         end=settings.end or None,
         reading=io.Reading(
-            format=settings.format or None,
-            units=settings.units or None,
-            sigma=settings.missing_sigma or None,
-            strict=settings.strict,
-            sites_order=settings.sites_order,
-            sites_columns=settings.sites_columns,
+            sites_order=settings.sites_order, sites_columns=settings.sites_columns
         ),
         watch=watch,
     )
