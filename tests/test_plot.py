@@ -324,3 +324,13 @@ def test_members_are_marked_where_they_were_best(rng, parts, members):
     assert len(medians) == (members > FEW)
     for line in medians:
         np.testing.assert_allclose(line.get_ydata(), np.median(held_out, axis=1))
+
+
+def test_twin_maps_say_what_they_are_maps_of(field, stations):
+    scatter = field.assign_attrs(long_name="standard deviation in time")
+    figure = plot.twin_maps(scatter, field, stations, [RING])
+    titles = [axes.get_title() for axes in panels(figure)]
+    assert titles[:2] == [
+        "standard deviation in time, truth",
+        "standard deviation in time, estimate",
+    ]

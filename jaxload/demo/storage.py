@@ -166,12 +166,7 @@ def _draw(twin: synthetic.Twin, result: pipeline.Result, folder: pathlib.Path) -
         return
     from jaxload import plot
 
-    amplitude = np.asarray(series.annual_amplitude(twin.water, twin.time))
-    truth = xr.DataArray(
-        sphere.to_raster(twin.grid, amplitude),
-        coords={"lat": twin.grid.lat_axis, "lon": twin.grid.lon_axis},
-        attrs={"units": "mm"},
-    )
+    truth, estimate = _maps(twin, result)
     months, monthly = _monthly(twin, _true_mean(twin)[:, None])
     mean = xr.DataArray(
         monthly,
@@ -185,10 +180,23 @@ def _draw(twin: synthetic.Twin, result: pipeline.Result, folder: pathlib.Path) -
         plot.region_series(result.regions.twsa, mean, {}, result.regions.twsa_sd),
         folder / "regions.png",
     )
-    figure = plot.twin_maps(
-        truth, result.water.annual_amplitude, result.stations, result.outline
-    )
+    figure = plot.twin_maps(truth, estimate, result.stations, result.outline)
     io.write_figure(figure, folder / "twin.png")
+
+
+def _maps(twin: synthetic.Twin, result: pipeline.Result) -> list[xr.DataArray]:
+    """True and estimated annual amplitude, or scatter where a world is too short."""
+    if "annual_amplitude" in result.water:
+        what, estimate = "annual amplitude", result.water.annual_amplitude
+        field = np.asarray(series.annual_amplitude(twin.water, twin.time))
+    else:
+        what, estimate = "standard deviation in time", result.water.twsa.std("time")
+        field = twin.water.std(axis=0)
+    raster = sphere.to_raster(twin.grid, field)
+    axes = {"lat": twin.grid.lat_axis, "lon": twin.grid.lon_axis}
+    truth = xr.DataArray(raster, axes, ("lat", "lon"))
+    labels = {"units": "mm", "long_name": what}
+    return [field.assign_attrs(labels) for field in (truth, estimate)]
 
 
 def _lines(summary: dict, scores: Scores, folder: pathlib.Path) -> list[str]:

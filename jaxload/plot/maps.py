@@ -86,7 +86,7 @@ def twin_maps(
     """Draw true and estimated water beside each other in one colour scale.
 
     Args:
-      truth: True field with `units`, dimensions (lat, lon).
+      truth: True field with `units` and `long_name`, dimensions (lat, lon).
       estimate: Estimated field, dimensions (lat, lon).
       stations: Dataset with `lon` and `lat`.
       outline: Rings of lon and lat [degrees].
@@ -100,7 +100,7 @@ def twin_maps(
     for axes, field, title in zip(panels, (truth, estimate), ("truth", "estimate")):
         _draw_map(axes, field, outline, "viridis", (0.0, top))
         axes.plot(stations.lon, stations.lat, ".", color="white", ms=3)
-        axes.set_title(f"annual amplitude, {title}")
+        axes.set_title(f"{truth.attrs.get('long_name', 'annual amplitude')}, {title}")
     west, south = np.min([ring.min(axis=0) for ring in outline], axis=0) - 2.5
     east, north = np.max([ring.max(axis=0) for ring in outline], axis=0) + 2.5
     panels[0].set(xlim=(west, east), ylim=(south, north))
