@@ -298,6 +298,13 @@ def test_regional_means_are_area_means_of_the_map(water, regions, outlines, name
     found = regions.twsa.sel(region=name)
     np.testing.assert_allclose(found, expected, atol=2e-3 * expected.std())
     np.testing.assert_allclose(regions.covered, 1.0, atol=1e-9)
+    np.testing.assert_allclose(regions.reference_covered, 1.0, atol=1e-9)
+
+
+def test_the_summary_says_how_much_of_each_region_is_covered(summary):
+    assert set(summary["covered"]) == {"cells", "grace"}
+    for shares in summary["covered"].values():
+        assert shares == pytest.approx({"region": 1.0, "west": 1.0})
 
 
 def months_of(regions, name):

@@ -5,6 +5,7 @@ import dataclasses
 import xarray as xr
 
 from jaxload import config, sphere
+from jaxload.pipeline.coverage import warn_of_coverage
 from jaxload.pipeline.inputs import Outline, read_comparisons
 from jaxload.pipeline.outlines import read_outlines
 from jaxload.pipeline.regions import reference_means
@@ -54,6 +55,7 @@ def read_ground(study: config.Study) -> Ground:
         region, settings.spacing, settings.buffer, settings.offset
     )
     basins = sphere.basin_weights(grid, outlines)
+    warn_of_coverage("the grid", basins.names, basins.covered)
     return Ground(region, outlines, grid, basins, products, {})
 
 
@@ -72,4 +74,8 @@ def with_references(study: config.Study, ground: Ground) -> Ground:
     """
     given = (ground.outlines, ground.grid, ground.products)
     references = reference_means(study, *given)
+    for name, given in references.items():
+        file = config.grid_names(getattr(study.evaluation, name))
+        what = f"evaluation.{name} {file}"
+        warn_of_coverage(what, ground.outlines, given.covered.values)
     return dataclasses.replace(ground, products={}, references=references)

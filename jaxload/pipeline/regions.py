@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import shapely
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, series, sphere
 from jaxload._calendar import DAY, month_bounds
 from jaxload.pipeline.blocks import means_over
+from jaxload.pipeline.coverage import covered_by_values, inside_grid
 from jaxload.pipeline.in_time import spans_of
+from jaxload.pipeline.inputs import Outline
 
 __all__ = [
     "VARIABLES",
@@ -43,7 +43,7 @@ DAYS_IN_A_MONTH = 10
 
 def reference_means(
     study: config.Study,
-    outlines: dict[str, Polygon | MultiPolygon],
+    outlines: dict[str, Outline],
     grid: sphere.Grid,
     references: Mapping[str, xr.Dataset],
 ) -> dict[str, xr.Dataset]:
@@ -57,17 +57,17 @@ def reference_means(
         any times, whose anomalies from their mean are averaged over months.
 
     Returns:
-      For each reference its anomaly `water` (month, region) [mm], and `start` and
-      `stop` of each month.
+      For each reference its anomaly `water` (month, region) [mm], the share of each
+      region that it has values for, `covered` (region) [-], and `start` and `stop` of
+      each month.
 
     Raises:
       ValueError: If a reference does not reach a region.
     """
-    footprint = _footprint(grid)
-    inside = {name: _covered(shape, footprint) for name, shape in outlines.items()}
+    inside = inside_grid(outlines, grid)
     files = {n: getattr(study.evaluation, n) for n in references}
     return {
-        name: _of_regions(name, given, inside, files[name])
+        name: _of_regions(name, given, (inside, outlines), files[name])
         for name, given in references.items()
     }
 
@@ -75,16 +75,18 @@ def reference_means(
 def _of_regions(
     name: str,
     given: xr.Dataset,
-    inside: dict[str, Polygon | MultiPolygon],
+    regions: tuple[dict[str, Outline], dict[str, Outline]],
     file: str | tuple[str, ...],
 ) -> xr.Dataset:
+    inside, whole = regions
+    fields = given[str(given.attrs["quantity"])].values.reshape(len(given.time), -1)
     try:
         other = sphere.raster_grid(given.lon.values, given.lat.values)
         over = sphere.basin_weights(other, inside)
+        covered = covered_by_values(fields, other, whole)
     except ValueError as error:
         named = file if isinstance(file, str) else ", ".join(file)
         raise ValueError(f"{named}: {error}") from None
-    fields = given[str(given.attrs["quantity"])].values.reshape(len(given.time), -1)
     means = np.asarray(sphere.area_mean(over.weights, fields.astype(np.float64)))
     bounds = month_spans(given)
     dates = _dates(given.time.values, bounds)
@@ -95,7 +97,10 @@ def _of_regions(
         dates = series.span_middles(bounds)
     labels = {"units": "mm", "long_name": LABELS[name]}
     return xr.Dataset(
-        {"water": (("month", "region"), means, labels)},
+        {
+            "water": (("month", "region"), means, labels),
+            "covered": ("region", covered),
+        },
         coords={
             "month": dates,
             "region": list(inside),
@@ -152,14 +157,15 @@ def region_means(
       `twsa` (time, region) and the `covered` share of each region; with GRACE also
       `monthly` and `reference` (month, region), with a land-surface model
       `monthly_beside_land_model` and `land_model` (land_model_month, region). All in
-      mm.
+      mm. How much of each region another observation covers is `reference_covered` and
+      `land_model_covered`; each mean has it as its attribute `covered` too.
     """
     daily = means_over(basins.weights, load)
     labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
     share = {"units": "1", "long_name": "share of the region inside the grid"}
     means = xr.Dataset(
         {
-            "twsa": (("time", "region"), daily, labels),
+            "twsa": (("time", "region"), daily, labels | {"covered": basins.covered}),
             "covered": ("region", basins.covered, share),
         },
         coords={"time": time, "region": list(basins.names)},
@@ -167,8 +173,13 @@ def region_means(
     for name, given in references.items():
         month, ours, theirs = VARIABLES[name]
         monthly = (month, "region"), monthly_means(daily, time, given), labels
-        water = (month, "region"), given.water.values, given.water.attrs
-        means = means.assign({ours: monthly, theirs: water})
+        covered = given.covered.values
+        labels_of = given.water.attrs | {"covered": covered}
+        water = (month, "region"), given.water.values, labels_of
+        known = share | {"long_name": f"share of the region that {LABELS[name]} covers"}
+        part = "region", covered, known
+        new = {ours: monthly, theirs: water, f"{theirs}_covered": part}
+        means = means.assign(new)
         means = means.assign_coords({month: given.month.values})
     return means
 
@@ -204,23 +215,6 @@ def month_spans(reference: xr.Dataset) -> NDArray:
     return np.stack(month_bounds(reference.time.values), axis=1).astype("M8[ns]")
 
 
-def _footprint(grid: sphere.Grid) -> shapely.Geometry:
-    """The union of all cells."""
-    half = grid.spacing / 2
-    return shapely.union_all(
-        shapely.box(grid.lon - half, grid.lat - half, grid.lon + half, grid.lat + half)
-    )
-
-
-def _covered(
-    shape: Polygon | MultiPolygon, footprint: shapely.Geometry
-) -> Polygon | MultiPolygon:
-    """The part of a region that lies on the grid."""
-    part = shapely.intersection(shape, footprint)
-    areas = [p for p in getattr(part, "geoms", [part]) if isinstance(p, Polygon)]
-    return MultiPolygon(areas)
-
-
 def score_regions(
     study: config.Study, regions: xr.Dataset, reference: str = "grace"
 ) -> dict[str, dict[str, Any]]:
@@ -232,7 +226,8 @@ def score_regions(
       reference: "grace" or "land_model".
 
     Returns:
-      `pcc`, `r2`, `nse`, `rmse_mm`, `months` and `covered` by region; empty without the
+      `pcc`, `r2`, `nse`, `rmse_mm`, `months`, and the share of the region that is
+      `covered` by cells and `reference_covered`, by region; empty without the
       reference.
     """
     month, ours, theirs = VARIABLES[reference]
@@ -243,6 +238,8 @@ def score_regions(
     found = score_series(study, pair, years, regions.region.values)
     for number, name in enumerate(found):
         found[name]["covered"] = float(regions.covered.values[number])
+        theirs_covered = regions[f"{theirs}_covered"].values[number]
+        found[name]["reference_covered"] = float(theirs_covered)
     return found
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from jaxload import config, io, series
 from jaxload.pipeline import cleaning, loads
 from jaxload.pipeline.clock import Clock, Watch, ignore
+from jaxload.pipeline.coverage import describe_coverage
 from jaxload.pipeline.doubts import collected_warnings, listed
 from jaxload.pipeline.empty_cells import empty_cells, filled_rows, with_rows
 from jaxload.pipeline.figures import draw, rings
@@ -234,6 +235,7 @@ def _result(
     summary = summarise(stations, water, choice, found)
     summary["errors"] = describe_errors(inverted.errors, regions)
     summary["plausibility"] = check_water(water)
+    summary["covered"] = describe_coverage(regions)
     summary["evaluation"] = score_regions(study, regions)
     if "land_model" in ground.references:
         scores = score_regions(study, regions, "land_model")
