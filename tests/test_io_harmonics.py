@@ -6,7 +6,12 @@ import xarray as xr
 
 from jaxload.io.gravity_fields import read_icgem, read_level2
 from jaxload.io.harmonics import read_stokes, write_stokes
-from jaxload.io.technical_notes import match_months, read_tn13, read_tn14
+from jaxload.io.technical_notes import (
+    match_months,
+    read_tn07,
+    read_tn13,
+    read_tn14,
+)
 
 GM, RADIUS = 3.986004415e14, 6378136.3
 
@@ -134,6 +139,181 @@ def test_an_icgem_file_is_read_whole(saved):
     assert field.cosine.values[2, 0] == -0.484165e-3
     assert field.sine.values[2, 2] == -1.4e-6
     assert (field.attrs["gm"], field.attrs["source"]) == (GM, "TEST")
+
+
+OLD_HEADER = """FIRST GSM-2_2018152-2018181_0030_UTCSR_0003_0005 SHM UT-CSR 20131119
+CMMNT  made up
+EARTH 0.3986004415D+15 0.6378136300E+07
+SHM       3    3 1.00 fully normalized inclusive permanent tide
+CMMNT formal errors
+"""
+
+
+def test_a_month_of_an_older_release_is_the_same_month(saved):
+    rows = level2().partition("# End of YAML header\n")[2]
+    # Fixed columns leave no blank before a sign.
+    rows = rows.replace(" 0.00000000000e+00", "-0.00000000000e+00").replace(" -", "-")
+    old = read_level2(saved(OLD_HEADER + rows, "old"))
+    new = read_level2(saved(level2(), "new"))
+    xr.testing.assert_allclose(old.drop_attrs(), new.drop_attrs(), rtol=1e-15)
+    assert (old.attrs["gm"], old.attrs["radius"]) == (GM, RADIUS)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (" META 120 2008.3 2008.4 2008.5\n 0 0 0 0 0 0\n", "from a mean field of GRGS"),
+        (OLD_HEADER + "GRDOTA 2 0 1e-11 0 0 0 20180601.0000\n", "line 6 is a rate"),
+        (OLD_HEADER.replace("0.3986004415D+15 0.6378136300E+07", ""), "behind EARTH"),
+        (OLD_HEADER.replace("fully", "un"), "does not say it is fully normalized"),
+        (OLD_HEADER.replace("SHM       3 ", "SHM     9.5 "), "last degree is 9.5"),
+        (level2().replace(": 3\n", ": 9999\n"), "those to degree 3, the first missing"),
+    ],
+)
+def test_a_month_that_cannot_be_read_rightly_is_refused(saved, text, what):
+    with pytest.raises(ValueError, match=what) as caught:
+        read_level2(saved(text))
+    assert "\n" not in str(caught.value)
+
+
+MONTHS = {
+    "field_2010-04.gfc": ("2010-04-01", "2010-05-01"),
+    "field_n60_2010-12.gfc": ("2010-12-01", "2011-01-01"),
+    "field-201004.gfc": ("2010-04-01", "2010-05-01"),
+    "field_2010-04-15.gfc": ("2010-04-15", "2010-04-16"),
+    "DDK5_GSM-2_2010091-2010120_0021_UTCSR_0060.gfc": ("2010-04-01", "2010-05-01"),
+    "SHA_20100401T000000_20100430T235959_0101.gfc": ("2010-04-01", "2010-05-01"),
+}
+
+
+@pytest.mark.parametrize("name", MONTHS)
+def test_a_monthly_field_keeps_the_month_of_its_name(saved, name):
+    by_file = read_icgem(saved(ICGEM, name))
+    by_title = read_icgem(saved(ICGEM.replace(" TEST", f" {name[:-4]}")))
+    for field in (by_file, by_title):
+        assert field.cosine.dims == ("time", "degree", "order")
+        bounds = field.time_bnds.values[0].astype("M8[D]").astype(str).tolist()
+        assert tuple(bounds) == MONTHS[name]
+
+
+def test_a_monthly_field_keeps_the_month_of_its_header(saved):
+    period = "time_period_of_data 20100405 - 20100430   (mid: 20100418)\n"
+    field = read_icgem(saved(period + ICGEM))
+    days = field.time_bnds.values[0].astype("M8[D]").astype(str).tolist()
+    assert days == ["2010-04-05", "2010-05-01"]
+    with pytest.raises(ValueError, match="called after a month from 2011-04-01 on"):
+        read_icgem(saved(period + ICGEM, "field_2011-04.gfc"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["EGM2008.gfc", "XGM2019e_2159.gfc", "mean_20020405-20131231.gfc", "GGM05C.gfc"],
+)
+def test_a_static_field_has_no_month(saved, name):
+    assert "time" not in read_icgem(saved(ICGEM, name)).coords
+    long = "time_period_of_data 20020405 - 20131231\n"
+    assert "time" not in read_icgem(saved(long + ICGEM)).coords
+
+
+def test_months_of_icgem_are_a_series(saved):
+    late, early = (saved(ICGEM, f"x_2010-0{month}.gfc") for month in (5, 4))
+    series = read_icgem([late, early])
+    assert series.time.values.astype("M8[M]").astype(str).tolist() == [
+        *("2010-04", "2010-05")
+    ]
+    with pytest.raises(ValueError, match="does not say of which month it is"):
+        read_icgem([late, saved(ICGEM, "static.gfc")])
+
+
+VARYING = """gfct 2 0 -0.5e-3 0.0 1e-12 0.0 20000101.0000 20100101.0000
+trnd 2 0 1.0e-6 0.0 1e-12 0.0 20000101.0000 20100101.0000
+acos 2 0 2.0e-6 0.0 1e-12 0.0 20000101.0000 20100101.0000 1.0
+asin 2 0 4.0e-6 0.0 1e-12 0.0 20000101.0000 20100101.0000 1.0
+gfct 2 0 -0.6e-3 0.0 1e-12 0.0 20100101.0000 20200101.0000
+"""
+
+
+def test_a_field_that_varies_is_summed_at_the_times_asked_for(saved):
+    static = "gfc 2 0 -0.484165D-03 0.0 1e-12 0.0\n"
+    text = ICGEM.replace(static, VARYING)
+    first = VARYING.replace(" 20100101.0000", "").splitlines(keepends=True)[:1]
+    rest = [
+        " ".join(word for word in line.split() if not word.startswith("20")) + "\n"
+        for line in VARYING.splitlines()[1:4]
+    ]
+    old = ICGEM.replace(static, "".join(first + rest))
+    # A quarter of a year on, cosines are gone and sines whole.
+    quarter = np.datetime64("2000-01-01T00:00") + np.timedelta64(131_490, "m")
+    for content in (text, old):
+        field = read_icgem(saved(content), time=[np.datetime64("2000-01-01"), quarter])
+        found = field.cosine.sel(degree=2, order=0).values
+        np.testing.assert_allclose(found[0], -0.5e-3 + 2e-6, rtol=1e-12)
+        np.testing.assert_allclose(found[1], -0.5e-3 + 0.25e-6 + 4e-6, rtol=1e-6)
+        assert field.cosine.sel(degree=2, order=2).values.tolist() == [2.4e-6] * 2
+    later = read_icgem(saved(text), time="2015-06-01")
+    assert later.cosine.sel(degree=2, order=0).item() == -0.6e-3
+    with pytest.raises(ValueError, match="says nothing of degree 2, order 0 on 2021"):
+        read_icgem(saved(text), time="2021-01-01")
+
+
+TN07 = """Column 1: MJD of BEGINNING of month
+55835.0 2011.7474  -0.4841695729627E-03 -1.0065  0.3620
+55851.0 2011.7912  -0.4841695000000E-03 -1.0065  0.3620 * (See Note 1)
+"""
+OWN = """#  Column 2: C20
+ 2001.0411  -4.8416943870E-04  0.3361  0.5179  0.9903   20010101.0000   20010201.0000
+"""
+
+
+def test_older_notes_of_c20_are_read(saved):
+    note = read_tn07(saved(TN07))
+    assert note.c20.values.tolist() == [-0.4841695729627e-3, -0.4841695e-3]
+    np.testing.assert_allclose(note.c20_sigma, 0.3620e-10)
+    spans = note.time_bnds.values.astype("M8[D]").astype(str).tolist()
+    assert spans == [["2011-10-01", "2011-11-01"], ["2011-10-17", "2011-11-16"]]
+    assert np.isnan(note.c30).all()
+    own = read_tn07(saved(OWN))
+    assert (own.c20.item(), own.c20_sigma.item()) == (-4.8416943870e-4, 0.5179e-10)
+    for text in ("", TN07.replace(" -1.0065 ", " "), TN07.replace("55835.0", "0000.5")):
+        with pytest.raises(ValueError, match=r"holds no data|columns, expected|Julian"):
+            read_tn07(saved(text))
+
+
+def test_degree_one_older_than_note_13_is_read(saved):
+    rows = (
+        "200208    1    0-0.144E-09 0.000E+00 0.3621E-10 0.3621E-10 20020801.0000 "
+        "20020901.0000\n200208    1    1-0.107E-09 0.139E-10 0.3621E-10 0.3621E-10 "
+        "20020801.0000 20020901.0000\n"
+    )
+    note = read_tn13(saved("TITLE: degree 1\n'(a6,2i5)'\n" + rows))
+    assert (note.c10.item(), note.c11.item(), note.s11.item()) == (
+        *(-0.144e-9, -0.107e-9, 0.139e-10),
+    )
+
+
+def test_gravity_as_people_have_it_is_read_or_refused_in_one_sentence(cases):
+    folder = cases / "grids" / "17_gravity"
+    old = read_level2(folder / "GSM-2_2002095-2002120_0021_UTCSR_0060_0005")
+    gfc = read_icgem(folder / "CSR_RL05_icgem.gfc")
+    for month in (old, gfc):
+        assert month.time_bnds.values.astype("M8[D]").astype(str).tolist() == [
+            ["2002-04-05", "2002-05-01"]
+        ]
+    # One month of one centre, expanded to two degrees.
+    np.testing.assert_allclose(
+        old.cosine[0, 3:20, :20], gfc.cosine[0, 3:20, :20], atol=1e-10
+    )
+    itsg = read_icgem(folder / "ITSG-Grace2018_n60_2010-04.gfc.gz")
+    assert str(itsg.time.values[0])[:10] == "2010-04-16"
+    assert read_tn07(folder / "TN-07_C20_SLR.txt").sizes["time"] == 178
+    c20 = read_tn07(folder / "C20_RL05.txt").c20
+    np.testing.assert_allclose(c20, -4.8417e-4, atol=1e-8)
+    assert float(abs(read_tn13(folder / "deg1_coef.txt").c10).max()) < 1e-8
+    varying = folder / "icgem2_time_variable.gfc"
+    with pytest.raises(ValueError, match="varies in time; say when by time"):
+        read_icgem(varying)
+    with pytest.raises(ValueError, match="GRGS"):
+        read_level2(folder / "GSM-2_2008122-2008153_0030_EIGEN_G---_0004in.gz")
 
 
 @pytest.mark.parametrize(

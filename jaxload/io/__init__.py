@@ -43,7 +43,12 @@ from jaxload.io.results import (
 )
 from jaxload.io.schema import GNSS, WATER, check_dataset, grid_layout, label_dataset
 from jaxload.io.site_lists import read_sites
-from jaxload.io.technical_notes import match_months, read_tn13, read_tn14
+from jaxload.io.technical_notes import (
+    match_months,
+    read_tn07,
+    read_tn13,
+    read_tn14,
+)
 from jaxload.io.text import write_text
 from jaxload.io.wells import WellColumns, read_wells
 
@@ -88,6 +93,7 @@ __all__ = [
     "read_regions",
     "read_sites",
     "read_stokes",
+    "read_tn07",
     "read_tn13",
     "read_tn14",
     "read_wells",

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
-from jaxload.io.gravity_fields import with_degrees
 from jaxload.io.netcdf import reading_netcdf
 from jaxload.io.paths import nearest
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import VARIABLES, label_dataset
+from jaxload.io.stokes_records import with_degrees
 from jaxload.io.text import replacing
 
 __all__ = ["read_stokes", "write_stokes"]

@@ -2,25 +2,32 @@
 
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from jaxload.io.gravity_fields import middle, record_time
+from jaxload.io.stokes_records import middle, record_time, split_columns
 from jaxload.io.text import parse_number, read_lines, shorten
 
-__all__ = ["match_months", "read_tn13", "read_tn14"]
+__all__ = ["match_months", "read_tn07", "read_tn13", "read_tn14"]
 
 PathLike = str | os.PathLike[str]
+
+#: How lines of degree 1 begin that are older than technical note 13: yyyymm, 1, order.
+_MONTH_KEY = re.compile(r"\d{6}\s{1,8}1\s{1,8}[01]")
+
+#: How a line of C20 begins: two numbers with a point.
+_ROW = re.compile(r"\s{0,8}\d{4,5}\.\d+\s+-?\d+\.\d+")
 
 #: Day 0 of the modified Julian date.
 _MJD = np.datetime64("1858-11-17", "ns")
 
 
 def read_tn13(path: PathLike) -> xr.Dataset:
-    """Read degree 1 of the geopotential, technical note 13.
+    """Read degree 1 of the geopotential, technical note 13 or its forerunners.
 
     The values are anomalies in the frame CF, which GRACE's own coefficients lack.
 
@@ -43,9 +50,9 @@ def read_tn13(path: PathLike) -> xr.Dataset:
     months: dict[tuple[str, str], dict[int, tuple[float, ...]]] = {}
     number = 0
     for number, line in enumerate(read_lines(path), start=1):
-        fields = line.split()
-        # The header names the key too, at the end of a line.
-        if fields[:1] == ["GRCOF2"]:
+        fields = split_columns(line)
+        # The header names the key too, at the end of a line; older files have a month.
+        if fields[:1] == ["GRCOF2"] or _MONTH_KEY.fullmatch(line[:16]):
             order, values = _degree_one(f"{path} line {number}", fields)
             months.setdefault((fields[7], fields[8]), {})[order] = values
     _check_filled(path, months, "lines of GRCOF2 1 order clm slm ...")
@@ -90,13 +97,81 @@ def read_tn14(path: PathLike) -> xr.Dataset:
         for number, line in enumerate(lines[skip:], start=skip + 1)
         if line.strip()
     ]
-    _check_filled(path, rows, "10 columns below a line 'Product:'")
+    _check_filled(
+        path, rows, "10 columns below a line 'Product:'; read_tn07 reads older notes"
+    )
     table = np.array(rows)
     minutes = np.round(table[:, [0, 8]] * 1440).astype("m8[m]")
     # Errors, and they alone, are in units of 1e-10.
     table[:, [4, 7]] *= 1e-10
     picked = {"c20": 2, "c20_sigma": 4, "c30": 5, "c30_sigma": 7}
     return _note(path, table, _MJD + minutes, picked)
+
+
+def read_tn07(path: PathLike) -> xr.Dataset:
+    """Read C20 from satellite laser ranging of releases 05 and 06: TN-07, TN-11, CSR.
+
+    Of a month that GRACE cut otherwise than the calendar, the note has a line of its
+    own, which begins with the month as GRACE cut it.
+
+    Args:
+      path: The file as distributed: lines of MJD, year, C20, its anomaly and error, or
+        CSR's own, which end with two dates.
+
+    Returns:
+      ``c20`` and its ``c20_sigma`` [1], shape (time,), with ``time_bnds``, and ``c30``,
+      NaN, which leaves that of GRACE where it is.
+
+    Raises:
+      FileNotFoundError: If it is not there.
+      ValueError: If it is empty, cut short or of another format.
+
+    Source:
+      Cheng, Tapley & Ries (2013), doi:10.1002/jgrb.50058.
+    """
+    path = pathlib.Path(path)
+    rows = [
+        _flattening(f"{path} line {number}", line.partition("*")[0].split())
+        for number, line in enumerate(read_lines(path), start=1)
+        if _ROW.match(line)
+    ]
+    _check_filled(path, rows, "lines of MJD, year, C20, its anomaly and error")
+    table = np.array([[c20, np.nan, sigma, np.nan] for c20, sigma, _ in rows])
+    bounds = np.array([span for _, _, span in rows])
+    picked = {"c20": 0, "c30": 1, "c20_sigma": 2, "c30_sigma": 3}
+    return _note(path, table, bounds, picked)
+
+
+def _flattening(
+    where: str, fields: Sequence[str]
+) -> tuple[float, float, list[np.datetime64]]:
+    """C20, its error and the span of a line of numbers."""
+    if len(fields) not in (5, 7):
+        raise ValueError(
+            f"{where} has {len(fields)} columns, expected 5: MJD, year, C20, its "
+            "anomaly and error, or 7: year, C20, its anomaly, two more and two dates"
+        )
+    if len(fields) == 7 and re.fullmatch(r"\d{8}\.\d{4}", fields[5]):
+        c20, sigma = (parse_number(fields[i], "C20", where) for i in (1, 3))
+        return c20, 1e-10 * sigma, [record_time(t, where) for t in fields[5:]]
+    c20, sigma = (parse_number(fields[i], "C20", where) for i in (2, 4))
+    day = _julian(fields[0], where)
+    begin = _MJD + np.timedelta64(round(1440 * day), "m")
+    if len(fields) == 7:
+        stop = _MJD + np.timedelta64(round(1440 * _julian(fields[5], where)), "m")
+        return c20, 1e-10 * sigma, [begin, stop]
+    month = begin.astype("M8[M]")
+    # A line of the calendar lasts to the end of its month, others thirty days.
+    first = month.astype("M8[ns]") == begin
+    stop = (month + 1).astype("M8[ns]") if first else begin + np.timedelta64(30, "D")
+    return c20, 1e-10 * sigma, [begin, stop]
+
+
+def _julian(token: str, where: str) -> float:
+    day = parse_number(token, "MJD", where)
+    if not 40_000 < day < 100_000:
+        raise ValueError(f"{where}: {day:g} is no Julian date that is modified")
+    return day
 
 
 def match_months(
