@@ -87,6 +87,8 @@ def grids(tmp_path_factory):
         coords = (axes, WEEKS, "kg m-2")
         write_soil(folder / f"soil_{name}.nc", values, *coords)
     write(folder, "sla_global", sea(GLOBE), GLOBE, units="m")
+    land = is_land(GLOBE)[None].astype(float)
+    write(folder, "lsm_global", land, GLOBE, WEEKS[:1], units="1")
     return folder
 
 
@@ -102,6 +104,7 @@ LOADS = config.Loads(
     soil="soil_global.nc",
     soil_regional="soil_fine.nc",
     ocean="sla_global.nc",
+    land_mask="lsm_global.nc",
 )
 
 

@@ -63,9 +63,9 @@ class Cleaning:
 class Loads:
     """Table ``[loads]``: what moves stations and is not sought.
 
-    Grids are netCDF files, patterns of several, or tables as `GridSource`. What is land
-    and what is sea they say by where they have values. The sea gives way under air as
-    an inverted barometer does where `ocean` or `soil` says where it is.
+    Grids are netCDF files, patterns of several, or tables as `GridSource`. A cell
+    without values carries nothing. Under air the sea gives way as an inverted barometer
+    does.
 
     Attributes:
       atmosphere: Surface pressure on the globe.
@@ -74,6 +74,10 @@ class Loads:
       soil_regional: The same on finer cells.
       ocean: Sea-level anomaly on the globe, without its steric part.
       ocean_regional: The same on finer cells.
+      land_mask: Where land is on the globe, as netCDF: 1 on land and 0 at sea, or
+        shares of land; text or a table of which files and variable count.
+        Empty for the mask of a quarter of a degree that the package carries, to which
+        lakes, ice sheets and the Caspian are land and ice shelves are sea.
       stations: Displacement at the stations that others computed, one load an entry:
         ``"loading/*.ntal"`` or, with a name of its own, ``"soil: loading/*.hydl"``, or
         a table as `StationLoad`.
@@ -91,6 +95,7 @@ class Loads:
     soil_regional: str | GridSource = ""
     ocean: str | GridSource = ""
     ocean_regional: str | GridSource = ""
+    land_mask: str | GridSource = ""
     stations: tuple[str | StationLoad, ...] = ()
     stations_units: str = ""
     stations_stamp: str = "auto"

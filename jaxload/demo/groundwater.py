@@ -44,6 +44,7 @@ def groundwater_study(folder: str | os.PathLike[str] = ".") -> config.Study:
             soil="loads/soil_global.nc",
             soil_regional="loads/soil_regional.nc",
             ocean="loads/ocean.nc",
+            land_mask="loads/land.nc",
         ),
         earth=config.Earth(max_distance_deg=2.0),
         inversion=config.Inversion(

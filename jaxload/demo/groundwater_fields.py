@@ -17,6 +17,7 @@ __all__ = [
     "box_cells",
     "globe_cells",
     "gravity_field",
+    "land_field",
     "pressure_field",
     "rain_field",
     "sea_level_field",
@@ -144,6 +145,19 @@ def sea_level_field(world: World, cells: Cells) -> xr.Dataset:
     field = rounded(_weekly(world.fields.sea_level, cells, sea, SEA) / 1000, METRE)
     data = _dataset(cells, world, {"sla": (field, "m")})
     return data.rename(lat="latitude", lon="longitude")
+
+
+def land_field(world: World, cells: Cells) -> xr.Dataset:
+    """Shares of land in the layout of ERA5.
+
+    Args:
+      world: The world.
+      cells: Of the file.
+    """
+    share = cells.means(synthetic.land_of(world.rasters))[0]
+    axes = {"latitude": cells.lat, "longitude": cells.lon}
+    attrs = {"units": "1", "long_name": "land-sea mask"}
+    return xr.Dataset({"lsm": (tuple(axes), share, attrs)}, axes)
 
 
 def gravity_field(world: World, start: str, rng: Generator) -> xr.Dataset:

@@ -11,6 +11,7 @@ from jaxload.demo.groundwater_fields import (
     box_cells,
     globe_cells,
     gravity_field,
+    land_field,
     pressure_field,
     rain_field,
     sea_level_field,
@@ -85,6 +86,7 @@ def _write_loads(world: synthetic.GroundwaterWorld, folder: pathlib.Path) -> Non
         io.write_dataset(pressure_field(world, cells), folder / f"pressure_{name}.nc")
         io.write_dataset(soil_field(world, cells), folder / f"soil_{name}.nc")
     io.write_dataset(sea_level_field(world, globe_cells(world)), folder / "ocean.nc")
+    io.write_dataset(land_field(world, globe_cells(world)), folder / "land.nc")
 
 
 def _well_lines(world: synthetic.GroundwaterWorld) -> str:

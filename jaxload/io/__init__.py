@@ -19,6 +19,7 @@ from jaxload.io.grid_spans import Spans, parse_span, span_remark, stamped_spans
 from jaxload.io.grid_times import mid_times
 from jaxload.io.grids import read_grid
 from jaxload.io.harmonics import read_stokes, write_stokes
+from jaxload.io.land_sea import read_land
 from jaxload.io.loading import read_loading
 from jaxload.io.offsets import is_of, offset_days, read_offsets
 from jaxload.io.periods import (
@@ -85,6 +86,7 @@ __all__ = [
     "read_grid",
     "read_icgem",
     "read_json",
+    "read_land",
     "read_level2",
     "read_loading",
     "read_love_numbers",

@@ -20,6 +20,7 @@ from jaxload.io.grid_spans import (
     stated_method,
 )
 from jaxload.io.grid_times import mid_times
+from jaxload.io.land_sea import LAND_NAMES
 from jaxload.io.netcdf import reading_netcdf
 from jaxload.io.paths import at_home, expand, is_pattern, nearest
 from jaxload.io.product_choice import choose_product
@@ -42,7 +43,6 @@ logger = logging.getLogger(__name__)
 GRID = ("time", "lat", "lon")
 
 _GAINS = ("scale_factor",)
-_MASKS = ("land_mask", "lo_val", "lsm", "landmask", "land_sea_mask")
 
 
 def read_grid(
@@ -269,7 +269,9 @@ def _masked(
         gain = gain.where(known, 1.0).drop_vars(("lat", "lon"))
         dataset = dataset.map(lambda x: x * gain.astype(x.dtype), keep_attrs=True)
     if settings.land is not False:
-        mask = _static(path, content, _MASKS, settings.land).drop_vars(("lat", "lon"))
+        mask = _static(path, content, LAND_NAMES, settings.land).drop_vars(
+            ("lat", "lon")
+        )
         dataset = dataset.where(mask > 0.5)
     return dataset.transpose(*GRID)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from jaxload import config, earth, io, series
 from jaxload.pipeline.blocks import blocks
 from jaxload.pipeline.gridded import read_source
+from jaxload.pipeline.land_sea import read_land, sea_share
 from jaxload.pipeline.messages import naming
 
 __all__ = ["QUANTITIES", "at_common_times", "grid_load", "read_load_grid"]
@@ -68,20 +69,20 @@ def grid_load(
         regional = read_load_grid(study, f"loads.{kind}_regional", files[1], gnss)
         _check_stations(regional, gnss, files[1], kind)
         globe, regional = at_common_times(globe, regional, files)
-    sea = _sea(study, gnss) if kind == "atmosphere" else None
-    make = lambda grid, epochs: _mass(kind, grid, epochs, sea)
+    land = read_land(study) if kind == "atmosphere" else None
+    sea = None if land is None else sea_share(land, globe)
     degree = study.loads.max_degree or None
     how = (earth.Harmonic(degree), earth.Convolution())
     places = typing.cast(earth.Places, gnss)
     found = []
+    known = _known(kind, (globe, regional), land)
     with naming(f"loads.{kind} {files[0]}"):
         for epochs in _blocks(globe, regional):
-            field = make(globe, epochs)
+            field = _mass(kind, globe, epochs, sea)
             if regional is None:
                 moved = earth.displacement(field, places, love, how[0])
             else:
-                fine = make(regional, epochs)
-                known = _known(kind, (globe, regional), sea)
+                fine = _mass(kind, regional, epochs, None)
                 fine = dataclasses.replace(fine, known=jnp.asarray(known))
                 moved = earth.remove_restore(field, fine, places, love, how)
             found.append(np.asarray(moved)[:, 0])
@@ -208,7 +209,7 @@ def _blocks(globe: xr.Dataset, regional: xr.Dataset | None) -> list[slice]:
 
 
 def _mass(
-    kind: str, grid: xr.Dataset, epochs: slice, sea: xr.Dataset | None
+    kind: str, grid: xr.Dataset, epochs: slice, sea: NDArray[np.float64] | None
 ) -> earth.MassField:
     """Anomalies of some epochs from the mean of all."""
     every = grid[QUANTITIES[kind]]
@@ -222,24 +223,7 @@ def _mass(
     mean = every.values.mean(axis=0, dtype=np.float64)
     if kind == "soil":
         return earth.from_soil_moisture(values[:, None], *axes, mean)
-    whole = np.ptp(axes[1]) + np.diff(axes[1]).max() > 359
-    ocean = _share(sea, *axes) if sea is not None and whole else None
-    return earth.from_pressure(values, *axes, ocean, mean)
-
-
-def _sea(study: config.Study, gnss: xr.Dataset) -> xr.Dataset | None:
-    """One where sea is and zero on land, on the cells of a grid that tells."""
-    for kind, inverse in (("ocean", False), ("soil", True)):
-        if kind in study.loads.grids:
-            file = study.loads.grids[kind][0]
-            grid = read_load_grid(study, f"loads.{kind}", file, gnss)
-            there = grid[QUANTITIES[kind]].notnull().any("time")
-            return xr.Dataset({"sea": (there != inverse).astype(np.float64)})
-    logger.warning(
-        "no grid says where the sea is, so that air loads its floor as it loads land; "
-        "name loads.ocean or loads.soil"
-    )
-    return None
+    return earth.from_pressure(values, *axes, sea, mean)
 
 
 def _share(
@@ -251,8 +235,8 @@ def _share(
 
 
 def _known(
-    kind: str, grids: tuple[xr.Dataset, xr.Dataset], sea: xr.Dataset | None
-) -> Known:
+    kind: str, grids: tuple[xr.Dataset, xr.Dataset | None], land: xr.Dataset | None
+) -> Known | None:
     """Where a regional grid counts, shape (lat, lon).
 
     A cell that neither grid has carries nothing: it is sea to soil, land to the ocean.
@@ -260,9 +244,11 @@ def _known(
     left to the globe, whose inverted barometer knows all oceans.
     """
     globe, regional = grids
+    if regional is None:
+        return None
     axes = (regional.lat.values, regional.lon.values)
     there = regional[QUANTITIES[kind]].notnull().any("time").values
-    if kind == "atmosphere":
-        return there if sea is None else there & (_share(sea, *axes) < 0.5)
+    if land is not None:
+        return there & (sea_share(land, regional) < 0.5)
     marks = globe[QUANTITIES[kind]].notnull().any("time").astype(np.float64)
     return there | (_share(xr.Dataset({"there": marks}), *axes) < 0.5)

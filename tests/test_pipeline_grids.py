@@ -1,0 +1,200 @@
+"""Grids of a study: where land is, how much of a region they cover, their settings."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from jaxload import config, earth, io
+from jaxload.io.masks import land_cells, rasterise
+from jaxload.pipeline import loads
+from jaxload.pipeline.land_sea import sea_share
+
+pytest.importorskip("netCDF4")
+
+LAT, LON = np.arange(-87.5, 90, 5.0), np.arange(2.5, 360, 5.0)
+DAYS = np.arange("2010-01-01", "2010-01-13", dtype="M8[D]")
+PLACES = {"INLAND": (100.0, 40.0), "COAST": (-1.5, 52.5), "ISLAND": (-16.9, 65.0)}
+
+
+def watch(share):
+    del share
+
+
+def study_in(folder, **tables):
+    return config.Study(
+        gnss=config.Gnss(files="gnss"),
+        region=config.Region(boundary="region.geojson"),
+        earth=config.Earth(max_degree=500),
+        folder=str(folder),
+        **tables,
+    )
+
+
+def heights():
+    dims, zero = ("time", "station"), np.zeros((len(DAYS), len(PLACES)))
+    lon, lat = np.array(list(PLACES.values())).T
+    return xr.Dataset(
+        {"up": (dims, zero), "up_sigma": (dims, zero + 2.0)},
+        {
+            "time": DAYS.astype("M8[ns]"),
+            "station": list(PLACES),
+            "lon": ("station", lon),
+            "lat": ("station", lat),
+            "height": ("station", 0 * lon),
+        },
+    )
+
+
+def write(folder, name, variable, values, units, axes=(LAT, LON)):
+    coords = {"time": DAYS.astype("M8[ns]") + np.timedelta64(12, "h")}
+    coords |= {"lat": axes[0], "lon": axes[1]}
+    array = xr.DataArray(values, coords, tuple(coords), attrs={"units": units})
+    array.to_dataset(name=variable).to_netcdf(folder / name)
+    return name
+
+
+def land_of(axes=(LAT, LON)):
+    """Share of land, made from the cells one by one."""
+    lat, _, cells = land_cells()
+    step = round(abs(axes[0][1] - axes[0][0]) / 0.25)
+    share = np.zeros((len(axes[0]), len(axes[1])))
+    weight = np.cos(np.radians(lat))
+    for row, south in enumerate(np.searchsorted(lat, axes[0] - step / 8)):
+        for column, west in enumerate((axes[1] - step / 8 + 180) % 360 / 0.25):
+            block = np.s_[south : south + step, round(west) : round(west) + step]
+            of = weight[south : south + step, None] * np.ones((1, step))
+            share[row, column] = (cells[block] * of).sum() / of.sum()
+    return share
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Air that moves, and soil water in the ways in which models write the sea."""
+    folder = tmp_path_factory.mktemp("grids")
+    lat, lon = np.meshgrid(np.radians(LAT), np.radians(LON), indexing="ij")
+    phase = np.arange(len(DAYS))[:, None, None] / 3
+    air = 98_000 + 1500 * np.sin(2 * lon + phase) * np.cos(lat)
+    air += 800 * np.cos(phase) * np.sin(lat)
+    write(folder, "sp.nc", "sp", air, "Pa")
+    land = land_of() > 0.5
+    water = 300 + 40 * np.sin(phase + lon) * np.cos(lat)
+    for name, sea in (("zero", 0.0), ("missing", np.nan)):
+        write(folder, f"soil_{name}.nc", "soil_water", np.where(land, water, sea), "mm")
+    return folder
+
+
+def air_load(folder, **names):
+    study = study_in(folder, loads=config.Loads(atmosphere="sp.nc", **names))
+    return loads.station_loads(study, heights(), watch)["atmosphere"]
+
+
+def test_the_sea_gives_way_under_air_whatever_soil_models_say_of_the_sea(folder):
+    alone = air_load(folder)
+    for name in ("zero", "missing"):
+        beside = air_load(folder, soil=f"soil_{name}.nc")
+        np.testing.assert_array_equal(beside, alone)
+    with xr.open_dataset(folder / "sp.nc") as source:
+        air = source.sp.transpose("time", "lat", "lon").values
+    love = earth.load_love_numbers("prem", "CF", 500)
+    field = earth.from_pressure(air, LAT, LON, 1 - land_of())
+    expected = np.asarray(earth.displacement(field, heights(), love))[:, 0]
+    np.testing.assert_allclose(alone, expected - expected.mean(axis=0), atol=1e-6)
+    # Air that loads the floor of the sea as land moves stations much more.
+    rigid = earth.displacement(earth.from_pressure(air, LAT, LON), heights(), love)
+    assert np.std(rigid[:, 0, 1:]) > 1.3 * np.std(alone[:, 1:])
+
+
+def test_soil_that_is_zero_at_sea_loads_as_soil_that_is_missing_there(folder):
+    found = []
+    for name in ("zero", "missing"):
+        study = study_in(folder, loads=config.Loads(soil=f"soil_{name}.nc"))
+        found.append(loads.station_loads(study, heights(), watch)["soil"])
+    np.testing.assert_allclose(*found, atol=1e-9)
+    assert np.std(found[0]) > 0.1
+
+
+def test_a_mask_of_the_study_says_where_the_sea_is(folder):
+    axes = {"latitude": LAT, "longitude": LON}
+    share = xr.DataArray(land_of(), axes, tuple(axes), "lsm", {"units": "(0 - 1)"})
+    bundled = air_load(folder)
+    for name, mask in (("x", share), ("y", (100 * share).assign_attrs(units="%"))):
+        mask.to_netcdf(folder / f"mask_{name}.nc")
+        given = air_load(folder, land_mask=f"mask_{name}.nc")
+        np.testing.assert_allclose(given, bundled, atol=1e-6)
+    (1 - share).rename("sea").to_netcdf(folder / "sea.nc")
+    table = config.GridSource("sea.nc", "sea")
+    with pytest.raises(ValueError, match=r"loads.land_mask sea.nc: .* 1 on land and 0"):
+        air_load(folder, land_mask=table)
+    share[:20].to_netcdf(folder / "south.nc")
+    with pytest.raises(ValueError, match=r"south.nc spans .* expected a mask of the g"):
+        air_load(folder, land_mask="south.nc")
+    (share * 1e4).to_netcdf(folder / "metres.nc")
+    with pytest.raises(ValueError, match=r"lsm runs from 0 to .* expected shares of l"):
+        air_load(folder, land_mask="metres.nc")
+
+
+SEAS = {
+    "Pacific": (-150, 0, False),
+    "Black Sea": (35, 43, False),
+    "Baltic": (19, 58, False),
+    "Hudson Bay": (-85, 60, False),
+    "Ross ice shelf": (-175, -81.5, False),
+    "Caspian": (51, 41.5, True),
+    "Lake Superior": (-87.5, 47.7, True),
+    "Greenland": (-40, 72, True),
+    "South Pole": (10, -89.9, True),
+    "Britain": (-1.5, 52.5, True),
+    "Tibet": (90, 32, True),
+}
+
+
+@pytest.mark.parametrize("name", SEAS)
+def test_seas_are_sea_and_land_ice_and_lakes_are_land(name):
+    lon, lat, is_land = SEAS[name]
+    rows, columns, cells = land_cells()
+    assert cells[np.abs(rows - lat).argmin(), np.abs(columns - lon).argmin()] == is_land
+
+
+def test_the_mask_has_as_much_land_as_the_earth():
+    lat, _, cells = land_cells()
+    share = np.average(cells.mean(axis=1), weights=np.cos(np.radians(lat)))
+    # 29.2% with ice shelves of 1.6 million km2, which are sea here.
+    assert share == pytest.approx(0.2885, abs=2e-3)
+
+
+def test_outlines_become_the_cells_that_they_mostly_hold():
+    square = np.array([[-10, -10], [20, -10], [20, 40], [-10, 40], [-10, -10.0]])
+    cells = rasterise([square], 18)
+    expected = np.zeros((18, 36), bool)
+    expected[8:13, 17:20] = True
+    np.testing.assert_array_equal(cells, expected)
+    shifted = rasterise([square + np.array([0.0, 6.0])], 18)
+    np.testing.assert_array_equal(shifted, np.roll(expected, 1, axis=0))
+
+
+def test_shares_of_sea_are_those_of_the_cells():
+    grid = xr.Dataset(coords={"lat": LAT, "lon": (LON + 180) % 360 - 180})
+    grid = grid.sortby("lon")
+    expected = 1 - land_of((LAT, grid.lon.values))
+    found = sea_share(io.read_land(), grid)
+    np.testing.assert_allclose(found, expected, atol=5e-3)
+    point = xr.Dataset(coords={"lat": [52.4, 52.5], "lon": [-1.6, -1.5]})
+    np.testing.assert_array_equal(sea_share(io.read_land(), point), 0.0)
+
+
+def test_soil_of_era5_leaves_the_air_load_alone(cases):
+    """Real ERA5 soil moisture is zero at sea, where GLDAS is missing."""
+    folder = cases / "grids"
+    air = "02_era5_cds_6hourly_sp/daily_means_as_truth.nc"
+    gnss = heights().assign_coords(
+        time=np.arange("2010-02-10", "2010-02-22", dtype="M8[D]").astype("M8[ns]")
+    )
+    found = []
+    for soil in ("moda.nc", "moda_masked.nc", ""):
+        soil = soil and f"03_era5_soil_zero_at_sea/{soil}"
+        study = study_in(folder, loads=config.Loads(atmosphere=air, soil=soil))
+        found.append(loads.station_loads(study, gnss, watch))
+    for other in found[1:]:
+        np.testing.assert_array_equal(other["atmosphere"], found[0]["atmosphere"])
+    np.testing.assert_allclose(found[0]["soil"], found[1]["soil"], atol=1e-3)
+    assert io.read_land()["land"].shape == (720, 1440)
