@@ -28,7 +28,7 @@ __all__ = ["main"]
 #: What is wrong is said in one sentence; everything else is a fault of the program.
 USER_ERRORS = (ValueError, OSError)
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT, UNSOLVED, INTERRUPTED = 2, 3, 130
 
 #: What can be demonstrated.
 SYSTEMS = {
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
       arguments: Words after the program's name; those of the process by default.
 
     Returns:
-      The exit code: 0, 2 for input that cannot be used, 130 for an interruption.
+      The exit code: 0, 2 for input that cannot be used, 3 where no epoch could be
+      solved, 130 for an interruption.
     """
     options = _parser().parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
@@ -60,9 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.traceback:
             raise
         _complain(console, error)
-        return BAD_INPUT
+        return UNSOLVED if isinstance(error, pipeline.Unsolved) else BAD_INPUT
     except KeyboardInterrupt:
-        console.print("interrupted; files already complete were kept")
+        console.print(
+            "interrupted; what was complete is kept, and --resume goes on from there"
+        )
         return INTERRUPTED
     return 0
 
@@ -98,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--strict", action="store_true", help="stop at a file that cannot be read"
     )
+    _add_resume(run)
     run.set_defaults(command=_run)
     info = commands.add_parser("info", parents=[common], help="describe a result")
     info.add_argument("folder", metavar="DIR", help="where results are")
@@ -117,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         "where cells without a station are filled by random forests (MLLIM) or "
         "networks (DWLIM), or water by a network trained through the inversion (joint)",
     )
+    _add_resume(shown)
     shown.set_defaults(command=_demo)
     world = commands.add_parser(
         "world", parents=[common], help="simulate what a study reads"
@@ -128,13 +133,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_resume(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--resume",
+        action="store_true",
+        help="take up what an earlier run of the same left: write results that were "
+        "computed, go on with a training",
+    )
+
+
 def _run(options: argparse.Namespace, console: Console) -> None:
     study = config.read_study(options.study, options.data)
     if options.strict:
         gnss = dataclasses.replace(study.gnss, strict=True)
         study = dataclasses.replace(study, gnss=gnss)
     with _progress(console) as watch:
-        pipeline.run(study, options.out, watch)
+        pipeline.run(study, options.out, watch, options.resume)
     # What was warned of stands on the terminal already.
     _say(report.describe(options.out, warnings=False))
 
@@ -146,7 +160,7 @@ def _info(options: argparse.Namespace, console: Console) -> None:
 
 def _demo(options: argparse.Namespace, console: Console) -> None:
     with _progress(console) as watch:
-        lines = SYSTEMS[options.system](options.out, watch=watch)
+        lines = SYSTEMS[options.system](options.out, watch=watch, resume=options.resume)
     _say(lines)
 
 

@@ -6,12 +6,18 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
-from jaxload import io
+from jaxload import io, pipeline
 
 __all__ = ["describe"]
 
 #: Names that a line lists.
 SHOWN = 5
+
+#: Share of the epochs of which it is said first that they could not be solved.
+MOST_UNSOLVED = 0.01
+
+#: Runs of such epochs that a line names.
+NAMED = 5
 
 #: Scores of which a change is told, and what they are called.
 SCORES = {"pcc": "correlation", "r2": "R2", "nse": "NSE", "rmse_mm": "RMSE"}
@@ -32,20 +38,39 @@ def describe(folder: str | os.PathLike[str], warnings: bool = True) -> list[str]
       ValueError: If a file is broken.
     """
     folder = pathlib.Path(folder)
-    lines = _summarise(folder / "summary.json", warnings)
-    for path in sorted(folder.glob("*.nc")):
+    summary = _read(folder / "summary.json")
+    lines = _summarise(folder / "summary.json", summary, warnings)
+    # Files of others may lie there too.
+    for path in (folder / name for name in _names(folder, summary, ".nc")):
         with io.read_dataset(path) as dataset:
             sizes = ", ".join(f"{dim} {size}" for dim, size in dataset.sizes.items())
             names = ", ".join(map(str, dataset.data_vars))
         lines.append(f"{path.name}: {names} ({sizes})")
-    pictures = sorted(path.name for path in folder.glob("*.png"))
+    pictures = _names(folder, summary, ".png")
     return [*lines, f"figures: {', '.join(pictures) or 'none'}"]
 
 
-def _summarise(path: pathlib.Path, warnings: bool) -> list[str]:
-    summary = io.read_json(path)
+def _read(path: pathlib.Path) -> dict[str, Any]:
+    if not path.exists() and pipeline.is_unfinished(path.parent):
+        raise FileNotFoundError(
+            f"{path.parent} holds results that were computed and not yet written; "
+            "jaxload run --resume writes them"
+        )
+    return io.read_json(path)
+
+
+def _names(folder: pathlib.Path, summary: dict[str, Any], suffix: str) -> list[str]:
+    """Files of a result; of one that does not list them, all there are."""
+    names = summary.get("files") or [path.name for path in folder.iterdir()]
+    return sorted(name for name in names if name.endswith(suffix))
+
+
+def _summarise(
+    path: pathlib.Path, summary: dict[str, Any], warnings: bool
+) -> list[str]:
     try:
         return [
+            *_unsolved(summary),
             *(_warnings(summary) if warnings else ()),
             str(summary["title"]),
             *_numbers(summary),
@@ -66,6 +91,17 @@ def _summarise(path: pathlib.Path, warnings: bool) -> list[str]:
             f"{path} does not describe a result ({reason}); was it written by "
             "jaxload run?"
         ) from None
+
+
+def _unsolved(summary: dict[str, Any]) -> list[str]:
+    """First of all, where more than one epoch in a hundred has no water."""
+    missing, of = summary.get("epochs_not_solved", 0), summary["epochs"]
+    if missing <= MOST_UNSOLVED * of:
+        return []
+    days = summary.get("unsolved", ())
+    named = ", ".join(days[:NAMED]) + (", ..." if len(days) > NAMED else "")
+    share = f"{missing} of {of} epochs ({100 * missing / of:.0f}%)"
+    return [f"{share} could not be solved and have no value: {named}"]
 
 
 def _warnings(summary: dict[str, Any]) -> list[str]:

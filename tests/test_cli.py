@@ -147,9 +147,10 @@ def test_info_says_the_same_and_lists_every_file(finished, capsys):
     folder, said = finished
     assert cli.main(["info", str(folder)]) == 0
     captured = capsys.readouterr()
-    lines = captured.out.splitlines(keepends=True)
-    # A run has warned of it on its way, a description says it first.
-    assert "".join(x for x in lines if not x.startswith("warning: ")) == said
+    # What was warned of stood on the terminal when it happened.
+    summary = json.loads((folder / "summary.json").read_text())
+    first = "".join(f"warning: {message}\n" for message in summary["warnings"])
+    assert captured.out == first + said
     assert captured.err == ""
     for path in folder.iterdir():
         assert path.name in captured.out or path.name == "summary.json"
@@ -459,7 +460,7 @@ def test_an_output_folder_that_cannot_be_written_to_is_refused(study, tmp_path, 
         (
             "summary.json",
             b'{"title": "x"}',
-            "does not describe a result (no 'seconds')",
+            "does not describe a result (no 'epochs')",
         ),
         ("summary.json", b"[1, 2]", "summary.json does not describe a result"),
         ("twsa.nc", b"half", "twsa.nc cannot be read as netCDF"),
@@ -506,15 +507,36 @@ def test_a_single_epoch_is_a_study(study, tmp_path):
     assert (tmp_path / "out" / "regions.png").is_file()
 
 
-def test_an_interrupted_second_run_does_not_pass_for_a_result(
+def test_a_second_run_that_is_interrupted_leaves_the_first_result(
+    finished, tmp_path, monkeypatch
+):
+    study, out = finished[0].parent, tmp_path / "out"
+    shutil.copytree(finished[0], out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    monkeypatch.setattr(
+        xr.Dataset, "to_netcdf", interrupt_after(1, xr.Dataset.to_netcdf)
+    )
+    assert run(study, out) == 130
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_second_run_without_its_figures_does_not_pass_for_a_result(
     finished, tmp_path, monkeypatch, capsys
 ):
     study, out = finished[0].parent, tmp_path / "out"
     shutil.copytree(finished[0], out)
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", interrupt_after(0, None))
-    assert run(study, out) == 130
+    with monkeypatch.context() as patch:
+        patch.setattr(Figure, "savefig", interrupt_after(0, None))
+        assert run(study, out) == 130
+    capsys.readouterr()
     assert cli.main(["info", str(out)]) == 2
-    assert "summary.json is not a file" in capsys.readouterr().err
+    expected = ["not yet written; jaxload run --resume writes them"]
+    check_one_sentence(capsys.readouterr(), expected)
+    assert run(study, out, "--resume") == 0
+    for path in finished[0].iterdir():
+        if path.name != "summary.json":
+            assert (out / path.name).read_bytes() == path.read_bytes(), path.name
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 
 def test_brackets_in_a_message_are_not_markup(study, tmp_path, capsys):
@@ -562,7 +584,10 @@ def test_an_interruption_leaves_only_whole_files(
     assert captured.out == ""
     assert "interrupted" in captured.err
     names = [path.name for path in (tmp_path / "out").iterdir()]
-    assert len(names) == (calls if owner is xr.Dataset else 3 + calls)
+    if owner is Figure:
+        # The results are there, and wait for their figures.
+        names.remove(".unfinished")
+    assert len(names) == (0 if owner is xr.Dataset else 3 + calls)
     for name in names:
         assert not name.startswith(".")
         path = tmp_path / "out" / name
@@ -582,10 +607,14 @@ def test_a_full_disk_is_one_sentence(study, tmp_path, monkeypatch, capsys):
     assert run(study, tmp_path / "out") == 2
     check_one_sentence(
         capsys.readouterr(),
-        ["regions.png cannot be written (No space left on device)"],
+        [
+            "regions.png cannot be written (No space left on device); the results are "
+            "kept",
+            "with --resume",
+        ],
     )
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["regions.nc", "stations.nc", "twsa.nc"]
+    assert names == [".unfinished", "regions.nc", "stations.nc", "twsa.nc"]
 
 
 def test_a_verbose_run_tells_of_every_beta(study, tmp_path, capsys):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, pipeline, synthetic
 from jaxload.demo.weather_files import write_weather_world
+from jaxload.demo.writing import simulated_folder
 
 __all__ = ["FILLERS", "compare_cells", "filling_study", "run_filling"]
 
@@ -72,6 +73,7 @@ def run_filling(
     out: str | os.PathLike[str],
     settings: synthetic.WeatherSettings | None = None,
     watch: pipeline.Watch | None = None,
+    resume: bool = False,
 ) -> list[str]:
     """Simulate southwest China, write it as real data, fill and invert, compare.
 
@@ -81,38 +83,41 @@ def run_filling(
         included.
       settings: What kind of world.
       watch: As in `pipeline.run`.
+      resume: As in `pipeline.run`.
 
     Returns:
       What came out, as lines.
 
     Raises:
-      ValueError: If the folder cannot be written to, or the netCDF library is missing.
-      ModuleNotFoundError: If "mllim" is asked for without scikit-learn.
+      ValueError: If the folder is in use or cannot be written to, or a library is
+        missing, as scikit-learn for "mllim".
     """
-    io.require_netcdf()
-    folder = io.prepare_folder(out)
     watch = watch or pipeline.ignore
-    watch("simulate", 0.0)
-    with jax.enable_x64(True):
-        world = synthetic.weather_world(settings or WORLD)
-        write_weather_world(world, folder / "data")
-    study = filling_study(system, folder / "data")
-    io.write_text(folder / "data" / "study.toml", config.to_toml(study))
-    watch("simulate", 1.0)
-    # The same by its stations alone, tuned to them: what there is to gain from.
-    beside = dataclasses.replace(
-        study, filler=None, inversion=config.Inversion(prior="laplacian")
-    )
-    result = pipeline.run(study, folder, watch)
-    alone = pipeline.run(beside, watch=lambda *_: None)
-    with io.read_dataset(folder / "data" / "truth.nc") as truth, jax.enable_x64(True):
-        true = truth.load()
-        scores = {
-            name: compare_cells(found.water, true)
-            for name, found in (("filled", result), ("stations_alone", alone))
-        }
-    summary = result.summary | {"truth": scores}
-    io.write_json(summary, folder / "summary.json")
+    pipeline.check_libraries(filling_study(system))
+    settings = settings or WORLD
+    folder = io.prepare_folder(out)
+    with simulated_folder(folder / "data", settings.region, settings) as data:
+        watch("simulate", 0.0)
+        with jax.enable_x64(True):
+            world = synthetic.weather_world(settings)
+            write_weather_world(world, data)
+        study = filling_study(system, data)
+        io.write_text(data / "study.toml", config.to_toml(study))
+        watch("simulate", 1.0)
+        # The same by its stations alone, tuned to them: what there is to gain from.
+        beside = dataclasses.replace(
+            study, filler=None, inversion=config.Inversion(prior="laplacian")
+        )
+        result = pipeline.as_written(pipeline.run(study, folder, watch, resume))
+        alone = pipeline.run(beside, watch=lambda *_: None)
+        with io.read_dataset(data / "truth.nc") as truth, jax.enable_x64(True):
+            true = truth.load()
+            scores = {
+                name: compare_cells(found.water, true)
+                for name, found in (("filled", result), ("stations_alone", alone))
+            }
+        summary = result.summary | {"truth": scores}
+        io.write_json(summary, folder / "summary.json")
     return [*_lines(summary), f"Maps and files are in {folder}."]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jaxload import config, evaluate, io, pipeline, synthetic
 from jaxload.demo.article import table_lines
 from jaxload.demo.groundwater_files import write_world
+from jaxload.demo.writing import simulated_folder
 
 __all__ = ["compare_with_truth", "groundwater_study", "run_groundwater"]
 
@@ -61,6 +62,7 @@ def run_groundwater(
     out: str | os.PathLike[str],
     settings: synthetic.GroundwaterSettings | None = None,
     watch: pipeline.Watch | None = None,
+    resume: bool = False,
 ) -> list[str]:
     """Simulate western Yunnan, write it as real data, study it, compare.
 
@@ -69,29 +71,33 @@ def run_groundwater(
         included.
       settings: What kind of world.
       watch: As in `pipeline.run`.
+      resume: As in `pipeline.run`.
 
     Returns:
       What came out, as lines: a table beside the numbers of the article that the study
       follows, and how close it came to the truth.
 
     Raises:
-      ValueError: If the folder cannot be written to, or the netCDF library is missing.
+      ValueError: If the folder is in use or cannot be written to, or a library is
+        missing.
     """
-    io.require_netcdf()
-    folder = io.prepare_folder(out)
     watch = watch or pipeline.ignore
-    watch("simulate", 0.0)
-    with jax.enable_x64(True):
-        world = synthetic.groundwater_world(settings)
-    write_world(world, folder / "data")
-    study = groundwater_study(folder / "data")
-    io.write_text(folder / "data" / "study.toml", config.to_toml(study))
-    watch("simulate", 1.0)
-    result = pipeline.run(study, folder, watch)
-    with io.read_dataset(folder / "data" / "truth.nc") as truth:
-        scores = compare_with_truth(result, truth.load())
-    summary = result.summary | scores
-    io.write_json(summary, folder / "summary.json")
+    pipeline.check_libraries(groundwater_study())
+    settings = settings or synthetic.GroundwaterSettings()
+    folder = io.prepare_folder(out)
+    with simulated_folder(folder / "data", "western_yunnan", settings) as data:
+        watch("simulate", 0.0)
+        with jax.enable_x64(True):
+            world = synthetic.groundwater_world(settings)
+        write_world(world, data)
+        study = groundwater_study(data)
+        io.write_text(data / "study.toml", config.to_toml(study))
+        watch("simulate", 1.0)
+        result = pipeline.as_written(pipeline.run(study, folder, watch, resume))
+        with io.read_dataset(data / "truth.nc") as truth:
+            scores = compare_with_truth(result, truth.load())
+        summary = result.summary | scores
+        io.write_json(summary, folder / "summary.json")
     return [*table_lines(summary), *_lines(summary, str(folder))]
 
 

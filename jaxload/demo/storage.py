@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, pipeline, series, sphere, synthetic
 from jaxload._calendar import DAY, month_bounds
+from jaxload.demo.writing import simulated_folder
 
 __all__ = ["Scores", "run"]
 
@@ -50,6 +51,7 @@ def run(
     out: str | os.PathLike[str],
     settings: synthetic.TwinSettings | None = None,
     watch: pipeline.Watch | None = None,
+    resume: bool = False,
 ) -> list[str]:
     """Simulate, write as real data, invert, compare with the truth, draw.
 
@@ -57,26 +59,31 @@ def run(
       out: Folder; `data/` in it holds what was simulated, `study.toml` included.
       settings: What kind of world.
       watch: As in `pipeline.run`.
+      resume: As in `pipeline.run`.
 
     Returns:
       What came out, in five lines.
 
     Raises:
-      ValueError: If the folder cannot be written to.
+      ValueError: If the folder is in use or cannot be written to, or the netCDF library
+        is missing.
     """
-    folder = io.prepare_folder(out)
     watch = watch or pipeline.ignore
-    watch("simulate", 0.0)
-    with jax.enable_x64(True):
-        twin = synthetic.twin(settings)
-    study = _write_data(twin, io.prepare_folder(folder / "data"))
-    watch("simulate", 1.0)
-    result = pipeline.run(study, folder, watch)
-    with jax.enable_x64(True):
-        scores = _compare(twin, result)
-        _draw(twin, result, folder)
-    summary = result.summary | {"truth": dataclasses.asdict(scores)}
-    io.write_json(summary, folder / "summary.json")
+    pipeline.check_libraries()
+    settings = settings or synthetic.TwinSettings()
+    folder = io.prepare_folder(out)
+    with simulated_folder(folder / "data", "twin", settings) as data:
+        watch("simulate", 0.0)
+        with jax.enable_x64(True):
+            twin = synthetic.twin(settings)
+        study = _write_data(twin, data)
+        watch("simulate", 1.0)
+        result = pipeline.as_written(pipeline.run(study, folder, watch, resume))
+        with jax.enable_x64(True):
+            scores = _compare(twin, result)
+            _draw(twin, result, folder)
+        summary = result.summary | {"truth": dataclasses.asdict(scores)}
+        io.write_json(summary, folder / "summary.json")
     return _lines(summary, scores, folder)
 
 

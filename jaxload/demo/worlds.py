@@ -2,13 +2,13 @@
 
 import dataclasses
 import os
-from typing import Any
 
 import jax
 
 from jaxload import io, pipeline, synthetic
 from jaxload.demo.groundwater_files import write_world
 from jaxload.demo.weather_files import write_weather_world
+from jaxload.demo.writing import simulated_folder
 
 __all__ = ["WORLDS", "simulate"]
 
@@ -51,25 +51,28 @@ def simulate(
     if seed is not None and seed < 0:
         raise ValueError(f"seed is {seed}, expected zero or more")
     io.require_netcdf()
-    folder = io.prepare_folder(out)
     watch = watch or pipeline.ignore
     watch("simulate", 0.0)
-    with jax.enable_x64(True):
-        if name == "western_yunnan":
-            yunnan = _drawn(synthetic.GroundwaterSettings(), seed)
-            write_world(
-                synthetic.groundwater_world(yunnan), folder, 1 if seed is None else seed
-            )
+    settings = _settings(name, seed)
+    with simulated_folder(out, name, settings) as folder, jax.enable_x64(True):
+        if isinstance(settings, synthetic.GroundwaterSettings):
+            world = synthetic.groundwater_world(settings)
+            write_world(world, folder, 1 if seed is None else seed)
         else:
-            china = _drawn(synthetic.WeatherSettings(region=name), seed)
-            write_weather_world(synthetic.weather_world(china), folder)
+            write_weather_world(synthetic.weather_world(settings), folder)
     watch("simulate", 1.0)
     studies = " and ".join(f"notebooks/studies/{file}" for file in WORLDS[name])
     return [
-        f"What is measured in the world is in {folder}, the truth in truth.nc there.",
-        f"Made for it: {studies}, with --data {folder}.",
+        f"What is measured in the world is in {out}, the truth in truth.nc there.",
+        f"Made for it: {studies}, with --data {out}.",
     ]
 
 
-def _drawn(settings: Any, seed: int | None) -> Any:
-    return settings if seed is None else dataclasses.replace(settings, seed=seed)
+def _settings(
+    name: str, seed: int | None
+) -> synthetic.GroundwaterSettings | synthetic.WeatherSettings:
+    if name == "western_yunnan":
+        usual = synthetic.GroundwaterSettings()
+    else:
+        usual = synthetic.WeatherSettings(region=name)
+    return usual if seed is None else dataclasses.replace(usual, seed=seed)

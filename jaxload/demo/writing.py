@@ -1,7 +1,12 @@
 """What the files of every simulated world have in common."""
 
+import contextlib
+import dataclasses
+import json
 import os
-from collections.abc import Mapping
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import shapely
@@ -11,9 +16,60 @@ from numpy.typing import NDArray
 
 from jaxload import io
 
-__all__ = ["gridded", "northern_first", "rounded", "write_outline"]
+__all__ = [
+    "gridded",
+    "northern_first",
+    "rounded",
+    "simulated_folder",
+    "write_outline",
+]
 
 Floats = NDArray[np.floating]
+
+#: The file that says what a folder of simulated files is of.
+ABOUT = "simulated.json"
+
+
+@contextlib.contextmanager
+def simulated_folder(
+    folder: str | os.PathLike[str], world: str, settings: Any
+) -> Iterator[pathlib.Path]:
+    """Hold a folder for the files of one world, and say of which.
+
+    Stations of two worlds in one folder would pass for one network.
+
+    Args:
+      folder: Made if it is not there.
+      world: What kind of world.
+      settings: A dataclass, all that it is made of.
+
+    Yields:
+      The folder.
+
+    Raises:
+      ValueError: If it is in use, cannot be written to, or holds anything else.
+    """
+    folder = io.prepare_folder(folder)
+    about = {"world": world, "settings": dataclasses.asdict(settings)}
+    with io.locked_folder(folder):
+        _check_same(folder, json.loads(json.dumps(about)))
+        for each in (folder, *filter(pathlib.Path.is_dir, folder.rglob("*"))):
+            io.remove_left_overs(each)
+        io.write_json(about, folder / ABOUT)
+        yield folder
+
+
+def _check_same(folder: pathlib.Path, about: dict[str, Any]) -> None:
+    there = sorted(x.name for x in folder.iterdir() if not x.name.startswith("."))
+    if not there:
+        return
+    if ABOUT not in there:
+        what = f"files that are no simulated world, such as {there[0]}"
+    elif io.read_json(folder / ABOUT) != about:
+        what = "another simulated world, or one of other settings"
+    else:
+        return
+    raise ValueError(f"{folder} holds {what}; remove it, or choose another folder")
 
 
 def write_outline(region: shapely.Polygon, path: str | os.PathLike[str]) -> None:

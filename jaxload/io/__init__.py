@@ -12,6 +12,7 @@ from jaxload.io.earth_models import (
     read_earth_profile,
     read_love_numbers,
 )
+from jaxload.io.folders import locked_folder, prepare_folder, remove_left_overs
 from jaxload.io.gnss import read_gnss, write_gnss, write_up
 from jaxload.io.gravity_fields import read_icgem, read_level2
 from jaxload.io.grid_files import GridSettings
@@ -34,7 +35,7 @@ from jaxload.io.reading import Columns, GnssFiles, Reading
 from jaxload.io.regions import read_region, read_regions
 from jaxload.io.regrid import regrid, sample_grid
 from jaxload.io.results import (
-    prepare_folder,
+    is_result,
     read_dataset,
     read_json,
     require_netcdf,
@@ -50,8 +51,8 @@ from jaxload.io.technical_notes import (
     read_tn13,
     read_tn14,
 )
-from jaxload.io.text import write_text
 from jaxload.io.wells import WellColumns, read_wells
+from jaxload.io.writing import write_text
 
 __all__ = [
     "GNSS",
@@ -71,7 +72,9 @@ __all__ = [
     "check_dataset",
     "grid_layout",
     "is_of",
+    "is_result",
     "label_dataset",
+    "locked_folder",
     "match_months",
     "mean_of_centres",
     "mid_times",
@@ -101,6 +104,7 @@ __all__ = [
     "read_wells",
     "regrid",
     "remove_baseline",
+    "remove_left_overs",
     "require_netcdf",
     "sample_grid",
     "span_remark",

@@ -9,7 +9,7 @@ import tokenize
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxload.io.text import replacing
+from jaxload.io.writing import replacing
 
 __all__ = ["ArrayCache"]
 

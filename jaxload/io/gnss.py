@@ -15,11 +15,12 @@ from jaxload._calendar import days_from
 from jaxload.io.gnss_files import group_problems, read_files
 from jaxload.io.gnss_places import SITES_NAME, find_list, place_stations
 from jaxload.io.gnss_search import search_files
+from jaxload.io.netcdf import save_netcdf
 from jaxload.io.reading import GnssFiles, Reading
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import GNSS, check_dataset, label_dataset
 from jaxload.io.station_series import Series
-from jaxload.io.text import replacing, write_text
+from jaxload.io.writing import write_text
 
 __all__ = ["read_gnss", "write_gnss", "write_up"]
 
@@ -204,8 +205,7 @@ def write_gnss(dataset: xr.Dataset, path: PathLike) -> None:
     require_netcdf()
     packing = {"zlib": True, "complevel": 1, "shuffle": True}
     encoding = {str(name): packing for name in dataset.data_vars}
-    with replacing(pathlib.Path(path)) as temporary:
-        dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+    save_netcdf(dataset, pathlib.Path(path), encoding)
 
 
 def write_up(dataset: xr.Dataset, folder: PathLike) -> None:

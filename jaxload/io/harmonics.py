@@ -13,12 +13,11 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
-from jaxload.io.netcdf import reading_netcdf
+from jaxload.io.netcdf import reading_netcdf, save_netcdf
 from jaxload.io.paths import nearest
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import VARIABLES, label_dataset
 from jaxload.io.stokes_records import with_degrees
-from jaxload.io.text import replacing
 
 __all__ = ["read_stokes", "write_stokes"]
 
@@ -100,8 +99,7 @@ def write_stokes(dataset: xr.Dataset, path: PathLike) -> None:
     encoding = {name: packing for name in VARIABLES if name in dataset.data_vars}
     clock = {"units": "seconds since 2002-01-01", "dtype": "int64"}
     encoding |= {x: clock for x in ("time", "time_bnds") if x in dataset.variables}
-    with replacing(pathlib.Path(path)) as temporary:
-        dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+    save_netcdf(dataset, pathlib.Path(path), encoding)
 
 
 def _load(path: pathlib.Path) -> xr.Dataset:

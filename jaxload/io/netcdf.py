@@ -1,16 +1,18 @@
-"""NetCDF files that are broken, found out and said in one sentence."""
+"""NetCDF files that are broken, or cannot be written: said in one sentence."""
 
 import contextlib
 import pathlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import scipy.io
 import xarray as xr
 
 from jaxload.io.foreign import ENOUGH, WEB_PAGE, what_it_is
+from jaxload.io.writing import replacing, why_full
 
-__all__ = ["reading_netcdf"]
+__all__ = ["reading_netcdf", "save_netcdf"]
 
 #: What the libraries of netCDF raise on broken files.
 BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError)
@@ -58,3 +60,31 @@ def _check_length(path: pathlib.Path) -> None:
         scipy.io.netcdf_file(path, mmap=True).close()
     except BROKEN:
         raise ValueError("it ends before its data do") from None
+
+
+def save_netcdf(
+    dataset: xr.Dataset,
+    path: pathlib.Path,
+    encoding: Mapping[str, Mapping[str, Any]],
+    durable: bool = False,
+) -> None:
+    """Write netCDF so that its name never stands for half of it.
+
+    Args:
+      dataset: What to write.
+      path: The file; an old one is replaced when the new one is whole.
+      encoding: Of each variable, as xarray takes it.
+      durable: As in `replacing`.
+
+    Raises:
+      ValueError: If the file cannot be written.
+    """
+    with replacing(path, durable) as temporary:
+        try:
+            dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+        except RuntimeError as error:
+            # The library only says that there was an error, full disk or not.
+            reason = why_full(temporary)
+            if reason is None:
+                raise ValueError(f"{path} cannot be written ({error})") from None
+            raise reason from None

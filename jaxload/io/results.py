@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from jaxload.io.netcdf import reading_netcdf
-from jaxload.io.text import replacing, write_text
+import jaxload
+from jaxload.io.netcdf import reading_netcdf, save_netcdf
+from jaxload.io.writing import replacing, write_text
 
 __all__ = [
-    "prepare_folder",
+    "is_result",
     "read_dataset",
     "read_json",
     "require_netcdf",
@@ -25,32 +26,11 @@ __all__ = [
 
 PathLike = str | os.PathLike[str]
 
+#: Bytes of a picture within which it says who made it.
+PREAMBLE = 1 << 12
 
-def prepare_folder(folder: PathLike) -> pathlib.Path:
-    """Make a folder for results and see that it can be written to.
-
-    Args:
-      folder: Its path; made with its parents if absent.
-
-    Returns:
-      The path.
-
-    Raises:
-      ValueError: If it cannot be made or written to.
-    """
-    folder = pathlib.Path(folder)
-    probe = folder / f".probe.{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ValueError(
-            f"the output folder {folder} cannot be written to ({reason}); choose "
-            "another"
-        ) from None
-    return folder
+#: What says of a file that it is one of ours.
+MAKER = f"jaxload {jaxload.__version__}"
 
 
 def require_netcdf() -> None:
@@ -84,18 +64,27 @@ def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
             encoding[str(name)] = dict(packing)
     for name in dataset.coords:
         encoding[str(name)] = {"_FillValue": None}
-    with replacing(pathlib.Path(path)) as temporary:
-        dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+    save_netcdf(dataset, pathlib.Path(path), encoding, durable=True)
 
 
 def _convention(dataset: xr.Dataset) -> xr.Dataset:
     """The same values, with what the CF convention asks of every file."""
     dataset = dataset.copy()
     dataset.attrs.setdefault("Conventions", "CF-1.11")
+    dataset.attrs.setdefault("source", MAKER)
     for coordinate in dataset.coords.values():
         if coordinate.dtype.kind == "M":
             coordinate.attrs.setdefault("standard_name", "time")
+    for part in (dataset, *dataset.variables.values()):
+        part.attrs = {k: _unicode(v) for k, v in part.attrs.items()}
     return dataset
+
+
+def _unicode(value: Any) -> Any:
+    """Text as files can hold it, though it is of file names that are no UTF-8."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write_figure(figure: Any, path: PathLike) -> None:
@@ -110,8 +99,10 @@ def write_figure(figure: Any, path: PathLike) -> None:
       ValueError: If the file cannot be written.
     """
     path = pathlib.Path(path)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150, format=path.suffix[1:])
+    with replacing(path, durable=True) as temporary:
+        form = path.suffix[1:]
+        about = {"Software": MAKER} if form == "png" else None
+        figure.savefig(temporary, dpi=150, format=form, metadata=about)
 
 
 def read_dataset(path: PathLike) -> xr.Dataset:
@@ -180,3 +171,25 @@ def read_json(path: PathLike) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error})") from None
+
+
+def is_result(path: PathLike) -> bool:
+    """Tell files that were written here from those of others.
+
+    Args:
+      path: A netCDF file, a picture or JSON.
+
+    Returns:
+      Whether it says of itself that it is one of ours.
+    """
+    path = pathlib.Path(path)
+    try:
+        if path.suffix == ".json":
+            return "jaxload" in read_json(path)["versions"]
+        if path.suffix == ".nc":
+            with read_dataset(path) as dataset:
+                return str(dataset.attrs.get("source")).startswith("jaxload")
+        with path.open("rb") as file:
+            return b"jaxload " in file.read(PREAMBLE)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
@@ -21,9 +20,7 @@ __all__ = [
     "parse_numbers",
     "read_lines",
     "read_start",
-    "replacing",
     "shorten",
-    "write_text",
 ]
 
 COMMENT = ("#", "%")
@@ -237,43 +234,3 @@ def line_number(lines: Sequence[str], row: int, skip: int = 0) -> int:
       The line number.
     """
     return next(itertools.islice(data_lines(lines, skip), row, None))[0]
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Write a text file so that its name never stands for half of it.
-
-    Args:
-      path: The file; an old one is replaced.
-      text: The content.
-
-    Raises:
-      ValueError: If the folder cannot be written to.
-    """
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Write a file so that its name never stands for half of it.
-
-    Args:
-      path: The file; an old one is replaced when the body ends without an error.
-
-    Yields:
-      The temporary name to write to.
-
-    Raises:
-      ValueError: If it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ValueError(f"{path} cannot be written ({reason})") from None
-    finally:
-        # It is gone if all went well; if not, its own error is the one to tell.
-        with contextlib.suppress(OSError):
-            temporary.unlink()

@@ -15,9 +15,26 @@ from jaxload.pipeline.outputs import Result
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "rings"]
+__all__ = ["FIGURES", "draw", "rings"]
 
 logger = logging.getLogger(__name__)
+
+#: What figures can be called; "twin" where the truth is known.
+FIGURES = (
+    "annual_amplitude",
+    "regions",
+    "station_fit",
+    "beta",
+    "standard_error",
+    "loads",
+    "gwsa_maps",
+    "drought",
+    "grace",
+    "wells",
+    "learning",
+    "screening",
+    "twin",
+)
 
 #: Stations or wells that a figure shows.
 PANELS = 4
@@ -37,17 +54,23 @@ def rings(region: Polygon | MultiPolygon) -> list[NDArray[np.float64]]:
     return [np.asarray(ring.coords)[:, :2] for ring in closed]
 
 
-def draw(result: Result, folder: pathlib.Path) -> None:
+def draw(result: Result, folder: pathlib.Path) -> list[str]:
     """Draw the figures of a result, if Matplotlib is there.
 
     Args:
       result: What was found.
       folder: Where the pictures go.
+
+    Returns:
+      Names of the files.
+
+    Raises:
+      ValueError: If the folder cannot be written to.
     """
     outline = result.outline
     if importlib.util.find_spec("matplotlib") is None:
         logger.warning("no figures were drawn; install jaxload[plot]")
-        return
+        return []
     from jaxload import plot
 
     name, sd = result.quantity, f"{result.quantity}_sd"
@@ -84,6 +107,7 @@ def draw(result: Result, folder: pathlib.Path) -> None:
         figures["learning"] = plot.learning_curves(result.learning)
     for name, figure in figures.items():
         io.write_figure(figure, folder / f"{name}.png")
+    return [f"{name}.png" for name in figures]
 
 
 def _of_loads(result: Result) -> "dict[str, Figure]":
@@ -138,8 +162,8 @@ def _lag_title(name: str, lags: dict[str, dict[str, float]]) -> str:
     return title
 
 
-def _two_digits(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "undefined"
+def _two_digits(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
 
 
 def _beta_figure(result: Result) -> "Figure":

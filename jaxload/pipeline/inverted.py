@@ -19,13 +19,13 @@ from jaxload.pipeline.estimate import Estimate, estimate
 from jaxload.pipeline.ground import Ground
 from jaxload.pipeline.learned import Learned
 from jaxload.pipeline.model import Model, make_model, of_stations
+from jaxload.pipeline.unsolved import name_unsolved
 
 __all__ = [
     "Alone",
     "Inverted",
     "by_stations",
     "invert",
-    "name_unsolved",
     "observed",
 ]
 
@@ -82,7 +82,7 @@ def invert(
       The `Inverted`.
 
     Raises:
-      ValueError: As the stages do.
+      ValueError: As the stages do; `Unsolved` if no epoch could be solved.
     """
     filled = filled_rows(rows)
     with clock.stage("design"):
@@ -100,7 +100,7 @@ def invert(
         model, choice = choose(study, model, rows, hear)
     with clock.stage("solve"):
         found = estimate(study, model, rows.time.values, choice.beta)
-        name_unsolved(rows, found)
+        name_unsolved(rows.time.values, found.solution.ok)
     with clock.stage("errors"):
         hear = functools.partial(clock.watch, "errors")
         given = ((found, choice.beta), ground.basins.weights, hear)
@@ -145,21 +145,6 @@ def _with_noise_of(
     noise = dataclasses.replace(model.noise, common=common)
     study = dataclasses.replace(study, inversion=settings)
     return study, dataclasses.replace(model, noise=noise)
-
-
-def name_unsolved(gnss: xr.Dataset, found: Estimate) -> None:
-    """Warn of epochs that could not be solved.
-
-    Args:
-      gnss: Has the epochs.
-      found: The estimate.
-    """
-    ok = np.asarray(found.solution.ok)
-    if ok.all():
-        return
-    days = np.datetime_as_string(gnss.time.values[~ok], "D")
-    named = ", ".join(days[:5]) + (" ..." if len(days) > 5 else "")
-    logger.warning("%d epochs could not be solved: %s", len(days), named)
 
 
 def observed(found: Estimate, count: int) -> Estimate:

@@ -24,7 +24,7 @@ from jaxload.pipeline.expected import Expected, Told, joint_errors, solved
 from jaxload.pipeline.filling import describe_validation
 from jaxload.pipeline.gravity_rows import GravityRows, gravity_rows
 from jaxload.pipeline.ground import Ground
-from jaxload.pipeline.inverted import Inverted, by_stations, name_unsolved
+from jaxload.pipeline.inverted import Inverted, by_stations
 from jaxload.pipeline.learned import Learned
 from jaxload.pipeline.learning import (
     EPOCHS,
@@ -37,6 +37,7 @@ from jaxload.pipeline.learning import (
 )
 from jaxload.pipeline.model import Model, make_model, of_stations
 from jaxload.pipeline.network_features import network_features, weather_raster
+from jaxload.pipeline.unsolved import name_unsolved
 from jaxload.pipeline.weather import Places
 
 __all__ = ["invert_jointly"]
@@ -115,7 +116,7 @@ def _with_displacement(
     model = dataclasses.replace(model, up=np.asarray(filled.displacement))
     with clock.stage("solve"):
         found = solved(filled, trained)
-        name_unsolved(gnss, found)
+        name_unsolved(gnss.time.values, found.solution.ok)
     filling = _held_out_scores(study, gnss, told.members[:, :, :count], folds)
     filling["cells"] = cells.sizes["station"]
     learned, errors = _learned(trained, gravity), Errors("none")
@@ -223,7 +224,7 @@ def _with_water(
         joint.check_predictions(told)
         expected = Expected(np.stack(told), to_cells, moved)
         found = solved(lesson, trained, expected)
-        name_unsolved(gnss, found)
+        name_unsolved(gnss.time.values, found.solution.ok)
     learned, errors = _learned(trained, gravity), Errors("none")
     with clock.stage("errors"):
         if errors_wanted(study, model) != "none":

@@ -9,13 +9,12 @@ import jax
 import numpy as np
 import xarray as xr
 
-from jaxload import config, io, series
+from jaxload import config, series
 from jaxload.pipeline import cleaning, loads
-from jaxload.pipeline.clock import Clock, Watch, ignore
+from jaxload.pipeline.clock import Clock
 from jaxload.pipeline.coverage import describe_coverage
-from jaxload.pipeline.doubts import collected_warnings, listed
 from jaxload.pipeline.empty_cells import empty_cells, filled_rows, with_rows
-from jaxload.pipeline.figures import draw, rings
+from jaxload.pipeline.figures import rings
 from jaxload.pipeline.filling import Filled, fill
 from jaxload.pipeline.ground import Ground, read_ground, with_references
 from jaxload.pipeline.groundwater import References, compare, read_references
@@ -36,81 +35,28 @@ from jaxload.pipeline.outputs import (
 from jaxload.pipeline.plausibility import check_water
 from jaxload.pipeline.regions import region_means, score_regions
 from jaxload.pipeline.screening import Screened, screen, select_stations
-from jaxload.pipeline.summary import describe_errors, peak_memory, summarise
+from jaxload.pipeline.summary import describe_errors, summarise
 from jaxload.pipeline.traditional import against_traditional, with_traditional
 
-__all__ = ["run"]
+__all__ = ["compute"]
 
 
-def run(
-    study: config.Study,
-    out: str | pathlib.Path | None = None,
-    watch: Watch | None = None,
-) -> Result:
-    """Run a study from its files to water storage.
-
-    Everything is computed in float64, whatever JAX is set to outside.
+def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> Result:
+    """Compute water storage from the files of a study.
 
     Args:
-      study: What to do, from `config.read_study`.
-      out: Folder for `twsa.nc`, `stations.nc`, `regions.nc`, `groundwater.nc` where
-        groundwater is sought, `filled.nc` where cells were filled, `learning.nc` where
-        networks were trained, `summary.json` and figures; nothing is written, and no
-        training kept, if not given.
-      watch: Told of the progress.
+      study: What to do.
+      folder: Where the results will go, and trainings and components of the weather are
+        kept; None keeps none.
+      clock: Told of the stages.
 
     Returns:
       The `Result`.
 
     Raises:
       FileNotFoundError: If a file of the study is missing.
-      ValueError: If an input cannot be used; the message says which and why.
+      ValueError: If an input cannot be used, or no epoch be solved.
     """
-    with collected_warnings() as warnings:
-        return _run(study, out, Clock(watch or ignore), warnings)
-
-
-def _run(
-    study: config.Study,
-    out: str | pathlib.Path | None,
-    clock: Clock,
-    warnings: list[str],
-) -> Result:
-    folder = None
-    if out is not None:
-        io.require_netcdf()
-        folder = io.prepare_folder(out)
-    with jax.enable_x64(True):
-        result = _compute(study, folder, clock)
-    if folder is not None:
-        with clock.stage("write"):
-            # The summary comes last and says that the folder is complete.
-            (folder / "summary.json").unlink(missing_ok=True)
-            for name, dataset in _files(result).items():
-                io.write_dataset(dataset, folder / name)
-        with clock.stage("figures"):
-            draw(result, folder)
-    seconds = clock.seconds | {"total": sum(clock.seconds.values())}
-    result.summary.update(seconds=seconds, peak_memory_gib=peak_memory())
-    result.summary["warnings"] = listed(warnings)
-    if folder is not None:
-        io.write_json(result.summary, folder / "summary.json")
-    return result
-
-
-def _files(result: Result) -> dict[str, xr.Dataset]:
-    files = {
-        "twsa.nc": result.water,
-        "stations.nc": result.stations,
-        "regions.nc": result.regions,
-        "groundwater.nc": result.groundwater,
-        "filled.nc": result.filled,
-        "learning.nc": result.learning,
-    }
-    return {name: content for name, content in files.items() if content is not None}
-
-
-def _compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> Result:
     with clock.stage("read"):
         ground = read_ground(study)
         hear = lambda done, total: clock.watch("read", done / total)

@@ -16,6 +16,7 @@ import jaxload
 from jaxload.pipeline.choose import Choice
 from jaxload.pipeline.errors import Errors
 from jaxload.pipeline.estimate import Estimate
+from jaxload.pipeline.unsolved import runs_of_days
 
 __all__ = ["describe_errors", "peak_memory", "summarise"]
 
@@ -52,6 +53,7 @@ def summarise(
         "first_day": str(stations.time.values[0])[:10],
         "last_day": str(stations.time.values[-1])[:10],
         "epochs_not_solved": int((water.ok.values == 0).sum()),
+        "unsolved": runs_of_days(water.time.values, water.ok.values),
         "files_left_out": stations.attrs.get("files_left_out", ""),
         "device": jax.devices()[0].device_kind,
         "versions": _versions(),

@@ -1,0 +1,37 @@
+"""Libraries that not every study needs, looked for before any work is done."""
+
+import importlib
+import importlib.util
+import logging
+
+from jaxload import config, io
+
+__all__ = ["check_libraries"]
+
+logger = logging.getLogger(__name__)
+
+
+def check_libraries(study: config.Study | None = None) -> None:
+    """Look for the libraries that a study needs.
+
+    Args:
+      study: Says what will be done; None for only writing results.
+
+    Raises:
+      ValueError: If one is not installed, or cannot be loaded.
+    """
+    io.require_netcdf()
+    _load("netCDF4", "results need the netCDF library", "netcdf")
+    if study is not None and study.filler and study.filler.method == "forest":
+        _load("sklearn.tree", 'filler.method "forest" needs scikit-learn', "forest")
+    if importlib.util.find_spec("matplotlib") is None:
+        logger.warning("no figures will be drawn; they need jaxload[plot]")
+
+
+def _load(module: str, need: str, extra: str) -> None:
+    """Import it now: what is there may still be broken."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(f"{need}; install jaxload[{extra}] ({reason})") from None

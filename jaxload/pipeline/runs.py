@@ -1,0 +1,198 @@
+"""A whole study: computed, kept, written, drawn; taken up where it stopped."""
+
+import contextlib
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+
+from jaxload import config, io
+from jaxload.pipeline import unfinished
+from jaxload.pipeline.clock import Clock, Watch, ignore
+from jaxload.pipeline.doubts import collected_warnings, listed
+from jaxload.pipeline.figures import draw, rings
+from jaxload.pipeline.files import (
+    SUMMARY,
+    as_written,
+    check_folder,
+    read_result,
+    remove_older,
+)
+from jaxload.pipeline.libraries import check_libraries
+from jaxload.pipeline.outputs import Result
+from jaxload.pipeline.provenance import Origin, origin_of
+from jaxload.pipeline.stages import compute
+from jaxload.pipeline.summary import peak_memory
+from jaxload.pipeline.unfinished import Unfinished
+
+__all__ = ["run"]
+
+logger = logging.getLogger(__name__)
+
+#: Where trainings and components of the weather are kept, below the results.
+KEPT = ("features", "checkpoints/alone", "checkpoints/jointly")
+
+
+def run(
+    study: config.Study,
+    out: str | pathlib.Path | None = None,
+    watch: Watch | None = None,
+    resume: bool = False,
+) -> Result:
+    """Run a study from its files to water storage.
+
+    Everything is computed in float64, whatever JAX is set to outside.
+
+    Args:
+      study: What to do, from `config.read_study`.
+      out: Folder for `twsa.nc`, `stations.nc`, `regions.nc`, `groundwater.nc` where
+        groundwater is sought, `filled.nc` where cells were filled, `learning.nc` where
+        networks were trained, `summary.json` and figures; nothing is written, and no
+        training kept, if not given. One process at a time works in it.
+      watch: Told of the progress.
+      resume: Whether to take up what an earlier run with the same study and inputs
+        left: results that it computed and could not write are written, results that
+        are complete are read, and what is missing is computed.
+
+    Returns:
+      The `Result`.
+
+    Raises:
+      FileNotFoundError: If a file of the study is missing.
+      ValueError: If an input cannot be used, the folder is in use or cannot be written
+        to, or what is to be taken up is of other inputs; the message says which and
+        why.
+      Unsolved: A `ValueError`, if no epoch could be solved.
+    """
+    clock = Clock(watch or ignore)
+    with collected_warnings() as warnings:
+        if out is None:
+            with jax.enable_x64(True):
+                result = compute(study, None, clock)
+            result.summary.update(_costs((clock, warnings)))
+            return result
+        check_libraries(study)
+        folder = io.prepare_folder(out)
+        with io.locked_folder(folder):
+            for name in ("", *KEPT):
+                io.remove_left_overs(folder / name)
+            with clock.stage("inputs"):
+                origin = origin_of(study)
+            work = _take_up if resume else _compute
+            return work(study, folder, origin, (clock, warnings))
+
+
+def _compute(
+    study: config.Study,
+    folder: pathlib.Path,
+    origin: Origin,
+    course: tuple[Clock, list[str]],
+) -> Result:
+    """Everything from the beginning, but for trainings that were kept."""
+    check_folder(folder)
+    if unfinished.is_unfinished(folder):
+        logger.warning(
+            "%s holds results that were computed and not written; --resume would "
+            "write them, this run replaces them",
+            folder,
+        )
+    clock, _ = course
+    with jax.enable_x64(True):
+        result = compute(study, folder, clock)
+    result.summary.update(origin=origin.digest, **_costs(course))
+    with clock.stage("keep"):
+        kept = unfinished.keep(result, origin, folder)
+    result.summary.update(_finish(kept, folder, course, as_written(result)))
+    return result
+
+
+def _take_up(
+    study: config.Study,
+    folder: pathlib.Path,
+    origin: Origin,
+    course: tuple[Clock, list[str]],
+) -> Result:
+    """What was left, or else everything from the beginning."""
+    kept = unfinished.find(folder, origin)
+    if kept is not None:
+        check_folder(folder)
+        added = _finish(kept, folder, course)
+        summary = kept.summary | added
+        return read_result(folder, kept.files, kept.outline, summary)
+    summary = _complete(folder, origin)
+    if summary is None:
+        return _compute(study, folder, origin, course)
+    outline = rings(io.read_region(study.path(study.region.boundary)))
+    return read_result(folder, summary["files"], outline, summary)
+
+
+def _complete(folder: pathlib.Path, origin: Origin) -> dict[str, Any] | None:
+    """The summary of results that need nothing more; None where some are missing."""
+    if not (folder / SUMMARY).exists():
+        return None
+    check_folder(folder)
+    summary = io.read_json(folder / SUMMARY)
+    if summary.get("origin") != origin.digest:
+        raise ValueError(
+            f"{folder} holds results of another study, or of inputs that have changed "
+            "since; run without --resume to replace them, or choose another folder"
+        )
+    whole = all((folder / name).is_file() for name in summary["files"])
+    return summary if whole else None
+
+
+def _finish(
+    kept: Unfinished,
+    folder: pathlib.Path,
+    course: tuple[Clock, list[str]],
+    result: Result | None = None,
+) -> dict[str, Any]:
+    """Names, figures, and last the summary; returns what comes into it now."""
+    clock, _ = course
+    with _naming(kept.place):
+        # Where it is, the folder is complete.
+        (folder / SUMMARY).unlink(missing_ok=True)
+        with clock.stage("write"):
+            unfinished.move(kept, folder)
+            remove_older(folder, kept.files)
+        with clock.stage("figures"):
+            if result is None:
+                result = read_result(folder, kept.files, kept.outline, {})
+            # Missing numbers are None, as they are where results are taken up.
+            result = dataclasses.replace(result, summary=kept.summary)
+            figures = draw(result, folder)
+        added = {"files": [*kept.files, *figures], **_costs(course, kept.summary)}
+        io.write_json(kept.summary | added, folder / SUMMARY)
+    unfinished.clear(folder)
+    return added
+
+
+@contextlib.contextmanager
+def _naming(place: pathlib.Path) -> Iterator[None]:
+    """Say where results are that cannot be written."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"{error}; the results are kept in {place}: mend it and run the same again "
+            "with --resume, which writes them"
+        ) from None
+
+
+def _costs(
+    course: tuple[Clock, list[str]], before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Seconds, memory and warnings, with those of the run that is taken up."""
+    (clock, warnings), before = course, before or {}
+    seconds = before.get("seconds", {}) | clock.seconds
+    seconds.pop("total", None)
+    memory = max(peak_memory(), before.get("peak_memory_gib", 0.0))
+    messages = dict.fromkeys([*before.get("warnings", ()), *warnings])
+    return {
+        "seconds": seconds | {"total": sum(seconds.values())},
+        "peak_memory_gib": memory,
+        "warnings": listed(list(messages)),
+    }
