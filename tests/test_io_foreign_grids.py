@@ -116,3 +116,30 @@ def test_centres_of_jpl_and_gfz_are_averaged(cases):
 def test_files_with_names_of_their_own_are_read(cases, pattern, quantity, value):
     grid = io.read_grid(f"{cases}/grids/{pattern}", quantity)
     assert float(grid[quantity].mean()) == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize("filler", [-9999.0, -999.0, 9999.0, -99999.0, 1e20, 1e36])
+@pytest.mark.parametrize("units", ["mm", "cm"])
+def test_a_filler_that_no_header_declares_is_no_water(save, caplog, filler, units):
+    source = field("lwe_thickness", -50, 50, units)
+    source.lwe_thickness[:, :4, :9] = filler
+    water = io.read_grid(save(source)).twsa
+    expected = source.lwe_thickness.where(source.lwe_thickness != filler)
+    factor = 10 if units == "cm" else 1
+    np.testing.assert_allclose(water, factor * expected, rtol=1e-6)
+    assert f"lwe_thickness: {filler:.10g} stands in 144 of 2592 values" in caplog.text
+
+
+def test_values_of_many_sizes_are_no_fillers(save, caplog):
+    source = field("tp", 0, 1, "mm/day")
+    source.tp[:] = source.tp**8 * 999
+    rain = io.read_grid(save(source)).precipitation
+    np.testing.assert_allclose(rain, source.tp, rtol=1e-6)
+    assert "stands in" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["undeclared_9999_mm", "undeclared_999_cm"])
+def test_files_with_undeclared_fillers_have_no_water_of_metres(cases, name):
+    water = io.read_grid(cases / f"grids/21_misc/{name}.nc").twsa
+    assert float(water.min()) > -1000
+    assert bool(water.isnull().any())

@@ -322,9 +322,12 @@ def test_a_filler_that_the_file_does_not_declare_is_not_taken_for_water(write):
     values = ramp()
     values[1, 2, 3] = -99999
     path = write(lwe_thickness=(values, {"units": "cm"}))
-    with pytest.raises(ValueError, match=r"run from -999990 .*fill = -9999 "):
+    assert np.isnan(io.read_grid(path).twsa[1]).sum() == 1
+    values[1, 2, 3] = -87654
+    path = write(lwe_thickness=(values, {"units": "cm"}))
+    with pytest.raises(ValueError, match=r"run from -876540 .*fill = -9999 "):
         io.read_grid(path)
-    water = io.read_grid(path, settings=io.GridSettings(fill=-99999))
+    water = io.read_grid(path, settings=io.GridSettings(fill=-87654))
     assert int(water.twsa.isnull().sum()) == 1
     lies = write(sp=(ramp(0, 1000), {"units": "Pa"}))
     with pytest.raises(ValueError, match="sp in Pa makes pressure run from 1000"):

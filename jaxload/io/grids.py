@@ -11,6 +11,7 @@ import xarray as xr
 from jaxload._calendar import DAY, month_bounds
 from jaxload.io.grid_axes import merge_versions
 from jaxload.io.grid_files import GridSettings, open_grid, read_static
+from jaxload.io.grid_fillers import without_undeclared
 from jaxload.io.grid_hints import setting
 from jaxload.io.grid_spans import (
     Span,
@@ -213,6 +214,8 @@ def _field(
         array = array.astype(np.float64).assign_attrs(array.attrs)
     if settings.fill is not None:
         array = array.where(array != settings.fill).assign_attrs(array.attrs)
+    if settings.chunks is None:
+        array = without_undeclared(array, f"{path}: {name}")
     return array.drop_vars([name for name in array.coords if name not in GRID])
 
 
