@@ -139,6 +139,30 @@ def test_a_short_study_keeps_its_heights_and_writes_no_amplitude(
     assert f"trends not determined by the records of {seen.sum()} of" in said
 
 
+@pytest.mark.parametrize("days", [pytest.param(6, marks=pytest.mark.slow), 35])
+def test_a_short_study_is_scored_by_the_months_that_there_are(
+    days, gnss, asked, tmp_path
+):
+    time = np.arange("2014-12", "2015-06", dtype="M8[M]").astype("M8[ns]")
+    lon, lat = np.arange(98.5, 107), np.arange(23.5, 32)
+    values = 5 * np.cos(np.arange(6.0))[:, None, None] + np.zeros((6, 9, 9))
+    array = (("time", "lat", "lon"), values, {"units": "cm"})
+    coords = {"time": time + np.timedelta64(15, "D"), "lat": lat, "lon": lon}
+    xr.Dataset({"lwe_thickness": array}, coords).to_netcdf(tmp_path / "grace.nc")
+    study = asked(
+        gnss.isel(time=slice(0, days)),
+        evaluation=config.Evaluation(grace="grace.nc"),
+        inversion=config.Inversion(beta=0.05, common_mode_mm="estimate"),
+    )
+    result = pipeline.run(study, tmp_path / "out")
+    score = result.summary["evaluation"]["region"]
+    assert score["months"] == days // 31
+    assert not np.isfinite(score["pcc"])
+    assert np.isfinite(result.water.twsa.values).any()
+    said = "\n".join(report.describe(tmp_path / "out"))
+    assert "correlation undefined, NSE undefined, RMSE" in said
+
+
 def test_a_year_and_a_half_has_an_amplitude(asked, gnss, tmp_path):
     result = pipeline.run(asked(gnss), tmp_path / "out")
     assert "annual_amplitude" in result.water

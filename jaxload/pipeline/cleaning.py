@@ -422,7 +422,8 @@ def _with_data(gnss: xr.Dataset) -> xr.Dataset:
     if not stations.all():
         gone = list(map(str, gnss.station.values[~stations]))
         logger.warning(
-            "left out %d stations of which cleaning left nothing: %s",
+            "left out %d stations with too few heights for the means or periods that "
+            "cleaning.mean and cleaning.reconstruct ask for: %s",
             len(gone),
             _listed(gone),
         )
