@@ -182,3 +182,26 @@ def test_decimal_years_that_are_not_as_stated_are_refused():
     year, number, length = parts(DAY)
     with pytest.raises(ValueError, match=r'not of time_format "doy/365\.25"'):
         days_of_decimals(year + (number + 0.5) / length, "doy/365.25")
+
+
+def daily(first, count):
+    days = np.datetime64(first) + np.arange(count)
+    return "".join(f"{str(d).replace('-', '')} 1 2\n" for d in days)
+
+
+def test_one_row_of_another_century_does_not_stretch_the_axis(write, caplog):
+    content = daily("2012-01-01", 90) + "20990101 5 2\n19800106 5 2\n"
+    gnss = io.read_gnss(write(content, "abcd.up"))
+    assert gnss.sizes["time"] == 90
+    assert "left out 2 rows of 1 stations (ABCD) dated 1980-01-06, 2099" in caplog.text
+    assert "from 2012-01-01 to 2012-03-30" in caplog.text
+    path = write(content, "abcd.up")
+    asked = io.read_gnss(path, start="2012-01-01", end="2099-12-31")
+    assert str(asked.time.values[-1])[:10] == "2099-01-01"
+
+
+def test_a_campaign_years_before_a_long_record_is_kept_if_it_is_no_slip(write, caplog):
+    content = daily("2000-01-01", 30) + daily("2012-01-01", 90)
+    gnss = io.read_gnss(write(content, "abcd.up"))
+    assert str(gnss.time.values[0])[:10] == "2000-01-01"
+    assert "far from" not in caplog.text

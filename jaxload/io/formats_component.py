@@ -68,10 +68,12 @@ def read_est_noise(source: Source, reading: Reading) -> list[Series]:
 
 def is_component(source: Source) -> bool:
     """Whether the name tells a component, and lines are a time, a value, an error."""
-    # What is called .up has a format of its own.
+    # What is called .up, and dates with three columns, have a format of their own.
+    if not source.rows or not component_of(source.path):
+        return False
+    dated = all(len(row) == 3 and re.fullmatch(r"\d{8}", row[0]) for row in source.rows)
     return (
-        bool(source.rows)
-        and bool(component_of(source.path))
+        not dated
         and plain_suffix(source.path) != ".up"
         and all(len(row) in (2, 3) and time_format_of([row[0]]) for row in source.rows)
     )

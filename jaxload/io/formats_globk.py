@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxload.io.cartesian import local_series
 from jaxload.io.dates import checked_days, days_of_dates
@@ -17,6 +18,7 @@ from jaxload.io.sites import check_site
 from jaxload.io.source import Source, station_name
 from jaxload.io.station_series import Series
 from jaxload.io.table import Table, number_column, split_table, value_column
+from jaxload.io.text import parse_number
 from jaxload.io.time_columns import time_days, year_days
 
 __all__ = ["is_mb", "is_org", "is_pos", "read_mb", "read_org", "read_pos"]
@@ -106,7 +108,7 @@ def read_mb(source: Source, reading: Reading) -> list[Series]:
     component = _MB_COMPONENT[hit[2]]
     name = hit[1].upper()
     _check_kept(source, name)
-    metres = value_column(table, 1, component)
+    metres, zero = _relative(source.lines[found], value_column(table, 1, component))
     return [
         Series(
             _renamed(name),
@@ -114,7 +116,7 @@ def read_mb(source: Source, reading: Reading) -> list[Series]:
             {component: 1e3 * metres},
             {component: 1e3 * value_column(table, 2, "sigma")},
             part="mb",
-            zero={component: _mb_zero(source.lines[found], metres)},
+            zero={component: zero},
             name=name,
         )
     ]
@@ -134,14 +136,16 @@ def _check_kept(source: Source, name: str) -> None:
         )
 
 
-def _mb_zero(line: str, metres: np.ndarray) -> float:
-    """What values are relative to [m], as the line of the name has it after +."""
-    hit = re.search(r"Solution\s+\d+\s*\+\s*(-?[\d.]+)\s*m", line)
-    zero = float(hit[1]) if hit else 0.0
+def _relative(
+    line: str, metres: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Values less their zero, and that zero [m], which the line of the name has."""
+    hit = re.search(r"Solution\s+\d+\s*\+\s*(-?[\d.]+)\s*m", line[:200])
+    zero = parse_number(hit[1], "reference", line[:60]) if hit else 0.0
     seen = metres[np.isfinite(metres)]
-    # Some files have it in their values already.
+    # Some files have it in their values.
     absolute = len(seen) and abs(zero) > NEAR > abs(float(np.median(seen)) - zero)
-    return 0.0 if absolute else zero
+    return (metres - zero if absolute else metres), zero
 
 
 def is_org(source: Source) -> bool:

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload._calendar import days_from
+from jaxload.io.far_days import without_far_days
 from jaxload.io.gnss_files import group_problems, read_files
 from jaxload.io.gnss_places import SITES_NAME, find_list, place_stations
 from jaxload.io.gnss_search import search_files
@@ -93,7 +94,7 @@ def read_gnss(
     lines = group_problems(problems)
     if not series:
         raise ValueError(f"none of {len(files)} files could be read: {lines[0]}")
-    dataset = _assemble(series, period)
+    dataset = _assemble(without_far_days(series, *period), period)
     for line in [f"left out: {line}" for line in lines] + passed:
         log.warning("%s", line)
     if problems:
