@@ -143,3 +143,33 @@ def test_files_with_undeclared_fillers_have_no_water_of_metres(cases, name):
     water = io.read_grid(cases / f"grids/21_misc/{name}.nc").twsa
     assert float(water.min()) > -1000
     assert bool(water.isnull().any())
+
+
+def test_values_of_grib_are_valid_when_they_say(save):
+    source = field("sp", 9e4, 1e5, "Pa")
+    began = source.time - np.timedelta64(12, "h")
+    source = source.assign_coords(valid_time=("time", source.time.values), time=began)
+    source.time.attrs["standard_name"] = "forecast_reference_time"
+    source.valid_time.attrs["standard_name"] = "time"
+    np.testing.assert_array_equal(io.read_grid(save(source)).time, DAYS)
+
+
+def test_a_date_beside_the_times_is_no_second_axis(save):
+    source = field("sp", 9e4, 1e5, "Pa")
+    numbers = np.arange(20100101, 20100105)
+    source = source.assign_coords(date=("time", numbers))
+    np.testing.assert_array_equal(io.read_grid(save(source)).time, DAYS)
+
+
+def test_a_file_without_entries_is_refused(save):
+    path = save(field("sp", 9e4, 1e5, "Pa").isel(time=slice(0)))
+    with pytest.raises(ValueError, match="has no entries along time"):
+        io.read_grid(path)
+
+
+@pytest.mark.parametrize("name", ["era5_sp_cfgrib", "era5_sp_with_date_variable"])
+def test_grib_that_was_converted_is_read(cases, name):
+    grid = io.read_grid(cases / f"grids/20_cfgrib_era5/{name}.nc")
+    assert grid.time.values[0] == np.datetime64("2009-12-01")
+    assert grid.sizes["time"] == 40
+    assert float(grid.pressure.mean()) == pytest.approx(1e5, rel=0.05)

@@ -39,6 +39,8 @@ def canonical_axes(
     """
     for axis in wanted:
         content = _renamed(content, axis, where)
+    if "time" in wanted and not content.sizes["time"]:
+        raise ValueError(f"{where} has no entries along time; is it complete?")
     lat = content["lat"].values.astype(np.float64)
     lon = content["lon"].values.astype(np.float64)
     for name, values, limit in (("lat", lat, 90), ("lon", lon, 360)):
@@ -120,6 +122,8 @@ def _renamed(content: xr.Dataset, axis: str, where: str) -> xr.Dataset:
         str(n).lower(): str(n) for n, v in content.variables.items() if v.ndim <= 1
     }
     found = next((names[alias] for alias in _NAMES[axis] if alias in names), None)
+    if axis == "time":
+        found = _valid_time(content, names) or found
     if found is None:
         units = _UNITS.get(axis, ())
         stated = ((n, content[n].attrs.get("units", "")) for n in names.values())
@@ -136,7 +140,24 @@ def _renamed(content: xr.Dataset, axis: str, where: str) -> xr.Dataset:
         content = content.set_coords(found)
     if dim != found:
         content = content.swap_dims({dim: found})
-    return content.rename({found: axis}) if found != axis else content
+    if found == axis:
+        return content
+    content = content.drop_vars(axis, errors="ignore")
+    return content.rename({found: axis})
+
+
+def _valid_time(content: xr.Dataset, names: dict[str, str]) -> str | None:
+    """The times that values are valid at, where others lie along them.
+
+    GRIB has the times at which forecasts began beside those.
+    """
+    times = [names[alias] for alias in _NAMES["time"] if alias in names]
+    along = [n for n in times if content[n].dims]
+    if len(along) < 2 or len({content[n].dims for n in along}) > 1:
+        return None
+    stated = [n for n in along if content[n].attrs.get("standard_name") == "time"]
+    own = [n for n in along if content[n].dims == (n,)]
+    return next(iter(stated or own), None)
 
 
 def _own_dimension(content: xr.Dataset, name: str) -> bool:
@@ -144,7 +165,10 @@ def _own_dimension(content: xr.Dataset, name: str) -> bool:
     dims = content[name].dims
     if not dims:
         return str(name).lower() in _NAMES["time"]
-    known = {alias for names in _NAMES.values() for alias in names}
+    axis = next((a for a, names in _NAMES.items() if str(name).lower() in names), "")
+    known = {
+        x for a, names in _NAMES.items() if a != axis or a != "time" for x in names
+    }
     return not any(
         content[other].dims == dims
         for other in content.variables
