@@ -13,6 +13,7 @@ from shapely import MultiPolygon, Polygon
 from jaxload import config, evaluate, io, series, sphere
 from jaxload._calendar import DAY
 from jaxload.io.sites import Site
+from jaxload.pipeline.coverage import covered_by_values, warn_of_coverage
 from jaxload.pipeline.grid_loads import read_load_grid
 from jaxload.pipeline.gridded import read_source
 from jaxload.pipeline.in_time import spans_of
@@ -188,6 +189,8 @@ def _precipitation(
     except ValueError as error:
         raise ValueError(f"groundwater.precipitation {source}: {error}") from None
     fields = means.values.reshape(len(means.time), -1).astype(np.float64)
+    share = covered_by_values(fields, raster, outlines)
+    warn_of_coverage(f"groundwater.precipitation {source}", outlines, share)
     daily = np.asarray(sphere.area_mean(over.weights, fields))
     days = (months.stop - months.start) / DAY
     coords = {"month": months.stamp, "region": list(outlines)}
