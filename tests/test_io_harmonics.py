@@ -434,6 +434,8 @@ def test_notes_are_read_whole(saved):
         (read_tn14, "", "holds no data; expected 10 columns"),
         (read_tn14, TN13, "holds no data"),
         (read_tn14, TN14[:-20], "line 4 has 7 columns, expected 10"),
+        (read_tn14, TN14.replace("52395.0", "9" * 20), "line 3: end is 9+, expected a"),
+        (read_tn14, TN14.replace("52396.0", "nan"), "line 4: begin is nan, expected a"),
         (read_tn14, TN14.replace("9.57E-07", "x"), "line 4: column 6 is 'x'"),
     ],
 )

@@ -22,6 +22,9 @@ _MONTH_KEY = re.compile(r"\d{6}\s{1,8}1\s{1,8}[01]")
 #: How a line of C20 begins: two numbers with a point.
 _ROW = re.compile(r"\s{0,8}\d{4,5}\.\d+\s+-?\d+\.\d+")
 
+#: A modified Julian date from here on is none [d]; it is in the year 2132.
+LAST_MJD = 1e5
+
 #: Day 0 of the modified Julian date.
 _MJD = np.datetime64("1858-11-17", "ns")
 
@@ -225,7 +228,13 @@ def _ranged(where: str, fields: Sequence[str]) -> list[float]:
             f"{where} has {len(fields)} columns, expected 10: begin, year, C20, its "
             "anomaly and error, the same of C30, end, year"
         )
-    return [parse_number(t, f"column {i}", where) for i, t in enumerate(fields, 1)]
+    values = [parse_number(t, f"column {i}", where) for i, t in enumerate(fields, 1)]
+    for name, index in (("begin", 0), ("end", 8)):
+        if not 0 <= values[index] < LAST_MJD:
+            raise ValueError(
+                f"{where}: {name} is {fields[index]}, expected a modified Julian date"
+            )
+    return values
 
 
 def _check_filled(path: pathlib.Path, rows: object, what: str) -> None:
