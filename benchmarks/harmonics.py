@@ -189,9 +189,9 @@ def by_pyshtools(given: earth.Harmonics, last: int, least: float) -> list[dict]:
 def places(last: int, epochs: int, rate: dict[str, float]) -> list[dict]:
     rng, given = np.random.default_rng(3), coefficients(last, epochs)
     lon, lat = rng.uniform(-180, 180, PLACES), rng.uniform(-90, 90, PLACES)
-    sums = measure(earth.synthesise_at, given, lon, lat)
-    slopes = measure(earth.gradient_at, given, lon, lat)
-    at = np.asarray(earth.synthesise_at(given, lon[:3], lat[:3]))
+    sums = measure(earth.synthesise_at, given, lat=lat, lon=lon)
+    slopes = measure(earth.gradient_at, given, lat=lat, lon=lon)
+    at = np.asarray(earth.synthesise_at(given, lat=lat[:3], lon=lon[:3]))
     grid_too = np.asarray(earth.synthesise(given, lat[:3], lon[:3]))
     error = worst(at, np.diagonal(grid_too, axis1=-2, axis2=-1))
     work = f"{PLACES} places, degree {last}, {epochs} epochs"

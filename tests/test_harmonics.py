@@ -1,6 +1,6 @@
 """Harmonics: closed forms, identities, and the same numbers as pyshtools."""
 
-import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -92,7 +92,7 @@ def test_squares_add_up_to_the_number_of_harmonics_at_every_latitude(last):
 def test_the_last_degree_allowed_is_finite_at_the_poles():
     cosine = np.zeros((MAX_DEGREE + 1, MAX_DEGREE + 1))
     cosine[MAX_DEGREE] = 1
-    at = synthesise_at(Harmonics(cosine, cosine), [0.0, 0.0], [90.0, -89.9999])
+    at = synthesise_at(Harmonics(cosine, cosine), lat=[90.0, -89.9999], lon=[0.0, 0.0])
     np.testing.assert_allclose(at[0], np.sqrt(2 * MAX_DEGREE + 1), rtol=2e-10)
     assert np.isfinite(at).all()
 
@@ -234,7 +234,7 @@ def test_rows_may_lie_anywhere_in_any_direction(rng):
     lat = np.array([10.0, -10.0, 83.2, 0.0, -33.3, 90.0])
     field = np.asarray(synthesise(given, lat, lon))
     for row, one in zip(field, lat):
-        alone = np.asarray(synthesise_at(given, lon, np.full(42, one)))
+        alone = np.asarray(synthesise_at(given, lat=np.full(42, one), lon=lon))
         np.testing.assert_allclose(row, alone, atol=1e-14)
 
 
@@ -255,15 +255,15 @@ def test_the_sum_at_places_is_the_sum_on_a_grid(rng):
     lat, lon = np.array([-90.0, -20.0, 0.0, 47.1, 90.0]), np.array([3.0, 190.0])
     grid = np.asarray(synthesise(given, lat, lon))
     place_lat, place_lon = np.repeat(lat, 2), np.tile(lon, 5)
-    at = synthesise_at(given, place_lon, place_lat)
+    at = synthesise_at(given, lat=place_lat, lon=place_lon)
     np.testing.assert_allclose(at, grid.reshape(2, 10), atol=1e-13)
 
 
 def test_places_beyond_one_part_are_summed_as_well(rng):
     given = random_harmonics(rng, 5)
     lon, lat = rng.uniform(-180, 180, 1100), rng.uniform(-90, 90, 1100)
-    at = np.asarray(synthesise_at(given, lon, lat))
-    few = np.asarray(synthesise_at(given, lon[-3:], lat[-3:]))
+    at = np.asarray(synthesise_at(given, lat=lat, lon=lon))
+    few = np.asarray(synthesise_at(given, lat=lat[-3:], lon=lon[-3:]))
     assert at.shape == (1100,)
     np.testing.assert_allclose(at[-3:], few, atol=1e-14)
 
@@ -271,8 +271,8 @@ def test_places_beyond_one_part_are_summed_as_well(rng):
 def test_the_gradient_is_the_derivative_of_the_sum(rng):
     given = random_harmonics(rng, 30, lead=(2,))
     lon, lat = rng.uniform(-180, 180, 8), rng.uniform(-80, 80, 8)
-    at = functools.partial(synthesise_at, given)
-    east, north = gradient_at(given, lon, lat)
+    at = lambda lon, lat: synthesise_at(given, lat=lat, lon=lon)
+    east, north = gradient_at(given, lat=lat, lon=lon)
     step = 1e-4
     by_lon = (at(lon + step, lat) - at(lon - step, lat)) / (2 * step * DEGREE)
     by_lat = (at(lon, lat + step) - at(lon, lat - step)) / (2 * step * DEGREE)
@@ -287,7 +287,7 @@ def test_the_gradient_at_a_pole_is_that_of_a_plane(lat):
     cosine, sine = np.zeros((2, 12, 12))
     cosine[1, 1], sine[1, 1], cosine[1, 0] = np.array([1, 2, 3]) / np.sqrt(3)
     lon = np.array([0.0, 30.0, -100.0])
-    east, north = gradient_at(Harmonics(cosine, sine), lon, np.full(3, lat))
+    east, north = gradient_at(Harmonics(cosine, sine), lat=np.full(3, lat), lon=lon)
     angle = lon * DEGREE
     # North is toward the pole: along -x at longitude 0 in the north, +x in the south.
     outward = np.cos(angle) + 2 * np.sin(angle)
@@ -306,8 +306,8 @@ def everything(harmonics):
     grid = synthesise(harmonics, middles(9), around(10))
     places = [1.0, 2.0], [3.0, 90.0]
     return (
-        synthesise_at(harmonics, *places),
-        gradient_at(harmonics, *places),
+        synthesise_at(harmonics, lat=places[1], lon=places[0]),
+        gradient_at(harmonics, lat=places[1], lon=places[0]),
         analyse(grid**2, middles(9), around(10), 4),
     )
 
@@ -357,7 +357,9 @@ def test_places_are_those_of_pyshtools(rng):
     lon, lat = rng.uniform(-180, 180, 30), rng.uniform(-80, 80, 30)
     coefficients = shtools.SHCoeffs.from_array(np.stack([given.cosine, given.sine]))
     theirs = coefficients.expand(lat=lat, lon=lon)
-    np.testing.assert_allclose(synthesise_at(given, lon, lat), theirs, atol=1e-10)
+    np.testing.assert_allclose(
+        synthesise_at(given, lat=lat, lon=lon), theirs, atol=1e-10
+    )
 
 
 def test_gradients_are_those_of_pyshtools(rng):
@@ -367,7 +369,7 @@ def test_gradients_are_those_of_pyshtools(rng):
     theirs = coefficients.gradient(grid="DH", extend=False, radius=1.0)
     lat, lon = theirs.theta.lats()[1:], theirs.theta.lons()
     chosen = rng.integers(0, (len(lat), len(lon)), (40, 2)).T
-    east, north = gradient_at(given, lon[chosen[1]], lat[chosen[0]])
+    east, north = gradient_at(given, lat=lat[chosen[0]], lon=lon[chosen[1]])
     # Theta grows southward.
     row, column = chosen[0] + 1, chosen[1]
     np.testing.assert_allclose(north, -theirs.theta.data[row, column], atol=1e-10)
@@ -484,9 +486,9 @@ def test_coefficients_of_other_shapes_are_refused(shapes, what):
 def test_places_that_are_none_are_refused(rng):
     given = random_harmonics(rng, 3)
     with pytest.raises(ValueError, match=r"place 1 has lon 3 and lat 120.*swapped"):
-        synthesise_at(given, [1.0, 3.0], [2.0, 120.0])
+        synthesise_at(given, lat=[2.0, 120.0], lon=[1.0, 3.0])
     with pytest.raises(ValueError, match="one of each per place"):
-        gradient_at(given, [1.0, 3.0], [2.0])
+        gradient_at(given, lat=[2.0], lon=[1.0, 3.0])
     with pytest.raises(ValueError, match="are lat and lon swapped"):
         synthesise(given, [100.0], [2.0])
 
@@ -503,3 +505,14 @@ def test_single_precision_is_refused(rng):
             synthesise(random_harmonics(rng, 3), [0.0], [0.0])
     finally:
         jax.config.update("jax_enable_x64", True)
+
+
+def test_grids_and_places_take_latitude_before_longitude_and_places_by_name(rng):
+    given = random_harmonics(rng, 3)
+    for function in (synthesise, synthesise_at, gradient_at):
+        names = list(inspect.signature(function).parameters)
+        assert names == ["harmonics", "lat", "lon"]
+    # A call of the order that there was once would else give numbers of elsewhere.
+    for function in (synthesise_at, gradient_at):
+        with pytest.raises(TypeError, match="positional"):
+            function(given, [10.0], [50.0])

@@ -82,7 +82,9 @@ def test_a_formula_with_a_density_is_had_by_the_gm_of_that_density(rng, love):
     height *= radius * density / (3 * WATER_DENSITY)
     stokes = Stokes(given, gm_from_density(density, radius), radius)
     water = smooth(water_from_stokes(stokes, love), 300e3, radius)
-    np.testing.assert_allclose(synthesise_at(water, [lon], [lat])[0, 0], 1000 * height)
+    np.testing.assert_allclose(
+        synthesise_at(water, lat=[lat], lon=[lon])[0, 0], 1000 * height
+    )
 
 
 def test_water_and_stokes_coefficients_turn_into_each_other(rng, love):
@@ -124,7 +126,7 @@ def test_horizontals_point_toward_added_water(love):
     water[1:, 0] = 1.0  # most water at the north pole
     stokes = stokes_from_water(Harmonics(water, 0 * water), love, GM, RADIUS)
     potential = displacement_from_stokes(stokes, love)[1]
-    east, north = gradient_at(potential, [10.0], [70.0])
+    east, north = gradient_at(potential, lat=[70.0], lon=[10.0])
     assert north[0] > 0
     assert abs(east[0]) < 1e-12
 

@@ -169,10 +169,10 @@ def harmonic_displacement(
     check_shapes(load=(load.cosine, "epoch degree order"))
     moved = {}
     if "up" in components:
-        moved["up"] = synthesise_at(_moved(load, love, love.h), lon, lat)
+        moved["up"] = synthesise_at(_moved(load, love, love.h), lat=lat, lon=lon)
     if {"north", "east"} & set(components):
         potential = _moved(load, love, love.l)
-        moved["east"], moved["north"] = gradient_at(potential, lon, lat)
+        moved["east"], moved["north"] = gradient_at(potential, lat=lat, lon=lon)
     return jnp.stack([moved[component] for component in components], axis=1)
 
 

@@ -39,7 +39,7 @@ ENTRIES, FEWEST, MOST = 2**14, 64, 512
 einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 
-def synthesise_at(harmonics: Harmonics, lon: ArrayLike, lat: ArrayLike) -> Array:
+def synthesise_at(harmonics: Harmonics, *, lat: ArrayLike, lon: ArrayLike) -> Array:
     """Sum harmonics at scattered places.
 
     Functions of some orders and degrees are made at a time and serve every epoch at
@@ -47,8 +47,9 @@ def synthesise_at(harmonics: Harmonics, lon: ArrayLike, lat: ArrayLike) -> Array
 
     Args:
       harmonics: Coefficients, shape (..., degree, order).
+      lat: Latitudes [degrees], shape (place,); by name, as is `lon`, so that the two
+        are not exchanged.
       lon: Longitudes [degrees], shape (place,).
-      lat: Latitudes [degrees], shape (place,).
 
     Returns:
       The field, shape (..., place), in the unit of the coefficients.
@@ -57,13 +58,13 @@ def synthesise_at(harmonics: Harmonics, lon: ArrayLike, lat: ArrayLike) -> Array
       ValueError: If shapes or coordinates are none, or float64 is off.
 
     Example:
-      >>> synthesise_at(water, lon=[-118.2], lat=[34.1])
+      >>> synthesise_at(water, lat=[34.1], lon=[-118.2])
     """
     return _sum_at(harmonics, lon, lat, _values)[0]
 
 
 def gradient_at(
-    harmonics: Harmonics, lon: ArrayLike, lat: ArrayLike
+    harmonics: Harmonics, *, lat: ArrayLike, lon: ArrayLike
 ) -> tuple[Array, Array]:
     """Surface gradient of harmonics at scattered places on the unit sphere.
 
@@ -72,8 +73,9 @@ def gradient_at(
 
     Args:
       harmonics: Coefficients, shape (..., degree, order).
+      lat: Latitudes [degrees], shape (place,); by name, as is `lon`, so that the two
+        are not exchanged.
       lon: Longitudes [degrees], shape (place,).
-      lat: Latitudes [degrees], shape (place,).
 
     Returns:
       The components to the east and to the north, each of shape (..., place), in the
@@ -83,7 +85,7 @@ def gradient_at(
       ValueError: If shapes or coordinates are none, or float64 is off.
 
     Example:
-      >>> east, north = gradient_at(potential, lon=[-118.2], lat=[34.1])
+      >>> east, north = gradient_at(potential, lat=[34.1], lon=[-118.2])
 
     Source:
       Derivative of P_nm by P_n,m+1: Abramowitz & Stegun (1964), 8.5.4 and 8.6.6.

@@ -126,7 +126,7 @@ def displacement_from_stokes(
 
     Example:
       >>> up, potential = displacement_from_stokes(anomaly, love)
-      >>> synthesise_at(up, lon, lat), gradient_at(potential, lon, lat)
+      >>> synthesise_at(up, lat=lat, lon=lon)
 
     Source:
       Davis et al. (2004), doi:10.1029/2004GL021435.
