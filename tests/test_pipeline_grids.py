@@ -198,3 +198,22 @@ def test_soil_of_era5_leaves_the_air_load_alone(cases):
         np.testing.assert_array_equal(other["atmosphere"], found[0]["atmosphere"])
     np.testing.assert_allclose(found[0]["soil"], found[1]["soil"], atol=1e-3)
     assert io.read_land()["land"].shape == (720, 1440)
+
+
+def test_soil_that_ends_at_sixty_south_is_land_without_antarctica(folder, caplog):
+    with xr.open_dataset(folder / "soil_missing.nc") as source:
+        whole = source.where(source.lat > -60).load()
+    whole.to_netcdf(folder / "whole.nc")
+    whole.sel(lat=slice(-60, None)).to_netcdf(folder / "cut.nc")
+    found = []
+    for name in ("whole.nc", "cut.nc"):
+        study = study_in(folder, loads=config.Loads(soil=name))
+        found.append(loads.station_loads(study, heights(), watch)["soil"])
+    np.testing.assert_allclose(*found, atol=1e-9)
+    assert "loads.soil cut.nc spans -60 to 90 in lat: what lies beyond, 0.0%" in (
+        caplog.text
+    )
+    whole.sel(lat=slice(-60, 30)).to_netcdf(folder / "half.nc")
+    study = study_in(folder, loads=config.Loads(soil="half.nc"))
+    with pytest.raises(ValueError, match=r"half.nc spans .* expected the globe"):
+        loads.station_loads(study, heights(), watch)

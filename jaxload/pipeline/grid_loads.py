@@ -15,6 +15,7 @@ from jaxload.pipeline.blocks import blocks
 from jaxload.pipeline.gridded import read_source
 from jaxload.pipeline.land_sea import read_land, sea_share
 from jaxload.pipeline.messages import naming
+from jaxload.pipeline.polar_rows import to_poles
 
 __all__ = ["QUANTITIES", "at_common_times", "grid_load", "read_load_grid"]
 
@@ -63,6 +64,7 @@ def grid_load(
     """
     files = study.loads.grids[kind]
     globe = read_load_grid(study, f"loads.{kind}", files[0], gnss)
+    globe = to_poles(globe, kind, f"loads.{kind} {files[0]}")
     _check_globe(globe, files[0], kind)
     regional = None
     if files[1]:
