@@ -394,6 +394,14 @@ def test_one_component_a_file_is_joined_by_the_end_of_the_name(folder):
             file.unlink()
 
 
+@pytest.mark.parametrize("content", ["2012-01-01\n", "2012-01-01 1 2\n2012-01-02 1\n"])
+def test_a_row_of_one_component_without_its_value_is_named(folder, content):
+    (folder / "abcd_up.txt").write_text(content)
+    reading = io.Reading(format="component", units="mm", sigma=2.0)
+    with pytest.raises(ValueError, match=r"line \d has \d columns?, expected 3"):
+        io.read_gnss(folder / "abcd_up.txt", reading=reading)
+
+
 @pytest.mark.parametrize("columns", [20, 23])
 def test_a_tenv3_file_that_lost_its_header_is_read(folder, columns):
     content = rows(

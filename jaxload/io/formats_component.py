@@ -86,8 +86,9 @@ def read_component(source: Source, reading: Reading) -> list[Series]:
       ValueError: If nothing states the units, or the name no component.
     """
     layout = ": time, value and perhaps its sigma"
-    widths = (len(source.rows[0]),) if source.rows else (2, 3)
-    table = split_table(source.path, source.lines, widths, layout)
+    # As many on every line as on the first.
+    width = 2 if source.rows and len(source.rows[0]) == 2 else 3
+    table = split_table(source.path, source.lines, (width,), layout)
     days = time_days(table, (0,), "", reading.time_format)
     units = header_units(source.lines[:20]) or reading.units
     if units is None:
