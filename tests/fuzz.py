@@ -101,11 +101,6 @@ def _others(names: Iterable[str], check=id) -> dict[str, Reader]:
 
 
 COLUMNS = "Tag;N;U;s\n01.02.2010;ABCD;1,5;2\n02.02.2010;ABCD;1,5;2\n"
-EARTH = (
-    "0 6.0 3.4 2.72\n24 6.8 3.9 2.92\n24 8.1 4.5 3.37\nmantle\n670 10 5.5 3.95\n"
-    "670 10.8 6 4.38\n2891 13.7 7.25 5.57\nouter-core\n2891 8.06 0 9.9\n"
-    "5150 10.36 0 12.17\ninner-core\n5150 11.03 3.5 12.76\n6371 11.26 3.67 13.09\n"
-)
 LOVE = "n h l k\n1 -.29 .11 0\n2 -0.99D+00 .02 -.31\n3,-1.05,.07,-.19\n"
 SITES = (
     "ABCD 10 50 100\nEFGH 11 51\n",
@@ -150,7 +145,9 @@ READERS: dict[str, Reader] = {
     "sites": Reader(io.read_sites, SITES, check_sites),
     **_others(("steps", "breaks", "json", "table"), check_offsets),
     "offsets": Reader(io.read_offsets, CATALOGUES, check_offsets),
-    **_others(("loading", "ntal", "wells")),
+    **_others(("loading", "ntal", "nevada", "onsala", "esmgfz", "described loading")),
+    **_others(("wells", "rdb", "quoted wells", "note 7", "c20", "degree 1")),
+    **_others(("level 2", "icgem", "icgem in time")),
     **{
         f"outline {name}": Reader(io.read_regions, (text,), known.check_outlines)
         for name, text in known.OUTLINES.items()
@@ -159,7 +156,9 @@ READERS: dict[str, Reader] = {
         io.read_region, tuple(known.OUTLINES.values()), known.check_outlines
     ),
     "earth model": Reader(
-        io.read_earth_profile, (EARTH, "# depth vp vs rho\n" + EARTH), check_profile
+        io.read_earth_profile,
+        (known.EARTH, "# depth vp vs rho\n" + known.EARTH),
+        check_profile,
     ),
     "love numbers": Reader(io.read_love_numbers, (LOVE,)),
     "gravity field": Reader(io.read_level2, (harmonics.level2(),)),

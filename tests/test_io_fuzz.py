@@ -76,6 +76,34 @@ OUTLINES = {
     "esri": '{"geometryType": "esriGeometryPolygon", "features": [{"attributes": '
     '{"NAME": "A"}, "geometry": {"rings": [[[0, 0], [4, 4], [4, 0], [0, 0]]]}}]}',
 }
+EARTH = (
+    "0 6.0 3.4 2.72\n24 6.8 3.9 2.92\n24 8.1 4.5 3.37\nmantle\n670 10 5.5 3.95\n"
+    "670 10.8 6 4.38\n2891 13.7 7.25 5.57\nouter-core\n2891 8.06 0 9.9\n"
+    "5150 10.36 0 12.17\ninner-core\n5150 11.03 3.5 12.76\n6371 11.26 3.67 13.09\n"
+)
+GRCOF2 = "".join(
+    f"GRCOF2 {n} {m} 1e-6 -1e-6 1e-12 1e-12 20180601.0000 20180701.0000 yynn\n"
+    for n, m in ((2, 0), (2, 1), (2, 2))
+)
+GFC_HEAD = (
+    "modelname x_2010-04\nearth_gravity_constant 3.986004415e14\nradius 6378136.3\n"
+    "max_degree 2\nerrors formal\nnorm fully_normalized\nend_of_head\n"
+)
+GFC = "gfc 2 1 1e-10 2e-9 1e-12 1e-12\ngfc 2 2 2e-6 -1e-6 1e-12 1e-12\n"
+GFCT = (
+    "gfct 2 0 -4e-4 0 1e-12 0 20000101.0000 20200101.0000\n"
+    "trnd 2 0 1e-11 0 1e-12 0 20000101.0000 20200101.0000\n"
+    "acos 2 0 1e-10 0 1e-12 0 20000101.0000 20200101.0000 1.0\n"
+)
+
+
+def tabled(read):
+    """A reader of columns, whose answer is a dataset."""
+    return lambda path: xr.Dataset(
+        {f"c{i}": ("row", x) for i, x in enumerate(read(path))}
+    )
+
+
 OTHERS = {
     "steps": (io.read_offsets, "ABCD 07JAN01 1 x\nABCD 07JAN02 2 400 1.0 6.1 us\n"),
     "breaks": (io.read_offsets, "2011.37 9999.9 0 0\n2012.4 60 2 1\n"),
@@ -89,6 +117,62 @@ OTHERS = {
     "wells": (
         io.read_wells,
         "well,date,depth,specific_yield,lon,lat\nA,2018-01-01,1,.1,1,2\n",
+    ),
+    "nevada": (
+        io.read_loading,
+        "ABCD 38.6 -121.1 NTAL ESMGFZ_CM\nABCD 10JAN01 2010.0014 .0001 .0002 .0003\n",
+    ),
+    "onsala": (io.read_loading, "#1   2010jan01:00   -.00226   .00126   .00075\n"),
+    "esmgfz": (
+        io.read_loading,
+        "# YYYY MM DD HH  R [m]  NS [m]  EW [m]\n2010 01 01 00 1e-4 1e-4 2e-4\n",
+    ),
+    "described loading": (
+        lambda path: io.read_loading(path, "mm", "- year doy up"),
+        "x 2010 1 .3\ny 2010 2 .4\n",
+    ),
+    "rdb": (
+        io.read_wells,
+        "# lev_va level value in feet\nagency_cd\tsite_no\tlev_dt\tlev_va\n"
+        "5s\t15s\t10d\t12s\nUSGS\tA\t1974-05-16\t4.87\nUSGS\tA\t1974-07\t-999\nUSGS\tA\t1975-01-01\t5\n",
+    ),
+    "quoted wells": (
+        io.read_wells,
+        '"Well";"Date";"Depth (m)"\n"A; 5";2010/1/5;12,3\n"A; 5";2010/2/5;12,4\n',
+    ),
+    "earth model": (tabled(io.read_earth_profile), EARTH),
+    "named earth model": (
+        tabled(io.read_earth_profile),
+        "# depth vp vs rho\n" + EARTH,
+    ),
+    "love numbers": (
+        tabled(io.read_love_numbers),
+        "l h k l\n1 -.29 0 .11\n2 -0.99D+00 -.31 .02\n3,-1.05,-.19,.07\n",
+    ),
+    "level 2": (
+        io.read_level2,
+        "FIRST x\nCMMNT y\nEARTH 0.3986004415E+15 0.6378136300E+07\n"
+        "SHM 2 2 1.00 fully normalized inclusive permanent tide\n" + GRCOF2,
+    ),
+    "icgem": (io.read_icgem, GFC_HEAD + "gfc 2 0 -4e-4 0 1e-12 0\n" + GFC),
+    "icgem in time": (
+        lambda path: io.read_icgem(path, time="2010-05-01"),
+        GFC_HEAD + GFCT + GFC,
+    ),
+    "note 7": (
+        io.read_tn07,
+        "55835.0 2011.7474  -0.4841695729627E-03 -1.0065  0.3620\n"
+        "55851.0 2011.7912  -0.4841695729627E-03 -1.0065  0.3620 * (See Note 1)\n",
+    ),
+    "c20": (
+        io.read_tn07,
+        " 2001.0411 -4.84169E-04 0.3361 0.5179 0.9903 20010101.0000 20010201.0000\n",
+    ),
+    "degree 1": (
+        io.read_tn13,
+        "200208    1    0-0.144E-09 0.0E+00 0.36E-10 0.36E-10 20020801.0000 "
+        "20020901.0000\n200208    1    1-0.107E-09 0.1E-10 0.36E-10 0.36E-10 "
+        "20020801.0000 20020901.0000\n",
     ),
     "sites": (
         lambda path: xr.Dataset(attrs=dict.fromkeys(io.read_sites(path), "")),
@@ -271,3 +355,22 @@ def test_no_file_takes_more_than_a_second_a_megabyte(places, name):
             answer(read_as(name), path)
             times.append(time.process_time() - start)
         assert min(times) < 0.2, (name, rest)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_any_damage_to_harmonics_in_netcdf_gives_a_field_or_one_sentence(places, data):
+    dims = ("time", "degree", "order")
+    field = xr.Dataset(
+        {name: (dims, np.full((1, 3, 3), 1e-9)) for name in ("cosine", "sine")},
+        {"time": np.array(["2010-04-16"], "M8[ns]")},
+        {"gm": 3.986004415e14, "radius": 6378136.3},
+    )
+    whole = places / "whole.nc"
+    if not whole.is_file():
+        io.write_stokes(field, whole)
+    content = whole.read_bytes()
+    cut = st.integers(0, len(content)).map(lambda size: content[:size])
+    path = places / "harmonics.nc"
+    path.write_bytes(data.draw(cut | st.binary(max_size=40)))
+    answer(io.read_stokes, path)
