@@ -173,3 +173,48 @@ def test_grib_that_was_converted_is_read(cases, name):
     assert grid.time.values[0] == np.datetime64("2009-12-01")
     assert grid.sizes["time"] == 40
     assert float(grid.pressure.mean()) == pytest.approx(1e5, rel=0.05)
+
+
+def test_a_crop_across_the_date_line_is_one_grid(save):
+    source = field("lwe_thickness", -9, 9, "cm")
+    source = source.assign_coords(lon=(source.lon + 360) % 360).sortby("lon")
+    crop = source.sel(lon=slice(160, 200))
+    water = io.read_grid(save(crop))
+    one = io.square_cells(water)
+    np.testing.assert_array_equal(one.lon, crop.lon)
+    np.testing.assert_allclose(one.twsa, 10 * crop.lwe_thickness, rtol=1e-6)
+    # Cells at its ends are no wider than the others: beyond them nothing is known.
+    elsewhere = io.regrid(water, np.arange(-175.0, 180, 10), LAT).twsa
+    known = elsewhere.notnull().all(("time", "lat")).values
+    assert elsewhere.lon[known].values.tolist() == [-175, -165, 165, 175]
+    whole = io.read_grid(save(source, "whole.nc"))
+    assert io.square_cells(whole) is whole
+
+
+def test_cells_of_unequal_sides_become_square_without_loss_of_water(save):
+    source = field("tws", -90, 90, "mm")
+    water = io.read_grid(save(source.isel(lon=slice(4, 12)).coarsen(lon=2).mean()))
+    square = io.square_cells(water)
+    assert np.allclose(np.diff(square.lon), 10)
+    np.testing.assert_allclose(np.diff(square.lat), 10)
+    assert square.sizes["lon"] == 2 * water.sizes["lon"]
+    np.testing.assert_allclose(square.tws[:, :, ::2], water.tws, rtol=1e-6)
+    np.testing.assert_allclose(square.tws[:, :, 1::2], water.tws, rtol=1e-6)
+
+
+def test_a_file_of_groups_says_what_it_is(tmp_path):
+    netcdf = pytest.importorskip("netCDF4")
+    for name, groups in (("a.h5", ("mascon", "solution", "time")), ("b.nc", ("HDF",))):
+        with netcdf.Dataset(tmp_path / name, "w") as file:
+            for group in groups:
+                file.createGroup(group)
+    with pytest.raises(ValueError, match=r"a\.h5 holds mascons of GSFC as a list"):
+        io.read_grid(tmp_path / "a.h5")
+    with pytest.raises(ValueError, match=r"b\.nc holds HDF as groups, and no grid"):
+        io.read_grid(tmp_path / "b.nc")
+
+
+def test_mascons_of_gsfc_are_named_as_what_they_are(cases):
+    (path,) = (cases / "grids/07_gsfc_mascons_h5").glob("*.h5")
+    with pytest.raises(ValueError, match="holds mascons of GSFC as a list"):
+        io.read_grid(path)

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import shapely
 import xarray as xr
 
-from jaxload import config, earth, io
+from jaxload import config, earth, io, sphere
 from jaxload.io.masks import land_cells, rasterise
 from jaxload.pipeline import loads
+from jaxload.pipeline.inputs import read_gravity
 from jaxload.pipeline.land_sea import sea_share
+from jaxload.pipeline.regions import reference_means
 
 pytest.importorskip("netCDF4")
 
@@ -217,3 +220,24 @@ def test_soil_that_ends_at_sixty_south_is_land_without_antarctica(folder, caplog
     study = study_in(folder, loads=config.Loads(soil="half.nc"))
     with pytest.raises(ValueError, match=r"half.nc spans .* expected the globe"):
         loads.station_loads(study, heights(), watch)
+
+
+def test_centres_of_other_names_cells_and_sides_give_regional_means(tmp_path):
+    box = shapely.box(174, -20, 186, -15)
+    grid = sphere.regional_grid(box, 1.0, offset=0.5)
+    lon, lat = np.arange(150.3125, 210, 0.625), np.arange(-29.75, 0, 0.5)
+    season = 40 * np.cos(np.arange(len(DAYS)))[:, None, None]
+    water = season * np.ones((1, len(lat), len(lon)))
+    turned = np.argsort((lon + 180) % 360 - 180)
+    axes = (lat, ((lon + 180) % 360 - 180)[turned])
+    write(tmp_path, "one.nc", "lwe_thickness", water[:, :, turned] / 10, "cm", axes)
+    write(tmp_path, "two.nc", "storage", water[:, :, turned], "mm", axes)
+    both = ("one.nc", config.GridSource("two.nc", "storage"))
+    study = study_in(tmp_path, evaluation=config.Evaluation(grace=both))
+    given = read_gravity(study, "evaluation.grace", both)
+    means = reference_means(study, {"box": box}, grid, {"grace": given})["grace"]
+    np.testing.assert_allclose(means.water[:, 0], season[:, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(means.covered, 1.0, atol=1e-6)
+    far = {"far": shapely.box(10, 40, 20, 50)}
+    with pytest.raises(ValueError, match=r"one.nc, two.nc: "):
+        reference_means(study, far, grid, {"grace": given})

@@ -33,7 +33,7 @@ from jaxload.io.periods import (
 )
 from jaxload.io.reading import Columns, GnssFiles, Reading
 from jaxload.io.regions import read_region, read_regions
-from jaxload.io.regrid import regrid, sample_grid
+from jaxload.io.regrid import regrid, sample_grid, square_cells
 from jaxload.io.results import (
     is_result,
     read_dataset,
@@ -108,6 +108,7 @@ __all__ = [
     "require_netcdf",
     "sample_grid",
     "span_remark",
+    "square_cells",
     "stamped_spans",
     "storage_anomaly",
     "week_periods",

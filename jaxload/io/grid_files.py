@@ -156,8 +156,28 @@ def _open(path: pathlib.Path, chunks: Mapping[str, int] | None) -> xr.Dataset:
         if content.variables or importlib.util.find_spec("netCDF4") is None:
             return content
         content.close()
+    _check_groups(path)
+    with reading_netcdf(path):
         # NASA's precipitation (IMERG) keeps its grids in a group of that name.
         return xr.open_dataset(path, decode_times=False, chunks=chunks, group="Grid")
+
+
+def _check_groups(path: pathlib.Path) -> None:
+    """Name a file whose groups hold no grid that is known."""
+    import netCDF4  # it is there: only it opens groups
+
+    with reading_netcdf(path), netCDF4.Dataset(path) as file:
+        groups = set(file.groups)
+    if {"mascon", "solution"} <= groups:
+        raise ValueError(
+            f"{path} holds mascons of GSFC as a list, not on a grid; get the same "
+            "solution as gridded netCDF, which GSFC distributes beside it"
+        )
+    if "Grid" not in groups:
+        raise ValueError(
+            f"{path} holds {', '.join(sorted(groups)) or 'nothing'} as groups, and no "
+            "grid outside them; copy the one that is wanted to a file of its own"
+        )
 
 
 def _dated(content: xr.Dataset, units: str | None, where: str) -> xr.Dataset:

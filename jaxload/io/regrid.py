@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxload.io.grid_axes import step_of
 
-__all__ = ["regrid", "sample_grid"]
+__all__ = ["regrid", "sample_grid", "square_cells"]
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +53,7 @@ def regrid(
       ValueError: If the new grid lies outside the old.
     """
     new_lon, new_lat = (np.asarray(axis, np.float64) for axis in (lon, lat))
+    dataset = _on_one_turn(dataset)
     rows = _shares(np.sin(_edges(dataset["lat"].values, 90.0)), _sines(new_lat))
     columns = _wrapped_shares(_edges(dataset["lon"].values), _edges(new_lon))
     if not rows.any() or not columns.any():
@@ -79,6 +80,48 @@ def regrid(
         "lon": ("lon", new_lon, dataset["lon"].attrs),
     }
     return xr.Dataset(new, attrs=dataset.attrs).assign_coords(axes)
+
+
+def square_cells(dataset: xr.Dataset) -> xr.Dataset:
+    """Bring grids to cells of one spacing, on one turn of longitude.
+
+    A crop across 180 degrees, whose meridians lie at both ends of the axis, becomes one
+    without a hole, from 170 to 190 say. Cells whose sides in lon and lat differ are
+    averaged, by area, onto square ones of the shorter side.
+
+    Args:
+      dataset: Fields along lat and lon, as the readers return them.
+
+    Returns:
+      The fields on such cells; as they were if they are.
+    """
+    dataset = _on_one_turn(dataset)
+    lon, lat = dataset["lon"].values, dataset["lat"].values
+    sides = [step_of(axis) for axis in (lon, lat) if len(axis) > 1]
+    if len(sides) < 2 or abs(sides[0] - sides[1]) <= 1e-3 * min(sides):
+        return dataset
+    side = min(sides)
+    halves = [old / 2 for old in sides]
+    east = _centres(lon[0] - halves[0], lon[-1] + halves[0], side)
+    south, north = max(lat[0] - halves[1], -90.0), min(lat[-1] + halves[1], 90.0)
+    return regrid(dataset, east, _centres(south, north, side))
+
+
+def _on_one_turn(dataset: xr.Dataset) -> xr.Dataset:
+    lon = dataset["lon"].values
+    if len(lon) < 2:
+        return dataset
+    gaps = np.diff(lon)
+    first, around = int(gaps.argmax()) + 1, lon[0] + 360 - lon[-1]
+    if gaps.max() <= 1.5 * step_of(lon) or around > 1.5 * step_of(lon):
+        return dataset
+    turned = np.concatenate([lon[first:], lon[:first] + 360])
+    return dataset.roll(lon=-first).assign_coords(lon=turned)
+
+
+def _centres(begin: float, end: float, side: float) -> Floats:
+    count = max(1, round((end - begin) / side))
+    return begin + side * (np.arange(count) + 0.5)
 
 
 def sample_grid(
@@ -143,6 +186,7 @@ def sample_grid(
 
 
 def _edges(centres: Floats, limit: float = np.inf) -> Floats:
+    """Edges of cells that touch each other [rad], shape (cell + 1,)."""
     half = step_of(centres) / 2
     inner = (centres[1:] + centres[:-1]) / 2
     edges = np.concatenate([[centres[0] - half], inner, [centres[-1] + half]])

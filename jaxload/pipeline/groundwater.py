@@ -183,6 +183,7 @@ def _precipitation(
 ) -> xr.DataArray:
     grid = read_source(study, "groundwater.precipitation", source, "precipitation")
     try:
+        grid = io.square_cells(grid)
         means = io.period_means(grid, months).precipitation
         raster = sphere.raster_grid(grid.lon.values, grid.lat.values)
         over = sphere.basin_weights(raster, dict(outlines))

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from jaxload import config, evaluate, series, sphere
+from jaxload import config, evaluate, io, series, sphere
 from jaxload._calendar import DAY, month_bounds
 from jaxload.pipeline.blocks import means_over
 from jaxload.pipeline.coverage import covered_by_values, inside_grid
@@ -76,16 +76,18 @@ def _of_regions(
     name: str,
     given: xr.Dataset,
     regions: tuple[dict[str, Outline], dict[str, Outline]],
-    file: str | tuple[str, ...],
+    file: config.Grids,
 ) -> xr.Dataset:
     inside, whole = regions
-    fields = given[str(given.attrs["quantity"])].values.reshape(len(given.time), -1)
     try:
+        given = io.square_cells(given)
+        water = given[str(given.attrs["quantity"])]
+        fields = water.values.reshape(len(given.time), -1)
         other = sphere.raster_grid(given.lon.values, given.lat.values)
         over = sphere.basin_weights(other, inside)
         covered = covered_by_values(fields, other, whole)
     except ValueError as error:
-        named = file if isinstance(file, str) else ", ".join(file)
+        named = config.grid_names(file) if file else name
         raise ValueError(f"{named}: {error}") from None
     means = np.asarray(sphere.area_mean(over.weights, fields.astype(np.float64)))
     bounds = month_spans(given)
