@@ -218,3 +218,75 @@ def test_mascons_of_gsfc_are_named_as_what_they_are(cases):
     (path,) = (cases / "grids/07_gsfc_mascons_h5").glob("*.h5")
     with pytest.raises(ValueError, match="holds mascons of GSFC as a list"):
         io.read_grid(path)
+
+
+def _no_units(source):
+    source.sp.attrs.clear()
+    return source
+
+
+def _attrs_of_other_types(source):
+    source.sp.attrs["units"] = 5
+    source.lat.attrs["units"] = np.array([1, 2])
+    source.time.attrs["standard_name"] = 3.0
+    return source
+
+
+def _big_endian(source):
+    return source.assign(sp=source.sp.astype(">f4"), lat=source.lat.astype(">f8"))
+
+
+MUTATIONS = {
+    "as it is": lambda x: x,
+    "no units": _no_units,
+    "attributes of other types": _attrs_of_other_types,
+    "big-endian": _big_endian,
+    "descending": lambda x: x.isel(
+        lat=slice(None, None, -1), lon=slice(None, None, -1)
+    ),
+    "longitude from 0": lambda x: x.assign_coords(lon=x.lon % 360),
+    "a meridian twice": lambda x: xr.concat([x, x.isel(lon=[0])], "lon"),
+    "another order": lambda x: x.transpose("lon", "lat", "time"),
+    "one longitude": lambda x: x.isel(lon=[3]),
+    "a scalar longitude": lambda x: x.isel(lon=3),
+    "a scalar latitude": lambda x: x.isel(lat=3),
+    "one time": lambda x: x.isel(time=[0]),
+    "a scalar time": lambda x: x.isel(time=0),
+    "no time": lambda x: x.isel(time=0, drop=True),
+    "no entries": lambda x: x.isel(time=slice(0)),
+    "no latitudes": lambda x: x.isel(lat=slice(0)),
+    "axes without numbers": lambda x: x.drop_vars(["lat", "lon"]),
+    "axes of words": lambda x: x.assign_coords(lat=[f"r{i}" for i in range(len(LAT))]),
+    "axes of NaN": lambda x: x.assign_coords(lon=np.full(len(LON), np.nan)),
+    "other names": lambda x: x.rename(lat="y", lon="x"),
+    "capitals": lambda x: x.rename(lat="LAT", lon="LON", time="TIME", sp="SP"),
+    "places": lambda x: x.stack(p=["lat", "lon"]).reset_index("p"),
+    "a level": lambda x: x.expand_dims(level=[1.0]),
+    "levels": lambda x: xr.concat([x, x], "level"),
+    "nothing but NaN": lambda x: x.where(x.sp < 0),
+    "infinite": lambda x: x.where(x.sp < 9.5e4, np.inf),
+    "whole numbers": lambda x: x.astype("int32"),
+    "words": lambda x: x.assign(sp=x.sp.astype(str)),
+    "unordered times": lambda x: x.isel(time=[2, 0, 3, 1]),
+    "a time twice": lambda x: x.isel(time=[0, 0, 1]),
+    "two dimensions": lambda x: x.rename(lat="a", lon="b").assign_coords(
+        lat=(("a", "b"), np.ones((len(LAT), len(LON)))),
+        lon=(("a", "b"), np.ones((len(LAT), len(LON)))),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MUTATIONS)
+def test_a_foreign_grid_is_read_or_refused_in_one_sentence(save, case):
+    path = save(MUTATIONS[case](field("sp", 9e4, 1e5, "Pa")))
+    message, grid = "", None
+    try:
+        grid = io.read_grid(path, "pressure")
+    except ValueError as error:
+        message = str(error)
+    if grid is not None:
+        io.check_dataset(grid, io.grid_layout("pressure"))
+    else:
+        assert path.name in message
+        assert "\n" not in message
+        assert "cannot be read as netCDF" not in message

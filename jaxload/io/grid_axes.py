@@ -41,6 +41,13 @@ def canonical_axes(
         content = _renamed(content, axis, where)
     if "time" in wanted and not content.sizes["time"]:
         raise ValueError(f"{where} has no entries along time; is it complete?")
+    for name in ("lat", "lon"):
+        if content[name].dtype.kind not in "iuf":
+            words = str(content[name].values.flat[0])[:40] if content[name].size else ""
+            raise ValueError(
+                f"{where} has {name} that is no number, such as {words!r}; expected "
+                "degrees"
+            )
     lat = content["lat"].values.astype(np.float64)
     lon = content["lon"].values.astype(np.float64)
     for name, values, limit in (("lat", lat, 90), ("lon", lon, 360)):

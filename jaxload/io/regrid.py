@@ -120,8 +120,9 @@ def _on_one_turn(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _centres(begin: float, end: float, side: float) -> Floats:
+    begin, end = float(begin), float(end)
     count = max(1, round((end - begin) / side))
-    return begin + side * (np.arange(count) + 0.5)
+    return begin + side * (np.arange(count, dtype=np.float64) + 0.5)
 
 
 def sample_grid(
