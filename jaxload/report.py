@@ -19,6 +19,9 @@ MOST_UNSOLVED = 0.01
 #: Runs of such epochs that a line names.
 NAMED = 5
 
+#: Units of scores that have one.
+UNITS = {"rmse_mm": " mm"}
+
 #: Scores of which a change is told, and what they are called.
 SCORES = {"pcc": "correlation", "r2": "R2", "nse": "NSE", "rmse_mm": "RMSE"}
 
@@ -262,22 +265,24 @@ def _learning(summary: dict[str, Any]) -> list[str]:
 def _gains(summary: dict[str, Any]) -> list[str]:
     """By how much filled cells change the scores of stations alone."""
     found = summary.get("against_traditional", {})
-    changes = found.get("mean_change_percent")
-    if not changes:
+    if "median_difference" not in found:
         return []
     article = found.get("article_change_percent", {})
-    return [
-        "against stations alone: "
-        + ", ".join(
-            f"{name} {_signed(changes[key])}%"
-            + (f" (article {article[key]:+g}%)" if key in article else "")
-            for key, name in SCORES.items()
-        )
-    ]
+    texts = []
+    for key, name in SCORES.items():
+        apart, unit = found["median_difference"][key], UNITS.get(key, "")
+        text = f"{name} {_signed(apart, 1 if unit else 2)}{unit}"
+        text += f", better in {found['better'][key]} of {found['compared'][key]}"
+        change, count = found["mean_change_percent"][key], found["changes"][key]
+        if change is not None and count == found["compared"][key]:
+            text += f", {_signed(change)}%"
+            text += f" (article {article[key]:+g}%)" if key in article else ""
+        texts.append(text)
+    return ["against stations alone, medians over regions: " + "; ".join(texts)]
 
 
-def _signed(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:+.1f}"
+def _signed(value: float | None, digits: int = 1) -> str:
+    return "undefined" if value is None else f"{value:+.{digits}f}"
 
 
 def _percent(share: float | None) -> str:

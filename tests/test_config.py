@@ -327,7 +327,7 @@ ERRORS = {
     "an unknown table": ("[region]", "[mars]", "mars is not a known setting"),
     "beta zero": ("beta = 0.01", "beta = 0", "beta is 0, expected a positive"),
     "beta negative": ("beta = 0.01", "beta = -0.01", "beta is -0.01"),
-    "beta a word": ("beta = 0.01", 'beta = "chose"', "did you mean choose"),
+    "beta a word": ("beta = 0.01", 'beta = "chose"', 'is "chose", .*or "choose" to'),
     "text for a number": ("spacing = 1", 'spacing = "one"', "expected a number"),
     "a number for text": ('"region.txt"', "5", "boundary is 5, expected text"),
     "no file": ('files = "gnss/*.up"', "", "gnss.files is missing"),
@@ -393,3 +393,16 @@ def test_what_is_wrong_is_named(name, write):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="check the path of the study"):
         config.read_study(tmp_path / "absent.toml")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_study(tmp_path):
+    (tmp_path / "study.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert config.read_study(tmp_path / "study.toml").inversion.beta == 0.01
+
+
+@pytest.mark.parametrize("beta", ['"auto"', "0", "-1.0", "inf", "nan"])
+def test_a_weight_that_is_none_is_answered_with_what_it_can_be(tmp_path, beta):
+    text = GOOD.replace("beta = 0.01", f"beta = {beta}")
+    (tmp_path / "study.toml").write_text(text)
+    with pytest.raises(ValueError, match='expected a positive number, or "choose"'):
+        config.read_study(tmp_path / "study.toml")

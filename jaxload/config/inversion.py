@@ -117,11 +117,12 @@ def _check_prior(given: Inversion) -> None:
 def _check_beta(given: Inversion) -> None:
     check_choice("inversion.criterion", given.criterion, CRITERIA)
     chosen = isinstance(given.beta, str)
-    if isinstance(given.beta, str):
-        check_choice("inversion.beta", given.beta, ("choose",))
-    elif not 0 < given.beta < math.inf:
+    positive = not isinstance(given.beta, str) and 0 < given.beta < math.inf
+    if not positive and given.beta != "choose":
+        value = f'"{given.beta}"' if isinstance(given.beta, str) else f"{given.beta:g}"
         raise ValueError(
-            f'inversion.beta is {given.beta:g}, expected a positive number or "choose"'
+            f'inversion.beta is {value}, expected a positive number, or "choose" to let '
+            "inversion.criterion choose it"
         )
     ascending = 0 < given.smallest_beta < given.largest_beta < math.inf
     if not ascending or given.beta_count < 2:

@@ -150,7 +150,7 @@ def read_study(path: str | os.PathLike[str], folder: str | None = None) -> Study
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; check the path of the study")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
     try:

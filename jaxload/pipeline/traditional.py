@@ -1,6 +1,6 @@
 """What filling gains: the same study by its stations alone, scored the same way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,11 @@ from jaxload.pipeline.regions import VARIABLES, monthly_means, score_series
 
 __all__ = ["against_traditional", "with_traditional"]
 
-#: Scores of which a change is told.
-SCORES = ("pcc", "r2", "nse", "rmse_mm")
+#: Scores that are compared, and whether a larger one is better.
+SCORES = {"pcc": True, "r2": True, "nse": True, "rmse_mm": False}
+
+#: Skill of stations alone below which a change in percent of it means nothing.
+LEAST_SKILL = 0.1
 
 
 def with_traditional(
@@ -51,9 +54,11 @@ def against_traditional(study: config.Study, regions: xr.Dataset) -> dict[str, A
       regions: From `with_traditional`.
 
     Returns:
-      By reference and region the scores of both and the change from stations alone, in
-      percent of their score; the mean of all changes; and what the article reports,
-      where there is one.
+      By reference and region the scores of both, their difference, and the change in
+      percent of what stations alone score, where that is a skill to speak of; over all
+      of these the median difference, in how many regions which score is better, and
+      the mean of the changes in percent with their number; and what the article
+      reports, where there is one.
     """
     assert study.filler is not None
     found: dict[str, Any] = {}
@@ -74,28 +79,53 @@ def against_traditional(study: config.Study, regions: xr.Dataset) -> dict[str, A
             region: {
                 "filled": filled[region],
                 "traditional": alone[region],
+                "difference": _difference(filled[region], alone[region]),
                 "change_percent": _change(filled[region], alone[region]),
             }
             for region in filled
         }
     if found:
-        found["mean_change_percent"] = _mean_change(found)
+        found |= _over_regions(found)
     if study.filler.method in ARTICLES:
         article = ARTICLES[study.filler.method].change_percent
         found["article_change_percent"] = article
     return found
 
 
+def _difference(new: Mapping[str, float], old: Mapping[str, float]) -> dict[str, float]:
+    return {key: new[key] - old[key] for key in SCORES}
+
+
 def _change(new: Mapping[str, float], old: Mapping[str, float]) -> dict[str, float]:
+    """Changes in percent; NaN where the old score is next to nothing."""
+    meaningful = {
+        key: old[key] > (LEAST_SKILL if SCORES[key] else 0.0) for key in SCORES
+    }
     return {
-        key: 100 * (new[key] - old[key]) / abs(old[key]) if old[key] else np.nan
+        key: 100 * (new[key] - old[key]) / old[key] if meaningful[key] else np.nan
         for key in SCORES
     }
 
 
-def _mean_change(found: Mapping[str, Any]) -> dict[str, float]:
-    changes = [
-        region["change_percent"] for name in found.values() for region in name.values()
-    ]
-    known = {key: [c[key] for c in changes if np.isfinite(c[key])] for key in SCORES}
-    return {k: float(np.mean(v)) if v else np.nan for k, v in known.items()}
+def _over_regions(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds over all references and regions."""
+    regions = [region for name in found.values() for region in name.values()]
+    apart = {key: _known(regions, "difference", key) for key in SCORES}
+    changes = {key: _known(regions, "change_percent", key) for key in SCORES}
+    better = {k: int((v > 0 if SCORES[k] else v < 0).sum()) for k, v in apart.items()}
+    return {
+        "compared": {key: len(values) for key, values in apart.items()},
+        "better": better,
+        "median_difference": {k: _or_nan(np.median, v) for k, v in apart.items()},
+        "mean_change_percent": {k: _or_nan(np.mean, v) for k, v in changes.items()},
+        "changes": {key: len(values) for key, values in changes.items()},
+    }
+
+
+def _known(regions: list[Any], what: str, key: str) -> NDArray[np.float64]:
+    values = np.array([region[what][key] for region in regions], np.float64)
+    return values[np.isfinite(values)]
+
+
+def _or_nan(function: Callable[[Any], Any], values: NDArray[np.float64]) -> float:
+    return float(function(values)) if len(values) else np.nan
