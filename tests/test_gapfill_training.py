@@ -253,6 +253,17 @@ def test_a_power_cut_leaves_no_half_of_what_says_which_model(tmp_path, monkeypat
     assert not (tmp_path / "model.json").exists()
 
 
+def test_a_training_that_cannot_be_kept_goes_on_and_says_so(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    store = checkpoints.DiskCheckpoints(tmp_path / "file" / "in", "one")
+    store.save(7, {"weights": jnp.zeros(3)})
+    assert "step 7 of the training cannot be kept" in caplog.text
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "9").write_text("no folder")
+    checkpoints.DiskCheckpoints(tmp_path / "kept", "one").save(8, {"w": jnp.zeros(3)})
+    assert (tmp_path / "kept" / "8").is_dir()
+
+
 def test_a_broken_checkpoint_is_named(tmp_path):
     store = checkpoints.DiskCheckpoints(tmp_path, "one")
     settings = training.Descent(steps=5, every=5)

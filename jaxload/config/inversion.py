@@ -121,8 +121,8 @@ def _check_beta(given: Inversion) -> None:
     if not positive and given.beta != "choose":
         value = f'"{given.beta}"' if isinstance(given.beta, str) else f"{given.beta:g}"
         raise ValueError(
-            f'inversion.beta is {value}, expected a positive number, or "choose" to let '
-            "inversion.criterion choose it"
+            f'inversion.beta is {value}, expected a positive number, or "choose" to '
+            "let inversion.criterion choose it"
         )
     ascending = 0 < given.smallest_beta < given.largest_beta < math.inf
     if not ascending or given.beta_count < 2:

@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 #: File that says of what the states beside it are.
 MODEL = "model.json"
 
+#: Letters of a reason that a message has room for.
+LETTERS = 200
+
 
 @dataclasses.dataclass(frozen=True)
 class DiskCheckpoints:
@@ -79,10 +82,26 @@ class DiskCheckpoints:
     def save(self, step: int, state: Any) -> None:
         """Keep a state, and let go of the oldest.
 
+        A folder that cannot be written to is warned of, and the training goes on.
+
         Args:
           step: Its number.
           state: A pytree of arrays.
         """
+        try:
+            self._write(step, state)
+        # The store of arrays raises ValueError for a full disk.
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            logger.warning(
+                "step %d of the training cannot be kept in %s (%s); were it stopped, "
+                "it would begin from the last step that is there",
+                step,
+                self.folder,
+                reason[:LETTERS],
+            )
+
+    def _write(self, step: int, state: Any) -> None:
         # Slow to import, and of use only where something is kept.
         import orbax.checkpoint as ocp
 

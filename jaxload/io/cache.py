@@ -1,6 +1,8 @@
 """Arrays kept on disk by name, so that what was computed once is not again."""
 
 import dataclasses
+import functools
+import logging
 import os
 import pathlib
 import re
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 from jaxload.io.writing import replacing
 
 __all__ = ["ArrayCache"]
+
+logger = logging.getLogger(__name__)
 
 NAME = re.compile(r"[0-9A-Za-z_-]{1,200}")
 
@@ -58,21 +62,28 @@ class ArrayCache:
     def put(self, key: str, array: NDArray) -> None:
         """Keep an array, in place of one of the same name.
 
+        A folder that cannot be written to is warned of once, and nothing is kept: what
+        was computed is not lost by it.
+
         Args:
           key: Its name.
           array: Numbers of any shape.
 
         Raises:
-          ValueError: If the name has other than letters, digits, - and _, the array
-            holds other than numbers, or the file cannot be written.
+          ValueError: If the name has other than letters, digits, - and _, or the array
+            holds other than numbers.
         """
         path, array = self._path(key), np.asarray(array)
         if array.dtype.hasobject:
             raise ValueError(f"array {key!r} holds objects, expected numbers")
-        with replacing(path) as temporary:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
+        try:
+            with replacing(path) as temporary:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with temporary.open("wb") as file:
+                    np.lib.format.write_array(file, array, allow_pickle=False)
+        except ValueError as error:
+            reason = str(error).rpartition("(")[2].rstrip(")")
+            _warn_once(str(self.folder), reason)
 
     def _path(self, key: str) -> pathlib.Path:
         if not NAME.fullmatch(key):
@@ -80,3 +91,13 @@ class ArrayCache:
                 f"{key!r} names no array, expected letters, digits, - and _ only"
             )
         return pathlib.Path(self.folder) / f"{key}.npy"
+
+
+@functools.cache
+def _warn_once(folder: str, reason: str) -> None:
+    logger.warning(
+        "the cache %s cannot be written to (%s); what it was to hold is computed anew "
+        "the next time",
+        folder,
+        reason,
+    )
