@@ -118,7 +118,7 @@ def compare_with_truth(result: pipeline.Result, truth: xr.Dataset) -> dict[str, 
     ours = result.groundwater.gwsa
     names = ours.station.values
     true = truth.sel(time=ours.time, station=names)
-    estimate, water = ours.values, true.station_gwsa.values.astype(np.float64)
+    estimate, water = (x.values.astype(np.float64) for x in (ours, true.station_gwsa))
     weeks = np.arange(len(water), dtype=np.float64)
     found = {
         "true_sd_mm": np.nanstd(np.where(np.isfinite(estimate), water, np.nan), axis=0),
