@@ -12,6 +12,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from jaxload import io, plot
+from jaxload.plot import fonts
 from jaxload.plot.curves import FEW
 
 RING = np.array([[9.0, 44.0], [13.0, 44.0], [13.0, 47.0], [9.0, 44.0]])
@@ -334,3 +335,27 @@ def test_twin_maps_say_what_they_are_maps_of(field, stations):
         "standard deviation in time, truth",
         "standard deviation in time, estimate",
     ]
+
+
+def test_letters_of_other_scripts_are_named_or_found_in_another_font(
+    monkeypatch, tmp_path
+):
+    figure = Figure()
+    usual = figure.text(0, 0, "Rhein 3 \u00e4")
+    river = figure.text(0, 0, "\u957f\u6c5f")
+    monkeypatch.setattr(fonts, "_family_with", lambda _: None)
+    assert plot.use_fonts_with_letters(figure) == "\u6c5f\u957f"
+    io.write_figure(figure, tmp_path / "boxes.png")  # without a warning
+    monkeypatch.setattr(fonts, "_family_with", lambda letters: "A Font" * bool(letters))
+    assert plot.use_fonts_with_letters(figure) == ""
+    assert river.get_fontfamily() == ["sans-serif", "A Font"]
+    assert usual.get_fontfamily() == ["sans-serif"]
+
+
+def test_a_family_is_one_whose_font_has_the_letters():
+    fonts._family_with.cache_clear()
+    name = fonts._family_with("A\u03b2")
+    path = fonts.font_manager.findfont(name)
+    font = fonts.font_manager.get_font(path)
+    assert all(font.get_char_index(ord(letter)) for letter in "A\u03b2")
+    assert fonts._family_with("\U0010ffff") is None

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -102,7 +103,10 @@ def write_figure(figure: Any, path: PathLike) -> None:
     with replacing(path, durable=True) as temporary:
         form = path.suffix[1:]
         about = {"Software": MAKER} if form == "png" else None
-        figure.savefig(temporary, dpi=150, format=form, metadata=about)
+        with warnings.catch_warnings():
+            # Whoever draws says once which letters no font has, not at every one.
+            warnings.filterwarnings("ignore", "Glyph .* missing from")
+            figure.savefig(temporary, dpi=150, format=form, metadata=about)
 
 
 def read_dataset(path: PathLike) -> xr.Dataset:

@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import pathlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,9 @@ FIGURES = (
     "screening",
     "twin",
 )
+
+#: Letters without a font that a message lists.
+LETTERS = 20
 
 #: Stations or wells that a figure shows.
 PANELS = 4
@@ -105,9 +109,24 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
     figures |= _of_loads(result) | _of_groundwater(result)
     if result.learning is not None:
         figures["learning"] = plot.learning_curves(result.learning)
+    _look_for_letters(figures.values())
     for name, figure in figures.items():
         io.write_figure(figure, folder / f"{name}.png")
     return [f"{name}.png" for name in figures]
+
+
+def _look_for_letters(figures: "Iterable[Figure]") -> None:
+    """Find fonts for the names of stations and regions, whatever their script."""
+    from jaxload import plot
+
+    missing = "".join(plot.use_fonts_with_letters(figure) for figure in figures)
+    letters = "".join(dict.fromkeys(missing))
+    if letters:
+        logger.warning(
+            "no installed font has the letters %s, which figures show as boxes; "
+            "install one that has, such as Noto Sans CJK",
+            letters[:LETTERS] + (" ..." if len(letters) > LETTERS else ""),
+        )
 
 
 def _of_loads(result: Result) -> "dict[str, Figure]":

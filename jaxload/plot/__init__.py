@@ -1,6 +1,7 @@
 """Figures of a study, from datasets as `pipeline` makes them."""
 
 from jaxload.plot.curves import beta_curve, l_curve, learning_curves
+from jaxload.plot.fonts import use_fonts_with_letters
 from jaxload.plot.maps import map_of, twin_maps, weekly_maps
 from jaxload.plot.series import comparison, drought_index, region_series
 from jaxload.plot.stations import screening, station_fit, station_loads
@@ -17,5 +18,6 @@ __all__ = [
     "station_fit",
     "station_loads",
     "twin_maps",
+    "use_fonts_with_letters",
     "weekly_maps",
 ]
