@@ -45,6 +45,9 @@ def describe(folder: str | os.PathLike[str], warnings: bool = True) -> list[str]
     lines = _summarise(folder / "summary.json", summary, warnings)
     # Files of others may lie there too.
     for path in (folder / name for name in _names(folder, summary, ".nc")):
+        if not path.exists():
+            lines.append(f"{path.name}: missing")
+            continue
         with io.read_dataset(path) as dataset:
             sizes = ", ".join(f"{dim} {size}" for dim, size in dataset.sizes.items())
             names = ", ".join(map(str, dataset.data_vars))
