@@ -363,7 +363,7 @@ BAD = {
     ),
     "no such region": (
         named_region,
-        ["basins.geojson holds no region 'RHINE'; it has PO"],
+        ["basins.geojson holds no region 'RHINE'; by name it has P"],
     ),
     "two regions of one name": (
         second_region,

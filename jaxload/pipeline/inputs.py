@@ -57,7 +57,9 @@ def read_observations(
         start=settings.start or None,
         end=settings.end or None,
         reading=io.Reading(
-            sites_order=settings.sites_order, sites_columns=settings.sites_columns
+            strict=settings.strict,
+            sites_order=settings.sites_order,
+            sites_columns=settings.sites_columns,
         ),
         watch=watch,
     )
