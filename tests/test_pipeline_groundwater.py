@@ -550,8 +550,8 @@ def result(world, tmp_path_factory):
 def test_groundwater_is_found_and_called_what_it_is(world, result):
     out, summary, heard = result
     stages = list(dict.fromkeys(stage for stage, _ in heard))
-    first = ["read", "screen", "clean", "check", "loads", "compare"]
-    assert stages[:6] == first
+    first = ["inputs", "read", "screen", "clean", "check", "loads", "compare"]
+    assert stages[:7] == first
     assert "groundwater" in stages
     with xr.open_dataset(out / "twsa.nc") as water:
         assert "twsa" not in water
