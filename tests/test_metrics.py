@@ -105,6 +105,15 @@ def test_float32_stays_float32_under_jit(series, name):
 
 
 @pytest.mark.parametrize("name", PAIRS)
+def test_a_series_read_in_single_precision_is_judged_by_a_double_one(series, name):
+    metric, _ = PAIRS[name]
+    estimate, truth = (jnp.asarray(x) for x in series)
+    mixed = metric(estimate.astype(np.float32), truth)
+    assert mixed.dtype == np.float64
+    np.testing.assert_allclose(mixed, metric(estimate, truth), rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", PAIRS)
 def test_a_metric_can_be_differentiated_past_gaps(series, name):
     metric, _ = PAIRS[name]
     estimate, truth = (jnp.asarray(x) for x in series)

@@ -55,6 +55,9 @@ def _common(estimate: ArrayLike, reference: ArrayLike) -> tuple[Array, Array, Ar
             f"estimate has shape {estimate.shape}, but reference {reference.shape}; "
             "select what they have in common first"
         )
+    with jax.numpy_dtype_promotion("standard"):
+        dtype = jnp.promote_types(estimate.dtype, reference.dtype)
+    estimate, reference = estimate.astype(dtype), reference.astype(dtype)
     seen = jnp.isfinite(estimate) & jnp.isfinite(reference)
     return _fill(estimate, seen), _fill(reference, seen), seen
 
