@@ -290,3 +290,82 @@ def test_a_foreign_grid_is_read_or_refused_in_one_sentence(save, case):
         assert path.name in message
         assert "\n" not in message
         assert "cannot be read as netCDF" not in message
+
+
+def forecasts(source, steps):
+    """Values in the layout of GRIB: along the begin of forecasts and hours since."""
+    count = len(source.time) // len(steps)
+    began = source.time.values[:: len(steps)]
+    hours = np.array(steps, "m8[h]").astype("m8[ns]")
+    dims = ("time", "step", "latitude", "longitude")
+    values = source.sp.values.reshape(count, len(steps), len(LAT), len(LON))
+    valid = began[:, None] + hours
+    return xr.Dataset(
+        {"sp": (dims, values, source.sp.attrs)},
+        {
+            "time": ("time", began, {"standard_name": "forecast_reference_time"}),
+            "step": ("step", hours.astype("m8[h]").astype(float), {"units": "h"}),
+            "valid_time": (("time", "step"), valid, {"standard_name": "time"}),
+            "latitude": LAT,
+            "longitude": LON,
+        },
+    )
+
+
+@pytest.mark.parametrize("steps", [(0,), (0, 24), (0, 24, 48, 72)])
+def test_steps_of_forecasts_come_one_after_the_other(save, steps):
+    source = field("sp", 9e4, 1e5, "Pa")
+    grid = io.read_grid(save(forecasts(source, steps)))
+    np.testing.assert_array_equal(grid.time, DAYS)
+    np.testing.assert_allclose(grid.pressure, source.sp, rtol=1e-6)
+    settings = io.GridSettings(box=(-30, -20, 30, 20), start="2010-01-02")
+    part = io.read_grid(save(forecasts(source, steps), "part.nc"), settings=settings)
+    expected = source.sp.sel(time=DAYS[1:], lat=slice(-20, 20), lon=slice(-30, 30))
+    np.testing.assert_allclose(part.pressure, expected, rtol=1e-6)
+
+
+def test_the_steps_of_one_forecast_are_times(save):
+    source = field("sp", 9e4, 1e5, "Pa")
+    lone = forecasts(source, (0, 24, 48, 72)).isel(time=0)
+    grid = io.read_grid(save(lone))
+    np.testing.assert_array_equal(grid.time, DAYS)
+    np.testing.assert_allclose(grid.pressure, source.sp, rtol=1e-6)
+
+
+def test_forecasts_that_overlap_are_refused_until_one_is_chosen(save):
+    source = forecasts(field("sp", 9e4, 1e5, "Pa"), (0, 24))
+    source["valid_time"] = source.valid_time - np.arange(2)[:, None] * np.timedelta64(
+        1, "D"
+    )
+    path = save(source)
+    with pytest.raises(ValueError, match=r"2010-01-02.* more than once.*duplicates"):
+        io.read_grid(path)
+    last = io.read_grid(path, settings=io.GridSettings(duplicates="last"))
+    np.testing.assert_array_equal(last.time, DAYS[:3])
+    np.testing.assert_allclose(last.pressure[1], source.sp[1, 0], rtol=1e-6)
+
+
+def test_times_of_a_swath_are_no_forecasts(save):
+    source = field("sp", 9e4, 1e5, "Pa").isel(time=0, drop=True)
+    passed = xr.DataArray(np.ones(source.sp.shape), dims=source.sp.dims)
+    passed.attrs["units"] = "hours since 2010-01-01"
+    with pytest.raises(ValueError, match=r"x\.nc has no axis time"):
+        io.read_grid(save(source.assign(time=passed)))
+
+
+def test_a_table_of_the_places_of_all_cells_is_read_where_it_has_axes(save):
+    source = field("sp", 9e4, 1e5, "Pa").rename(lat="nlat", lon="nlon")
+    lat, lon = (
+        x.transpose("nlat", "nlon") for x in xr.broadcast(source.nlat, source.nlon)
+    )
+    source = source.drop_vars(["nlat", "nlon"])
+    straight = source.assign_coords(latitude=lat.variable, longitude=lon.variable)
+    grid = io.read_grid(save(straight))
+    np.testing.assert_array_equal(grid.lat, LAT)
+    np.testing.assert_array_equal(grid.lon, LON)
+    np.testing.assert_allclose(grid.pressure, source.sp, rtol=1e-6)
+    turned = source.assign_coords(
+        latitude=(lat + lon / 10).variable, longitude=lon.variable
+    )
+    with pytest.raises(ValueError, match=r"latitude along nlat and nlon: its grid is"):
+        io.read_grid(save(turned, "turned.nc"))

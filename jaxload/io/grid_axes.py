@@ -1,10 +1,12 @@
 """The axes of gridded files: found by any name, ascending, lon from -180 to 180."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+from jaxload.io.grid_forecasts import along_one_time
 
 __all__ = ["canonical_axes", "cut_box", "merge_versions", "step_of"]
 
@@ -37,6 +39,9 @@ def canonical_axes(
     Raises:
       ValueError: If an axis is not there.
     """
+    content = _straightened(content, where)
+    if "time" in wanted:
+        content = along_one_time(content)
     for axis in wanted:
         content = _renamed(content, axis, where)
     if "time" in wanted and not content.sizes["time"]:
@@ -124,6 +129,38 @@ def step_of(values: NDArray[np.float64]) -> float:
     return float(steps[(len(steps) - 1) // 2]) if len(steps) else 1.0
 
 
+def _straightened(content: xr.Dataset, where: str) -> xr.Dataset:
+    """Axes of one dimension in place of a table of each cell's lat and lon."""
+    held = {str(name).lower(): name for name in content.variables}
+    for axis in ("lat", "lon"):
+        names = [held[name] for name in _NAMES[axis] if name in held]
+        bent = next((n for n in names if content[n].ndim == 2), None)
+        if bent is None or any(content[n].ndim == 1 for n in names):
+            continue
+        table = content[bent]
+        along = [d for d in table.dims if not _varies(table, d)]
+        (dim,) = set(table.dims) - set(along) if len(along) == 1 else ("",)
+        if not dim:
+            rows = " and ".join(map(str, table.dims))
+            raise ValueError(
+                f"{where} has {bent} along {rows}: its grid is curved or turned "
+                "against parallels and meridians, or a swath; interpolate it to axes "
+                "of lat and lon, and name that file"
+            )
+        line = table.isel({along[0]: 0}, drop=True).variable
+        content = content.drop_vars(bent).assign_coords({bent: line})
+    return content
+
+
+def _varies(table: xr.DataArray, dim: Hashable) -> bool:
+    """Whether the numbers of a table differ along one of its dimensions."""
+    values = table.transpose(dim, ...).values
+    if values.dtype.kind not in "iuf" or not len(values):
+        return True
+    apart = np.abs(values - values[0])
+    return not bool((apart <= 1e-4).all())
+
+
 def _renamed(content: xr.Dataset, axis: str, where: str) -> xr.Dataset:
     names = {
         str(n).lower(): str(n) for n, v in content.variables.items() if v.ndim <= 1
@@ -160,6 +197,8 @@ def _valid_time(content: xr.Dataset, names: dict[str, str]) -> str | None:
     """
     times = [names[alias] for alias in _NAMES["time"] if alias in names]
     along = [n for n in times if content[n].dims]
+    if len(along) == 1 and len(times) > 1:
+        return along[0]  # one forecast: when it began, beside its steps
     if len(along) < 2 or len({content[n].dims for n in along}) > 1:
         return None
     stated = [n for n in along if content[n].attrs.get("standard_name") == "time"]
