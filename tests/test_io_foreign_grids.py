@@ -369,3 +369,45 @@ def test_a_table_of_the_places_of_all_cells_is_read_where_it_has_axes(save):
     )
     with pytest.raises(ValueError, match=r"latitude along nlat and nlon: its grid is"):
         io.read_grid(save(turned, "turned.nc"))
+
+
+def packed(source, name, scale, offset):
+    """A field as whole numbers, with the attributes by which they are unpacked."""
+    array = source[name]
+    whole = np.round((array - offset) / scale).astype("int16")
+    labels = array.attrs | {"scale_factor": scale, "add_offset": offset}
+    return source.assign({name: whole.assign_attrs(labels)})
+
+
+@pytest.mark.parametrize("whole", [-32768, 32767, -9999, 32766])
+def test_a_filler_of_packed_numbers_is_no_water(save, caplog, whole):
+    source = field("lwe_thickness", -9, 30, "cm")
+    truth = source.lwe_thickness
+    coded = packed(source, "lwe_thickness", 0.01, 10.0)
+    coded.lwe_thickness[:, :4, :9] = whole
+    path = save(coded)
+    water = io.read_grid(path).twsa
+    known = xr.ones_like(truth, bool)
+    known[:, :4, :9] = False
+    np.testing.assert_allclose(water, 10 * truth.where(known), atol=0.06)
+    value = whole * 0.01 + 10
+    expected = f"lwe_thickness: {whole}, unpacked {value:.6g}, stands in 144 of 2592"
+    assert expected in caplog.text
+    # As the warning has it, and as the file does, it can be stated.
+    for fill in (value, whole):
+        caplog.clear()
+        stated = io.read_grid(path, settings=io.GridSettings(fill=fill)).twsa
+        np.testing.assert_array_equal(stated, water)
+        assert "stands in" not in caplog.text
+
+
+def test_zero_at_sea_and_full_ranges_of_packed_numbers_are_values(save, caplog):
+    # A range that fills all integers, as ERA5 is packed.
+    air = field("sp", 5e4, 1e5, "Pa")
+    path = save(packed(air, "sp", 5e4 / 65532, 7.5e4), "air.nc")
+    np.testing.assert_allclose(io.read_grid(path).pressure, air.sp, atol=1)
+    soil = field("tws", 800, 900, "mm")
+    soil.tws[:, :, :20] = 0.0
+    path = save(packed(soil, "tws", 900 / 65532, 450.0), "soil.nc")
+    np.testing.assert_allclose(io.read_grid(path).tws, soil.tws, atol=0.02)
+    assert "stands in" not in caplog.text

@@ -148,7 +148,7 @@ def _straightened(content: xr.Dataset, where: str) -> xr.Dataset:
                 "of lat and lon, and name that file"
             )
         line = table.isel({along[0]: 0}, drop=True).variable
-        content = content.drop_vars(bent).assign_coords({bent: line})
+        content = content.drop_vars([bent]).assign_coords({bent: line})
     return content
 
 

@@ -31,7 +31,7 @@ def along_one_time(content: xr.Dataset) -> xr.Dataset:
     spare = [n for n in spare if not axes <= set(content[n].dims)]
     flat = content.drop_vars(spare).isel(pick)
     flat = flat.drop_vars("time", errors="ignore") if valid.name != "time" else flat
-    return flat.rename({valid.name: "time"}).swap_dims({"all": "time"})
+    return flat.rename({str(valid.name): "time"}).swap_dims({"all": "time"})
 
 
 def _times_of_two_axes(content: xr.Dataset) -> xr.DataArray | None:

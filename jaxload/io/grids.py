@@ -11,7 +11,7 @@ import xarray as xr
 from jaxload._calendar import DAY, month_bounds
 from jaxload.io.grid_axes import merge_versions
 from jaxload.io.grid_files import GridSettings, open_grid, read_static
-from jaxload.io.grid_fillers import without_undeclared
+from jaxload.io.grid_fillers import without_stated, without_undeclared
 from jaxload.io.grid_hints import setting
 from jaxload.io.grid_spans import (
     Span,
@@ -209,13 +209,14 @@ def _field(
 ) -> xr.DataArray:
     with reading_netcdf(path):
         array = content[name] if settings.chunks is not None else content[name].load()
+    packing = dict(array.encoding)
     array = merge_versions(array, f"{path}: {name}").transpose(*GRID)
     if not np.issubdtype(array.dtype, np.floating):
         array = array.astype(np.float64).assign_attrs(array.attrs)
     if settings.fill is not None:
-        array = array.where(array != settings.fill).assign_attrs(array.attrs)
+        array = without_stated(array, settings.fill, packing)
     if settings.chunks is None:
-        array = without_undeclared(array, f"{path}: {name}")
+        array = without_undeclared(array, f"{path}: {name}", packing)
     return array.drop_vars([name for name in array.coords if name not in GRID])
 
 
