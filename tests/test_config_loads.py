@@ -36,13 +36,13 @@ def test_a_load_is_called_after_its_files_or_as_the_study_says(entry, name):
 def test_a_study_describes_files_that_do_not_say_what_they_hold(tmp_path):
     text = STUDY + (
         'stations = ["loading/*.ntal", { files = "hydl/*.txt", name = "soil", units = '
-        '"cm", columns = "year doy - up" }]'
+        '"cm", columns = "year doy - up", time_format = "doy/365" }]'
     )
     (tmp_path / "study.toml").write_text(text)
     study = config.read_study(tmp_path / "study.toml")
     air, soil = map(station_load, study.loads.stations)
     assert (air.paths, air.units, air.columns) == (("loading/*.ntal",), "", "")
-    assert soil == StationLoad("hydl/*.txt", "soil", "cm", "year doy - up")
+    assert soil == StationLoad("hydl/*.txt", "soil", "cm", "year doy - up", "doy/365")
     (tmp_path / "again.toml").write_text(config.to_toml(study))
     assert config.read_study(tmp_path / "again.toml").loads == study.loads
 

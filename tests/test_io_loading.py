@@ -164,6 +164,63 @@ def test_several_files_of_one_product_are_several_stations(tmp_path):
     assert loading.station.values.tolist() == ["BJFS", "KMIN"]
 
 
+def decimal_file(path, day, convention):
+    """Daily rows of ``decimal_year up``, each with an uplift of its own."""
+    first = day.astype("M8[Y]").astype("M8[D]")
+    number = (day - first).astype(float)
+    length = ((day.astype("M8[Y]") + 1).astype("M8[D]") - first).astype(float)
+    since = (day - np.datetime64("2000-01-01")).astype(float)
+    year = day.astype("M8[Y]").astype(float) + 1970
+    written = {
+        "decimal_year": year + number / length,
+        "julian_year": 2000 + since / 365.25,
+        "doy/365": year + (number + 1) / 365,
+        "(doy-1)/365.25": year + number / 365.25,
+    }[convention]
+    rows = zip(written, np.arange(len(day)))
+    path.write_text("".join(f"{x:.6f} {n}.25\n" for x, n in rows))
+
+
+@pytest.mark.parametrize("convention", ["decimal_year", "julian_year"])
+def test_the_convention_of_daily_decimal_years_is_found(tmp_path, convention):
+    day = np.arange("2007-01-01", "2008-12-31", dtype="M8[D]")
+    decimal_file(tmp_path / "P571.gia", day, convention)
+    loading = io.read_loading(tmp_path / "P571.gia", units="mm")
+    np.testing.assert_array_equal(loading.time.values.astype("M8[D]"), day)
+    np.testing.assert_allclose(loading.up[:, 0], np.arange(len(day)) + 0.25)
+
+
+@pytest.mark.parametrize("convention", ["doy/365", "(doy-1)/365.25"])
+def test_daily_decimal_years_of_other_conventions_are_asked_for(tmp_path, convention):
+    day = np.arange("2007-01-01", "2008-12-30", dtype="M8[D]")
+    path = tmp_path / "P571.gia"
+    decimal_file(path, day, convention)
+    with pytest.raises(ValueError, match=r"P571\.gia has decimal.*set time_format"):
+        io.read_loading(path, units="mm")
+    loading = io.read_loading(path, units="mm", time_format=convention)
+    np.testing.assert_array_equal(loading.time.values.astype("M8[D]"), day)
+    with pytest.raises(ValueError, match="time_format is 'doy', expected a pattern"):
+        io.read_loading(path, units="mm", time_format="doy")
+
+
+def test_decimal_years_of_months_are_the_days_that_they_are_in(tmp_path):
+    middle = 2007 + (np.arange(24) + 0.5) / 12
+    rows = "".join(f"{year:.4f} {n}.5\n" for n, year in enumerate(middle))
+    (tmp_path / "P571.gia").write_text(rows)
+    loading = io.read_loading(tmp_path / "P571.gia", units="mm")
+    assert str(loading.time.values[0])[:10] == "2007-01-16"
+    assert loading.sizes["time"] == 24
+
+
+def test_the_day_is_written_as_the_user_says(tmp_path):
+    (tmp_path / "P571.txt").write_text("date up\n03/01/2006 4\n04/02/2006 -2\n")
+    loading = io.read_loading(tmp_path / "P571.txt", "mm", time_format="%d/%m/%Y")
+    np.testing.assert_array_equal(
+        loading.time.values.astype("M8[D]"),
+        np.array(["2006-01-03", "2006-02-04"], "M8[D]"),
+    )
+
+
 def test_parts_of_one_record_are_joined(tmp_path):
     first, second = BARE.splitlines(keepends=True)
     (tmp_path / "P571.2007.txt").write_text(second)

@@ -28,12 +28,15 @@ class StationLoad:
       columns: A word for each column of the files, of up, north, east, station, date,
         mjd, decimal_year, year, month, day and doy, or ``-`` for one that is of no use;
         empty for what the files state.
+      time_format: How files write time in one column, as of `Gnss.time_format`;
+        recognised if it is empty.
     """
 
     files: str | tuple[str, ...] = ""
     name: str = ""
     units: str = ""
     columns: str = ""
+    time_format: str = ""
 
     def __post_init__(self) -> None:
         if not self.files or not all(self.paths):

@@ -16,12 +16,13 @@ from jaxload.io.formats_netcdf import read_netcdf
 from jaxload.io.gnss_search import find_files
 from jaxload.io.loading_layouts import Layout, described_layout, layout_of
 from jaxload.io.loading_names import stations_of
-from jaxload.io.reading import Columns, Reading, check_units
+from jaxload.io.reading import Columns, Reading, check_time_format, check_units
 from jaxload.io.schema import label_dataset
 from jaxload.io.source import Source, open_source
 from jaxload.io.station_series import COMPONENTS, Series
 from jaxload.io.table import Table, number_column, split_table, text_column
-from jaxload.io.written_days import days_as_written, days_of_fields
+from jaxload.io.time_columns import time_days, year_days
+from jaxload.io.written_days import days_as_written, days_of_fields, decimal_years
 
 __all__ = ["read_loading"]
 
@@ -30,12 +31,16 @@ PathLike = str | os.PathLike[str]
 #: Columns of numbers of which days are made.
 FIELDS = ("mjd", "decimal_year", "year", "month", "day", "doy")
 
+#: Rows by which the convention of decimal years is known.
+DAILY_ROWS = 10
+
 
 def read_loading(
     paths: PathLike | Sequence[PathLike],
     units: str | None = None,
     columns: Columns | str | None = None,
     stations: Collection[str] = (),
+    time_format: str = "",
 ) -> xr.Dataset:
     """Read the displacement that a known load causes at stations.
 
@@ -57,6 +62,8 @@ def read_loading(
         for each column, as ``"year doy - up"``, of up, north, east, station, date, mjd,
         decimal_year, year, month, day and doy, or ``-``; or `Columns`.
       stations: Names of stations that there are, by which those of files are known.
+      time_format: How tables write time in one column, as of `Columns.time_format`;
+        empty to recognise it. Daily decimal years are held against every convention.
 
     Returns:
       ``up`` [mm], and ``east`` and ``north`` where there are, of dimensions (time,
@@ -77,18 +84,23 @@ def read_loading(
     """
     if units is not None:
         check_units(units, "units")
+    check_time_format(time_format, "time_format")
     files = find_files(paths)
     series: dict[str, Series] = {}
     for path, name in zip(files, stations_of(files, stations)):
-        for one in _read(path, name, units, columns):
+        for one in _read(path, name, (units, time_format), columns):
             known = series.get(one.station)
             series[one.station] = _joined(known, one, path) if known else one
     return _assemble(list(series.values()))
 
 
 def _read(
-    path: pathlib.Path, name: str, units: str | None, columns: Columns | str | None
+    path: pathlib.Path,
+    name: str,
+    how: tuple[str | None, str],
+    columns: Columns | str | None,
 ) -> list[Series]:
+    units, time_format = how
     source = open_source(path)
     if source.netcdf:
         found = read_netcdf(source, Reading(units=units))
@@ -99,7 +111,9 @@ def _read(
             found = [dataclasses.replace(one, station=name) for one in found]
         return [_daily(one) for one in found]
     layout = described_layout(source, columns) if columns else layout_of(source)
-    return [_daily(one) for one in _read_table(source, layout, name, units)]
+    return [
+        _daily(one) for one in _read_table(source, layout, name, units, time_format)
+    ]
 
 
 def _measured(series: Series, path: pathlib.Path) -> Series:
@@ -130,7 +144,7 @@ def _joined(known: Series, more: Series, path: pathlib.Path) -> Series:
 
 
 def _read_table(
-    source: Source, layout: Layout, name: str, units: str | None
+    source: Source, layout: Layout, name: str, units: str | None, time_format: str
 ) -> list[Series]:
     shown = " ".join("time" if role == "date" else role for role in layout.roles)
     table = split_table(
@@ -142,7 +156,7 @@ def _read_table(
     )
     place = {role: i for i, role in enumerate(layout.roles) if role != "-"}
     factor = check_units(_units(source, layout.units, units), str(source.path))
-    day = _days(table, place)
+    day = _days(table, place, time_format)
     values = {
         key: number_column(table, place[key], key) for key in COMPONENTS if key in place
     }
@@ -189,7 +203,14 @@ def _units(source: Source, stated: str, asked: str | None) -> str:
     return asked or stated
 
 
-def _days(table: Table, place: dict[str, int]) -> NDArray[np.datetime64]:
+def _days(
+    table: Table, place: dict[str, int], time_format: str
+) -> NDArray[np.datetime64]:
+    column = place.get("date", place.get("decimal_year"))
+    if column is not None and time_format:
+        return time_days(table, (column,), time_format)
+    if column is not None and _has_daily_years(table, column):
+        return year_days(table, column)
     if "date" in place:
         shown = text_column(table, place["date"])
         day = days_as_written(table.path, table.numbers, shown)
@@ -202,6 +223,15 @@ def _days(table: Table, place: dict[str, int]) -> NDArray[np.datetime64]:
         day = days_of_fields(fields)
         shown = [" ".join(f"{x:.10g}" for x in row) for row in zip(*fields.values())]
     return checked_days(table.path, table.numbers, shown, day)
+
+
+def _has_daily_years(table: Table, column: int) -> bool:
+    """Whether a column holds decimal years a day apart, of whichever convention."""
+    year = decimal_years(text_column(table, column))
+    if year is None or len(year) < DAILY_ROWS:
+        return False
+    step = 365.25 * float(np.median(np.diff(np.unique(year)), axis=0))
+    return 0.7 < step < 1.5
 
 
 def _daily(series: Series) -> Series:

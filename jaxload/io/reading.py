@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from jaxload.io.decimal_years import YEAR_FORMATS
 from jaxload.io.units import known_conversion
 
-__all__ = ["UNITS", "Columns", "GnssFiles", "Reading", "check_units"]
+__all__ = [
+    "UNITS",
+    "Columns",
+    "GnssFiles",
+    "Reading",
+    "check_time_format",
+    "check_units",
+]
 
 #: Millimetres in one of each unit that lengths are given in as a rule.
 UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}

@@ -16,7 +16,7 @@ from jaxload.io.dates import (
 )
 from jaxload.io.text import shorten
 
-__all__ = ["days_as_written", "days_of_fields", "written_days"]
+__all__ = ["days_as_written", "days_of_fields", "decimal_years", "written_days"]
 
 Days = NDArray[np.datetime64]
 
@@ -111,15 +111,33 @@ def days_of_fields(fields: dict[str, NDArray[np.float64]]) -> Days:
     return days_of_dates(10_000 * year + 100 * month + np.floor(day))
 
 
+def decimal_years(texts: Sequence[str]) -> NDArray[np.float64] | None:
+    """Read decimal years.
+
+    Args:
+      texts: One text a day.
+
+    Returns:
+      The years, shape (epoch,); None if any is no year, or all are whole.
+    """
+    words = [text.strip().strip('"').strip() for text in texts]
+    if not words or not all(map(_NUMBER.fullmatch, words)):
+        return None
+    years = np.array(words, np.float64)
+    low, high = _YEARS
+    fits = (years >= low) & (years < high)
+    return years if fits.all() and (years % 1).any() else None
+
+
 def _way(words: Sequence[str]) -> Callable[[str], np.datetime64]:
     """How most of some texts are to be read."""
-    numeric = [float(word) for word in words if _NUMBER.fullmatch(word)]
-    if len(numeric) == len(words) and words:
-        for (low, high), days in ((_YEARS, days_of_years), (_MJD, days_of_mjd)):
-            fits = all(low <= number < high for number in numeric)
-            # Years alone, without decimals, are no days.
-            if fits and any(number % 1 for number in numeric) | (days is days_of_mjd):
-                return lambda word: days(np.array([float(word)]))[0]
+    # Years alone, without decimals, are no days.
+    if decimal_years(words) is not None:
+        return lambda word: days_of_years(np.array([float(word)]))[0]
+    low, high = _MJD
+    numeric = bool(words) and all(map(_NUMBER.fullmatch, words))
+    if numeric and all(low <= float(word) < high for word in words):
+        return lambda word: days_of_mjd(np.array([float(word)]))[0]
     return _day
 
 

@@ -139,6 +139,7 @@ def _read_files(
             load.units or study.loads.stations_units or None,
             load.columns or None,
             list(map(str, names)),
+            load.time_format,
         )["up"]
 
 
