@@ -2,6 +2,7 @@
 
 import gzip
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -314,13 +315,48 @@ def test_series_without_errors_need_one(folder):
     assert gnss.up_sigma[0, 0] == 2.0
 
 
-def test_fillers_are_missing(folder):
+def test_fillers_are_missing(folder, caplog):
     rows = ["2 9999.0 4", "3 nan 4", "4 ***** 4", "5 1.5 9999.99", "6 99999 4", "7 2 4"]
     (folder / "abcd.up").write_text(
         "".join(f"2010010{row}\n" for row in ["1 1 4", *rows])
     )
     up = io.read_gnss(folder).up[:, 0].values
     np.testing.assert_array_equal(up, [1, *[np.nan] * 5, 2])
+    assert "abcd.up, up: 9999 stands in 2 of 7 rows for a missing value" in caplog.text
+    assert "abcd.up, sigma: 9999.99 stands in 1 of 7 rows" in caplog.text
+
+
+def test_heights_among_others_of_their_size_are_no_fillers(folder, caplog):
+    heights = [9990.25, 9999.5, 10003.0]
+    rows = [f"2010010{n} {up} 4\n" for n, up in enumerate(heights, 1)]
+    (folder / "abcd.up").write_text("".join(rows))
+    up = io.read_gnss(folder).up[:, 0].values
+    np.testing.assert_array_equal(up, heights)
+    assert "missing value" not in caplog.text
+
+
+@pytest.mark.parametrize("filler", ["-9999", "999.9", "1e20", "-32768"])
+@pytest.mark.parametrize("units", ["mm", "m"])
+def test_undeclared_fillers_of_any_format_are_named(folder, caplog, rng, filler, units):
+    scale = 1.0 if units == "mm" else 1e-3
+    up, sigma = rng.normal(0, 5 * scale, 40), rng.uniform(2, 4, 40) * scale
+    words = [[f"{x:.5f}" for x in column] for column in (up, sigma)]
+    for column, rows in zip(words, ((3, 9, 20), (30,))):
+        for row in rows:
+            column[row] = filler
+    rows = [
+        f"{2010 + (n + 0.5) / 365:.6f} 0 0 {x} {scale} {scale} {s}\n"
+        for n, (x, s) in enumerate(zip(*words))
+    ]
+    (folder / "abcd.neu").write_text("".join(rows))
+    reading = io.Reading(units=units)
+    found = io.read_gnss(folder, reading=reading).up[:, 0].values
+    missing = np.isin(np.arange(40), (3, 9, 20, 30))
+    np.testing.assert_array_equal(np.isnan(found), missing)
+    np.testing.assert_allclose(found[~missing], up[~missing] / scale, atol=0.01)
+    value = f"{float(filler):.10g}"
+    assert re.search(rf"abcd\.neu, up: {re.escape(value)} stands .* ?3 ", caplog.text)
+    assert re.search(rf"neu, up sigma: {re.escape(value)} stands .* ?1 ", caplog.text)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["find_fillers", "without_fillers"]
+__all__ = ["IMPOSSIBLE", "find_fillers", "without_fillers"]
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from jaxload.io.reading import Reading
 from jaxload.io.sites import Site, check_site
 from jaxload.io.source import Source, station_name
 from jaxload.io.station_series import Series
-from jaxload.io.table import number_column, split_table
+from jaxload.io.table import number_column, split_table, value_column
 from jaxload.io.text import parse_number
 from jaxload.io.time_columns import time_days
 
@@ -186,7 +186,7 @@ def read_f5(source: Source, reading: Reading) -> list[Series]:
     day = time_days(table, (0, 1, 2), "%Y %m %d")
     position = np.stack([number_column(table, i, "xyz"[i - 4]) for i in (4, 5, 6)], 1)
     series = position_series(table, _identifier(source), day, position)
-    height = number_column(table, 9, "height")
+    height = value_column(table, 9, "height")
     mean = column_mean(table, height, "height")
     return [
         dataclasses.replace(

@@ -1,13 +1,14 @@
 """Tables of words and numbers, each row with the number of its line."""
 
 import dataclasses
+import logging
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxload.io.fillers import without_fillers
+from jaxload.io.fillers import IMPOSSIBLE, without_fillers
 from jaxload.io.text import data_lines, parse_number
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "text_column",
     "value_column",
 ]
+
+logger = logging.getLogger(__name__)
 
 #: What stands for a missing number, in lower case; asterisks are Fortran's.
 MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "--"}
@@ -167,9 +170,9 @@ def _parse(table: Table, row: int, word: str, name: str) -> float:
 
 
 def value_column(table: Table, index: int, name: str) -> NDArray[np.float64]:
-    """Parse a column of observations, in which 9999 and its like are missing.
+    """Parse a column of observations, of which fillers are missing, with a warning.
 
-    What else stands for a missing value is found and logged.
+    These are 9999.0 to 9999.999 and their like, and what `find_fillers` finds.
 
     Args:
       table: The table.
@@ -182,11 +185,26 @@ def value_column(table: Table, index: int, name: str) -> NDArray[np.float64]:
     Raises:
       ValueError: If a word is no number. The message names its line.
     """
-    values = number_column(table, index, name)
-    size = np.abs(values)
-    for filler in FILLERS:
-        values = np.where((size >= filler) & (size < filler + 1), np.nan, values)
+    values = _without_nines(number_column(table, index, name), f"{table.path}, {name}")
     return without_fillers(values, f"{table.path}, {name}")
+
+
+def _without_nines(values: NDArray[np.float64], source: str) -> NDArray[np.float64]:
+    """Values without 9999.0 to 9999.999 and their like, if no others come near them."""
+    size = np.abs(values)
+    nines = np.any([(size >= one) & (size < one + 1) for one in FILLERS], axis=0)
+    others = size[~nines & (size < IMPOSSIBLE)]
+    if not nines.any() or (others.size and others.max() > FILLERS[0] / 2):
+        return values
+    logger.warning(
+        "%s: %.10g stands in %d of %d rows for a missing value, which the file does "
+        "not declare; it is left out",
+        source,
+        values[nines][0],
+        nines.sum(),
+        len(values),
+    )
+    return np.where(nines, np.nan, values)
 
 
 def text_column(table: Table, index: int) -> list[str]:
