@@ -1,5 +1,7 @@
 """Grids of a study: where land is, how much of a region they cover, their settings."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import shapely
@@ -241,3 +243,42 @@ def test_centres_of_other_names_cells_and_sides_give_regional_means(tmp_path):
     far = {"far": shapely.box(10, 40, 20, 50)}
     with pytest.raises(ValueError, match=r"one.nc, two.nc: "):
         reference_means(study, far, grid, {"grace": given})
+
+
+def wave(kind, lon, lat, turn):
+    """A field whose pattern is turned about the axis of the Earth, in time too."""
+    east, north = np.meshgrid(np.radians(lon - turn), np.radians(lat))
+    phase = np.arange(len(DAYS))[:, None, None] / 3
+    change = np.sin(2 * east + phase) * np.cos(north) + np.cos(9 * east + 2 * phase)
+    return 98_000 + 900 * change if kind == "atmosphere" else 300 + 40 * change
+
+
+@pytest.mark.parametrize("kind", ["soil", "atmosphere"])
+@pytest.mark.parametrize("ascending", [True, False])
+def test_a_fine_load_across_180_moves_stations_as_one_elsewhere(
+    tmp_path, kind, ascending
+):
+    name, units = {"soil": ("soil_water", "mm"), "atmosphere": ("sp", "Pa")}[kind]
+    lat = np.arange(-19.5, -10)
+    places = {"A": (177.3, -15.2), "B": (180.0, -14.0), "C": (183.6, -16.9)}
+    found = []
+    for turn in (-60, 0):
+        lon = np.arange(172.5, 188) + turn
+        lon = lon if ascending else np.sort((lon + 180) % 360 - 180)
+        folder = tmp_path / f"{turn}"
+        folder.mkdir()
+        write(folder, "globe.nc", name, wave(kind, LON, LAT, turn), units)
+        fine = wave(kind, lon, lat, turn)
+        write(folder, "fine.nc", name, fine, units, (lat, lon))
+        land = np.broadcast_to(np.abs(LAT[:, None]) < 80, (12, 36, 72)).astype(float)
+        write(folder, "land.nc", "land_mask", land, "1")
+        gnss = heights().assign_coords(station=list(places))
+        east, north = np.array(list(places.values())).T
+        east = (east + turn + 180) % 360 - 180
+        gnss = gnss.assign_coords(lon=("station", east), lat=("station", north))
+        files = {kind: "globe.nc", f"{kind}_regional": "fine.nc"}
+        study = study_in(folder, loads=config.Loads(land_mask="land.nc", **files))
+        study = dataclasses.replace(study, earth=config.Earth(max_degree=1200))
+        found.append(loads.station_loads(study, gnss, watch)[kind])
+    assert np.abs(found[0]).max() > 0.3
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)

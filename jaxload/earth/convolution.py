@@ -241,7 +241,8 @@ def _reach(grid: Grid, last: int, settings: Convolution) -> float:
         raise ValueError(
             f"a sum to degree {last} does not resolve cells as large as discs of "
             f"{largest:.3g} degrees, expected at least degree "
-            f"{int(RESOLUTION / (largest * DEGREE)) + 1}; use harmonics instead"
+            f"{int(RESOLUTION / (largest * DEGREE)) + 1}; take finer cells, "
+            "or Love numbers to that degree (in a study, earth.max_degree)"
         )
     # Below this the tables still ring.
     least = 1.02 * (largest + MARGIN / last / DEGREE)

@@ -33,7 +33,7 @@ from jaxload.io.periods import (
 )
 from jaxload.io.reading import Columns, GnssFiles, Reading
 from jaxload.io.regions import read_region, read_regions
-from jaxload.io.regrid import regrid, sample_grid, square_cells
+from jaxload.io.regrid import on_one_turn, regrid, sample_grid, square_cells
 from jaxload.io.results import (
     is_result,
     read_dataset,
@@ -80,6 +80,7 @@ __all__ = [
     "mid_times",
     "month_periods",
     "offset_days",
+    "on_one_turn",
     "parse_span",
     "period_means",
     "prepare_folder",

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxload.io.grid_axes import step_of
 
-__all__ = ["regrid", "sample_grid", "square_cells"]
+__all__ = ["on_one_turn", "regrid", "sample_grid", "square_cells"]
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def regrid(
       ValueError: If the new grid lies outside the old.
     """
     new_lon, new_lat = (np.asarray(axis, np.float64) for axis in (lon, lat))
-    dataset = _on_one_turn(dataset)
+    dataset = on_one_turn(dataset)
     rows = _shares(np.sin(_edges(dataset["lat"].values, 90.0)), _sines(new_lat))
     columns = _wrapped_shares(_edges(dataset["lon"].values), _edges(new_lon))
     if not rows.any() or not columns.any():
@@ -95,7 +95,7 @@ def square_cells(dataset: xr.Dataset) -> xr.Dataset:
     Returns:
       The fields on such cells; as they were if they are.
     """
-    dataset = _on_one_turn(dataset)
+    dataset = on_one_turn(dataset)
     lon, lat = dataset["lon"].values, dataset["lat"].values
     sides = [step_of(axis) for axis in (lon, lat) if len(axis) > 1]
     if len(sides) < 2 or abs(sides[0] - sides[1]) <= 1e-3 * min(sides):
@@ -107,7 +107,16 @@ def square_cells(dataset: xr.Dataset) -> xr.Dataset:
     return regrid(dataset, east, _centres(south, north, side))
 
 
-def _on_one_turn(dataset: xr.Dataset) -> xr.Dataset:
+def on_one_turn(dataset: xr.Dataset) -> xr.Dataset:
+    """Join the two parts that a crop across 180 degrees falls into.
+
+    Args:
+      dataset: Fields along lat and lon, as the readers return them.
+
+    Returns:
+      The fields on ascending meridians without a hole, from 170 to 190 say; as they
+      were if they have none, or are of the whole globe.
+    """
     lon = dataset["lon"].values
     if len(lon) < 2:
         return dataset

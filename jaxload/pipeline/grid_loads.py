@@ -69,6 +69,7 @@ def grid_load(
     regional = None
     if files[1]:
         regional = read_load_grid(study, f"loads.{kind}_regional", files[1], gnss)
+        regional = io.on_one_turn(regional)
         _check_stations(regional, gnss, files[1], kind)
         globe, regional = at_common_times(globe, regional, files)
     land = read_land(study) if kind == "atmosphere" else None
