@@ -7,6 +7,7 @@ import pytest
 
 from jaxload import io
 from jaxload.demo.weather_files import HELD, write_weather_world
+from jaxload.demo.writing import simulated_folder
 from jaxload.synthetic.china import weather_world
 from jaxload.synthetic.weather_settings import WeatherSettings
 
@@ -138,3 +139,21 @@ def test_a_world_measured_sideways_has_east_and_north_in_its_files(world, tmp_pa
     load = io.read_loading(tmp_path / "loads" / "stations" / "NTAL.*.txt", units="m")
     np.testing.assert_array_equal(load.east.values, load.up.values)
     assert not np.isfinite(load.north.values).any()
+
+
+def test_a_world_of_an_earlier_version_is_called_so(tmp_path):
+    (tmp_path / "study.toml").write_text("title = 'x'\n")
+    message = r"holds what an earlier version simulated, .*; remove .* simulated anew"
+    with (
+        pytest.raises(ValueError, match=message),
+        simulated_folder(tmp_path, "china", SETTINGS),
+    ):
+        pass
+    (tmp_path / "study.toml").rename(tmp_path / "notes.txt")
+    message = r"files that are no simulated world, such as notes\.txt; remove"
+    with (
+        pytest.raises(ValueError, match=message),
+        simulated_folder(tmp_path, "china", SETTINGS),
+    ):
+        pass
+    assert (tmp_path / "notes.txt").is_file()

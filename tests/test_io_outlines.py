@@ -598,6 +598,36 @@ def test_the_json_of_other_programs_is_read(file):
         assert io.read_region(path, "X").equals(BOX)
 
 
+@pytest.mark.usefixtures("maps")
+def test_the_json_of_other_programs_is_known_by_what_stands_far_behind(file):
+    fields = [{"name": f"FIELD_{n}", "type": "esriFieldTypeString"} for n in range(500)]
+    esri = {
+        "displayFieldName": "NAME",
+        "fields": fields,
+        "spatialReference": {"wkid": 4326},
+        "features": [{"attributes": {"NAME": "x"}, "geometry": {"rings": [RING]}}],
+    }
+    topology = {
+        "bbox": [0.0] * 2000,
+        "type": "Topology",
+        "objects": {"x": {"type": "Polygon", "arcs": [[0]]}},
+        "arcs": [RING],
+    }
+    for content in (esri, topology):
+        text = json.dumps(content)
+        markers = ('"rings"', '"Topology"', '"arcs"')
+        assert min(text.find(x) for x in markers if x in text) > 8000
+        assert io.read_region(file(text, "other.json"), "X").equals(BOX)
+    # Properties may have those names too.
+    feature = {
+        "type": "Feature",
+        "properties": {"rings": 3, "arcs": 1},
+        "geometry": {"type": "Polygon", "coordinates": [RING]},
+    }
+    collection = {"type": "FeatureCollection", "features": [feature]}
+    assert io.read_region(file(json.dumps(collection), "x.json")).equals(BOX)
+
+
 # The files of the collection.
 
 #: Area in lon and lat [square degrees] of what each encloses, None where it is refused.

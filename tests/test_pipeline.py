@@ -1,5 +1,6 @@
 """A whole study on a small twin world; what is written is recomputed in NumPy."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -11,6 +12,9 @@ import xarray as xr
 
 import jaxload
 from jaxload import config, demo, earth, io, pipeline, sphere, synthetic
+from jaxload.pipeline.figures import draw
+from jaxload.pipeline.files import remove_older
+from jaxload.pipeline.unsolved import Unsolved, name_unsolved
 
 pytest.importorskip("netCDF4")
 
@@ -446,3 +450,37 @@ def test_the_demonstration_says_in_five_lines_how_close_it_came(tmp_path):
     # What it left behind is a study that can be run again.
     study = config.read_study(tmp_path / "data" / "study.toml")
     assert study.path(study.region.boundary).is_file()
+
+
+def test_a_figure_of_what_has_no_value_is_not_drawn(study, out, tmp_path, caplog):
+    pytest.importorskip("matplotlib")
+    result = pipeline.run(study, out, resume=True)
+    water = result.water.load()
+    empty = water.assign(
+        twsa_sd=water.twsa_sd.where(False),
+        annual_amplitude=(water.twsa.std("time") * np.nan).rename("annual_amplitude"),
+    )
+    names = draw(dataclasses.replace(result, water=empty), tmp_path)
+    assert "station_fit.png" in names
+    assert not {"standard_error.png", "annual_amplitude.png"} & set(names)
+    for name in ("standard_error", "annual_amplitude"):
+        assert f"the figure {name} was not drawn" in caplog.text
+        assert not (tmp_path / f"{name}.png").exists()
+
+
+def test_figures_of_an_earlier_result_go_and_those_of_others_stay(tmp_path):
+    for name in ("twsa.nc", "drought.png", "wells.png", "mine.png", "groundwater.nc"):
+        (tmp_path / name).write_text("x")
+    remove_older(tmp_path, {"twsa.nc": ""})
+    assert sorted(x.name for x in tmp_path.iterdir()) == ["mine.png", "twsa.nc"]
+
+
+def test_epochs_without_a_solution_are_named_with_what_they_lack(caplog):
+    time = np.arange("2010-01-01", "2010-01-06", dtype="M8[D]").astype("M8[ns]")
+    name_unsolved(time, [True, False, False, True, False], "from stations alone")
+    assert "3 of 5 epochs could not be solved from stations alone: " in caplog.text
+    assert "2010-01-02 to 2010-01-03, 2010-01-05" in caplog.text
+    with pytest.raises(
+        Unsolved, match="none of 5 epochs could be solved from stations"
+    ):
+        name_unsolved(time, np.zeros(5, bool), "from stations alone")

@@ -29,6 +29,9 @@ Floats = NDArray[np.floating]
 #: The file that says what a folder of simulated files is of.
 ABOUT = "simulated.json"
 
+#: Files of simulated worlds from before that was written.
+OLDER = {"study.toml", "truth.nc"}
+
 
 @contextlib.contextmanager
 def simulated_folder(
@@ -63,13 +66,18 @@ def _check_same(folder: pathlib.Path, about: dict[str, Any]) -> None:
     there = sorted(x.name for x in folder.iterdir() if not x.name.startswith("."))
     if not there:
         return
-    if ABOUT not in there:
+    if ABOUT not in there and OLDER & set(there):
+        what = f"what an earlier version simulated, without the {ABOUT} of this one"
+    elif ABOUT not in there:
         what = f"files that are no simulated world, such as {there[0]}"
     elif io.read_json(folder / ABOUT) != about:
         what = "another simulated world, or one of other settings"
     else:
         return
-    raise ValueError(f"{folder} holds {what}; remove it, or choose another folder")
+    raise ValueError(
+        f"{folder} holds {what}; remove {folder} to have it simulated anew, or choose "
+        "another folder"
+    )
 
 
 def write_outline(region: shapely.Polygon, path: str | os.PathLike[str]) -> None:

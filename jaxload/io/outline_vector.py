@@ -25,6 +25,9 @@ MAGIC = {
     b"SQLite format 3\0": "a GeoPackage",
     b"fgb\x03": "a FlatGeobuf",
 }
+ESRI, TOPOLOGY = "ESRI JSON", "TopoJSON"
+#: By what GDAL is named the format of a file.
+DRIVERS = {ESRI: "ESRIJSON:", TOPOLOGY: "TopoJSON:"}
 #: What of a shapefile's parts holds no geometry.
 BESIDE = (".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qpj")
 #: Bytes for the code page in a .dbf that say nothing; 0x57 is "that of the computer".
@@ -34,7 +37,9 @@ ENCODINGS, TABLE = ("UTF-8", "GB2312"), 1 << 20
 #: What is looked for in an archive.
 INSIDE = (".shp", ".gpkg", ".kml", ".fgb")
 #: How much of a file tells what it is [bytes].
-START = 4000
+START = 1 << 16
+#: Where GeoJSON says that it is a collection [bytes].
+BEGIN = 4000
 
 
 class Vector(NamedTuple):
@@ -104,11 +109,12 @@ def _kind_of_text(start: bytes, suffix: str) -> str:
     mapinfo = text[:7].lower() in (b"version", b"!table\n", b"!table\r")
     if mapinfo and suffix in (".mif", ".tab"):
         return "a file of MapInfo"
-    if text.startswith(b"{"):
+    # A collection of GeoJSON may have properties of any name.
+    if text.startswith(b"{") and b'"FeatureCollection"' not in text[:BEGIN]:
         if b'"esriGeometry' in text or b'"rings"' in text:
-            return "ESRI JSON"
+            return ESRI
         if b'"Topology"' in text or b'"arcs"' in text:
-            return "TopoJSON"
+            return TOPOLOGY
     return ""
 
 
@@ -116,7 +122,8 @@ def _place(path: pathlib.Path, kind: str, start: bytes) -> str | bytes:
     if path.is_file():
         with path.open("rb") as file:
             if file.read(START) == start:
-                return str(path.absolute())
+                # GDAL itself looks at less of a file.
+                return DRIVERS.get(kind, "") + str(path.absolute())
     if kind != SHAPEFILE:
         return read_content(path)
     archive = next((one for one in path.parents if one.is_file()), None)

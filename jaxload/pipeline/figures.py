@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
@@ -79,27 +80,27 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
 
     name, sd = result.quantity, f"{result.quantity}_sd"
     what = "groundwater storage" if name == "gwsa" else "water storage"
-    figures = {
-        "regions": plot.region_series(
+    figures = {"station_fit": plot.station_fit(result.stations, outline)}
+    if _has_values("regions", result.regions[name]):
+        figures["regions"] = plot.region_series(
             result.regions[name],
             result.regions.get("reference"),
             result.summary["evaluation"],
             result.regions.get(sd),
-        ),
-        "station_fit": plot.station_fit(result.stations, outline),
-    }
+        )
     if "rate_z" in result.stations:
         figures["screening"] = plot.screening(result.stations, outline)
-    if "annual_amplitude" in result.water:
+    amplitude = result.water.get("annual_amplitude")
+    if amplitude is not None and _has_values("annual_amplitude", amplitude):
         figures["annual_amplitude"] = plot.map_of(
-            result.water.annual_amplitude,
+            amplitude,
             f"annual amplitude of {what}",
             outline,
             result.stations,
         )
     if len(result.summary["criterion"]) > 1:
         figures["beta"] = _beta_figure(result)
-    if sd in result.water:
+    if sd in result.water and _has_values("standard_error", result.water[sd]):
         figures["standard_error"] = plot.map_of(
             result.water[sd].median("time", keep_attrs=True),
             f"standard error of {what}, median of all epochs",
@@ -113,6 +114,18 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
     for name, figure in figures.items():
         io.write_figure(figure, folder / f"{name}.png")
     return [f"{name}.png" for name in figures]
+
+
+def _has_values(name: str, field: xr.DataArray) -> bool:
+    """Whether there is anything to draw; a warning says that there is not."""
+    if bool(np.isfinite(field).any()):
+        return True
+    logger.warning(
+        "the figure %s was not drawn: %s has no value at any place or time",
+        name,
+        field.name,
+    )
+    return False
 
 
 def _look_for_letters(figures: "Iterable[Figure]") -> None:
@@ -145,17 +158,19 @@ def _of_groundwater(result: Result) -> "dict[str, Figure]":
     if beside is None:
         return {}
     water, summary = result.water[result.quantity], result.summary
-    figures = {"gwsa_maps": plot.weekly_maps(water, result.outline)}
-    if "dsi" in beside:
+    figures = {}
+    if _has_values("gwsa_maps", water):
+        figures["gwsa_maps"] = plot.weekly_maps(water, result.outline)
+    if "dsi" in beside and _has_values("drought", beside.dsi):
         limits = evaluate.DROUGHT_LIMITS
         figures["drought"] = plot.drought_index(beside.dsi, limits)
-    if "grace" in beside:
+    if "grace" in beside and _has_values("grace", beside.grace):
         lags = summary["lag_months"]
         titles = {name: _lag_title(name, lags) for name in _spread(beside.station)}
         shifts = {name: lags[name]["months"] for name in titles}
         given = (beside.gwsa_month, beside.grace, titles, shifts)
         figures["grace"] = plot.comparison(*given)
-    if "gwsa_of_well" in beside:
+    if "gwsa_of_well" in beside and _has_values("wells", beside.gwsa_of_well):
         scores = summary["wells"]
         titles = {
             name: f"{name}   r = {_two_digits(scores[name]['correlation'])}"

@@ -124,12 +124,13 @@ def by_stations(
       The `Alone`; its water is kept as means over the regions only.
 
     Raises:
-      ValueError: As `choose`.
+      ValueError: As `choose`; `Unsolved` if no epoch could be solved.
     """
     with clock.stage("traditional"):
         hear = functools.partial(clock.watch, "traditional")
         model, choice = choose(study, model, gnss, hear)
         found = estimate(study, model, gnss.time.values, choice.beta)
+        name_unsolved(gnss.time.values, found.solution.ok, "from stations alone")
         means = means_over(ground.basins.weights, found.solution.load)
         return Alone(model, choice, means)
 

@@ -17,12 +17,13 @@ class Unsolved(ValueError):
     """No epoch at all could be solved."""
 
 
-def name_unsolved(time: NDArray[np.datetime64], ok: ArrayLike) -> None:
+def name_unsolved(time: NDArray[np.datetime64], ok: ArrayLike, what: str = "") -> None:
     """Warn of epochs that could not be solved.
 
     Args:
       time: Epochs, shape (epoch,).
       ok: Whether each was solved, shape (epoch,).
+      what: From what, where a study solves more than once, for the messages.
 
     Raises:
       Unsolved: If none was.
@@ -30,16 +31,19 @@ def name_unsolved(time: NDArray[np.datetime64], ok: ArrayLike) -> None:
     solved = np.asarray(ok, bool)
     if solved.all():
         return
+    how = f" {what}" if what else ""
     if not solved.any():
         raise Unsolved(
-            f"none of {len(solved)} epochs could be solved, so that there is nothing "
-            "to write; check the heights and standard errors of the stations, and "
+            f"none of {len(solved)} epochs could be solved{how}, so that there is "
+            "nothing to write; check the heights and standard errors of the stations, and "
             "inversion.beta"
         )
     days = runs_of_days(time, solved)
     named = ", ".join(days[:NAMED]) + (", ..." if len(days) > NAMED else "")
     count = int((~solved).sum())
-    logger.warning("%d of %d epochs could not be solved: %s", count, len(solved), named)
+    logger.warning(
+        "%d of %d epochs could not be solved%s: %s", count, len(solved), how, named
+    )
 
 
 def runs_of_days(time: NDArray[np.datetime64], ok: ArrayLike) -> list[str]:
