@@ -600,7 +600,8 @@ def test_the_json_of_other_programs_is_read(file):
 
 @pytest.mark.usefixtures("maps")
 def test_the_json_of_other_programs_is_known_by_what_stands_far_behind(file):
-    fields = [{"name": f"FIELD_{n}", "type": "esriFieldTypeString"} for n in range(500)]
+    names = ["NAME", *(f"FIELD_{n}" for n in range(500))]
+    fields = [{"name": name, "type": "esriFieldTypeString"} for name in names]
     esri = {
         "displayFieldName": "NAME",
         "fields": fields,

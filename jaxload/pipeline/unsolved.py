@@ -35,8 +35,8 @@ def name_unsolved(time: NDArray[np.datetime64], ok: ArrayLike, what: str = "") -
     if not solved.any():
         raise Unsolved(
             f"none of {len(solved)} epochs could be solved{how}, so that there is "
-            "nothing to write; check the heights and standard errors of the stations, and "
-            "inversion.beta"
+            "nothing to write; check the heights and standard errors of the stations, "
+            "and inversion.beta"
         )
     days = runs_of_days(time, solved)
     named = ", ".join(days[:NAMED]) + (", ..." if len(days) > NAMED else "")
