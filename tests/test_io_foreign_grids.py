@@ -214,9 +214,89 @@ def test_a_file_of_groups_says_what_it_is(tmp_path):
         io.read_grid(tmp_path / "b.nc")
 
 
+def mascons(path, boxes, water, first, last, transposed=False):
+    """A list of mascons in the groups that GSFC has."""
+    netcdf = pytest.importorskip("netCDF4")
+    with netcdf.Dataset(path, "w") as file:
+        file.createDimension("one", 1)
+        file.createDimension("mascons", len(boxes))
+        file.createDimension("times", len(first))
+        group = file.createGroup("mascon")
+        names = ("lat_center", "lat_span", "lon_center", "lon_span")
+        for name, values in zip(names, np.transpose(boxes)):
+            group.createVariable(name, "f8", ("one", "mascons"))[:] = values
+        group = file.createGroup("time")
+        middle = (first + last) / 2
+        for name, values in (("first", first), ("middle", middle), ("last", last)):
+            group.createVariable(f"ref_days_{name}", "f8", ("one", "times"))[:] = values
+        group = file.createGroup("solution")
+        dims = ("times", "mascons") if transposed else ("mascons", "times")
+        values = water.T if transposed else water
+        group.createVariable("cmwe", "f8", dims)[:] = values
+    return path
+
+
+def tiles(rows, count_of):
+    """Boxes of bands, whose numbers differ from band to band, as on a sphere."""
+    for lat in rows:
+        count = count_of(lat)
+        for number in range(count):
+            yield lat, 10.0, (number + 0.5) * 360 / count, 360 / count
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_mascons_are_laid_on_cells(tmp_path, rng, transposed):
+    whole = lambda lat: max(3, round(36 * np.cos(np.radians(lat))))
+    boxes = np.array(list(tiles(np.arange(-85.0, 90, 10), whole)))
+    first, last = np.array([95.0, 121.0]), np.array([120.0, 151.0])
+    water = rng.normal(size=(len(boxes), 2))
+    path = mascons(tmp_path / "x.h5", boxes, water, first, last, transposed)
+    grid = io.read_grid(path)
+    io.check_dataset(grid, io.WATER)
+    assert grid.twsa.shape == (2, 360, 720)
+    for lat, _, lon, _ in boxes[::7]:
+        (number,) = np.flatnonzero((boxes[:, 0] == lat) & (boxes[:, 2] == lon))
+        east = (lon + 180) % 360 - 180
+        cell = grid.twsa.sel(lat=lat + 2.1, lon=east, method="nearest")
+        np.testing.assert_allclose(cell, 10 * water[number], rtol=1e-6)
+    # By the area of its boxes the Earth has the same water.
+    weight = np.cos(np.radians(grid.lat))
+    size = np.cos(np.radians(boxes[:, 0])) * boxes[:, 3]
+    expected = 10 * (size @ water) / size.sum()
+    mean = grid.twsa.weighted(weight).mean(("lat", "lon"))
+    np.testing.assert_allclose(mean, expected, atol=0.05)
+    # Day 95 of 2002 is 5 April; the last day belongs to the month.
+    begin, end = grid.time_bnds.values.astype("M8[D]").T.astype(str)
+    assert begin.tolist() == ["2002-04-05", "2002-05-01"]
+    assert end.tolist() == ["2002-05-01", "2002-06-01"]
+
+
+def test_mascons_of_a_region_leave_the_rest_without_water(tmp_path, rng):
+    boxes = [(5, 10, 175, 10), (5, 10, 185, 10), (15, 10, 180, 20), (25, 10, 185, 10)]
+    water = rng.normal(size=(4, 1))
+    day = np.array([20.0])
+    path = mascons(tmp_path / "x.h5", boxes, water, day, day + 29)
+    field = io.read_grid(path, settings=io.GridSettings(box=(170, 0, -170, 30)))
+    one = io.square_cells(field).twsa[0]
+    assert one.shape == (60, 40)
+    np.testing.assert_allclose(one[:20, :20], 10 * water[0, 0], rtol=1e-6)
+    np.testing.assert_allclose(one[20:40], 10 * water[2, 0], rtol=1e-6)
+    np.testing.assert_allclose(one[40:, 20:], 10 * water[3, 0], rtol=1e-6)
+    assert one[40:, :20].isnull().all()
+
+
+def test_mascons_that_make_no_grid_are_refused(tmp_path):
+    day = np.array([20.0])
+    path = mascons(
+        tmp_path / "x.h5", [(5, 10, 5, 10), (7, 10, 7, 10)], np.ones((2, 1)), day, day
+    )
+    with pytest.raises(ValueError, match=r"x\.h5 holds mascons .* whose boxes overlap"):
+        io.read_grid(path)
+
+
 def test_mascons_of_gsfc_are_named_as_what_they_are(cases):
     (path,) = (cases / "grids/07_gsfc_mascons_h5").glob("*.h5")
-    with pytest.raises(ValueError, match="holds mascons of GSFC as a list"):
+    with pytest.raises(ValueError, match="holds mascons of GSFC as a list whose boxes"):
         io.read_grid(path)
 
 

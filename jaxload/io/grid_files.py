@@ -13,6 +13,7 @@ import xarray as xr
 from jaxload.io.grid_axes import canonical_axes, cut_box, merge_versions
 from jaxload.io.grid_spans import STAMPS, file_spans, parse_span
 from jaxload.io.grid_times import decode_times, time_bounds
+from jaxload.io.mascon_lists import GROUPS, read_mascons
 from jaxload.io.netcdf import reading_netcdf
 from jaxload.io.paths import nearest
 
@@ -102,7 +103,7 @@ def open_grid(path: pathlib.Path, settings: GridSettings) -> Iterator[xr.Dataset
       FileNotFoundError: If there is no such file.
       ValueError: If it is no netCDF, or has no time, latitude and longitude.
     """
-    content = _open(path, settings.chunks)
+    content = _open(path, settings.chunks, settings.box)
     try:
         content = canonical_axes(content, str(path))
         content = _dated(content, settings.time_units or None, str(path))
@@ -148,7 +149,11 @@ def read_static(
         return merge_versions(field, f"{path}: {found}").transpose("lat", "lon").load()
 
 
-def _open(path: pathlib.Path, chunks: Mapping[str, int] | None) -> xr.Dataset:
+def _open(
+    path: pathlib.Path,
+    chunks: Mapping[str, int] | None,
+    box: Sequence[float] | None = None,
+) -> xr.Dataset:
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist{nearest(path)}")
     with reading_netcdf(path):
@@ -156,28 +161,25 @@ def _open(path: pathlib.Path, chunks: Mapping[str, int] | None) -> xr.Dataset:
         if content.variables or importlib.util.find_spec("netCDF4") is None:
             return content
         content.close()
-    _check_groups(path)
+    if _groups(path) >= GROUPS:
+        return read_mascons(path, box)
     with reading_netcdf(path):
         # NASA's precipitation (IMERG) keeps its grids in a group of that name.
         return xr.open_dataset(path, decode_times=False, chunks=chunks, group="Grid")
 
 
-def _check_groups(path: pathlib.Path) -> None:
-    """Name a file whose groups hold no grid that is known."""
+def _groups(path: pathlib.Path) -> set[str]:
+    """Groups of a file, some of which hold grids that are known."""
     import netCDF4  # it is there: only it opens groups
 
     with reading_netcdf(path), netCDF4.Dataset(path) as file:
         groups = set(file.groups)
-    if {"mascon", "solution"} <= groups:
-        raise ValueError(
-            f"{path} holds mascons of GSFC as a list, not on a grid; get the same "
-            "solution as gridded netCDF, which GSFC distributes beside it"
-        )
-    if "Grid" not in groups:
+    if "Grid" not in groups and not groups >= GROUPS:
         raise ValueError(
             f"{path} holds {', '.join(sorted(groups)) or 'nothing'} as groups, and no "
             "grid outside them; copy the one that is wanted to a file of its own"
         )
+    return groups
 
 
 def _dated(content: xr.Dataset, units: str | None, where: str) -> xr.Dataset:
