@@ -4,10 +4,12 @@
 #   make test PYTEST="-k greens"     options for pytest
 #   make test WORKERS=0              in one process
 #   make fuzz INPUTS=100000          fewer damaged files
+#   make faults KILLS=10             fewer killed runs
 
 PYTHON ?= python3
 PYTEST ?=
 INPUTS ?= 1000000
+KILLS ?= 50
 # Most of the time goes into compilation, which keeps one core busy. A file's tests share
 # what they set up, so they stay together.
 WORKERS ?= 2
@@ -26,7 +28,7 @@ READY_CUDA := .venv/ready-cuda
 BENCHMARKS := $(basename $(notdir $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint bench fuzz gpu clean
+.PHONY: help demo test slow lint bench fuzz faults gpu clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -51,6 +53,10 @@ bench: $(READY)  ## run every benchmark; results go to benchmarks/results/
 
 fuzz: $(READY)  ## give a million damaged files to every reader; goes on if stopped
 	$(ONE_THREAD) $(BIN)/python tests/fuzz.py --inputs $(INPUTS)
+
+faults: $(READY)  ## kill runs, fill disks, damage binary files; goes on if stopped
+	$(ONE_THREAD) $(BIN)/python tests/faults.py --kills $(KILLS)
+	$(ONE_THREAD) $(BIN)/python tests/damaged.py
 
 gpu: $(READY_CUDA)  ## run every test and benchmark that wants an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu $(PYTEST) || [ $$? -eq 5 ]  # 5: none collected

@@ -49,6 +49,10 @@ def turn(time, phase=0.0):
 
 @pytest.fixture(scope="module")
 def memory():
+    return weather_memory()
+
+
+def weather_memory():
     """What the weather of two places remembers, each of unit variance, (day, 2)."""
     rng = np.random.default_rng(4)
     found = []
@@ -120,8 +124,11 @@ def expected_cells():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory, memory):
+    return write_data(tmp_path_factory.mktemp("data"), memory)
+
+
+def write_data(folder, memory):
     """Weather, water that follows it, heights that follow the water, and gravity."""
-    folder = tmp_path_factory.mktemp("data")
     lon, lat = raster()
     write_grid(folder / "t.nc", temperature(memory, lon, lat), "K")
     write_grid(folder / "p.nc", pressure(memory, lon, lat), "Pa")

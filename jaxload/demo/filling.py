@@ -110,8 +110,10 @@ def run_filling(
         )
         result = pipeline.as_written(pipeline.run(study, folder, watch, resume))
         alone = pipeline.run(beside, watch=lambda *_: None)
-        with io.read_dataset(data / "truth.nc") as truth, jax.enable_x64(True):
-            true = truth.load()
+        with (
+            io.read_dataset(data / "truth.nc", load=True) as true,
+            jax.enable_x64(True),
+        ):
             scores = {
                 name: compare_cells(found.water, true)
                 for name, found in (("filled", result), ("stations_alone", alone))

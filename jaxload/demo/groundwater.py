@@ -94,8 +94,8 @@ def run_groundwater(
         io.write_text(data / "study.toml", config.to_toml(study))
         watch("simulate", 1.0)
         result = pipeline.as_written(pipeline.run(study, folder, watch, resume))
-        with io.read_dataset(data / "truth.nc") as truth:
-            scores = compare_with_truth(result, truth.load())
+        with io.read_dataset(data / "truth.nc", load=True) as truth:
+            scores = compare_with_truth(result, truth)
         summary = result.summary | scores
         io.write_json(summary, folder / "summary.json")
     return [*table_lines(summary), *_lines(summary, str(folder))]

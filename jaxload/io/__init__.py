@@ -35,6 +35,7 @@ from jaxload.io.reading import Columns, GnssFiles, Reading
 from jaxload.io.regions import read_region, read_regions
 from jaxload.io.regrid import on_one_turn, regrid, sample_grid, square_cells
 from jaxload.io.results import (
+    check_whole,
     is_result,
     read_dataset,
     read_json,
@@ -70,6 +71,7 @@ __all__ = [
     "align_times",
     "centred_periods",
     "check_dataset",
+    "check_whole",
     "grid_layout",
     "is_of",
     "is_result",

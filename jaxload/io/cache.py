@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import logging
 import os
 import pathlib
@@ -16,6 +17,11 @@ from jaxload.io.writing import replacing
 __all__ = ["ArrayCache"]
 
 logger = logging.getLogger(__name__)
+
+#: What the library raises on damaged files; their first line is text of Python.
+BROKEN = (OSError, EOFError, ValueError, TypeError, SyntaxError, tokenize.TokenError)
+#: A line that says that there are more numbers than fit.
+BROKEN += (MemoryError, OverflowError)
 
 NAME = re.compile(r"[0-9A-Za-z_-]{1,200}")
 
@@ -54,8 +60,10 @@ class ArrayCache:
         path = self._path(key)
         try:
             with path.open("rb") as file:
-                return np.lib.format.read_array(file, allow_pickle=False)
-        except (OSError, EOFError, ValueError, tokenize.TokenError):
+                array = np.lib.format.read_array(file, allow_pickle=False)
+                # Beside damage this finds files of a version that did not sign them.
+                return array if file.read() == _digest(array) else None
+        except BROKEN:
             # Absent, cut short, or no file of ours: the caller computes it again.
             return None
 
@@ -81,6 +89,8 @@ class ArrayCache:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with temporary.open("wb") as file:
                     np.lib.format.write_array(file, array, allow_pickle=False)
+                    # Readers of the format stop before it.
+                    file.write(_digest(array))
         except ValueError as error:
             reason = str(error).rpartition("(")[2].rstrip(")")
             _warn_once(str(self.folder), reason)
@@ -91,6 +101,12 @@ class ArrayCache:
                 f"{key!r} names no array, expected letters, digits, - and _ only"
             )
         return pathlib.Path(self.folder) / f"{key}.npy"
+
+
+def _digest(array: NDArray) -> bytes:
+    """Of all that an array is: a bit that flipped on the disk is no number."""
+    about = f"{array.dtype.str}{array.shape}".encode()
+    return hashlib.sha256(about + array.tobytes()).digest()
 
 
 @functools.cache

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from jaxload.io.netcdf import as_numbers
 from jaxload.io.reading import Reading, check_units
 from jaxload.io.results import read_dataset
 from jaxload.io.sites import Site, check_site
@@ -20,7 +21,7 @@ def is_netcdf(source: Source) -> bool:
 
 def read_netcdf(source: Source, reading: Reading) -> list[Series]:
     """Read ``up``, ``east`` and ``north`` of dimensions (time, station)."""
-    with read_dataset(source.path) as opened:
+    with read_dataset(source.path, load=True) as opened:
         dataset = _checked(source, opened)
         day = dataset["time"].values.astype("datetime64[D]")
         fields = _fields(source, dataset, reading)
@@ -69,8 +70,9 @@ def _fields(
                 raise ValueError(
                     f"{source.path} has {name} without units; state them by units"
                 )
-            factor = check_units(str(units), f"{source.path}: {name}")
-            fields[name] = factor * dataset[name].values.astype(np.float64)
+            where = f"{source.path}: {name}"
+            factor = check_units(str(units), where)
+            fields[name] = factor * as_numbers(dataset[name].values, where)
     return fields
 
 
@@ -80,8 +82,12 @@ def _site(source: Source, dataset: xr.Dataset, index: int) -> Site | None:
         for name in ("lon", "lat")
     ):
         return None
-    lon, lat = (float(dataset[name].values[index]) for name in ("lon", "lat"))
+    lon, lat = (_coordinate(source, dataset, name, index) for name in ("lon", "lat"))
     height = np.nan
     if "height" in dataset.variables and dataset["height"].dims == ("station",):
-        height = float(dataset["height"].values[index])
+        height = _coordinate(source, dataset, "height", index)
     return check_site(lon, lat, height, str(source.path))
+
+
+def _coordinate(source: Source, dataset: xr.Dataset, name: str, index: int) -> float:
+    return float(as_numbers(dataset[name].values[index], f"{source.path}: {name}"))

@@ -1,5 +1,6 @@
 """The axes of gridded files: found by any name, ascending, lon from -180 to 180."""
 
+import logging
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from jaxload.io.grid_forecasts import along_one_time
 
 __all__ = ["canonical_axes", "cut_box", "merge_versions", "step_of"]
+
+logger = logging.getLogger(__name__)
 
 #: What an axis may be called, in lower case, and the CF units that give it away.
 _NAMES = {
@@ -61,6 +64,7 @@ def canonical_axes(
                 f"{where} has {name} {_span(values)}, expected degrees within "
                 f"-{limit} and {limit}; is the grid projected?"
             )
+        _check_order(values, f"{where} has {name}")
     lon = np.where(np.abs(lon) > 180, (lon + 180) % 360 - 180, lon)
     content = content.assign_coords(lat=lat, lon=lon)
     return content.isel(lat=_order(lat), lon=_order(lon, period=360.0))
@@ -204,6 +208,24 @@ def _valid_time(content: xr.Dataset, names: dict[str, str]) -> str | None:
     stated = [n for n in along if content[n].attrs.get("standard_name") == "time"]
     own = [n for n in along if content[n].dims == (n,)]
     return next(iter(stated or own), None)
+
+
+def _check_order(values: NDArray[np.float64], what: str) -> None:
+    """A meridian may come twice, as at the seam; ends that were lost are all zeros."""
+    steps = np.sign(np.diff(values))
+    # A turn that begins elsewhere goes back once.
+    if min((steps > 0).sum(), (steps < 0).sum()) > 1:
+        logger.warning(
+            "%s that goes up and down; its cells are put in order, but is the file "
+            "undamaged?",
+            what,
+        )
+    distinct, count = np.unique(values, return_counts=True)
+    if count.max() > 2:
+        raise ValueError(
+            f"{what} {distinct[count.argmax()]:g} {count.max()} times, expected every "
+            "one once; is the file complete?"
+        )
 
 
 def _own_dimension(content: xr.Dataset, name: str) -> bool:

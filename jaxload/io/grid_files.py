@@ -3,21 +3,25 @@
 import contextlib
 import dataclasses
 import importlib.util
+import logging
 import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from jaxload.io.grid_axes import canonical_axes, cut_box, merge_versions
 from jaxload.io.grid_spans import STAMPS, file_spans, parse_span
 from jaxload.io.grid_times import decode_times, time_bounds
 from jaxload.io.mascon_lists import GROUPS, read_mascons
-from jaxload.io.netcdf import reading_netcdf
+from jaxload.io.netcdf import reading_netcdf, with_numbers
 from jaxload.io.paths import nearest
 
 __all__ = ["GridSettings", "open_grid", "read_static"]
+
+logger = logging.getLogger(__name__)
 
 _DUPLICATES = ("error", "first", "last", "mean")
 
@@ -146,7 +150,8 @@ def read_static(
     if "time" in field.dims:
         field = field.isel(time=0, drop=True)
     with reading_netcdf(path):
-        return merge_versions(field, f"{path}: {found}").transpose("lat", "lon").load()
+        field = merge_versions(field, f"{path}: {found}").transpose("lat", "lon").load()
+    return with_numbers(field, f"{path}: {found}")
 
 
 def _open(
@@ -190,6 +195,13 @@ def _dated(content: xr.Dataset, units: str | None, where: str) -> xr.Dataset:
     dates = decode_times(
         time.values, units or stated.get("units"), stated.get("calendar"), where
     )
+    if (np.diff(dates) < np.timedelta64(0)).any():
+        logger.warning(
+            "%s has times that are not in order, such as %s after %s; they are put in "
+            "order, but is the file undamaged?",
+            where,
+            *_disordered(dates),
+        )
     content = content.drop_vars("time_bnds", errors="ignore").assign_coords(time=dates)
     if bounds is None:
         return content
@@ -197,6 +209,13 @@ def _dated(content: xr.Dataset, units: str | None, where: str) -> xr.Dataset:
     if not ((bounds[:, 0] - near <= dates) & (dates <= bounds[:, 1] + near)).all():
         return content
     return content.assign(time_bnds=(("time", "bnds"), bounds))
+
+
+def _disordered(dates: NDArray[np.datetime64]) -> tuple[str, str]:
+    """The first time that comes after a later one, and that one."""
+    place = int(np.argmax(np.diff(dates) < np.timedelta64(0)))
+    before, after = np.datetime_as_string(dates[place : place + 2], "D")
+    return str(after), str(before)
 
 
 def _cut(content: xr.Dataset, settings: GridSettings, where: str) -> xr.Dataset:

@@ -22,7 +22,7 @@ from jaxload.io.grid_spans import (
 )
 from jaxload.io.grid_times import mid_times
 from jaxload.io.land_sea import LAND_NAMES
-from jaxload.io.netcdf import reading_netcdf
+from jaxload.io.netcdf import reading_netcdf, with_numbers
 from jaxload.io.paths import at_home, expand, is_pattern, nearest
 from jaxload.io.product_choice import choose_product
 from jaxload.io.products import (
@@ -212,7 +212,8 @@ def _field(
     packing = dict(array.encoding)
     array = merge_versions(array, f"{path}: {name}").transpose(*GRID)
     if not np.issubdtype(array.dtype, np.floating):
-        array = array.astype(np.float64).assign_attrs(array.attrs)
+        numbers = with_numbers(array, f"{path}: {name}")
+        array = numbers.astype(np.float64).assign_attrs(array.attrs)
     if settings.fill is not None:
         array = without_stated(array, settings.fill, packing)
     if settings.chunks is None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
-from jaxload.io.netcdf import reading_netcdf, save_netcdf
+from jaxload.io.netcdf import as_numbers, reading_netcdf, save_netcdf
 from jaxload.io.paths import nearest
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import VARIABLES, label_dataset
@@ -22,6 +22,9 @@ from jaxload.io.stokes_records import with_degrees
 __all__ = ["read_stokes", "write_stokes"]
 
 PathLike = str | os.PathLike[str]
+
+#: No fully normalised coefficient of the Earth is as large: that of degree 0 is 1.
+LARGEST = 10.0
 
 #: What netCDF files call the coefficients and their axes.
 _PAIRS = (("cosine", "sine"), ("clm", "slm"))
@@ -63,6 +66,7 @@ def read_stokes(
         if wave in content:
             arrays[wave] = _scaled(path, content[wave], dims)
     dataset = xr.Dataset(arrays)
+    _check_size(path, dataset)
     dataset = with_degrees(dataset)
     if "time" in content.coords:
         dataset = dataset.assign_coords(time=content["time"])
@@ -149,7 +153,19 @@ def _scaled(path: pathlib.Path, array: xr.DataArray, dims: tuple[str, ...]):
         raise ValueError(
             f"{path}: {array.name} is in {units!r}, expected a number like 1e-10"
         ) from None
-    return array.astype(np.float64).transpose(*dims).variable * factor
+    numbers = as_numbers(array.values, f"{path}: {array.name}")
+    return array.copy(data=numbers).transpose(*dims).variable * factor
+
+
+def _check_size(path: pathlib.Path, dataset: xr.Dataset) -> None:
+    """Find what a file holds where it was never written, or was lost."""
+    for name, array in dataset.data_vars.items():
+        largest = float(np.nanmax(np.abs(array.values), initial=0.0))
+        if largest > LARGEST:
+            raise ValueError(
+                f"{path}: {name} runs to {largest:g}, expected {LARGEST:g} at most; is "
+                "the file complete?"
+            )
 
 
 def _with_bounds(dataset: xr.Dataset, content: xr.Dataset) -> xr.Dataset:

@@ -6,13 +6,16 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import scipy.io
 import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 
 from jaxload.io.foreign import ENOUGH, WEB_PAGE, what_it_is
+from jaxload.io.hdf5 import check_heaps
 from jaxload.io.writing import replacing, why_full
 
-__all__ = ["reading_netcdf", "save_netcdf"]
+__all__ = ["as_numbers", "reading_netcdf", "save_netcdf", "with_numbers"]
 
 #: What the libraries of netCDF raise on broken files.
 BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError)
@@ -36,6 +39,7 @@ def reading_netcdf(path: pathlib.Path) -> Iterator[None]:
             # Two fillers in one variable, as NASA's files have them, are both masked.
             warnings.simplefilter("ignore", xr.SerializationWarning)
             _check_length(path)
+            check_heaps(path)
             yield
     except BROKEN as error:
         with contextlib.suppress(OSError), path.open("rb") as file:
@@ -60,6 +64,50 @@ def _check_length(path: pathlib.Path) -> None:
         scipy.io.netcdf_file(path, mmap=True).close()
     except BROKEN:
         raise ValueError("it ends before its data do") from None
+
+
+def as_numbers(values: ArrayLike, where: str) -> NDArray[np.float64]:
+    """Take what a variable holds for numbers.
+
+    Args:
+      values: Any.
+      where: The file and the variable, for the message.
+
+    Returns:
+      The numbers in float64, of the same shape.
+
+    Raises:
+      ValueError: If they are words, times or tables.
+    """
+    array = np.asarray(values)
+    try:
+        if array.dtype.kind in "biufOSU":
+            return array.astype(np.float64)
+    except (ValueError, TypeError):
+        pass
+    first = str(array.flat[0])[:40] if array.size else ""
+    raise ValueError(
+        f"{where} holds {first!r}, expected numbers; name another variable"
+    )
+
+
+def with_numbers(array: xr.DataArray, where: str) -> xr.DataArray:
+    """Check that an array holds numbers.
+
+    Args:
+      array: Any.
+      where: The file and the variable, for the message.
+
+    Returns:
+      The array, not read where it holds numbers; in float64 where they are written as
+      words.
+
+    Raises:
+      ValueError: If they are words, times or tables.
+    """
+    if array.dtype.kind in "biuf":
+        return array
+    return array.copy(data=as_numbers(array.values, where))
 
 
 def save_netcdf(

@@ -16,6 +16,7 @@ from jaxload.io.netcdf import reading_netcdf, save_netcdf
 from jaxload.io.writing import replacing, write_text
 
 __all__ = [
+    "check_whole",
     "is_result",
     "read_dataset",
     "read_json",
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 PathLike = str | os.PathLike[str]
+
+#: Epochs that are read at a time to see that they can be.
+BLOCK = 256
 
 #: Bytes of a picture within which it says who made it.
 PREAMBLE = 1 << 12
@@ -63,8 +67,11 @@ def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
             encoding[str(name)] = {**packing, "dtype": "float32", "_FillValue": np.nan}
         elif array.ndim:
             encoding[str(name)] = dict(packing)
-    for name in dataset.coords:
+    for name, array in dataset.coords.items():
         encoding[str(name)] = {"_FillValue": None}
+        if array.ndim and array.dtype.kind in "iufM":
+            # What is not compressed has no other checksum.
+            encoding[str(name)]["fletcher32"] = True
     save_netcdf(dataset, pathlib.Path(path), encoding, durable=True)
 
 
@@ -109,11 +116,13 @@ def write_figure(figure: Any, path: PathLike) -> None:
             figure.savefig(temporary, dpi=150, format=form, metadata=about)
 
 
-def read_dataset(path: PathLike) -> xr.Dataset:
-    """Open a result, lazily.
+def read_dataset(path: PathLike, load: bool = False) -> xr.Dataset:
+    """Open a result.
 
     Args:
       path: A netCDF file.
+      load: Whether to read all of it at once; by default it is read when it is needed,
+        and damage to its values shows only then.
 
     Returns:
       The dataset.
@@ -126,7 +135,28 @@ def read_dataset(path: PathLike) -> xr.Dataset:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; check the path")
     with reading_netcdf(path):
-        return xr.open_dataset(path)
+        dataset = xr.open_dataset(path)
+        return dataset.load() if load else dataset
+
+
+def check_whole(path: PathLike) -> None:
+    """Read all of a result once, a part at a time, so that damage shows.
+
+    Args:
+      path: A netCDF file.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it cannot be read to its end, or places or times of its axes come
+        twice.
+    """
+    with read_dataset(path) as dataset, reading_netcdf(pathlib.Path(path)):
+        for name, axis in dataset.indexes.items():
+            if not axis.is_unique:
+                raise ValueError(f"{name} comes more than once")
+        for array in dataset.variables.values():
+            for first in range(0, array.shape[0] if array.ndim else 1, BLOCK):
+                np.asarray(array[first : first + BLOCK] if array.ndim else array)
 
 
 def write_json(content: Mapping[str, Any], path: PathLike) -> None:

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, io, sphere
+from jaxload.io.netcdf import with_numbers
 
 __all__ = ["relative_amplitude"]
 
@@ -58,10 +59,16 @@ def _read(
     path: pathlib.Path, source: config.GridSource, middle: float
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Values, lat and lon, ascending, with lon on the turn about the middle."""
-    with io.read_dataset(path) as dataset:
-        field = _field(dataset.load(), path, source)
+    with io.read_dataset(path, load=True) as dataset:
+        field = _field(dataset, path, source)
     lon = (field.lon.values - middle + 180) % 360 - 180 + middle
     field = field.assign_coords(lon=lon).sortby(["lat", "lon"])
+    for axis in ("lat", "lon"):
+        if not (np.diff(field[axis].values) > 0).all():
+            raise ValueError(
+                f"{path}: {axis} is not a number at every place, or comes more than "
+                "once; is the file complete?"
+            )
     if min(field.shape) < 2 or not np.isfinite(field.values).any():
         raise ValueError(
             f"{path}: {field.name} has {field.shape[0]} latitudes and {field.shape[1]} "
@@ -88,7 +95,7 @@ def _field(
             "variable on lat and lon, or on time, lat and lon; name it by "
             'inversion.amplitude = { files = "...", variable = "..." }'
         )
-    field = dataset[found[0]]
+    field = with_numbers(dataset[found[0]], f"{path}: {found[0]}")
     if source.fill is not None:
         field = field.where(field != source.fill)
     if "time" in field.dims:

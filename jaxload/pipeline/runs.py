@@ -140,8 +140,22 @@ def _complete(folder: pathlib.Path, origin: Origin) -> dict[str, Any] | None:
             f"{folder} holds results of another study, or of inputs that have changed "
             "since; run without --resume to replace them, or choose another folder"
         )
-    whole = all((folder / name).is_file() for name in summary["files"])
-    return summary if whole else None
+    files = [folder / name for name in summary["files"]]
+    if not all(file.is_file() for file in files):
+        return None
+    for file in files:
+        if file.suffix == ".nc":
+            _check_whole(file)
+    return summary
+
+
+def _check_whole(file: pathlib.Path) -> None:
+    try:
+        io.check_whole(file)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; run without --resume to compute the results anew"
+        ) from None
 
 
 def _finish(
