@@ -415,3 +415,44 @@ def test_grids_are_found_by_the_same_rules(tmp_path, monkeypatch):
     (tmp_path / "page.nc").write_text(PAGE)
     with pytest.raises(ValueError, match=r"page\.nc is a web page \('404 Not Found'\)"):
         io.read_grid("~/page.nc")
+
+
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_names_keep_their_accents_in_any_encoding(tmp_path, encoding, end):
+    names = ("ZÜRI", "ZÖRI", "São João", "Größe")
+    rows = ["station,date,lon,lat,up (mm),sigma up (mm)"]
+    for place, name in enumerate(names):
+        rows += [f"{name},2010-01-0{day},{place},47,{day}.5,3" for day in (1, 2, 3)]
+    path = tmp_path / "all.csv"
+    path.write_bytes(end.join([*rows, ""]).encode(encoding))
+    gnss = io.read_gnss(path)
+    assert gnss.station.values.tolist() == [name.upper() for name in names]
+    np.testing.assert_array_equal(gnss.up, np.tile([[1.5], [2.5], [3.5]], 4))
+
+
+def test_chinese_names_are_read_in_the_encoding_of_windows(tmp_path):
+    names = ("\u6b66\u6c49\u7ad9", "\u6606\u660e\u7ad9")
+    rows = ["station,date,lon,lat,up (mm),sigma up (mm)"]
+    rows += [f"{name},2010-01-01,{n},30,1.5,3" for n, name in enumerate(names)]
+    path = tmp_path / "all.csv"
+    path.write_bytes("\n".join([*rows, ""]).encode("gb18030"))
+    assert io.read_gnss(path).station.values.tolist() == list(names)
+
+
+def test_a_letter_that_is_cut_where_a_file_is_known_changes_no_encoding(tmp_path):
+    head = "station,date,lon,lat,up (mm),sigma up (mm)\n"
+    row = "ZÜRI,{},8,47,1.5,3\n"
+    days = np.arange("1999-01-01", "2009-01-01", dtype="M8[D]")
+    text = (head + "".join(row.format(day) for day in days)).encode()
+    # One of these beginnings ends within the letter.
+    for pad in range(len(row) + 10):
+        path = tmp_path / f"{pad}.csv"
+        path.write_bytes(b"#" * pad + b"\n" + text)
+        if (b"#" * pad + b"\n" + text)[: 1 << 16].endswith(b"\xc3"):
+            assert io.read_gnss(path).station.values.tolist() == ["ZÜRI"]
+            return
+    raise AssertionError("no beginning ends within a letter")

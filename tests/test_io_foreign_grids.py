@@ -491,3 +491,15 @@ def test_zero_at_sea_and_full_ranges_of_packed_numbers_are_values(save, caplog):
     path = save(packed(soil, "tws", 900 / 65532, 450.0), "soil.nc")
     np.testing.assert_allclose(io.read_grid(path).tws, soil.tws, atol=0.02)
     assert "stands in" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"),
+    [("Z", 0), ("+00:00", 0), (" UTC", 0), ("+08:00", 8), ("-0530", -5.5)],
+)
+def test_times_as_text_keep_the_zone_that_they_name(save, zone, hours):
+    source = field("sp", 9e4, 1e5, "Pa")
+    texts = [f"{day}T12:00:00{zone}" for day in DAYS.astype("M8[D]")]
+    path = save(source.assign_coords(time=np.array(texts, object)))
+    noon = DAYS + np.timedelta64(round(60 * (12 - hours)), "m")
+    np.testing.assert_array_equal(io.read_grid(path).time, noon)

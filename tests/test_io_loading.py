@@ -221,6 +221,18 @@ def test_the_day_is_written_as_the_user_says(tmp_path):
     )
 
 
+@pytest.mark.parametrize("zone", ["Z", " UTC", "+00:00", "+08:00"])
+def test_a_day_may_be_of_universal_time_and_of_no_other_zone(tmp_path, zone):
+    rows = "".join(f"2006-01-0{n}T00:00:00{zone},{n}\n" for n in (1, 2))
+    (tmp_path / "P571.csv").write_text("date,up (mm)\n" + rows)
+    if zone == "+08:00":
+        with pytest.raises(ValueError, match=r"line 2: .*\+08:00' is not a day"):
+            io.read_loading(tmp_path / "P571.csv")
+        return
+    loading = io.read_loading(tmp_path / "P571.csv")
+    np.testing.assert_array_equal(loading.up[:, 0], [1, 2])
+
+
 def test_parts_of_one_record_are_joined(tmp_path):
     first, second = BARE.splitlines(keepends=True)
     (tmp_path / "P571.2007.txt").write_text(second)

@@ -17,6 +17,9 @@ Times = NDArray[np.datetime64]
 
 _SINCE = re.compile(r"\s*([A-Za-z]+)\s+since\s+(.+?)\s*$", re.IGNORECASE)
 
+#: The zone behind a date with the time of the day.
+_ZONE = re.compile(r"(?<=\d)\s*(?:Z|UTC|(\+|-(?=\d\d:)|(?<=:\d\d)-)(\d\d):?(\d\d))\s*$")
+
 #: Year, month and day, which many write without leading zeros.
 _DATE = re.compile(r"\s*(\d{1,4})-(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
 
@@ -110,11 +113,28 @@ def _from_texts(texts: NDArray, where: str) -> Times:
     if texts.dtype.kind == "S":
         texts = np.char.decode(texts, "ascii", "replace")
     try:
-        return texts.astype("M8[ns]")
-    except (ValueError, TypeError):
+        with warnings.catch_warnings():
+            # NumPy warns of zones that it does not keep.
+            warnings.simplefilter("error")
+            instants = [_instant(str(text)) for text in texts.flat]
+        return np.array(instants, "M8[ns]").reshape(texts.shape)
+    except (ValueError, TypeError, UserWarning, DeprecationWarning):
         raise ValueError(
             f"{where} has times that are no dates, such as {str(texts.flat[0])[:40]!r}"
         ) from None
+
+
+def _instant(text: str) -> np.datetime64:
+    """An instant in UTC, whatever zone it is written in."""
+    zone = _ZONE.search(text)
+    if zone is None:
+        return np.datetime64(text.strip(), "ns")
+    instant = np.datetime64(text[: zone.start()], "ns")
+    if zone[1] is None:
+        return instant
+    minutes = 60 * int(zone[2]) + int(zone[3])
+    ahead = np.timedelta64(minutes, "m")
+    return instant - ahead if zone[1] == "+" else instant + ahead
 
 
 def _decoded(numbers: NDArray, units: str, calendar: str) -> Times:

@@ -1,6 +1,5 @@
 """Tables of numbers in text files: parsed fast, diagnosed line by line if broken."""
 
-import contextlib
 import itertools
 import pathlib
 import re
@@ -25,19 +24,23 @@ __all__ = [
 
 COMMENT = ("#", "%")
 
+#: Letters that ASCII has not.
+_FOREIGN = re.compile(rb"[\x80-\xff]+")
+
 #: How much of a file is looked at to know what it is [bytes].
 START = 1 << 16
 
 
-def read_lines(path: pathlib.Path, others: Sequence[str] = ()) -> list[str]:
+def read_lines(path: pathlib.Path) -> list[str]:
     """Read a text file, packed or not, as lines.
 
-    Bytes that are no UTF-8 become U+FFFD, so that a binary file fails later as
-    "not a number" with the line, and a stray accent in a comment does not fail at all.
+    Text that is neither UTF-8 nor UTF-16 is taken for that of Windows, Chinese where
+    its letters come in pairs of bytes, or else western. Bytes that have no meaning
+    there become U+FFFD, so that a binary file fails later as "not a number" with the
+    line.
 
     Args:
       path: The file.
-      others: Encodings to try, in this order, where the text is no UTF-8.
 
     Returns:
       Its lines without line ends.
@@ -47,7 +50,7 @@ def read_lines(path: pathlib.Path, others: Sequence[str] = ()) -> list[str]:
       ValueError: If it cannot be read, is damaged or too large, is packed in a way
         that is not known, or is a web page saved under its name.
     """
-    return _lines(path, _content(path), others)
+    return _lines(path, _content(path))
 
 
 def read_start(path: pathlib.Path) -> tuple[list[str], bool]:
@@ -78,17 +81,27 @@ def _content(path: pathlib.Path, size: int | None = None) -> bytes:
         raise FileNotFoundError(f"{error}{hint}") from None
 
 
-def _lines(path: pathlib.Path, content: bytes, others: Sequence[str] = ()) -> list[str]:
+def _lines(path: pathlib.Path, content: bytes) -> list[str]:
     what = what_it_is(content[:START])
     if what:
         raise ValueError(f"{path} line 1 is that of {what}")
     # PowerShell writes UTF-16 when output is redirected.
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    usual = "utf-16" if wide else "utf-8-sig"
-    for encoding in (usual, *others) if others else ():
-        with contextlib.suppress(UnicodeDecodeError):
-            return content.decode(encoding).splitlines()
-    return content.decode(usual, errors="replace").splitlines()
+    encoding = "utf-16" if wide else "utf-8-sig"
+    try:
+        return content.decode(encoding).splitlines()
+    except UnicodeDecodeError as error:
+        # A letter may be cut where only the beginning was read.
+        if not wide and error.start < len(content) - 3:
+            encoding = _encoding_of_windows(content)
+    return content.decode(encoding, errors="replace").splitlines()
+
+
+def _encoding_of_windows(content: bytes) -> str:
+    """That of Chinese, whose letters have two bytes, or that of western letters."""
+    runs = _FOREIGN.findall(content[:START])
+    pairs = sum(len(run) % 2 == 0 for run in runs)
+    return "gb18030" if 2 * pairs > len(runs) else "cp1252"
 
 
 def parse_numbers(

@@ -67,9 +67,6 @@ _SUFFIX = re.compile(r"[_\s](?:in[_\s])?(mm|cm|m|ft|feet|meters?|metres?)\.?$", 
 _FEET = re.compile(r"\b(?:feet|ft)\b", re.I)
 _UNITS_HERE = {"米": "m", "厘米": "cm", "毫米": "mm", "公尺": "m"}
 
-#: What tables are encoded in that are no UTF-8: those of China, then of the West.
-ENCODINGS = ("gb18030", "cp1252")
-
 
 @dataclasses.dataclass(frozen=True)
 class WellColumns:
@@ -147,7 +144,7 @@ def read_well_table(path: pathlib.Path, columns: WellColumns) -> WellTable:
       FileNotFoundError: If there is no such file.
       ValueError: If it does not parse, or a column is missing or there twice.
     """
-    lines = read_lines(path, ENCODINGS)
+    lines = read_lines(path)
     numbered = [
         (number, line)
         for number, line in enumerate(lines, 1)

@@ -24,7 +24,8 @@ NOT_A_DAY = np.datetime64("NaT", "D")
 
 #: What may follow a day: the time of the day, which is left out.
 _CLOCK = (
-    r"(?:[T ,:_-]\s*\d{1,2}(?:[:h.]?\d{2}(?:[:.]\d{2}(?:\.\d+)?)?)?\s*(?:[AP]M)?Z?)?"
+    r"(?:[T ,:_-]\s*\d{1,2}(?:[:h.]?\d{2}(?:[:.]\d{2}(?:\.\d+)?)?)?\s*(?:[AP]M)?\s*"
+    r"(?:Z|UTC|GMT|[+-]00:?00)?)?"
 )
 
 _DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _CLOCK, re.I | re.A)
