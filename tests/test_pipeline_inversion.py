@@ -306,6 +306,44 @@ def test_a_map_of_amplitudes_is_interpolated_to_the_cells(grid, tmp_path):
     assert found[east].max() <= found[~east].max() * 1.1
 
 
+@pytest.mark.parametrize(
+    "kind", ["capitals", "by units", "months since", "a step", "filler", "packed"]
+)
+def test_a_map_of_amplitudes_has_axes_as_any_other_grid(grid, tmp_path, caplog, kind):
+    pytest.importorskip("netCDF4")
+    lon, lat = np.arange(0.5, 360), np.arange(60.5, 30, -1)
+    values = 900 + np.hypot(lon - 10, lat[:, None] - 45)
+    values = np.stack([values, 0.9 * values, values, 0.8 * values])
+    coords = {"time": np.arange(4.0), "lat": lat, "lon": lon}
+    source = xr.Dataset({"w": (("time", "lat", "lon"), values)}, coords)
+    source.time.attrs["units"] = "days since 2010-01-01"
+    source.to_netcdf(tmp_path / "plain.nc")
+    expected = relative_amplitude(asked(tmp_path, amplitude="plain.nc"), grid)
+    if kind == "capitals":
+        source = source.rename(lat="LATITUDE", lon="Longitude", time="Time")
+    elif kind == "by units":
+        source = source.rename(lat="y", lon="x")
+        source.y.attrs["units"], source.x.attrs["units"] = (
+            "degrees_north",
+            "degree_east",
+        )
+    elif kind == "months since":
+        source.time.attrs["units"] = "months since 2010-01-15"
+    elif kind == "a step":
+        source = source.expand_dims(expver=[1]).rename(time="valid_time")
+    elif kind == "filler":
+        source.w[:, :, lon > 200] = -9999.0
+    elif kind == "packed":
+        packed = np.round(source.w / 0.05).astype("int16")
+        packed[:, :, lon > 200] = -32768
+        source = source.assign(w=packed.assign_attrs(scale_factor=0.05, add_offset=0.0))
+    source.to_netcdf(tmp_path / "other.nc")
+    found = relative_amplitude(asked(tmp_path, amplitude="other.nc"), grid)
+    np.testing.assert_allclose(found, expected, rtol=2e-3)
+    named = {"filler": "w: -9999 stands", "packed": "w: -32768, unpacked -1638.4"}
+    assert named.get(kind, "") in caplog.text
+
+
 def test_a_map_of_amplitudes_that_cannot_be_used_is_named(grid, tmp_path):
     pytest.importorskip("netCDF4")
     lon, lat = np.arange(8.5, 12), np.arange(40.5, 50)

@@ -16,6 +16,7 @@ from jaxload.io.folders import locked_folder, prepare_folder, remove_left_overs
 from jaxload.io.gnss import read_gnss, write_gnss, write_up
 from jaxload.io.gravity_fields import read_icgem, read_level2
 from jaxload.io.grid_files import GridSettings
+from jaxload.io.grid_maps import read_map
 from jaxload.io.grid_spans import Spans, parse_span, span_remark, stamped_spans
 from jaxload.io.grid_times import mid_times
 from jaxload.io.grids import read_grid
@@ -96,6 +97,7 @@ __all__ = [
     "read_level2",
     "read_loading",
     "read_love_numbers",
+    "read_map",
     "read_offsets",
     "read_region",
     "read_regions",

@@ -19,7 +19,7 @@ from jaxload.io.mascon_lists import GROUPS, read_mascons
 from jaxload.io.netcdf import reading_netcdf, with_numbers
 from jaxload.io.paths import nearest
 
-__all__ = ["GridSettings", "open_grid", "read_static"]
+__all__ = ["GridSettings", "open_content", "open_grid", "read_static"]
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def open_grid(path: pathlib.Path, settings: GridSettings) -> Iterator[xr.Dataset
       FileNotFoundError: If there is no such file.
       ValueError: If it is no netCDF, or has no time, latitude and longitude.
     """
-    content = _open(path, settings.chunks, settings.box)
+    content = open_content(path, settings.chunks, settings.box)
     try:
         content = canonical_axes(content, str(path))
         content = _dated(content, settings.time_units or None, str(path))
@@ -136,7 +136,7 @@ def read_static(
       ValueError: If it does not hold the field.
     """
     if content is None:
-        with contextlib.closing(_open(path, None)) as opened:
+        with contextlib.closing(open_content(path, None)) as opened:
             content = canonical_axes(opened, str(path), ("lat", "lon"))
             return read_static(path, names, content)
     held = {str(name).lower(): name for name in content.data_vars}
@@ -154,11 +154,25 @@ def read_static(
     return with_numbers(field, f"{path}: {found}")
 
 
-def _open(
+def open_content(
     path: pathlib.Path,
-    chunks: Mapping[str, int] | None,
+    chunks: Mapping[str, int] | None = None,
     box: Sequence[float] | None = None,
 ) -> xr.Dataset:
+    """Open a file, its times not decoded, and whatever its axes are.
+
+    Args:
+      path: The file.
+      chunks: As of `GridSettings`.
+      box: The cells that are wanted, where those of a list are laid on a grid.
+
+    Returns:
+      Its content, not read yet.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it is no netCDF, or holds groups without a grid.
+    """
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist{nearest(path)}")
     with reading_netcdf(path):

@@ -5,16 +5,11 @@ import pathlib
 import numpy as np
 import scipy.interpolate
 import scipy.ndimage
-import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, io, sphere
-from jaxload.io.netcdf import with_numbers
 
 __all__ = ["relative_amplitude"]
-
-#: What files call the axes.
-ALIASES = {"lat": ("lat", "latitude"), "lon": ("lon", "longitude")}
 
 
 def relative_amplitude(
@@ -59,48 +54,15 @@ def _read(
     path: pathlib.Path, source: config.GridSource, middle: float
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Values, lat and lon, ascending, with lon on the turn about the middle."""
-    with io.read_dataset(path, load=True) as dataset:
-        field = _field(dataset, path, source)
+    field = io.read_map(path, str(source.variable), source.fill)
     lon = (field.lon.values - middle + 180) % 360 - 180 + middle
-    field = field.assign_coords(lon=lon).sortby(["lat", "lon"])
-    for axis in ("lat", "lon"):
-        if not (np.diff(field[axis].values) > 0).all():
-            raise ValueError(
-                f"{path}: {axis} is not a number at every place, or comes more than "
-                "once; is the file complete?"
-            )
+    field = field.assign_coords(lon=lon).sortby("lon")
     if min(field.shape) < 2 or not np.isfinite(field.values).any():
         raise ValueError(
             f"{path}: {field.name} has {field.shape[0]} latitudes and {field.shape[1]} "
             "longitudes, expected two or more of each and a value somewhere"
         )
     return field.values.astype(np.float64), field.lat.values, field.lon.values
-
-
-def _field(
-    dataset: xr.Dataset, path: pathlib.Path, source: config.GridSource
-) -> xr.DataArray:
-    """The one variable on lat and lon; of a record its standard deviation."""
-    names = {alias: name for name in ALIASES for alias in ALIASES[name]}
-    axes = {d: names[str(d).lower()] for d in dataset.dims if str(d).lower() in names}
-    dataset = dataset.rename({old: new for old, new in axes.items() if old != new})
-    there = {name: set(array.dims) for name, array in dataset.data_vars.items()}
-    wanted = ({"lat", "lon"}, {"time", "lat", "lon"})
-    found = [name for name, dims in there.items() if dims in wanted]
-    if source.variable:
-        found = [name for name in found if name == source.variable]
-    if len(found) != 1 or not {"lat", "lon"} <= set(dataset.coords):
-        raise ValueError(
-            f"{path} holds {', '.join(map(str, there)) or 'nothing'}, expected one "
-            "variable on lat and lon, or on time, lat and lon; name it by "
-            'inversion.amplitude = { files = "...", variable = "..." }'
-        )
-    field = with_numbers(dataset[found[0]], f"{path}: {found[0]}")
-    if source.fill is not None:
-        field = field.where(field != source.fill)
-    if "time" in field.dims:
-        field = field.std("time", skipna=True, keep_attrs=True)
-    return field.transpose("lat", "lon")
 
 
 def _check_reach(
