@@ -56,6 +56,7 @@ fuzz: $(READY)  ## give a million damaged files to every reader; goes on if stop
 
 faults: $(READY)  ## kill runs, fill disks, damage binary files; goes on if stopped
 	$(ONE_THREAD) $(BIN)/python tests/faults.py --kills $(KILLS)
+	$(ONE_THREAD) $(BIN)/python tests/full_disks.py
 	$(ONE_THREAD) $(BIN)/python tests/damaged.py
 
 gpu: $(READY_CUDA)  ## run every test and benchmark that wants an NVIDIA GPU

@@ -6,8 +6,11 @@ import dataclasses
 import functools
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
 
 import jax
 from rich.console import Console
@@ -28,7 +31,7 @@ __all__ = ["main"]
 #: What is wrong is said in one sentence; everything else is a fault of the program.
 USER_ERRORS = (ValueError, OSError)
 
-BAD_INPUT, UNSOLVED, INTERRUPTED = 2, 3, 130
+BAD_INPUT, UNSOLVED, INTERRUPTED, TERMINATED = 2, 3, 130, 143
 
 #: What can be demonstrated.
 SYSTEMS = {
@@ -48,26 +51,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
       The exit code: 0, 2 for input that cannot be used, 3 where no epoch could be
-      solved, 130 for an interruption.
+      solved, 130 for an interruption, 143 where the process was asked to end.
     """
+    _write_all_letters()
     options = _parser().parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
     _use_all_cores()
     console = Console(stderr=True)
     try:
-        with _told_to(console, options.verbose):
+        with _ending_in_order(), _told_to(console, options.verbose):
             options.command(options, console)
     except USER_ERRORS as error:
         if options.traceback:
             raise
         _complain(console, error)
         return UNSOLVED if isinstance(error, pipeline.Unsolved) else BAD_INPUT
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        ended = isinstance(stopped, _Terminated)
         console.print(
-            "interrupted; what was complete is kept, and --resume goes on from there"
+            f"{'ended' if ended else 'interrupted'}; what was complete is kept, and "
+            "--resume goes on from there",
+            soft_wrap=True,
         )
-        return INTERRUPTED
+        return TERMINATED if ended else INTERRUPTED
     return 0
+
+
+class _Terminated(KeyboardInterrupt):
+    """Batch systems and ``kill`` ask a process to end; it leaves as if by Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """End by an exception where the system asks to, so that files are tidied."""
+
+    def end(*_: object) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _write_all_letters() -> None:
+    """Let terminals that lack a letter show its number."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _use_all_cores() -> None:
@@ -178,7 +213,26 @@ def _complain(console: Console, error: Exception) -> None:
 
 
 def _say(lines: Sequence[str]) -> None:
-    sys.stdout.write("\n".join(lines) + "\n")
+    """Write lines, as far as anyone reads them."""
+    try:
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+    except OSError as error:
+        _drop_output()
+        raise ValueError(
+            f"standard output cannot be written to ({error.strerror}); results, where "
+            "there were any to write, are in their folder"
+        ) from None
+
+
+def _drop_output() -> None:
+    """What waits to be written would be tried, and fail, once more at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
 
 
 class _Lines(logging.Handler):

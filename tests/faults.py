@@ -1,12 +1,12 @@
-"""Runs that are killed, disks that are full: nothing half-written, nothing lost.
+"""Runs that are killed: nothing half-written, nothing lost.
 
     python tests/faults.py --kills 50
 
 A run is killed (`kill -9`) at random moments and at named stages, again and again, and
 each time taken up with `--resume`. After every kill each file under a final name must
 be whole; whatever a run ends with must be what an uninterrupted run ends with, bit for
-bit. Disks are full at each of the moments at which a program can notice. What was done
-is kept in a folder, and a run of this program goes on where it stopped.
+bit. What was done is kept in a folder, and a run of this program goes on where it
+stopped.
 """
 
 import argparse

@@ -7,6 +7,7 @@ import zipfile
 
 import damaged
 import faults
+import full_disks
 import numpy as np
 import pytest
 import xarray as xr
@@ -261,3 +262,17 @@ def test_results_that_differ_in_one_number_are_found(tmp_path):
     water.twsa[0, 0, 0] = np.nextafter(water.twsa[0, 0, 0], np.float32(np.inf))
     io.write_dataset(water, pair[1] / "twsa.nc")
     assert faults.different(*pair) == ["summary.json: beta", "twsa.nc: twsa"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spare", ["room", "full", "older"])
+def test_a_full_disk_is_one_sentence_and_what_was_computed_is_kept(tmp_path, spare):
+    if not full_disks.can_mount():
+        pytest.skip("a small disk cannot be mounted, which one has to be root for")
+    found = full_disks.fill_disks("run", 4, tmp_path / "f", spare)
+    assert [what for entry in found for what in entry["wrong"]] == []
+    failed = [entry for entry in found if entry["code"] == 2]
+    assert len(found) == 4
+    assert len(failed) >= 2
+    if spare == "room":
+        assert all(entry["kept"] for entry in failed)
