@@ -608,8 +608,7 @@ def test_a_full_disk_is_one_sentence(study, tmp_path, monkeypatch, capsys):
     check_one_sentence(
         capsys.readouterr(),
         [
-            ".png cannot be written (No space left on device); the results are "
-            "kept",
+            ".png cannot be written (No space left on device); the results are kept",
             "with --resume",
         ],
     )
