@@ -116,6 +116,27 @@ def _write_group(path):
     data.to_netcdf(path, group="Grid")
 
 
+def _write_mascons(path):
+    """As GSFC: boxes, days and water in groups."""
+    lat, lon = (
+        x.ravel() for x in np.meshgrid(np.arange(20.5, 24), np.arange(95.5, 99))
+    )
+    first = np.arange(100.0, 400.0, 30.0)
+    water = np.random.default_rng(8).normal(size=(len(lat), len(first)))
+    spans = {f"{axis}_span": ("box", np.ones(len(lat))) for axis in ("lat", "lon")}
+    boxes = {"lat_center": ("box", lat), "lon_center": ("box", lon), **spans}
+    days = {"first": first, "middle": first + 15, "last": first + 29}
+    days = {f"ref_days_{name}": ("time", values) for name, values in days.items()}
+    groups = {
+        "mascon": boxes,
+        "time": days,
+        "solution": {"cmwe": (("box", "t"), water)},
+    }
+    for name, held in groups.items():
+        mode = "a" if path.exists() else "w"
+        xr.Dataset(held).to_netcdf(path, mode, group=name)
+
+
 def _write_land(path):
     land = io.read_land()
     coarse = land.coarsen(lat=16, lon=16).mean().land
@@ -221,6 +242,7 @@ SAMPLES: dict[str, Sample] = {
     ),
     "pressure": Sample(_write_packed, _grid("pressure")),
     "rain": Sample(_write_group, _grid("precipitation")),
+    "mascons": Sample(_write_mascons, _grid("twsa")),
     "land": Sample(_write_land, io.read_land),
     "stokes": Sample(_write_stokes, io.read_stokes),
     "series": Sample(_write_gnss, io.read_gnss),

@@ -32,6 +32,9 @@ LARGE, PAGE = 1 << 28, 4096
 KINDS = ("run", "demo", "world", "joint")
 
 
+#: Sizes of disks at most, for commands that take long.
+FEWER = {"joint": 4, "world": 6}
+
 #: No room for temporary files either; and an older result where the new one goes.
 MORE = (("run", "full"), ("run", "older"))
 
@@ -262,7 +265,7 @@ def main() -> int:
         return 0
     total = 0
     for kind, spare in [*((k, "room") for k in KINDS), *MORE]:
-        sizes = min(options.sizes, 4) if kind == "joint" else options.sizes
+        sizes = min(options.sizes, FEWER.get(kind, options.sizes))
         place = options.folder.absolute() / f"{kind}_{spare}"
         found = fill_disks(kind, sizes, place, spare)
         failed = [entry for entry in found if entry.get("code")]

@@ -276,3 +276,19 @@ def test_a_full_disk_is_one_sentence_and_what_was_computed_is_kept(tmp_path, spa
     assert len(failed) >= 2
     if spare == "room":
         assert all(entry["kept"] for entry in failed)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300, -1e18, "east"])
+@pytest.mark.parametrize("name", ["lon_center", "lat_span", "lon_span"])
+def test_boxes_of_mascons_beyond_the_earth_are_refused(tmp_path, name, value):
+    path = tmp_path / "sample.nc"
+    damaged.SAMPLES["mascons"].write(path)
+    boxes = xr.load_dataset(path, group="mascon")
+    values = boxes[name].values.astype(object if value == "east" else float)
+    values[3] = value
+    groups = {x: xr.load_dataset(path, group=x) for x in ("time", "solution")}
+    groups["mascon"] = boxes.assign({name: ("box", values.astype(type(value)))})
+    other = tmp_path / "other.nc"
+    for group, held in groups.items():
+        held.to_netcdf(other, "a" if other.exists() else "w", group=group)
+    check_refused(damaged.SAMPLES["mascons"].read, other)

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload.io.grid_axes import cut_box
-from jaxload.io.netcdf import reading_netcdf
+from jaxload.io.netcdf import as_numbers, reading_netcdf
 
 __all__ = ["GROUPS", "read_mascons"]
 
@@ -81,7 +81,7 @@ def _group(
             f"{'no ' + ', '.join(absent) if absent else 'parts of unequal length'}; "
             "fetch it again, or the same solution as gridded netCDF"
         )
-    return [held[name].astype(np.float64).ravel() for name in names]
+    return [as_numbers(held[x], f"{path}: {group}/{x}").ravel() for x in names]
 
 
 def _cells(
@@ -92,6 +92,8 @@ def _cells(
     lon_span: NDArray[np.float64],
 ) -> xr.Dataset:
     """Cells that boxes cover, and in ``index`` the box of each; -1 if it has none."""
+    _check_boxes(path, (lat_center, 90.0), (lon_center, 360.0))
+    _check_boxes(path, (lat_span, 180.0), (lon_span, 360.0))
     lat = np.arange(-90 + SIDE / 2, 90, SIDE)
     lon = np.arange(-180 + SIDE / 2, 180, SIDE)
     index = np.full((len(lat), len(lon)), -1)
@@ -115,6 +117,17 @@ def _cells(
     index = _without_slits(index)[np.ix_(rows, columns)]
     axes = {"lat": lat[rows], "lon": lon[columns]}
     return xr.Dataset({"index": (("lat", "lon"), index)}, axes)
+
+
+def _check_boxes(path: pathlib.Path, *sides: tuple[NDArray[np.float64], float]) -> None:
+    """Find places and spans that no box on the Earth has [degrees]."""
+    for values, limit in sides:
+        wrong = values[~(np.abs(values) <= limit)]
+        if wrong.size:
+            raise ValueError(
+                f"{path} holds mascons of GSFC as a list with boxes at or over "
+                f"{wrong[0]:g} degrees, expected {limit:g} at most; fetch it again"
+            )
 
 
 def _between(
@@ -146,4 +159,4 @@ def _water(path: pathlib.Path, shape: tuple[int, int]) -> NDArray[np.float32]:
             f"{path} holds mascons of GSFC as a list, but no cmwe of {shape[0]} "
             f"mascons and {shape[1]} times; fetch it again"
         )
-    return values.astype(np.float32)
+    return as_numbers(values, f"{path}: solution/cmwe").astype(np.float32)
