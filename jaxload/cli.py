@@ -183,7 +183,8 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         gnss = dataclasses.replace(study.gnss, strict=True)
         study = dataclasses.replace(study, gnss=gnss)
     with _progress(console) as watch:
-        pipeline.run(study, options.out, watch, options.resume)
+        # Files are described once nothing holds them open.
+        pipeline.run(study, options.out, watch, options.resume).close()
     # What was warned of stands on the terminal already.
     _say(report.describe(options.out, warnings=False))
 

@@ -1,5 +1,6 @@
 """Places without a receiver in a twin of southwest China, filled by each system."""
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -108,9 +109,11 @@ def run_filling(
         beside = dataclasses.replace(
             study, filler=None, inversion=config.Inversion(prior="laplacian")
         )
-        result = pipeline.as_written(pipeline.run(study, folder, watch, resume))
+        run = pipeline.run(study, folder, watch, resume)
+        result = pipeline.as_written(run)
         alone = pipeline.run(beside, watch=lambda *_: None)
         with (
+            contextlib.closing(run),
             io.read_dataset(data / "truth.nc", load=True) as true,
             jax.enable_x64(True),
         ):

@@ -1,5 +1,6 @@
 """Groundwater of a twin of western Yunnan, held against the truth and an article."""
 
+import contextlib
 import os
 from typing import Any
 
@@ -93,8 +94,10 @@ def run_groundwater(
         study = groundwater_study(data)
         io.write_text(data / "study.toml", config.to_toml(study))
         watch("simulate", 1.0)
-        result = pipeline.as_written(pipeline.run(study, folder, watch, resume))
-        with io.read_dataset(data / "truth.nc", load=True) as truth:
+        run = pipeline.run(study, folder, watch, resume)
+        result = pipeline.as_written(run)
+        truth = io.read_dataset(data / "truth.nc", load=True)
+        with contextlib.closing(run), truth:
             scores = compare_with_truth(result, truth)
         summary = result.summary | scores
         io.write_json(summary, folder / "summary.json")

@@ -1,5 +1,6 @@
 """The main job on the built-in twin world, whose true water is known."""
 
+import contextlib
 import dataclasses
 import importlib.util
 import os
@@ -78,8 +79,9 @@ def run(
             twin = synthetic.twin(settings)
         study = _write_data(twin, data)
         watch("simulate", 1.0)
-        result = pipeline.as_written(pipeline.run(study, folder, watch, resume))
-        with jax.enable_x64(True):
+        run = pipeline.run(study, folder, watch, resume)
+        result = pipeline.as_written(run)
+        with contextlib.closing(run), jax.enable_x64(True):
             scores = _compare(twin, result)
             _draw(twin, result, folder)
         summary = result.summary | {"truth": dataclasses.asdict(scores)}

@@ -69,6 +69,16 @@ class Result:
         """What water is called: "twsa", or "gwsa" of groundwater alone."""
         return "gwsa" if "gwsa" in self.water else "twsa"
 
+    def close(self) -> None:
+        """Close the files that datasets are read from, of a result that was taken up.
+
+        Numbers that were not yet read are not there afterwards.
+        """
+        parts = (self.water, self.stations, self.regions)
+        for part in (*parts, self.groundwater, self.filled, self.learning):
+            if part is not None:
+                part.close()
+
 
 def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
     """Lay observed and predicted heights side by side.

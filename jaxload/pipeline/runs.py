@@ -58,7 +58,8 @@ def run(
         are complete are read, and what is missing is computed.
 
     Returns:
-      The `Result`.
+      The `Result`; one that was taken up is read from its files when it is needed, and
+      holds them open until it is closed.
 
     Raises:
       FileNotFoundError: If a file of the study is missing.
@@ -174,10 +175,13 @@ def _finish(
             remove_older(folder, kept.files)
         with clock.stage("figures"):
             if result is None:
-                result = read_result(folder, kept.files, kept.outline, {})
-            # Missing numbers are None, as they are where results are taken up.
-            result = dataclasses.replace(result, summary=kept.summary)
-            figures = draw(result, folder)
+                read = read_result(folder, kept.files, kept.outline, kept.summary)
+                with contextlib.closing(read):
+                    figures = draw(read, folder)
+            else:
+                # Missing numbers are None, as they are where results are taken up.
+                result = dataclasses.replace(result, summary=kept.summary)
+                figures = draw(result, folder)
         added = {"files": [*kept.files, *figures], **_costs(course, kept.summary)}
         io.write_json(kept.summary | added, folder / SUMMARY)
     unfinished.clear(folder)
