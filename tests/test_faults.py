@@ -292,3 +292,48 @@ def test_boxes_of_mascons_beyond_the_earth_are_refused(tmp_path, name, value):
     for group, held in groups.items():
         held.to_netcdf(other, "a" if other.exists() else "w", group=group)
     check_refused(damaged.SAMPLES["mascons"].read, other)
+
+
+def test_entries_of_zeros_are_warned_of_unless_it_is_rain(tmp_path, caplog):
+    def lose(dataset):
+        name = main_variable(dataset)
+        return dataset.assign({name: dataset[name].where(dataset.time < last, 0.0)})
+
+    last = damaged.MONTHS[9]
+    for name in ("water, plain", "water"):
+        damaged.SAMPLES[name].read(changed(name, tmp_path, lose))
+        told = "sample.nc: lwe_thickness is 0 everywhere at 3 of 12 times, from 2010-10"
+        assert told in caplog.text
+        caplog.clear()
+    damaged.SAMPLES["water"].read(
+        changed(
+            "water",
+            tmp_path,
+            lambda x: x.assign(lwe_thickness=x.lwe_thickness.where(False, 0.0)),
+        )
+    )
+    assert "everywhere" not in caplog.text
+    path = tmp_path / "rain.nc"
+    field = (damaged.GRID, np.zeros((30, 6, 7)), {"units": "mm/day"})
+    rain = xr.Dataset({"precipitation": field}, damaged._axes(damaged.DAYS))
+    rain.precipitation[3] = 1.0
+    rain.to_netcdf(path)
+    io.read_grid(path, "precipitation")
+    assert "everywhere" not in caplog.text
+
+
+@pytest.mark.parametrize("raised", [PermissionError(13, "no"), RuntimeError("HDF")])
+@pytest.mark.parametrize("full", [True, False])
+def test_the_library_is_not_believed_about_a_full_disk(
+    tmp_path, monkeypatch, raised, full
+):
+    def fail(*_, **__):
+        raise raised
+
+    reason = OSError(28, "No space left on device") if full else None
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", fail)
+    monkeypatch.setattr("jaxload.io.netcdf.why_full", lambda _: reason)
+    with pytest.raises(ValueError, match="cannot be written") as caught:
+        damaged.SAMPLES["result"].write(tmp_path / "sample.nc")
+    assert ("No space left" in str(caught.value)) == full
+    assert list(tmp_path.iterdir()) == []

@@ -312,6 +312,25 @@ def _check_values(path: pathlib.Path, dataset: xr.Dataset, quantity: str) -> Non
             f"{most:g}, expected {low:g} to {high:g}; name a filler by "
             f"{setting('fill', '-9999', text=False)}, or the true units by units"
         )
+    if quantity != "precipitation":
+        _look_for_zeros(path, values)
+
+
+def _look_for_zeros(path: pathlib.Path, values: xr.DataArray) -> None:
+    """Warn of entries that are zero everywhere, as where a download ended early."""
+    held = values.values.reshape(values.sizes["time"], -1)
+    empty = (np.nan_to_num(held) == 0).all(axis=1) & np.isfinite(held).any(axis=1)
+    if empty.any() and not empty.all():
+        first = np.datetime_as_string(values["time"].values[empty.argmax()], "D")
+        logger.warning(
+            "%s: %s is 0 everywhere at %d of %d times, from %s on; is the file "
+            "complete?",
+            path,
+            values.attrs["source_variable"],
+            int(empty.sum()),
+            len(empty),
+            first,
+        )
 
 
 def _provenance(content: xr.Dataset) -> dict[str, str]:

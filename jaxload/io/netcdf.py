@@ -130,9 +130,12 @@ def save_netcdf(
     with replacing(path, durable) as temporary:
         try:
             dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
-        except RuntimeError as error:
-            # The library only says that there was an error, full disk or not.
+        except (RuntimeError, OSError) as error:
+            # The library only says that there was an error, full disk or not; where no
+            # file could be begun, that it was not permitted.
             reason = why_full(temporary)
+            if reason is None and isinstance(error, OSError):
+                raise
             if reason is None:
                 raise ValueError(f"{path} cannot be written ({error})") from None
             raise reason from None
