@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, io, series
+from jaxload.pipeline.messages import SHOWN, listed
 
 __all__ = [
     "PER_STATION",
@@ -49,9 +50,6 @@ FEWEST = 3
 
 #: Principal components among which common ones are looked for.
 COMPONENTS = 4
-
-#: Names of stations that a message lists.
-SHOWN = 5
 
 
 def is_asked(study: config.Study) -> bool:
@@ -314,7 +312,7 @@ def _with_short_records(settings: config.Cleaning, gnss: xr.Dataset) -> xr.Datas
         f"{name} with {months}"
         for name, months in zip(short.station.values, short.record_months.values)
     ]
-    what = f"{len(named)} of {len(good)} stations ({_listed(named)} months of heights)"
+    what = f"{len(named)} of {len(good)} stations ({listed(named)} months of heights)"
     if settings.short_records == "keep":
         logger.warning(
             "the records of %s are too short to tell rate and seasons apart: what they "
@@ -332,11 +330,6 @@ def _with_short_records(settings: config.Cleaning, gnss: xr.Dataset) -> xr.Datas
         )
     logger.warning("left out the short records of %s", what)
     return gnss.isel(station=np.flatnonzero(good))
-
-
-def _listed(names: list[str]) -> str:
-    """Some names, and a sign that there are more."""
-    return ", ".join(names[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
 
 
 def _without_common_mode(
@@ -425,7 +418,7 @@ def _with_data(gnss: xr.Dataset) -> xr.Dataset:
             "left out %d stations with too few heights for the means or periods that "
             "cleaning.mean and cleaning.reconstruct ask for: %s",
             len(gone),
-            _listed(gone),
+            listed(gone),
         )
     first, last = np.flatnonzero(epochs)[[0, -1]]
     return gnss.isel(station=np.flatnonzero(stations), time=slice(first, last + 1))

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from jaxload import config, series, sphere
 from jaxload._calendar import DAY
 from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.pipeline.messages import listed
 
 __all__ = ["check_heights", "ready_heights"]
 
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
-
-#: Names that a message lists.
-SHOWN = 5
 
 #: Standard deviation of a Gaussian over its median absolute deviation.
 GAUSSIAN = 1.4826
@@ -106,7 +104,7 @@ def _with_days(gnss: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
             "left out %d of %d stations without a day in the period: %s",
             len(empty),
             len(seen),
-            _listed(empty),
+            listed(empty),
         )
     return gnss.isel(station=np.flatnonzero(seen)), empty
 
@@ -132,7 +130,7 @@ def _without_large_sigma(
         "%.0f times",
         large.sum(),
         len(counts),
-        _listed(list(counts)),
+        listed(list(counts)),
         limit,
         gnss.station.values[station],
         sigma.values[epoch, station],
@@ -184,13 +182,13 @@ def _offsets(gnss: xr.Dataset, middle: Floats, scatter: float) -> dict[str, floa
         count = int((size > STATION_OFFSET).sum())
         raise ValueError(
             f"the heights of {count} of {len(names)} stations are no anomalies but "
-            f"absolute, or in other units (medians: {_listed(sizes[:count])}); {MEND}, "
+            f"absolute, or in other units (medians: {listed(sizes[:count])}); {MEND}, "
             "gnss.units says what units they are in"
         )
     if np.median(size) > NETWORK_OFFSET:
         raise ValueError(
             f"the heights of {len(names)} stations are no anomalies: half of them have "
-            f"a median beyond {np.median(size):.0f} mm ({_listed(sizes)}), which would "
+            f"a median beyond {np.median(size):.0f} mm ({listed(sizes)}), which would "
             f"be metres of water; {MEND}"
         )
     doubtful = size > max(DOUBTFUL_OFFSET, SCATTERS_OF_OFFSET * scatter)
@@ -200,7 +198,7 @@ def _offsets(gnss: xr.Dataset, middle: Floats, scatter: float) -> dict[str, floa
             "(medians: %s), which becomes water that is not there; %s",
             doubtful.sum(),
             len(names),
-            _listed(sizes[: doubtful.sum()]),
+            listed(sizes[: doubtful.sum()]),
             MEND,
         )
     return {names[n]: float(middle[n]) for n in np.flatnonzero(doubtful)}
@@ -269,7 +267,7 @@ def _out_of_family(gnss: xr.Dataset) -> dict[str, float]:
             "gnss.exclude, or read them as a study of their own",
             len(found),
             len(names),
-            _listed(shown),
+            listed(shown),
             float(np.median(noise[known])),
         )
     return found
@@ -356,13 +354,9 @@ def _warn_of_days(found: dict[str, dict[str, Any]], how: str, mend: str) -> None
         for name in order
     ]
     logger.warning(
-        "the heights of %d stations %s (%s); %s", len(found), how, _listed(shown), mend
+        "the heights of %d stations %s (%s); %s", len(found), how, listed(shown), mend
     )
 
 
 def _day(gnss: xr.Dataset, epoch: int | np.intp) -> str:
     return str(gnss.time.values[epoch])[:10]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (" ..." if len(names) > SHOWN else "")

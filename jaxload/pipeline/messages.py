@@ -1,9 +1,24 @@
-"""Errors that name the setting of the study they come from."""
+"""Errors that name the setting they come from, and names that messages list."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-__all__ = ["naming"]
+__all__ = ["SHOWN", "listed", "naming"]
+
+#: Names that a message lists.
+SHOWN = 5
+
+
+def listed(names: Sequence[str]) -> str:
+    """List some names, with a sign that there are more.
+
+    Args:
+      names: All of them.
+
+    Returns:
+      The first ones, with commas between them.
+    """
+    return ", ".join(names[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
 
 
 @contextlib.contextmanager
