@@ -337,3 +337,15 @@ def test_the_library_is_not_believed_about_a_full_disk(
         damaged.SAMPLES["result"].write(tmp_path / "sample.nc")
     assert ("No space left" in str(caught.value)) == full
     assert list(tmp_path.iterdir()) == []
+
+
+def test_mascons_of_more_water_than_fits_a_number_are_refused(tmp_path):
+    path = tmp_path / "sample.nc"
+    damaged.SAMPLES["mascons"].write(path)
+    groups = ("mascon", "time", "solution")
+    held = {group: xr.load_dataset(path, group=group) for group in groups}
+    held["solution"].cmwe[2, 3] = 1e200
+    path.unlink()
+    for group, content in held.items():
+        content.to_netcdf(path, "a" if path.exists() else "w", group=group)
+    check_refused(damaged.SAMPLES["mascons"].read, path)

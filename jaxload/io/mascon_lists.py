@@ -159,4 +159,5 @@ def _water(path: pathlib.Path, shape: tuple[int, int]) -> NDArray[np.float32]:
             f"{path} holds mascons of GSFC as a list, but no cmwe of {shape[0]} "
             f"mascons and {shape[1]} times; fetch it again"
         )
-    return as_numbers(values, f"{path}: solution/cmwe").astype(np.float32)
+    with np.errstate(over="ignore"):  # infinite water is refused with its file
+        return as_numbers(values, f"{path}: solution/cmwe").astype(np.float32)
