@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from jaxload import earth, inversion, series, sphere, synthetic
-from jaxload.gapfill import neighbourhoods
+from jaxload.gapfill.training import spatial_folds
 
 __all__ = ["Case", "Estimate", "make_case"]
 
@@ -230,11 +230,11 @@ def _design(world: synthetic.WeatherWorld) -> Floats:
 
 def _held(distance: Floats, seed: int) -> tuple[Array, Array]:
     """Who is held out, and who of them is scored: half of the neighbourhoods."""
-    centres = neighbourhoods.centres_for_share(distance, FAR, SHARE)
+    centres = spatial_folds.centres_for_share(distance, FAR, SHARE)
     keys = jax.random.split(jax.random.key(seed), (2, MEMBERS))
 
     def drawn(keys: Array, centres: int) -> Array:
-        draw = lambda key: neighbourhoods.held_out(distance, FAR, centres, key)
+        draw = lambda key: spatial_folds.held_out(distance, FAR, centres, key)
         return jax.vmap(draw)(keys)
 
     watched, scored = drawn(keys[0], centres // 2), drawn(keys[1], -(-centres // 2))

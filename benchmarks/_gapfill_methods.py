@@ -14,22 +14,17 @@ from numpy.typing import NDArray
 
 from benchmarks._gapfill_case import FAR, SHARE, Case, Estimate
 from jaxload import inversion, series, sphere
-from jaxload.gapfill import (
-    calibration,
-    curriculum,
-    dwlim,
-    ensemble,
-    forest,
-    joint,
-    training,
-)
 from jaxload.gapfill.features import joined_features, place_features, weather_features
-from jaxload.gapfill.neighbourhoods import centres_for_share
+from jaxload.gapfill.joint import calibration, joint_model, schedule
+from jaxload.gapfill.networks import ensemble
+from jaxload.gapfill.published import dwlim, mllim as forest
+from jaxload.gapfill.training import optimise
+from jaxload.gapfill.training.spatial_folds import centres_for_share
 from jaxload.inversion import Noise, Problem
-from jaxload.inversion.target import Target
+from jaxload.inversion.uncertainty.functionals import Target
 from jaxload.pipeline.learning import member_variance
 from jaxload.pipeline.noise import without_seasons
-from jaxload.series.emd import Decomposition
+from jaxload.series.decomposition.emd import Decomposition
 
 __all__ = ["METHODS"]
 
@@ -44,11 +39,11 @@ THRESHOLD = 0.5
 
 #: Units of the networks that are one for all places, and how networks are trained.
 HIDDEN = 16
-JOINTLY = curriculum.make_curriculum()
-BY_EVIDENCE = curriculum.make_curriculum(own=0.0)
-TWO_STAGES = curriculum.make_curriculum(joint_steps=None)
+JOINTLY = schedule.make_curriculum()
+BY_EVIDENCE = schedule.make_curriculum(own=0.0)
+TWO_STAGES = schedule.make_curriculum(joint_steps=None)
 CONTROL = ensemble.Training(
-    hidden=32, descent=training.Descent(steps=160, learning_rate=0.01, patience=4)
+    hidden=32, descent=optimise.Descent(steps=160, learning_rate=0.01, patience=4)
 )
 
 #: MEEMD of the weekly weather, with fewer copies than the article's hundred.
@@ -160,7 +155,7 @@ def _by_forests(case: Case) -> tuple[Callable[[Mask], Floats], float]:
 
     def told(silent: Mask) -> Floats:
         own = np.broadcast_to(silent, (cells.shape[1], len(silent)))
-        return forest.predict(forests, cells, own) - case.corrections
+        return forests.predict(forests, cells, own) - case.corrections
 
     return told, error
 
@@ -200,7 +195,7 @@ def by_displacement(case: Case) -> Estimate:
     return _by_displacement(case, JOINTLY)
 
 
-def _by_displacement(case: Case, lessons: curriculum.Curriculum) -> Estimate:
+def _by_displacement(case: Case, lessons: schedule.Curriculum) -> Estimate:
     weather = [_weather_at(case, x) for x in (case.world.stations, case.empty)]
     weather = np.concatenate(weather, axis=1)
     lon, lat = (
@@ -213,17 +208,17 @@ def _by_displacement(case: Case, lessons: curriculum.Curriculum) -> Estimate:
     displacement[:, : case.stations] = case.up
     sigma = np.pad(case.sigma, (0, rows - case.stations), constant_values=1.0)
     given = (case.filled, displacement, sigma, features)
-    lesson = joint.make_lesson(*given, _folds(case, rows))
+    lesson = joint_model.make_lesson(*given, _folds(case, rows))
     fitted = _trained(case, "displacement", lesson, lessons)
-    told = jax.jit(jax.vmap(joint.told_displacement, in_axes=(0, None)))
+    told = jax.jit(jax.vmap(joint_model.told_displacement, in_axes=(0, None)))
     mean, sd = map(np.asarray, told(fitted.parameters, lesson.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
     receiver = np.arange(rows) < case.stations
     within = np.sqrt((sd**2).mean(axis=0))
 
-    def noise_of(numbers: joint.Hyperparameters, error: Floats) -> Noise:
+    def noise_of(numbers: joint_model.Hyperparameters, error: Floats) -> Noise:
         now = dataclasses.replace(lesson, sigma=jnp.where(receiver, sigma, error))
-        return joint.noise_of(now, numbers)
+        return joint_model.noise_of(now, numbers)
 
     def rows_of(_: Mask, member: int | None) -> Rows:
         some = slice(None) if member is None else slice(member, member + 1)
@@ -257,26 +252,26 @@ def water_by_evidence(case: Case) -> Estimate:
     return _by_water(case, BY_EVIDENCE)
 
 
-def _by_water(case: Case, lessons: curriculum.Curriculum) -> Estimate:
+def _by_water(case: Case, lessons: schedule.Curriculum) -> Estimate:
     places = case.world.places
     weather = [x[:, case.places] for x in (case.temperature, case.pressure)]
     lon, lat = places.lon[case.places], places.lat[case.places]
     features = _features(case, np.stack(weather, axis=-1), lon, lat)
     moved = case.design[: case.stations] @ case.to_cells.T
     given = (case.traditional, case.up, case.sigma, features, _folds(case))
-    lesson = joint.make_lesson(*given, moved=moved)
+    lesson = joint_model.make_lesson(*given, moved=moved)
     fitted = _trained(case, "water", lesson, lessons)
-    told = jax.jit(jax.vmap(joint.told_water, in_axes=(0, None)))
+    told = jax.jit(jax.vmap(joint_model.told_water, in_axes=(0, None)))
     means = np.asarray(told(fitted.parameters, lesson.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
-    noise, beta = joint.noise_of(lesson, whole), float(jnp.exp(whole.beta))
+    noise, beta = joint_model.noise_of(lesson, whole), float(jnp.exp(whole.beta))
 
     def rows(_: Mask, member: int | None) -> Rows:
         mean = means.mean(axis=0) if member is None else means[member]
         return Rows(case.traditional, case.up, noise, beta, mean @ case.to_cells)
 
     sure = calibration.calibrated(lesson, fitted.parameters)
-    believed = (joint.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
+    believed = (joint_model.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
     found = _estimate(case, rows, believed)
     everyone = np.zeros(case.stations, bool)
     return _joined(case, found, [rows(everyone, n) for n in range(len(means))])
@@ -301,19 +296,19 @@ def _spread(case: Case, members: list[Rows]) -> list[Floats]:
 
 def _trained(
     case: Case,
-    form: curriculum.Form,
-    lesson: joint.Lesson,
-    lessons: curriculum.Curriculum,
-) -> training.Fitted:
+    form: schedule.Form,
+    lesson: joint_model.Lesson,
+    lessons: schedule.Curriculum,
+) -> optimise.Fitted:
     keys = jax.random.split(jax.random.key(case.seed), len(case.held))
     noise, beta = _tuned_to_weather(case)
     factor = float(jnp.mean(noise.sigma / case.sigma))
     numbers = (beta, factor, float(np.sqrt(noise.common)))
     given = (form, lesson, HIDDEN, numbers, keys)
-    return curriculum.learn(*given, curriculum=lessons).last
+    return schedule.learn(*given, curriculum=lessons).last
 
 
-def _folds(case: Case, rows: int | None = None) -> joint.Folds:
+def _folds(case: Case, rows: int | None = None) -> joint_model.Folds:
     held = np.zeros((len(case.held), rows or case.stations), bool)
     held[:, : case.stations] = case.held
     centres = max(1, centres_for_share(case.distance, FAR, SHARE) // 2)
@@ -321,7 +316,7 @@ def _folds(case: Case, rows: int | None = None) -> joint.Folds:
     watched = held.copy()
     watched[:, : case.stations] &= ~np.asarray(case.scored)
     arrays = (jnp.asarray(held), jnp.asarray(case.distance), radius)
-    return joint.Folds(*arrays, centres, jnp.asarray(watched))
+    return joint_model.Folds(*arrays, centres, jnp.asarray(watched))
 
 
 def _features(

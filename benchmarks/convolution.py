@@ -17,7 +17,7 @@ from benchmarks._harness import measure, report
 from benchmarks._rates import Rates, measure_rates
 from benchmarks.design_matrix import numpy_loads, numpy_polynomials
 from jaxload import earth
-from jaxload.earth.convolution import Convolution, convolve
+from jaxload.earth.loading.convolution import Convolution, convolve
 
 __all__ = ["main"]
 

@@ -20,16 +20,23 @@ import scipy.linalg
 from benchmarks._harness import measure, report
 from benchmarks._networks import BETA, observations
 from jaxload import earth, inversion, sphere
-from jaxload.inversion.beta import scan
-from jaxload.inversion.criteria import gcv, leave_one_out, leave_one_out_residual
-from jaxload.inversion.evidence import (
+from jaxload.inversion.hyperparameters.criteria import (
+    gcv,
+    leave_one_out,
+    leave_one_out_residual,
+)
+from jaxload.inversion.hyperparameters.empirical_bayes import scaled_model, tune
+from jaxload.inversion.hyperparameters.evidence import (
     epoch_log_evidence,
     log_evidence,
     variance_components,
 )
-from jaxload.inversion.left_out import distance_blocks, leave_group_out_residual
+from jaxload.inversion.hyperparameters.leave_group_out import (
+    distance_blocks,
+    leave_group_out_residual,
+)
+from jaxload.inversion.hyperparameters.scan import scan
 from jaxload.inversion.noise import Noise
-from jaxload.inversion.tuning import scaled_model, tune
 
 __all__ = ["main"]
 

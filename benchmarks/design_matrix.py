@@ -16,7 +16,7 @@ from scipy.interpolate import CubicSpline
 from benchmarks._harness import measure, report
 from benchmarks._rates import Rates, measure_rates
 from jaxload import earth, sphere
-from jaxload.earth.kernel_table import tabulate
+from jaxload.earth.kernels.table import tabulate
 
 LAST = 40_000
 NUMPY_LAST = 20_000

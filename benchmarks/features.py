@@ -17,7 +17,7 @@ from scipy.signal import lfilter
 
 from benchmarks._harness import measure, report
 from jaxload import series
-from jaxload.series.emd import Decomposition, decompose
+from jaxload.series.decomposition.emd import Decomposition, decompose
 
 __all__ = ["main"]
 

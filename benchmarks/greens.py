@@ -16,7 +16,7 @@ from benchmarks._harness import measure, report
 from benchmarks._rates import measure_rates
 from jaxload import earth
 from jaxload.constants import GRAVITATIONAL_CONSTANT
-from jaxload.earth import discs, greens, rectangles
+from jaxload.earth.kernels import disc, point, rectangle
 
 LAST = 40_000
 
@@ -30,12 +30,12 @@ THETA_DISC = np.geomspace(1e-3, 90, 96)
 THETA_POINT = np.geomspace(1e-4, 180, 50)
 
 POINTS = {
-    "uplift": greens.point_uplift,
-    "tangential": greens.point_tangential,
-    "geoid": greens.point_geoid,
-    "gravity": lambda love, theta: greens.point_gravity(love, theta).total,
-    "tilt": lambda love, theta: greens.point_tilt(love, theta).total,
-    "strain": lambda love, theta: greens.point_strain(love, theta).along,
+    "uplift": point.point_uplift,
+    "tangential": point.point_tangential,
+    "geoid": point.point_geoid,
+    "gravity": lambda love, theta: point.point_gravity(love, theta).total,
+    "tilt": lambda love, theta: point.point_tilt(love, theta).total,
+    "strain": lambda love, theta: point.point_strain(love, theta).along,
 }
 
 #: Series that a response sums.
@@ -125,7 +125,7 @@ def one_disc(love: earth.LoveNumbers, rate: float) -> list[dict]:
     theta = jnp.asarray(THETA_DISC)
 
     def ours() -> jax.Array:
-        return discs.disc_uplift(discs.disc_kernel(love, 0.125), theta)
+        return disc.disc_uplift(disc.disc_kernel(love, 0.125), theta)
 
     def by_numpy() -> np.ndarray:
         p, _ = numpy_polynomials(np.array([0.125]), LAST + 1)
@@ -135,7 +135,7 @@ def one_disc(love: earth.LoveNumbers, rate: float) -> list[dict]:
         return (uplift * load) @ numpy_polynomials(THETA_DISC, LAST)[0]
 
     times, exact = measure(ours, repeat=5), np.asarray(ours())[:, 0]
-    uplift = np.asarray(discs.disc_kernel(love, 0.125).uplift)
+    uplift = np.asarray(disc.disc_kernel(love, 0.125).uplift)
     # One more angle for the load of the disc itself.
     floor = LAST * (len(theta) + 1) * (RECURRENCE + SUM) / rate
     work = {"work": "uplift by a disc, 96 angles", "degree": LAST}
@@ -153,14 +153,14 @@ def pairs(love: earth.LoveNumbers, rate: float) -> list[dict]:
     count = 10_000
     lon, lat = rng.uniform(44, 46, (2, count))
     cell = np.full(count, 45.0)
-    table = measure(rectangles.rectangle_kernel, love, 5.0)
-    kernel = rectangles.rectangle_kernel(love, 5.0)
+    table = measure(rectangle.rectangle_kernel, love, 5.0)
+    kernel = rectangle.rectangle_kernel(love, 5.0)
 
     def ours() -> tuple:
-        response = rectangles.rectangle_response
+        response = rectangle.rectangle_response
         return response(kernel, (lon, lat), (cell, cell), 0.25, 0.25)
 
-    floor = count * 8 * rectangles.NODES * NODE / rate
+    floor = count * 8 * rectangle.NODES * NODE / rate
     rows = [
         {
             "work": "table for rectangles within 5 degrees",

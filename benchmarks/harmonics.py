@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks._harness import measure, report
 from jaxload import earth
-from jaxload.earth.quadrature import latitude_rows
+from jaxload.sphere.harmonics.quadrature import latitude_rows
 
 #: Degree and number of epochs.
 CASES = ((60, 240), (180, 1), (180, 50), (360, 1), (720, 1))

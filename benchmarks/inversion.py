@@ -5,8 +5,8 @@
 
 The first inverts all epochs of the western US, with the real gaps and the sigma of each
 station and day, by the method chosen and by an inverse an epoch. The second measures
-the constants of `jaxload.inversion.method`. Beside plain NumPy and SciPy the inversion
-is timed by `benchmarks.cpu_reference`.
+the constants of `jaxload.inversion.estimation.cost_model`. Beside plain NumPy and SciPy
+the inversion is timed by `benchmarks.cpu_reference`.
 """
 
 import sys
@@ -19,8 +19,8 @@ from scipy import sparse
 from benchmarks._harness import largest_error, measure, report
 from benchmarks._networks import BETA, observations
 from jaxload import earth, inversion
-from jaxload.inversion.definite import inverse
-from jaxload.inversion.method import Shape, costs
+from jaxload.inversion.estimation.cost_model import Shape, costs
+from jaxload.inversion.linalg.spd import inverse
 from jaxload.inversion.problem import with_normal_matrix
 
 __all__ = ["main"]

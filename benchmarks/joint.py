@@ -18,7 +18,8 @@ from jax import Array
 from benchmarks import _networks
 from benchmarks._harness import measure, measure_and_watch, report
 from jaxload import inversion, sphere
-from jaxload.gapfill import joint, lstm, objectives
+from jaxload.gapfill.joint import joint_losses, joint_model
+from jaxload.gapfill.networks import lstm
 
 __all__ = ["main"]
 
@@ -30,8 +31,8 @@ SOUTHWEST = ("southwest China, weekly, 4 members", 320, 87, 4)
 COUNTRY = ("national, daily, 1 member", 1148, 741, 1)
 
 OBJECTIVES = {
-    "water": objectives.water_objectives,
-    "displacement": objectives.displacement_objectives,
+    "water": joint_losses.water_objectives,
+    "displacement": joint_losses.displacement_objectives,
 }
 
 
@@ -73,10 +74,12 @@ def _timed(
         lesson = _lesson_to_fill(network, filled, members)
     keys = jax.random.split(jax.random.key(1), members)
     sizes = lstm.Network(FEATURES, HIDDEN, 1 if water else 2)
-    parameters = joint.first_parameters(sizes, (0.1, 1.2, 1.0), keys)
+    parameters = joint_model.first_parameters(sizes, (0.1, 1.2, 1.0), keys)
     loss = OBJECTIVES[form](segment)[0]
 
-    def total(parameters: joint.Parameters, lesson: joint.Lesson, key: Array) -> Array:
+    def total(
+        parameters: joint_model.Parameters, lesson: joint_model.Lesson, key: Array
+    ) -> Array:
         return jnp.sum(loss(parameters, lesson, key))
 
     step = jax.jit(jax.grad(total))
@@ -94,12 +97,14 @@ def _timed(
 
 
 def _evidence_alone(
-    lesson: joint.Lesson, parameters: joint.Parameters
+    lesson: joint_model.Lesson, parameters: joint_model.Parameters
 ) -> dict[str, Any]:
     """What of a step the inversion takes, for one member."""
 
-    def alone(numbers: joint.Hyperparameters, lesson: joint.Lesson) -> Array:
-        noise = joint.noise_of(lesson, numbers)
+    def alone(
+        numbers: joint_model.Hyperparameters, lesson: joint_model.Lesson
+    ) -> Array:
+        noise = joint_model.noise_of(lesson, numbers)
         given = (lesson.problem, lesson.displacement, noise, jnp.exp(numbers.beta))
         return inversion.log_evidence(*given, gaps=lesson.gaps)
 
@@ -108,7 +113,9 @@ def _evidence_alone(
     return {"evidence_alone_s": measure(inverted, first, lesson)["median_s"]}
 
 
-def _lesson(network: _networks.Network, places: int, members: int) -> joint.Lesson:
+def _lesson(
+    network: _networks.Network, places: int, members: int
+) -> joint_model.Lesson:
     """Any weather: the time of a step does not depend on it."""
     rng = np.random.default_rng(5)
     epochs, stations = network.displacement.shape
@@ -116,12 +123,14 @@ def _lesson(network: _networks.Network, places: int, members: int) -> joint.Less
     moved = -0.01 * rng.uniform(size=(stations, places))
     problem = inversion.smooth_problem(jnp.asarray(network.design), network.operator)
     given = (problem, network.displacement, network.sigma, features)
-    return joint.make_lesson(*given, _folds(stations, stations, members), moved=moved)
+    return joint_model.make_lesson(
+        *given, _folds(stations, stations, members), moved=moved
+    )
 
 
 def _lesson_to_fill(
     network: _networks.Network, cells: int, members: int
-) -> joint.Lesson:
+) -> joint_model.Lesson:
     """Cells to be filled, each between two stations: nor on where they are."""
     rng = np.random.default_rng(6)
     epochs, stations = network.displacement.shape
@@ -134,16 +143,16 @@ def _lesson_to_fill(
     up = np.pad(network.displacement, ((0, 0), (0, cells)))
     sigma = np.pad(network.sigma, (0, cells), constant_values=1.0)
     folds = _folds(stations, rows, members)
-    return joint.make_lesson(problem, up, sigma, features, folds)
+    return joint_model.make_lesson(problem, up, sigma, features, folds)
 
 
-def _folds(stations: int, rows: int, members: int) -> joint.Folds:
+def _folds(stations: int, rows: int, members: int) -> joint_model.Folds:
     rng = np.random.default_rng(7)
     held = np.zeros((members, rows), bool)
     held[:, : stations // 5] = True
     lon, lat = rng.uniform(100, 110, stations), rng.uniform(25, 35, stations)
     distance = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
-    return joint.Folds(jnp.asarray(held), distance, jnp.asarray(1.0), 1)
+    return joint_model.Folds(jnp.asarray(held), distance, jnp.asarray(1.0), 1)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from scipy.integrate import DOP853
 
 from benchmarks._harness import measure, report
 from jaxload.constants import GRAVITATIONAL_CONSTANT as G
-from jaxload.earth.elastic import load_response
-from jaxload.earth.propagation import Integration
-from jaxload.earth.published import prem
-from jaxload.earth.sensitivity import sensitivity
+from jaxload.earth.interior.partials import sensitivity
+from jaxload.earth.interior.propagation import Integration
+from jaxload.earth.interior.reference_models import prem
+from jaxload.earth.interior.response import load_response
 
 __all__ = ["main"]
 

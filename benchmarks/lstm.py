@@ -26,12 +26,12 @@ import optax
 from flax import nnx
 
 from benchmarks._harness import largest_error, measure, measure_and_watch, report
-from jaxload.gapfill.ensemble import Ensemble, predict
-from jaxload.gapfill.lstm import Network, Weights, apply, initialise
-from jaxload.gapfill.members import losses
-from jaxload.gapfill.recurrence import scan
-from jaxload.gapfill.shares import along, make_share
-from jaxload.gapfill.training import Curve
+from jaxload.gapfill.networks.ensemble import Ensemble, predict
+from jaxload.gapfill.networks.lstm import Network, Weights, apply, initialise
+from jaxload.gapfill.networks.lstm_scan import scan
+from jaxload.gapfill.training.member_batches import losses
+from jaxload.gapfill.training.optimise import Curve
+from jaxload.gapfill.training.sharding import along, make_share
 
 __all__ = ["main"]
 

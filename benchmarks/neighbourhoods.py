@@ -23,13 +23,9 @@ from numpy.typing import NDArray
 from benchmarks._harness import report, show
 from benchmarks._networks import DATA, observations
 from jaxload import earth, inversion, series, sphere
-from jaxload.gapfill import (
-    curriculum,
-    joined_features,
-    joint,
-    neighbourhoods as near,
-    place_features,
-)
+from jaxload.gapfill import joined_features, place_features
+from jaxload.gapfill.joint import joint_model, schedule
+from jaxload.gapfill.training import spatial_folds as near
 from jaxload.inversion import Noise, Problem
 from jaxload.pipeline.noise import without_seasons
 
@@ -159,21 +155,23 @@ def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
     centres = near.centres_for_share(distance, RADIUS, SHARE)
     keys = jax.random.split(jax.random.key(1), MEMBERS)
     draw = lambda key: near.held_out(distance, RADIUS, centres, key)
-    folds = joint.Folds(jax.vmap(draw)(keys), distance, jnp.asarray(RADIUS), centres)
+    folds = joint_model.Folds(
+        jax.vmap(draw)(keys), distance, jnp.asarray(RADIUS), centres
+    )
     given = (problem, network.up[:, known], network.sigma[known], features, folds)
-    lesson = joint.make_lesson(*given, moved=moved[known])
+    lesson = joint_model.make_lesson(*given, moved=moved[known])
     fast = np.full(network.up.shape, np.nan)
     fast[:, known] = without_seasons(network.up[:, known], network.time)
     noise, beta = _tuned(network, ~out, fast)
     factor = float(jnp.mean(noise.sigma / network.sigma))
-    learned = curriculum.learn(
+    learned = schedule.learn(
         "water",
         lesson,
         HIDDEN,
         (beta, factor, float(noise.common) ** 0.5),
         keys,
     ).last
-    told = jax.jit(jax.vmap(joint.told_water, in_axes=(0, None)))
+    told = jax.jit(jax.vmap(joint_model.told_water, in_axes=(0, None)))
     expected = np.asarray(told(learned.parameters, lesson.features)).mean(axis=0)
     numbers = jax.tree.map(jnp.mean, learned.parameters.inversion)
     beta, common = float(jnp.exp(numbers.beta)), float(jnp.exp(numbers.common))

@@ -22,18 +22,26 @@ from benchmarks._harness import measure, report
 from benchmarks._networks import observations
 from jaxload import earth, inversion, sphere, synthetic
 from jaxload.inversion.noise import Noise
-from jaxload.inversion.posterior import posterior_covariance, posterior_sd, stream_sd
-from jaxload.inversion.prior import (
+from jaxload.inversion.prior.smoothness import (
     Prior,
     prior_problem,
     prior_samples,
     prior_variance,
     smooth_prior,
 )
-from jaxload.inversion.probing import Probing
-from jaxload.inversion.resolution import degrees_of_freedom, resolution_map
-from jaxload.inversion.sampling import Sampling, noise_samples, posterior_samples
-from jaxload.inversion.target import Target, averages, every_cell
+from jaxload.inversion.uncertainty.functionals import Target, averages, every_cell
+from jaxload.inversion.uncertainty.posterior import (
+    posterior_covariance,
+    posterior_sd,
+    stream_sd,
+)
+from jaxload.inversion.uncertainty.resolution import degrees_of_freedom, resolution_map
+from jaxload.inversion.uncertainty.sampling import (
+    Sampling,
+    noise_samples,
+    posterior_samples,
+)
+from jaxload.inversion.uncertainty.stochastic_diagonal import Probing
 
 __all__ = ["main"]
 

@@ -21,8 +21,8 @@ import shapely
 
 from benchmarks._harness import report
 from jaxload import earth, evaluate, inversion, io, sphere, synthetic
-from jaxload.inversion.memory import autoregression
-from jaxload.inversion.temporal import solve_in_time
+from jaxload.inversion.temporal.markov import autoregression
+from jaxload.inversion.temporal.smoothing import solve_in_time
 
 __all__ = ["main"]
 

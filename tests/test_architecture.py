@@ -12,11 +12,11 @@ import jaxload
 ROOT = pathlib.Path(jaxload.__file__).parent
 LAYERS = [
     {"constants", "_calendar", "_check", "_longitude"},
-    {"sphere", "series", "inversion", "evaluate", "io", "config", "shard"},
+    {"sphere", "series", "inversion", "evaluate", "io", "config"},
     {"earth", "plot"},
     {"gapfill", "synthetic"},
     {"pipeline"},
-    {"sweep", "report", "demo"},
+    {"report", "demo"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -110,6 +110,45 @@ def test_public_names_are_documented():
     assert not bare
 
 
+def test_no_room_imports_one_that_imports_it():
+    """Rooms are modules and folders that lie beside each other in one package."""
+    for package in sorted(p.parent for p in ROOT.rglob("__init__.py")):
+        uses = {}
+        for path in package.rglob("*.py"):
+            room = path.relative_to(package).with_suffix("").parts[0]
+            # Commands of a package stand above it.
+            if room != "__init__" and path.name != "__main__.py":
+                uses.setdefault(room, set()).update(
+                    set(rooms_used(path, package)) - {room}
+                )
+        assert not circle(uses), f"{name(package)}: {circle(uses)} import each other"
+
+
+def rooms_used(path, package):
+    inside = ".".join(("jaxload", *package.relative_to(ROOT).parts)) + "."
+    for module in imports(path):
+        if module.startswith(inside):
+            yield module.removeprefix(inside).split(".")[0]
+
+
+def circle(uses):
+    """Rooms that are left when those are taken away that use none of the others."""
+    left = dict(uses)
+    while free := [room for room in left if not left[room] & left.keys()]:
+        for room in free:
+            del left[room]
+    return sorted(left)
+
+
 def test_the_tree_in_the_readme_is_the_tree_on_disk():
-    tree = (ROOT / "README.md").read_text()
-    assert not [name(path) for path in SOURCES if path.name not in tree]
+    drawn, folders = [], []
+    for line in (
+        (ROOT / "README.md").read_text().split("    jaxload/\n")[1].splitlines()
+    ):
+        if line.strip():
+            depth = (len(line) - len(line.lstrip()) - 6) // 2
+            folders[depth:] = [line.split()[0]]
+            drawn.append("".join(folders))
+    files = [path for path in drawn if path.endswith(".py")]
+    assert sorted(files) == sorted({*map(name, SOURCES), "__init__.py"})
+    assert len(files) == len(set(files))

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxload.earth.convolution import Convolution, convolve
-from jaxload.earth.design import design_matrix
-from jaxload.earth.discs import disc_kernel
-from jaxload.earth.kernel_table import read_smooth, read_table
-from jaxload.earth.love import LoveNumbers
+from jaxload.earth.kernels.disc import disc_kernel
+from jaxload.earth.kernels.table import read_smooth, read_table
+from jaxload.earth.loading.convolution import Convolution, convolve
+from jaxload.earth.loading.design import design_matrix
+from jaxload.earth.love.love_numbers import LoveNumbers
 from jaxload.sphere.geometry import cell_area, disc_radius
 
 ALL = ("up", "north", "east")
@@ -94,7 +94,7 @@ def test_without_the_ringing_of_far_cells_it_is_so_to_a_millionth(rng, monkeypat
         return [jnp.where(chord < near, total, smooth) for total, smooth in pairs]
 
     found = convolve(love, load, axes, stations, ALL, DISCS)
-    monkeypatch.setattr("jaxload.earth.design.read_table", read)
+    monkeypatch.setattr("jaxload.earth.loading.design.read_table", read)
     jax.clear_caches()
     expected = by_matrix(love, load, axes, stations)
     jax.clear_caches()
@@ -134,7 +134,7 @@ def test_stations_are_served_in_blocks(rng, monkeypatch):
     love, axes, stations = love_numbers(4000), globe(10.0), scattered(rng, 7)
     load = rng.normal(size=(2, 18, 36))
     whole = convolve(love, load, axes, stations)
-    monkeypatch.setattr("jaxload.earth.convolution.PAIRS", 3 * 36)
+    monkeypatch.setattr("jaxload.earth.loading.convolution.PAIRS", 3 * 36)
     jax.clear_caches()
     np.testing.assert_allclose(
         convolve(love, load, axes, stations), whole, rtol=1e-12, atol=1e-18

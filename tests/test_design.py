@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxload.earth.design import _read, design_matrix
-from jaxload.earth.discs import disc_kernel, disc_tangential, disc_uplift
-from jaxload.earth.greens import point_tangential, point_uplift
-from jaxload.earth.kernel_table import read_table, tabulate
-from jaxload.earth.love import LoveNumbers, load_love_numbers
-from jaxload.earth.rectangles import rectangle_kernel
-from jaxload.earth.truncation import cut_slopes, cut_terms, cut_weights
+from jaxload.earth.kernels.disc import disc_kernel, disc_tangential, disc_uplift
+from jaxload.earth.kernels.point import point_tangential, point_uplift
+from jaxload.earth.kernels.rectangle import rectangle_kernel
+from jaxload.earth.kernels.table import read_table, tabulate
+from jaxload.earth.kernels.truncation import cut_slopes, cut_terms, cut_weights
+from jaxload.earth.loading.design import _read, design_matrix
+from jaxload.earth.love.love_numbers import LoveNumbers, load_love_numbers
 from jaxload.sphere.geometry import angular_distance, azimuth, cell_area
 
 EDGE = 1e-3

@@ -8,16 +8,16 @@ from jax.test_util import check_grads
 
 from jaxload import earth
 from jaxload.constants import EARTH_RADIUS
-from jaxload.earth.coefficients import Harmonics
-from jaxload.earth.destriping import (
+from jaxload.earth.grace.destriping import (
     Destriping,
     Window,
     destripe,
     destriping_matrices,
 )
-from jaxload.earth.harmonics import synthesise
-from jaxload.earth.smoothing import smooth
-from jaxload.earth.stokes import Stokes, gm_from_density, water_from_stokes
+from jaxload.earth.grace.stokes import Stokes, gm_from_density, water_from_stokes
+from jaxload.sphere.harmonics.coefficients import Harmonics
+from jaxload.sphere.harmonics.gaussian import smooth
+from jaxload.sphere.harmonics.transform import synthesise
 
 
 def striped(rng, last=60, epochs=3):

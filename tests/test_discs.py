@@ -12,16 +12,16 @@ from jax.test_util import check_grads
 from scipy import integrate, special
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT, WATER_DENSITY
-from jaxload.earth.discs import (
+from jaxload.earth.kernels.disc import (
     disc_geoid,
     disc_gravity,
     disc_kernel,
     disc_tangential,
     disc_uplift,
 )
-from jaxload.earth.greens import point_gravity, point_tangential, point_uplift
-from jaxload.earth.legendre import legendre_series
-from jaxload.earth.love import LoveNumbers
+from jaxload.earth.kernels.legendre import legendre_series
+from jaxload.earth.kernels.point import point_gravity, point_tangential, point_uplift
+from jaxload.earth.love.love_numbers import LoveNumbers
 
 RADIUS = 6_371_000.0
 

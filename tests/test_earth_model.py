@@ -9,10 +9,10 @@ from jax.test_util import check_grads
 from scipy.integrate import quad
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT as G
-from jaxload.earth.elastic import load_response
-from jaxload.earth.model import EarthModel, earth_model, homogeneous, refine
-from jaxload.earth.published import prem
-from jaxload.earth.structure import (
+from jaxload.earth.interior.model import EarthModel, earth_model, homogeneous, refine
+from jaxload.earth.interior.reference_models import prem
+from jaxload.earth.interior.response import load_response
+from jaxload.earth.interior.structure import (
     check_earth,
     enclosed_mass,
     fluid_layers,

@@ -9,11 +9,15 @@ from scipy.integrate import solve_ivp
 from scipy.special import spherical_jn
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT as G
-from jaxload.earth.elastic import load_response, shear_response, tidal_response
-from jaxload.earth.model import earth_model, homogeneous
-from jaxload.earth.propagation import Integration, propagate
-from jaxload.earth.published import prem
-from jaxload.earth.structure import gravity, material_at
+from jaxload.earth.interior.model import earth_model, homogeneous
+from jaxload.earth.interior.propagation import Integration, propagate
+from jaxload.earth.interior.reference_models import prem
+from jaxload.earth.interior.response import (
+    load_response,
+    shear_response,
+    tidal_response,
+)
+from jaxload.earth.interior.structure import gravity, material_at
 
 RADIUS = 6_371_000.0
 BALLS = {

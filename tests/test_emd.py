@@ -7,9 +7,9 @@ from hypothesis.extra import numpy as arrays
 from scipy.interpolate import CubicSpline
 
 from jaxload.io.cache import ArrayCache
-from jaxload.series.emd import Decomposition, decompose
-from jaxload.series.entropy import permutation_entropy
-from jaxload.series.envelopes import find_turns, mean_envelope
+from jaxload.series.decomposition.emd import Decomposition, decompose
+from jaxload.series.decomposition.envelopes import find_turns, mean_envelope
+from jaxload.series.decomposition.permutation_entropy import permutation_entropy
 
 METHODS = ("emd", "eemd", "meemd")
 

@@ -5,8 +5,9 @@ import pytest
 import xarray as xr
 
 from jaxload import config, io, report
-from jaxload.gapfill import ensemble, training
-from jaxload.gapfill.validation import score
+from jaxload.gapfill.networks import ensemble
+from jaxload.gapfill.scores import score
+from jaxload.gapfill.training import optimise
 from jaxload.pipeline import filling
 from jaxload.pipeline.weather import WeatherSeries
 
@@ -93,7 +94,7 @@ def test_the_summary_says_whether_networks_of_stations_diverged(
     stopped, gnss, cells, monkeypatch
 ):
     held_out = np.ones((3, STATIONS - 1))
-    curve = training.Curve(np.array([0, 10, 20]), held_out, held_out)
+    curve = optimise.Curve(np.array([0, 10, 20]), held_out, held_out)
     best = np.full(STATIONS - 1, 20)
     networks = ensemble.Ensemble(None, None, None, best, curve, stopped)
     monkeypatch.setattr(ensemble, "train", lambda *_, **__: networks)

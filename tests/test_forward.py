@@ -11,21 +11,21 @@ from jax.test_util import check_grads
 
 from jaxload import io
 from jaxload.constants import GRAVITATIONAL_CONSTANT, WATER_DENSITY
-from jaxload.earth.coefficients import Harmonics
-from jaxload.earth.convolution import Convolution
-from jaxload.earth.destriping import destripe
-from jaxload.earth.forward import (
+from jaxload.earth.grace.destriping import destripe
+from jaxload.earth.grace.low_degrees import stokes_of
+from jaxload.earth.grace.stokes import water_from_stokes
+from jaxload.earth.loading.convolution import Convolution
+from jaxload.earth.loading.forward import (
     Harmonic,
     displacement,
     harmonic_displacement,
     remove_restore,
 )
-from jaxload.earth.harmonics import synthesise
-from jaxload.earth.love import load_love_numbers
-from jaxload.earth.mass import from_water, masked
-from jaxload.earth.smoothing import smooth
-from jaxload.earth.stokes import water_from_stokes
-from jaxload.earth.stokes_series import stokes_of
+from jaxload.earth.loading.mass_field import from_water, masked
+from jaxload.earth.love.love_numbers import load_love_numbers
+from jaxload.sphere.harmonics.coefficients import Harmonics
+from jaxload.sphere.harmonics.gaussian import smooth
+from jaxload.sphere.harmonics.transform import synthesise
 
 
 class Places(NamedTuple):

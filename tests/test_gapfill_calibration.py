@@ -9,8 +9,9 @@ import pytest
 import scipy.sparse as sp
 
 from jaxload import inversion
-from jaxload.gapfill import joint, lstm
-from jaxload.gapfill.calibration import calibrated, calibrated_with_filled
+from jaxload.gapfill.joint import joint_model
+from jaxload.gapfill.joint.calibration import calibrated, calibrated_with_filled
+from jaxload.gapfill.networks import lstm
 
 EPOCHS, STATIONS, CELLS, MEMBERS = 500, 10, 7, 2
 #: Weight of the prior, factor on sigma, offset that all share [mm].
@@ -21,7 +22,7 @@ SIGMA = np.linspace(0.6, 1.0, STATIONS)
 def parameters(numbers):
     """Networks that expect nothing."""
     keys = jax.random.split(jax.random.key(0), MEMBERS)
-    return joint.first_parameters(lstm.Network(1, 2), numbers, keys)
+    return joint_model.first_parameters(lstm.Network(1, 2), numbers, keys)
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +39,12 @@ def lesson():
     held = np.arange(STATIONS)[None] % 5 == np.arange(MEMBERS)[:, None]
     line = np.arange(float(STATIONS))
     distance = jnp.asarray(abs(line[:, None] - line))
-    return joint.make_lesson(
+    return joint_model.make_lesson(
         inversion.smooth_problem(design, chain),
         heights,
         SIGMA,
         np.ones((EPOCHS, CELLS, 1)),
-        joint.Folds(jnp.asarray(held), distance, jnp.asarray(1.0), 1),
+        joint_model.Folds(jnp.asarray(held), distance, jnp.asarray(1.0), 1),
         moved=design,
     )
 
@@ -68,7 +69,7 @@ def test_a_prior_that_is_too_sure_is_loosened_and_no_other_is_less_surprised(les
 
     def surprise(**changed):
         numbers = dataclasses.replace(found, **changed)
-        each = [joint.surprise(thin, numbers, held) for held in lesson.folds.held]
+        each = [joint_model.surprise(thin, numbers, held) for held in lesson.folds.held]
         return float(np.mean(each))
 
     least = surprise()
@@ -85,7 +86,7 @@ def test_places_that_are_filled_badly_are_believed_less(lesson):
     chain = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
     up = np.pad(np.asarray(lesson.displacement), ((0, 0), (0, 4)))
     held = jnp.pad(lesson.folds.held, ((0, 0), (0, 4)))
-    given = joint.make_lesson(
+    given = joint_model.make_lesson(
         inversion.smooth_problem(design, chain),
         up,
         np.pad(SIGMA, (0, 4), constant_values=1.0),
@@ -93,10 +94,10 @@ def test_places_that_are_filled_badly_are_believed_less(lesson):
         dataclasses.replace(lesson.folds, held=held),
     )
     keys = jax.random.split(jax.random.key(0), MEMBERS)
-    sure = joint.first_parameters(lstm.Network(1, 2, 2), TRUE, keys)
+    sure = joint_model.first_parameters(lstm.Network(1, 2, 2), TRUE, keys)
     _, factor = calibrated_with_filled(given, sure, every=2)
     one = jax.tree.map(lambda values: values[0], sure)
-    told = joint.told_displacement(one, given.features)[1][-1]
+    told = joint_model.told_displacement(one, given.features)[1][-1]
     # The network says nothing of what the water moves there.
     prior = np.linalg.inv((chain.T @ chain).toarray()) / TRUE[0] ** 2
     true = np.sqrt(np.diag(beside @ prior @ beside.T))

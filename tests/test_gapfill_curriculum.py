@@ -9,8 +9,8 @@ import pytest
 import scipy.sparse as sp
 
 from jaxload import inversion
-from jaxload.gapfill import curriculum, joint
-from jaxload.gapfill.training import Descent
+from jaxload.gapfill.joint import joint_model, schedule
+from jaxload.gapfill.training.optimise import Descent
 
 EPOCHS, STATIONS, CELLS = 40, 6, 9
 NUMBERS = (0.4, 1.3, 0.7)
@@ -35,19 +35,19 @@ def lesson():
     held = jnp.asarray([[0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]], bool)
     line = np.arange(float(STATIONS))
     distance = jnp.asarray(abs(line[:, None] - line))
-    return joint.make_lesson(
+    return joint_model.make_lesson(
         inversion.smooth_problem(design, chain),
         heights,
         np.full(STATIONS, 0.3),
         features,
-        joint.Folds(held, distance, jnp.asarray(1.0), 1),
+        joint_model.Folds(held, distance, jnp.asarray(1.0), 1),
         moved=design,
     )
 
 
 def learn(lesson, lessons, **keywords):
     given = ("water", lesson, HIDDEN, NUMBERS, KEYS)
-    return curriculum.learn(*given, curriculum=lessons, **keywords)
+    return schedule.learn(*given, curriculum=lessons, **keywords)
 
 
 def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(lesson):
@@ -63,7 +63,7 @@ def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(less
             pass
 
     first, heard = {}, []
-    lessons = curriculum.Curriculum(SHORT, SHORT)
+    lessons = schedule.Curriculum(SHORT, SHORT)
     learned = learn(lesson, lessons, checkpoints=Memory, watch=heard.append)
     assert list(first) == ["alone", "jointly"]
     taken_up, taught = first["jointly"].parameters, learned.alone.parameters
@@ -80,26 +80,26 @@ def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(less
 
 
 def test_a_part_through_the_inversion_is_slower_or_missing():
-    made = curriculum.make_curriculum(30, 20, learning_rate=0.1, weight_decay=0.5)
+    made = schedule.make_curriculum(30, 20, learning_rate=0.1, weight_decay=0.5)
     assert (made.alone.steps, made.jointly.steps) == (30, 20)
     assert made.jointly.learning_rate == pytest.approx(0.03)
     assert made.alone.weight_decay == made.jointly.weight_decay == 0.5
-    assert curriculum.make_curriculum(joint_steps=None).jointly is None
+    assert schedule.make_curriculum(joint_steps=None).jointly is None
 
 
 def test_two_stages_end_with_the_network_by_itself(lesson):
-    learned = learn(lesson, curriculum.Curriculum(SHORT, jointly=None))
+    learned = learn(lesson, schedule.Curriculum(SHORT, jointly=None))
     assert learned.jointly is None
     assert learned.last is learned.alone
 
 
 def test_a_network_taught_first_knows_what_all_places_have_in_common(lesson):
-    lessons = curriculum.Curriculum(
+    lessons = schedule.Curriculum(
         Descent(steps=150, learning_rate=0.03),
         Descent(steps=20, learning_rate=0.003),
     )
     learned = learn(lesson, lessons)
-    expected = joint.told_water(
+    expected = joint_model.told_water(
         jax.tree.map(lambda x: x[0], learned.last.parameters), lesson.features
     )
     season = 100 * np.sin(np.arange(EPOCHS) / 4)
@@ -112,7 +112,7 @@ def test_a_network_taught_first_knows_what_all_places_have_in_common(lesson):
 def test_weights_decay_and_numbers_of_the_inversion_do_not(lesson):
     strong = dataclasses.replace(SHORT, weight_decay=20.0)
     end = [
-        learn(lesson, curriculum.Curriculum(settings, None)).alone.parameters
+        learn(lesson, schedule.Curriculum(settings, None)).alone.parameters
         for settings in (SHORT, strong)
     ]
     weak, small = (np.abs(x.network.recurrent).mean() for x in end)
@@ -122,7 +122,7 @@ def test_weights_decay_and_numbers_of_the_inversion_do_not(lesson):
 
 
 def test_rates_are_swept_side_by_side(lesson):
-    lessons = curriculum.Curriculum(SHORT, SHORT)
+    lessons = schedule.Curriculum(SHORT, SHORT)
     swept = learn(lesson, lessons, pace=jnp.asarray([1.0, 0.2]))
     plain, slow = learn(lesson, lessons), learn(lesson, lessons, pace=0.2)
     for member, alone in enumerate((plain, slow)):

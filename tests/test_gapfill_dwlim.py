@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxload.gapfill.dwlim import control_stations, validate, weighted
-from jaxload.gapfill.ensemble import Training, predict, train
-from jaxload.gapfill.lessons import held_out, make_windows
-from jaxload.gapfill.lstm import apply
-from jaxload.gapfill.members import losses
-from jaxload.gapfill.training import Descent
+from jaxload.gapfill.networks.ensemble import Training, predict, train
+from jaxload.gapfill.networks.lstm import apply
+from jaxload.gapfill.networks.windows import held_out, make_windows
+from jaxload.gapfill.published.dwlim import control_stations, validate, weighted
+from jaxload.gapfill.training.member_batches import losses
+from jaxload.gapfill.training.optimise import Descent
 
 DESCENT = Descent(steps=60, learning_rate=0.03, every=20)
 SETTINGS = Training(hidden=6, descent=DESCENT)

@@ -11,7 +11,7 @@ from jaxload.gapfill.features import (
     weather_features,
 )
 from jaxload.io.cache import ArrayCache
-from jaxload.series.emd import Decomposition
+from jaxload.series.decomposition.emd import Decomposition
 
 
 @pytest.fixture

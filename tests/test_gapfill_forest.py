@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from jaxload.gapfill.forest import Forest, grow, leave_one_out, predict
+from jaxload.gapfill.published.mllim import Forest, grow, leave_one_out, predict
 
 trees = pytest.importorskip("sklearn.tree", reason="scikit-learn is not installed")
 ensembles = pytest.importorskip(

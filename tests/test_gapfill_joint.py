@@ -10,7 +10,9 @@ import scipy.sparse as sp
 from scipy.stats import multivariate_normal, norm
 
 from jaxload import inversion
-from jaxload.gapfill import joint, lstm, neighbourhoods, objectives, training
+from jaxload.gapfill.joint import joint_losses, joint_model
+from jaxload.gapfill.networks import lstm
+from jaxload.gapfill.training import optimise, spatial_folds
 
 EPOCHS, STATIONS, PLACES, CELLS, FEATURES = 12, 6, 5, 10, 3
 CHAIN = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
@@ -23,7 +25,9 @@ def folds(rows=STATIONS):
     held[:, :STATIONS] = HELD
     line = np.arange(float(STATIONS))
     distance = abs(line[:, None] - line[None, :])
-    return joint.Folds(jnp.asarray(held), jnp.asarray(distance), jnp.asarray(1.0), 1)
+    return joint_model.Folds(
+        jnp.asarray(held), jnp.asarray(distance), jnp.asarray(1.0), 1
+    )
 
 
 @pytest.fixture
@@ -40,7 +44,9 @@ def water(rng, heights):
     sigma = rng.uniform(0.5, 1, STATIONS)
     features = rng.normal(size=(EPOCHS, PLACES, FEATURES))
     moved = 0.01 * rng.normal(size=(STATIONS, PLACES))
-    return joint.make_lesson(problem, heights, sigma, features, folds(), moved=moved)
+    return joint_model.make_lesson(
+        problem, heights, sigma, features, folds(), moved=moved
+    )
 
 
 @pytest.fixture
@@ -50,13 +56,13 @@ def filling(rng, heights):
     displacement = np.concatenate([heights, np.zeros((EPOCHS, 4))], axis=1)
     features = rng.normal(size=(EPOCHS, rows, FEATURES))
     sigma = rng.uniform(0.5, 1, rows)
-    return joint.make_lesson(problem, displacement, sigma, features, folds(rows))
+    return joint_model.make_lesson(problem, displacement, sigma, features, folds(rows))
 
 
 def parameters(outputs=1, loud=True):
     network = lstm.Network(FEATURES, 4, outputs)
     keys = jax.random.split(jax.random.key(3), 2)
-    first = joint.first_parameters(network, NUMBERS, keys)
+    first = joint_model.first_parameters(network, NUMBERS, keys)
     if not loud:
         return first
     readout = jax.random.normal(jax.random.key(4), first.network.readout.shape) / 2
@@ -88,10 +94,10 @@ def log_density(lesson, displacement, sigma, rows):
 @pytest.mark.slow
 def test_the_loss_of_water_is_the_evidence_and_the_network_by_itself(water):
     given = parameters()
-    loss, score = objectives.water_objectives()
+    loss, score = joint_losses.water_objectives()
     losses, scores = (f(given, water, jax.random.key(0)) for f in (loss, score))
     for number, held in enumerate(HELD):
-        mean = joint.told_water(member(given, number), water.features)
+        mean = joint_model.told_water(member(given, number), water.features)
         assert np.std(mean) > 1
         left = np.asarray(water.displacement - mean @ water.moved.T)
         own, all_rows = (
@@ -117,11 +123,13 @@ def by_itself(left, sigma, rows):
 @pytest.mark.slow
 def test_without_the_network_by_itself_the_exact_evidence_is_all(water):
     given, key = parameters(), jax.random.key(0)
-    losses = [objectives.water_objectives(own=w)[0](given, water, key) for w in (0, 1)]
-    alone = objectives.water_alone_objectives()[0](given, water, key)
+    losses = [
+        joint_losses.water_objectives(own=w)[0](given, water, key) for w in (0, 1)
+    ]
+    alone = joint_losses.water_alone_objectives()[0](given, water, key)
     np.testing.assert_allclose(losses[1] - losses[0], alone, rtol=1e-9)
     for number, held in enumerate(HELD):
-        told = joint.told_water(member(given, number), water.features)
+        told = joint_model.told_water(member(given, number), water.features)
         rest = np.asarray(water.displacement - told @ water.moved.T)
         sigma = np.asarray(water.sigma)
         expected = -log_density(water, rest, sigma, ~held)
@@ -135,10 +143,11 @@ def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(wat
     sigma = water.sigma.at[:2].set(20.0)
     water, given = dataclasses.replace(water, sigma=sigma), parameters()
     losses, scores = (
-        f(given, water, jax.random.key(0)) for f in objectives.water_alone_objectives()
+        f(given, water, jax.random.key(0))
+        for f in joint_losses.water_alone_objectives()
     )
     for number, held in enumerate(HELD):
-        mean = joint.told_water(member(given, number), water.features)
+        mean = joint_model.told_water(member(given, number), water.features)
         left = np.asarray(water.displacement - mean @ water.moved.T)
         expected = [by_itself(left, sigma, rows) for rows in (~held, held)]
         np.testing.assert_allclose(losses[number], expected[0])
@@ -153,10 +162,13 @@ def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(wat
 @pytest.mark.slow
 def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
     given = parameters(outputs=2)
-    scores = objectives.displacement_objectives()[1](given, filling, jax.random.key(0))
+    scores = joint_losses.displacement_objectives()[1](
+        given, filling, jax.random.key(0)
+    )
     for number, held in enumerate(np.asarray(filling.folds.held)):
         mean, sd = map(
-            np.asarray, joint.told_displacement(member(given, number), filling.features)
+            np.asarray,
+            joint_model.told_displacement(member(given, number), filling.features),
         )
         receiver = np.arange(len(sd)) < STATIONS
         rows = np.where(receiver[None, :], filling.displacement, mean)
@@ -168,8 +180,8 @@ def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
 
 @pytest.mark.slow
 def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
-    given, loss = parameters(outputs=2), objectives.displacement_objectives()[0]
-    alone = objectives.two_stage_objectives()[0]
+    given, loss = parameters(outputs=2), joint_losses.displacement_objectives()[0]
+    alone = joint_losses.two_stage_objectives()[0]
     everyone = np.ones(STATIONS, bool)
     drawn = set()
     for seed in range(3):
@@ -179,11 +191,11 @@ def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
         folds = filling.folds
         for number, held in enumerate(HELD):
             given_key = (folds.distance, folds.radius, folds.centres, keys[number])
-            fold = np.asarray(neighbourhoods.held_out(*given_key))
+            fold = np.asarray(spatial_folds.held_out(*given_key))
             drawn.add(tuple(fold))
             mean, sd = map(
                 np.asarray,
-                joint.told_displacement(member(given, number), filling.features),
+                joint_model.told_displacement(member(given, number), filling.features),
             )
             receiver = np.arange(len(sd)) < STATIONS
             rows = np.where(receiver[None, :], filling.displacement, mean)
@@ -200,8 +212,8 @@ def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
 def test_only_those_who_are_watched_end_a_training(water, filling):
     given = {1: water, 2: filling}
     every = {
-        1: (objectives.water_objectives, objectives.water_alone_objectives),
-        2: (objectives.displacement_objectives, objectives.two_stage_objectives),
+        1: (joint_losses.water_objectives, joint_losses.water_alone_objectives),
+        2: (joint_losses.displacement_objectives, joint_losses.two_stage_objectives),
     }
     for outputs, lesson in given.items():
         for objective in every[outputs]:
@@ -227,12 +239,12 @@ def test_other_observations_stand_before_the_places_to_be_filled(filling):
     problem = inversion.smooth_problem(design, CHAIN)
     up = np.insert(np.asarray(filling.displacement), STATIONS, 1.0, axis=1)
     given = parameters(outputs=2)
-    score = objectives.displacement_objectives()[1]
+    score = joint_losses.displacement_objectives()[1]
 
     def found(error):
         sigma = np.insert(np.asarray(filling.sigma), STATIONS, error)
         more = folds(STATIONS + 5)
-        lesson = joint.make_lesson(problem, up, sigma, filling.features, more)
+        lesson = joint_model.make_lesson(problem, up, sigma, filling.features, more)
         assert lesson.observed == STATIONS + 1
         return score(given, lesson, jax.random.key(0))
 
@@ -246,16 +258,16 @@ def test_places_that_are_no_rows_are_refused(filling):
     for places in (STATIONS - 1, STATIONS + 5):
         features = np.zeros((EPOCHS, places, FEATURES))
         with pytest.raises(ValueError, match="expected those of 6 receivers"):
-            joint.make_lesson(*given, features, filling.folds)
+            joint_model.make_lesson(*given, features, filling.folds)
 
 
 @pytest.mark.slow
 def test_two_stages_score_the_network_alone(filling):
     given = parameters(outputs=2)
-    loss, score = objectives.two_stage_objectives()
+    loss, score = joint_losses.two_stage_objectives()
     found = [f(given, filling, jax.random.key(0)) for f in (loss, score)]
     for number, held in enumerate(HELD):
-        told = joint.told_displacement(member(given, number), filling.features)
+        told = joint_model.told_displacement(member(given, number), filling.features)
         mean, sd = (np.asarray(x)[..., :STATIONS] for x in told)
         heights = np.asarray(filling.displacement)[:, :STATIONS]
         error = NUMBERS[1] * np.asarray(filling.sigma)[:STATIONS]
@@ -268,17 +280,19 @@ def test_two_stages_score_the_network_alone(filling):
 
 def test_a_network_that_says_nothing_is_the_inversion_without_one(water):
     given = parameters(loud=False)
-    assert not np.asarray(joint.told_water(member(given, 0), water.features)).any()
+    assert not np.asarray(
+        joint_model.told_water(member(given, 0), water.features)
+    ).any()
 
 
 @pytest.mark.parametrize(
     ("kind", "outputs", "objective"),
     [
-        ("water", 1, objectives.water_alone_objectives),
-        ("filling", 2, objectives.two_stage_objectives),
-        pytest.param("water", 1, objectives.water_objectives, marks=pytest.mark.slow),
+        ("water", 1, joint_losses.water_alone_objectives),
+        ("filling", 2, joint_losses.two_stage_objectives),
+        pytest.param("water", 1, joint_losses.water_objectives, marks=pytest.mark.slow),
         pytest.param(
-            "filling", 2, objectives.displacement_objectives, marks=pytest.mark.slow
+            "filling", 2, joint_losses.displacement_objectives, marks=pytest.mark.slow
         ),
     ],
 )
@@ -294,11 +308,11 @@ def test_a_network_that_diverged_has_no_loss(request, kind, outputs, objective):
 
 @pytest.mark.slow
 def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
-    loss, key = objectives.water_objectives()[0], jax.random.key(0)
+    loss, key = joint_losses.water_objectives()[0], jax.random.key(0)
     given = parameters()
 
     def of(numbers):
-        inverted = joint.Hyperparameters(*numbers)
+        inverted = joint_model.Hyperparameters(*numbers)
         return loss(dataclasses.replace(given, inversion=inverted), water, key).sum()
 
     now = [getattr(given.inversion, n) for n in ("beta", "noise", "common")]
@@ -315,10 +329,10 @@ def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
 @pytest.mark.parametrize(
     ("kind", "outputs", "objective"),
     [
-        ("water", 1, objectives.water_objectives),
-        ("water", 1, objectives.water_alone_objectives),
-        ("filling", 2, objectives.displacement_objectives),
-        ("filling", 2, objectives.two_stage_objectives),
+        ("water", 1, joint_losses.water_objectives),
+        ("water", 1, joint_losses.water_alone_objectives),
+        ("filling", 2, joint_losses.displacement_objectives),
+        ("filling", 2, joint_losses.two_stage_objectives),
     ],
     ids=["water", "water alone", "displacement", "two stages"],
 )
@@ -338,17 +352,17 @@ def test_segments_change_no_loss_and_no_slope(request, kind, outputs, objective)
 
 @pytest.mark.slow
 def test_training_lowers_the_loss_of_what_is_not_held_out(water):
-    loss, score = objectives.water_objectives()
-    settings = training.Descent(steps=30, every=10, learning_rate=0.02)
+    loss, score = joint_losses.water_objectives()
+    settings = optimise.Descent(steps=30, every=10, learning_rate=0.02)
     start, key = parameters(loud=False), jax.random.key(7)
-    fitted = training.descend(loss, score, start, water, settings, key=key)
+    fitted = optimise.descend(loss, score, start, water, settings, key=key)
     assert (fitted.curve.loss[-1] < fitted.curve.loss[1]).all()
 
 
 def test_features_with_gaps_and_of_other_length_are_refused(water):
     def lesson(features):
         given = (water.problem, water.displacement, water.sigma)
-        return joint.make_lesson(*given, features, water.folds, moved=water.moved)
+        return joint_model.make_lesson(*given, features, water.folds, moved=water.moved)
 
     broken = np.array(water.features)
     broken[3, 2, 1] = np.nan
@@ -361,12 +375,12 @@ def test_features_with_gaps_and_of_other_length_are_refused(water):
 def test_neighbours_are_held_out_together(rng):
     place = rng.uniform(0, 10, (80, 2))
     distance = np.linalg.norm(place[:, None] - place[None], axis=-1)
-    centres = neighbourhoods.centres_for_share(distance, 1.5, 0.2)
+    centres = spatial_folds.centres_for_share(distance, 1.5, 0.2)
     keys = jax.random.split(jax.random.key(0), 200)
-    draw = lambda key: neighbourhoods.held_out(distance, 1.5, centres, key)
+    draw = lambda key: spatial_folds.held_out(distance, 1.5, centres, key)
     held = np.asarray(jax.vmap(draw)(keys))
     assert 0.15 < held.mean() < 0.25
-    own, out = neighbourhoods.neighbourhoods(distance, 1.5, 6)
+    own, out = spatial_folds.neighbourhoods(distance, 1.5, 6)
     np.testing.assert_array_equal(own.sum(axis=0), 1)
     for mine, away in zip(own, out, strict=True):
         assert (distance[np.ix_(mine, ~away)] > 1.5).all()
@@ -375,6 +389,6 @@ def test_neighbours_are_held_out_together(rng):
 def test_neighbourhoods_that_leave_nobody_are_refused():
     near = np.zeros((9, 9))
     with pytest.raises(ValueError, match="too few are left"):
-        neighbourhoods.centres_for_share(near, 1.0, 0.2)
+        spatial_folds.centres_for_share(near, 1.0, 0.2)
     with pytest.raises(ValueError, match="expected 2 to 9"):
-        neighbourhoods.neighbourhoods(near, 1.0, 1)
+        spatial_folds.neighbourhoods(near, 1.0, 1)

@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 from jax.test_util import check_grads
 
-from jaxload.gapfill.lstm import Network, apply, hidden_states, initialise
+from jaxload.gapfill.networks.lstm import Network, apply, hidden_states, initialise
 
 NETWORK = Network(features=3, hidden=5, outputs=2)
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}

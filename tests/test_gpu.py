@@ -15,9 +15,11 @@ import scipy.sparse as sp
 from jax import export
 
 from jaxload import earth, inversion, sphere
-from jaxload.gapfill import joint, lstm, members, objectives
-from jaxload.inversion.target import every_cell
-from jaxload.inversion.temporal import solve_in_time
+from jaxload.gapfill.joint import joint_losses, joint_model
+from jaxload.gapfill.networks import lstm
+from jaxload.gapfill.training import member_batches
+from jaxload.inversion.temporal.smoothing import solve_in_time
+from jaxload.inversion.uncertainty.functionals import every_cell
 
 CELLS, STATIONS, EPOCHS, PLACES, FEATURES = 60, 25, 40, 6, 5
 BETA = 30.0
@@ -40,9 +42,9 @@ class World:
         line = np.arange(float(STATIONS))
         held = jnp.asarray([line < 5, line > 20])
         distance = jnp.asarray(abs(line[:, None] - line))
-        folds = joint.Folds(held, distance, jnp.asarray(2.0), 1)
+        folds = joint_model.Folds(held, distance, jnp.asarray(2.0), 1)
         given = (self.problem, UP, SIGMA[0], normal(EPOCHS, PLACES, FEATURES), folds)
-        self.lesson = joint.make_lesson(*given, moved=0.01 * design[:, :PLACES])
+        self.lesson = joint_model.make_lesson(*given, moved=0.01 * design[:, :PLACES])
         self.keys = jax.random.split(jax.random.key(1), 2)
 
 
@@ -82,14 +84,14 @@ def networks(_, inputs):
     keys = jax.random.split(jax.random.key(0), MEMBERS)
     weights = jax.vmap(lambda key: lstm.initialise(network, key))(keys)
     loss = lambda weights, inputs: jnp.mean((lstm.apply(weights, inputs) - 1) ** 2)
-    total = lambda weights: members.losses(loss, weights, inputs).sum()
+    total = lambda weights: member_batches.losses(loss, weights, inputs).sum()
     return jax.value_and_grad(total)(weights)
 
 
 def joint_training(world, numbers):
     network = lstm.Network(FEATURES, 4)
-    first = joint.first_parameters(network, numbers, world.keys)
-    loss = objectives.water_objectives(None)[0]
+    first = joint_model.first_parameters(network, numbers, world.keys)
+    loss = joint_losses.water_objectives(None)[0]
     total = lambda parameters: jnp.sum(loss(parameters, world.lesson, world.keys[0]))
     return jax.value_and_grad(total)(first)
 

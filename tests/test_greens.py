@@ -12,7 +12,8 @@ from jax.test_util import check_grads
 from scipy.integrate import quad
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT
-from jaxload.earth.greens import (
+from jaxload.earth.interior.model import earth_model
+from jaxload.earth.kernels.point import (
     point_geoid,
     point_gravity,
     point_strain,
@@ -20,13 +21,12 @@ from jaxload.earth.greens import (
     point_tilt,
     point_uplift,
 )
-from jaxload.earth.love import (
+from jaxload.earth.love.love_numbers import (
     LoveNumbers,
     in_frame,
     load_love_numbers,
     love_numbers as integrate_love_numbers,
 )
-from jaxload.earth.model import earth_model
 
 RADIUS, GRAVITY = 6_371_000.0, 9.8
 THETA = np.array([1e-4, 1e-3, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 90.0, 150.0, 179.0])

@@ -9,21 +9,21 @@ from scipy import special
 from scipy.integrate import dblquad
 
 from jaxload.constants import EARTH_RADIUS, WATER_DENSITY
-from jaxload.earth.greens import (
-    point_strain,
-    point_tangential,
-    point_tilt,
-    point_uplift,
-)
-from jaxload.earth.halfspace import (
+from jaxload.earth.interior.reference_models import prem
+from jaxload.earth.kernels.half_space import (
     HalfSpace,
     half_space,
     half_space_disc,
     half_space_point,
     half_space_rectangle,
 )
-from jaxload.earth.love import asymptotes, load_love_numbers
-from jaxload.earth.published import prem
+from jaxload.earth.kernels.point import (
+    point_strain,
+    point_tangential,
+    point_tilt,
+    point_uplift,
+)
+from jaxload.earth.love.love_numbers import asymptotes, load_love_numbers
 
 SPACE = HalfSpace(*map(jnp.asarray, (3.4e10, 2.7e10, 9.8)))
 

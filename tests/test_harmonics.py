@@ -10,11 +10,11 @@ import scipy.special
 from jax.test_util import check_grads
 
 from jaxload.constants import DEGREE
-from jaxload.earth.associated_legendre import MAX_DEGREE, associated_legendre
-from jaxload.earth.coefficients import Harmonics, from_tiles, to_tiles
-from jaxload.earth.harmonics import analyse, synthesise
-from jaxload.earth.quadrature import latitude_rows, longitude_start
-from jaxload.earth.scattered import gradient_at, synthesise_at
+from jaxload.sphere.harmonics.coefficients import Harmonics, from_tiles, to_tiles
+from jaxload.sphere.harmonics.legendre_functions import MAX_DEGREE, associated_legendre
+from jaxload.sphere.harmonics.quadrature import latitude_rows, longitude_start
+from jaxload.sphere.harmonics.scattered import gradient_at, synthesise_at
+from jaxload.sphere.harmonics.transform import analyse, synthesise
 
 
 def random_harmonics(rng, last, lead=()):

@@ -10,12 +10,12 @@ import pytest
 import scipy.sparse as sp
 
 from jaxload import inversion
-from jaxload.inversion.evidence import epoch_log_evidence
+from jaxload.inversion.estimation.robust import weighted_sigma
+from jaxload.inversion.hyperparameters.empirical_bayes import scaled_model
+from jaxload.inversion.hyperparameters.evidence import epoch_log_evidence
 from jaxload.inversion.noise import Noise, covariance_noise
-from jaxload.inversion.resolution import leverage, observation_weights
-from jaxload.inversion.robust import weighted_sigma
-from jaxload.inversion.sampling import Sampling
-from jaxload.inversion.tuning import scaled_model
+from jaxload.inversion.uncertainty.resolution import leverage, observation_weights
+from jaxload.inversion.uncertainty.sampling import Sampling
 
 EPOCHS, ROWS, CELLS = 4, 3, 5
 CHAIN = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))

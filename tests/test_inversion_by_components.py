@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from jax.test_util import check_grads
 
 from jaxload import earth, inversion, io, series, sphere
-from jaxload.inversion.by_components import (
+from jaxload.inversion.principal_components import (
     leave_one_out_by_components,
     solve_by_components,
 )

@@ -12,24 +12,24 @@ import shapely
 from scipy.spatial import KDTree
 
 from jaxload import earth, sphere, synthetic
-from jaxload.inversion.beta import best, scan, select
-from jaxload.inversion.criteria import (
+from jaxload.inversion.estimation.least_squares import solve
+from jaxload.inversion.hyperparameters.criteria import (
     gcv,
     l_curve,
     l_curve_corner,
     leave_one_out,
     leave_one_out_residual,
 )
-from jaxload.inversion.evidence import abic, log_evidence
-from jaxload.inversion.gaps import find_gaps
-from jaxload.inversion.least_squares import solve
-from jaxload.inversion.left_out import (
+from jaxload.inversion.hyperparameters.evidence import abic, log_evidence
+from jaxload.inversion.hyperparameters.leave_group_out import (
     distance_blocks,
     leave_group_out,
     leave_group_out_residual,
 )
+from jaxload.inversion.hyperparameters.scan import best, scan, select
+from jaxload.inversion.missing.patterns import find_gaps
 from jaxload.inversion.noise import Noise
-from jaxload.inversion.prior import smooth_problem
+from jaxload.inversion.prior.smoothness import smooth_problem
 
 EPOCHS, ROWS, CELLS = 23, 8, 20
 BETAS = np.geomspace(0.03, 30, 7)

@@ -8,15 +8,15 @@ import scipy.linalg
 import scipy.sparse as sp
 from scipy.stats import multivariate_normal
 
-from jaxload.inversion.evidence import (
+from jaxload.inversion.hyperparameters.evidence import (
     abic,
     epoch_log_evidence,
     log_evidence,
     variance_components,
 )
-from jaxload.inversion.gaps import find_gaps
+from jaxload.inversion.missing.patterns import find_gaps
 from jaxload.inversion.noise import Noise
-from jaxload.inversion.prior import smooth_problem
+from jaxload.inversion.prior.smoothness import smooth_problem
 
 EPOCHS, ROWS, CELLS, BETA = 15, 7, 12, 0.6
 

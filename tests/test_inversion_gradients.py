@@ -14,10 +14,10 @@ import scipy.sparse as sp
 from jax.test_util import check_grads
 
 from jaxload import inversion
-from jaxload.inversion.blocks import find_blocks
+from jaxload.inversion.missing.blocks import find_blocks
 from jaxload.inversion.noise import Noise, exponential_correlation
-from jaxload.inversion.resolution import leverage
-from jaxload.inversion.temporal_evidence import temporal_log_evidence
+from jaxload.inversion.temporal.evidence import temporal_log_evidence
+from jaxload.inversion.uncertainty.resolution import leverage
 
 GAPPED = np.array([[1.0, np.nan, -0.5, 0.2], [0.3, 0.2, 0.8, -1.0], [0.7, 0.1, 0.4, 2]])
 EPOCHS, ROWS = GAPPED.shape

@@ -13,12 +13,12 @@ import scipy.sparse as sp
 from jax.test_util import check_grads
 
 from jaxload import inversion
-from jaxload.inversion.conjugate_gradient import ConjugateGradient
-from jaxload.inversion.definite import determined_inverse
-from jaxload.inversion.method import METHODS, Shape, cheapest, costs
+from jaxload.inversion.estimation.cost_model import METHODS, Shape, cheapest, costs
+from jaxload.inversion.linalg.iterative_refinement import Refinement, refined
+from jaxload.inversion.linalg.pcg import ConjugateGradient
+from jaxload.inversion.linalg.spd import determined_inverse
 from jaxload.inversion.noise import Noise, exponential_correlation
 from jaxload.inversion.problem import with_normal_matrix
-from jaxload.inversion.refinement import Refinement, refined
 
 EPOCHS, ROWS, CELLS = 9, 12, 7
 BETA = 0.6

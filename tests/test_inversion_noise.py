@@ -12,7 +12,7 @@ from jaxload.inversion.noise import (
     covariance_noise,
     exponential_correlation,
 )
-from jaxload.inversion.rows import Rows, split_rows, stack_rows
+from jaxload.inversion.stacking import Rows, split_rows, stack_rows
 
 EPOCHS, ROWS, CELLS = 11, 7, 10
 BETA = 0.6

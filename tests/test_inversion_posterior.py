@@ -12,18 +12,26 @@ import scipy.sparse as sp
 import shapely
 
 from jaxload import earth, inversion, synthetic
-from jaxload.inversion.blocks import blocks_in_time, find_blocks
+from jaxload.inversion.missing.blocks import blocks_in_time, find_blocks
 from jaxload.inversion.noise import Noise
-from jaxload.inversion.posterior import (
+from jaxload.inversion.prior.smoothness import (
+    prior_problem,
+    prior_samples,
+    smooth_prior,
+)
+from jaxload.inversion.uncertainty.functionals import averages, every_cell, some_cells
+from jaxload.inversion.uncertainty.posterior import (
     over_epochs,
     posterior_covariance,
     posterior_sd,
     stream_sd,
 )
-from jaxload.inversion.prior import prior_problem, prior_samples, smooth_prior
-from jaxload.inversion.probing import Probing
-from jaxload.inversion.sampling import Sampling, noise_samples, posterior_samples
-from jaxload.inversion.target import averages, every_cell, some_cells
+from jaxload.inversion.uncertainty.sampling import (
+    Sampling,
+    noise_samples,
+    posterior_samples,
+)
+from jaxload.inversion.uncertainty.stochastic_diagonal import Probing
 
 EPOCHS, ROWS, SIDE = 23, 8, (4, 5)
 CELLS = SIDE[0] * SIDE[1]

@@ -10,16 +10,16 @@ import shapely
 from jax.test_util import check_grads
 
 from jaxload import inversion, sphere
-from jaxload.inversion.matern import matern_prior, matern_problem
-from jaxload.inversion.prior import (
+from jaxload.inversion.linalg.selected_inverse import inverse_diagonal
+from jaxload.inversion.prior.matern import matern_prior, matern_problem
+from jaxload.inversion.prior.roughness import make_roughness, solve_normal
+from jaxload.inversion.prior.smoothness import (
     prior_covariance,
     prior_problem,
     prior_samples,
     prior_variance,
     smooth_prior,
 )
-from jaxload.inversion.roughness import make_roughness, solve_normal
-from jaxload.inversion.selected import inverse_diagonal
 from jaxload.sphere.operators import diffusion_terms
 
 GRID = sphere.regional_grid(shapely.box(0, 40, 6, 45) - shapely.box(2, 42, 3, 43), 1.0)

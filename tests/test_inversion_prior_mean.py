@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from jaxload import inversion
-from jaxload.inversion.evidence import epoch_log_evidence
+from jaxload.inversion.hyperparameters.evidence import epoch_log_evidence
 
 EPOCHS, ROWS, CELLS = 6, 4, 5
 FIXED = sp.csr_array(

@@ -10,9 +10,10 @@ import scipy.sparse as sp
 
 from jaxload import inversion
 from jaxload.inversion.noise import Noise
-from jaxload.inversion.prior import prior_problem, smooth_prior
-from jaxload.inversion.recovery import checkerboard, recover, spikes
-from jaxload.inversion.resolution import (
+from jaxload.inversion.prior.smoothness import prior_problem, smooth_prior
+from jaxload.inversion.uncertainty.checkerboard import checkerboard, recover, spikes
+from jaxload.inversion.uncertainty.functionals import averages, every_cell
+from jaxload.inversion.uncertainty.resolution import (
     averaging_kernels,
     degrees_of_freedom,
     leverage,
@@ -20,8 +21,7 @@ from jaxload.inversion.resolution import (
     point_spread,
     resolution_map,
 )
-from jaxload.inversion.sampling import noise_samples
-from jaxload.inversion.target import averages, every_cell
+from jaxload.inversion.uncertainty.sampling import noise_samples
 
 EPOCHS, ROWS, SIDE = 5, 8, 5
 CELLS = SIDE * SIDE

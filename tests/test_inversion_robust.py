@@ -9,8 +9,7 @@ import scipy.optimize
 import scipy.sparse as sp
 
 from jaxload import inversion
-from jaxload.inversion.noise import Noise
-from jaxload.inversion.robust import (
+from jaxload.inversion.estimation.robust import (
     Huber,
     StudentT,
     loss_weight,
@@ -19,6 +18,7 @@ from jaxload.inversion.robust import (
     weighted_sigma,
     weights_from_residuals,
 )
+from jaxload.inversion.noise import Noise
 
 EPOCHS, ROWS, CELLS = 30, 40, 12
 BETA = 0.5

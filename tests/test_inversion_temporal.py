@@ -12,8 +12,10 @@ import scipy.sparse as sp
 import scipy.stats
 
 from jaxload import inversion
-from jaxload.inversion import memory as chains, space_time
-from jaxload.inversion.memory import (
+from jaxload.inversion.noise import Noise
+from jaxload.inversion.temporal import markov as chains, space_time
+from jaxload.inversion.temporal.evidence import temporal_log_evidence
+from jaxload.inversion.temporal.markov import (
     Memory,
     autoregression,
     random_walk,
@@ -21,9 +23,11 @@ from jaxload.inversion.memory import (
     smoother,
     time_covariance,
 )
-from jaxload.inversion.noise import Noise
-from jaxload.inversion.temporal import hold_out, solve_in_time, temporal_residual
-from jaxload.inversion.temporal_evidence import temporal_log_evidence
+from jaxload.inversion.temporal.smoothing import (
+    hold_out,
+    solve_in_time,
+    temporal_residual,
+)
 
 EPOCHS, ROWS, CELLS = 17, 5, 8
 TIMES = np.cumsum(np.random.default_rng(3).uniform(0.5, 2.0, EPOCHS))

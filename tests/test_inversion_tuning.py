@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from jaxload.inversion.evidence import log_evidence, variance_components
-from jaxload.inversion.memory import autoregression
+from jaxload.inversion.hyperparameters.empirical_bayes import scaled_model, tune
+from jaxload.inversion.hyperparameters.evidence import log_evidence, variance_components
 from jaxload.inversion.noise import Noise
-from jaxload.inversion.prior import smooth_problem
+from jaxload.inversion.prior.smoothness import smooth_problem
 from jaxload.inversion.problem import Problem
-from jaxload.inversion.tuning import scaled_model, tune
+from jaxload.inversion.temporal.markov import autoregression
 
 ROWS, CELLS, EPOCHS = 12, 16, 400
 TRUTH = {"beta": 0.7, "noise_factor": 1.3, "common": 0.5}

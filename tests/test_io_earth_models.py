@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxload import earth
-from jaxload.earth.structure import material_at
+from jaxload.earth.interior.structure import material_at
 from jaxload.io.earth_models import read_earth_profile, read_love_numbers
 
 

@@ -9,11 +9,16 @@ import pytest
 from jax.test_util import check_grads
 from scipy.integrate import quad
 
-from jaxload.earth.elastic import load_response
-from jaxload.earth.kummer import continue_series, derivative_sum, tail, value_sum
-from jaxload.earth.love import load_love_numbers
-from jaxload.earth.model import homogeneous
-from jaxload.earth.published import prem
+from jaxload.earth.interior.model import homogeneous
+from jaxload.earth.interior.reference_models import prem
+from jaxload.earth.interior.response import load_response
+from jaxload.earth.kernels.kummer import (
+    continue_series,
+    derivative_sum,
+    tail,
+    value_sum,
+)
+from jaxload.earth.love.love_numbers import load_love_numbers
 
 THETA = np.array([1e-4, 0.02, 0.3, 4.0, 60.0, 120.0, 179.0])
 

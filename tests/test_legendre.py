@@ -9,7 +9,7 @@ import pytest
 from jax.test_util import check_grads
 from scipy import special
 
-from jaxload.earth.legendre import (
+from jaxload.earth.kernels.legendre import (
     legendre_derivative_series,
     legendre_derivatives,
     legendre_polynomials,

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT as G
-from jaxload.earth.elastic import load_response
-from jaxload.earth.love import (
+from jaxload.earth.interior.model import homogeneous
+from jaxload.earth.interior.reference_models import prem
+from jaxload.earth.interior.response import load_response
+from jaxload.earth.interior.structure import gravity
+from jaxload.earth.love.love_numbers import (
     FRAMES,
     LoveNumbers,
     asymptotes,
@@ -15,10 +18,13 @@ from jaxload.earth.love import (
     load_love_numbers,
     love_numbers,
 )
-from jaxload.earth.model import homogeneous
-from jaxload.earth.published import prem
-from jaxload.earth.structure import gravity
-from jaxload.earth.tables import QUANTUM, TABLES, LoveTable, read_table, write_table
+from jaxload.earth.love.tables import (
+    QUANTUM,
+    TABLES,
+    LoveTable,
+    read_table,
+    write_table,
+)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxload.earth.mass import (
+from jaxload.earth.loading.mass_field import (
     area_weights,
     from_pressure,
     from_sea_level,

@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT as G
-from jaxload.earth.elastic import load_response, shear_response, tidal_response
-from jaxload.earth.model import earth_model, homogeneous
-from jaxload.earth.propagation import Integration, propagate
-from jaxload.earth.published import iasp91, prem
+from jaxload.earth.interior.model import earth_model, homogeneous
+from jaxload.earth.interior.propagation import Integration, propagate
+from jaxload.earth.interior.reference_models import iasp91, prem
+from jaxload.earth.interior.response import (
+    load_response,
+    shear_response,
+    tidal_response,
+)
 from jaxload.io.earth_models import read_earth_profile
 
 # LoadDef counts in another constant of gravitation. Moduli larger by the ratio, at a

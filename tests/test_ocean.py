@@ -8,13 +8,17 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT as G
-from jaxload.earth.elastic import load_response, shear_response, tidal_response
-from jaxload.earth.love import asymptotes, love_numbers
-from jaxload.earth.model import earth_model, refine
-from jaxload.earth.ocean import water_on
-from jaxload.earth.propagation import propagate
-from jaxload.earth.published import prem
-from jaxload.earth.structure import enclosed_mass, gravity, material_at
+from jaxload.earth.interior.model import earth_model, refine
+from jaxload.earth.interior.ocean import water_on
+from jaxload.earth.interior.propagation import propagate
+from jaxload.earth.interior.reference_models import prem
+from jaxload.earth.interior.response import (
+    load_response,
+    shear_response,
+    tidal_response,
+)
+from jaxload.earth.interior.structure import enclosed_mass, gravity, material_at
+from jaxload.earth.love.love_numbers import asymptotes, love_numbers
 
 WET = prem(ocean=True)
 DEGREE = np.array([0, 1, 2, 3, 10, 100, 1000, 40_000.0])

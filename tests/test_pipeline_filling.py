@@ -12,7 +12,9 @@ import shapely
 import xarray as xr
 
 from jaxload import cli, config, io, pipeline, report, sphere
-from jaxload.gapfill import ensemble, forest, joint
+from jaxload.gapfill.joint import joint_model
+from jaxload.gapfill.networks import ensemble
+from jaxload.gapfill.published import mllim
 from jaxload.pipeline import learning, loads
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, filled_rows, with_rows
 from jaxload.pipeline.expected import Expected, Told, joint_errors, solved
@@ -353,9 +355,9 @@ def test_forests_fill_cells_with_the_error_they_have_at_stations(
     scaled = [(x - x.mean(axis=0)) / x.std(axis=0) for x in weather]
     features, count = np.stack(scaled, axis=2), len(LON)
     up = gnss.up.values - np.nanmean(gnss.up.values, axis=0)
-    forests = forest.grow(features[:, :count], up, forest.Forest(trees=5, workers=1))
+    forests = mllim.grow(features[:, :count], up, mllim.Forest(trees=5, workers=1))
     # Files hold a few digits less, on which a split may turn.
-    told = forest.predict(forests, features[:, count:])
+    told = mllim.predict(forests, features[:, count:])
     assert np.corrcoef(told.ravel(), filled.rows.up.values.ravel())[0, 1] > 0.99
     scores = filled.summary["stations"].values()
     errors = np.array([score["rmse_mm"] for score in scores])
@@ -722,14 +724,14 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
     features = np.zeros((5, len(raster.lon), 1))
     sigma = np.asarray(model.noise.sigma)
     given = (model.problem, model.up, sigma, features, folds)
-    lesson = joint.make_lesson(*given, moved=expected.moved)
-    numbers = joint.Hyperparameters(*jnp.log(jnp.array([0.03, 1.5, 2.0])))
+    lesson = joint_model.make_lesson(*given, moved=expected.moved)
+    numbers = joint_model.Hyperparameters(*jnp.log(jnp.array([0.03, 1.5, 2.0])))
     trained = Trained(None, numbers, xr.Dataset(), {})  # pyright: ignore[reportArgumentType]
     found = solved(lesson, trained, expected)
     done, weights = (found, trained, expected), ground.basins.weights
     # Errors are asked of another noise and prior than the water.
-    sure = joint.Hyperparameters(*jnp.log(jnp.array([0.02, 1.8, 1.0])))
-    believed = (joint.noise_of(lesson, sure), 0.02)
+    sure = joint_model.Hyperparameters(*jnp.log(jnp.array([0.02, 1.8, 1.0])))
+    believed = (joint_model.noise_of(lesson, sure), 0.02)
     errors = joint_errors(study, model, done, believed, weights, ignore)
     covariance = np.linalg.inv((grid.laplacian.T @ grid.laplacian).toarray())
     noise = np.diag((1.5 * sigma) ** 2) + 2.0**2

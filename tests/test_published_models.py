@@ -3,11 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxload.earth.elastic import load_response, tidal_response
-from jaxload.earth.love import in_frame, love_numbers
-from jaxload.earth.model import homogeneous, refine
-from jaxload.earth.published import ak135, iasp91, prem
-from jaxload.earth.structure import (
+from jaxload.earth.interior.model import homogeneous, refine
+from jaxload.earth.interior.reference_models import ak135, iasp91, prem
+from jaxload.earth.interior.response import load_response, tidal_response
+from jaxload.earth.interior.structure import (
     enclosed_mass,
     fluid_layers,
     gravity,
@@ -15,6 +14,7 @@ from jaxload.earth.structure import (
     mass_polynomial,
     material_at,
 )
+from jaxload.earth.love.love_numbers import in_frame, love_numbers
 
 RADIUS = 6_371_000.0
 MODELS = {

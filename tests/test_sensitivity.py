@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxload.earth.elastic import load_response
-from jaxload.earth.model import homogeneous, refine
-from jaxload.earth.published import prem
-from jaxload.earth.sensitivity import sensitivity
+from jaxload.earth.interior.model import homogeneous, refine
+from jaxload.earth.interior.partials import sensitivity
+from jaxload.earth.interior.reference_models import prem
+from jaxload.earth.interior.response import load_response
 
 DEGREE = np.array([1, 2, 100, 5000])
 PROPERTIES = ("density", "bulk_modulus", "shear_modulus")

@@ -6,7 +6,7 @@ import pytest
 import scipy.linalg
 
 from jaxload import series, synthetic
-from jaxload.series.shocks import level_shocks
+from jaxload.series.fitting.step_scan import level_shocks
 
 PERIODS = (1.0, 0.5)
 

@@ -15,19 +15,7 @@ from jaxload.constants import (
     GRAVITATIONAL_CONSTANT,
     WATER_DENSITY,
 )
-from jaxload.earth.coefficients import Harmonics
-from jaxload.earth.harmonics import analyse, synthesise
-from jaxload.earth.scattered import gradient_at, synthesise_at
-from jaxload.earth.smoothing import gaussian_weights, smooth
-from jaxload.earth.stokes import (
-    Stokes,
-    displacement_from_stokes,
-    gm_from_density,
-    stokes_from_uplift,
-    stokes_from_water,
-    water_from_stokes,
-)
-from jaxload.earth.stokes_series import (
+from jaxload.earth.grace.low_degrees import (
     LowDegrees,
     low_degrees_of,
     remove_mean,
@@ -35,6 +23,18 @@ from jaxload.earth.stokes_series import (
     replace_low_degrees,
     stokes_of,
 )
+from jaxload.earth.grace.stokes import (
+    Stokes,
+    displacement_from_stokes,
+    gm_from_density,
+    stokes_from_uplift,
+    stokes_from_water,
+    water_from_stokes,
+)
+from jaxload.sphere.harmonics.coefficients import Harmonics
+from jaxload.sphere.harmonics.gaussian import gaussian_weights, smooth
+from jaxload.sphere.harmonics.scattered import gradient_at, synthesise_at
+from jaxload.sphere.harmonics.transform import analyse, synthesise
 
 GM, RADIUS = 3.986004415e14, 6378136.3
 

@@ -9,7 +9,7 @@ import shapely
 
 from jaxload import config, demo, earth, evaluate, io, synthetic
 from jaxload.constants import STANDARD_GRAVITY
-from jaxload.demo.article import ROWS, table_lines
+from jaxload.demo.published_table import ROWS, table_lines
 
 SETTINGS = synthetic.GroundwaterSettings(stations=14, wells=4, spacing=0.25)
 

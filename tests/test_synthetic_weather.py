@@ -9,15 +9,8 @@ import shapely
 
 from jaxload import earth, gapfill, sphere
 from jaxload.constants import STANDARD_GRAVITY
-from jaxload.gapfill import forest
+from jaxload.gapfill.published import mllim
 from jaxload.series import seasonal_basis
-from jaxload.synthetic.china import weather_world
-from jaxload.synthetic.hydrology import (
-    GROUNDWATER_RECESSION,
-    RECHARGE,
-    Ground,
-    fill_reservoirs,
-)
 from jaxload.synthetic.networks import (
     cell_network,
     elevation,
@@ -25,10 +18,17 @@ from jaxload.synthetic.networks import (
     station_network,
     without_station,
 )
+from jaxload.synthetic.reservoirs import (
+    GROUNDWATER_RECESSION,
+    RECHARGE,
+    Ground,
+    fill_reservoirs,
+)
 from jaxload.synthetic.satellites import month_means
 from jaxload.synthetic.surface import shares
 from jaxload.synthetic.weather import FREEZING, Weather, correlated
 from jaxload.synthetic.weather_settings import WeatherSettings
+from jaxload.synthetic.weather_world import weather_world
 
 SETTINGS = WeatherSettings(start="2015-01-01", stop="2018-12-31")
 BRIEF = WeatherSettings(stop="2011-06-30", spacing=1.0)
@@ -377,8 +377,8 @@ def test_forests_miss_the_southwest_by_as_much_as_in_the_article(world):
         for x in (world.weather.temperature, world.weather.pressure)
     ]
     weather = gapfill.weather_features(*both)
-    forests = forest.grow(weather, heights, forest.Forest(trees=20))
-    found = forest.leave_one_out(forests, weather, heights)
+    forests = mllim.grow(weather, heights, mllim.Forest(trees=20))
+    found = mllim.leave_one_out(forests, weather, heights)
     # 84% of the stations above 0.5 there, 0.79 at the most; 68% within 5 mm; and the
     # mean over the stations 0.75, 3.45 mm.
     assert 0.65 < np.mean(found.pcc > 0.5) < 0.95

@@ -1,10 +1,10 @@
 """Worlds whose truth is known, simulated, written, studied and held against it."""
 
+from jaxload.demo.files.china import write_weather_world
+from jaxload.demo.files.groundwater import write_world
 from jaxload.demo.filling import compare_cells, filling_study, run_filling
 from jaxload.demo.groundwater import groundwater_study, run_groundwater
-from jaxload.demo.groundwater_files import write_world
 from jaxload.demo.storage import Scores, run
-from jaxload.demo.weather_files import write_weather_world
 from jaxload.demo.worlds import WORLDS, simulate
 
 __all__ = [

@@ -12,8 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, pipeline, synthetic
-from jaxload.demo.weather_files import write_weather_world
-from jaxload.demo.writing import simulated_folder
+from jaxload.demo.files.china import write_weather_world
+from jaxload.demo.files.common import simulated_folder
 
 __all__ = ["FILLERS", "compare_cells", "filling_study", "run_filling"]
 

@@ -10,9 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, pipeline, synthetic
-from jaxload.demo.article import table_lines
-from jaxload.demo.groundwater_files import write_world
-from jaxload.demo.writing import simulated_folder
+from jaxload.demo.files.common import simulated_folder
+from jaxload.demo.files.groundwater import write_world
+from jaxload.demo.published_table import table_lines
 
 __all__ = ["compare_with_truth", "groundwater_study", "run_groundwater"]
 

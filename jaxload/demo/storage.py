@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, pipeline, series, sphere, synthetic
 from jaxload._calendar import DAY, month_bounds
-from jaxload.demo.writing import simulated_folder
+from jaxload.demo.files.common import simulated_folder
 
 __all__ = ["Scores", "run"]
 

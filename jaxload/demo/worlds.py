@@ -6,9 +6,9 @@ import os
 import jax
 
 from jaxload import io, pipeline, synthetic
-from jaxload.demo.groundwater_files import write_world
-from jaxload.demo.weather_files import write_weather_world
-from jaxload.demo.writing import simulated_folder
+from jaxload.demo.files.china import write_weather_world
+from jaxload.demo.files.common import simulated_folder
+from jaxload.demo.files.groundwater import write_world
 
 __all__ = ["WORLDS", "simulate"]
 

@@ -1,76 +1,7 @@
 """What the Earth does under a load: models, Love numbers, kernels, fields of mass."""
 
-from jaxload.earth.coefficients import Harmonics
-from jaxload.earth.convolution import Convolution, convolve
-from jaxload.earth.design import design_matrix
-from jaxload.earth.destriping import Destriping, Window, destripe
-from jaxload.earth.discs import (
-    DiscKernel,
-    disc_geoid,
-    disc_gravity,
-    disc_kernel,
-    disc_tangential,
-    disc_uplift,
-)
-from jaxload.earth.elastic import load_response, shear_response, tidal_response
-from jaxload.earth.forward import (
-    Harmonic,
-    displacement,
-    harmonic_displacement,
-    remove_restore,
-)
-from jaxload.earth.greens import (
-    point_geoid,
-    point_gravity,
-    point_strain,
-    point_tangential,
-    point_tilt,
-    point_uplift,
-)
-from jaxload.earth.halfspace import (
-    HalfSpace,
-    half_space,
-    half_space_disc,
-    half_space_point,
-    half_space_rectangle,
-)
-from jaxload.earth.harmonics import analyse, synthesise
-from jaxload.earth.love import (
-    LoveNumbers,
-    asymptotes,
-    in_frame,
-    load_love_numbers,
-    love_numbers,
-)
-from jaxload.earth.mass import (
-    MassField,
-    from_pressure,
-    from_sea_level,
-    from_soil_moisture,
-    from_water,
-    masked,
-)
-from jaxload.earth.model import EarthModel, earth_model, homogeneous, refine
-from jaxload.earth.places import Places
-from jaxload.earth.propagation import Integration
-from jaxload.earth.published import ak135, iasp91, prem
-from jaxload.earth.rectangles import (
-    RectangleKernel,
-    rectangle_kernel,
-    rectangle_response,
-)
-from jaxload.earth.scattered import gradient_at, synthesise_at
-from jaxload.earth.sensitivity import Sensitivity, sensitivity
-from jaxload.earth.smoothing import gaussian_weights, smooth
-from jaxload.earth.stokes import (
-    Stokes,
-    displacement_from_stokes,
-    gm_from_density,
-    stokes_from_uplift,
-    stokes_from_water,
-    water_from_stokes,
-)
-from jaxload.earth.stokes_series import (
+from jaxload.earth.grace.destriping import Destriping, Window, destripe
+from jaxload.earth.grace.low_degrees import (
     LowDegrees,
     low_degrees_of,
     remove_mean,
@@ -78,17 +9,90 @@ from jaxload.earth.stokes_series import (
     replace_low_degrees,
     stokes_of,
 )
-from jaxload.earth.structure import (
+from jaxload.earth.grace.stokes import (
+    Stokes,
+    displacement_from_stokes,
+    gm_from_density,
+    stokes_from_uplift,
+    stokes_from_water,
+    water_from_stokes,
+)
+from jaxload.earth.interior.model import EarthModel, earth_model, homogeneous, refine
+from jaxload.earth.interior.partials import Sensitivity, sensitivity
+from jaxload.earth.interior.propagation import Integration
+from jaxload.earth.interior.reference_models import ak135, iasp91, prem
+from jaxload.earth.interior.response import (
+    load_response,
+    shear_response,
+    tidal_response,
+)
+from jaxload.earth.interior.structure import (
     check_earth,
     enclosed_mass,
     gravity,
     moment_of_inertia,
 )
-from jaxload.earth.user_love import (
+from jaxload.earth.kernels.disc import (
+    DiscKernel,
+    disc_geoid,
+    disc_gravity,
+    disc_kernel,
+    disc_tangential,
+    disc_uplift,
+)
+from jaxload.earth.kernels.half_space import (
+    HalfSpace,
+    half_space,
+    half_space_disc,
+    half_space_point,
+    half_space_rectangle,
+)
+from jaxload.earth.kernels.point import (
+    point_geoid,
+    point_gravity,
+    point_strain,
+    point_tangential,
+    point_tilt,
+    point_uplift,
+)
+from jaxload.earth.kernels.rectangle import (
+    RectangleKernel,
+    rectangle_kernel,
+    rectangle_response,
+)
+from jaxload.earth.loading.convolution import Convolution, convolve
+from jaxload.earth.loading.design import design_matrix
+from jaxload.earth.loading.forward import (
+    Harmonic,
+    displacement,
+    harmonic_displacement,
+    remove_restore,
+)
+from jaxload.earth.loading.mass_field import (
+    MassField,
+    from_pressure,
+    from_sea_level,
+    from_soil_moisture,
+    from_water,
+    masked,
+)
+from jaxload.earth.loading.places import Places
+from jaxload.earth.love.from_table import (
     is_times_degree,
     love_numbers_from_table,
     table_frame,
 )
+from jaxload.earth.love.love_numbers import (
+    LoveNumbers,
+    asymptotes,
+    in_frame,
+    load_love_numbers,
+    love_numbers,
+)
+from jaxload.sphere.harmonics.coefficients import Harmonics
+from jaxload.sphere.harmonics.gaussian import gaussian_weights, smooth
+from jaxload.sphere.harmonics.scattered import gradient_at, synthesise_at
+from jaxload.sphere.harmonics.transform import analyse, synthesise
 
 __all__ = [
     "Convolution",

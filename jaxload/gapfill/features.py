@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxload._check import check_shapes
-from jaxload.series.emd import Cache, Decomposition, decompose
-from jaxload.series.seasons import seasonal_basis
+from jaxload.series.decomposition.emd import Cache, Decomposition, decompose
+from jaxload.series.fitting.seasons import seasonal_basis
 
 __all__ = [
     "calendar_features",

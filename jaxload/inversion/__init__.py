@@ -1,43 +1,51 @@
 """Regularised least squares for many epochs; knows nothing of the Earth."""
 
-from jaxload.inversion.beta import (
+from jaxload.inversion.estimation.conditioning import given_last_rows
+from jaxload.inversion.estimation.data_space import Dual
+from jaxload.inversion.estimation.least_squares import dual, solve
+from jaxload.inversion.estimation.robust import (
+    Huber,
+    StudentT,
+    reweight,
+    station_weights,
+    weights_from_residuals,
+)
+from jaxload.inversion.hyperparameters.criteria import (
+    LCurve,
+    gcv,
+    l_curve,
+    l_curve_corner,
+)
+from jaxload.inversion.hyperparameters.empirical_bayes import Tuned, scaled_model, tune
+from jaxload.inversion.hyperparameters.evidence import (
+    VarianceComponents,
+    abic,
+    log_evidence,
+    variance_components,
+)
+from jaxload.inversion.hyperparameters.leave_group_out import (
+    distance_blocks,
+    leave_group_out,
+    leave_group_out_residual,
+)
+from jaxload.inversion.hyperparameters.scan import (
     best,
     leave_one_out,
     leave_one_out_residual,
     scan,
     select,
 )
-from jaxload.inversion.by_components import (
+from jaxload.inversion.linalg.iterative_refinement import Refinement
+from jaxload.inversion.linalg.pcg import ConjugateGradient
+from jaxload.inversion.missing.patterns import Gaps, find_gaps
+from jaxload.inversion.noise import Noise, covariance_noise, exponential_correlation
+from jaxload.inversion.principal_components import (
     leave_one_out_by_components,
     solve_by_components,
 )
-from jaxload.inversion.conjugate_gradient import ConjugateGradient
-from jaxload.inversion.criteria import LCurve, gcv, l_curve, l_curve_corner
-from jaxload.inversion.data_space import Dual
-from jaxload.inversion.evidence import (
-    VarianceComponents,
-    abic,
-    log_evidence,
-    variance_components,
-)
-from jaxload.inversion.gaps import Gaps, find_gaps
-from jaxload.inversion.known_rows import given_last_rows
-from jaxload.inversion.least_squares import dual, solve
-from jaxload.inversion.left_out import (
-    distance_blocks,
-    leave_group_out,
-    leave_group_out_residual,
-)
-from jaxload.inversion.matern import matern_prior, matern_problem
-from jaxload.inversion.memory import Memory, autoregression, random_walk
-from jaxload.inversion.noise import Noise, covariance_noise, exponential_correlation
-from jaxload.inversion.posterior import (
-    Spread,
-    posterior_covariance,
-    posterior_sd,
-    stream_sd,
-)
-from jaxload.inversion.prior import (
+from jaxload.inversion.prior.matern import matern_prior, matern_problem
+from jaxload.inversion.prior.roughness import unpenalised_fields
+from jaxload.inversion.prior.smoothness import (
     Prior,
     prior_covariance,
     prior_problem,
@@ -47,36 +55,42 @@ from jaxload.inversion.prior import (
     smooth_prior,
     smooth_problem,
 )
-from jaxload.inversion.probing import Probing
 from jaxload.inversion.problem import Problem, Solution, with_normal_matrix
-from jaxload.inversion.recovery import Recovery, checkerboard, recover, spikes
-from jaxload.inversion.refinement import Refinement
-from jaxload.inversion.resolution import (
+from jaxload.inversion.stacking import Rows, split_rows, stack_rows
+from jaxload.inversion.temporal.evidence import temporal_log_evidence
+from jaxload.inversion.temporal.markov import Memory, autoregression, random_walk
+from jaxload.inversion.temporal.smoothing import (
+    hold_out,
+    solve_in_time,
+    temporal_residual,
+)
+from jaxload.inversion.time_regression import (
+    TimeMean,
+    time_function_mean,
+    time_function_variance,
+)
+from jaxload.inversion.uncertainty.checkerboard import (
+    Recovery,
+    checkerboard,
+    recover,
+    spikes,
+)
+from jaxload.inversion.uncertainty.functionals import averages, every_cell, some_cells
+from jaxload.inversion.uncertainty.posterior import (
+    Spread,
+    posterior_covariance,
+    posterior_sd,
+    stream_sd,
+)
+from jaxload.inversion.uncertainty.resolution import (
     Resolution,
     averaging_kernels,
     degrees_of_freedom,
     point_spread,
     resolution_map,
 )
-from jaxload.inversion.robust import (
-    Huber,
-    StudentT,
-    reweight,
-    station_weights,
-    weights_from_residuals,
-)
-from jaxload.inversion.roughness import unpenalised_fields
-from jaxload.inversion.rows import Rows, split_rows, stack_rows
-from jaxload.inversion.sampling import Sampling, posterior_samples
-from jaxload.inversion.target import averages, every_cell, some_cells
-from jaxload.inversion.temporal import hold_out, solve_in_time, temporal_residual
-from jaxload.inversion.temporal_evidence import temporal_log_evidence
-from jaxload.inversion.time_functions import (
-    TimeMean,
-    time_function_mean,
-    time_function_variance,
-)
-from jaxload.inversion.tuning import Tuned, scaled_model, tune
+from jaxload.inversion.uncertainty.sampling import Sampling, posterior_samples
+from jaxload.inversion.uncertainty.stochastic_diagonal import Probing
 
 __all__ = [
     "ConjugateGradient",

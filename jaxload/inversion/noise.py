@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
-from jaxload.inversion.definite import einsum
+from jaxload.inversion.linalg.spd import einsum
 
 __all__ = [
     "Noise",

@@ -3,12 +3,13 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import scipy.sparse as sp
 from jax import Array
 
-from jaxload.inversion.primal import normal_matrix
+from jaxload._check import check_shapes
 
-__all__ = ["Problem", "Solution", "with_normal_matrix"]
+__all__ = ["Problem", "Solution", "normal_matrix", "with_normal_matrix"]
 
 
 @jax.tree_util.register_dataclass
@@ -37,6 +38,24 @@ class Problem:
     free: Array
     drift: Array
     normal: Array | None = None
+
+
+def normal_matrix(operator: sp.spmatrix | sp.sparray, design: Array) -> Array:
+    """``L'L`` written out, for a `Problem` that may be solved by normal equations.
+
+    Args:
+      operator: Roughness L, sparse, shape (any, cell).
+      design: Displacement per unit load, shape (row, cell); its dtype is kept.
+
+    Returns:
+      The matrix, shape (cell, cell).
+
+    Raises:
+      ValueError: If they disagree on the number of cells.
+    """
+    operator = sp.csc_array(operator)
+    check_shapes(design=(design, "row cell"), operator=(operator, "any cell"))
+    return jnp.asarray((operator.T @ operator).toarray(), design.dtype)
 
 
 def with_normal_matrix(problem: Problem, operator: sp.spmatrix | sp.sparray) -> Problem:

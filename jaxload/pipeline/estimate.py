@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxload import config, inversion
-from jaxload.inversion.by_components import solve_by_components
+from jaxload.inversion.principal_components import solve_by_components
 from jaxload.pipeline.model import Model
-from jaxload.series.components import Components
+from jaxload.series.decomposition.pca import Components
 
 __all__ = ["Estimate", "estimate"]
 

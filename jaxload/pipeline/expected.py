@@ -12,7 +12,7 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 
 from jaxload import config, inversion
-from jaxload.gapfill import joint
+from jaxload.gapfill.joint import joint_model
 from jaxload.pipeline.blocks import blocks
 from jaxload.pipeline.errors import Errors, standard_deviations
 from jaxload.pipeline.estimate import Estimate
@@ -69,7 +69,7 @@ class Told:
 
 
 def solved(
-    lesson: joint.Lesson, trained: Trained, expected: Expected | None = None
+    lesson: joint_model.Lesson, trained: Trained, expected: Expected | None = None
 ) -> Estimate:
     """Invert what is not expected, and add again what is.
 
@@ -81,7 +81,7 @@ def solved(
     Returns:
       The estimate, for all rows.
     """
-    noise = joint.noise_of(lesson, trained.numbers)
+    noise = joint_model.noise_of(lesson, trained.numbers)
     up = np.asarray(lesson.displacement)
     mean = np.zeros((len(up), 0)) if expected is None else expected.members.mean(axis=0)
     moved = np.zeros_like(up) if expected is None else mean @ expected.moved.T

@@ -11,8 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, evaluate, gapfill, io, series, sphere
-from jaxload.gapfill import dwlim, ensemble, forest, training
-from jaxload.gapfill.validation import Validation
+from jaxload.gapfill.networks import ensemble
+from jaxload.gapfill.published import dwlim, mllim
+from jaxload.gapfill.scores import Validation
+from jaxload.gapfill.training import optimise
 from jaxload.pipeline.articles import ARTICLES
 from jaxload.pipeline.empty_cells import as_rows
 from jaxload.pipeline.weather import Places, WeatherSeries, read_weather
@@ -47,7 +49,7 @@ class Filled:
 
     rows: xr.Dataset
     summary: dict[str, Any]
-    curve: training.Curve | None = None
+    curve: optimise.Curve | None = None
     best: NDArray[np.int64] | None = None
 
 
@@ -68,7 +70,7 @@ class _Told:
     sigma: Floats
     stations: Validation
     extra: dict[str, Any]
-    curve: training.Curve | None = None
+    curve: optimise.Curve | None = None
     best: NDArray[np.int64] | None = None
 
 
@@ -171,18 +173,18 @@ def _by_forests(
     filler: config.Filler, features: Floats, up: Floats, gnss: xr.Dataset, watch: Hear
 ) -> _Told:
     """The mean of all forests, which err on average as they do at stations."""
-    settings = forest.Forest(trees=filler.trees, seed=filler.seed)
+    settings = mllim.Forest(trees=filler.trees, seed=filler.seed)
     stations = up.shape[1]
     try:
         own_features = features[:, :stations]
-        forests = forest.grow(own_features, up, settings, names=_called(gnss))
+        forests = mllim.grow(own_features, up, settings, names=_called(gnss))
     except ModuleNotFoundError as error:
         raise ValueError(str(error)) from None
     watch(0.3)
-    found = forest.leave_one_out(forests, features[:, :stations], up)
+    found = mllim.leave_one_out(forests, features[:, :stations], up)
     watch(0.6)
     hear = lambda share: watch(0.6 + 0.4 * share)
-    cells = forest.predict(forests, features[:, stations:], watch=hear)
+    cells = mllim.predict(forests, features[:, stations:], watch=hear)
     error = np.sqrt(np.nanmean(np.asarray(found.rmse) ** 2))
     return _Told(cells, np.full(cells.shape[1], error), found, {})
 
@@ -207,7 +209,7 @@ def _by_networks(
         hidden=filler.hidden,
         window=filler.window or None,
         seed=filler.seed,
-        descent=training.Descent(filler.steps, filler.learning_rate, patience=PATIENCE),
+        descent=optimise.Descent(filler.steps, filler.learning_rate, patience=PATIENCE),
     )
     own_features = features[:, :count][:, control]
     hear = lambda share: watch(0.7 * share)

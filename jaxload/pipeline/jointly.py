@@ -12,10 +12,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, inversion, sphere
-from jaxload.gapfill import joint
-from jaxload.gapfill.calibration import calibrated, calibrated_with_filled
-from jaxload.gapfill.filled import filled_with
-from jaxload.gapfill.validation import score
+from jaxload.gapfill.joint import joint_model
+from jaxload.gapfill.joint.calibration import calibrated, calibrated_with_filled
+from jaxload.gapfill.joint.virtual_rows import filled_with
+from jaxload.gapfill.scores import score
 from jaxload.pipeline.choose import Choice
 from jaxload.pipeline.clock import Clock
 from jaxload.pipeline.empty_cells import as_rows, empty_cells, with_rows
@@ -106,7 +106,9 @@ def _with_displacement(
     with clock.stage("learn"):
         sigma = np.asarray(model.noise.sigma)
         folds, keys = make_folds(study, gnss, len(sigma))
-        lesson = joint.make_lesson(model.problem, model.up, sigma, features, folds)
+        lesson = joint_model.make_lesson(
+            model.problem, model.up, sigma, features, folds
+        )
         start = (tuned_numbers(stations, gnss.time.values), keys)
         hear = functools.partial(clock.watch, "learn")
         trained = train(study, lesson, start, folder, hear)
@@ -130,7 +132,9 @@ def _with_displacement(
             sure, factor = calibrated_with_filled(*given, every=every)
             learned.summary["for_errors"] = {**plain(sure), "filled": float(factor)}
             within = jnp.asarray(told.within[count:]) * factor
-            noise = joint.noise_of(filled_with(lesson, jnp.asarray(mean), within), sure)
+            noise = joint_model.noise_of(
+                filled_with(lesson, jnp.asarray(mean), within), sure
+            )
             believed = (noise, float(jnp.exp(sure.beta)))
             members = (found, trained, Told(told.members[:, :, count:]))
             hear = functools.partial(clock.watch, "errors")
@@ -164,17 +168,17 @@ class _Displacement:
         return np.sqrt(self.within**2 + between)
 
 
-def _told_of_places(trained: Trained, lesson: joint.Lesson) -> _Displacement:
-    run = jax.jit(joint.told_displacement)
-    members = joint.members_of(trained.fitted.parameters)
+def _told_of_places(trained: Trained, lesson: joint_model.Lesson) -> _Displacement:
+    run = jax.jit(joint_model.told_displacement)
+    members = joint_model.members_of(trained.fitted.parameters)
     told = [run(one, lesson.features) for one in members]
-    joint.check_predictions([mean for mean, _ in told])
+    joint_model.check_predictions([mean for mean, _ in told])
     within = np.mean([np.asarray(sd) ** 2 for _, sd in told], axis=0)
     return _Displacement(np.stack([np.asarray(x) for x, _ in told]), np.sqrt(within))
 
 
 def _held_out_scores(
-    study: config.Study, gnss: xr.Dataset, told: Floats, folds: joint.Folds
+    study: config.Study, gnss: xr.Dataset, told: Floats, folds: joint_model.Folds
 ) -> dict:
     """Each station as told by the members that never saw it; NaN where all did."""
     assert study.filler is not None
@@ -213,15 +217,15 @@ def _with_water(
         )
         moved = (to_cells.T @ np.asarray(model.problem.design).T).T
         given = (model.problem, model.up, np.asarray(model.noise.sigma), features)
-        lesson = joint.make_lesson(*given, folds, moved=moved)
+        lesson = joint_model.make_lesson(*given, folds, moved=moved)
         start = (tuned_numbers(alone.model, gnss.time.values), keys)
         hear = functools.partial(clock.watch, "learn")
         trained = train(study, lesson, start, folder, hear)
     with clock.stage("solve"):
-        run = jax.jit(joint.told_water)
-        members = joint.members_of(trained.fitted.parameters)
+        run = jax.jit(joint_model.told_water)
+        members = joint_model.members_of(trained.fitted.parameters)
         told = [np.asarray(run(one, lesson.features)) for one in members]
-        joint.check_predictions(told)
+        joint_model.check_predictions(told)
         expected = Expected(np.stack(told), to_cells, moved)
         found = solved(lesson, trained, expected)
         name_unsolved(gnss.time.values, found.solution.ok)
@@ -231,7 +235,7 @@ def _with_water(
             every = math.ceil(len(model.up) / EPOCHS)
             sure = calibrated(lesson, trained.fitted.parameters, every=every)
             learned.summary["for_errors"] = plain(sure)
-            believed = (joint.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
+            believed = (joint_model.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
             hear = functools.partial(clock.watch, "errors")
             given = ((found, trained, expected), believed, ground.basins.weights, hear)
             errors = joint_errors(study, model, *given)

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload.gapfill.training import Curve
+from jaxload.gapfill.training.optimise import Curve
 
 __all__ = ["Learned", "curve_dataset"]
 

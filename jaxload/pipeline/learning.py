@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion, sphere
 from jaxload.constants import DEGREE, EARTH_RADIUS
-from jaxload.gapfill import curriculum, joint, neighbourhoods, training
-from jaxload.gapfill.checkpoints import DiskCheckpoints, fingerprint
+from jaxload.gapfill.joint import joint_model, schedule
+from jaxload.gapfill.training import optimise, spatial_folds
+from jaxload.gapfill.training.checkpoints import DiskCheckpoints, fingerprint
 from jaxload.pipeline.learned import curve_dataset
 from jaxload.pipeline.model import Model
 from jaxload.pipeline.noise import without_seasons
@@ -61,8 +62,8 @@ class Trained:
       summary: Plain numbers: what `summary.json` holds under ``learning``.
     """
 
-    fitted: training.Fitted
-    numbers: joint.Hyperparameters
+    fitted: optimise.Fitted
+    numbers: joint_model.Hyperparameters
     curves: xr.Dataset
     summary: dict[str, Any]
 
@@ -96,7 +97,7 @@ def tuned_numbers(
 
 def make_folds(
     study: config.Study, gnss: xr.Dataset, rows: int
-) -> tuple[joint.Folds, jax.Array]:
+) -> tuple[joint_model.Folds, jax.Array]:
     """Draw whom each member holds out.
 
     Args:
@@ -117,21 +118,23 @@ def make_folds(
     distance = arc * (DEGREE * EARTH_RADIUS / 1e3)
     radius = filler.neighbourhood_km
     try:
-        centres = neighbourhoods.centres_for_share(distance, radius, filler.held_out)
+        centres = spatial_folds.centres_for_share(distance, radius, filler.held_out)
     except ValueError as error:
         raise ValueError(f"filler.neighbourhood_km: {error}") from None
     keys = jax.random.split(jax.random.key(filler.seed), filler.members)
     held = np.zeros((filler.members, rows), bool)
     for member, key in enumerate(keys):
-        drawn = neighbourhoods.held_out(distance, radius, centres, key)
+        drawn = spatial_folds.held_out(distance, radius, centres, key)
         held[member, : len(lon)] = drawn
     near = jnp.asarray(radius, distance.dtype)
-    return joint.Folds(jnp.asarray(held), distance, near, max(1, centres // 2)), keys
+    return joint_model.Folds(
+        jnp.asarray(held), distance, near, max(1, centres // 2)
+    ), keys
 
 
 def train(
     study: config.Study,
-    lesson: joint.Lesson,
+    lesson: joint_model.Lesson,
     given: tuple[tuple[float, float, float], jax.Array],
     folder: pathlib.Path | None,
     watch: Callable[[float], None],
@@ -154,7 +157,7 @@ def train(
     filler, (numbers, keys) = study.filler, given
     assert filler is not None
     form = "water" if filler.method == "water" else "displacement"
-    lessons = curriculum.make_curriculum(
+    lessons = schedule.make_curriculum(
         filler.steps,
         filler.joint_steps,
         learning_rate=filler.learning_rate,
@@ -165,7 +168,7 @@ def train(
     kept = kept or (folder and folder / "checkpoints")
     about = map(repr, (form, filler.seed, lessons, filler.hidden, numbers))
     model = "" if kept is None else fingerprint(lesson, *about)
-    learned = curriculum.learn(
+    learned = schedule.learn(
         form,
         lesson,
         filler.hidden,
@@ -183,7 +186,7 @@ def train(
     return Trained(fitted, mean, curves, _describe(filler, learned, mean, numbers))
 
 
-def plain(numbers: joint.Hyperparameters) -> dict[str, float]:
+def plain(numbers: joint_model.Hyperparameters) -> dict[str, float]:
     """Name the numbers of the inversion as the summary does.
 
     Args:
@@ -210,7 +213,7 @@ def member_variance(values: Floats) -> Floats:
     return values.var(axis=0, ddof=1)
 
 
-def _segment(lesson: joint.Lesson, filler: config.Filler) -> int | None:
+def _segment(lesson: joint_model.Lesson, filler: config.Filler) -> int | None:
     """Epochs that are kept at a time where all would need too much memory."""
     epochs, places, _ = lesson.features.shape
     size = 4 * KEPT * filler.hidden * filler.members * epochs * places
@@ -219,8 +222,8 @@ def _segment(lesson: joint.Lesson, filler: config.Filler) -> int | None:
 
 def _describe(
     filler: config.Filler,
-    learned: curriculum.Learned,
-    mean: joint.Hyperparameters,
+    learned: schedule.Learned,
+    mean: joint_model.Hyperparameters,
     numbers: tuple[float, float, float],
 ) -> dict[str, Any]:
     alone, fitted = learned.alone, learned.last

@@ -13,7 +13,7 @@ from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.pipeline.amplitude import relative_amplitude
 from jaxload.pipeline.empty_cells import filled_rows
 from jaxload.pipeline.inputs import make_design, standard_errors
-from jaxload.series.components import Components, principal_components
+from jaxload.series.decomposition.pca import Components, principal_components
 from jaxload.sphere.operators import diffusion_terms
 
 __all__ = ["Model", "make_model", "make_prior", "of_stations"]

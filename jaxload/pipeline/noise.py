@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxload import config, inversion, series
-from jaxload.inversion.tuning import scaled_model
+from jaxload.inversion.hyperparameters.empirical_bayes import scaled_model
 from jaxload.pipeline.model import Model
 
 __all__ = ["with_common_mode", "with_station_weights", "without_seasons"]

@@ -1,16 +1,42 @@
 """Time series of any origin; knows no physics."""
 
-from jaxload.series.common_modes import common_mode, stacked_mode
-from jaxload.series.components import (
+from jaxload.series.cleaning.filters import hampel, moving_average, running_median
+from jaxload.series.cleaning.outliers import Cleaned, Rejection, reject_outliers
+from jaxload.series.cleaning.quality import Family, Quality, Suspicion, assess, suspects
+from jaxload.series.cleaning.steps import Detection, Steps, find_steps
+from jaxload.series.decomposition.common_mode import common_mode, stacked_mode
+from jaxload.series.decomposition.emd import Decomposition, decompose
+from jaxload.series.decomposition.fourier import Reconstruction, reconstruct
+from jaxload.series.decomposition.pca import (
     Components,
     Expectation,
     principal_components,
     reconstructed,
 )
-from jaxload.series.emd import Decomposition, decompose
-from jaxload.series.entropy import permutation_entropy
-from jaxload.series.filters import hampel, moving_average, running_median
-from jaxload.series.likelihood import estimate_noise
+from jaxload.series.decomposition.permutation_entropy import permutation_entropy
+from jaxload.series.fitting.coloured_noise import Noise
+from jaxload.series.fitting.noise_likelihood import estimate_noise
+from jaxload.series.fitting.relaxation import relaxation_times
+from jaxload.series.fitting.seasons import (
+    annual_amplitude,
+    decimal_years,
+    seasonal_basis,
+)
+from jaxload.series.fitting.shrinkage import (
+    Removal,
+    Shrinkage,
+    detrended,
+    remove_terms,
+    shrinkage,
+)
+from jaxload.series.fitting.trajectory import (
+    Events,
+    Terms,
+    Trajectory,
+    evaluate_trajectory,
+    events,
+    fit_trajectory,
+)
 from jaxload.series.means import (
     PeriodMeans,
     monthly_means,
@@ -20,34 +46,12 @@ from jaxload.series.means import (
     weekly_means,
     weeks_of,
 )
-from jaxload.series.noise import Noise
-from jaxload.series.outliers import Cleaned, Rejection, reject_outliers
-from jaxload.series.quality import Family, Quality, Suspicion, assess, suspects
-from jaxload.series.relaxation import relaxation_times
-from jaxload.series.seasons import annual_amplitude, decimal_years, seasonal_basis
-from jaxload.series.shrinkage import (
-    Removal,
-    Shrinkage,
-    detrended,
-    remove_terms,
-    shrinkage,
-)
 from jaxload.series.spans import (
     are_finer,
     between_spans,
     known_times,
     span_means,
     span_middles,
-)
-from jaxload.series.spectral import Reconstruction, reconstruct
-from jaxload.series.steps import Detection, Steps, find_steps
-from jaxload.series.trajectory import (
-    Events,
-    Terms,
-    Trajectory,
-    evaluate_trajectory,
-    events,
-    fit_trajectory,
 )
 
 __all__ = [

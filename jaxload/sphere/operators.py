@@ -1,6 +1,6 @@
 """Difference operators on the cells of a grid, as sparse matrices."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,7 @@ from scipy.spatial import KDTree
 
 from jaxload.constants import DEGREE, EARTH_RADIUS
 
-if TYPE_CHECKING:
-    from jaxload.sphere.grid import Grid
-
-__all__ = ["diffusion_terms", "first_differences", "identity", "laplacian"]
+__all__ = ["Cells", "diffusion_terms", "first_differences", "identity", "laplacian"]
 
 #: Steps to the west, east, south and north neighbour, as (row, column).
 STEPS = ((0, -1), (0, 1), (-1, 0), (1, 0))
@@ -25,8 +22,57 @@ METRICS = ("grid", "sphere")
 BOUNDARIES = ("zero", "free", "edge")
 
 
+class Cells(Protocol):
+    """Cells of a regular grid, as `sphere.Grid` has them."""
+
+    @property
+    def lon(self) -> NDArray[np.float64]:
+        """Longitude of the centres [degrees], shape (cell,)."""
+        ...
+
+    @property
+    def lat(self) -> NDArray[np.float64]:
+        """Latitude of the centres [degrees], shape (cell,)."""
+        ...
+
+    @property
+    def row(self) -> NDArray[np.int64]:
+        """Index of each cell along `lat_axis`, shape (cell,)."""
+        ...
+
+    @property
+    def column(self) -> NDArray[np.int64]:
+        """Index of each cell along `lon_axis`, shape (cell,)."""
+        ...
+
+    @property
+    def spacing(self) -> float:
+        """Side of a cell [degrees]."""
+        ...
+
+    @property
+    def lon_axis(self) -> NDArray[np.float64]:
+        """Centres of the enclosing raster [degrees], ascending."""
+        ...
+
+    @property
+    def lat_axis(self) -> NDArray[np.float64]:
+        """Likewise."""
+        ...
+
+    @property
+    def cell_area(self) -> NDArray[np.float64]:
+        """Area of the cells [m2], shape (cell,)."""
+        ...
+
+    @property
+    def periodic(self) -> bool:
+        """Whether the columns go all round the Earth."""
+        ...
+
+
 def laplacian(
-    grid: "Grid", metric: str = "grid", boundary: str = "zero"
+    grid: Cells, metric: str = "grid", boundary: str = "zero"
 ) -> sparse.csr_array:
     r"""The negative Laplacian from each cell and its four neighbours.
 
@@ -92,7 +138,7 @@ def _assemble(
     return sparse.csr_array((value, (row, column)), shape=(cells, cells))
 
 
-def _index(grid: "Grid") -> NDArray[np.int64]:
+def _index(grid: Cells) -> NDArray[np.int64]:
     """The cell at each place of the raster, -1 for none, with a margin of one."""
     index = np.full((len(grid.lat_axis) + 2, len(grid.lon_axis) + 2), -1)
     index[grid.row + 1, grid.column + 1] = np.arange(len(grid.lon))
@@ -101,7 +147,7 @@ def _index(grid: "Grid") -> NDArray[np.int64]:
     return index
 
 
-def _neighbours(grid: "Grid") -> NDArray[np.int64]:
+def _neighbours(grid: Cells) -> NDArray[np.int64]:
     """The neighbour of each cell in each of `STEPS`, -1 for none, shape (4, cell)."""
     index = _index(grid)
     return np.stack(
@@ -109,7 +155,7 @@ def _neighbours(grid: "Grid") -> NDArray[np.int64]:
     )
 
 
-def _sphere_weights(grid: "Grid") -> NDArray[np.float64]:
+def _sphere_weights(grid: Cells) -> NDArray[np.float64]:
     """Weights of the four neighbours, in the order of `STEPS`, shape (4, cell)."""
     half = grid.spacing / 2
     centre = np.cos(grid.lat * DEGREE)
@@ -118,7 +164,7 @@ def _sphere_weights(grid: "Grid") -> NDArray[np.float64]:
     return np.stack([centre**-2, centre**-2, south, north])
 
 
-def _edge_stencil(grid: "Grid", metric: str) -> sparse.csr_array:
+def _edge_stencil(grid: Cells, metric: str) -> sparse.csr_array:
     edge = _edge_cells(grid)
     if metric != "grid":
         raise ValueError("boundary 'edge' is defined in grid steps; use metric 'grid'")
@@ -135,7 +181,7 @@ def _edge_stencil(grid: "Grid", metric: str) -> sparse.csr_array:
     return _assemble(row, column, value, len(grid.lon))
 
 
-def _edge_cells(grid: "Grid") -> NDArray[np.int64]:
+def _edge_cells(grid: Cells) -> NDArray[np.int64]:
     """The first and last cell of each row and of each column."""
     seen = []
     around = len(grid.lon_axis) if grid.periodic else None
@@ -185,9 +231,7 @@ def _nearest(
     return np.take_along_axis(index, order, axis=1)[:, 1 : count + 1]
 
 
-def _nearest_of_inner(
-    grid: "Grid", place: NDArray, inner: NDArray
-) -> NDArray[np.int64]:
+def _nearest_of_inner(grid: Cells, place: NDArray, inner: NDArray) -> NDArray[np.int64]:
     """The four nearest cells of each inner cell, shape (inner, 4)."""
     nearest = _neighbours(grid)[:, inner].T
     # Beside a notch or a hole the four nearest are not the four neighbours.
@@ -197,7 +241,7 @@ def _nearest_of_inner(
     return nearest
 
 
-def first_differences(grid: "Grid") -> sparse.csr_array:
+def first_differences(grid: Cells) -> sparse.csr_array:
     """The difference across each edge between two cells.
 
     With it as the prior's operator, slopes are penalised instead of curvature; its
@@ -219,7 +263,7 @@ def first_differences(grid: "Grid") -> sparse.csr_array:
     return sparse.csr_array((value, place), shape=(len(edge), len(grid.lon)))
 
 
-def identity(grid: "Grid") -> sparse.csr_array:
+def identity(grid: Cells) -> sparse.csr_array:
     """The operator of ridge regression: each cell's value itself.
 
     Args:
@@ -232,7 +276,7 @@ def identity(grid: "Grid") -> sparse.csr_array:
 
 
 def diffusion_terms(
-    grid: "Grid",
+    grid: Cells,
 ) -> tuple[sparse.csr_array, sparse.csr_array, sparse.csr_array]:
     r"""The parts of the operator of diffusion with decay, on finite volumes.
 

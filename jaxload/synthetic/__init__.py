@@ -1,7 +1,6 @@
 """Worlds whose truth is known, and what is measured in them."""
 
-from jaxload.synthetic.china import WeatherWorld, weather_world
-from jaxload.synthetic.groundwater import (
+from jaxload.synthetic.groundwater_world import (
     GroundwaterSettings,
     GroundwaterWorld,
     Wells,
@@ -12,8 +11,9 @@ from jaxload.synthetic.loads import Climate, land_of, loads_of
 from jaxload.synthetic.modes import Modes, Patterns, Rasters, block_means, weighted
 from jaxload.synthetic.networks import Network
 from jaxload.synthetic.satellites import month_means
-from jaxload.synthetic.storage import Twin, TwinSettings, twin
+from jaxload.synthetic.twin_world import Twin, TwinSettings, twin
 from jaxload.synthetic.weather_settings import WeatherSettings
+from jaxload.synthetic.weather_world import WeatherWorld, weather_world
 
 __all__ = [
     "Climate",

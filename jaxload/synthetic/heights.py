@@ -8,13 +8,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from jaxload.synthetic.gaps import running
 from jaxload.synthetic.noise import (
     COMMON_MEMORY,
     HeightNoise,
     height_noise,
     remembered,
 )
+from jaxload.synthetic.outages import running
 from jaxload.synthetic.surface import Loads
 
 __all__ = ["Events", "Heights", "Quality", "draw_events", "measure"]

@@ -1,0 +1,3 @@
+"""Simulated worlds, written as files that observations come in."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Stokes coefficients of GRACE, and what is done to them."""
+
+__all__: list[str] = []

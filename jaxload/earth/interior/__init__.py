@@ -1,0 +1,3 @@
+"""Models of the interior, and how it deforms."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Green's functions of points, discs and rectangles."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Displacement of places by fields of mass."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Networks trained through the inversion."""
+
+__all__: list[str] = []

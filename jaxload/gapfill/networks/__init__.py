@@ -1,0 +1,3 @@
+"""Recurrent networks, alone and in ensembles."""
+
+__all__: list[str] = []

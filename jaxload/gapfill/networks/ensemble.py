@@ -1,0 +1,300 @@
+"""One network for each station, all trained side by side, and run anywhere."""
+
+import dataclasses
+import functools
+import operator
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import PartitionSpec
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from jaxload._check import check_shapes
+from jaxload.gapfill.networks.lstm import Network, Weights, apply, initialise
+from jaxload.gapfill.networks.windows import (
+    Lessons,
+    held_out,
+    make_lessons,
+    make_windows,
+)
+from jaxload.gapfill.scores import check_complete
+from jaxload.gapfill.training.member_batches import losses
+from jaxload.gapfill.training.optimise import Curve, Descent, descend
+from jaxload.gapfill.training.sharding import Devices, along, make_share
+
+__all__ = ["Ensemble", "Training", "predict", "train"]
+
+#: Epochs that a prediction keeps at a time.
+SEGMENT = 64
+
+
+#: A network that reads only weather learns what it can in a few hundred steps.
+DESCENT = Descent(steps=200, patience=5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How to train an ensemble.
+
+    Attributes:
+      hidden: Units of each network.
+      window: Epochs of the windows into which the record is cut, which are run side by
+        side; None runs it whole.
+      warm_up: Epochs that a window reads before those that it is judged by.
+      held_out: Share of each member's observations by which it is judged, and not
+        trained.
+      weight_decay: Weight of the squared weights in the loss.
+      segment: As in `lstm.apply`; None keeps all epochs for the derivatives.
+      dtype: Precision, "float32" or "float64".
+      seed: Of the first weights, and of what is held out.
+      descent: Steps, learning rate and patience.
+    """
+
+    hidden: int = 32
+    window: int | None = None
+    warm_up: int = 60
+    held_out: float = 0.2
+    weight_decay: float = 1e-4
+    segment: int | None = None
+    dtype: str = "float32"
+    seed: int = 0
+    descent: Descent = DESCENT
+
+    def __post_init__(self) -> None:
+        if self.hidden < 1 or self.warm_up < 0 or (self.window or 1) < 1:
+            raise ValueError(
+                f"hidden, window and warm_up are {self.hidden}, {self.window} and "
+                f"{self.warm_up}, expected 1, 1 (or None) and 0 or more"
+            )
+        if not 0 < self.held_out <= 0.5:
+            raise ValueError(
+                f"held_out is {self.held_out:g}, expected a share above 0 and up to 0.5"
+            )
+        if not self.weight_decay >= 0:
+            raise ValueError(
+                f"weight_decay is {self.weight_decay:g}, expected zero or more"
+            )
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(
+                f"dtype is {self.dtype!r}, expected 'float32' or 'float64'"
+            )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Trained networks, one a member.
+
+    Attributes:
+      weights: Of the networks, an axis of members first.
+      mean: Of each member's target [unit of the target], shape (member,).
+      scale: Its standard deviation, in which the network tells it, shape (member,).
+      step: After how many steps each was best, shape (member,).
+      curve: Loss and error of what was held out, in variances of the target.
+      stopped_at: Step at which training diverged, None where it did not; the weights
+        are then the best before it.
+    """
+
+    weights: Weights
+    mean: Array
+    scale: Array
+    step: NDArray[np.int64]
+    curve: Curve
+    stopped_at: int | None
+
+
+def train(
+    features: ArrayLike,
+    target: ArrayLike,
+    settings: Training | None = None,
+    *,
+    pace: ArrayLike = 1.0,
+    names: Sequence[str] | None = None,
+    devices: Devices | None = None,
+    watch: Callable[[float], None] | None = None,
+) -> Ensemble:
+    """Train one network for each member, all in one program.
+
+    Minimised is the mean square error of the standardised target, gaps left out; kept
+    are the weights by which each member's held-out epochs, some weeks in a row, are
+    predicted best. Members share nothing: one more changes none of the others, but for
+    when the training ends.
+
+    Args:
+      features: Each member's own, shape (epoch, member, feature), of the order of one
+        and without gaps.
+      target: What is to be told, such as displacement [mm], shape (epoch, member); NaN
+        if missing.
+      settings: How to train.
+      pace: Factor on the learning rate of each member, to sweep it: one station as
+        several members, each at its own rate. Shape () or (member,).
+      names: What errors call the members, such as "station LHAS"; None numbers them.
+      devices: Among which members are shared out; None for all of
+        `jax.local_devices()`. A CPU is one device, unless JAX was told before its
+        first use, by `jax.config.update("jax_num_cpu_devices", 8)`, to make it more.
+      watch: Told of the share of the steps that is done.
+
+    Returns:
+      The `Ensemble`.
+
+    Raises:
+      ValueError: If features have gaps or another length than the target, or if a
+        member has too few values, or only equal ones.
+
+    Example:
+      >>> ensemble = train(features[:, control], displacement[:, control])
+    """
+    settings = Training() if settings is None else settings
+    features, target = np.asarray(features), np.asarray(target)
+    sizes = check_shapes(
+        features=(features, "epoch member feature"), target=(target, "epoch member")
+    )
+    check_complete("features", features, "member")
+    mean, scale = _moments(target, settings, names)
+    key = jax.random.key(settings.seed)
+    network = Network(sizes["feature"], settings.hidden)
+    fitted = descend(
+        functools.partial(_loss, settings=settings),
+        functools.partial(_score, settings=settings),
+        _first_weights(network, sizes["member"], key, settings.dtype),
+        _lessons(features, (target - mean) / scale, settings),
+        settings.descent,
+        key=key,
+        pace=pace,
+        devices=jax.local_devices() if devices is None else devices,
+        watch=watch,
+    )
+    kind = settings.dtype
+    return Ensemble(
+        weights=fitted.parameters,
+        mean=jnp.asarray(mean, kind),
+        scale=jnp.asarray(scale, kind),
+        step=fitted.step,
+        curve=fitted.curve,
+        stopped_at=fitted.diverged_at,
+    )
+
+
+def predict(
+    ensemble: Ensemble,
+    features: ArrayLike,
+    *,
+    devices: Devices | None = None,
+    watch: Callable[[float], None] | None = None,
+) -> NDArray:
+    """Let every member tell what it would see at every place.
+
+    One member after the other, a few epochs at a time: beside the result, only the
+    features need memory.
+
+    Args:
+      ensemble: From `train`.
+      features: Of the places, shape (epoch, place, feature), made as those that the
+        members were trained with.
+      devices: Among which places are shared out, as in `train`.
+      watch: Told of the share of the members that is done.
+
+    Returns:
+      Prediction [unit of the target], shape (epoch, member, place), in the precision of
+      the ensemble.
+
+    Raises:
+      ValueError: If features have gaps, or others than the members know.
+    """
+    features = np.asarray(features)
+    known = ensemble.weights.features[0]
+    sizes = check_shapes(
+        features=(features, "epoch place feature"), weights=(known, "feature _")
+    )
+    check_complete("features", features, "place")
+    share = make_share(
+        sizes["place"], jax.local_devices() if devices is None else devices
+    )
+    inputs = share.out(jnp.asarray(features, known.dtype), axis=1)
+    told = share.over(_told, (PartitionSpec(), along(1)), along(1))
+    members = len(ensemble.mean)
+    found = np.empty((sizes["epoch"], members, sizes["place"]), known.dtype)
+    each = (ensemble.weights, ensemble.mean, ensemble.scale)
+    for member in range(members):
+        own = jax.tree.map(operator.itemgetter(member), each)
+        found[:, member] = np.asarray(told(own, inputs))[:, : sizes["place"]]
+        if watch is not None:
+            watch((member + 1) / members)
+    return found
+
+
+def _told(each: tuple[Weights, Array, Array], inputs: Array) -> Array:
+    weights, mean, scale = each
+    return mean + scale * apply(weights, inputs, segment=SEGMENT)[..., 0]
+
+
+def _moments(
+    target: NDArray, settings: Training, names: Sequence[str] | None
+) -> tuple[NDArray, NDArray]:
+    called = lambda number: names[number] if names else f"member {number}"
+    seen = np.isfinite(target)
+    least = 2 * _every(settings)
+    count = seen.sum(axis=0)
+    if count.min() < least:
+        raise ValueError(
+            f"{called(count.argmin())} has {count.min()} values, expected at least "
+            f"{least} to train and judge by; leave it out"
+        )
+    mean = np.nanmean(np.where(seen, target, np.nan), axis=0)
+    scale = np.nanstd(np.where(seen, target, np.nan), axis=0)
+    if not scale.min() > 0:
+        raise ValueError(
+            f"{called(scale.argmin())} has only equal values, from which nothing can "
+            "be learned; leave it out"
+        )
+    return mean, scale
+
+
+def _first_weights(network: Network, members: int, key: Array, dtype: str) -> Weights:
+    # One after the other: the orthogonal weights come from a batched LAPACK routine.
+    drawn = [
+        initialise(network, jax.random.fold_in(key, member), dtype)
+        for member in range(members)
+    ]
+    return jax.tree.map(lambda *each: jnp.stack(each), *drawn)
+
+
+def _lessons(features: NDArray, target: NDArray, settings: Training) -> Lessons:
+    windows = make_windows(len(target), settings.window, settings.warm_up)
+    out = held_out(np.isfinite(target), _every(settings), settings.seed)
+    return make_lessons(features, target, out, windows, settings.dtype)
+
+
+def _every(settings: Training) -> int:
+    """One in how many spans is held out."""
+    return round(1 / settings.held_out)
+
+
+def _loss(weights: Weights, lessons: Lessons, _: Array, *, settings: Training) -> Array:
+    def one(weights: Weights, lessons: Lessons) -> Array:
+        matrices = (weights.features, weights.recurrent, weights.readout)
+        squares = sum(jnp.sum(matrix**2) for matrix in matrices)
+        error = _error(weights, lessons, lessons.taught, settings)
+        return error + settings.weight_decay * squares
+
+    return losses(one, weights, lessons)
+
+
+def _score(
+    weights: Weights, lessons: Lessons, _: Array, *, settings: Training
+) -> Array:
+    def one(weights: Weights, lessons: Lessons) -> Array:
+        return _error(weights, lessons, lessons.held_out, settings)
+
+    return losses(one, weights, lessons)
+
+
+def _error(
+    weights: Weights, lessons: Lessons, counted: Array, settings: Training
+) -> Array:
+    """Weighted mean square error of one member."""
+    told = apply(weights, lessons.inputs, segment=settings.segment)[..., 0]
+    return jnp.sum(counted * (told - lessons.target) ** 2)

@@ -1,0 +1,181 @@
+"""A long short-term memory network that reads weather and tells displacement or water.
+
+The only module that knows flax: its layers draw the first weights. What runs is a scan
+of our own, of which many can be trained side by side.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes
+from jaxload.gapfill.networks.lstm_scan import Carry, einsum, recur
+
+__all__ = ["Network", "Weights", "apply", "hidden_states", "initialise"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """Size of a network.
+
+    Attributes:
+      features: Numbers read at every epoch.
+      hidden: Units that remember.
+      outputs: Numbers told at every epoch.
+    """
+
+    features: int
+    hidden: int = 32
+    outputs: int = 1
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value < 1:
+                raise ValueError(f"{field.name} is {value}, expected 1 or more")
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """What a network learns.
+
+    Gates stand in the order input, forget, proposal, output, as in
+    `flax.nnx.OptimizedLSTMCell`.
+
+    Attributes:
+      features: Weights of the features, shape (feature, 4 hidden).
+      recurrent: Weights of the hidden state, shape (hidden, 4 hidden).
+      bias: Added to both, shape (4 hidden,).
+      readout: Weights of the hidden state in the output, shape (hidden, output).
+      offset: Added to the output, shape (output,).
+    """
+
+    features: Array
+    recurrent: Array
+    bias: Array
+    readout: Array
+    offset: Array
+
+
+@functools.partial(jax.jit, static_argnames=("network", "dtype"))
+def initialise(network: Network, key: Array, dtype: str = "float32") -> Weights:
+    """Draw the weights with which training begins.
+
+    Recurrent weights are orthogonal, the others scaled by the number of their inputs;
+    the forget gate begins mostly open, so that the first networks remember.
+
+    Args:
+      network: Size of the network.
+      key: Of `jax.random.key`; the same key draws the same weights.
+      dtype: "float32", or "float64" where JAX has it.
+
+    Returns:
+      The `Weights`.
+
+    Source:
+      The forget gate's bias: Jozefowicz et al. (2015), proceedings.mlr.press/v37.
+    """
+    # Slow to import, and of use only where something is trained.
+    from flax import nnx
+
+    rngs, kind = nnx.Rngs(key), jnp.dtype(dtype)
+    cell = nnx.OptimizedLSTMCell(
+        network.features, network.hidden, param_dtype=kind, rngs=rngs
+    )
+    linear = nnx.Linear(network.hidden, network.outputs, param_dtype=kind, rngs=rngs)
+    forget = slice(network.hidden, 2 * network.hidden)
+    return Weights(
+        features=cell.dense_i.kernel[...],
+        recurrent=cell.dense_h.kernel[...],
+        bias=jnp.zeros(4 * network.hidden, kind).at[forget].set(1),
+        readout=linear.kernel[...],
+        offset=jnp.zeros(network.outputs, kind),
+    )
+
+
+def apply(weights: Weights, inputs: ArrayLike, *, segment: int | None = None) -> Array:
+    """Run one network over many places, from an empty memory.
+
+    Args:
+      weights: What it has learned; computed is in their precision.
+      inputs: Features, shape (epoch, place, feature), without gaps.
+      segment: Epochs that are kept for derivatives at a time; what lies between is
+        computed a second time, so that memory grows with `segment` and with
+        epochs / `segment`, no longer with all epochs. None keeps all.
+
+    Returns:
+      Output, shape (epoch, place, output).
+
+    Raises:
+      ValueError: If the inputs have other features than the network, or `segment` is
+        not positive.
+
+    Example:
+      >>> weights = initialise(Network(features=20), jax.random.key(0))
+      >>> displacement = apply(weights, features)[..., 0]
+    """
+
+    def read(hidden: Array) -> Array:
+        product = einsum("tph,ho->tpo", hidden, weights.readout)
+        return product + weights.offset[None, None, :]
+
+    return _run(weights, inputs, segment, read)
+
+
+def hidden_states(
+    weights: Weights, inputs: ArrayLike, *, segment: int | None = None
+) -> Array:
+    """What a network remembers at every epoch, before it is read out.
+
+    Args:
+      weights: As in `apply`.
+      inputs: Features, shape (epoch, place, feature), without gaps.
+      segment: As in `apply`.
+
+    Returns:
+      Hidden states [-], shape (epoch, place, hidden).
+
+    Raises:
+      ValueError: As `apply`.
+    """
+    return _run(weights, inputs, segment, lambda hidden: hidden)
+
+
+def _run(
+    weights: Weights,
+    inputs: ArrayLike,
+    segment: int | None,
+    read: Callable[[Array], Array],
+) -> Array:
+    inputs = jnp.asarray(inputs, dtype=weights.bias.dtype)
+    sizes = check_shapes(
+        inputs=(inputs, "epoch place feature"), weights=(weights.features, "feature _")
+    )
+    empty = jnp.zeros((sizes["place"], len(weights.recurrent)), inputs.dtype)
+    epochs = sizes["epoch"]
+    kernel = jnp.concatenate([weights.features, weights.recurrent])
+
+    def some(carry: Carry, inputs: Array) -> tuple[Carry, Array]:
+        carry, hidden = recur(inputs, kernel, weights.bias, carry)
+        return carry, read(hidden)
+
+    if segment is None or segment >= epochs:
+        return some((empty, empty), inputs)[1]
+    pieces = _cut(inputs, segment)
+    again = jax.checkpoint(some, prevent_cse=False)
+    outputs = jax.lax.scan(again, (empty, empty), pieces)[1]
+    return outputs.reshape(-1, *outputs.shape[2:])[:epochs]
+
+
+def _cut(inputs: Array, segment: int) -> Array:
+    """Segments of equal length; the last is filled up, which no earlier epoch sees."""
+    if segment < 1:
+        raise ValueError(f"segment is {segment}, expected 1 epoch or more, or None")
+    filled = jnp.pad(inputs, ((0, -len(inputs) % segment), (0, 0), (0, 0)))
+    return filled.reshape(-1, segment, *inputs.shape[1:])

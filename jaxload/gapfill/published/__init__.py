@@ -1,0 +1,3 @@
+"""The published systems, MLLIM and DWLIM."""
+
+__all__: list[str] = []

@@ -1,0 +1,135 @@
+"""DWLIM: networks of some stations, weighted by distance, tell what others would see.
+
+The deep learning weight loading inversion model: one network for each station that
+moves with the weather, trained from components of temperature and pressure
+(`ensemble.train`); where no receiver stands, all of them tell a displacement
+(`ensemble.predict`), and near ones count most.
+"""
+
+import numpy as np
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from jaxload._check import check_shapes
+from jaxload.evaluate import pcc
+from jaxload.gapfill.scores import Validation, score
+from jaxload.sphere import inverse_distance_weights
+
+__all__ = ["control_stations", "validate", "weighted"]
+
+
+def control_stations(
+    displacement: ArrayLike,
+    temperature: ArrayLike,
+    pressure: ArrayLike,
+    threshold: float = 0.5,
+) -> NDArray[np.bool_]:
+    """Choose the stations that move with the weather.
+
+    Args:
+      displacement: Uplift [mm], shape (epoch, station); NaN if missing.
+      temperature: At the stations, in any unit, same shape.
+      pressure: Likewise.
+      threshold: Least absolute correlation with either [-].
+
+    Returns:
+      Whether a station is chosen, shape (station,); a series that is constant or has
+      fewer than 3 values never is.
+
+    Raises:
+      ValueError: If the shapes differ, or no station is chosen.
+
+    Example:
+      >>> control = control_stations(up, temperature, pressure)
+      >>> ensemble = train(features[:, control], up[:, control])
+
+    Source:
+      DWLIM (2022), Remote Sensing 14, 535, section 3.1.1, doi:10.3390/rs14030535.
+    """
+    up, warm, heavy = map(np.asarray, (displacement, temperature, pressure))
+    axes = "epoch station"
+    check_shapes(
+        displacement=(up, axes), temperature=(warm, axes), pressure=(heavy, axes)
+    )
+    found = [np.abs(np.asarray(pcc(weather, up, axis=0))) for weather in (warm, heavy)]
+    largest = np.fmax(*found)
+    chosen = largest > threshold
+    if not chosen.any():
+        best = np.max(np.nan_to_num(largest), initial=0)
+        raise ValueError(
+            f"no station's displacement correlates with temperature or pressure above "
+            f"{threshold:g}, the largest absolute correlation is {best:.2f}; lower "
+            "threshold below it, or check that weather and displacement are of the "
+            "same days"
+        )
+    return chosen
+
+
+def weighted(
+    predictions: ArrayLike,
+    distance: ArrayLike,
+    own: ArrayLike | None = None,
+    *,
+    power: float = 1.0,
+) -> NDArray:
+    """Average what members tell, near ones with more weight.
+
+    A member at distance zero decides alone, unless it is the place's own.
+
+    Args:
+      predictions: Displacement [mm], shape (epoch, member, place).
+      distance: From each place to each member's station, in any unit, shape
+        (place, member).
+      own: Whether a member stands at the place or in its cell and must not count,
+        same shape.
+      power: Of the distance in the weight; the article has 1.
+
+    Returns:
+      Displacement [mm], shape (epoch, place); NaN where no member is left.
+
+    Raises:
+      ValueError: If the shapes do not match, or a distance is negative or NaN.
+
+    Source:
+      DWLIM (2022), Remote Sensing 14, 535, eq. 8, doi:10.3390/rs14030535.
+    """
+    predictions, distance = np.asarray(predictions), np.asarray(distance, float)
+    own = np.zeros(distance.shape, bool) if own is None else np.asarray(own, bool)
+    check_shapes(
+        predictions=(predictions, "epoch member place"),
+        distance=(distance, "place member"),
+        own=(own, "place member"),
+    )
+    if not (distance >= 0).all():
+        raise ValueError("distance has negative or NaN values, expected zero or more")
+    weights = inverse_distance_weights(np.where(own, np.inf, distance), power)
+    weights = np.asarray(weights, predictions.dtype)
+    # NumPy sums in place; a product of matrices would first turn gigabytes around.
+    mean = np.einsum("emp,pm->ep", predictions, weights)
+    return np.where(weights.any(axis=1), mean, np.nan)
+
+
+def validate(
+    predictions: ArrayLike,
+    distance: ArrayLike,
+    own: ArrayLike,
+    displacement: ArrayLike,
+) -> Validation:
+    """Predict stations as if they were not there, and judge that by what they saw.
+
+    Args:
+      predictions: Displacement at the stations [mm], shape (epoch, member, station).
+      distance: From each station to each member's, shape (station, member).
+      own: Whether a member is the station's own, or shares its cell, same shape.
+      displacement: What the stations saw [mm], shape (epoch, station); NaN if missing.
+
+    Returns:
+      The `Validation`, each station predicted by members that are not its own.
+
+    Raises:
+      ValueError: As `weighted`.
+
+    Source:
+      DWLIM (2022), Remote Sensing 14, 535, section 3.1.1, doi:10.3390/rs14030535.
+    """
+    return score(weighted(predictions, distance, own), displacement)

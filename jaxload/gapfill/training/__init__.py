@@ -1,0 +1,3 @@
+"""Optimisation, checkpoints, sharding and spatial folds."""
+
+__all__: list[str] = []

@@ -1,0 +1,361 @@
+"""Networks trained side by side until what was held out is predicted no better.
+
+Members of an ensemble differ in their first weights and in whom they hold out. They
+share one program and nothing else: each is stepped, scored and stopped by itself.
+"""
+
+import dataclasses
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import PartitionSpec
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from jaxload.gapfill.training.sharding import Devices, Share, along, make_share
+
+__all__ = ["Checkpoints", "Curve", "Descent", "Fitted", "descend"]
+
+logger = logging.getLogger(__name__)
+
+#: From parameters, data and a random key to a number for each member.
+Objective = Callable[[Any, Any, Array], Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Descent:
+    """How to train.
+
+    Attributes:
+      steps: Most steps.
+      learning_rate: Of Adam.
+      weight_decay: What Adam takes off a parameter at every step, apart from the loss,
+        as a multiple of itself and the learning rate (AdamW).
+      every: Steps between two looks at what is held out; fewer before the last.
+      patience: Looks without a gain, of any member, after which it ends.
+      largest_gradient: Norm to which a member's longer gradient is shortened.
+    """
+
+    steps: int = 400
+    learning_rate: float = 0.01
+    weight_decay: float = 0.0
+    every: int = 10
+    patience: int = 8
+    largest_gradient: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "every", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        for name in ("learning_rate", "largest_gradient"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise ValueError(
+                    f"{name} is {getattr(self, name):g}, expected a positive number"
+                )
+        if not 0 <= self.weight_decay < np.inf:
+            raise ValueError(
+                f"weight_decay is {self.weight_decay:g}, expected zero or a positive "
+                "number"
+            )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curve:
+    """What became of a training.
+
+    Attributes:
+      step: Number of steps at each look, from 0, shape (look,).
+      loss: What was minimised, at the step before each look, shape (look, member); NaN
+        at the first.
+      held_out: What was watched, shape (look, member).
+    """
+
+    step: NDArray[np.int64]
+    loss: NDArray[np.float64]
+    held_out: NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fitted:
+    """Trained members.
+
+    Attributes:
+      parameters: Those with the best score of each member, an axis of members first.
+      step: After how many steps each was best, shape (member,).
+      curve: What became of the training.
+      diverged_at: The step at which it ceased to be finite, None where it did not.
+    """
+
+    parameters: Any
+    step: NDArray[np.int64]
+    curve: Curve
+    diverged_at: int | None
+
+
+class Checkpoints(Protocol):
+    """Where a training is kept between two looks."""
+
+    def restore(self, state: Any) -> Any:
+        """Give back the newest state of this shape, or the given one."""
+        ...
+
+    def save(self, step: int, state: Any) -> None:
+        """Keep a state."""
+        ...
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _State:
+    """All that the next step depends on."""
+
+    step: Array
+    parameters: Any
+    moments: Any
+    best: Any
+    score: Array
+    best_step: Array
+    loss: Array
+    held_out: Array
+    broken: Array
+
+
+def _cut() -> _State:
+    """How a state is cut where members are shared out."""
+    cut: dict[str, Any] = dict.fromkeys(
+        (field.name for field in dataclasses.fields(_State)), along()
+    )
+    cut |= {"step": PartitionSpec(), "loss": along(1), "held_out": along(1)}
+    return _State(**cut)
+
+
+def descend(
+    loss: Objective,
+    score: Objective,
+    start: Any,
+    data: Any,
+    settings: Descent,
+    *,
+    key: Array,
+    pace: ArrayLike = 1.0,
+    decaying: Any = True,
+    checkpoints: Checkpoints | None = None,
+    devices: Devices = (),
+    watch: Callable[[float], None] | None = None,
+) -> Fitted:
+    """Minimise a loss by Adam, and keep the parameters that score best.
+
+    The same key gives the same result, to the last bit, whether it ran in one go or was
+    taken up again from a checkpoint, on one kind of machine.
+
+    Args:
+      loss: What is minimised, shape (member,), from parameters, data and a key that is
+        new at every step.
+      score: What is held out of it, smaller is better, likewise; its key is always the
+        same.
+      start: First parameters, a pytree with an axis of members first.
+      data: A pytree of arrays, handed to both.
+      settings: How to train.
+      key: Of `jax.random.key`.
+      pace: Factor on the learning rate of each member, to sweep it: the same first
+        parameters at several rates, side by side. Shape () or (member,).
+      decaying: Which parameters the weight decay is for: booleans in a pytree that
+        begins as `start` does.
+      checkpoints: Where to keep the state at every look, to go on from there.
+      devices: Among which members are shared out, if there are several; the data then
+        have an axis of members first as well, and a key is the same for all members.
+      watch: Told of the share of the steps that is done.
+
+    Returns:
+      The `Fitted`. A member whose loss or score ceases to be finite ends the training;
+      a warning says at which step.
+
+    Raises:
+      ValueError: If what is held out of a member has no finite score before the first
+        step: nothing could ever score better.
+
+    Source:
+      Loshchilov and Hutter (2019): decoupled weight decay regularization, ICLR.
+    """
+    # Slow to import, and of use only here.
+    import optax
+
+    decay = settings.weight_decay
+    optimiser = optax.adamw(settings.learning_rate, weight_decay=decay, mask=decaying)
+    share = make_share(len(jax.tree.leaves(start)[0]), devices)
+    start, data = share.out((start, data))
+    alike = PartitionSpec()
+    first = share.over(score, (along(), along(), alike), along())(start, data, key)
+    _check_first(first)
+    pace = share.out(jnp.broadcast_to(jnp.asarray(pace, first.dtype), (share.parts,)))
+    cut = _cut()
+    advance = share.over(
+        _advancing(loss, score, optimiser, settings),
+        (cut, along(), alike, along()),
+        cut,
+    )
+    state = _begin(start, first, optimiser, settings)
+    if checkpoints is not None:
+        state = checkpoints.restore(state)
+    state = share.settle(state, cut)
+    diverged = None
+    while not _is_done(state, settings):
+        following = advance(state, data, key, pace)
+        broken = np.asarray(following.broken)
+        if broken.any():
+            diverged = int(broken[broken > 0].min())
+            break
+        state = following
+        if checkpoints is not None:
+            checkpoints.save(int(state.step), state)
+        if watch is not None:
+            watch(int(state.step) / settings.steps)
+    fitted = _fitted(state, settings, diverged, share)
+    if diverged is not None:
+        _warn_of_divergence(diverged, fitted.step)
+    return fitted
+
+
+def _check_first(scores: Array) -> None:
+    bad = np.flatnonzero(~np.isfinite(np.asarray(scores)))
+    if len(bad):
+        raise ValueError(
+            f"member {bad[0]} cannot be trained: before the first step what it holds "
+            f"out scores {float(scores[bad[0]])}, expected a finite number; are its "
+            "features, data and first parameters finite, and is anything held out?"
+        )
+
+
+def _begin(start: Any, first: Array, optimiser: Any, settings: Descent) -> _State:
+    members = first.shape[0]
+    looks = 1 + _looks(settings.steps, settings)
+    empty = jnp.full((looks, members), jnp.nan, first.dtype)
+    nothing = jnp.zeros(members, jnp.int32)
+    return _State(
+        step=jnp.zeros((), jnp.int32),
+        parameters=start,
+        moments=jax.vmap(optimiser.init)(start),
+        best=start,
+        score=first,
+        best_step=nothing,
+        loss=empty,
+        held_out=empty.at[0].set(first),
+        broken=nothing,
+    )
+
+
+def _looks(step: Any, settings: Descent) -> Any:
+    """Looks after the first until a step, the last of which may come early."""
+    return -(-step // settings.every)
+
+
+def _advancing(
+    loss: Objective, score: Objective, optimiser: Any, settings: Descent
+) -> Callable[[_State, Any, Array, Array], _State]:
+    """A function that goes on to the next look."""
+
+    def total(parameters: Any, data: Any, key: Array) -> tuple[Array, Array]:
+        losses = loss(parameters, data, key)
+        return jnp.sum(losses), losses
+
+    gradient = jax.grad(total, has_aux=True)
+    shorten = functools.partial(_shortened, most=settings.largest_gradient)
+
+    def advance(state: _State, data: Any, key: Array, pace: Array) -> _State:
+        def step(number: Array, now: tuple) -> tuple:
+            parameters, moments, _, broken = now
+            own = jax.random.fold_in(key, number)
+            slope, losses = gradient(parameters, data, own)
+            slope = jax.vmap(shorten)(slope)
+            # The optimiser mixes counts and floats, which a caller may have forbidden.
+            with jax.numpy_dtype_promotion("standard"):
+                given = (slope, moments, parameters)
+                change, moments = jax.vmap(optimiser.update)(*given)
+            # Adam and decay alike are proportional to the learning rate.
+            parameters = jax.tree.map(
+                lambda old, by: old + by * _along(pace, by).astype(by.dtype),
+                parameters,
+                change,
+            )
+            return parameters, moments, losses, _first(broken, losses, number + 1)
+
+        last = jnp.minimum(state.step + settings.every, settings.steps)
+        nothing = jnp.zeros_like(state.score)
+        now = (state.parameters, state.moments, nothing, state.broken)
+        now = jax.lax.fori_loop(state.step, last, step, now)
+        parameters, moments, losses, broken = now
+        found = score(parameters, data, key)
+        better, look = found < state.score, _looks(last, settings)
+        return _State(
+            step=last,
+            parameters=parameters,
+            moments=moments,
+            best=jax.tree.map(
+                functools.partial(_chosen, better), parameters, state.best
+            ),
+            score=jnp.where(better, found, state.score),
+            best_step=jnp.where(better, last, state.best_step),
+            loss=state.loss.at[look].set(losses),
+            held_out=state.held_out.at[look].set(found),
+            broken=_first(broken, found, last),
+        )
+
+    return advance
+
+
+def _first(broken: Array, values: Array, step: Array) -> Array:
+    """The step at which each value first was not finite, 0 as long as it is."""
+    bad = (broken == 0) & ~jnp.isfinite(values)
+    return jnp.where(bad, step, broken)
+
+
+def _shortened(slope: Any, most: float) -> Any:
+    """A gradient of no more than a norm; its leaves may differ in precision."""
+    squares = [jnp.sum(x.astype(jnp.float32) ** 2) for x in jax.tree.leaves(slope)]
+    norm = jnp.sqrt(jnp.sum(jnp.stack(squares)))
+    factor = most / jnp.maximum(norm, most)
+    return jax.tree.map(lambda x: x * factor.astype(x.dtype), slope)
+
+
+def _along(members: Array, values: Array) -> Array:
+    """A number of each member, beside values whose first axis they are."""
+    return members.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def _chosen(better: Array, new: Array, old: Array) -> Array:
+    return jnp.where(_along(better, new), new, old)
+
+
+def _is_done(state: _State, settings: Descent) -> bool:
+    waited = int(state.step) - int(np.asarray(state.best_step).max())
+    out_of_patience = waited >= settings.patience * settings.every
+    return int(state.step) >= settings.steps or out_of_patience
+
+
+def _warn_of_divergence(step: int, best_step: NDArray[np.int64]) -> None:
+    logger.warning(
+        "training diverged at step %d; the best parameters before it, of step %s, are "
+        "kept: take a smaller learning rate",
+        step,
+        ", ".join(map(str, best_step)),
+    )
+
+
+def _fitted(
+    state: _State, settings: Descent, diverged: int | None, share: Share
+) -> Fitted:
+    looks = 1 + _looks(int(state.step), settings)
+    seen = lambda values: np.asarray(values, np.float64)[:looks, : share.parts]
+    curve = Curve(
+        step=np.minimum(np.arange(looks) * settings.every, int(state.step)),
+        loss=seen(state.loss),
+        held_out=seen(state.held_out),
+    )
+    step = np.asarray(state.best_step)[: share.parts]
+    return Fitted(share.back(state.best), step, curve, diverged)

@@ -1,0 +1,92 @@
+"""What rows that are known at every epoch leave to be explained at the others."""
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes
+from jaxload.inversion.linalg.saddle_point import saddle_inverse
+from jaxload.inversion.linalg.spd import einsum, inverse
+from jaxload.inversion.observations import check_finite
+from jaxload.inversion.problem import Problem
+
+__all__ = ["given_last_rows"]
+
+
+def given_last_rows(
+    problem: Problem, displacement: ArrayLike, sigma: ArrayLike, beta: ArrayLike
+) -> tuple[Problem, Array]:
+    """Let the prior know some rows, so that only the others are left as data.
+
+    Where many rows have no gaps, such as places that a network fills, and few have
+    some, one matrix of the many serves all epochs, and what is done for the gaps is
+    done with the few. The density of all rows is that of the known ones times that of
+    the others, less what is foretold, under the problem returned. Where the prior
+    leaves fields D free and densities are restricted, each is meant times
+    det(D'D)^-1/2.
+
+    Differentiable in every array.
+
+    Args:
+      problem: Design matrix and prior of all rows, the known ones last. Those determine
+        what the prior leaves free.
+      displacement: Of the known rows [mm], nothing missing, shape (epoch, known).
+      sigma: Their standard error [mm], independent of each other and of the other
+        rows, shape (known,).
+      beta: Weight of the prior, scalar, positive.
+
+    Returns:
+      The problem of the other rows, in which nothing is free and whose loads come on
+      top of what the known rows tell; and what those foretell of the others [mm],
+      shape (epoch, other).
+
+    Raises:
+      ValueError: If shapes disagree, no row is known, or more than there are, or, where
+        values can be seen, a displacement is not finite.
+
+    Example:
+      >>> others, foretold = given_last_rows(problem, filled, error, beta)
+      >>> log_evidence(others, heights - foretold, sigma, beta)
+
+    Source:
+      Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, eqs. 2.25,
+      2.26 and, for what is free, 2.41 and 2.42.
+    """
+    dtype = problem.design.dtype
+    displacement, sigma, beta = (
+        jnp.asarray(x, dtype) for x in (displacement, sigma, beta)
+    )
+    check_shapes(displacement=(displacement, "epoch known"), sigma=(sigma, "known"))
+    others = len(problem.design) - len(sigma)
+    if others < 0 or not len(sigma):
+        raise ValueError(
+            f"displacement has {len(sigma)} known rows, expected 1 to "
+            f"{len(problem.design)}, which is all there are"
+        )
+    check_finite("displacement", displacement, "known rows have no missing data")
+    # Under jit a value that is not finite is no missing datum: everything is NaN then.
+    finite = jnp.isfinite(displacement).all(axis=0) & jnp.isfinite(sigma)
+    sigma = jnp.where(finite, sigma, jnp.nan)
+    displacement = jnp.where(finite[None, :], displacement, 0)
+    matrix = problem.gram[others:, others:] + jnp.diag((beta * sigma) ** 2)
+    known = saddle_inverse(inverse(matrix), problem.drift[others:])
+    # Covariance of the known rows with the others and with the load; then what is free.
+    to_rows, to_cells = (
+        jnp.concatenate([covariance, fields.T])
+        for covariance, fields in (
+            (problem.gram[others:, :others], problem.drift[:others]),
+            (problem.cross[:, others:].T, problem.free),
+        )
+    )
+    weight = einsum("kl,lr->kr", known, to_rows)
+    foretold = einsum("ek,kr->er", displacement, weight[: len(sigma)])
+    # NaN here would look like missing data: that of the problem is what tells.
+    foretold = jnp.where(finite.all(), foretold, 0)
+    rest = Problem(
+        problem.design[:others],
+        problem.cross[:, :others] - einsum("kc,kr->cr", to_cells, weight),
+        problem.gram[:others, :others] - einsum("kr,ks->rs", to_rows, weight),
+        problem.free[:, :0],
+        problem.drift[:others, :0],
+    )
+    return rest, foretold

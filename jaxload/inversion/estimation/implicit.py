@@ -1,0 +1,116 @@
+"""The data-space systems as linear maps, differentiated as such.
+
+The derivative of a solution follows from the system it solves, whichever way it was
+solved: the reverse pass is one more solution with the same matrices, and nothing that
+a method makes on its way is kept.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxload.inversion.estimation.cost_model import Method
+from jaxload.inversion.estimation.data_space import epoch_solve, shared_solve
+from jaxload.inversion.estimation.preconditioner import preconditioner
+from jaxload.inversion.linalg.iterative_refinement import Refinement, refined
+from jaxload.inversion.linalg.pcg import ConjugateGradient, conjugate_gradient
+from jaxload.inversion.linalg.spd import determined_inverse, einsum
+from jaxload.inversion.missing.patterns import Gaps
+from jaxload.inversion.noise import Noise, noise_times
+
+__all__ = ["System", "system_multiplier", "system_times"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class System:
+    """The matrices ``A_oo`` of all epochs, none of them written out.
+
+    Attributes:
+      gram: Covariance of the predicted displacement, shape (row, row).
+      noise: Of covariance ``beta^2 R``.
+      seen: Where there are observations, shape (epoch, row).
+      gaps: Their layout; None where it is not known or of no use.
+    """
+
+    gram: Array
+    noise: Noise
+    seen: Array
+    gaps: Gaps | None
+
+
+def system_times(system: System, values: Array) -> Array:
+    """The product of every epoch's matrix with its values.
+
+    Args:
+      system: The matrices.
+      values: Zero where nothing was observed, shape (..., epoch, row).
+
+    Returns:
+      The products, same shape.
+    """
+    flat = values.reshape(-1, *system.seen.shape)
+    noise = jax.vmap(lambda one: noise_times(system.noise, one))(flat)
+    whole = einsum("ker,rs->kes", flat, system.gram) + noise
+    return jnp.where(system.seen[None], whole, 0).reshape(values.shape)
+
+
+def system_multiplier(
+    system: System, drift: Array, data: Array, method: Method
+) -> tuple[Array, Array]:
+    """The multipliers ``A_oo^-1 d_o``, with the drift estimated beside.
+
+    Args:
+      system: The matrices.
+      drift: Displacement by unpenalised fields, shape (row, drift).
+      data: Observations, zero where there are none, shape (epoch, row).
+      method: How to solve.
+
+    Returns:
+      The multipliers, shape (epoch, row), and whether they were found, shape (epoch,).
+    """
+    columns = jnp.where(system.seen[None], drift.T[:, None, :], 0)
+    right = jnp.concatenate([data[None], columns])
+    found, solved = jax.lax.custom_linear_solve(
+        lambda values: system_times(system, values),
+        right,
+        lambda _, values: _solved(system, values, method),
+        symmetric=True,
+        has_aux=True,
+    )
+    solved = solved.all(axis=0)
+    if not len(columns):
+        return found[0], solved
+    normal = einsum("ker,rl->ekl", found[1:], drift)
+    inverted, known = determined_inverse(normal)
+    level = einsum("er,rl->el", found[0], drift)
+    amount = einsum("ekl,el->ke", inverted, level)
+    return found[0] - einsum("ke,ker->er", amount, found[1:]), solved & known
+
+
+def _solved(system: System, right: Array, method: Method) -> tuple[Array, Array]:
+    right = jnp.where(system.seen[None], right, 0)
+    times = lambda values: system_times(system, values)
+    if isinstance(method, ConjugateGradient):
+        nearly = preconditioner(system.gram, system.noise, system.seen)
+        return conjugate_gradient(times, nearly, right, method)
+    if isinstance(method, Refinement):
+        # What all epochs share is inverted as it is, and lowered then.
+        low = _lowered(system) if system.gaps is None else system
+        return refined(times, lambda values: _direct(low, values), right, method)
+    return _direct(system, right), jnp.ones(right.shape[:2], bool)
+
+
+def _direct(system: System, right: Array) -> Array:
+    if system.gaps is None:
+        return epoch_solve(system.gram, system.noise, system.seen, right)
+    return shared_solve(system.gram, system.noise, system.seen, right, system.gaps)
+
+
+def _lowered(system: System) -> System:
+    low = lambda values: values.astype(jnp.float32)
+    return dataclasses.replace(
+        system, gram=low(system.gram), noise=jax.tree.map(low, system.noise)
+    )

@@ -1,0 +1,266 @@
+"""Solve the regularised least-squares problem of every epoch at once."""
+
+import functools
+import warnings
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import is_concrete
+from jaxload.inversion.estimation.cost_model import Method
+from jaxload.inversion.estimation.data_space import Dual, epoch_dual, shared_dual
+from jaxload.inversion.estimation.implicit import System, system_multiplier
+from jaxload.inversion.estimation.method import planned
+from jaxload.inversion.estimation.normal_equations import primal_load
+from jaxload.inversion.linalg.spd import determined_inverse, einsum
+from jaxload.inversion.missing.patterns import Gaps
+from jaxload.inversion.noise import Noise, common_estimate, noise_times, scaled_noise
+from jaxload.inversion.observations import (
+    about_mean,
+    checked_arguments,
+    known_gaps,
+    prior_mean,
+)
+from jaxload.inversion.problem import Problem, Solution
+
+__all__ = ["Problem", "Solution", "dual", "solve"]
+
+#: Share of sigma that rounding may move a result by before a warning is given.
+TOLERABLE = 0.01
+
+
+def solve(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+    gaps: Gaps | None = None,
+    method: Method | None = None,
+) -> Solution:
+    """Estimate the load of every epoch by regularised least squares.
+
+    Minimises ``(G x - d)' R^-1 (G x - d) + beta^2 |L (x - m)|^2`` over the rows that an
+    epoch observes, with R the covariance of the noise: ``diag(sigma^2)``, or what a
+    `Noise` says. In data space, ``x = m + C G' (G C G' + beta^2 R)^-1 (d - G m)``, the
+    cost of an epoch does not depend on the number of cells but for the last product.
+
+    The methods find the same:
+      * ``"shared"``: sigma constant in time. One inverse serves all epochs, and each
+        pays for its gap only.
+      * ``"epoch"``: each epoch has its own inverse.
+      * ``"conjugate_gradient"``, or a `ConjugateGradient`: all epochs iterate together,
+        in large matrix products.
+      * ``"primal"``: the normal equations of all cells, where these are fewer than rows
+        or `with_normal_matrix` was asked for.
+      * ``"refined"``, or a `Refinement`: the first two in float32, their residuals in
+        the dtype of the problem.
+
+    Derivatives with respect to all arrays follow from the system, not from the way it
+    was solved, and take little more memory than the solution itself.
+
+    Args:
+      problem: Design matrix and prior, from `smooth_problem`.
+      displacement: Observed uplift d [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], positive, shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior [1/mm per unit of L], scalar, positive.
+      mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
+      gaps: `find_gaps(displacement)`; needed under `jit` for the method "shared",
+        found here otherwise.
+      method: As above; the one of least cost by `method.costs` if not given.
+
+    Returns:
+      The `Solution`. An epoch without data gives the prior mean. Where a system is not
+      positive definite, does not determine the fields that the prior leaves free, or
+      has not converged, or a mean under `jit` is not finite, `ok` is False and the
+      values are NaN. A `RuntimeWarning` is given where the rounding of float32 moves a
+      result by more than 1% of sigma.
+
+    Raises:
+      ValueError: If shapes disagree, sigma or beta are not positive, the mean is not
+        finite, or the method cannot be used.
+
+    Source:
+      Tarantola (2005), Inverse Problem Theory, ch. 3, doi:10.1137/1.9780898717921;
+      Argus et al. (2014), doi:10.1002/2014GL059570, for the smoothed GNSS inversion.
+    """
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
+    prior = prior_mean(problem, displacement, mean)
+    residual = displacement if prior is None else displacement - prior.fitted
+    method, gaps = planned(problem, displacement, noise, gaps, method)
+    if method == "primal":
+        solution, left = _by_normal_equations(problem, residual, noise, beta)
+    else:
+        multiplier, found = _multiplier(problem, residual, noise, beta, gaps, method)
+        solution = _primal(problem, residual, noise, beta, (multiplier, found))
+        left = multiplier
+        if residual.dtype == jnp.float32:
+            left = _unexplained(solution, residual, noise, beta, multiplier)
+    _warn_of_rounding(left, solution, residual, noise)
+    return solution if prior is None else about_mean(solution, prior)
+
+
+def dual(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    *,
+    gaps: Gaps | None = None,
+) -> Dual:
+    """Solve the data-space systems alone, for criteria and predictions.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], positive, shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior, scalar, positive.
+      gaps: As in `solve`.
+
+    Returns:
+      The `Dual`: multipliers, diagonals of the inverses and determinants.
+
+    Raises:
+      ValueError: As `solve`.
+    """
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
+    return _dual(
+        problem, displacement, noise, beta, known_gaps(displacement, noise, gaps)
+    )
+
+
+@jax.jit
+def _dual(
+    problem: Problem, displacement: Array, noise: Noise, beta: Array, gaps: Gaps | None
+) -> Dual:
+    noise = scaled_noise(noise, beta, jnp.isfinite(displacement))
+    if gaps is not None:
+        return shared_dual(problem.gram, problem.drift, noise, displacement, gaps)
+    return epoch_dual(problem.gram, problem.drift, noise, displacement)
+
+
+def _multiplier(
+    problem: Problem,
+    residual: Array,
+    noise: Noise,
+    beta: Array,
+    gaps: Gaps | None,
+    method: Method,
+) -> tuple[Array, Array]:
+    given = jax.tree.leaves((problem, residual, noise, beta))
+    if isinstance(method, str) and all(map(is_concrete, given)):
+        # The program that criteria run too: it is compiled once for both.
+        multiplier = _dual(problem, residual, noise, beta, gaps).multiplier
+        return multiplier, jnp.ones(len(residual), bool)
+    return _implicit(problem, residual, noise, beta, gaps, method)
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _implicit(
+    problem: Problem,
+    residual: Array,
+    noise: Noise,
+    beta: Array,
+    gaps: Gaps | None,
+    method: Method,
+) -> tuple[Array, Array]:
+    seen = jnp.isfinite(residual)
+    noise = scaled_noise(noise, beta, seen)
+    system = System(problem.gram, noise, seen, gaps)
+    data = jnp.where(seen, residual, 0)
+    return system_multiplier(system, problem.drift, data, method)
+
+
+@jax.jit
+def _primal(
+    problem: Problem,
+    residual: Array,
+    noise: Noise,
+    beta: Array,
+    solved: tuple[Array, Array],
+) -> Solution:
+    multiplier, found = solved
+    # Looked for here, since the load is many times larger.
+    found = found & jnp.isfinite(multiplier).all(axis=-1)
+    load = einsum("es,cs->ec", multiplier, problem.cross)
+    fitted = einsum("es,st->et", multiplier, problem.gram)
+    noise = scaled_noise(noise, beta, jnp.isfinite(residual))
+    if problem.drift.shape[1]:
+        rest = residual - fitted - noise_times(noise, multiplier)
+        weights, known = _drift(problem.drift, rest)
+        load = load + einsum("ek,ck->ec", weights, problem.free)
+        fitted = fitted + einsum("ek,sk->es", weights, problem.drift)
+        found = found & known
+    return _flagged(load, fitted, common_estimate(noise, multiplier), found)
+
+
+def _flagged(load: Array, fitted: Array, common: Array, ok: Array) -> Solution:
+    return Solution(
+        jnp.where(ok[:, None], load, jnp.nan),
+        jnp.where(ok[:, None], fitted, jnp.nan),
+        ok,
+        jnp.where(ok, common, jnp.nan),
+    )
+
+
+def _drift(drift: Array, rest: Array) -> tuple[Array, Array]:
+    """Amounts of the free fields that reproduce `rest`, and whether they are known."""
+    seen = jnp.isfinite(rest)
+    rest = jnp.where(seen, rest, 0)
+    normal = einsum("es,sk,sl->ekl", seen.astype(drift.dtype), drift, drift)
+    inverted, known = determined_inverse(normal)
+    return einsum("ekl,es,sl->ek", inverted, rest, drift), known
+
+
+@jax.jit
+def _by_normal_equations(
+    problem: Problem, residual: Array, noise: Noise, beta: Array
+) -> tuple[Solution, Array]:
+    noise = scaled_noise(noise, beta, jnp.isfinite(residual))
+    known = jnp.ones(len(residual), bool)
+    if problem.drift.shape[1]:
+        known = _drift(problem.drift, residual)[1]
+    prior = (jnp.asarray(problem.normal), problem.free)
+    data = (residual, known)
+    load, multiplier, left = primal_load(problem.design, prior, noise, data)
+    fitted = einsum("ec,rc->er", load, problem.design)
+    common = common_estimate(noise, multiplier)
+    found = known & jnp.isfinite(load).all(axis=-1)
+    return _flagged(load, fitted, common, found), left
+
+
+def _warn_of_rounding(
+    left: Array, solution: Solution, residual: Array, noise: Noise
+) -> None:
+    """Say so where a result is that of data moved by more than a share of sigma."""
+    if residual.dtype != jnp.float32:
+        return
+    most = _largest_share(left, solution, residual, noise)
+    if is_concrete(most) and float(most) > TOLERABLE:
+        warnings.warn(
+            f"float32 rounding moves the result as an error of {float(most):.2g} sigma "
+            "in the data would; use float64 or a larger beta",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+@jax.jit
+def _largest_share(
+    left: Array, solution: Solution, residual: Array, noise: Noise
+) -> Array:
+    share = jnp.abs(left) / jnp.broadcast_to(noise.sigma, left.shape)
+    used = jnp.isfinite(residual) & solution.ok[:, None]
+    return jnp.max(jnp.where(used, share, 0), initial=0)
+
+
+@jax.jit
+def _unexplained(
+    solution: Solution, residual: Array, noise: Noise, beta: Array, multiplier: Array
+) -> Array:
+    """What the data-space equations are short of, [mm]."""
+    scaled = scaled_noise(noise, beta, jnp.isfinite(residual))
+    return residual - solution.fitted - noise_times(scaled, multiplier)

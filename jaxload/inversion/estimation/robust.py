@@ -1,0 +1,355 @@
+"""Weights that keep outliers and poor stations from deciding."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.estimation.cost_model import Method
+from jaxload.inversion.estimation.least_squares import solve
+from jaxload.inversion.missing.patterns import Gaps
+from jaxload.inversion.noise import Noise, is_shared
+from jaxload.inversion.observations import check_gaps, checked_arguments, prior_mean
+from jaxload.inversion.problem import Problem, Solution
+
+__all__ = [
+    "Huber",
+    "Reweighted",
+    "StudentT",
+    "loss_weight",
+    "reweight",
+    "station_weights",
+    "weighted_sigma",
+    "weights_from_residuals",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Huber:
+    """Squares of small residuals, absolute values of large ones.
+
+    Attributes:
+      threshold: Where large begins [sigma]; 1.345 keeps 95% of the efficiency of least
+        squares where there are no outliers.
+      tolerance: Weights have converged when none changes by more.
+      iterations: Most solutions.
+      method: As in `solve`.
+    """
+
+    threshold: float = 1.345
+    tolerance: float = 1e-4
+    iterations: int = 50
+    method: Method | None = None
+
+    def __post_init__(self) -> None:
+        _check_settings("threshold", self.threshold, self)
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentT:
+    """The logarithm of Student's distribution: far outliers count for nothing.
+
+    Its sum may have several minima; the one reached from equal weights is taken.
+
+    Attributes:
+      freedom: Degrees of freedom; fewer have longer tails.
+      tolerance: Weights have converged when none changes by more.
+      iterations: Most solutions.
+      method: As in `solve`.
+    """
+
+    freedom: float = 4.0
+    tolerance: float = 1e-4
+    iterations: int = 50
+    method: Method | None = None
+
+    def __post_init__(self) -> None:
+        _check_settings("freedom", self.freedom, self)
+
+
+Loss = Huber | StudentT
+
+
+def _check_settings(name: str, value: float, loss: Loss) -> None:
+    for what, number in ((name, value), ("tolerance", loss.tolerance)):
+        if not 0 < number < float("inf"):
+            raise ValueError(f"{what} is {number:g}, expected a positive number")
+    if loss.iterations < 1:
+        raise ValueError(f"iterations is {loss.iterations}, expected 1 or more")
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Reweighted:
+    """A robust solution and what it made of the observations.
+
+    Attributes:
+      solution: With ``sigma / sqrt(weights)`` in the place of sigma; also not `ok`
+        where the weights of the epoch have not converged.
+      weights: Of each observation, shape (epoch, row); 0 where there is none.
+      iterations: Number of solutions it took, scalar.
+    """
+
+    solution: Solution
+    weights: Array
+    iterations: Array
+
+
+def loss_weight(loss: Loss, residual: ArrayLike) -> Array:
+    """The weight of an observation under a loss.
+
+    With rho the loss, ``rho'(u) / u``: for `Huber` ``min(1, k / |u|)``, for `StudentT`
+    ``(nu + 1) / (nu + u^2)``.
+
+    Args:
+      loss: Which.
+      residual: u, in units of sigma, any shape.
+
+    Returns:
+      The weight, same shape.
+
+    Source:
+      Huber (1964), doi:10.1214/aoms/1177703732; Lange, Little & Taylor (1989),
+      doi:10.1080/01621459.1989.10478852.
+    """
+    residual = jnp.asarray(residual)
+    if isinstance(loss, Huber):
+        # Above the threshold only, or the derivative at zero is that of 1 / 0.
+        size = jnp.maximum(jnp.abs(residual), loss.threshold)
+        return loss.threshold / size
+    return (loss.freedom + 1) / (loss.freedom + residual**2)
+
+
+def reweight(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    loss: Loss,
+    *,
+    mean: ArrayLike | None = None,
+    gaps: Gaps | None = None,
+) -> Reweighted:
+    """Estimate the load of every epoch with outliers held down.
+
+    Minimises ``2 sum rho((G x + c - d) / sigma) + beta^2 |L (x - m)|^2 + c^2 / tau^2``
+    by iteratively reweighted least squares, all epochs at once; c is the common offset,
+    where the noise has one. Where it has correlations, each row's sigma is raised by
+    its weight and the correlation stays.
+
+    Derivatives take the weights as the fixed point that they are, not as constants.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior, scalar.
+      loss: `Huber` or `StudentT`, with their settings.
+      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
+      gaps: `find_gaps(displacement)`; where sigma is constant in time, the first
+        solution then takes one inverse for all epochs. The weights of the later ones
+        differ from epoch to epoch.
+
+    Returns:
+      The `Reweighted`.
+
+    Raises:
+      ValueError: As `solve`, and if the gaps are those of another record.
+
+    Source:
+      Holland & Welsch (1977), doi:10.1080/03610927708827533.
+    """
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
+    if mean is not None:
+        mean = jnp.asarray(mean, problem.design.dtype)
+        prior_mean(problem, displacement, mean)
+    if gaps is not None:
+        check_gaps(displacement, gaps)
+    gaps = gaps if is_shared(noise) else None
+    return _reweighted(problem, displacement, noise, beta, (mean, gaps), loss)
+
+
+@functools.partial(jax.jit, static_argnames="loss")
+def _reweighted(
+    problem: Problem,
+    displacement: Array,
+    noise: Noise,
+    beta: Array,
+    given: tuple[Array | None, Gaps | None],
+    loss: Loss,
+) -> Reweighted:
+    mean, gaps = given
+    seen = jnp.isfinite(displacement)
+    each = jnp.broadcast_to(noise.sigma, displacement.shape)
+    each = jnp.where(seen, each, 1)
+
+    def solved(weights: Array) -> Solution:
+        sigma = each / jnp.sqrt(jnp.where(seen, weights, 1))
+        lowered = dataclasses.replace(noise, sigma=sigma)
+        return solve(
+            problem, displacement, lowered, beta, mean=mean, method=loss.method
+        )
+
+    def update(weights: Array) -> Array:
+        return weighed(solved(weights))
+
+    def weighed(solution: Solution) -> Array:
+        left = displacement - solution.fitted - solution.common[:, None]
+        # Epochs that cannot be solved keep the weights they began with.
+        known = seen & solution.ok[:, None]
+        weight = loss_weight(loss, jnp.where(known, left, 0) / each)
+        return jnp.where(known, weight, seen.astype(each.dtype))
+
+    start, begun = seen.astype(each.dtype), 0
+    if gaps is not None:
+        # All weights are one yet: the noise is still the same at all epochs.
+        first = solve(problem, displacement, noise, beta, mean=mean, gaps=gaps)
+        start, begun = jax.lax.stop_gradient(weighed(first)), 1
+    most = loss.iterations - begun
+    weights, count = _fixed_point(update, start, loss.tolerance, most)
+    change = jnp.abs(update(weights) - weights).max(axis=1, initial=0)
+    # The last step met the tolerance; what is left now holds the solver's rounding too.
+    solution = _flagged(solved(weights), change <= 10 * loss.tolerance)
+    return Reweighted(solution, weights, begun + count.astype(int))
+
+
+def _flagged(solution: Solution, converged: Array) -> Solution:
+    return dataclasses.replace(solution, ok=solution.ok & converged)
+
+
+def _fixed_point(
+    update: Callable[[Array], Array], start: Array, tolerance: float, iterations: int
+) -> tuple[Array, Array]:
+    """Where an update changes nothing, differentiated by the implicit function theorem.
+
+    Once converged the update contracts, so that its own repetition solves the linear
+    system of the derivative.
+    """
+
+    def repeat(
+        change: Callable[[Array], Array], start: Array, size: ArrayLike
+    ) -> tuple[Array, Array]:
+        def going(state: tuple[Array, Array, Array]) -> Array:
+            _, step, count = state
+            return (step > size) & (count < iterations)
+
+        def once(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            values, _, count = state
+            step = change(values)
+            return values + step, jnp.abs(step).max(), count + 1
+
+        far = jnp.asarray(jnp.inf, start.dtype)
+        # custom_root asks for a count that could have a derivative.
+        state = jax.lax.while_loop(going, once, (start, far, jnp.zeros_like(far)))
+        return state[0], state[2]
+
+    def linear(change: Callable[[Array], Array], right: Array) -> Array:
+        # With J the derivative of the update, change(z) is J z - z.
+        size = tolerance * jnp.abs(right).max(initial=0)
+        return repeat(lambda values: change(values) - right, -right, size)[0]
+
+    return jax.lax.custom_root(
+        lambda values: update(values) - values,
+        start,
+        lambda change, start: repeat(change, start, tolerance),
+        lambda change, right: jax.lax.custom_linear_solve(
+            change, right, linear, transpose_solve=linear
+        ),
+        has_aux=True,
+    )
+
+
+def station_weights(rms: ArrayLike, typical: ArrayLike | None = None) -> Array:
+    """Weights of stations: one, but less for those whose rms is above the typical.
+
+    ``min(1, (typical / rms)^2)``, which amounts to raising their sigma to their rms.
+
+    Args:
+      rms: Root mean square of a station's residuals or series [mm], positive, shape
+        (row,); NaN where unknown, for a weight of one.
+      typical: What a good station has [mm], scalar; the median if not given.
+
+    Returns:
+      The weights, shape (row,).
+
+    Raises:
+      ValueError: If an rms is not positive.
+
+    Source:
+      The rule that weights start at one and fall with the rms of low-quality stations,
+      without a formula: groundwater from CORS heights (2022), doi:10.3390/rs14164032.
+    """
+    rms = jnp.asarray(rms)
+    check_shapes(rms=(rms, "row"))
+    if is_concrete(rms) and not (np.isnan(rms) | (np.asarray(rms) > 0)).all():
+        raise ValueError(
+            f"rms is {float(np.nanmin(rms)):g} at a row, expected positive numbers; "
+            "does its series hold nothing but zeros?"
+        )
+    typical = jnp.nanmedian(rms) if typical is None else jnp.asarray(typical, rms.dtype)
+    ratio = typical / jnp.where(jnp.isnan(rms), typical, rms)
+    return jnp.minimum(1, ratio**2)
+
+
+def weights_from_residuals(
+    residual: ArrayLike, typical: ArrayLike | None = None
+) -> Array:
+    """Weights of stations from what a solution leaves of their series.
+
+    Args:
+      residual: Observed minus predicted, best with the station left out [mm], shape
+        (epoch, row); NaN if missing.
+      typical: As in `station_weights`.
+
+    Returns:
+      The weights, shape (row,); one for rows without any residual.
+
+    Raises:
+      ValueError: As `station_weights`.
+    """
+    residual = jnp.asarray(residual)
+    check_shapes(residual=(residual, "epoch row"))
+    seen = jnp.isfinite(residual)
+    count = seen.sum(axis=0).astype(residual.dtype)
+    total = jnp.sum(jnp.where(seen, residual, 0) ** 2, axis=0)
+    some = count > 0
+    square = jnp.where(some, total, 1) / jnp.where(some, count, 1)
+    return station_weights(jnp.where(some, jnp.sqrt(square), jnp.nan), typical)
+
+
+def weighted_sigma(sigma: ArrayLike, weights: ArrayLike) -> Array:
+    """The standard errors that give observations their weights.
+
+    Args:
+      sigma: Standard error [mm], shape (row,) or (epoch, row).
+      weights: Positive, shape (row,) or (epoch, row).
+
+    Returns:
+      ``sigma / sqrt(weights)`` [mm], shape (row,), or (epoch, row) if one is.
+
+    Raises:
+      ValueError: If shapes disagree or a weight is not positive.
+    """
+    sigma, weights = jnp.asarray(sigma), jnp.asarray(weights)
+    axes = lambda values: "row" if values.ndim == 1 else "epoch row"
+    check_shapes(sigma=(sigma, axes(sigma)), weights=(weights, axes(weights)))
+    weights = weights.astype(sigma.dtype)
+    if is_concrete(weights):
+        bad = ~(np.isfinite(weights) & (np.asarray(weights) > 0))
+        if bad.any():
+            place = tuple(map(int, np.argwhere(bad)[0]))
+            raise ValueError(
+                f"weights is {float(np.asarray(weights)[place]):g} at index {place}, "
+                "expected a positive number; mask the observation with NaN instead"
+            )
+    if sigma.ndim < weights.ndim:
+        sigma = sigma[None, :]
+    elif weights.ndim < sigma.ndim:
+        weights = weights[None, :]
+    return sigma / jnp.sqrt(weights)

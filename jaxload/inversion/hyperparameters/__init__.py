@@ -1,0 +1,3 @@
+"""Criteria for hyperparameters, and how they are minimised."""
+
+__all__: list[str] = []

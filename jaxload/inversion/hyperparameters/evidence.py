@@ -1,0 +1,352 @@
+"""The likelihood of the data once the load is integrated out, and what follows from it.
+
+With the prior ``x ~ N(m, C / beta^2)`` the observed rows of an epoch are
+``d_o ~ N(G m, A_oo / beta^2)``. Fields that the prior leaves free have no prior to
+integrate over: the likelihood is then that of all contrasts that those fields do not
+move, the restricted likelihood.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from jaxload.inversion.estimation.data_space import Dual
+from jaxload.inversion.estimation.least_squares import dual
+from jaxload.inversion.hyperparameters.sufficient_statistics import Sums, epoch_sums
+from jaxload.inversion.missing.patterns import Gaps, find_gaps
+from jaxload.inversion.noise import Noise
+from jaxload.inversion.observations import checked_arguments, prior_mean
+from jaxload.inversion.problem import Problem
+
+__all__ = [
+    "VarianceComponents",
+    "abic",
+    "abic_of",
+    "epoch_log_evidence",
+    "log_evidence",
+    "log_evidence_of",
+    "variance_components",
+]
+
+MOST_ITERATIONS = 100
+
+#: By how much an extrapolation may change the logarithm of a factor beyond its step.
+FARTHEST = 1.0
+
+
+def epoch_log_evidence(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+    gaps: Gaps | None = None,
+) -> Array:
+    """The logarithm of the marginal likelihood of every epoch's data.
+
+    With n rows observed and p free fields D,
+    ``-1/2 ((n - p) log(2 pi) + log det V + log det D' V^-1 D - log det D'D + d' P d)``,
+    ``V = A_oo / beta^2`` and P what is left of its inverse when D is estimated beside:
+    the density of any n - p orthonormal contrasts of d that D does not move.
+
+    Differentiable in all arrays and in beta.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior, scalar.
+      mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
+      gaps: As in `solve`.
+
+    Returns:
+      Log density [log of 1/mm^(n - p)], shape (epoch,); 0 where n is not above p, NaN
+      where a mean under `jit` is not finite.
+
+    Raises:
+      ValueError: As `solve`.
+
+    Source:
+      Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545; Harville (1974),
+      doi:10.1093/biomet/61.2.383.
+    """
+    dtype = problem.design.dtype
+    left = jnp.asarray(displacement, dtype)
+    prior = prior_mean(problem, left, mean)
+    if prior is not None:
+        left = left - prior.fitted
+    sums = epoch_sums(problem, left, sigma, beta, gaps=gaps, redundancy=False)
+    density = log_evidence_of(sums, jnp.asarray(beta, dtype))
+    return density if prior is None else jnp.where(prior.known, density, jnp.nan)
+
+
+def log_evidence(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+    gaps: Gaps | None = None,
+) -> Array:
+    """The logarithm of the marginal likelihood of all data; larger is better.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior, scalar.
+      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
+      gaps: As in `solve`.
+
+    Returns:
+      The sum of `epoch_log_evidence` over the epochs, scalar.
+
+    Raises:
+      ValueError: As `solve`.
+    """
+    return jnp.sum(
+        epoch_log_evidence(problem, displacement, sigma, beta, mean=mean, gaps=gaps)
+    )
+
+
+def log_evidence_of(sums: Sums, beta: Array) -> Array:
+    """The log evidence from sums over an epoch or a record, at their weight."""
+    scaled = sums.log_determinant - sums.contrasts * jnp.log(beta**2)
+    quadratic = sums.misfit + beta**2 * sums.roughness
+    return -(sums.contrasts * jnp.log(2 * jnp.pi) + scaled + quadratic) / 2
+
+
+def abic(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+    gaps: Gaps | None = None,
+) -> Array:
+    """Akaike's Bayesian information criterion, for `select`.
+
+    ``-2 log evidence + 2``, for the one hyperparameter beta. To compare models of k
+    hyperparameters add ``2 (k - 1)``.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior, scalar.
+      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
+      gaps: As in `solve`.
+
+    Returns:
+      The criterion [-], scalar; smaller is better.
+
+    Raises:
+      ValueError: As `solve`.
+
+    Source:
+      Akaike (1980), Likelihood and the Bayes procedure, Trabajos de Estadistica 31;
+      Yabuki & Matsu'ura (1992), doi:10.1111/j.1365-246X.1992.tb00102.x.
+    """
+    found = log_evidence(problem, displacement, sigma, beta, mean=mean, gaps=gaps)
+    return 2 - 2 * found
+
+
+def abic_of(sums: Sums, beta: Array) -> Array:
+    """`abic` from sums over a record, at their weight."""
+    return 2 - 2 * log_evidence_of(sums, beta)
+
+
+@dataclasses.dataclass(frozen=True)
+class VarianceComponents:
+    """How large the prior and each group of data say they are.
+
+    Attributes:
+      beta: One over the standard deviation of the prior, as `solve` takes it.
+      factor: By which the standard errors of each group are to be multiplied [-],
+        shape (group,).
+      sigma: The standard errors so multiplied [mm], shape of those given.
+      iterations: Number of times the systems were solved.
+      converged: Whether the last step was below the tolerance. Where a component
+        vanishes it is not, and all are NaN.
+    """
+
+    beta: float
+    factor: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+    iterations: int
+    converged: bool
+
+
+def variance_components(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    beta: float = 0.1,
+    tolerance: float = 1e-4,
+    gaps: Gaps | None = None,
+) -> VarianceComponents:
+    """Estimate the variance of the prior and of groups of data together.
+
+    Iterates ``s^2 = e' R^-1 e / r`` for each group of data and for the prior, e what
+    the fit leaves of it and r its share of the redundancy, until the factors stand
+    still. There they maximise the restricted likelihood. The iteration alone may take
+    a hundred steps; extrapolated from its last ones it takes ten or so.
+
+    Not for: rows correlated by their noise, whose redundancy is not each row's own; use
+    `tune` there.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row).
+      groups: Number of the group of each row, from 0, shape (row,); one if not given.
+      beta: Weight of the prior to start from.
+      tolerance: Relative step of all factors below which it has converged.
+      gaps: As in `solve`.
+
+    Returns:
+      The `VarianceComponents`.
+
+    Raises:
+      ValueError: As `solve`, and for a `Noise` with correlation, or a group that no
+        observation belongs to.
+
+    Source:
+      Koch & Kusche (2002), doi:10.1007/s00190-002-0245-x.
+    """
+    sigma = _independent(sigma)
+    checked_arguments(problem, displacement, sigma, beta)
+    displacement = np.asarray(displacement)
+    labels = _labels(groups, displacement)
+    if gaps is None and sigma.ndim == 1:
+        gaps = find_gaps(displacement)
+
+    def growth(place: NDArray[np.float64]) -> NDArray[np.float64]:
+        with np.errstate(over="ignore"):
+            beta, scaled = np.exp(-place[0]), sigma * np.exp(place[1:])[labels]
+        if not (0 < beta < np.inf and (scaled > 0).all() and (scaled < np.inf).all()):
+            # A component that wants to vanish never settles.
+            return np.full(place.shape, np.nan)
+        solved = dual(problem, displacement, scaled, beta, gaps=gaps)
+        parts = _parts(problem, displacement, beta * scaled, solved)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(_components(parts, beta, labels)) / 2
+
+    start = np.zeros(labels.max() + 2)
+    start[0] = -np.log(beta)
+    place, iterations, ok = _settled(growth, start, tolerance)
+    factor = np.exp(place[1:])
+    return VarianceComponents(
+        float(np.exp(-place[0])), factor, sigma * factor[labels], iterations, ok
+    )
+
+
+def _settled(
+    step: Callable[[NDArray], NDArray], place: NDArray[np.float64], tolerance: float
+) -> tuple[NDArray[np.float64], int, bool]:
+    """Follow steps until they vanish, extrapolated from the last ones.
+
+    Source:
+      Walker & Ni (2011), Anderson acceleration for fixed-point iterations,
+      doi:10.1137/10078356X.
+    """
+    places, steps = [], []
+    for iteration in range(1, MOST_ITERATIONS + 1):
+        change = step(place)
+        if not np.isfinite(change).all():
+            return np.full(place.shape, np.nan), iteration, False
+        places.append(place)
+        steps.append(change)
+        place = place + change
+        if abs(change).max() <= tolerance:
+            return place, iteration, True
+        place = place + _extrapolation(places, steps, place.size)
+    return place, MOST_ITERATIONS, False
+
+
+def _extrapolation(
+    places: list[NDArray[np.float64]], steps: list[NDArray[np.float64]], size: int
+) -> NDArray[np.float64]:
+    """By how much the sequence of places is going to go on, nearly."""
+    bends = np.diff(steps[-size - 1 :], axis=0).T
+    ways = np.diff(places[-size - 1 :], axis=0).T
+    if not bends.size:
+        return np.zeros(size)
+    share = np.linalg.lstsq(bends, steps[-1], rcond=1e-8)[0]
+    further = -(ways + bends) @ share
+    return further * min(1, FARTHEST / abs(further).max(initial=FARTHEST))
+
+
+def _independent(sigma: ArrayLike | Noise) -> NDArray[np.float64]:
+    if isinstance(sigma, Noise):
+        raise ValueError(
+            "variance components need independent rows; give the standard errors "
+            "instead of a Noise, or use tune"
+        )
+    return np.asarray(sigma, float)
+
+
+def _labels(groups: ArrayLike | None, displacement: NDArray) -> NDArray[np.int64]:
+    rows = displacement.shape[1]
+    labels = np.zeros(rows, int) if groups is None else np.asarray(groups)
+    if labels.shape != (rows,) or labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise ValueError(
+            f"groups has shape {labels.shape} and dtype {labels.dtype}, expected one "
+            f"whole number from 0 for each of the {rows} rows"
+        )
+    observed = np.isfinite(displacement).any(axis=0)
+    empty = np.setdiff1d(np.arange(labels.max() + 1), labels[observed])
+    if len(empty):
+        raise ValueError(
+            f"no observation belongs to group {empty[0]}; number the groups without "
+            "holes and leave out what was never observed"
+        )
+    return labels
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """What an estimate is made of; misfit and redundancy are each row's, (row,)."""
+
+    misfit: NDArray[np.float64]
+    redundancy: NDArray[np.float64]
+    roughness: float
+    contrasts: int
+
+
+def _parts(
+    problem: Problem, displacement: NDArray, scaled: NDArray, solved: Dual
+) -> _Parts:
+    """The parts, in units of beta, from systems with noise of `scaled` errors."""
+    seen = np.isfinite(displacement)
+    contrasts = seen.sum(axis=1) - problem.drift.shape[1]
+    # What has no more observations than free fields says nothing.
+    seen = seen & (contrasts > 0)[:, None]
+    weight = np.where(seen, scaled**2, 0)
+    multiplier = np.where(seen, solved.multiplier, 0)
+    return _Parts(
+        misfit=(weight * multiplier**2).sum(axis=0),
+        redundancy=(weight * np.where(seen, solved.precision, 0)).sum(axis=0),
+        roughness=float(np.sum((multiplier @ np.asarray(problem.gram)) * multiplier)),
+        contrasts=int(contrasts.clip(0).sum()),
+    )
+
+
+def _components(
+    parts: _Parts, beta: float, labels: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """By how much the variance of the prior and then of each group is to grow."""
+    redundancy = np.bincount(labels, parts.redundancy)
+    share = parts.contrasts - redundancy.sum()
+    data = np.bincount(labels, parts.misfit) / redundancy
+    return beta**2 * np.array([parts.roughness / share, *data])

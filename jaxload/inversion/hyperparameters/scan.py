@@ -1,0 +1,277 @@
+"""Choose the weight of the prior from the data themselves."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload.inversion.hyperparameters.criteria import (
+    LCurve,
+    gcv,
+    gcv_of,
+    l_curve,
+    l_curve_corner,
+    l_curve_of,
+    leave_one_out,
+    leave_one_out_of,
+    leave_one_out_residual,
+)
+from jaxload.inversion.hyperparameters.eigen_sweep import (
+    recurring_patterns,
+    spectrum,
+    swept,
+)
+from jaxload.inversion.hyperparameters.evidence import (
+    abic,
+    abic_of,
+    log_evidence,
+    log_evidence_of,
+)
+from jaxload.inversion.hyperparameters.sufficient_statistics import (
+    Sums,
+    epoch_sums,
+    total,
+)
+from jaxload.inversion.missing.patterns import Gaps, find_gaps
+from jaxload.inversion.noise import Noise, as_noise, is_shared
+from jaxload.inversion.observations import checked_arguments
+from jaxload.inversion.problem import Problem
+
+__all__ = ["best", "leave_one_out", "leave_one_out_residual", "scan", "select"]
+
+logger = logging.getLogger(__name__)
+
+Criterion = Callable[..., Any]
+
+#: How each criterion follows from sums over the record.
+FORMULAS: dict[Criterion, Callable[[Sums, Array], Any]] = {
+    leave_one_out: leave_one_out_of,
+    gcv: gcv_of,
+    l_curve: l_curve_of,
+    log_evidence: log_evidence_of,
+    abic: abic_of,
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Record:
+    """The arguments of a criterion, but for beta."""
+
+    problem: Problem
+    displacement: np.ndarray
+    sigma: ArrayLike | Noise
+    gaps: Gaps | None
+
+
+def scan(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    betas: Sequence[float] | np.ndarray,
+    *,
+    criterion: Criterion = leave_one_out,
+    gaps: Gaps | None = None,
+    watch: Callable[[float, Any], None] | None = None,
+) -> Any:
+    """Evaluate a criterion at several weights of the prior.
+
+    Epochs that observe the same rows, all of a record without gaps among them, are
+    taken together: one decomposition serves every weight (`spectrum`). The others are
+    solved anew for each. Either way is exact.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      betas: Weights to try, positive and ascending, shape (beta,).
+      criterion: Called like `leave_one_out`. Of the criteria of this package those
+        without settings of their own are computed as said above, any other function
+        is called once for each weight.
+      gaps: As in `solve`.
+      watch: Called with each weight and its value, to show progress.
+
+    Returns:
+      The criterion, shape (beta,); for `l_curve` an `LCurve` of such arrays.
+
+    Raises:
+      ValueError: As `solve`, if `betas` are not as said, or if no epoch has two
+        observations.
+    """
+    betas, displacement = _checked_betas(betas), np.asarray(displacement)
+    checked_arguments(problem, displacement, sigma, betas[0])
+    _check_pairs(displacement)
+    if gaps is None and is_shared(as_noise(sigma, problem.design.dtype)):
+        gaps = find_gaps(displacement)
+    record = _Record(problem, displacement, sigma, gaps)
+    evaluate = _evaluator(record, betas, criterion)
+    values = []
+    for number, beta in enumerate(betas.tolist()):
+        value = jax.tree.map(float, evaluate(number, beta))
+        if watch is not None:
+            watch(beta, value)
+        values.append(value)
+    return jax.tree.map(lambda *each: np.array(each), *values)
+
+
+def _evaluator(
+    record: _Record, betas: np.ndarray, criterion: Criterion
+) -> Callable[[int, float], Any]:
+    """The criterion at the weight of a number, by the cheapest of the exact ways."""
+    if criterion not in FORMULAS:
+        arguments = (record.problem, record.displacement, record.sigma)
+        return lambda _, beta: criterion(*arguments, beta, gaps=record.gaps)
+    formula, dtype = FORMULAS[criterion], record.problem.design.dtype
+    fixed, rest = _swept_part(record, betas)
+    if not len(rest.displacement):
+        values = formula(_added(fixed), jnp.asarray(betas, dtype))
+        values = jax.tree.map(np.asarray, values)
+        return lambda number, _: _at(values, number)
+
+    def evaluate(number: int, beta: float) -> Any:
+        sums = [_at(sums, number) for sums in fixed]
+        sums.append(_direct(rest, beta, redundancy=criterion is gcv))
+        return formula(_added(sums), jnp.asarray(beta, dtype))
+
+    return evaluate
+
+
+def _at(values: Any, number: int) -> Any:
+    return jax.tree.map(lambda each: each[number], values)
+
+
+def _added(parts: list[Sums]) -> Sums:
+    return jax.tree.map(lambda *each: sum(each), *parts)
+
+
+def _direct(record: _Record, beta: float, *, redundancy: bool) -> Sums:
+    sums = epoch_sums(
+        record.problem,
+        record.displacement,
+        record.sigma,
+        beta,
+        gaps=record.gaps,
+        redundancy=redundancy,
+    )
+    return total(sums)
+
+
+def _swept_part(record: _Record, betas: np.ndarray) -> tuple[list[Sums], _Record]:
+    """The sums of recurring patterns at all weights, and what is left of the record."""
+    dtype = record.problem.design.dtype
+    noise = as_noise(record.sigma, dtype)
+    if not is_shared(noise) or (noise.common is not None and jnp.ndim(noise.common)):
+        return [], record
+    recurring = recurring_patterns(record.displacement.astype(dtype))
+    if not len(recurring.count):
+        return [], record
+    sums = [
+        swept(spectrum(record.problem, noise, *pattern), jnp.asarray(betas, dtype))
+        for pattern in zip(recurring.seen, recurring.scatter, recurring.count)
+    ]
+    displacement = record.displacement[recurring.others]
+    gaps = find_gaps(displacement) if len(displacement) else None
+    rest = dataclasses.replace(record, displacement=displacement, gaps=gaps)
+    return jax.tree.map(np.asarray, sums), rest
+
+
+def _checked_betas(betas: Sequence[float] | np.ndarray) -> np.ndarray:
+    betas = np.asarray(betas, float)
+    if betas.ndim != 1 or not len(betas):
+        raise ValueError(
+            f"betas has shape {betas.shape}, expected one or more numbers in a row; "
+            "try numpy.geomspace(1e-3, 1, 25)"
+        )
+    bad = betas[~(np.isfinite(betas) & (betas > 0))]
+    if len(bad):
+        raise ValueError(
+            f"betas holds {bad[0]:g}, expected positive numbers; space them equally in "
+            "the logarithm"
+        )
+    if not (np.diff(betas) > 0).all():
+        raise ValueError("betas are not ascending, or repeat; sort them first")
+    return betas
+
+
+def _check_pairs(displacement: np.ndarray) -> None:
+    most = np.isfinite(displacement).sum(axis=1).max(initial=0)
+    if most < 2:
+        raise ValueError(
+            f"no epoch has more than {most} observations, and two are needed to tell "
+            "signal from noise; is displacement transposed or masked?"
+        )
+
+
+def select(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    *,
+    criterion: Criterion = leave_one_out,
+    betas: Sequence[float] | np.ndarray | None = None,
+    gaps: Gaps | None = None,
+) -> float:
+    """The weight of the prior for which a criterion is smallest.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      criterion: Called like `leave_one_out`.
+      betas: Weights to try; 25 from 1e-4 to 1, equally spaced in the logarithm, if not
+        given.
+      gaps: As in `solve`.
+
+    Returns:
+      The best of `betas`; a warning is logged where it is the first or the last. For
+      `l_curve` the corner, which may lie between two.
+
+    Raises:
+      ValueError: As `scan`, if the criterion is nowhere a number, or is one that is
+        best where it is largest.
+    """
+    if criterion is log_evidence:
+        raise ValueError("log_evidence is best where it is largest; select by abic")
+    betas = np.geomspace(1e-4, 1, 25) if betas is None else np.asarray(betas, float)
+    values = scan(problem, displacement, sigma, betas, criterion=criterion, gaps=gaps)
+    if isinstance(values, LCurve):
+        return l_curve_corner(betas, values.misfit, values.norm)
+    return best(betas, values)
+
+
+def best(betas: np.ndarray, values: np.ndarray) -> float:
+    """The weight whose criterion is smallest.
+
+    Args:
+      betas: Weights, shape (beta,).
+      values: Criterion of each, shape (beta,); NaN where it failed.
+
+    Returns:
+      The best weight. A warning is logged where it is the first or the last.
+
+    Raises:
+      ValueError: If shapes disagree, or no value is a number.
+    """
+    betas, values = np.asarray(betas), np.asarray(values)
+    if betas.shape != values.shape:
+        raise ValueError(
+            f"betas has shape {betas.shape} but values {values.shape}; pass the values "
+            "that scan found for these betas"
+        )
+    if not np.isfinite(values).any():
+        raise ValueError(
+            f"the criterion is not a number for any of the {len(betas)} betas tried; "
+            "has every epoch at least two stations?"
+        )
+    index = int(np.argmin(np.where(np.isfinite(values), values, np.inf)))
+    if len(betas) > 1 and index in (0, len(betas) - 1):
+        logger.warning(
+            "the best beta, %g, is at the end of the range tried; widen it",
+            betas[index],
+        )
+    return float(betas[index])

@@ -1,0 +1,3 @@
+"""Linear algebra of small dense, sparse and saddle-point systems."""
+
+__all__: list[str] = []

@@ -1,0 +1,160 @@
+"""Principal components inverted in place of epochs, and put together again."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes
+from jaxload.inversion.estimation.least_squares import solve
+from jaxload.inversion.hyperparameters.criteria import leave_one_out_residual
+from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.noise import Noise
+from jaxload.inversion.problem import Problem, Solution
+
+__all__ = ["leave_one_out_by_components", "solve_by_components"]
+
+
+def solve_by_components(
+    problem: Problem,
+    patterns: ArrayLike,
+    amplitudes: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+) -> Solution:
+    """Invert the spatial pattern of each component, then recombine in time.
+
+    With ``d = sum_k a_k p_k`` the load is ``sum_k a_k x_k``, where `solve` finds x_k
+    from p_k as if it were an epoch. The inversion is linear: where sigma is the same
+    for all patterns this is exactly `solve` of the displacement that the components
+    rebuild. What it adds is what leaving components out takes away, noise and signal,
+    and that gaps were filled by the correlation of stations rather than by the prior.
+
+    Not for: errors of the load, which have to know what was left out.
+
+    Args:
+      problem: Design matrix and prior.
+      patterns: Displacement by each component at unit amplitude [mm], shape
+        (component, row); NaN where a row has none.
+      amplitudes: Amplitude in time [-], shape (epoch, component).
+      sigma: Standard error of the patterns [mm], shape (row,) or (component, row), or a
+        `Noise`. If it is that of observations, beta means what it means in `solve`.
+      beta: Weight of the prior, scalar, positive.
+      mean: Displacement that the components are counted from [mm], shape (row,),
+        inverted too, as one more pattern, the last; left out if not given.
+
+    Returns:
+      The `Solution`, epoch by epoch. `ok` is False, and values are NaN, where an
+      amplitude is not finite, and everywhere should a pattern not be invertible.
+
+    Raises:
+      ValueError: If shapes disagree, or sigma or beta are not positive.
+
+    Example:
+      >>> parts = series.principal_components(up, 3)
+      >>> water = solve_by_components(
+      ...     problem, parts.patterns, parts.amplitudes, sigma, beta
+      ... )
+
+    Source:
+      Kositsky & Avouac (2010), doi:10.1029/2009JB006535, for slip on faults; Jiang et
+      al. (2021), doi:10.1016/j.rse.2020.112249, for water, with sigma = 1 throughout,
+      patterns of unit length and no mean, as their program GNSS2TWS does.
+    """
+    patterns, amplitudes = _together(problem, patterns, amplitudes, mean)
+    parts = solve(problem, patterns, sigma, beta)
+    return _recombined(parts, amplitudes)
+
+
+@jax.jit
+def _recombined(parts: Solution, amplitudes: Array) -> Solution:
+    ok = jnp.isfinite(amplitudes).all(axis=1) & parts.ok.all()
+    amplitudes = jnp.where(ok[:, None], amplitudes, jnp.nan)
+    return Solution(
+        load=einsum("ek,kc->ec", amplitudes, parts.load),
+        fitted=einsum("ek,kr->er", amplitudes, parts.fitted),
+        ok=ok,
+        common=einsum("ek,k->e", amplitudes, parts.common),
+    )
+
+
+def leave_one_out_by_components(
+    problem: Problem,
+    patterns: ArrayLike,
+    amplitudes: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+) -> Array:
+    """Root mean square by which rows are missed that the patterns leave out in turn.
+
+    Counts the rebuilt displacement, at all epochs, less what the other rows predict.
+    Where amplitudes are uncorrelated and of unit mean square, it is `leave_one_out` of
+    the patterns taken as epochs, which `scan` evaluates at many weights at once, and
+    as `select` takes it.
+
+    Not for: comparison with `leave_one_out` of observations. The patterns have seen the
+    row that is left out, and what they do not rebuild is not counted.
+
+    Args:
+      problem: Design matrix and prior.
+      patterns: As in `solve_by_components`.
+      amplitudes: Shape (epoch, component), finite.
+      sigma: As in `solve_by_components`.
+      beta: Weight of the prior, scalar, positive.
+      mean: As in `solve_by_components`.
+
+    Returns:
+      The root mean square [mm], scalar; NaN if nothing can be predicted.
+
+    Raises:
+      ValueError: As `solve_by_components`.
+
+    Source:
+      Jiang et al. (2021), doi:10.1016/j.rse.2020.112249; its square is the CVSS of
+      their program GNSS2TWS, found there by inverting anew without each station.
+    """
+    patterns, amplitudes = _together(problem, patterns, amplitudes, mean)
+    residual = leave_one_out_residual(problem, patterns, sigma, beta)
+    return _rms(residual, amplitudes)
+
+
+@jax.jit
+def _rms(residual: Array, amplitudes: Array) -> Array:
+    known = jnp.isfinite(residual).all(axis=0)
+    residual = jnp.where(known, residual, 0)
+    moment = einsum("ek,el->kl", amplitudes, amplitudes) / len(amplitudes)
+    total = einsum("kr,kl,lr->", residual, moment, residual)
+    count = jnp.sum(known)
+    square = total / jnp.where(count > 0, count, 1).astype(total.dtype)
+    return jnp.where(count > 0, jnp.sqrt(square), math.nan)
+
+
+def _together(
+    problem: Problem,
+    patterns: ArrayLike,
+    amplitudes: ArrayLike,
+    mean: ArrayLike | None,
+) -> tuple[Array, Array]:
+    """Patterns and amplitudes in the dtype of the problem, the mean among them."""
+    dtype = problem.design.dtype
+    patterns, amplitudes = (jnp.asarray(x, dtype) for x in (patterns, amplitudes))
+    check_shapes(
+        design=(problem.design, "row cell"),
+        patterns=(patterns, "component row"),
+        amplitudes=(amplitudes, "epoch component"),
+    )
+    if mean is None:
+        return patterns, amplitudes
+    mean = jnp.asarray(mean, dtype)
+    check_shapes(design=(problem.design, "row cell"), mean=(mean, "row"))
+    always = jnp.ones((len(amplitudes), 1), dtype)
+    return (
+        jnp.concatenate([patterns, mean[None, :]]),
+        jnp.concatenate([amplitudes, always], axis=1),
+    )

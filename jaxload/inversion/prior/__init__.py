@@ -1,0 +1,3 @@
+"""Precision matrices of the prior."""
+
+__all__: list[str] = []

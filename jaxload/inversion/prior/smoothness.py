@@ -1,0 +1,283 @@
+"""What is believed of the load before the data: roughness, scale, free fields."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.linalg.selected_inverse import inverse_diagonal
+from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.prior.roughness import (
+    Roughness,
+    apply_transposed,
+    assembled,
+    make_roughness,
+    pinned_normal,
+    solve_normal,
+    unpenalised_fields,
+)
+from jaxload.inversion.problem import Problem, normal_matrix
+
+__all__ = [
+    "Prior",
+    "prior_covariance",
+    "prior_problem",
+    "prior_samples",
+    "prior_variance",
+    "scaled_prior",
+    "smooth_prior",
+    "smooth_problem",
+]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prior:
+    """The load is ``x = S y + free fields``, with ``|L y|^2`` small.
+
+    Its covariance up to 1/beta^2 is ``C = S (L'L)^-1 S``; where L leaves fields free,
+    C is that of the part of x without them. Lives on the host: make it outside `jit`,
+    unless only its scale or coefficients are traced.
+
+    Attributes:
+      roughness: The operator L and how to invert it.
+      free: Orthonormal basis of S times the fields with ``L y = 0``, shape (cell,
+        drift); drift is 0 where there are none.
+      scale: Diagonal of S [mm or -], shape (cell,); None where it is one.
+    """
+
+    roughness: Roughness
+    free: ArrayLike
+    scale: ArrayLike | None
+
+
+def smooth_prior(
+    operator: sp.spmatrix | sp.sparray,
+    free: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
+) -> Prior:
+    """The prior under which ``|L (x / scale)|^2`` is small.
+
+    An operator that leaves some fields y unpenalised, as a Laplacian with a free
+    boundary leaves a constant, has no inverse ``(L'L)^-1``: those fields, times the
+    scale, are then estimated beside the load, exactly, as a drift is in kriging.
+
+    Args:
+      operator: Roughness L, sparse, shape (row, cell): a Laplacian, first
+        differences, the identity for ridge regression.
+      free: Fields with ``L y = 0``, shape (cell, drift); found if not given.
+      scale: Expected amplitude of each cell, positive, shape (cell,); may be traced.
+        One if not given.
+
+    Returns:
+      The `Prior`.
+
+    Raises:
+      ValueError: If shapes disagree, L is singular beyond the free fields, or the
+        scale is not positive.
+    """
+    operator = sp.csc_array(operator)
+    fields = unpenalised_fields(operator) if free is None else np.asarray(free, float)
+    check_shapes(operator=(operator, "row cell"), free=(fields, "cell drift"))
+    return scaled_prior(make_roughness((operator,), np.ones(1), fields), scale)
+
+
+def scaled_prior(roughness: Roughness, scale: ArrayLike | None = None) -> Prior:
+    """The prior of a prepared operator and a map of amplitudes.
+
+    Args:
+      roughness: The operator.
+      scale: Expected amplitude, positive, shape (cell,) or scalar; may be traced.
+
+    Returns:
+      The `Prior`.
+
+    Raises:
+      ValueError: If the scale has another shape or is not positive.
+    """
+    fields = roughness.null
+    if scale is None:
+        basis = np.linalg.qr(fields)[0] if fields.shape[1] else fields
+        return Prior(roughness, basis, None)
+    if np.ndim(scale):
+        check_shapes(free=(fields, "cell drift"), scale=(scale, "cell"))
+    if is_concrete(scale):
+        scale = np.broadcast_to(_checked_scale(np.asarray(scale)), len(fields))
+    else:
+        scale = jnp.broadcast_to(scale, len(fields))
+    return Prior(roughness, _scaled_basis(fields, scale), scale)
+
+
+def _scaled_basis(fields: np.ndarray, scale: ArrayLike) -> ArrayLike:
+    if not fields.shape[1]:
+        return fields
+    if is_concrete(scale):
+        return np.linalg.qr(np.asarray(scale)[:, None] * fields)[0]
+    scale = jnp.asarray(scale)
+    return jnp.linalg.qr(scale[:, None] * jnp.asarray(fields, scale.dtype))[0]
+
+
+def _checked_scale(scale: np.ndarray) -> np.ndarray:
+    bad = ~(np.isfinite(scale) & (scale > 0))
+    if bad.any():
+        cells = np.flatnonzero(bad)
+        place = f" at cell {cells[0]} ({len(cells)} in all)" if scale.ndim else ""
+        given = np.atleast_1d(scale)[cells[0]]
+        raise ValueError(
+            f"scale is {given:g}{place}, expected positive amplitudes; fill it with a "
+            "small one where little water is expected"
+        )
+    return scale
+
+
+def prior_problem(design: ArrayLike, prior: Prior) -> Problem:
+    """Prepare the inverse problem for `solve`.
+
+    What is kept of the prior is ``C G'`` and ``G C G'``, and ``L'L`` where cells are
+    fewer than rows. Differentiable in `design` and in what is traced of the prior.
+
+    Args:
+      design: Displacement per unit load G [mm/mm], shape (station, cell).
+      prior: What is believed of the load.
+
+    Returns:
+      The `Problem`.
+
+    Raises:
+      ValueError: If design and prior have different cells.
+    """
+    design = jnp.asarray(design)
+    free = jnp.asarray(prior.free, design.dtype)
+    check_shapes(prior=(free, "cell drift"), design=(design, "station cell"))
+    level = einsum("sc,ck->sk", design, free)
+    # The free fields are estimated apart: the covariance need not contain them.
+    rough = design - einsum("sk,ck->sc", level, free)
+    cross = prior_covariance(prior, rough.T)
+    gram = einsum("sc,ct->st", rough, cross)
+    gram = (gram + gram.T) / 2
+    return Problem(design, cross, gram, free, level, _normal(design, prior))
+
+
+def _normal(design: Array, prior: Prior) -> Array | None:
+    """``S^-1 L'L S^-1`` where normal equations are smaller, and L is known."""
+    rows, cells = design.shape
+    if cells >= rows or not is_concrete(prior.roughness.coefficients):
+        return None
+    normal = normal_matrix(assembled(prior.roughness), design)
+    if prior.scale is None:
+        return normal
+    scale = jnp.asarray(prior.scale, design.dtype)
+    return normal / (scale[:, None] * scale[None, :])
+
+
+def smooth_problem(
+    design: ArrayLike, operator: sp.spmatrix | sp.sparray, free: ArrayLike | None = None
+) -> Problem:
+    """Prepare ``min |(G x - d) / sigma|^2 + beta^2 |L x|^2`` for `solve`.
+
+    The short way for ``prior_problem(design, smooth_prior(operator, free))``.
+    Differentiable in `design`.
+
+    Args:
+      design: Displacement per unit load G [mm/mm], shape (station, cell).
+      operator: Roughness L, sparse, shape (row, cell), as for `smooth_prior`.
+      free: Fields with ``L x = 0``, shape (cell, drift); found if not given.
+
+    Returns:
+      The `Problem`.
+
+    Raises:
+      ValueError: If shapes disagree, or L is singular beyond the free fields.
+    """
+    design, operator = jnp.asarray(design), sp.csc_array(operator)
+    check_shapes(design=(design, "station cell"), operator=(operator, "row cell"))
+    return prior_problem(design, smooth_prior(operator, free))
+
+
+def prior_covariance(prior: Prior, fields: Array) -> Array:
+    """Multiply by the covariance C of the load, without its free fields.
+
+    Args:
+      prior: The prior.
+      fields: Shape (cell, column).
+
+    Returns:
+      ``C fields``, shape (cell, column).
+
+    Raises:
+      ValueError: If the fields have other cells.
+    """
+    fields = jnp.asarray(fields)
+    free = jnp.asarray(prior.free, fields.dtype)
+    check_shapes(prior=(free, "cell drift"), fields=(fields, "cell column"))
+    return _without(free, _spread(prior, _without(free, fields)))
+
+
+def _spread(prior: Prior, fields: Array) -> Array:
+    """``S (L'L)^- S fields``, which is C but for free fields on either side."""
+    if prior.scale is None:
+        return solve_normal(prior.roughness, fields)
+    scale = jnp.asarray(prior.scale, fields.dtype)[:, None]
+    return scale * solve_normal(prior.roughness, scale * fields)
+
+
+def _without(free: Array, fields: Array) -> Array:
+    if not free.shape[1]:
+        return fields
+    return fields - einsum("ck,kn->cn", free, einsum("ck,cn->kn", free, fields))
+
+
+def prior_variance(prior: Prior) -> Array:
+    """The variance of the load of each cell, exact: the diagonal of C.
+
+    Args:
+      prior: The prior; the coefficients of its operator must be known, its scale may
+        be traced.
+
+    Returns:
+      Variance up to 1/beta^2, without the free fields, shape (cell,).
+
+    Raises:
+      ValueError: If the coefficients are traced.
+    """
+    roughness = prior.roughness
+    if not is_concrete(roughness.coefficients):
+        raise ValueError(
+            "prior_variance needs the numbers of the prior; call it outside jit and "
+            "grad, or take prior_samples"
+        )
+    normal = pinned_normal(assembled(roughness), roughness.null)
+    variance = jnp.asarray(inverse_diagonal(normal))
+    if prior.scale is not None:
+        variance = variance * jnp.asarray(prior.scale, variance.dtype) ** 2
+    free = jnp.asarray(prior.free, variance.dtype)
+    if not free.shape[1]:
+        return variance
+    image = _spread(prior, free)
+    middle = einsum("ck,cl->kl", free, image)
+    return variance + jnp.sum(free * (einsum("cl,lk->ck", free, middle) - 2 * image), 1)
+
+
+def prior_samples(prior: Prior, key: Array, count: int) -> Array:
+    """Draw loads from the prior, free fields left out: they have no finite variance.
+
+    Differentiable in what is traced of the prior.
+
+    Args:
+      prior: The prior.
+      key: A `jax.random.key`.
+      count: Number of draws.
+
+    Returns:
+      Loads with covariance C, which is the prior's at beta = 1, shape (count, cell).
+    """
+    roughness = prior.roughness
+    white = jax.random.normal(key, (roughness.shape[0], count))
+    fields = solve_normal(roughness, apply_transposed(roughness, white))
+    if prior.scale is not None:
+        fields = fields * jnp.asarray(prior.scale, fields.dtype)[:, None]
+    return _without(jnp.asarray(prior.free, fields.dtype), fields).T

@@ -1,0 +1,3 @@
+"""Priors and noise with correlation in time."""
+
+__all__: list[str] = []

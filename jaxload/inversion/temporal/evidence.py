@@ -1,0 +1,170 @@
+"""The likelihood of a whole record whose epochs have a memory, exact under gaps.
+
+A Kalman filter of the displacement at the rows predicts each epoch from those before
+it; how well it does is the likelihood, whatever is missing and however noise changes.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload.inversion.linalg.saddle_point import drift_log_determinant
+from jaxload.inversion.linalg.spd import einsum, inverse_and_log_determinant
+from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
+from jaxload.inversion.observations import checked_arguments, prior_mean
+from jaxload.inversion.problem import Problem
+from jaxload.inversion.temporal.markov import Memory, check_memory
+
+__all__ = ["temporal_log_evidence"]
+
+
+def temporal_log_evidence(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    memory: Memory,
+    *,
+    mean: ArrayLike | None = None,
+) -> Array:
+    """The logarithm of the marginal likelihood of all data, under a memory in time.
+
+    What `log_evidence` is to `solve` this is to `solve_in_time`: with n observations of
+    covariance V = (T x G C G') + R and p free fields the density of any n - p contrasts
+    that these do not move. Exact, and differentiable in all arrays, in beta and in the
+    time scale of the memory; `tune` maximises it where its model gives a memory too.
+
+    An epoch costs an inverse and four products of matrices of the size of its rows, one
+    epoch after the other: for 300 rows some 0.3 Gflop. Memory is that of
+    ``2 sqrt(epoch)`` such matrices, with derivatives too.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior, scalar.
+      memory: From `autoregression` or `random_walk`.
+      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
+
+    Returns:
+      Log density [log of 1/mm^(n - p)], scalar. Epochs with no more observations than
+      free fields say nothing.
+
+    Raises:
+      ValueError: As `solve_in_time`.
+
+    Source:
+      Schweppe (1965), doi:10.1109/TIT.1965.1053737; with free fields: de Jong (1991),
+      doi:10.1214/aos/1176348139.
+    """
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
+    check_memory(memory, displacement)
+    dtype = problem.design.dtype
+    prior = prior_mean(problem, displacement, mean)
+    if prior is not None:
+        displacement = displacement - prior.fitted
+    memory = jax.tree.map(lambda values: jnp.asarray(values, dtype), memory)
+    density = _log_evidence(problem, displacement, noise, beta, memory)
+    return density if prior is None else jnp.where(prior.known.all(), density, jnp.nan)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Epoch:
+    """What an epoch brings; all of it with an axis of epochs first while it waits."""
+
+    keep: Array
+    fresh: Array
+    sigma: Array
+    common: Array | None
+    seen: Array
+    data: Array
+
+
+@jax.jit
+def _log_evidence(
+    problem: Problem, displacement: Array, noise: Noise, beta: Array, memory: Memory
+) -> Array:
+    seen = jnp.isfinite(displacement)
+    contrasts = jnp.sum(seen, axis=1) - problem.drift.shape[1]
+    # What the free fields explain entirely says nothing, and has no derivative.
+    seen = seen & (contrasts > 0)[:, None]
+    scaled = scaled_noise(noise, beta, seen)
+    common = scaled.common
+    epochs = _Epoch(
+        memory.keep,
+        memory.fresh,
+        jnp.broadcast_to(scaled.sigma, seen.shape),
+        None if common is None else jnp.broadcast_to(common, seen.shape[:1]),
+        seen,
+        jnp.where(seen, displacement, 0),
+    )
+    count = jnp.sum(jnp.where(contrasts > 0, contrasts, 0)).astype(beta.dtype)
+    log_determinant, quadratic = _filtered(problem, scaled, epochs)
+    scale = count * (jnp.log(2 * jnp.pi) - jnp.log(beta**2))
+    return -(scale + log_determinant + beta**2 * quadratic) / 2
+
+
+def _filtered(problem: Problem, noise: Noise, epochs: _Epoch) -> tuple[Array, Array]:
+    """``log det A`` and ``d' A^-1 d`` of the record, free fields taken out."""
+    rows, dtype = len(problem.gram), problem.gram.dtype
+
+    def step(state: tuple, now: _Epoch) -> tuple[tuple, None]:
+        expected, covariance, *sums = state
+        expected = now.keep * expected
+        covariance = now.keep**2 * covariance + now.fresh * problem.gram
+        here = dataclasses.replace(noise, sigma=now.sigma, common=now.common)
+        whole = covariance + noise_covariance(here)
+        weight, size = _weight(whole, problem.drift, now.seen)
+        surprise = now.data - jnp.where(now.seen, expected, 0)
+        pull = einsum("rs,s->r", weight, surprise)
+        gain = einsum("rs,st->rt", covariance, weight)
+        expected = expected + einsum("rs,s->r", covariance, pull)
+        covariance = covariance - einsum("rs,st->rt", gain, covariance)
+        covariance = (covariance + covariance.T) / 2
+        sums = sums[0] + size, sums[1] + jnp.sum(surprise * pull)
+        return (expected, covariance, *sums), None
+
+    zero = jnp.zeros((), dtype)
+    start = (jnp.zeros(rows, dtype), jnp.zeros((rows, rows), dtype), zero, zero)
+    *_, log_determinant, quadratic = _scanned(step, start, epochs)
+    return log_determinant, quadratic
+
+
+def _scanned(step: Callable, start: tuple, epochs: _Epoch) -> tuple:
+    """A scan whose reverse pass keeps the state at every root of the epochs only."""
+    count = len(epochs.keep)
+    part = max(round(count**0.5), 1)
+    fill = -count % part
+
+    def cut(values: Array) -> Array:
+        # What is added at the end has seen nothing.
+        pad = jnp.zeros((fill, *values.shape[1:]), values.dtype)
+        whole = jnp.concatenate([values, pad])
+        return whole.reshape(-1, part, *values.shape[1:])
+
+    inner = lambda state, some: jax.lax.scan(jax.checkpoint(step), state, some)
+    outer = jax.checkpoint(inner)
+    return jax.lax.scan(outer, start, jax.tree.map(cut, epochs))[0]
+
+
+def _weight(whole: Array, drift: Array, seen: Array) -> tuple[Array, Array]:
+    """The inverse of what was observed, free fields taken out, and its log size."""
+    both = seen[:, None] & seen[None, :]
+    alone = jnp.diag(jnp.where(seen, 0, 1).astype(whole.dtype))
+    inverted, size = inverse_and_log_determinant(jnp.where(both, whole, alone))
+    inverted = jnp.where(both, inverted, 0)
+    if drift.shape[1] == 0:
+        return inverted, size
+    some, eye = seen.any(), jnp.eye(drift.shape[1], dtype=drift.dtype)
+    image = einsum("rs,sk->rk", inverted, drift)
+    normal = jnp.where(some, einsum("rk,rl->kl", image, drift), eye)
+    amount, log_normal = inverse_and_log_determinant(normal)
+    known = jnp.where(some, seen, True)
+    own = drift_log_determinant(drift, known[None, :])[0]
+    size = size + jnp.where(some, log_normal - own, 0)
+    return inverted - einsum("rk,kl,sl->rs", image, amount, image), size

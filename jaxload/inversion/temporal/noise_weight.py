@@ -1,0 +1,86 @@
+"""The inverse of the noise covariance of what each epoch observes."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.noise import Noise, common_rows
+
+__all__ = ["NoiseWeight", "free_field_normal", "noise_weight", "weigh"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class NoiseWeight:
+    """``R_oo^-1`` of every epoch as a diagonal and a term of rank one.
+
+    ``R_oo^-1 = W - gain (W c)(W c)'`` with W the diagonal of each row's own weight and
+    c the rows that share an offset.
+
+    Attributes:
+      own: ``1 / sigma^2``, zero where nothing was observed, shape (epoch, row).
+      common: ``own`` at the rows that share the offset, shape (epoch, row), or None.
+      gain: ``tau^2 / (1 + tau^2 c' W c)``, shape (epoch,), or None.
+    """
+
+    own: Array
+    common: Array | None = None
+    gain: Array | None = None
+
+
+def noise_weight(noise: Noise, seen: Array) -> NoiseWeight:
+    """Invert the noise of rows that share nothing but an offset.
+
+    Args:
+      noise: Without correlation, scaled by beta or not.
+      seen: Where there are observations, shape (epoch, row).
+
+    Returns:
+      The `NoiseWeight`.
+
+    Source:
+      Sherman & Morrison (1950), doi:10.1214/aoms/1177729893.
+    """
+    own = jnp.where(seen, 1 / jnp.broadcast_to(noise.sigma, seen.shape) ** 2, 0)
+    if noise.common is None:
+        return NoiseWeight(own)
+    shared = own * common_rows(noise)[None, :]
+    size = einsum("er,r->e", shared, common_rows(noise))
+    return NoiseWeight(own, shared, noise.common / (1 + noise.common * size))
+
+
+def weigh(weight: NoiseWeight, values: Array) -> Array:
+    """Multiply every epoch's values by the inverse of its noise covariance.
+
+    Args:
+      weight: From `noise_weight`.
+      values: Shape (epoch, row); what was not observed counts nothing.
+
+    Returns:
+      ``R_oo^-1 values``, zero where nothing was observed, shape (epoch, row).
+    """
+    own = weight.own * values
+    if weight.common is None or weight.gain is None:
+        return own
+    offset = weight.gain * jnp.sum(weight.common * values, axis=1)
+    return own - offset[:, None] * weight.common
+
+
+def free_field_normal(weight: NoiseWeight, drift: Array) -> Array:
+    """Form ``F' R_oo^-1 F`` of each epoch.
+
+    Args:
+      weight: From `noise_weight`.
+      drift: Displacement F by the fields that the prior leaves free, (row, drift).
+
+    Returns:
+      The normal matrices, shape (epoch, drift, drift).
+    """
+    normal = einsum("er,rk,rl->ekl", weight.own, drift, drift)
+    if weight.common is None or weight.gain is None:
+        return normal
+    shared = einsum("er,rk->ek", weight.common, drift)
+    return normal - einsum("e,ek,el->ekl", weight.gain, shared, shared)

@@ -1,0 +1,181 @@
+"""The load of a whole record at once, with a memory from epoch to epoch.
+
+The prior covariance of the load is T x C, an epoch matrix by a cell matrix, and that of
+the displacement T x G C G'.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes
+from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.noise import Noise, common_estimate, scaled_noise
+from jaxload.inversion.observations import about_mean, checked_arguments, prior_mean
+from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.temporal.markov import (
+    Memory,
+    check_memory,
+    time_covariance,
+)
+from jaxload.inversion.temporal.noise_weight import (
+    NoiseWeight,
+    free_field_normal,
+    noise_weight,
+)
+from jaxload.inversion.temporal.space_time import drift_inverse, solve_space_time
+
+__all__ = ["hold_out", "solve_in_time", "temporal_residual"]
+
+
+def solve_in_time(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    memory: Memory,
+    *,
+    mean: ArrayLike | None = None,
+) -> Solution:
+    """Estimate the load of all epochs together, each helped by those around it.
+
+    Minimises ``(G x - d)' R^-1 (G x - d) + beta^2 (x - m)' (T x C)^-1 (x - m)`` over
+    the whole record, with T the covariance of the epochs under `memory` and R that of
+    the noise, which has no memory. Where the load has none either this is `solve`.
+    Fields that the prior leaves free are free at every epoch anew. Differentiable in
+    every array, to any order.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift d [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], positive, shape (row,) or (epoch, row), or a `Noise`.
+      beta: Weight of the prior [1/mm per unit of L], scalar, positive.
+      memory: From `autoregression` or `random_walk`.
+      mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
+
+    Returns:
+      The `Solution`. An epoch without data is filled from its neighbours, unless the
+      prior leaves fields free. `ok` is False, and values are NaN, where those are
+      undetermined and, everywhere, should the iteration not converge.
+
+    Raises:
+      ValueError: If shapes disagree, or sigma or beta are not positive.
+
+    Example:
+      >>> memory = autoregression(gnss.time.values, time_scale=60.0)
+      >>> water = solve_in_time(problem, up, sigma, beta, memory)
+
+    Source:
+      Rauch, Tung & Striebel (1965), doi:10.2514/3.3166, in the modes of the spatial
+      covariance; conjugate gradients: Hestenes & Stiefel (1952),
+      doi:10.6028/jres.049.044.
+    """
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
+    check_memory(memory, displacement)
+    prior = prior_mean(problem, displacement, mean)
+    if prior is not None:
+        displacement = displacement - prior.fitted
+    solution = _solve(problem, displacement, noise, beta, _cast(memory, problem))
+    if prior is None:
+        return solution
+    # Every epoch helps the others: a mean that is not finite anywhere spoils them all.
+    known = jnp.broadcast_to(prior.known.all(), prior.known.shape)
+    return about_mean(solution, dataclasses.replace(prior, known=known))
+
+
+def _cast(memory: Memory, problem: Problem) -> Memory:
+    return jax.tree.map(lambda x: jnp.asarray(x, problem.design.dtype), memory)
+
+
+@jax.jit
+def _solve(
+    problem: Problem, displacement: Array, noise: Noise, beta: Array, memory: Memory
+) -> Solution:
+    seen = jnp.isfinite(displacement)
+    noise = scaled_noise(noise, beta, seen)
+    if noise.correlation is None:
+        weight = noise_weight(noise, seen)
+    else:
+        weight = NoiseWeight(seen.astype(beta.dtype))
+    normal = drift_inverse(free_field_normal(weight, problem.drift))
+    solved = solve_space_time(problem, memory, noise, normal, displacement)
+    multiplier, amount = solved
+    carried = time_covariance(memory, multiplier)
+    load = einsum("er,cr->ec", carried, problem.cross)
+    fitted = einsum("er,rs->es", carried, problem.gram)
+    load = load + einsum("ek,ck->ec", amount, problem.free)
+    fitted = fitted + einsum("ek,rk->er", amount, problem.drift)
+    ok = jnp.isfinite(load).all(axis=1) & jnp.isfinite(normal).all(axis=(1, 2))
+    load, fitted = (jnp.where(ok[:, None], x, jnp.nan) for x in (load, fitted))
+    common = jnp.where(ok, common_estimate(noise, multiplier), jnp.nan)
+    return Solution(load, fitted, ok, common)
+
+
+def temporal_residual(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    beta: ArrayLike,
+    memory: Memory,
+    hidden: ArrayLike,
+) -> Array:
+    """Observations minus their prediction from those that are not hidden.
+
+    A score to choose the memory and beta by, in which it is differentiable. Hide what
+    the estimate is judged on: a single observation, or a stretch of a station, is told
+    by that station's own noise before and after too, which has a memory as well. Hide
+    whole stations (`hold_out`) where water away from them matters.
+
+    Args:
+      problem: Design matrix and prior.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: As in `solve_in_time`.
+      beta: Weight of the prior, scalar, positive.
+      memory: From `autoregression` or `random_walk`.
+      hidden: True where an observation is not used, shape (epoch, row).
+
+    Returns:
+      Residual [mm], shape (epoch, row); NaN where nothing is hidden or observed.
+
+    Raises:
+      ValueError: As `solve_in_time`.
+    """
+    displacement = jnp.asarray(displacement, problem.design.dtype)
+    hidden = jnp.asarray(hidden, bool)
+    check_shapes(displacement=(displacement, "epoch row"), hidden=(hidden, "epoch row"))
+    used = jnp.where(hidden, jnp.nan, displacement)
+    solution = solve_in_time(problem, used, sigma, beta, memory)
+    return jnp.where(hidden, displacement - solution.fitted, jnp.nan)
+
+
+def hold_out(
+    displacement: ArrayLike, key: Array, share: float = 0.1, stretch: int | None = None
+) -> Array:
+    """Choose observations to hide: whole rows, or stretches of rows, at random.
+
+    Args:
+      displacement: Observed uplift, shape (epoch, row); NaN if missing.
+      key: A `jax.random.key`.
+      share: About which share to hide, above 0 and below 1.
+      stretch: Epochs in a stretch; whole rows if not given.
+
+    Returns:
+      True where an observation is hidden, shape (epoch, row).
+
+    Raises:
+      ValueError: If the share or the stretch is out of range.
+    """
+    seen = jnp.isfinite(jnp.asarray(displacement))
+    epochs, rows = seen.shape
+    stretch = max(epochs, 1) if stretch is None else stretch
+    if not (0 < share < 1 and stretch >= 1):
+        raise ValueError(
+            f"share is {share:g} and stretch {stretch}, expected a share between 0 and "
+            "1 and a stretch of 1 or more epochs"
+        )
+    count = -(-epochs // stretch)
+    chosen = jax.random.uniform(key, (count, rows)) < share
+    return jnp.repeat(chosen, stretch, axis=0)[:epochs] & seen

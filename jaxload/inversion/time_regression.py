@@ -1,0 +1,225 @@
+"""A prior mean made of known functions of time, whose maps the data choose.
+
+Water follows the seasons: ``x_t = sum_k f_k(t) b_k + z_t`` with maps ``b_k ~ N(0, C /
+a^2)`` and the rest ``z_t ~ N(0, C / beta^2)`` anew at every epoch. Maps and rest are
+estimated together, exactly: given the maps every epoch is a problem of its own, and
+what all epochs say of the maps adds up to a system of (functions x rows) unknowns.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes
+from jaxload.inversion.estimation.data_space import epoch_inverse
+from jaxload.inversion.hyperparameters.evidence import log_evidence
+from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.missing.patterns import Gaps
+from jaxload.inversion.noise import Noise, each_epoch, over_epochs, scaled_noise
+from jaxload.inversion.observations import checked_arguments
+from jaxload.inversion.problem import Problem
+
+__all__ = ["TimeMean", "time_function_mean", "time_function_variance"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TimeMean:
+    """Maps of functions of time, and how well the data know what they move.
+
+    ``functions @ maps`` is the mean for `solve`; with it `solve` gives the estimate of
+    the load under both parts of the prior.
+
+    Attributes:
+      maps: Estimated maps b [mm per unit of the function], shape (function, cell).
+      taken: What the data take from the covariance of the maps: with S the prior
+        covariance of their displacement u = G b, that of u is ``S - S taken S`` after
+        them [1/mm2]; shape (function row, function row), functions outermost.
+      log_evidence: Of all data, both parts integrated out, scalar.
+    """
+
+    maps: Array
+    taken: Array
+    log_evidence: Array
+
+
+def time_function_mean(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    weights: tuple[ArrayLike, ArrayLike],
+    functions: ArrayLike,
+    *,
+    gaps: Gaps | None = None,
+) -> TimeMean:
+    """Estimate the maps of functions of time under a smooth prior.
+
+    Every epoch costs an inverse of its own, and all together one of the size (function
+    row), which two matrices of that size have to be kept for.
+
+    Not for: priors that leave fields free.
+
+    Args:
+      problem: Design matrix and prior, which rest and maps share.
+      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
+      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      weights: Of the prior of the rest, beta, and of that of the maps, a; scalars.
+      functions: Values of the functions, shape (epoch, function).
+      gaps: As in `solve`.
+
+    Returns:
+      The `TimeMean`.
+
+    Raises:
+      ValueError: As `solve`, and if the prior leaves fields free.
+
+    Example:
+      >>> season = series.harmonics(time)
+      >>> found = inversion.time_function_mean(problem, up, sigma, (0.02, 0.01), season)
+      >>> inversion.solve(problem, up, sigma, 0.02, mean=season @ found.maps)
+
+    Source:
+      Universal kriging with a proper prior for the drift: Omre & Halvorsen (1989),
+      doi:10.1007/BF00893318; Gaussian process beside a linear model: Rasmussen
+      & Williams (2006), Gaussian Processes for Machine Learning, section 2.7.
+    """
+    beta, amplitude = weights
+    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
+    amplitude = jnp.asarray(amplitude, beta.dtype)
+    functions = jnp.asarray(functions, beta.dtype)
+    check_shapes(
+        displacement=(displacement, "epoch row"),
+        functions=(functions, "epoch function"),
+    )
+    if problem.drift.shape[1]:
+        raise ValueError(
+            "the prior leaves fields free, so that the maps of functions of time have "
+            "no amplitude; use the boundary 'zero', or a ridge"
+        )
+    evidence = log_evidence(problem, displacement, noise, beta, gaps=gaps)
+    numbers = (beta, amplitude, evidence)
+    return _regressed(problem, displacement, noise, numbers, functions)
+
+
+@jax.jit
+def _regressed(
+    problem: Problem,
+    displacement: Array,
+    noise: Noise,
+    numbers: tuple[Array, Array, Array],
+    functions: Array,
+) -> TimeMean:
+    beta, amplitude, evidence = numbers
+    told, information = _said_of_maps(problem, displacement, noise, beta, functions)
+    count, rows = told.shape
+    flat, same = told.ravel(), jnp.eye(count * rows, dtype=told.dtype)
+    prior = jnp.kron(jnp.eye(count, dtype=told.dtype), problem.gram) / amplitude**2
+    # (S^-1 + H)^-1 is S (1 + H S)^-1: two stations at one place leave S no inverse.
+    system = same + einsum("ij,jk->ik", information, prior)
+    sides = jnp.concatenate([information, flat[:, None]], axis=1)
+    solved = jnp.linalg.solve(system, sides)
+    taken, pull = (solved[:, :-1] + solved[:, :-1].T) / 2, solved[:, -1]
+    maps = einsum("kr,cr->kc", pull.reshape(count, rows), problem.cross) / amplitude**2
+    gain = einsum("i,ij,j->", flat, prior, pull) - jnp.linalg.slogdet(system)[1]
+    return TimeMean(maps, taken, evidence + gain / 2)
+
+
+def _said_of_maps(
+    problem: Problem, displacement: Array, noise: Noise, beta: Array, functions: Array
+) -> tuple[Array, Array]:
+    """``sum f V^-1 d``, (function, row), and ``sum f f' x V^-1``, flat in both.
+
+    V is the covariance of what an epoch observes, the maps known.
+    """
+    seen = jnp.isfinite(displacement)
+    noise = scaled_noise(noise, beta, seen)
+    count, rows = functions.shape[1], displacement.shape[1]
+
+    def add(sums: tuple[Array, Array], epoch: Any) -> tuple[tuple[Array, Array], None]:
+        (sigma, common), displacement, functions = epoch
+        own = dataclasses.replace(noise, sigma=sigma, common=common)
+        seen = jnp.isfinite(displacement)
+        inverse = epoch_inverse(problem.gram, own, seen)[0]
+        image = einsum("rs,s->r", inverse, jnp.where(seen, displacement, 0))
+        pairs = functions[:, None] * functions[None, :]
+        more = (
+            functions[:, None] * image[None, :],
+            pairs[:, None, :, None] * inverse[None, :, None, :],
+        )
+        return jax.tree.map(jnp.add, sums, more), None
+
+    nothing = jnp.zeros((count, rows), displacement.dtype)
+    start = (nothing, jnp.zeros((count, rows, count, rows), displacement.dtype))
+    epochs = (each_epoch(noise, len(seen)), displacement, functions)
+    told, information = jax.lax.scan(jax.checkpoint(add), start, epochs)[0]
+    size = count * rows
+    return beta**2 * told, beta**2 * information.reshape(size, size)
+
+
+def time_function_variance(
+    problem: Problem,
+    displacement: ArrayLike,
+    sigma: ArrayLike | Noise,
+    weights: tuple[ArrayLike, ArrayLike],
+    functions: ArrayLike,
+    target: tuple[ArrayLike, ArrayLike],
+) -> Array:
+    """Posterior variance of means over cells, under maps and rest together.
+
+    Args:
+      problem: As for `time_function_mean`.
+      displacement: Likewise; only which are NaN counts.
+      sigma: Likewise.
+      weights: Likewise.
+      functions: Likewise.
+      target: Covariance with the displacement ``G C w`` of each mean w [mm2], shape
+        (mean, row), and its variance ``w' C w``, shape (mean,); both in units of beta.
+
+    Returns:
+      Variance of the estimate [mm2], shape (epoch, mean).
+
+    Raises:
+      ValueError: As `time_function_mean`.
+    """
+    found = time_function_mean(problem, displacement, sigma, weights, functions)
+    displacement, noise, beta = checked_arguments(
+        problem, displacement, sigma, weights[0]
+    )
+    amplitude, functions, side, own = (
+        jnp.asarray(x, beta.dtype) for x in (weights[1], functions, *target)
+    )
+    numbers = (beta, amplitude, found.taken)
+    return _variance(problem, displacement, noise, numbers, functions, (side, own))
+
+
+@jax.jit
+def _variance(
+    problem: Problem,
+    displacement: Array,
+    noise: Noise,
+    numbers: tuple[Array, Array, Array],
+    functions: Array,
+    target: tuple[Array, Array],
+) -> Array:
+    beta, amplitude, taken = numbers
+    side, own = target
+    noise = scaled_noise(noise, beta, jnp.isfinite(displacement))
+
+    def one(noise: Noise, epoch: tuple[Array, Array]) -> Array:
+        displacement, function = epoch
+        seen = jnp.isfinite(displacement)
+        inverse = epoch_inverse(problem.gram, noise, seen)[0]
+        # By how much a mean follows the rest's displacement, and is moved by the maps'.
+        share = einsum("mr,rs->ms", side, inverse)
+        moved = (side - einsum("mr,rs->ms", share, problem.gram)) / amplitude**2
+        rest = (own - einsum("mr,mr->m", share, side)) / beta**2
+        both = einsum("mr,mr->m", share, side / amplitude**2 + moved)
+        maps = jnp.sum(function**2) * (own / amplitude**2 - both)
+        pull = (moved[:, None, :] * function[None, :, None]).reshape(len(own), -1)
+        return rest + maps - einsum("mi,ij,mj->m", pull, taken, pull)
+
+    return over_epochs(one, noise, (displacement, functions))

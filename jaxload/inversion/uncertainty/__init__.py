@@ -1,0 +1,3 @@
+"""Posterior variance, samples and resolution."""
+
+__all__: list[str] = []

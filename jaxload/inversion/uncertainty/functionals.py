@@ -1,0 +1,154 @@
+"""What is to be known of the load: linear functionals and their prior covariance."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.prior.smoothness import Prior, prior_covariance, prior_variance
+from jaxload.inversion.problem import Problem
+
+__all__ = ["Target", "averages", "check_cells", "every_cell", "some_cells"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Linear functionals of the load of an epoch, such as means over basins.
+
+    Made once by `averages`, `some_cells` or `every_cell`; what is asked of it after
+    that can be jitted and differentiated.
+
+    Attributes:
+      problem: Design matrix and prior.
+      cross: Prior covariance with the rows up to 1/beta^2, ``W C G'``, shape
+        (functional, row).
+      free: Amount of the free fields in each, ``W F``, shape (functional, drift).
+      variance: Prior variance up to 1/beta^2, free fields left out, shape
+        (functional,).
+      covariance: Prior covariance likewise, shape (functional, functional); None where
+        there are too many functionals to want it.
+    """
+
+    problem: Problem
+    cross: Array
+    free: Array
+    variance: Array
+    covariance: Array | None
+
+
+def averages(problem: Problem, prior: Prior, weights: ArrayLike) -> Target:
+    """Weighted sums over cells: means over basins, differences, gradients.
+
+    Args:
+      problem: From `prior_problem`.
+      prior: The prior that it was made with.
+      weights: Weight of each cell [-], finite, shape (functional, cell).
+
+    Returns:
+      The `Target`.
+
+    Raises:
+      ValueError: If shapes disagree, or a weight is not a number.
+
+    Example:
+      >>> basins = averages(problem, prior, np.array([[0.5, 0.5, 0.0, 0.0]]))
+      >>> posterior_sd(basins, displacement, sigma, beta).sd.shape
+      (1096, 1)
+    """
+    weights = jnp.asarray(weights, problem.design.dtype)
+    check_shapes(
+        design=(problem.design, "row cell"), weights=(weights, "functional cell")
+    )
+    _check_prior(problem, prior)
+    if is_concrete(weights) and not np.isfinite(np.asarray(weights)).all():
+        place = tuple(map(int, np.argwhere(~np.isfinite(np.asarray(weights)))[0]))
+        raise ValueError(
+            f"weights is {weights[place]:g} at (functional, cell) {place}, expected "
+            "finite numbers; give cells that do not count a weight of zero"
+        )
+    covariance = einsum("fc,cg->fg", weights, prior_covariance(prior, weights.T))
+    return Target(
+        problem,
+        einsum("fc,cr->fr", weights, problem.cross),
+        einsum("fc,ck->fk", weights, problem.free),
+        jnp.diag(covariance),
+        (covariance + covariance.T) / 2,
+    )
+
+
+def some_cells(problem: Problem, prior: Prior, cells: ArrayLike) -> Target:
+    """Single cells by their number.
+
+    Args:
+      problem: From `prior_problem`.
+      prior: The prior that it was made with.
+      cells: Numbers of cells, shape (functional,).
+
+    Returns:
+      The `Target`.
+
+    Raises:
+      ValueError: If shapes disagree, or there is no cell of a number.
+    """
+    cells = check_cells(problem, cells)
+    count = problem.design.shape[1]
+    return averages(problem, prior, (cells[:, None] == np.arange(count)).astype(float))
+
+
+def every_cell(problem: Problem, prior: Prior) -> Target:
+    """All cells, without the covariance between them.
+
+    Args:
+      problem: From `prior_problem`.
+      prior: The prior that it was made with.
+
+    Returns:
+      The `Target`; its functionals are the cells.
+
+    Raises:
+      ValueError: If problem and prior have different cells.
+    """
+    _check_prior(problem, prior)
+    variance = prior_variance(prior).astype(problem.design.dtype)
+    return Target(problem, problem.cross, problem.free, variance, None)
+
+
+def check_cells(problem: Problem, cells: ArrayLike) -> np.ndarray:
+    """Check numbers of cells.
+
+    Args:
+      problem: Whose cells they are.
+      cells: Integers from 0 on, shape (functional,).
+
+    Returns:
+      The same, as an array.
+
+    Raises:
+      ValueError: If they are not integers, or there is no cell of a number.
+    """
+    cells, count = np.asarray(cells), problem.design.shape[1]
+    if cells.ndim != 1 or cells.dtype.kind not in "iu":
+        raise ValueError(
+            f"cells has shape {cells.shape} and type {cells.dtype}, expected a list of "
+            "integers; take np.flatnonzero of a mask"
+        )
+    wrong = (cells < 0) | (cells >= count)
+    if wrong.any():
+        raise ValueError(
+            f"cells holds {cells[wrong][0]}, but there are {count} cells, numbered "
+            "from 0; is it a number of another grid?"
+        )
+    return cells
+
+
+def _check_prior(problem: Problem, prior: Prior) -> None:
+    check_shapes(
+        problem=(problem.free, "cell drift"),
+        prior=(jnp.asarray(prior.free), "cell drift"),
+    )

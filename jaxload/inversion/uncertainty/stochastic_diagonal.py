@@ -1,0 +1,163 @@
+"""Variances by random probes, where an exact one is too dear."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxload.inversion.linalg.saddle_point import masked_inverse
+from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.missing.blocks import Blocks
+from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
+from jaxload.inversion.uncertainty.epoch_variance import (
+    each_epoch,
+    fields,
+    taken_by_data,
+)
+from jaxload.inversion.uncertainty.functionals import Target
+from jaxload.inversion.uncertainty.variance_reduction import diagonal
+
+__all__ = ["Probing", "affordable", "mean_noise", "probed_taken"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Probing:
+    """When to probe and how.
+
+    Attributes:
+      budget: Floating-point operations up to which a variance is computed exactly:
+        infinite for never probing, 0 for always where noise varies in time. Two cores
+        do some 4e10 a second.
+      count: Probes, two or more; the error falls with its square root.
+      seed: From which they are drawn.
+    """
+
+    budget: float = 2e13
+    count: int = 32
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 2:
+            raise ValueError(
+                f"count is {self.count}, expected 2 probes or more, which it takes to "
+                "know their error"
+            )
+        if not self.budget >= 0:
+            raise ValueError(
+                f"budget is {self.budget:g}, expected a number of operations, zero or "
+                "more"
+            )
+
+
+def affordable(shape: tuple[int, ...], target: Target, probing: Probing) -> bool:
+    """Whether an inverse of each epoch and its products stay within the budget.
+
+    Args:
+      shape: Epochs and rows.
+      target: The functionals.
+      probing: With the budget.
+    """
+    epochs, rows = shape
+    functionals = len(target.variance)
+    return epochs * (2.0 * rows**2 * functionals + 4.0 * rows**3) <= probing.budget
+
+
+def mean_noise(noise: Noise, seen: Array) -> Noise:
+    """Noise that does not vary in time, with the mean variances of one that does.
+
+    Args:
+      noise: Any.
+      seen: Where there are observations, shape (epoch, row).
+
+    Returns:
+      The `Noise`, sigma of shape (row,).
+    """
+    sigma, common = each_epoch(noise, seen)
+    count = jnp.maximum(seen.sum(axis=0), 1).astype(sigma.dtype)
+    square = jnp.where(seen, sigma, 0) ** 2
+    return dataclasses.replace(
+        noise,
+        sigma=jnp.sqrt(square.sum(axis=0) / count),
+        common=None if common is None else common.mean(),
+    )
+
+
+def probed_taken(
+    target: Target,
+    seen: Array,
+    noise: Noise,
+    beta: Array,
+    blocks: Blocks,
+    probing: Probing,
+) -> tuple[Array, Array]:
+    """What the data take from the variances at every epoch, estimated.
+
+    Under the mean noise it is known exactly, gaps and all; what probes estimate is the
+    change that an epoch's own noise makes to it. With h the covariance of a functional
+    with the rows, P and Q the inverses under the mean noise L L' and the epoch's own,
+    and D the difference of the two covariances,
+    ``h' (P - Q) h = h' P D Q h = E[(h' P L z) (h' Q D L'^-1 z)]`` for z of independent
+    signs. The first factor is the error that a draw of the noise makes, the second the
+    same times the relative change: both are of the size of the posterior, however much
+    larger the prior is. An epoch pays ``4 row`` operations a functional and probe.
+
+    Args:
+      target: The functionals.
+      seen: Where there are observations, shape (epoch, row).
+      noise: Their noise, not scaled by beta.
+      beta: Weight of the prior, scalar.
+      blocks: The gaps.
+      probing: Number of probes and their seed.
+
+    Returns:
+      The estimate, without bias, and its standard error, both of shape (epoch,
+      functional).
+
+    Source:
+      Diagonals from signs: Bekas, Kokiopoulou & Saad (2007),
+      doi:10.1016/j.apnum.2007.01.003.
+    """
+    middle = mean_noise(noise, seen)
+    known = taken_by_data(target, seen, middle, beta, blocks, diagonal)
+    shape = (seen.shape[1], probing.count)
+    sign = jax.random.rademacher(jax.random.key(probing.seed), shape, known.dtype)
+    change, error = _change(target, seen, (noise, middle), beta, sign)
+    return known + change, error
+
+
+@jax.jit
+def _change(
+    target: Target, seen: Array, noises: tuple[Noise, Noise], beta: Array, sign: Array
+) -> tuple[Array, Array]:
+    """Mean over the probes of what an epoch's own noise changes, and its error."""
+    noise, middle = (scaled_noise(each, beta, seen) for each in noises)
+    problem, covariance = target.problem, fields(target)
+    rows, count = sign.shape
+    steady = noise_covariance(middle)
+    left, right = _probes(steady, sign)
+
+    def one(epoch: tuple[Array, Array | None, Array]) -> tuple[Array, Array]:
+        sigma, common, seen = epoch
+        daily = noise_covariance(dataclasses.replace(noise, sigma=sigma, common=common))
+        before, after = (
+            masked_inverse(problem.gram + own, problem.drift, seen)[:, :rows]
+            for own in (steady, daily)
+        )
+        # Where nothing is seen either noise is a place-holder.
+        change = jnp.where(seen[:, None] & seen[None, :], daily - steady, 0)
+        first = einsum("rs,sk->kr", before, left)
+        second = einsum("rs,sk->kr", after, einsum("st,tk->sk", change, right))
+        product = -einsum("kr,rf->kf", first, covariance) * einsum(
+            "kr,rf->kf", second, covariance
+        )
+        return product.mean(axis=0), product.std(axis=0, ddof=1) / count**0.5
+
+    return jax.lax.map(one, (*each_epoch(noise, seen), seen))
+
+
+def _probes(covariance: Array, sign: Array) -> tuple[Array, Array]:
+    """``L z`` and ``L'^-1 z`` for a covariance ``L L'``, each of shape (row, probe)."""
+    factor = jnp.linalg.cholesky(covariance)
+    right = jax.scipy.linalg.solve_triangular(factor, sign, lower=True, trans=1)
+    return einsum("rs,sk->rk", factor, sign), right

@@ -1,0 +1,3 @@
+"""Outliers, steps, filters and suspect stations."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Modes, components and periods of series."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Spherical harmonics that know of no Earth."""
+
+__all__: list[str] = []
