@@ -20,6 +20,7 @@ import scipy.linalg
 from benchmarks._harness import measure, report
 from benchmarks._networks import BETA, observations
 from jaxload import earth, inversion, sphere
+from jaxload.inversion.hyperparameters.beta_scan import scan
 from jaxload.inversion.hyperparameters.criteria import (
     gcv,
     leave_one_out,
@@ -31,11 +32,10 @@ from jaxload.inversion.hyperparameters.evidence import (
     log_evidence,
     variance_components,
 )
-from jaxload.inversion.hyperparameters.leave_group_out import (
+from jaxload.inversion.hyperparameters.group_cross_validation import (
     distance_blocks,
     leave_group_out_residual,
 )
-from jaxload.inversion.hyperparameters.scan import scan
 from jaxload.inversion.noise import Noise
 
 __all__ = ["main"]

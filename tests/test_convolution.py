@@ -16,7 +16,7 @@ from jaxload.earth.kernels.disc import disc_kernel
 from jaxload.earth.kernels.table import read_smooth, read_table
 from jaxload.earth.loading.convolution import Convolution, convolve
 from jaxload.earth.loading.design import design_matrix
-from jaxload.earth.love.love_numbers import LoveNumbers
+from jaxload.earth.love.from_model import LoveNumbers
 from jaxload.sphere.geometry import cell_area, disc_radius
 
 ALL = ("up", "north", "east")

@@ -9,7 +9,7 @@ from jaxload import io
 from jaxload.demo.files.china import HELD, write_weather_world
 from jaxload.demo.files.common import simulated_folder
 from jaxload.synthetic.weather_settings import WeatherSettings
-from jaxload.synthetic.weather_world import weather_world
+from jaxload.synthetic.world_with_weather import weather_world
 
 SETTINGS = WeatherSettings(start="2017-03-01", stop="2018-08-31", spacing=0.5)
 

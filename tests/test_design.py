@@ -17,7 +17,7 @@ from jaxload.earth.kernels.rectangle import rectangle_kernel
 from jaxload.earth.kernels.table import read_table, tabulate
 from jaxload.earth.kernels.truncation import cut_slopes, cut_terms, cut_weights
 from jaxload.earth.loading.design import _read, design_matrix
-from jaxload.earth.love.love_numbers import LoveNumbers, load_love_numbers
+from jaxload.earth.love.from_model import LoveNumbers, load_love_numbers
 from jaxload.sphere.geometry import angular_distance, azimuth, cell_area
 
 EDGE = 1e-3

@@ -21,7 +21,7 @@ from jaxload.earth.kernels.disc import (
 )
 from jaxload.earth.kernels.legendre import legendre_series
 from jaxload.earth.kernels.point import point_gravity, point_tangential, point_uplift
-from jaxload.earth.love.love_numbers import LoveNumbers
+from jaxload.earth.love.from_model import LoveNumbers
 
 RADIUS = 6_371_000.0
 

@@ -9,7 +9,7 @@ from scipy.interpolate import CubicSpline
 from jaxload.io.cache import ArrayCache
 from jaxload.series.decomposition.emd import Decomposition, decompose
 from jaxload.series.decomposition.envelopes import find_turns, mean_envelope
-from jaxload.series.decomposition.permutation_entropy import permutation_entropy
+from jaxload.series.decomposition.ordinal_patterns import permutation_entropy
 
 METHODS = ("emd", "eemd", "meemd")
 

@@ -22,7 +22,7 @@ from jaxload.earth.loading.forward import (
     remove_restore,
 )
 from jaxload.earth.loading.mass_field import from_water, masked
-from jaxload.earth.love.love_numbers import load_love_numbers
+from jaxload.earth.love.from_model import load_love_numbers
 from jaxload.sphere.harmonics.coefficients import Harmonics
 from jaxload.sphere.harmonics.gaussian import smooth
 from jaxload.sphere.harmonics.transform import synthesise

@@ -21,7 +21,7 @@ from jaxload.earth.kernels.point import (
     point_tilt,
     point_uplift,
 )
-from jaxload.earth.love.love_numbers import (
+from jaxload.earth.love.from_model import (
     LoveNumbers,
     in_frame,
     load_love_numbers,

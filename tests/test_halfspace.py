@@ -10,7 +10,7 @@ from scipy.integrate import dblquad
 
 from jaxload.constants import EARTH_RADIUS, WATER_DENSITY
 from jaxload.earth.interior.reference_models import prem
-from jaxload.earth.kernels.half_space import (
+from jaxload.earth.kernels.half_spaces import (
     HalfSpace,
     half_space,
     half_space_disc,
@@ -23,7 +23,7 @@ from jaxload.earth.kernels.point import (
     point_tilt,
     point_uplift,
 )
-from jaxload.earth.love.love_numbers import asymptotes, load_love_numbers
+from jaxload.earth.love.from_model import asymptotes, load_love_numbers
 
 SPACE = HalfSpace(*map(jnp.asarray, (3.4e10, 2.7e10, 9.8)))
 

@@ -13,6 +13,7 @@ from scipy.spatial import KDTree
 
 from jaxload import earth, sphere, synthetic
 from jaxload.inversion.estimation.least_squares import solve
+from jaxload.inversion.hyperparameters.beta_scan import best, scan, select
 from jaxload.inversion.hyperparameters.criteria import (
     gcv,
     l_curve,
@@ -21,12 +22,11 @@ from jaxload.inversion.hyperparameters.criteria import (
     leave_one_out_residual,
 )
 from jaxload.inversion.hyperparameters.evidence import abic, log_evidence
-from jaxload.inversion.hyperparameters.leave_group_out import (
+from jaxload.inversion.hyperparameters.group_cross_validation import (
     distance_blocks,
     leave_group_out,
     leave_group_out_residual,
 )
-from jaxload.inversion.hyperparameters.scan import best, scan, select
 from jaxload.inversion.missing.patterns import find_gaps
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.prior.smoothness import smooth_problem

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from jaxload import inversion
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.prior.smoothness import prior_problem, smooth_prior
-from jaxload.inversion.uncertainty.checkerboard import checkerboard, recover, spikes
 from jaxload.inversion.uncertainty.functionals import averages, every_cell
+from jaxload.inversion.uncertainty.recovery_tests import checkerboard, recover, spikes
 from jaxload.inversion.uncertainty.resolution import (
     averaging_kernels,
     degrees_of_freedom,

@@ -18,7 +18,7 @@ from jaxload.earth.kernels.kummer import (
     tail,
     value_sum,
 )
-from jaxload.earth.love.love_numbers import load_love_numbers
+from jaxload.earth.love.from_model import load_love_numbers
 
 THETA = np.array([1e-4, 0.02, 0.3, 4.0, 60.0, 120.0, 179.0])
 

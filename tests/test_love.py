@@ -10,7 +10,7 @@ from jaxload.earth.interior.model import homogeneous
 from jaxload.earth.interior.reference_models import prem
 from jaxload.earth.interior.response import load_response
 from jaxload.earth.interior.structure import gravity
-from jaxload.earth.love.love_numbers import (
+from jaxload.earth.love.from_model import (
     FRAMES,
     LoveNumbers,
     asymptotes,

@@ -18,7 +18,7 @@ from jaxload.earth.interior.response import (
     tidal_response,
 )
 from jaxload.earth.interior.structure import enclosed_mass, gravity, material_at
-from jaxload.earth.love.love_numbers import asymptotes, love_numbers
+from jaxload.earth.love.from_model import asymptotes, love_numbers
 
 WET = prem(ocean=True)
 DEGREE = np.array([0, 1, 2, 3, 10, 100, 1000, 40_000.0])

@@ -14,7 +14,7 @@ from jaxload.earth.interior.structure import (
     mass_polynomial,
     material_at,
 )
-from jaxload.earth.love.love_numbers import in_frame, love_numbers
+from jaxload.earth.love.from_model import in_frame, love_numbers
 
 RADIUS = 6_371_000.0
 MODELS = {

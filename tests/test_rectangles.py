@@ -11,10 +11,10 @@ from jax.test_util import check_grads
 from jaxload.constants import EARTH_RADIUS, WATER_DENSITY
 from jaxload.earth.interior.reference_models import prem
 from jaxload.earth.kernels.disc import disc_kernel, disc_tangential, disc_uplift
-from jaxload.earth.kernels.half_space import half_space, half_space_rectangle
+from jaxload.earth.kernels.half_spaces import half_space, half_space_rectangle
 from jaxload.earth.kernels.point import point_tangential, point_uplift
 from jaxload.earth.kernels.rectangle import rectangle_kernel, rectangle_response
-from jaxload.earth.love.love_numbers import load_love_numbers
+from jaxload.earth.love.from_model import load_love_numbers
 from jaxload.sphere.geometry import angular_distance, azimuth, cell_area, disc_radius
 
 CELL = 0.25

@@ -28,7 +28,7 @@ from jaxload.synthetic.satellites import month_means
 from jaxload.synthetic.surface import shares
 from jaxload.synthetic.weather import FREEZING, Weather, correlated
 from jaxload.synthetic.weather_settings import WeatherSettings
-from jaxload.synthetic.weather_world import weather_world
+from jaxload.synthetic.world_with_weather import weather_world
 
 SETTINGS = WeatherSettings(start="2015-01-01", stop="2018-12-31")
 BRIEF = WeatherSettings(stop="2011-06-30", spacing=1.0)

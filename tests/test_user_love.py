@@ -2,12 +2,12 @@ import jax
 import numpy as np
 import pytest
 
+from jaxload.earth.love.from_model import in_frame
 from jaxload.earth.love.from_table import (
     is_times_degree,
     love_numbers_from_table,
     table_frame,
 )
-from jaxload.earth.love.love_numbers import in_frame
 from jaxload.io.earth_models import read_love_numbers
 
 TABLE = ([1, 2, 3], [-0.29, -1.0, -1.05], [0.11, 0.02, 0.07], [0.0, -0.31, -0.2])

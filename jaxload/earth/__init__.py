@@ -40,7 +40,7 @@ from jaxload.earth.kernels.disc import (
     disc_tangential,
     disc_uplift,
 )
-from jaxload.earth.kernels.half_space import (
+from jaxload.earth.kernels.half_spaces import (
     HalfSpace,
     half_space,
     half_space_disc,
@@ -77,17 +77,17 @@ from jaxload.earth.loading.mass_field import (
     masked,
 )
 from jaxload.earth.loading.places import Places
-from jaxload.earth.love.from_table import (
-    is_times_degree,
-    love_numbers_from_table,
-    table_frame,
-)
-from jaxload.earth.love.love_numbers import (
+from jaxload.earth.love.from_model import (
     LoveNumbers,
     asymptotes,
     in_frame,
     load_love_numbers,
     love_numbers,
+)
+from jaxload.earth.love.from_table import (
+    is_times_degree,
+    love_numbers_from_table,
+    table_frame,
 )
 from jaxload.sphere.harmonics.coefficients import Harmonics
 from jaxload.sphere.harmonics.gaussian import gaussian_weights, smooth

@@ -10,6 +10,13 @@ from jaxload.inversion.estimation.robust import (
     station_weights,
     weights_from_residuals,
 )
+from jaxload.inversion.hyperparameters.beta_scan import (
+    best,
+    leave_one_out,
+    leave_one_out_residual,
+    scan,
+    select,
+)
 from jaxload.inversion.hyperparameters.criteria import (
     LCurve,
     gcv,
@@ -23,17 +30,10 @@ from jaxload.inversion.hyperparameters.evidence import (
     log_evidence,
     variance_components,
 )
-from jaxload.inversion.hyperparameters.leave_group_out import (
+from jaxload.inversion.hyperparameters.group_cross_validation import (
     distance_blocks,
     leave_group_out,
     leave_group_out_residual,
-)
-from jaxload.inversion.hyperparameters.scan import (
-    best,
-    leave_one_out,
-    leave_one_out_residual,
-    scan,
-    select,
 )
 from jaxload.inversion.linalg.iterative_refinement import Refinement
 from jaxload.inversion.linalg.pcg import ConjugateGradient
@@ -69,18 +69,18 @@ from jaxload.inversion.time_regression import (
     time_function_mean,
     time_function_variance,
 )
-from jaxload.inversion.uncertainty.checkerboard import (
-    Recovery,
-    checkerboard,
-    recover,
-    spikes,
-)
 from jaxload.inversion.uncertainty.functionals import averages, every_cell, some_cells
 from jaxload.inversion.uncertainty.posterior import (
     Spread,
     posterior_covariance,
     posterior_sd,
     stream_sd,
+)
+from jaxload.inversion.uncertainty.recovery_tests import (
+    Recovery,
+    checkerboard,
+    recover,
+    spikes,
 )
 from jaxload.inversion.uncertainty.resolution import (
     Resolution,

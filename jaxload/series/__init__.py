@@ -4,16 +4,16 @@ from jaxload.series.cleaning.filters import hampel, moving_average, running_medi
 from jaxload.series.cleaning.outliers import Cleaned, Rejection, reject_outliers
 from jaxload.series.cleaning.quality import Family, Quality, Suspicion, assess, suspects
 from jaxload.series.cleaning.steps import Detection, Steps, find_steps
-from jaxload.series.decomposition.common_mode import common_mode, stacked_mode
+from jaxload.series.decomposition.common_modes import common_mode, stacked_mode
 from jaxload.series.decomposition.emd import Decomposition, decompose
 from jaxload.series.decomposition.fourier import Reconstruction, reconstruct
+from jaxload.series.decomposition.ordinal_patterns import permutation_entropy
 from jaxload.series.decomposition.pca import (
     Components,
     Expectation,
     principal_components,
     reconstructed,
 )
-from jaxload.series.decomposition.permutation_entropy import permutation_entropy
 from jaxload.series.fitting.coloured_noise import Noise
 from jaxload.series.fitting.noise_likelihood import estimate_noise
 from jaxload.series.fitting.relaxation import relaxation_times
@@ -22,7 +22,7 @@ from jaxload.series.fitting.seasons import (
     decimal_years,
     seasonal_basis,
 )
-from jaxload.series.fitting.shrinkage import (
+from jaxload.series.fitting.short_records import (
     Removal,
     Shrinkage,
     detrended,

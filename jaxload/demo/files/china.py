@@ -12,7 +12,7 @@ from jaxload._calendar import month_bounds
 from jaxload.demo.files.common import gridded, northern_first, rounded, write_outline
 from jaxload.synthetic.networks import Network
 from jaxload.synthetic.satellites import month_means
-from jaxload.synthetic.weather_world import WeatherWorld
+from jaxload.synthetic.world_with_weather import WeatherWorld
 
 __all__ = ["write_weather_world"]
 

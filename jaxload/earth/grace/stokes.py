@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT
-from jaxload.earth.love.love_numbers import LoveNumbers
+from jaxload.earth.love.from_model import LoveNumbers
 from jaxload.sphere.harmonics.coefficients import Harmonics, last_degree, scale_degrees
 
 __all__ = [

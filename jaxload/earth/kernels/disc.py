@@ -35,7 +35,7 @@ from jaxload.earth.kernels.legendre import (
     legendre_series,
 )
 from jaxload.earth.kernels.point import Parts
-from jaxload.earth.love.love_numbers import LoveNumbers
+from jaxload.earth.love.from_model import LoveNumbers
 
 __all__ = [
     "DiscKernel",

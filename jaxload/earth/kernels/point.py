@@ -23,7 +23,7 @@ from jaxload._check import require_float64
 from jaxload.constants import DEGREE, GRAVITATIONAL_CONSTANT
 from jaxload.earth.kernels.kummer import continue_series, derivative_sum, value_sum
 from jaxload.earth.kernels.legendre import check_angles
-from jaxload.earth.love.love_numbers import LoveNumbers
+from jaxload.earth.love.from_model import LoveNumbers
 
 __all__ = [
     "Parts",

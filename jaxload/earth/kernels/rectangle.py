@@ -48,7 +48,7 @@ from jaxload._check import check_shapes, is_concrete, require_float64
 from jaxload.constants import DEGREE, GRAVITATIONAL_CONSTANT, WATER_DENSITY
 from jaxload.earth.kernels.kummer import continue_series, derivative_tail, tail
 from jaxload.earth.kernels.legendre import legendre_derivative_series, legendre_series
-from jaxload.earth.love.love_numbers import LoveNumbers
+from jaxload.earth.love.from_model import LoveNumbers
 
 __all__ = ["RectangleKernel", "rectangle_kernel", "rectangle_response"]
 

@@ -43,7 +43,7 @@ from jaxload.earth.loading.places import (
     coordinates,
     responses_of,
 )
-from jaxload.earth.love.love_numbers import LoveNumbers
+from jaxload.earth.love.from_model import LoveNumbers
 
 __all__ = ["Convolution", "convolve"]
 

@@ -20,7 +20,7 @@ from jaxload.constants import DEGREE
 from jaxload.earth.kernels.disc import disc_kernel
 from jaxload.earth.kernels.table import KernelTable, read_smooth, tabulate
 from jaxload.earth.loading.places import responses_of
-from jaxload.earth.love.love_numbers import LoveNumbers
+from jaxload.earth.love.from_model import LoveNumbers
 
 __all__ = [
     "FarTable",

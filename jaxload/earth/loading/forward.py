@@ -19,7 +19,7 @@ from jaxload.constants import GRAVITATIONAL_CONSTANT, WATER_DENSITY
 from jaxload.earth.loading.convolution import Convolution, convolve
 from jaxload.earth.loading.mass_field import MassField
 from jaxload.earth.loading.places import Places, check_components
-from jaxload.earth.love.love_numbers import LoveNumbers, load_love_numbers
+from jaxload.earth.love.from_model import LoveNumbers, load_love_numbers
 from jaxload.sphere.harmonics.coefficients import Harmonics
 from jaxload.sphere.harmonics.scattered import gradient_at, synthesise_at
 from jaxload.sphere.harmonics.transform import analyse, synthesise

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
 from jaxload._check import require_float64
-from jaxload.earth.love.love_numbers import LoveNumbers, check_frame
+from jaxload.earth.love.from_model import LoveNumbers, check_frame
 
 __all__ = ["is_times_degree", "love_numbers_from_table", "table_frame"]
 

@@ -13,7 +13,7 @@ from jax import Array
 
 from jaxload.inversion.estimation.cost_model import Method
 from jaxload.inversion.estimation.data_space import epoch_solve, shared_solve
-from jaxload.inversion.estimation.preconditioner import preconditioner
+from jaxload.inversion.estimation.preconditioning import preconditioner
 from jaxload.inversion.linalg.iterative_refinement import Refinement, refined
 from jaxload.inversion.linalg.pcg import ConjugateGradient, conjugate_gradient
 from jaxload.inversion.linalg.spd import determined_inverse, einsum

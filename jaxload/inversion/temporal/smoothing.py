@@ -16,15 +16,15 @@ from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import Noise, common_estimate, scaled_noise
 from jaxload.inversion.observations import about_mean, checked_arguments, prior_mean
 from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.temporal.inverse_noise import (
+    NoiseWeight,
+    free_field_normal,
+    noise_weight,
+)
 from jaxload.inversion.temporal.markov import (
     Memory,
     check_memory,
     time_covariance,
-)
-from jaxload.inversion.temporal.noise_weight import (
-    NoiseWeight,
-    free_field_normal,
-    noise_weight,
 )
 from jaxload.inversion.temporal.space_time import drift_inverse, solve_space_time
 

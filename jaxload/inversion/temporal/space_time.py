@@ -24,6 +24,7 @@ from jaxload.inversion.temporal.correlated_noise import (
     shared_noise_solve,
     typical_noise,
 )
+from jaxload.inversion.temporal.inverse_noise import NoiseWeight, noise_weight, weigh
 from jaxload.inversion.temporal.markov import (
     Memory,
     Smoother,
@@ -31,7 +32,6 @@ from jaxload.inversion.temporal.markov import (
     smoother,
     time_covariance,
 )
-from jaxload.inversion.temporal.noise_weight import NoiseWeight, noise_weight, weigh
 
 __all__ = ["drift_inverse", "solve_space_time"]
 

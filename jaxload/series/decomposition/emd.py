@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jaxload._check import check_shapes
-from jaxload.series.decomposition.permutation_entropy import permutation_entropy
+from jaxload.series.decomposition.ordinal_patterns import permutation_entropy
 from jaxload.series.decomposition.sifting import fastest, rounding, sifted
 
 __all__ = ["Cache", "Decomposition", "decompose"]

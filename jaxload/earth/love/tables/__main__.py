@@ -6,7 +6,7 @@ from rich.console import Console
 
 from jaxload.earth.interior.propagation import Integration
 from jaxload.earth.interior.reference_models import prem
-from jaxload.earth.love.love_numbers import love_numbers
+from jaxload.earth.love.from_model import love_numbers
 from jaxload.earth.love.tables import TABLES, LoveTable, write_table
 
 __all__ = ["main"]
