@@ -1,10 +1,40 @@
 """Terrestrial water storage from GNSS displacement, in JAX.
 
 The sub-packages are the namespaces to use: `earth`, `sphere`, `series`, `io`,
-`inversion`, `evaluate`, `gapfill`, `synthetic`, `pipeline`. Nothing is computed or
-configured at import; `README.md` beside this file draws the tree.
+`inversion`, `evaluate`, `gapfill`, `synthetic`, `config`, `plot`, `pipeline`. Each is
+imported when it is first used: ``import jaxload; jaxload.inversion.solve``. Nothing is
+computed or configured at import; `README.md` beside this file draws the tree.
 """
 
-__all__ = ["__version__"]
+import importlib
+import types
+
+PACKAGES = (
+    "config",
+    "demo",
+    "earth",
+    "evaluate",
+    "gapfill",
+    "inversion",
+    "io",
+    "pipeline",
+    "plot",
+    "report",
+    "series",
+    "sphere",
+    "synthetic",
+)
+
+__all__ = ["__version__", *PACKAGES]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> types.ModuleType:
+    if name in PACKAGES:
+        return importlib.import_module(f"jaxload.{name}")
+    raise AttributeError(f"module 'jaxload' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *PACKAGES})

@@ -24,7 +24,8 @@ from rich.progress import (
 )
 
 import jaxload
-from jaxload import config, demo, pipeline, report
+from jaxload import config, demo, pipeline, report, studies
+from jaxload._compile_cache import keep_programs
 
 __all__ = ["main"]
 
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
     _use_all_cores()
+    if not options.no_cache:
+        keep_programs()
     console = Console(stderr=True)
     try:
         with _ending_in_order(), _told_to(console, options.verbose):
@@ -126,6 +129,11 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--traceback", action="store_true", help="show where an error arose"
     )
+    common.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="do not keep compiled programs in the user's cache folder",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", parents=[common], help="run a study file")
     run.add_argument("study", help="a TOML file")
@@ -165,6 +173,14 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument("--out", required=True, metavar="DIR", help="where files go")
     world.add_argument("--seed", type=int, help="of all that is random")
     world.set_defaults(command=_world)
+    example = commands.add_parser(
+        "example", parents=[common], help="write a study file to begin with"
+    )
+    example.add_argument("name", choices=studies.example_names(), help="which")
+    example.add_argument(
+        "--out", default=".", metavar="DIR", help="where it goes; here by default"
+    )
+    example.set_defaults(command=_example)
     return parser
 
 
@@ -204,6 +220,12 @@ def _world(options: argparse.Namespace, console: Console) -> None:
     with _progress(console) as watch:
         lines = demo.simulate(options.world, options.out, options.seed, watch)
     _say(lines)
+
+
+def _example(options: argparse.Namespace, console: Console) -> None:
+    del console
+    path = studies.write_example(options.name, options.out)
+    _say([f"{path} is written; jaxload run {path} --data DIR --out OUT runs it."])
 
 
 def _complain(console: Console, error: Exception) -> None:

@@ -11,13 +11,14 @@ import jaxload
 
 ROOT = pathlib.Path(jaxload.__file__).parent
 LAYERS = [
-    {"constants", "_calendar", "_check", "_longitude"},
+    {"constants", "_calendar", "_check", "_compile_cache", "_longitude"},
     {"sphere", "series", "inversion", "evaluate", "io", "config"},
-    {"earth", "plot"},
+    {"earth", "plot", "studies"},
     {"gapfill", "synthetic"},
     {"pipeline"},
     {"report", "demo"},
     {"cli"},
+    {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 SEES_LABELS = {"io", "plot", "report", "pipeline", "demo"}

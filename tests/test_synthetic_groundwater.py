@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 
-from jaxload import config, demo, earth, evaluate, io, synthetic
+from jaxload import config, demo, earth, evaluate, io, studies, synthetic
 from jaxload.constants import STANDARD_GRAVITY
 from jaxload.demo.published_table import ROWS, table_lines
 
@@ -231,10 +231,8 @@ def test_the_sea_has_no_soil_and_the_land_no_sea_level(folder):
     )
 
 
-def test_the_study_of_the_demonstration_is_the_one_in_the_notebooks():
-    file = pathlib.Path(__file__).parents[1] / "notebooks/studies/cors_groundwater.toml"
-    if not file.is_file():
-        pytest.skip("notebooks are not here")
+def test_the_study_of_the_demonstration_is_the_one_among_the_examples():
+    file = pathlib.Path(studies.__file__).parent / "cors_groundwater.toml"
     study = config.read_study(file, ".")
     assert study == demo.groundwater_study()
 

@@ -27,7 +27,7 @@ def groundwater_study(folder: str | os.PathLike[str] = ".") -> config.Study:
       folder: Where the files of `write_world` are.
 
     Returns:
-      The study, the same as `notebooks/studies/cors_groundwater.toml`.
+      The study, the same as the example "cors_groundwater".
     """
     return config.Study(
         title="Groundwater of western Yunnan, 66 stations, 2018 to 2020",

@@ -61,10 +61,10 @@ def simulate(
         else:
             write_weather_world(synthetic.weather_world(settings), folder)
     watch("simulate", 1.0)
-    studies = " and ".join(f"notebooks/studies/{file}" for file in WORLDS[name])
+    studies = " and ".join(file.removesuffix(".toml") for file in WORLDS[name])
     return [
         f"What is measured in the world is in {out}, the truth in truth.nc there.",
-        f"Made for it: {studies}, with --data {out}.",
+        f"Made for it: {studies}, which jaxload example writes; run with --data {out}.",
     ]
 
 
