@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
@@ -173,6 +174,13 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument("--out", required=True, metavar="DIR", help="where files go")
     world.add_argument("--seed", type=int, help="of all that is random")
     world.set_defaults(command=_world)
+    table = commands.add_parser(
+        "settings", parents=[common], help="list the settings of a study file"
+    )
+    table.add_argument(
+        "words", nargs="*", metavar="WORD", help="only those that hold all of these"
+    )
+    table.set_defaults(command=_settings)
     example = commands.add_parser(
         "example", parents=[common], help="write a study file to begin with"
     )
@@ -226,6 +234,31 @@ def _example(options: argparse.Namespace, console: Console) -> None:
     del console
     path = studies.write_example(options.name, options.out)
     _say([f"{path} is written; jaxload run {path} --data DIR --out OUT runs it."])
+
+
+def _settings(options: argparse.Namespace, console: Console) -> None:
+    del console
+    chosen = [
+        setting
+        for setting in config.settings()
+        if all(word in f"{setting.name} {setting.meaning}" for word in options.words)
+    ]
+    if not chosen:
+        raise ValueError(
+            f"no setting holds {' '.join(options.words)!r}; jaxload settings lists all"
+        )
+    _say([line for setting in chosen for line in _setting_lines(setting)])
+
+
+def _setting_lines(setting: config.Setting) -> list[str]:
+    required = setting.default is None
+    value = " (required)" if required else setting.default and f" = {setting.default}"
+    meaning = f"{setting.meaning} [{setting.kind}]"
+    indent = "    "
+    return [
+        setting.name + value,
+        *textwrap.wrap(meaning, 84, initial_indent=indent, subsequent_indent=indent),
+    ]
 
 
 def _complain(console: Console, error: Exception) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from jaxload import config
+from jaxload import cli, config
 
 GOOD = """
 title = "a \\"quoted\\" \\\\study\\nin\\ttwo lines é"
@@ -406,3 +406,22 @@ def test_a_weight_that_is_none_is_answered_with_what_it_can_be(tmp_path, beta):
     (tmp_path / "study.toml").write_text(text)
     with pytest.raises(ValueError, match='expected a positive number, or "choose"'):
         config.read_study(tmp_path / "study.toml")
+
+
+def test_every_setting_is_listed_with_what_it_means():
+    listed = {setting.name: setting for setting in config.settings()}
+    assert all(setting.meaning for setting in listed.values())
+    assert listed["inversion.beta_count"].default == str(config.Inversion().beta_count)
+    for table in (config.Gnss, config.Inversion, config.Filler, config.Cleaning):
+        name = table.__name__.lower()
+        for field in dataclasses.fields(table):
+            assert f"{name}.{field.name}" in listed
+    # Of inline tables too.
+    assert any(name.endswith(".time_units") for name in listed)
+
+
+def test_settings_are_found_by_words(capsys):
+    assert cli.main(["settings", "beta_count"]) == 0
+    assert capsys.readouterr().out.startswith("inversion.beta_count = ")
+    assert cli.main(["settings", "nosuchword"]) == 2
+    assert "no setting holds 'nosuchword'" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from jaxload.config.filler import Filler
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
+from jaxload.config.reference import Setting, settings
 from jaxload.config.screening import Screening
 from jaxload.config.series import SeriesColumns, SeriesSource
 from jaxload.config.sources import (
@@ -34,6 +35,7 @@ __all__ = [
     "Screening",
     "SeriesColumns",
     "SeriesSource",
+    "Setting",
     "StationLoad",
     "Study",
     "Weather",
@@ -42,6 +44,7 @@ __all__ = [
     "grid_source",
     "grid_sources",
     "read_study",
+    "settings",
     "station_load",
     "to_toml",
     "well_source",

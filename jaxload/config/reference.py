@@ -1,0 +1,113 @@
+"""Every setting of a study file with its type, default and meaning."""
+
+import dataclasses
+import inspect
+import re
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from jaxload.config.study import Study
+from jaxload.config.values import toml_value
+
+__all__ = ["Setting", "settings"]
+
+#: What the types of settings are called.
+NAMES = {str: "text", float: "number", int: "whole number", bool: "true or false"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A setting of a study file.
+
+    Attributes:
+      name: With its tables, as ``gnss.files``.
+      kind: Its type in words, several joined by "or".
+      default: As TOML writes it; "" where there is none to write, None where the
+        setting is required.
+      meaning: What it is, with its unit.
+    """
+
+    name: str
+    kind: str
+    default: str | None
+    meaning: str
+
+
+def settings() -> list[Setting]:
+    """List every setting that a study file may have.
+
+    Returns:
+      The settings in the order of the tables; those of inline tables, such as
+      ``{ files = "...", variable = "..." }``, follow the first setting that takes them.
+    """
+    shown: set[type] = set()
+    return list(_settings(Study, "", shown))
+
+
+def _settings(table: type, prefix: str, shown: set[type]) -> Iterator[Setting]:
+    shown.add(table)
+    hints, meanings = typing.get_type_hints(table), _meanings(table)
+    for field in dataclasses.fields(table):
+        if table is Study and field.name == "folder":
+            continue
+        kinds = _kinds(hints[field.name])
+        tables = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+        name = prefix + field.name
+        # A table of the study itself is a heading; an inline one is a value.
+        if table is not Study or not tables:
+            words = _words(kinds)
+            yield Setting(name, words, _default(field), meanings[field.name])
+        for inner in tables:
+            if inner not in shown:
+                yield from _settings(inner, f"{name}.", shown)
+
+
+def _kinds(wanted: Any) -> list[Any]:
+    """The types that a setting may have, those of lists included."""
+    if typing.get_origin(wanted) in (types.UnionType, typing.Union):
+        return [
+            kind
+            for part in typing.get_args(wanted)
+            if part is not types.NoneType
+            for kind in _kinds(part)
+        ]
+    if typing.get_origin(wanted) is tuple:
+        inner = _kinds(typing.get_args(wanted)[0])
+        return [wanted, *(kind for kind in inner if dataclasses.is_dataclass(kind))]
+    return [wanted]
+
+
+def _words(kinds: list[Any]) -> str:
+    return " or ".join(dict.fromkeys(map(_kind, kinds)))
+
+
+def _kind(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        return f"list of {_words(_kinds(typing.get_args(kind)[0]))}"
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(f'"{choice}"' for choice in typing.get_args(kind))
+    return NAMES.get(kind, "table")
+
+
+def _default(field: dataclasses.Field) -> str | None:
+    if field.default is not dataclasses.MISSING:
+        return "" if field.default is None else toml_value(field.default)
+    return None if field.default_factory is dataclasses.MISSING else ""
+
+
+def _meanings(table: type) -> dict[str, str]:
+    """The lines of a docstring below "Attributes:", by name."""
+    found: dict[str, str] = {}
+    _, _, below = (inspect.getdoc(table) or "").partition("Attributes:\n")
+    for line in below.splitlines():
+        start = re.match(r"  (\w+): (.*)", line)
+        if start:
+            name = start[1]
+            found[name] = start[2]
+        elif found and line.startswith("    "):
+            found[name] += f" {line.strip()}"
+        elif line.strip():
+            break
+    return {name: text.replace("`", "") for name, text in found.items()}
