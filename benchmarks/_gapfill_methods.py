@@ -22,8 +22,8 @@ from jaxload.gapfill.training import optimise
 from jaxload.gapfill.training.spatial_folds import centres_for_share
 from jaxload.inversion import Noise, Problem
 from jaxload.inversion.uncertainty.functionals import Target
-from jaxload.pipeline.learning import member_variance
-from jaxload.pipeline.noise import without_seasons
+from jaxload.pipeline.estimation.noise_model import without_seasons
+from jaxload.pipeline.fill.training import member_variance
 from jaxload.series.decomposition.emd import Decomposition
 
 __all__ = ["METHODS"]

@@ -27,7 +27,7 @@ from jaxload.gapfill import joined_features, place_features
 from jaxload.gapfill.joint import joint_model, schedule
 from jaxload.gapfill.training import spatial_folds as near
 from jaxload.inversion import Noise, Problem
-from jaxload.pipeline.noise import without_seasons
+from jaxload.pipeline.estimation.noise_model import without_seasons
 
 __all__ = ["main"]
 

@@ -34,7 +34,7 @@ from jaxload.gapfill.checkpoints import DiskCheckpoints
 
 from jaxload import io, report
 from jaxload.config import sources
-from jaxload.pipeline import amplitude
+from jaxload.pipeline.inputs import prior_amplitude
 
 #: Memory that a reader of a small file may take [bytes of address space], and seconds
 #: after which it hangs.
@@ -198,7 +198,7 @@ def _load(path):
 
 def _read_amplitude(path):
     source = sources.grid_source(path.name)
-    values, lat, lon = amplitude._read(path, source, 100.0)
+    values, lat, lon = prior_amplitude._read(path, source, 100.0)
     return {"values": values, "lat": lat, "lon": lon}
 
 

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 
 import jaxload
 from jaxload import cli, config, demo, io, studies, synthetic
-from jaxload.pipeline.empty_cells import empty_cells
-from jaxload.pipeline.inputs import read_observations
+from jaxload.pipeline.inputs.observations import read_observations
+from jaxload.pipeline.inputs.virtual_stations import empty_cells
 
 pytest.importorskip("netCDF4")
 

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 import jaxload
 from jaxload import cli, io, report
-from jaxload.io import folders
-from jaxload.pipeline import inverted
+from jaxload.io.files import folders
+from jaxload.pipeline.estimation import inversion
 from tests.test_cli import (
     BETA,
     TOML,
@@ -222,7 +222,7 @@ def test_a_lock_without_a_name_in_it_is_respected_too(tmp_path):
 
 def unsolved(monkeypatch, which):
     """Let some epochs have no solution."""
-    estimate = inverted.estimate
+    estimate = inversion.estimate
 
     def worse(*given):
         found = estimate(*given)
@@ -232,7 +232,7 @@ def unsolved(monkeypatch, which):
         solution = dataclasses.replace(found.solution, ok=ok, load=load)
         return dataclasses.replace(found, solution=solution)
 
-    monkeypatch.setattr(inverted, "estimate", worse)
+    monkeypatch.setattr(inversion, "estimate", worse)
 
 
 def test_more_than_one_epoch_in_a_hundred_without_water_is_said_first(

@@ -4,7 +4,7 @@ import pytest
 
 from jaxload import config
 from jaxload.config import StationLoad, station_load
-from jaxload.pipeline import groundwater
+from jaxload.pipeline.evaluate import groundwater
 
 STUDY = """
 [gnss]

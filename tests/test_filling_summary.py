@@ -8,8 +8,8 @@ from jaxload import config, io, report
 from jaxload.gapfill.networks import ensemble
 from jaxload.gapfill.scores import score
 from jaxload.gapfill.training import optimise
-from jaxload.pipeline import filling
-from jaxload.pipeline.weather import WeatherSeries
+from jaxload.pipeline.fill import published
+from jaxload.pipeline.inputs.weather import WeatherSeries
 
 EPOCHS, STATIONS, CELLS = 120, 4, 2
 NAMES = ["LHAS", "KMIN", "XIAG", "YNMZ"]
@@ -26,7 +26,7 @@ def weather(rng, monkeypatch):
     shape = (EPOCHS, STATIONS + CELLS)
     temperature = 280 + np.cumsum(rng.normal(size=shape), axis=0)
     found = WeatherSeries(temperature, 1e5 + rng.normal(size=shape))
-    monkeypatch.setattr(filling, "read_weather", lambda *_: found)
+    monkeypatch.setattr(published, "read_weather", lambda *_: found)
     return found
 
 
@@ -58,14 +58,14 @@ def study_with(**filler):
 
 
 def fill(gnss, cells, **filler):
-    return filling.fill(study_with(**filler), gnss, cells, None, lambda _: None)
+    return published.fill(study_with(**filler), gnss, cells, None, lambda _: None)
 
 
 def test_the_summary_holds_a_taylor_diagram_of_the_stations(gnss, rng):
     up = gnss.up.values.copy()
     up[:7, 1], up[:-2, 3] = np.nan, np.nan
     predicted = up + rng.normal(size=up.shape)
-    told = filling.describe_validation("forest", gnss, up, score(predicted, up))
+    told = published.describe_validation("forest", gnss, up, score(predicted, up))
     assert list(told["stations"]) == NAMES
     for number, name in enumerate(NAMES[:3]):
         each, seen = told["stations"][name], np.isfinite(up[:, number])

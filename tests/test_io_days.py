@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxload import io
-from jaxload.io.decimal_years import YEAR_FORMATS, days_of_decimals
+from jaxload.io.text.decimal_years import YEAR_FORMATS, days_of_decimals
 
 DAY = np.arange("1999-01-01", "2025-01-01", dtype="M8[D]")
 

@@ -15,10 +15,10 @@ import pytest
 import xarray as xr
 
 from jaxload import io
-from jaxload.io import lzw
-from jaxload.io.gnss_search import find_files
-from jaxload.io.packed import read_content
-from jaxload.io.paths import expand
+from jaxload.io.files import lzw
+from jaxload.io.files.packed import read_content
+from jaxload.io.files.paths import expand
+from jaxload.io.gnss.search import find_files
 
 UP = "20060101 0.950 2.700\n20060102 1.679 2.890\n20060104 -3.839 2.730\n"
 PAGE = "<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head></html>\n"

@@ -9,13 +9,13 @@ import pytest
 import xarray as xr
 
 from jaxload import io
-from jaxload.io.dates import (
+from jaxload.io.gnss.formats import FORMATS
+from jaxload.io.gnss.frames import geodetic
+from jaxload.io.text.dates import (
     days_of_julian_years,
     days_of_texts,
     days_of_years,
 )
-from jaxload.io.frames import geodetic
-from jaxload.io.gnss_formats import FORMATS
 
 DAYS = np.array(["2015-01-01", "2015-01-02", "2015-01-04"], "M8[D]")
 NEU = [(1.0, -2.0, 3.0), (2.5, -1.0, -4.0), (0.5, 0.25, 7.0)]  # mm

@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import given, settings, strategies as st
 
 from jaxload import io
-from jaxload.io.gnss_formats import FORMATS
+from jaxload.io.gnss.formats import FORMATS
 
 GNSS = {
     "up": "20100101 1 4\n20100102 2 4\n",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from jaxload import io
-from jaxload.io.text import parse_numbers
-from jaxload.io.writing import write_text
+from jaxload.io.files.writing import write_text
+from jaxload.io.text.numbers import parse_numbers
 
 GOOD = (
     "20060101    0.950   2.700\n20060102    1.679   2.890\n20060104   -3.839   2.730\n"

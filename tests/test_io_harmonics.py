@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxload.io.gravity_fields import read_icgem, read_level2
-from jaxload.io.harmonics import read_stokes, write_stokes
-from jaxload.io.technical_notes import (
+from jaxload.io.gravity.level2 import read_icgem, read_level2
+from jaxload.io.gravity.stokes_netcdf import read_stokes, write_stokes
+from jaxload.io.gravity.technical_notes import (
     match_months,
     read_tn07,
     read_tn13,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxload import io
-from jaxload.io.frames import local_axes
-from jaxload.io.sites import Site
+from jaxload.io.gnss.frames import local_axes
+from jaxload.io.gnss.sites import Site
 
 DAYS = np.array(["2011-12-31", "2012-01-01", "2012-02-29", "2012-03-02"], "M8[D]")
 UP = np.array([3.0, -4.0, 7.5, 1.0])  # mm

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from jaxload import io
-from jaxload.io.loading_names import stations_of
+from jaxload.io.displacement.names import stations_of
 
 CSV = (
     "vertical,north,east,Date\n0.004,-0.001,0.002,2006-01-01\n,0,0,2006-01-02\n"

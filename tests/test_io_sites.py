@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from jaxload import io
-from jaxload.io.cartesian import geodetic
-from jaxload.io.site_checks import find_sites
-from jaxload.io.sites import Site, distance_km
+from jaxload.io.gnss.cartesian import geodetic
+from jaxload.io.gnss.site_checks import find_sites
+from jaxload.io.gnss.sites import Site, distance_km
 
 BARC, CODR = (11.0, 43.6), (12.98, 45.96)
 

@@ -3,7 +3,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from jaxload.io.written_days import days_as_written, days_of_fields
+from jaxload.io.text.day_formats import days_as_written, days_of_fields
 
 
 def read(*texts):

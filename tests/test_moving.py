@@ -15,7 +15,7 @@ from jaxload.earth.interior.response import (
     shear_response,
     tidal_response,
 )
-from jaxload.io.earth_models import read_earth_profile
+from jaxload.io.earth.profiles import read_earth_profile
 
 # LoadDef counts in another constant of gravitation. Moduli larger by the ratio, at a
 # period shorter by its root, make ours the same problem.

@@ -12,9 +12,9 @@ import xarray as xr
 
 import jaxload
 from jaxload import config, demo, earth, io, pipeline, sphere, synthetic
-from jaxload.pipeline.figures import draw
-from jaxload.pipeline.files import remove_older
-from jaxload.pipeline.unsolved import Unsolved, name_unsolved
+from jaxload.pipeline.estimation.unsolved import Unsolved, name_unsolved
+from jaxload.pipeline.report.figures import draw
+from jaxload.pipeline.results.files import remove_older
 
 pytest.importorskip("netCDF4")
 

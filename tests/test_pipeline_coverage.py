@@ -6,14 +6,19 @@ import shapely
 import xarray as xr
 
 from jaxload import config, io, sphere
-from jaxload.pipeline.coverage import (
+from jaxload.pipeline.evaluate.references import with_references
+from jaxload.pipeline.evaluate.regions import (
+    reference_means,
+    region_means,
+    score_regions,
+)
+from jaxload.pipeline.inputs.coverage import (
     covered_by_values,
     describe_coverage,
     inside_grid,
     warn_of_coverage,
 )
-from jaxload.pipeline.ground import Ground, with_references
-from jaxload.pipeline.regions import reference_means, region_means, score_regions
+from jaxload.pipeline.inputs.study_area import Ground
 
 REGION = shapely.box(100, 20, 108, 24)
 MONTHS = np.arange("2015-01", "2015-07", dtype="M8[M]").astype("M8[ns]")

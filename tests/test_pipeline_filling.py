@@ -15,17 +15,29 @@ from jaxload import cli, config, io, pipeline, report, sphere
 from jaxload.gapfill.joint import joint_model
 from jaxload.gapfill.networks import ensemble
 from jaxload.gapfill.published import mllim
-from jaxload.pipeline import learning, loads
-from jaxload.pipeline.empty_cells import as_rows, empty_cells, filled_rows, with_rows
-from jaxload.pipeline.expected import Expected, Told, joint_errors, solved
-from jaxload.pipeline.filling import fill
-from jaxload.pipeline.gravity_rows import gravity_rows
-from jaxload.pipeline.ground import read_ground, with_references
-from jaxload.pipeline.inputs import make_design, read_observations
-from jaxload.pipeline.learning import Trained, make_folds, tuned_numbers
-from jaxload.pipeline.model import make_model
-from jaxload.pipeline.network_features import network_features, weather_raster
-from jaxload.pipeline.weather import Places, read_weather
+from jaxload.pipeline.estimation.problem import make_model
+from jaxload.pipeline.evaluate.references import with_references
+from jaxload.pipeline.fill import training
+from jaxload.pipeline.fill.ensemble_posterior import (
+    Expected,
+    Told,
+    joint_errors,
+    solved,
+)
+from jaxload.pipeline.fill.features import network_features, weather_raster
+from jaxload.pipeline.fill.grace_rows import gravity_rows
+from jaxload.pipeline.fill.published import fill
+from jaxload.pipeline.fill.training import Trained, make_folds, tuned_numbers
+from jaxload.pipeline.inputs.observations import make_design, read_observations
+from jaxload.pipeline.inputs.study_area import read_ground
+from jaxload.pipeline.inputs.virtual_stations import (
+    as_rows,
+    empty_cells,
+    filled_rows,
+    with_rows,
+)
+from jaxload.pipeline.inputs.weather import Places, read_weather
+from jaxload.pipeline.prepare import loads
 
 pytest.importorskip("netCDF4")
 pytest.importorskip("sklearn")
@@ -632,7 +644,7 @@ def test_a_training_is_taken_up_where_it_stopped(data, water):
 
 @pytest.mark.slow
 def test_large_studies_are_trained_in_segments(data, water, tmp_path, monkeypatch):
-    monkeypatch.setattr(learning, "LARGE", 0)
+    monkeypatch.setattr(training, "LARGE", 0)
     study = changed(small(data, "water"), inversion={"errors": "none"})
     found, whole = pipeline.run(study, tmp_path).water.twsa, water[1].water.twsa
     np.testing.assert_allclose(found, whole, atol=1e-3 * float(abs(whole).max()))

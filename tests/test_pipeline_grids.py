@@ -9,10 +9,10 @@ import xarray as xr
 
 from jaxload import config, earth, io, sphere
 from jaxload.io.masks import land_cells, rasterise
-from jaxload.pipeline import loads
-from jaxload.pipeline.inputs import read_gravity
-from jaxload.pipeline.land_sea import sea_share
-from jaxload.pipeline.regions import reference_means
+from jaxload.pipeline.evaluate.regions import reference_means
+from jaxload.pipeline.inputs.land_sea import sea_share
+from jaxload.pipeline.inputs.observations import read_gravity
+from jaxload.pipeline.prepare import loads
 
 pytest.importorskip("netCDF4")
 

@@ -10,8 +10,8 @@ import shapely
 import xarray as xr
 
 from jaxload import config, earth, io, pipeline, sphere
-from jaxload.pipeline import cleaning, loads
-from jaxload.pipeline.inputs import make_design, read_observations
+from jaxload.pipeline.inputs.observations import make_design, read_observations
+from jaxload.pipeline.prepare import cleaning, loads
 
 pytest.importorskip("netCDF4")
 

@@ -10,10 +10,10 @@ import shapely
 import xarray as xr
 
 from jaxload import cli, config, io, pipeline, report, series, synthetic
-from jaxload.pipeline import cleaning, loads
-from jaxload.pipeline.heights import check_heights, ready_heights
-from jaxload.pipeline.inputs import read_observations
-from jaxload.pipeline.plausibility import check_water
+from jaxload.pipeline.inputs.observations import read_observations
+from jaxload.pipeline.prepare import cleaning, loads
+from jaxload.pipeline.prepare.heights import check_heights, ready_heights
+from jaxload.pipeline.report.plausibility import check_water
 
 pytest.importorskip("netCDF4")
 

@@ -8,12 +8,12 @@ import shapely
 import xarray as xr
 
 from jaxload import config, inversion, io, sphere
-from jaxload.pipeline.amplitude import relative_amplitude
-from jaxload.pipeline.choose import choose
-from jaxload.pipeline.errors import standard_deviations
-from jaxload.pipeline.estimate import estimate
-from jaxload.pipeline.model import make_model, make_prior
-from jaxload.pipeline.outputs import station_results
+from jaxload.pipeline.estimation.hyperparameters import choose
+from jaxload.pipeline.estimation.problem import make_model, make_prior
+from jaxload.pipeline.estimation.solution import estimate
+from jaxload.pipeline.estimation.uncertainty import standard_deviations
+from jaxload.pipeline.inputs.prior_amplitude import relative_amplitude
+from jaxload.pipeline.report.datasets import station_results
 
 EPOCHS, STATIONS, BETA = 40, 9, 0.03
 GNSS, REGION = config.Gnss(files="x"), config.Region(boundary="x")

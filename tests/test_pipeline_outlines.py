@@ -7,8 +7,8 @@ import pytest
 import shapely
 
 from jaxload import config
-from jaxload.pipeline.ground import read_ground
-from jaxload.pipeline.outlines import read_outlines
+from jaxload.pipeline.inputs.outlines import read_outlines
+from jaxload.pipeline.inputs.study_area import read_ground
 
 BASINS = {"SACRAMENTO": (-123, 38, -121, 40), "Great: Basin": (-121, 38, -119, 41)}
 

@@ -8,8 +8,8 @@ import shapely
 import xarray as xr
 
 from jaxload import config, io, plot, series, sphere
-from jaxload.pipeline.inputs import make_design
-from jaxload.pipeline.screening import screen, select_stations
+from jaxload.pipeline.inputs.observations import make_design
+from jaxload.pipeline.prepare.screening import screen, select_stations
 
 TIME = np.arange(np.datetime64("2012-01-01"), np.datetime64("2015-12-31"), 7)
 YEARS = series.decimal_years(TIME)

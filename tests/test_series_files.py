@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxload import config, io
-from jaxload.pipeline.inputs import read_observations
+from jaxload.pipeline.inputs.observations import read_observations
 
 DAYS = ["2012-02-28", "2012-02-29", "2012-03-01"]
 UP = [1.5, -2.0, 3.25]

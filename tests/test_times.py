@@ -9,12 +9,12 @@ import shapely
 import xarray as xr
 
 from jaxload import config, io, sphere
-from jaxload.pipeline import loads
-from jaxload.pipeline.grid_loads import at_common_times
-from jaxload.pipeline.in_time import epoch_spans, spans_of
-from jaxload.pipeline.inputs import read_comparisons
-from jaxload.pipeline.regions import monthly_means, reference_means
-from jaxload.pipeline.weather import Places, read_weather
+from jaxload.pipeline.evaluate.regions import monthly_means, reference_means
+from jaxload.pipeline.inputs.observations import read_comparisons
+from jaxload.pipeline.inputs.time_spans import epoch_spans, spans_of
+from jaxload.pipeline.inputs.weather import Places, read_weather
+from jaxload.pipeline.prepare import loads
+from jaxload.pipeline.prepare.grid_loads import at_common_times
 
 pytest.importorskip("netCDF4")
 

@@ -1,30 +1,36 @@
 """Files to labelled arrays and back; the only place where units are converted."""
 
 from jaxload.io.cache import ArrayCache
-from jaxload.io.centres import (
+from jaxload.io.displacement.read import read_loading
+from jaxload.io.earth.profiles import (
+    EarthProfile,
+    read_earth_profile,
+    read_love_numbers,
+)
+from jaxload.io.events.offsets import is_of, offset_days, read_offsets
+from jaxload.io.files.folders import locked_folder, prepare_folder, remove_left_overs
+from jaxload.io.files.writing import write_text
+from jaxload.io.gnss.network import read_gnss, write_gnss, write_up
+from jaxload.io.gnss.options import Columns, GnssFiles, Reading
+from jaxload.io.gnss.site_lists import read_sites
+from jaxload.io.gravity.level2 import read_icgem, read_level2
+from jaxload.io.gravity.stokes_netcdf import read_stokes, write_stokes
+from jaxload.io.gravity.technical_notes import (
+    match_months,
+    read_tn07,
+    read_tn13,
+    read_tn14,
+)
+from jaxload.io.grids.centre_mean import (
     STORAGES,
     mean_of_centres,
     remove_baseline,
     storage_anomaly,
 )
-from jaxload.io.earth_models import (
-    EarthProfile,
-    read_earth_profile,
-    read_love_numbers,
-)
-from jaxload.io.folders import locked_folder, prepare_folder, remove_left_overs
-from jaxload.io.gnss import read_gnss, write_gnss, write_up
-from jaxload.io.gravity_fields import read_icgem, read_level2
-from jaxload.io.grid_files import GridSettings
-from jaxload.io.grid_maps import read_map
-from jaxload.io.grid_spans import Spans, parse_span, span_remark, stamped_spans
-from jaxload.io.grid_times import mid_times
-from jaxload.io.grids import read_grid
-from jaxload.io.harmonics import read_stokes, write_stokes
-from jaxload.io.land_sea import read_land
-from jaxload.io.loading import read_loading
-from jaxload.io.offsets import is_of, offset_days, read_offsets
-from jaxload.io.periods import (
+from jaxload.io.grids.land_sea import read_land
+from jaxload.io.grids.maps import read_map
+from jaxload.io.grids.open import GridSettings
+from jaxload.io.grids.periods import (
     Periods,
     align_times,
     centred_periods,
@@ -32,9 +38,11 @@ from jaxload.io.periods import (
     period_means,
     week_periods,
 )
-from jaxload.io.reading import Columns, GnssFiles, Reading
-from jaxload.io.regions import read_region, read_regions
-from jaxload.io.regrid import on_one_turn, regrid, sample_grid, square_cells
+from jaxload.io.grids.read import read_grid
+from jaxload.io.grids.resample import on_one_turn, regrid, sample_grid, square_cells
+from jaxload.io.grids.spans import Spans, parse_span, span_remark, stamped_spans
+from jaxload.io.grids.times import mid_times
+from jaxload.io.outlines.read import read_region, read_regions
 from jaxload.io.results import (
     check_whole,
     is_result,
@@ -46,15 +54,7 @@ from jaxload.io.results import (
     write_json,
 )
 from jaxload.io.schema import GNSS, WATER, check_dataset, grid_layout, label_dataset
-from jaxload.io.site_lists import read_sites
-from jaxload.io.technical_notes import (
-    match_months,
-    read_tn07,
-    read_tn13,
-    read_tn14,
-)
-from jaxload.io.wells import WellColumns, read_wells
-from jaxload.io.writing import write_text
+from jaxload.io.wells.read import WellColumns, read_wells
 
 __all__ = [
     "GNSS",

@@ -12,7 +12,7 @@ import tokenize
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxload.io.writing import replacing
+from jaxload.io.files.writing import replacing
 
 __all__ = ["ArrayCache"]
 

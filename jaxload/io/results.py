@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 
 import jaxload
-from jaxload.io.netcdf import reading_netcdf, save_netcdf
-from jaxload.io.writing import replacing, write_text
+from jaxload.io.files.netcdf import reading_netcdf, save_netcdf
+from jaxload.io.files.writing import replacing, write_text
 
 __all__ = [
     "check_whole",

@@ -1,12 +1,12 @@
 """A whole study: read, invert, judge, write. The one room that knows all parts."""
 
-from jaxload.pipeline.clock import Watch, ignore
-from jaxload.pipeline.files import as_written
-from jaxload.pipeline.libraries import check_libraries
-from jaxload.pipeline.outputs import Result
+from jaxload.pipeline.estimation.unsolved import Unsolved
+from jaxload.pipeline.inputs.libraries import check_libraries
+from jaxload.pipeline.progress import Watch, ignore
+from jaxload.pipeline.report.datasets import Result
+from jaxload.pipeline.results.files import as_written
+from jaxload.pipeline.results.unfinished import is_unfinished
 from jaxload.pipeline.runs import run
-from jaxload.pipeline.unfinished import is_unfinished
-from jaxload.pipeline.unsolved import Unsolved
 
 __all__ = [
     "Result",

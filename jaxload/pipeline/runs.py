@@ -10,23 +10,23 @@ from typing import Any
 import jax
 
 from jaxload import config, io
-from jaxload.pipeline import unfinished
-from jaxload.pipeline.clock import Clock, Watch, ignore
 from jaxload.pipeline.doubts import collected_warnings, listed
-from jaxload.pipeline.figures import draw, rings
-from jaxload.pipeline.files import (
+from jaxload.pipeline.inputs.libraries import check_libraries
+from jaxload.pipeline.progress import Clock, Watch, ignore
+from jaxload.pipeline.report.datasets import Result
+from jaxload.pipeline.report.figures import draw, rings
+from jaxload.pipeline.report.summary import peak_memory
+from jaxload.pipeline.results import unfinished
+from jaxload.pipeline.results.files import (
     SUMMARY,
     as_written,
     check_folder,
     read_result,
     remove_older,
 )
-from jaxload.pipeline.libraries import check_libraries
-from jaxload.pipeline.outputs import Result
-from jaxload.pipeline.provenance import Origin, origin_of
+from jaxload.pipeline.results.provenance import Origin, origin_of
+from jaxload.pipeline.results.unfinished import Unfinished
 from jaxload.pipeline.stages import compute
-from jaxload.pipeline.summary import peak_memory
-from jaxload.pipeline.unfinished import Unfinished
 
 __all__ = ["run"]
 

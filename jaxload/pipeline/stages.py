@@ -10,20 +10,22 @@ import numpy as np
 import xarray as xr
 
 from jaxload import config, series
-from jaxload.pipeline import cleaning, loads
-from jaxload.pipeline.clock import Clock
-from jaxload.pipeline.coverage import describe_coverage
-from jaxload.pipeline.empty_cells import empty_cells, filled_rows, with_rows
-from jaxload.pipeline.figures import rings
-from jaxload.pipeline.filling import Filled, fill
-from jaxload.pipeline.ground import Ground, read_ground, with_references
-from jaxload.pipeline.groundwater import References, compare, read_references
-from jaxload.pipeline.heights import check_heights, ready_heights
-from jaxload.pipeline.inputs import keep_inside, read_observations
-from jaxload.pipeline.inverted import Inverted, invert, observed
-from jaxload.pipeline.jointly import invert_jointly
-from jaxload.pipeline.learned import curve_dataset
-from jaxload.pipeline.outputs import (
+from jaxload.pipeline.estimation.inversion import Inverted, invert, observed
+from jaxload.pipeline.evaluate.baseline import against_traditional, with_traditional
+from jaxload.pipeline.evaluate.groundwater import References, compare, read_references
+from jaxload.pipeline.evaluate.references import with_references
+from jaxload.pipeline.evaluate.regions import region_means, score_regions
+from jaxload.pipeline.fill.joint import invert_jointly
+from jaxload.pipeline.fill.published import Filled, fill
+from jaxload.pipeline.inputs.coverage import describe_coverage
+from jaxload.pipeline.inputs.observations import keep_inside, read_observations
+from jaxload.pipeline.inputs.study_area import Ground, read_ground
+from jaxload.pipeline.inputs.virtual_stations import empty_cells, filled_rows, with_rows
+from jaxload.pipeline.prepare import cleaning, loads
+from jaxload.pipeline.prepare.heights import check_heights, ready_heights
+from jaxload.pipeline.prepare.screening import Screened, screen, select_stations
+from jaxload.pipeline.progress import Clock
+from jaxload.pipeline.report.datasets import (
     Result,
     as_groundwater,
     filled_results,
@@ -32,11 +34,10 @@ from jaxload.pipeline.outputs import (
     with_errors,
     with_rows_used,
 )
-from jaxload.pipeline.plausibility import check_water
-from jaxload.pipeline.regions import region_means, score_regions
-from jaxload.pipeline.screening import Screened, screen, select_stations
-from jaxload.pipeline.summary import describe_errors, summarise
-from jaxload.pipeline.traditional import against_traditional, with_traditional
+from jaxload.pipeline.report.figures import rings
+from jaxload.pipeline.report.plausibility import check_water
+from jaxload.pipeline.report.summary import describe_errors, summarise
+from jaxload.pipeline.training_record import curve_dataset
 
 __all__ = ["compute"]
 

@@ -1,0 +1,3 @@
+"""Displacement of stations that others computed."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Earth models and Love numbers from text."""
+
+__all__: list[str] = []

@@ -1,0 +1,115 @@
+"""What can happen to a series at a day."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxload.io.text.numbers import shorten
+
+__all__ = ["COMPONENTS", "KINDS", "Event", "component_of", "kind_of", "kind_of_note"]
+
+#: What can happen to a series at a day.
+KINDS = ("offset", "equipment", "earthquake", "rate", "exponential", "logarithmic")
+COMPONENTS = ("all", "up", "north", "east")
+
+#: Other words for these.
+_KINDS = {
+    "equipment": "instrument antenna receiver radome firmware equip hardware monument",
+    "earthquake": "eq quake coseismic co-seismic seismic",
+    "offset": "step jump break unknown other discontinuity",
+    "rate": "velocity trend",
+    "exponential": "exp expdecay",
+    "logarithmic": "log logdecay",
+}
+_COMPONENTS = {"up": "u v vertical height", "north": "n", "east": "e", "all": "neu enu"}
+
+
+def _table(words: dict[str, str], names: Sequence[str]) -> dict[str, str]:
+    other = {word: name for name, text in words.items() for word in text.split()}
+    return {name: name for name in names} | other
+
+
+_KIND_OF, _COMPONENT_OF = _table(_KINDS, KINDS), _table(_COMPONENTS, COMPONENTS)
+
+#: What notes in plain words say was done to a station.
+_EQUIPMENT = ("antenna", "receiver", "radome", "equipment", "firmware", "monument")
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """What happens to a station at a day.
+
+    Attributes:
+      station: Its name, upper case.
+      day: The day.
+      kind: One of `KINDS`.
+      component: One of `COMPONENTS`.
+      relaxation: Relaxation time [days] of a post-seismic term; NaN if unknown.
+      note: What the file says of it.
+    """
+
+    station: str
+    day: np.datetime64
+    kind: str = "offset"
+    component: str = "all"
+    relaxation: float = np.nan
+    note: str = ""
+
+
+def kind_of(path: pathlib.Path, number: int, word: str) -> str:
+    """Find the kind that a word stands for; none stands for an offset.
+
+    Args:
+      path: The file, for the message.
+      number: The line.
+      word: The word.
+
+    Raises:
+      ValueError: If it is not known.
+    """
+    return _choice(path, number, "kind", word, (_KIND_OF, KINDS))
+
+
+def component_of(path: pathlib.Path, number: int, word: str) -> str:
+    """Find the component that a word stands for; none stands for all.
+
+    Args:
+      path: The file, for the message.
+      number: The line.
+      word: The word.
+
+    Raises:
+      ValueError: If it is not known.
+    """
+    return _choice(path, number, "component", word, (_COMPONENT_OF, COMPONENTS))
+
+
+def _choice(
+    path: pathlib.Path,
+    number: int,
+    name: str,
+    word: str,
+    known: tuple[dict[str, str], tuple[str, ...]],
+) -> str:
+    names, listed = known
+    found = names.get(word.strip().lower() or listed[0])
+    if found is None:
+        raise ValueError(
+            f"{path} line {number}: {name} is {shorten(word)}, expected one of "
+            f"{', '.join(listed)}"
+        )
+    return found
+
+
+def kind_of_note(note: str) -> str:
+    """Find the kind of a step from what is said of it.
+
+    Args:
+      note: As ``EQ M8.3 - Hokkaido`` or ``antenna change``.
+    """
+    lower = note.lower()
+    if lower.startswith("eq ") or "earthquake" in lower:
+        return "earthquake"
+    return "equipment" if any(word in lower for word in _EQUIPMENT) else "offset"

@@ -1,0 +1,3 @@
+"""Stokes coefficients and what is published beside them."""
+
+__all__: list[str] = []

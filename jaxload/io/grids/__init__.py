@@ -1,0 +1,3 @@
+"""Gridded files: axes, times, quantities, cells."""
+
+__all__: list[str] = []

@@ -1,0 +1,390 @@
+"""Gridded products, of water, air and sea, to one canonical layout."""
+
+import logging
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from jaxload._calendar import DAY, month_bounds
+from jaxload.io.files.netcdf import reading_netcdf, with_numbers
+from jaxload.io.files.paths import at_home, expand, is_pattern, nearest
+from jaxload.io.grids.axes import merge_versions
+from jaxload.io.grids.fillers import without_stated, without_undeclared
+from jaxload.io.grids.hints import setting
+from jaxload.io.grids.land_sea import LAND_NAMES
+from jaxload.io.grids.open import GridSettings, open_grid, read_static
+from jaxload.io.grids.product_choice import choose_product
+from jaxload.io.grids.products import (
+    LIMITS,
+    Conversion,
+    Product,
+    find_conversion,
+)
+from jaxload.io.grids.spans import (
+    Span,
+    complete_spans,
+    grid_remark,
+    parse_span,
+    stated_method,
+)
+from jaxload.io.grids.times import mid_times
+from jaxload.io.schema import check_dataset, grid_layout, label_dataset
+
+__all__ = ["GRID", "read_grid"]
+
+PathLike = str | os.PathLike[str]
+Names = str | Sequence[str] | None
+
+logger = logging.getLogger(__name__)
+
+#: Dimensions of a canonical field.
+GRID = ("time", "lat", "lon")
+
+_GAINS = ("scale_factor",)
+
+
+def read_grid(
+    path: PathLike | Sequence[PathLike],
+    quantity: Names = None,
+    variable: Names = None,
+    units: str | None = None,
+    settings: GridSettings | None = None,
+) -> xr.Dataset:
+    """Read a gridded product.
+
+    Known are the GRACE mascons of CSR, JPL and GSFC and gridded Level-3 products,
+    GLDAS-2.1 and 2.2, ERA5, ERA5-Land and MERRA-2, sea level of CMEMS and AVISO, and
+    precipitation; of others, name the variable.
+
+    Args:
+      path: A netCDF file; several, or a pattern like "GLDAS_*.nc4", are joined in
+        time.
+      quantity: "twsa", "tws", "groundwater", "soil_water" (soil, snow and canopy),
+        "pressure", "temperature", "sea_level" or "precipitation", or several of which
+        the first that is there is taken; needed only where a file holds several.
+      variable: What the file calls the quantity, or a list of variables to add up;
+        needed only where it holds several that are known, or calls it something else.
+      units: The units of the values, for a file that does not say.
+      settings: What to keep of the files, and how.
+
+    Returns:
+      A dataset of layout `jaxload.io.schema.grid_layout`: the quantity along time, lat
+      and lon, with lon ascending from -180 to 180 and lat ascending: water and sea
+      level in mm, precipitation in mm a day, pressure in Pa, temperature in K. Beside
+      it ``<quantity>_sigma``, if the file has it, and ``time_bnds``: what each entry is
+      a mean of, first instant and first after it (the same twice for an instant), by
+      the bounds of the file, or as `GridSettings` and `stamped_spans` say; its
+      attribute ``origin`` names which. Months without
+      data are not there.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If a file is no netCDF or only a part of one, holds nothing that is
+        known, does not say its units, or holds what such a quantity cannot be; or if
+        files have other cells, or the same times.
+
+    Example:
+      >>> grace = io.read_grid("CSR_GRACE_GRACE-FO_RL06_Mascons_all-corrections.nc")
+      >>> soil = io.read_grid("GLDAS_NOAH025_3H*.nc4", "soil_water")
+    """
+    settings = GridSettings() if settings is None else settings
+    wanted = (quantity, variable, units)
+    pieces = [_read_file(file, wanted, settings) for file in _files(path)]
+    dataset = _without_duplicates(_joined(pieces), settings.duplicates)
+    if not dataset.sizes["time"]:
+        raise ValueError(
+            f"{path} holds nothing from {settings.start or 'its begin'} to "
+            f"{settings.stop or 'its end'}; widen start and stop"
+        )
+    dataset = label_dataset(_with_spans(dataset, settings))
+    check_dataset(dataset, grid_layout(str(dataset.attrs["quantity"])))
+    return dataset
+
+
+def _with_spans(dataset: xr.Dataset, settings: GridSettings) -> xr.Dataset:
+    """What each entry is a mean of, and a remark where no file states it."""
+    method = str(dataset.attrs.pop("method", ""))
+    span = parse_span(settings.span)
+    if span is None and dataset.sizes["time"] == 1:
+        # A lone file of GRACE is of a month.
+        span = "month" if dataset.attrs["quantity"] == "twsa" else None
+    dataset = complete_spans(dataset, settings.stamp, span, method)
+    for origin in str(dataset["time_bnds"].attrs["origin"]).split(", "):
+        doubtful, words = grid_remark(origin, method)
+        if words:
+            level = logging.WARNING if doubtful else logging.INFO
+            logger.log(level, "%s %s", dataset.attrs["source"], words)
+    return dataset
+
+
+def _files(path: PathLike | Sequence[PathLike]) -> list[pathlib.Path]:
+    if not isinstance(path, str | os.PathLike):
+        files = [file for one in path for file in _files(one)]
+        if not files:
+            raise ValueError("path is an empty list, expected files")
+        return files
+    plain = at_home(path)
+    if plain.exists() or not is_pattern(path):
+        return [plain]
+    try:
+        return expand(path)
+    except FileNotFoundError:
+        missing = f"no file is called like {plain}{nearest(path)}"
+        raise FileNotFoundError(missing) from None
+
+
+def _read_file(
+    path: pathlib.Path,
+    wanted: tuple[Names, Names, str | None],
+    settings: GridSettings,
+) -> xr.Dataset:
+    quantity, variable, units = wanted
+    with open_grid(path, settings) as content:
+        product = choose_product(_gridded(content), quantity, variable, str(path))
+        dataset = _converted(path, content, (product, units), settings)
+        dataset = _masked(path, content, dataset, settings)
+        if "time_bnds" in content:
+            dataset = dataset.assign(time_bnds=content["time_bnds"].variable)
+        else:
+            unknown = np.full((content.sizes["time"], 2), "NaT", "M8[ns]")
+            dataset = dataset.assign(time_bnds=(("time", "bnds"), unknown))
+        attrs = {"quantity": product.quantity, "source": path.name}
+        attrs["method"] = stated_method(content)
+        dataset.attrs = attrs | _provenance(content)
+    if settings.chunks is None and dataset.sizes["time"]:
+        _check_values(path, dataset, product.quantity)
+    return dataset
+
+
+def _gridded(content: xr.Dataset) -> dict[str, str]:
+    """What is on time, lat and lon, with its standard name."""
+    return {
+        str(name): str(array.attrs.get("standard_name", ""))
+        for name, array in content.data_vars.items()
+        if set(GRID) <= set(array.dims)
+    }
+
+
+def _converted(
+    path: pathlib.Path,
+    content: xr.Dataset,
+    what: tuple[Product, str | None],
+    settings: GridSettings,
+) -> xr.Dataset:
+    """The quantity and its error in canonical units, in memory unless in chunks."""
+    product, units = what
+    total, stated = None, []
+    for part in product.parts:
+        array = _field(path, content, part.source, settings)
+        stated.append(_stated_units(array) if units is None else units)
+        how = find_conversion(
+            product.quantity, stated[-1], f"{path}: {part.source}", part.depth
+        )
+        values = _apply(
+            array, how, content, f"{path}: {part.source}", parse_span(settings.span)
+        )
+        total = values if total is None else total + values
+    assert total is not None
+    total.attrs = {
+        "source_variable": " + ".join(part.source for part in product.parts),
+        "source_units": ", ".join(dict.fromkeys(map(str, stated))),
+    }
+    fields = {product.quantity: total}
+    if product.sigma:
+        array = _field(path, content, product.sigma, settings)
+        own = _stated_units(array) if units is None else units
+        where = f"{path}: {product.sigma}"
+        how = find_conversion(product.quantity, own, where)
+        sigma = _apply(array, Conversion(how.factor, 0.0, how.per), content, where)
+        sigma.attrs = {"source_variable": product.sigma, "source_units": own}
+        fields[f"{product.quantity}_sigma"] = sigma
+    return xr.Dataset(fields)
+
+
+def _field(
+    path: pathlib.Path, content: xr.Dataset, name: str, settings: GridSettings
+) -> xr.DataArray:
+    with reading_netcdf(path):
+        array = content[name] if settings.chunks is not None else content[name].load()
+    packing = dict(array.encoding)
+    array = merge_versions(array, f"{path}: {name}").transpose(*GRID)
+    if not np.issubdtype(array.dtype, np.floating):
+        numbers = with_numbers(array, f"{path}: {name}")
+        array = numbers.astype(np.float64).assign_attrs(array.attrs)
+    if settings.fill is not None:
+        array = without_stated(array, settings.fill, packing)
+    if settings.chunks is None:
+        array = without_undeclared(array, f"{path}: {name}", packing)
+    return array.drop_vars([name for name in array.coords if name not in GRID])
+
+
+def _stated_units(array: xr.DataArray) -> str | None:
+    return next((v for k, v in array.attrs.items() if str(k).lower() == "units"), None)
+
+
+def _apply(
+    array: xr.DataArray,
+    how: Conversion,
+    content: xr.Dataset,
+    where: str,
+    span: Span = None,
+) -> xr.DataArray:
+    # Python floats do not widen float32.
+    values = array * float(how.factor)
+    if how.offset:
+        values = values + how.offset
+    if not how.per:
+        return values
+    days = _days(how.per, content, where, span)
+    return values / xr.DataArray(days.astype(array.dtype), dims="time")
+
+
+def _days(per: str, content: xr.Dataset, where: str, span: Span) -> np.ndarray:
+    """In how many days each amount was gathered, shape (time,)."""
+    time = content["time"].values
+    if isinstance(span, np.timedelta64):
+        return np.full(len(time), span / DAY)
+    if per == "month":
+        first, after = month_bounds(mid_times(content))
+        return (after - first) / DAY
+    stated = content["time_bnds"].attrs["origin"] if "time_bnds" in content else ""
+    if stated != "file" and span is None:
+        raise ValueError(
+            f"{where} is an amount, and the file has no bounds of time that say in "
+            f"what it was gathered; state that by {setting('span', '1 hour')}, or by "
+            "precipitation_hours beside it"
+        )
+    bounds = content["time_bnds"].values
+    return (bounds[:, 1] - bounds[:, 0]) / DAY
+
+
+def _masked(
+    path: pathlib.Path,
+    content: xr.Dataset,
+    dataset: xr.Dataset,
+    settings: GridSettings,
+) -> xr.Dataset:
+    if settings.gain is not False:
+        gain = _static(path, content, _GAINS, settings.gain)
+        # Fillers of the sea are not always declared.
+        known = np.isfinite(gain.values) & (np.abs(gain.values) < 1e3)
+        gain = gain.where(known, 1.0).drop_vars(("lat", "lon"))
+        dataset = dataset.map(lambda x: x * gain.astype(x.dtype), keep_attrs=True)
+    if settings.land is not False:
+        mask = _static(path, content, LAND_NAMES, settings.land).drop_vars(
+            ("lat", "lon")
+        )
+        dataset = dataset.where(mask > 0.5)
+    return dataset.transpose(*GRID)
+
+
+def _static(
+    path: pathlib.Path,
+    content: xr.Dataset,
+    names: Sequence[str],
+    source: bool | PathLike,
+) -> xr.DataArray:
+    """A field on the very cells of a file, from it or another one."""
+    if isinstance(source, bool):
+        return read_static(path, names, content)
+    other = pathlib.Path(source)
+    field = read_static(other, names)
+    axes = {axis: content[axis].values for axis in ("lat", "lon")}
+    try:
+        return field.sel(axes, method="nearest", tolerance=1e-3)
+    except KeyError:
+        raise ValueError(
+            f"{other} is not on the cells of {path}; get the one made for them"
+        ) from None
+
+
+def _check_values(path: pathlib.Path, dataset: xr.Dataset, quantity: str) -> None:
+    low, high = LIMITS[quantity]
+    values = dataset[quantity]
+    least, most = float(values.min()), float(values.max())
+    if least < low or most > high:
+        source, units = (values.attrs[f"source_{k}"] for k in ("variable", "units"))
+        raise ValueError(
+            f"{path}: {source} in {units} makes {quantity} run from {least:g} to "
+            f"{most:g}, expected {low:g} to {high:g}; name a filler by "
+            f"{setting('fill', '-9999', text=False)}, or the true units by units"
+        )
+    if quantity != "precipitation":
+        _look_for_zeros(path, values)
+
+
+def _look_for_zeros(path: pathlib.Path, values: xr.DataArray) -> None:
+    """Warn of entries that are zero everywhere, as where a download ended early."""
+    held = values.values.reshape(values.sizes["time"], -1)
+    empty = (np.nan_to_num(held) == 0).all(axis=1) & np.isfinite(held).any(axis=1)
+    if empty.any() and not empty.all():
+        first = np.datetime_as_string(values["time"].values[empty.argmax()], "D")
+        logger.warning(
+            "%s: %s is 0 everywhere at %d of %d times, from %s on; is the file "
+            "complete?",
+            path,
+            values.attrs["source_variable"],
+            int(empty.sum()),
+            len(empty),
+            first,
+        )
+
+
+def _provenance(content: xr.Dataset) -> dict[str, str]:
+    wanted = ("title", "institution", "source", "history")
+    return {f"source_{k}": str(content.attrs[k]) for k in wanted if k in content.attrs}
+
+
+def _joined(pieces: list[xr.Dataset]) -> xr.Dataset:
+    first = pieces[0]
+    for other in pieces[1:]:
+        _check_alike(first, other)
+    if len(pieces) == 1:
+        return first
+    origins = {piece["time_bnds"].attrs.get("origin") for piece in pieces}
+    joined = xr.concat(pieces, "time", join="override", combine_attrs="drop_conflicts")
+    joined["time_bnds"].attrs["origin"] = ", ".join(sorted(filter(None, origins)))
+    source = f"{pieces[0].attrs['source']} and {len(pieces) - 1} more"
+    return joined.assign_attrs(source=source)
+
+
+def _check_alike(first: xr.Dataset, other: xr.Dataset) -> None:
+    names = f"{first.attrs['source']} and {other.attrs['source']}"
+    if set(first.data_vars) - {"time_bnds"} != set(other.data_vars) - {"time_bnds"}:
+        raise ValueError(
+            f"{names} hold {', '.join(map(str, first.data_vars))} and "
+            f"{', '.join(map(str, other.data_vars))}; read them apart"
+        )
+    for axis in ("lat", "lon"):
+        one, two = first[axis].values, other[axis].values
+        if len(one) != len(two) or not np.allclose(one, two, rtol=0, atol=1e-4):
+            raise ValueError(
+                f"{names} have other cells along {axis}: {len(one)} from {one[0]:g} "
+                f"and {len(two)} from {two[0]:g}; read them apart and regrid them"
+            )
+
+
+def _without_duplicates(dataset: xr.Dataset, rule: str) -> xr.Dataset:
+    time = dataset["time"].values
+    dataset = dataset.isel(time=np.argsort(time, kind="stable"))
+    time, counts = np.unique(time, return_counts=True)
+    if (counts == 1).all():
+        return dataset
+    if rule == "error":
+        raise ValueError(
+            f"{dataset.attrs['source']} holds {time[counts > 1][0]} more than once, as "
+            f"{int((counts > 1).sum())} times in all; leave out a file, or state which "
+            f'to take, "first", "last" or "mean", by {setting("duplicates", "last")}'
+        )
+    first = np.cumsum(counts) - counts
+    if rule != "mean":
+        return dataset.isel(time=first if rule == "first" else first + counts - 1)
+    means = dataset.drop_vars("time_bnds").groupby("time").mean()
+    merged = means.transpose(*GRID)
+    for name in merged.data_vars:
+        merged[name].attrs = dataset[name].attrs
+    merged["time_bnds"] = dataset["time_bnds"].isel(time=first)
+    return merged.assign_attrs(dataset.attrs)

@@ -1,0 +1,3 @@
+"""Outlines of regions in every format."""
+
+__all__: list[str] = []

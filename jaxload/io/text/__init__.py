@@ -1,0 +1,3 @@
+"""Tables of text, and days as they are written."""
+
+__all__: list[str] = []

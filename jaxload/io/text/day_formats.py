@@ -1,0 +1,176 @@
+"""Days from texts whose way of writing is known from all of them."""
+
+import pathlib
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxload.io.text.dates import (
+    MONTHS,
+    days_of_dates,
+    days_of_mjd,
+    days_of_ordinals,
+    days_of_years,
+)
+from jaxload.io.text.numbers import shorten
+
+__all__ = ["days_as_written", "days_of_fields", "decimal_years", "written_days"]
+
+Days = NDArray[np.datetime64]
+
+NOT_A_DAY = np.datetime64("NaT", "D")
+
+#: What may follow a day: the time of the day, which is left out.
+_CLOCK = (
+    r"(?:[T ,:_-]\s*\d{1,2}(?:[:h.]?\d{2}(?:[:.]\d{2}(?:\.\d+)?)?)?\s*(?:[AP]M)?\s*"
+    r"(?:Z|UTC|GMT|[+-]00:?00)?)?"
+)
+
+_DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _CLOCK, re.I | re.A)
+_CHINESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?" + _CLOCK, re.A)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})" + _CLOCK, re.I | re.A)
+_NAMED = re.compile(r"(\d{4})[-/ ]?([A-Za-z]{3})[-/ ]?(\d{1,2})" + _CLOCK, re.I | re.A)
+_NAMED_SHORT = re.compile(r"(\d{2})([A-Za-z]{3})(\d{2})", re.A)
+_NAMED_LAST = re.compile(
+    r"(\d{1,2})[-/ ]([A-Za-z]{3})[A-Za-z]*[-/ ,]+(\d{4})" + _CLOCK, re.I | re.A
+)
+_ORDINAL = re.compile(r"(\d{4})[-/]?(\d{3})", re.A)
+_NUMBER = re.compile(r"\d+(?:\.\d*)?", re.A)
+_MONTH = re.compile(r"(\d{4})[-/](\d{1,2})", re.A)
+
+#: Decimal years and modified Julian dates between which records lie.
+_YEARS, _MJD = (1800.0, 2200.0), (15_000.0, 90_000.0)
+
+
+def days_as_written(
+    path: pathlib.Path, numbers: Sequence[int], texts: Sequence[str]
+) -> Days:
+    """Read days however they are written, provided that no other day can be meant.
+
+    Known are 2010-01-31, 2010/1/31, 2010.01.31, 20100131, 2010jan31, 10JAN31,
+    31-Jan-2010, 2010-031, decimal years, modified Julian dates and Chinese dates, each
+    with the time of the day or without. A month alone, 2010-01, is its 15th. Not known
+    are 01/02/2010 and its like, which mean one day here and another there.
+
+    Args:
+      path: The file, for messages.
+      numbers: Number of the line of each.
+      texts: One text a day.
+
+    Returns:
+      The days, shape (epoch,).
+
+    Raises:
+      ValueError: If one is no day, or written in a way that has two meanings.
+    """
+    days = written_days(texts)
+    if np.isnat(days).any():
+        row = int(np.argmax(np.isnat(days)))
+        word = texts[row].strip()
+        raise ValueError(
+            f"{path} line {numbers[row]}: {word if word.isdigit() else shorten(word)} "
+            "is not a day that is known, such as 2010-01-31 or 2010.0833"
+        )
+    return days
+
+
+def written_days(texts: Sequence[str]) -> Days:
+    """Read days as `days_as_written` does, those that cannot be read as NaT.
+
+    Args:
+      texts: One text a day.
+
+    Returns:
+      The days, shape (epoch,).
+    """
+    words = [text.strip().strip('"').strip() for text in texts]
+    read = _way(words)
+    known = {word: read(word) for word in set(words)}
+    return np.array([known[word] for word in words], "M8[D]")
+
+
+def days_of_fields(fields: dict[str, NDArray[np.float64]]) -> Days:
+    """Make days of columns for year, month and day, or year and day of the year.
+
+    Args:
+      fields: Columns of numbers by what they are: "year" with "doy", or with "month"
+        and "day", or alone "mjd" or "decimal_year".
+
+    Returns:
+      The days; NaT where there is none.
+    """
+    if "mjd" in fields:
+        return days_of_mjd(fields["mjd"])
+    if "decimal_year" in fields:
+        return days_of_years(fields["decimal_year"])
+    if "doy" in fields:
+        # Days of the year may have the time of the day as decimals.
+        return days_of_ordinals(fields["year"], np.floor(fields["doy"]))
+    year, month, day = (fields[name] for name in ("year", "month", "day"))
+    return days_of_dates(10_000 * year + 100 * month + np.floor(day))
+
+
+def decimal_years(texts: Sequence[str]) -> NDArray[np.float64] | None:
+    """Read decimal years.
+
+    Args:
+      texts: One text a day.
+
+    Returns:
+      The years, shape (epoch,); None if any is no year, or all are whole.
+    """
+    words = [text.strip().strip('"').strip() for text in texts]
+    if not words or not all(map(_NUMBER.fullmatch, words)):
+        return None
+    years = np.array(words, np.float64)
+    low, high = _YEARS
+    fits = (years >= low) & (years < high)
+    return years if fits.all() and (years % 1).any() else None
+
+
+def _way(words: Sequence[str]) -> Callable[[str], np.datetime64]:
+    """How most of some texts are to be read."""
+    # Years alone, without decimals, are no days.
+    if decimal_years(words) is not None:
+        return lambda word: days_of_years(np.array([float(word)]))[0]
+    low, high = _MJD
+    numeric = bool(words) and all(map(_NUMBER.fullmatch, words))
+    if numeric and all(low <= float(word) < high for word in words):
+        return lambda word: days_of_mjd(np.array([float(word)]))[0]
+    return _day
+
+
+def _day(word: str) -> np.datetime64:
+    """A day by its text alone."""
+    for pattern, order in (
+        (_DATE, (0, 2, 3)),
+        (_CHINESE, (0, 1, 2)),
+        (_COMPACT, (0, 1, 2)),
+        (_NAMED, (0, 1, 2)),
+        (_NAMED_LAST, (2, 1, 0)),
+    ):
+        found = pattern.fullmatch(word)
+        if found:
+            return _of_parts(*(found.groups()[i] for i in order))
+    found = _NAMED_SHORT.fullmatch(word)
+    if found:
+        century = "19" if int(found[1]) >= 80 else "20"
+        return _of_parts(century + found[1], found[2], found[3])
+    found = _ORDINAL.fullmatch(word)
+    if found:
+        return days_of_ordinals(
+            np.array([float(found[1])]), np.array([float(found[2])])
+        )[0]
+    found = _MONTH.fullmatch(word)
+    return _of_parts(found[1], found[2], "15") if found else NOT_A_DAY
+
+
+def _of_parts(year: str, month: str, day: str) -> np.datetime64:
+    if month.isalpha():
+        if month.upper() not in MONTHS:
+            return NOT_A_DAY
+        month = str(MONTHS.index(month.upper()) + 1)
+    number = 10_000 * int(year) + 100 * int(month) + int(day)
+    return days_of_dates(np.array([float(number)]))[0]

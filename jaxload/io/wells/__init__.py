@@ -1,0 +1,3 @@
+"""Water levels of wells."""
+
+__all__: list[str] = []

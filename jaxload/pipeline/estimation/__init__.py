@@ -1,0 +1,3 @@
+"""The problem, its hyperparameters, solution and uncertainty."""
+
+__all__: list[str] = []

@@ -1,0 +1,178 @@
+"""The weight of the prior and what of the noise is not known: chosen from the data."""
+
+import dataclasses
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, inversion, sphere
+from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.pipeline.estimation.noise_model import (
+    with_common_mode,
+    with_station_weights,
+)
+from jaxload.pipeline.estimation.problem import Model
+
+__all__ = ["Choice", "choose"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Criterion:
+    """What a weight of the prior is judged by.
+
+    Attributes:
+      function: As `inversion.scan` takes it.
+      name: What it is called.
+      unit: Of its value.
+    """
+
+    function: Callable[..., Any]
+    name: str
+    unit: str
+
+
+#: By the name in a study file; "leave-group-out" needs its groups first.
+CRITERIA = {
+    "leave-one-out": Criterion(inversion.leave_one_out, "leave-one-out rms", "mm"),
+    "leave-group-out": Criterion(
+        inversion.leave_group_out, "leave-group-out rms", "mm"
+    ),
+    "gcv": Criterion(inversion.gcv, "generalised cross-validation", "1"),
+    "l-curve": Criterion(inversion.l_curve, "norm of the misfit", "1"),
+    "abic": Criterion(inversion.abic, "ABIC", "1"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """The weight of the prior and why it was taken.
+
+    Attributes:
+      beta: The weight.
+      name: What the criterion is called.
+      unit: Of its values.
+      tried: Each weight that was tried, with its value; for an L-curve with the norm of
+        the solution too. Empty where the weight was trained.
+    """
+
+    beta: float
+    name: str
+    unit: str
+    tried: list[dict[str, float]]
+
+
+def choose(
+    study: config.Study,
+    model: Model,
+    gnss: xr.Dataset,
+    watch: Callable[[float], None],
+) -> tuple[Model, Choice]:
+    """Choose beta, and before it the common mode and the weights of stations.
+
+    Stations are weighed by what is left of them with the beta of equal weights.
+
+    Args:
+      study: Says how.
+      model: What is given.
+      gnss: Where the stations are.
+      watch: Told of the share that is done.
+
+    Returns:
+      The model with its noise settled, and the choice.
+
+    Raises:
+      ValueError: If the criterion is not a number, or has no corner.
+    """
+    criterion = _criterion(study, gnss)
+    if study.inversion.common_mode_mm == "estimate":
+        model = with_common_mode(study, model, gnss.time.values)
+    if study.inversion.station_weights:
+        first = _scan(study, model, criterion, lambda share: watch(share / 2))
+        model = with_station_weights(model, first.beta)
+        return model, _scan(
+            study, model, criterion, lambda share: watch((1 + share) / 2)
+        )
+    return model, _scan(study, model, criterion, watch)
+
+
+def _criterion(study: config.Study, gnss: xr.Dataset) -> Criterion:
+    found = CRITERIA[study.inversion.criterion]
+    if found.function is not inversion.leave_group_out:
+        return found
+    lon, lat = gnss.lon.values, gnss.lat.values
+    arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
+    distance = np.asarray(arc) * DEGREE * EARTH_RADIUS / 1e3
+    groups = inversion.distance_blocks(distance, study.inversion.block_km)
+    logger.info("%d groups of %d stations", groups.max() + 1, len(groups))
+    if groups.max() == 0:
+        raise ValueError(
+            f"all {len(groups)} stations lie within inversion.block_km, "
+            f"{study.inversion.block_km:g}, so that none is left to predict the "
+            "others; make it smaller"
+        )
+    function = functools.partial(found.function, groups=groups)
+    return dataclasses.replace(found, function=function)
+
+
+def _scan(
+    study: config.Study,
+    model: Model,
+    criterion: Criterion,
+    watch: Callable[[float], None],
+) -> Choice:
+    """The criterion at each weight, and the best of them."""
+    settings, betas = study.inversion, _betas(study)
+    tried: list[dict[str, float]] = []
+
+    def hear(beta: float, value: Any) -> None:
+        tried.append({"beta": beta, **_plain(value)})
+        logger.info(
+            "beta %.4g: %s %.6g %s",
+            beta,
+            criterion.name,
+            tried[-1]["value"],
+            criterion.unit,
+        )
+        watch(len(tried) / len(betas))
+
+    data = (model.problem, _data(model), model.noise)
+    values = inversion.scan(*data, betas, criterion=criterion.function, watch=hear)
+    beta = settings.beta if not isinstance(settings.beta, str) else _best(betas, values)
+    return Choice(beta, criterion.name, criterion.unit, tried)
+
+
+def _data(model: Model) -> NDArray[np.float64]:
+    """What stands for the epochs: with components, their patterns and the mean."""
+    if model.parts is None:
+        return model.up
+    parts = model.parts
+    return np.concatenate([np.asarray(parts.patterns), np.asarray(parts.mean)[None]])
+
+
+def _betas(study: config.Study) -> NDArray[np.float64]:
+    settings = study.inversion
+    if not isinstance(settings.beta, str):
+        return np.array([settings.beta])
+    return np.geomspace(
+        settings.smallest_beta, settings.largest_beta, settings.beta_count
+    )
+
+
+def _plain(value: Any) -> dict[str, float]:
+    if isinstance(value, inversion.LCurve):
+        return {"value": float(value.misfit), "norm": float(value.norm)}
+    return {"value": value}
+
+
+def _best(betas: NDArray[np.float64], values: Any) -> float:
+    if isinstance(values, inversion.LCurve):
+        norms = (np.asarray(values.misfit), np.asarray(values.norm))
+        return inversion.l_curve_corner(betas, *norms)
+    return inversion.best(betas, values)

@@ -1,0 +1,89 @@
+"""What of the noise is not known beforehand: the common mode, weights of stations."""
+
+import dataclasses
+import logging
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxload import config, inversion, series
+from jaxload.inversion.hyperparameters.empirical_bayes import scaled_model
+from jaxload.pipeline.estimation.problem import Model
+
+__all__ = ["with_common_mode", "with_station_weights", "without_seasons"]
+
+logger = logging.getLogger(__name__)
+
+#: Epochs from which the common mode is estimated; more say it no better.
+EPOCHS = 250
+
+
+def with_common_mode(
+    study: config.Study, model: Model, time: NDArray[np.datetime64]
+) -> Model:
+    """Give the noise the common offset whose marginal likelihood is largest.
+
+    It is that of heights without their lines and seasons, beta beside it and sigma as
+    it is. Water of a whole region goes up and down with its season, which the prior
+    does not expect: with the season in it, that would pass for a common mode.
+
+    Args:
+      study: Says between which weights of the prior.
+      model: Without a common mode.
+      time: Epochs, shape (epoch,).
+
+    Returns:
+      The model with it.
+    """
+    settings = study.inversion
+    beta = math.sqrt(settings.smallest_beta * settings.largest_beta)
+    start = {"beta": beta, "common": 1.0}
+    scaled = scaled_model(model.problem, model.noise)
+    fast = without_seasons(model.up, time)
+    every = math.ceil(len(fast) / EPOCHS)
+    tuned = inversion.tune(scaled, start, fast, every=every)
+    if not tuned.converged:
+        logger.warning("the common mode could not be estimated to the last digit")
+    common = tuned.estimate["common"]
+    logger.info("common mode of %.3g mm", math.sqrt(common))
+    noise = dataclasses.replace(model.noise, common=common)
+    return dataclasses.replace(model, noise=noise)
+
+
+def without_seasons(
+    up: NDArray[np.float64], time: NDArray[np.datetime64]
+) -> NDArray[np.float64]:
+    """Take line and seasons out of heights.
+
+    Args:
+      up: Heights [mm], shape (epoch, station); NaN if missing.
+      time: Epochs, shape (epoch,).
+
+    Returns:
+      What is left of each station [mm], shape (epoch, station).
+    """
+    basis = np.asarray(series.seasonal_basis(time))
+    rest = np.full_like(up, np.nan)
+    for station, seen in enumerate(np.isfinite(up).T):
+        here, there = basis[seen], up[seen, station]
+        rest[seen, station] = there - here @ np.linalg.lstsq(here, there)[0]
+    return rest
+
+
+def with_station_weights(model: Model, beta: float) -> Model:
+    """Raise the sigma of stations that the others predict badly.
+
+    Args:
+      model: With equal weights.
+      beta: Weight of the prior to predict with.
+
+    Returns:
+      The model with weighted stations.
+    """
+    given = (model.problem, model.up, model.noise, beta)
+    left_out = inversion.leave_one_out_residual(*given)
+    weights = inversion.weights_from_residuals(left_out)
+    sigma = np.asarray(model.noise.sigma) / np.sqrt(np.asarray(weights))
+    noise = dataclasses.replace(model.noise, sigma=sigma)
+    return dataclasses.replace(model, noise=noise)

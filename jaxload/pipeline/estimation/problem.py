@@ -1,0 +1,158 @@
+"""What the inversion is given: operator, prior, heights and their noise."""
+
+import dataclasses
+import logging
+
+import jax
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, inversion, sphere
+from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.pipeline.inputs.observations import make_design, standard_errors
+from jaxload.pipeline.inputs.prior_amplitude import relative_amplitude
+from jaxload.pipeline.inputs.virtual_stations import filled_rows
+from jaxload.series.decomposition.pca import Components, principal_components
+from jaxload.sphere.operators import diffusion_terms
+
+__all__ = ["Model", "make_model", "make_prior", "of_stations"]
+
+logger = logging.getLogger(__name__)
+
+#: Cells in a correlation length below which the grid shows.
+CELLS_IN_A_LENGTH = 6
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """The observations of a study and what is believed about them.
+
+    Attributes:
+      problem: Design matrix and prior.
+      prior: The prior by itself.
+      up: Observed uplift [mm], shape (epoch, station); NaN if missing.
+      noise: Of the observations.
+      parts: Principal components of `up`, if these are to be inverted.
+    """
+
+    problem: inversion.Problem
+    prior: inversion.Prior
+    up: NDArray[np.float64]
+    noise: inversion.Noise
+    parts: Components | None = None
+
+
+def make_model(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> Model:
+    """Prepare the inversion: Earth, kernel, design matrix, prior, noise.
+
+    A common mode that is still to be estimated is left out. Filled cells have none.
+
+    Args:
+      study: The study.
+      gnss: The stations, perhaps with filled cells.
+      grid: The cells.
+
+    Returns:
+      The model.
+
+    Raises:
+      ValueError: If a map does not fit the grid, or there are fewer stations than
+        components.
+    """
+    up, sigma = gnss.up.values, standard_errors(study, gnss)
+    common = study.inversion.common_mode_mm
+    variance = 0.0 if isinstance(common, str) else common**2
+    filled = filled_rows(gnss)
+    moved = ~filled if filled.any() else None
+    noise = inversion.Noise(sigma, None, variance, moved)  # pyright: ignore[reportArgumentType]
+    parts, prior = _components(study, up, sigma), make_prior(study, grid)
+    problem = inversion.prior_problem(make_design(study, gnss, grid), prior)
+    return Model(jax.block_until_ready(problem), prior, up, noise, parts)
+
+
+def of_stations(model: Model, count: int) -> Model:
+    """Leave out what was not observed.
+
+    Args:
+      model: Of stations, and of filled cells behind them.
+      count: Number of stations.
+
+    Returns:
+      The model of the stations alone.
+    """
+    whole, sigma = model.problem, np.asarray(model.noise.sigma)
+    problem = dataclasses.replace(
+        whole,
+        design=whole.design[:count],
+        cross=whole.cross[:, :count],
+        gram=whole.gram[:count, :count],
+        drift=whole.drift[:count],
+    )
+    noise = dataclasses.replace(
+        model.noise,
+        sigma=sigma[..., :count],  # pyright: ignore[reportArgumentType]
+        common_rows=None,
+    )
+    return dataclasses.replace(
+        model, problem=problem, up=model.up[:, :count], noise=noise
+    )
+
+
+def make_prior(study: config.Study, grid: sphere.Grid) -> inversion.Prior:
+    """Say what is believed of the water before the data.
+
+    Args:
+      study: The study.
+      grid: The cells.
+
+    Returns:
+      The prior.
+
+    Raises:
+      ValueError: If the map of amplitudes does not fit the grid.
+    """
+    settings, scale = study.inversion, relative_amplitude(study, grid)
+    if settings.prior == "matern":
+        length = settings.correlation_length_km
+        _warn_of_coarse_cells(length, grid)
+        terms = diffusion_terms(grid)
+        return inversion.matern_prior(terms, length, scale)
+    if settings.prior == "identity":
+        operator = sphere.identity(grid)
+    elif settings.prior == "first-differences":
+        operator = sphere.first_differences(grid)
+    else:
+        operator = sphere.laplacian(grid, settings.metric, settings.boundary)
+    return inversion.smooth_prior(operator, scale=scale)
+
+
+def _warn_of_coarse_cells(length: float, grid: sphere.Grid) -> None:
+    side = grid.spacing * DEGREE * EARTH_RADIUS / 1e3
+    if length < CELLS_IN_A_LENGTH * side:
+        logger.warning(
+            "a correlation length of %g km is %.1f cells of %.0f km; below %d the "
+            "prior's variance is that of the grid: take smaller cells",
+            length,
+            length / side,
+            side,
+            CELLS_IN_A_LENGTH,
+        )
+
+
+def _components(study: config.Study, up: NDArray, sigma: NDArray) -> Components | None:
+    settings = study.inversion
+    if settings.approach != "components":
+        return None
+    if settings.components > min(up.shape):
+        raise ValueError(
+            f"inversion.components is {settings.components}, but there are "
+            f"{up.shape[1]} stations and {up.shape[0]} epochs; take fewer"
+        )
+    parts = principal_components(up, settings.components, weights=1 / sigma**2)
+    if not parts.converged:
+        logger.warning(
+            "the principal components still changed after %d iterations",
+            int(parts.iterations),
+        )
+    return parts

@@ -1,0 +1,118 @@
+"""How well water is known: standard errors of cells and of means over regions."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxload import config, inversion
+from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.estimation.solution import Estimate
+
+__all__ = ["Errors", "errors_wanted", "standard_deviations"]
+
+#: Epochs times cells times stations up to which standard errors of cells take no more
+#: than a minute on two cores, if sigma is the same at all epochs.
+LARGE = 3e10
+
+#: Epochs that are taken at a time.
+MEMBER = 32
+
+ADVICE = (
+    "posterior standard deviation, honest if prior, beta and noise are right: what all "
+    "stations of an epoch share has to be in the noise (inversion.common_mode_mm)"
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Errors:
+    """Standard errors, as far as they were wanted.
+
+    Attributes:
+      kind: "cells", "regions" or "none".
+      method: How well they are known: "exact", or by how much probes may miss.
+      regions: Of the mean over each region [mm], shape (epoch, region), or None.
+      cells: Of each cell [mm], shape (epoch, cell), or None.
+    """
+
+    kind: str
+    method: str = ""
+    regions: NDArray[np.float64] | None = None
+    cells: NDArray[np.float32] | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What is to be said beside the numbers."""
+        return {"units": "mm", "method": self.method, "comment": ADVICE}
+
+
+def standard_deviations(
+    study: config.Study,
+    model: Model,
+    found: tuple[Estimate, float],
+    weights: NDArray[np.float64],
+    watch: Callable[[float], None],
+) -> Errors:
+    """Find the standard errors that a study asks for.
+
+    Args:
+      study: Says which.
+      model: What was given.
+      found: The estimate, whose noise counts, and the weight of the prior.
+      weights: Weight of each cell in the regions, shape (region, cell).
+      watch: Told of the share that is done.
+
+    Returns:
+      The errors.
+    """
+    kind = errors_wanted(study, model)
+    if kind == "none":
+        return Errors(kind)
+    regions = inversion.averages(model.problem, model.prior, weights)
+    given = (model.up, found[0].noise, found[1])
+    spread = inversion.posterior_sd(regions, *given)
+    parts, means = [spread], np.array(spread.sd)
+    ok = np.asarray(found[0].solution.ok)
+    means[~ok] = np.nan
+    cells = None
+    if kind == "cells":
+        target = inversion.every_cell(model.problem, model.prior)
+        cells = np.empty((len(model.up), len(target.variance)), np.float32)
+        for epochs, part in inversion.stream_sd(target, *given, member=MEMBER):
+            cells[epochs] = part.sd
+            parts.append(part)
+            watch(epochs.stop / len(cells))
+        cells[~ok] = np.nan
+    return Errors(kind, _method(parts), means, cells)
+
+
+def errors_wanted(study: config.Study, model: Model) -> str:
+    """Say which standard errors a study asks for.
+
+    Args:
+      study: The study.
+      model: What is to be inverted, whose size decides where the study leaves it open.
+
+    Returns:
+      "cells", "regions" or "none".
+    """
+    settings = study.inversion
+    if settings.errors != "auto":
+        return settings.errors
+    if settings.memory_days or settings.approach == "components":
+        return "none"
+    stations, cells = model.problem.design.shape
+    work = float(len(model.up)) * stations * cells
+    # With a sigma of its own an epoch asks for as many times more as it has stations.
+    if np.ndim(model.noise.sigma) > 1 or settings.robust != "none":
+        work *= stations / 16
+    return "cells" if work <= LARGE else "regions"
+
+
+def _method(parts: list[inversion.Spread]) -> str:
+    probed = [np.asarray(part.relative_error) for part in parts if not part.exact]
+    if not probed:
+        return "exact"
+    error = np.mean([np.nanmean(part) for part in probed])
+    return f"by random probes, each known to {100 * error:.2g}%"

@@ -1,0 +1,3 @@
+"""Results held against other observations."""
+
+__all__: list[str] = []

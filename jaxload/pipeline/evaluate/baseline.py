@@ -1,0 +1,131 @@
+"""What filling gains: the same study by its stations alone, scored the same way."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config
+from jaxload.pipeline.evaluate.published_scores import ARTICLES
+from jaxload.pipeline.evaluate.regions import VARIABLES, monthly_means, score_series
+
+__all__ = ["against_traditional", "with_traditional"]
+
+#: Scores that are compared, and whether a larger one is better.
+SCORES = {"pcc": True, "r2": True, "nse": True, "rmse_mm": False}
+
+#: Skill of stations alone below which a change in percent of it means nothing.
+LEAST_SKILL = 0.1
+
+
+def with_traditional(
+    regions: xr.Dataset,
+    daily: NDArray[np.float64],
+    references: Mapping[str, xr.Dataset],
+) -> xr.Dataset:
+    """Put what stations alone say of regions beside what was found.
+
+    Args:
+      regions: From `region_means`.
+      daily: Means over the regions by stations alone [mm], shape (epoch, region).
+      references: From `reference_means`.
+
+    Returns:
+      The dataset with `traditional` (time, region), and ``traditional_<name>`` over the
+      months of each reference.
+    """
+    what = "regional mean of water storage anomaly from stations alone"
+    labels = {"units": "mm", "long_name": what}
+    regions = regions.assign(traditional=(("time", "region"), daily, labels))
+    for name, given in references.items():
+        values = monthly_means(daily, regions.time.values, given)
+        along = (VARIABLES[name][0], "region")
+        regions = regions.assign({f"traditional_{name}": (along, values, labels)})
+    return regions
+
+
+def against_traditional(study: config.Study, regions: xr.Dataset) -> dict[str, Any]:
+    """Score both against every reference.
+
+    Args:
+      study: Says how to compare, and by which method places were filled.
+      regions: From `with_traditional`.
+
+    Returns:
+      By reference and region the scores of both, their difference, and the change in
+      percent of what stations alone score, where that is a skill to speak of; over all
+      of these the median difference, in how many regions which score is better, and
+      the mean of the changes in percent with their number; and what the article
+      reports, where there is one.
+    """
+    assert study.filler is not None
+    found: dict[str, Any] = {}
+    for name, (month, ours, theirs) in VARIABLES.items():
+        if theirs not in regions:
+            continue
+        years = regions[month].values.astype("M8[D]").astype(float) / 365.2425
+        filled, alone = (
+            score_series(
+                study,
+                (regions[mine].values, regions[theirs].values),
+                years,
+                regions.region.values,
+            )
+            for mine in (ours, f"traditional_{name}")
+        )
+        found[name] = {
+            region: {
+                "filled": filled[region],
+                "traditional": alone[region],
+                "difference": _difference(filled[region], alone[region]),
+                "change_percent": _change(filled[region], alone[region]),
+            }
+            for region in filled
+        }
+    if found:
+        found |= _over_regions(found)
+    if study.filler.method in ARTICLES:
+        article = ARTICLES[study.filler.method].change_percent
+        found["article_change_percent"] = article
+    return found
+
+
+def _difference(new: Mapping[str, float], old: Mapping[str, float]) -> dict[str, float]:
+    return {key: new[key] - old[key] for key in SCORES}
+
+
+def _change(new: Mapping[str, float], old: Mapping[str, float]) -> dict[str, float]:
+    """Changes in percent; NaN where the old score is next to nothing."""
+    meaningful = {
+        key: old[key] > (LEAST_SKILL if SCORES[key] else 0.0) for key in SCORES
+    }
+    return {
+        key: 100 * (new[key] - old[key]) / old[key] if meaningful[key] else np.nan
+        for key in SCORES
+    }
+
+
+def _over_regions(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds over all references and regions."""
+    regions = [region for name in found.values() for region in name.values()]
+    apart = {key: _known(regions, "difference", key) for key in SCORES}
+    changes = {key: _known(regions, "change_percent", key) for key in SCORES}
+    better = {k: int((v > 0 if SCORES[k] else v < 0).sum()) for k, v in apart.items()}
+    return {
+        "compared": {key: len(values) for key, values in apart.items()},
+        "better": better,
+        "median_difference": {k: _or_nan(np.median, v) for k, v in apart.items()},
+        "mean_change_percent": {k: _or_nan(np.mean, v) for k, v in changes.items()},
+        "changes": {key: len(values) for key, values in changes.items()},
+    }
+
+
+def _known(regions: list[Any], what: str, key: str) -> NDArray[np.float64]:
+    values = np.array([region[what][key] for region in regions], np.float64)
+    return values[np.isfinite(values)]
+
+
+def _or_nan(function: Callable[[Any], Any], values: NDArray[np.float64]) -> float:
+    return float(function(values)) if len(values) else np.nan

@@ -1,0 +1,389 @@
+"""Groundwater beside what else is known of it: gravity, wells, rain, droughts."""
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
+
+from jaxload import config, evaluate, io, series, sphere
+from jaxload._calendar import DAY
+from jaxload.io.gnss.sites import Site
+from jaxload.pipeline.evaluate.regions import month_spans, over_months
+from jaxload.pipeline.inputs.coverage import covered_by_values, warn_of_coverage
+from jaxload.pipeline.inputs.gridded import read_source
+from jaxload.pipeline.inputs.observations import read_gravity
+from jaxload.pipeline.inputs.time_spans import spans_of
+from jaxload.pipeline.messages import naming
+from jaxload.pipeline.prepare.grid_loads import read_load_grid
+
+__all__ = ["References", "compare", "read_references", "read_wells_of"]
+
+logger = logging.getLogger(__name__)
+
+#: Months by which one series may follow another.
+MOST_LAG = 6
+
+#: Names that a message lists.
+SHOWN = 5
+
+Outlines = Mapping[str, Polygon | MultiPolygon]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class References:
+    """What groundwater is held against; None for what is not named.
+
+    Attributes:
+      grace: Total water less soil and snow water [mm] at stations by calendar month,
+        (month, station).
+      wells: ``gwsa`` [mm] (time, well), as of `io.read_wells`.
+      precipitation: Of each region [mm in a month], (month, region).
+    """
+
+    grace: xr.DataArray | None = None
+    wells: xr.Dataset | None = None
+    precipitation: xr.DataArray | None = None
+
+
+def read_references(
+    study: config.Study, gnss: xr.Dataset, outlines: Outlines
+) -> References:
+    """Read what groundwater is to be compared with.
+
+    Args:
+      study: Names it in its tables ``[groundwater]`` and ``[loads]``.
+      gnss: The heights: where, and when.
+      outlines: Regions by name.
+
+    Returns:
+      All that is named.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If one cannot be used, or does not reach the stations or regions.
+    """
+    settings = study.groundwater
+    if settings is None:
+        return References()
+    months = _months(gnss.time.values)
+    grace = _grace(study, gnss, months) if settings.grace else None
+    wells = read_wells_of(study, settings) if settings.wells else None
+    rain = None
+    if settings.rain is not None:
+        rain = _precipitation(study, settings.rain, outlines, months)
+    return References(grace, wells, rain)
+
+
+def _months(time: NDArray[np.datetime64]) -> io.Periods:
+    first, last = np.datetime_as_string(time[[0, -1]], "M")
+    return io.month_periods(str(first), str(last))
+
+
+def _grace(study: config.Study, gnss: xr.Dataset, months: io.Periods) -> xr.DataArray:
+    """Total water less soil and snow water on the same cells, read off at stations."""
+    assert study.groundwater is not None
+    named = f"groundwater.grace {config.grid_names(study.groundwater.grace)}"
+    total = read_gravity(study, "groundwater.grace", study.groundwater.grace)
+    globe, regional = study.loads.grids["soil"]
+    of_soil = ("loads.soil_regional", regional) if regional else ("loads.soil", globe)
+    soil = read_load_grid(study, *of_soil, gnss)
+    try:
+        start, stop = month_spans(total).T
+        stamps = total.time.values.astype("M8[ns]")
+        soil = io.period_means(soil, io.Periods(start, stop, stamps))
+        soil = io.regrid(soil, total.lon.values, total.lat.values)
+        left = total[["twsa"]].assign(
+            twsa=total.twsa - soil.soil_water.assign_coords(time=total.time)
+        )
+        left = left.assign_coords(time=io.mid_times(total))
+        at = io.sample_grid(left, gnss.lon, gnss.lat).twsa
+    except ValueError as error:
+        raise ValueError(f"{named}: {error}") from None
+    found = _by_month(at, months)
+    if not found.notnull().any():
+        raise ValueError(
+            f"{named} and loads.soil have no month and station in "
+            "common; get data of one period and place"
+        )
+    found = found - found.mean("month")
+    labels = {"units": "mm", "long_name": "GRACE less soil and snow water"}
+    return found.assign_attrs(labels)
+
+
+def _by_month(array: xr.DataArray, months: io.Periods) -> xr.DataArray:
+    """Entries under the calendar months of their middles; NaN in the others."""
+    labels = months.start.astype("M8[M]")
+    month = array.time.values.astype("M8[M]")
+    array = array.transpose("time", "station")
+    values = np.full((len(labels), array.sizes["station"]), np.nan)
+    for index, label in enumerate(labels):
+        inside = array.values[month == label]
+        if len(inside):
+            values[index] = inside.mean(axis=0)
+    coords = {"month": months.stamp, "station": array.station.values}
+    return xr.DataArray(values, coords, ("month", "station"))
+
+
+def read_wells_of(study: config.Study, settings: config.Groundwater) -> xr.Dataset:
+    """Read the wells that a study names, and where they stand.
+
+    Args:
+      study: Says where files are.
+      settings: Names the wells.
+
+    Returns:
+      A dataset as `io.read_wells` returns it, with ``lon`` and ``lat``.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If one cannot be read, or nothing says where a well is.
+    """
+    source = config.well_source(settings.wells)
+    columns = io.WellColumns(
+        **{f.name: getattr(source, f.name) for f in dataclasses.fields(io.WellColumns)}
+    )
+    with naming("groundwater.wells"):
+        files = [study.path(path) for path in source.paths]
+        wells = io.read_wells(files, settings.specific_yield, columns)
+    if source.sites:
+        wells = _placed(wells, io.read_sites(study.path(source.sites)), source.sites)
+    if not {"lon", "lat"} <= set(wells.coords):
+        raise ValueError(
+            f"groundwater.wells {source} does not say where its wells are; add "
+            "columns lon and lat, or a list of them, as wells = { files = "
+            '"...", sites = "..." }'
+        )
+    return wells
+
+
+def _placed(wells: xr.Dataset, sites: Mapping[str, Site], file: str) -> xr.Dataset:
+    """Wells with the places of a list."""
+    names = [str(name).upper() for name in wells.well.values]
+    absent = [name for name in names if name not in sites]
+    if absent:
+        more = " ..." if len(absent) > SHOWN else ""
+        raise ValueError(
+            f"{file} has no place of {len(absent)} of {len(names)} wells "
+            f"({', '.join(absent[:SHOWN])}{more}); add them, or leave the wells out"
+        )
+    places = {x: [getattr(sites[name], x) for name in names] for x in ("lon", "lat")}
+    return wells.assign_coords({x: ("well", values) for x, values in places.items()})
+
+
+def _precipitation(
+    study: config.Study,
+    source: config.GridSource,
+    outlines: Outlines,
+    months: io.Periods,
+) -> xr.DataArray:
+    grid = read_source(study, "groundwater.precipitation", source, "precipitation")
+    try:
+        grid = io.square_cells(grid)
+        means = io.period_means(grid, months).precipitation
+        raster = sphere.raster_grid(grid.lon.values, grid.lat.values)
+        over = sphere.basin_weights(raster, dict(outlines))
+    except ValueError as error:
+        raise ValueError(f"groundwater.precipitation {source}: {error}") from None
+    fields = means.values.reshape(len(means.time), -1).astype(np.float64)
+    share = covered_by_values(fields, raster, outlines)
+    warn_of_coverage(f"groundwater.precipitation {source}", outlines, share)
+    daily = np.asarray(sphere.area_mean(over.weights, fields))
+    days = (months.stop - months.start) / DAY
+    coords = {"month": months.stamp, "region": list(outlines)}
+    labels = {"units": "mm", "long_name": "precipitation in a month"}
+    values = daily * days[:, None]
+    return xr.DataArray(values, coords, ("month", "region"), attrs=labels)
+
+
+def compare(
+    study: config.Study,
+    references: References,
+    water: xr.Dataset,
+    regions: xr.Dataset,
+    gnss: xr.Dataset,
+) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Compare groundwater with all that is named.
+
+    Args:
+      study: Says in `groundwater.drought` whether drought indices are wanted.
+      references: From `read_references`.
+      water: With ``twsa`` (time, lat, lon) [mm], which is groundwater.
+      regions: With ``twsa`` (time, region) [mm].
+      gnss: The stations.
+
+    Returns:
+      Series at stations, wells and of regions as a dataset, and for the summary
+      ``station_statistics``, ``lag_months``, ``wells``, ``precipitation`` and ``dsi``,
+      as far as there are.
+    """
+    dataset = _series(water, regions, gnss)
+    stations, areas = gnss.station.values, regions.region.values
+    summary: dict[str, Any] = {
+        "station_statistics": _statistics(dataset.gwsa.values, stations)
+    }
+    of_stations, of_regions = dataset.gwsa_month.values, dataset.gwsa_region.values
+    if references.grace is not None:
+        dataset["grace"] = references.grace
+        summary["lag_months"] = _lags(of_stations, references.grace.values, stations)
+    if references.precipitation is not None:
+        dataset["precipitation"] = references.precipitation
+        rain = references.precipitation.values
+        summary["precipitation"] = _lags(rain, of_regions, areas)
+    if study.groundwater is not None and study.groundwater.drought:
+        index, summary["dsi"] = _drought(of_regions, dataset)
+        labels = {"units": "1", "long_name": "groundwater drought severity index"}
+        dataset["dsi"] = (("month", "region"), index, labels)
+    if references.wells is not None:
+        given = (dataset, references.wells, water, gnss)
+        dataset, summary["wells"] = _beside_wells(*given)
+    return dataset, summary
+
+
+def _series(water: xr.Dataset, regions: xr.Dataset, gnss: xr.Dataset) -> xr.Dataset:
+    """Groundwater at stations, by epoch and month, and of regions by month."""
+    time, months = gnss.time.values, _months(gnss.time.values)
+    lon, lat = gnss.lon.values, gnss.lat.values
+    at = _sampled(water, lon, lat, gnss.station.values)
+    values = {
+        "gwsa": (("time", "station"), at, "at the station"),
+        "gwsa_month": (
+            ("month", "station"),
+            _monthly(at, time, months),
+            "at the station, monthly",
+        ),
+        "gwsa_region": (
+            ("month", "region"),
+            _monthly(regions.twsa.values, time, months),
+            "of the region, monthly",
+        ),
+    }
+    mm, name = {"units": "mm"}, "groundwater storage anomaly"
+    coords: dict[str, Any] = {
+        **{name: gnss[name] for name in ("time", "station", "lon", "lat")},
+        "month": months.stamp,
+        "region": regions.region.values,
+    }
+    labelled = {
+        key: (dims, array, mm | {"long_name": f"{name} {where}"})
+        for key, (dims, array, where) in values.items()
+    }
+    return xr.Dataset(labelled, coords)
+
+
+def _sampled(
+    water: xr.Dataset, lon: NDArray, lat: NDArray, names: NDArray
+) -> NDArray[np.float64]:
+    """Water between the centres of cells, shape (time, place); NaN outside."""
+    found = io.sample_grid(
+        water[["twsa"]], lon, lat, outside="nan", names=list(map(str, names))
+    )
+    return found.twsa.transpose("time", "station").values.astype(np.float64)
+
+
+def _monthly(
+    values: NDArray, time: NDArray[np.datetime64], months: io.Periods
+) -> NDArray[np.float64]:
+    bounds = np.stack([months.start, months.stop], axis=1)
+    return over_months(values, spans_of(time), bounds)
+
+
+def _statistics(values: NDArray, names: NDArray) -> dict[str, dict[str, float]]:
+    """Extremes, mean and standard deviation [mm] by station."""
+    found = {}
+    for name, column in zip(map(str, names), values.T):
+        column = column[np.isfinite(column)]
+        if len(column):
+            found[name] = {
+                "max": float(column.max()),
+                "min": float(column.min()),
+                "mean": float(column.mean()),
+                "sd": float(column.std(ddof=1)) if len(column) > 1 else 0.0,
+            }
+    return found
+
+
+def _lags(
+    leading: NDArray, following: NDArray, names: NDArray
+) -> dict[str, dict[str, float]]:
+    """By how many months one follows the other, and correlations without and with."""
+    most = min(MOST_LAG, len(leading) - 1)
+    found = evaluate.best_lag(leading, following, most)
+    rows = zip(
+        *(np.asarray(x).tolist() for x in (found.lag, found.before, found.after))
+    )
+    return {
+        str(name): {"months": lag, "before": before, "after": after}
+        for name, (lag, before, after) in zip(names, rows)
+    }
+
+
+def _drought(
+    values: NDArray[np.float64], dataset: xr.Dataset
+) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """Indices by month and region; and in the other order, with the class of each."""
+    calendar = dataset.month.values.astype("M8[M]").astype(int) % 12 + 1
+    index = np.asarray(evaluate.drought_severity(values, calendar))
+    kinds = np.asarray(evaluate.drought_class(index))
+    months = np.datetime_as_string(dataset.month.values, "M").tolist()
+    found: dict[str, Any] = {}
+    for column, name in enumerate(map(str, dataset.region.values)):
+        found[name] = {
+            month: {"dsi": float(value), "class": evaluate.DROUGHT_CLASSES[kind - 1]}
+            for month, value, kind in zip(months, index[:, column], kinds[:, column])
+            if kind
+        }
+    return index, found
+
+
+def _beside_wells(
+    dataset: xr.Dataset, wells: xr.Dataset, water: xr.Dataset, gnss: xr.Dataset
+) -> tuple[xr.Dataset, dict[str, dict[str, float]]]:
+    """Water at wells, and how it correlates with theirs, epoch by epoch."""
+    lon, lat = wells.lon.values, wells.lat.values
+    ours = _sampled(water, lon, lat, wells.well.values)
+    theirs = _well_means(wells, gnss)
+    outside = wells.well.values[~np.isfinite(ours).any(axis=0)]
+    if len(outside):
+        logger.warning(
+            "%d of %d wells are outside the grid: %s",
+            len(outside),
+            len(lon),
+            ", ".join(map(str, outside[:SHOWN])),
+        )
+    scores = {}
+    for index, name in enumerate(map(str, wells.well.values)):
+        both = np.isfinite(ours[:, index]) & np.isfinite(theirs[:, index])
+        pair = ours[both, index], theirs[both, index]
+        scores[name] = {
+            "correlation": float(evaluate.pcc(*pair)),
+            "epochs": int(both.sum()),
+            "sd_mm": float(pair[0].std()) if both.any() else np.nan,
+            "well_sd_mm": float(pair[1].std()) if both.any() else np.nan,
+        }
+    dims, mm = ("time", "well"), {"units": "mm"}
+    name = "groundwater storage anomaly at the well"
+    coords = {
+        "well": wells.well.values,
+        "well_lon": ("well", lon, wells.lon.attrs),
+        "well_lat": ("well", lat, wells.lat.attrs),
+        "specific_yield": ("well", wells.specific_yield.values),
+    }
+    return dataset.assign_coords(coords).assign(
+        gwsa_at_well=(dims, ours, mm | {"long_name": name}),
+        gwsa_of_well=(dims, theirs, mm | {"long_name": "water table of the well"}),
+    ), scores
+
+
+def _well_means(wells: xr.Dataset, gnss: xr.Dataset) -> NDArray[np.float64]:
+    """Water of wells over what the heights are means of, or on their very days."""
+    time = gnss.time.values
+    if "time_bnds" not in gnss:
+        return wells.gwsa.reindex(time=time).values
+    start, stop = gnss.time_bnds.values.T
+    given = (wells.gwsa.values, wells.time.values.astype("M8[ns]"), start, stop)
+    return np.asarray(series.period_mean(*given))

@@ -1,0 +1,32 @@
+"""Other water averaged over the regions of a study."""
+
+import dataclasses
+
+from jaxload import config
+from jaxload.pipeline.evaluate.regions import reference_means
+from jaxload.pipeline.inputs.coverage import warn_of_coverage
+from jaxload.pipeline.inputs.study_area import Ground
+
+__all__ = ["with_references"]
+
+
+def with_references(study: config.Study, ground: Ground) -> Ground:
+    """Average other water over the regions: what cannot be compared is found early.
+
+    Args:
+      study: Names the files, for messages.
+      ground: From `read_ground`.
+
+    Returns:
+      The same with its references; the products are let go.
+
+    Raises:
+      ValueError: If a reference does not reach a region.
+    """
+    given = (ground.outlines, ground.grid, ground.products)
+    references = reference_means(study, *given)
+    for name, given in references.items():
+        file = config.grid_names(getattr(study.evaluation, name))
+        what = f"evaluation.{name} {file}"
+        warn_of_coverage(what, ground.outlines, given.covered.values)
+    return dataclasses.replace(ground, products={}, references=references)

@@ -1,0 +1,280 @@
+"""Means over regions, and how they compare with another observation of water."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from jaxload import config, evaluate, io, series, sphere
+from jaxload._calendar import DAY, month_bounds
+from jaxload.pipeline.chunks import means_over
+from jaxload.pipeline.inputs.coverage import covered_by_values, inside_grid
+from jaxload.pipeline.inputs.observations import Outline
+from jaxload.pipeline.inputs.time_spans import spans_of
+
+__all__ = [
+    "VARIABLES",
+    "month_spans",
+    "monthly_means",
+    "over_months",
+    "reference_means",
+    "region_means",
+    "score_regions",
+    "score_series",
+]
+
+#: What references are called in figures.
+LABELS = {"grace": "GRACE", "land_model": "land-surface model"}
+
+#: Their months, our means over these, and their water, in the dataset of the regions.
+VARIABLES = {
+    "grace": ("month", "monthly", "reference"),
+    "land_model": ("land_model_month", "monthly_beside_land_model", "land_model"),
+}
+
+#: How far the date of a month may be from its middle.
+NEAR = 5 * DAY
+
+#: Days that a monthly mean needs at least.
+DAYS_IN_A_MONTH = 10
+
+
+def reference_means(
+    study: config.Study,
+    outlines: dict[str, Outline],
+    grid: sphere.Grid,
+    references: Mapping[str, xr.Dataset],
+) -> dict[str, xr.Dataset]:
+    """Average references over the parts of regions that the grid covers.
+
+    Args:
+      study: Names the files of the references, for messages.
+      outlines: Regions by name.
+      grid: The cells of the study.
+      references: From `read_comparisons`, on other grids; "grace" by months, others at
+        any times, whose anomalies from their mean are averaged over months.
+
+    Returns:
+      For each reference its anomaly `water` (month, region) [mm], the share of each
+      region that it has values for, `covered` (region) [-], and `start` and `stop` of
+      each month.
+
+    Raises:
+      ValueError: If a reference does not reach a region.
+    """
+    inside = inside_grid(outlines, grid)
+    files = {n: getattr(study.evaluation, n) for n in references}
+    return {
+        name: _of_regions(name, given, (inside, outlines), files[name])
+        for name, given in references.items()
+    }
+
+
+def _of_regions(
+    name: str,
+    given: xr.Dataset,
+    regions: tuple[dict[str, Outline], dict[str, Outline]],
+    file: config.Grids,
+) -> xr.Dataset:
+    inside, whole = regions
+    try:
+        given = io.square_cells(given)
+        water = given[str(given.attrs["quantity"])]
+        fields = water.values.reshape(len(given.time), -1)
+        other = sphere.raster_grid(given.lon.values, given.lat.values)
+        over = sphere.basin_weights(other, inside)
+        covered = covered_by_values(fields, other, whole)
+    except ValueError as error:
+        named = config.grid_names(file) if file else name
+        raise ValueError(f"{named}: {error}") from None
+    means = np.asarray(sphere.area_mean(over.weights, fields.astype(np.float64)))
+    bounds = month_spans(given)
+    dates = _dates(given.time.values, bounds)
+    if name != "grace":
+        months = _calendar_months(series.span_middles(bounds))
+        means = over_months(means, bounds, months)
+        means, bounds = means - np.nanmean(means, axis=0), months
+        dates = series.span_middles(bounds)
+    labels = {"units": "mm", "long_name": LABELS[name]}
+    return xr.Dataset(
+        {
+            "water": (("month", "region"), means, labels),
+            "covered": ("region", covered),
+        },
+        coords={
+            "month": dates,
+            "region": list(inside),
+            "start": ("month", bounds[:, 0]),
+            "stop": ("month", bounds[:, 1]),
+        },
+    )
+
+
+def _dates(stamps: NDArray, bounds: NDArray) -> NDArray:
+    """The middles of months, or their stamps where these are about there."""
+    middles, stamps = series.span_middles(bounds), stamps.astype("M8[ns]")
+    return np.where(abs(stamps - middles) <= NEAR, stamps, middles)
+
+
+def _calendar_months(time: NDArray) -> NDArray:
+    """First instant of each month, and first after it, shape (month, 2)."""
+    bounds = np.stack(month_bounds(np.unique(time.astype("M8[M]"))), axis=1)
+    return bounds.astype("M8[ns]")
+
+
+def over_months(
+    values: NDArray[np.float64], spans: NDArray, months: NDArray
+) -> NDArray[np.float64]:
+    """Average series over months.
+
+    Args:
+      values: The series, shape (epoch, column); NaN if missing.
+      spans: What its epochs are means of, shape (epoch, 2).
+      months: First instant of each month and first after it, shape (month, 2).
+
+    Returns:
+      Means, shape (month, column); NaN where fewer than ten days are known.
+    """
+    least = DAYS_IN_A_MONTH * DAY / (months[:, 1] - months[:, 0])
+    return series.span_means(values, spans, months, least)[0]
+
+
+def region_means(
+    basins: sphere.BasinWeights,
+    load: ArrayLike,
+    time: NDArray[np.datetime64],
+    references: Mapping[str, xr.Dataset],
+) -> xr.Dataset:
+    """Average water over regions.
+
+    Args:
+      basins: The regions on the grid.
+      load: Water [mm], shape (epoch, cell).
+      time: Epochs, shape (epoch,).
+      references: From `reference_means`.
+
+    Returns:
+      `twsa` (time, region) and the `covered` share of each region; with GRACE also
+      `monthly` and `reference` (month, region), with a land-surface model
+      `monthly_beside_land_model` and `land_model` (land_model_month, region). All in
+      mm. How much of each region another observation covers is `reference_covered` and
+      `land_model_covered`; each mean has it as its attribute `covered` too.
+    """
+    daily = means_over(basins.weights, load)
+    labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
+    share = {"units": "1", "long_name": "share of the region inside the grid"}
+    means = xr.Dataset(
+        {
+            "twsa": (("time", "region"), daily, labels | {"covered": basins.covered}),
+            "covered": ("region", basins.covered, share),
+        },
+        coords={"time": time, "region": list(basins.names)},
+    )
+    for name, given in references.items():
+        month, ours, theirs = VARIABLES[name]
+        monthly = (month, "region"), monthly_means(daily, time, given), labels
+        covered = given.covered.values
+        labels_of = given.water.attrs | {"covered": covered}
+        water = (month, "region"), given.water.values, labels_of
+        known = share | {"long_name": f"share of the region that {LABELS[name]} covers"}
+        part = "region", covered, known
+        new = {ours: monthly, theirs: water, f"{theirs}_covered": part}
+        means = means.assign(new)
+        means = means.assign_coords({month: given.month.values})
+    return means
+
+
+def monthly_means(
+    daily: NDArray[np.float64], time: NDArray[np.datetime64], reference: xr.Dataset
+) -> NDArray[np.float64]:
+    """Average series over the months of a reference.
+
+    Args:
+      daily: Water [mm], shape (epoch, region).
+      time: Epochs, shape (epoch,).
+      reference: One of `reference_means`.
+
+    Returns:
+      Water [mm], shape (month, region); NaN in months with fewer than ten days.
+    """
+    months = np.stack([reference.start.values, reference.stop.values], axis=1)
+    return over_months(np.asarray(daily), spans_of(time), months)
+
+
+def month_spans(reference: xr.Dataset) -> NDArray:
+    """Find what the months of a product are means of.
+
+    Args:
+      reference: With its `time`, and `time_bnds` if it says so itself.
+
+    Returns:
+      First instant of each and first instant after it, shape (month, 2).
+    """
+    if "time_bnds" in reference:
+        return reference.time_bnds.values.astype("M8[ns]")
+    return np.stack(month_bounds(reference.time.values), axis=1).astype("M8[ns]")
+
+
+def score_regions(
+    study: config.Study, regions: xr.Dataset, reference: str = "grace"
+) -> dict[str, dict[str, Any]]:
+    """Compare monthly means with a reference.
+
+    Args:
+      study: Says in `evaluation.detrend` whether lines are taken out first.
+      regions: From `region_means`.
+      reference: "grace" or "land_model".
+
+    Returns:
+      `pcc`, `r2`, `nse`, `rmse_mm`, `months`, and the share of the region that is
+      `covered` by cells and `reference_covered`, by region; empty without the
+      reference.
+    """
+    month, ours, theirs = VARIABLES[reference]
+    if theirs not in regions:
+        return {}
+    years = regions[month].values.astype("M8[D]").astype(float) / 365.2425
+    pair = (regions[ours].values, regions[theirs].values)
+    found = score_series(study, pair, years, regions.region.values)
+    for number, name in enumerate(found):
+        found[name]["covered"] = float(regions.covered.values[number])
+        theirs_covered = regions[f"{theirs}_covered"].values[number]
+        found[name]["reference_covered"] = float(theirs_covered)
+    return found
+
+
+def score_series(
+    study: config.Study,
+    pair: tuple[NDArray[np.float64], NDArray[np.float64]],
+    years: NDArray[np.float64],
+    names: Iterable[Any],
+) -> dict[str, dict[str, Any]]:
+    """Compare two records, region by region.
+
+    Args:
+      study: Says in `evaluation.detrend` whether lines are taken out first.
+      pair: Ours and theirs [mm], each of shape (month, region); NaN if missing.
+      years: Time, shape (month,).
+      names: Of the regions.
+
+    Returns:
+      `pcc`, `r2`, `nse`, `rmse_mm` and number of `months` by region.
+    """
+    found = {}
+    for name, ours, theirs in zip(names, pair[0].T, pair[1].T):
+        both = np.isfinite(ours) & np.isfinite(theirs)
+        ours, theirs = ours[both], theirs[both]
+        if study.evaluation.detrend and both.sum() > 2:
+            ours, theirs = (
+                np.asarray(evaluate.detrend(x, years[both])) for x in (ours, theirs)
+            )
+        found[str(name)] = {
+            "pcc": float(evaluate.pcc(ours, theirs)),
+            "r2": float(evaluate.r2(ours, theirs)),
+            "nse": float(evaluate.nse(ours, theirs)),
+            "rmse_mm": float(evaluate.rmse(ours, theirs)),
+            "months": int(both.sum()),
+        }
+    return found

@@ -1,0 +1,3 @@
+"""Cells without a station, filled."""
+
+__all__: list[str] = []

@@ -1,0 +1,148 @@
+"""What members of an ensemble tell, inverted, and by how much they differ.
+
+Water that is expected before the heights is never held on cells as a whole.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sparse
+from numpy.typing import NDArray
+
+from jaxload import config, inversion
+from jaxload.gapfill.joint import joint_model
+from jaxload.pipeline.chunks import blocks
+from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.estimation.solution import Estimate
+from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
+from jaxload.pipeline.fill.training import Trained, member_variance
+
+__all__ = ["Expected", "Told", "joint_errors", "solved"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Expected:
+    """What members of an ensemble tell of water.
+
+    Attributes:
+      members: At the nodes of the raster [mm], shape (member, epoch, place).
+      to_cells: From the raster to cells, shape (cell, place).
+      moved: Displacement of rows by it, shape (row, place).
+    """
+
+    members: Floats
+    to_cells: sparse.csr_array
+    moved: Floats
+
+    def left(self, up: Floats) -> Iterator[Floats]:
+        """What each member leaves to be explained of `up`, shape (epoch, row)."""
+        return (up - told @ self.moved.T for told in self.members)
+
+    def water(self, member: int, epochs: slice) -> Floats:
+        """What a member expects [mm], shape (epoch, cell)."""
+        return self.members[member][epochs] @ self.to_cells.T
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Told:
+    """What members of an ensemble tell of places without a receiver.
+
+    Attributes:
+      members: Their displacement [mm], shape (member, epoch, place).
+    """
+
+    members: Floats
+
+    def left(self, up: Floats) -> Iterator[Floats]:
+        """What each member leaves to be explained of `up`, shape (epoch, row)."""
+        seen = up.shape[1] - self.members.shape[2]
+        return (np.concatenate([up[:, :seen], x], axis=1) for x in self.members)
+
+    def water(self, member: int, epochs: slice) -> Floats:
+        """Of water none is expected: zero, shape (1, 1)."""
+        del member, epochs
+        return np.zeros((1, 1))
+
+
+def solved(
+    lesson: joint_model.Lesson, trained: Trained, expected: Expected | None = None
+) -> Estimate:
+    """Invert what is not expected, and add again what is.
+
+    Args:
+      lesson: With the rows.
+      trained: With the numbers of the inversion.
+      expected: The prior mean; None for none.
+
+    Returns:
+      The estimate, for all rows.
+    """
+    noise = joint_model.noise_of(lesson, trained.numbers)
+    up = np.asarray(lesson.displacement)
+    mean = np.zeros((len(up), 0)) if expected is None else expected.members.mean(axis=0)
+    moved = np.zeros_like(up) if expected is None else mean @ expected.moved.T
+    beta = jnp.exp(trained.numbers.beta)
+    given = (lesson.problem, up - moved, noise, beta)
+    gaps = inversion.find_gaps(up)
+    solution = inversion.solve(*given, gaps=gaps)
+    left_out = inversion.leave_one_out_residual(*given, gaps=gaps)
+    fitted = np.asarray(solution.fitted) + moved
+    solution = dataclasses.replace(solution, fitted=fitted)
+    if expected is not None:
+        # In place, and some epochs at a time: two whole records in memory, not more.
+        load = np.array(solution.load)
+        for epochs in blocks(len(load)):
+            load[epochs] += mean[epochs] @ expected.to_cells.T
+        solution = dataclasses.replace(solution, load=load)  # pyright: ignore[reportArgumentType]
+    return Estimate(solution, noise, np.asarray(left_out))
+
+
+def joint_errors(
+    study: config.Study,
+    model: Model,
+    given: tuple[Estimate, Trained, Expected | Told],
+    believed: tuple[inversion.Noise, float],
+    weights: Floats,
+    watch: Callable[[float], None],
+) -> Errors:
+    """Errors of the posterior, joined by the spread of what members lead to.
+
+    Args:
+      study: Says which are wanted.
+      model: Of all rows.
+      given: What was found, by whom, from what each member told.
+      believed: Noise and weight of the prior that are believed of the errors.
+      weights: Weight of each cell in the regions, shape (region, cell).
+      watch: Told of the share that is done.
+
+    Returns:
+      The errors.
+    """
+    found, trained, told = given
+    noise, own = believed
+    asked = (dataclasses.replace(found, noise=noise), own)
+    errors = standard_deviations(study, model, asked, weights, watch)
+    members = range(len(told.members))
+    if errors.regions is None or len(members) < 2:
+        return errors
+    beta = float(jnp.exp(trained.numbers.beta))
+    multipliers = [
+        np.asarray(inversion.dual(model.problem, up, found.noise, beta).multiplier)
+        for up in told.left(model.up)
+    ]
+    cross = np.asarray(model.problem.cross)
+    means, cells = [], errors.cells
+    for epochs in blocks(len(errors.regions)):
+        loads = np.stack(
+            [told.water(n, epochs) + multipliers[n][epochs] @ cross.T for n in members]
+        )
+        means.append(member_variance(loads @ weights.T))
+        if cells is not None:
+            spread = np.sqrt(member_variance(loads))
+            cells[epochs] = np.hypot(cells[epochs], spread)
+    regions = np.sqrt(errors.regions**2 + np.concatenate(means))
+    return dataclasses.replace(errors, regions=regions, cells=cells)

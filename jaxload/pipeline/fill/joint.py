@@ -1,0 +1,274 @@
+"""A network trained through the inversion, and what both say together."""
+
+import dataclasses
+import functools
+import math
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, inversion, sphere
+from jaxload.gapfill.joint import joint_model
+from jaxload.gapfill.joint.calibration import calibrated, calibrated_with_filled
+from jaxload.gapfill.joint.virtual_rows import filled_with
+from jaxload.gapfill.scores import score
+from jaxload.pipeline.estimation.hyperparameters import Choice
+from jaxload.pipeline.estimation.inversion import Inverted, by_stations
+from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
+from jaxload.pipeline.estimation.uncertainty import Errors, errors_wanted
+from jaxload.pipeline.estimation.unsolved import name_unsolved
+from jaxload.pipeline.fill.ensemble_posterior import (
+    Expected,
+    Told,
+    joint_errors,
+    solved,
+)
+from jaxload.pipeline.fill.features import network_features, weather_raster
+from jaxload.pipeline.fill.grace_rows import GravityRows, gravity_rows
+from jaxload.pipeline.fill.published import describe_validation
+from jaxload.pipeline.fill.training import (
+    EPOCHS,
+    Trained,
+    make_folds,
+    member_variance,
+    plain,
+    train,
+    tuned_numbers,
+)
+from jaxload.pipeline.inputs.study_area import Ground
+from jaxload.pipeline.inputs.virtual_stations import as_rows, empty_cells, with_rows
+from jaxload.pipeline.inputs.weather import Places
+from jaxload.pipeline.progress import Clock
+from jaxload.pipeline.training_record import Learned
+
+__all__ = ["invert_jointly"]
+
+Floats = NDArray[np.float64]
+
+#: Why the weight of the prior was taken.
+TRAINED = "trained with the network"
+
+
+def invert_jointly(
+    study: config.Study,
+    gnss: xr.Dataset,
+    ground: Ground,
+    folder: pathlib.Path | None,
+    clock: Clock,
+) -> Inverted:
+    """Train a network with the inversion, and invert with it.
+
+    Args:
+      study: Says in its table ``[filler]`` whether the network tells of "water" or of
+        "displacement".
+      gnss: Heights of the stations as anomalies, cleaned and without their loads.
+      ground: Where water is sought.
+      folder: Where the results go; None keeps nothing of the training.
+      clock: Told of the stages.
+
+    Returns:
+      The `Inverted`, with what was learned.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If weather does not cover a place or has gaps, stations stand too
+        close to each other to hold some out, or another training was kept.
+    """
+    assert study.filler is not None
+    if study.filler.method == "water":
+        return _with_water(study, gnss, ground, folder, clock)
+    return _with_displacement(study, gnss, ground, folder, clock)
+
+
+# The network tells of displacement where no station stands.
+
+
+def _with_displacement(
+    study: config.Study,
+    gnss: xr.Dataset,
+    ground: Ground,
+    folder: pathlib.Path | None,
+    clock: Clock,
+) -> Inverted:
+    count = gnss.sizes["station"]
+    with clock.stage("design"):
+        cells = empty_cells(study, ground.region, gnss)
+        nothing = np.zeros((gnss.sizes["time"], cells.sizes["station"]))
+        rows = with_rows(gnss, as_rows(cells, gnss, nothing, np.ones(len(nothing[0]))))
+        model = make_model(study, rows, ground.grid)
+    stations = of_stations(model, count)
+    alone = by_stations(study, stations, gnss, ground, clock)
+    model, gravity = _with_gravity(study, model, gnss, ground)
+    with clock.stage("weather"):
+        name, lon, lat = (rows[n].values for n in ("station", "lon", "lat"))
+        places = Places(name.tolist(), lon, lat)
+        hear = functools.partial(clock.watch, "weather")
+        features = network_features(study, places, gnss, folder, hear)
+    with clock.stage("learn"):
+        sigma = np.asarray(model.noise.sigma)
+        folds, keys = make_folds(study, gnss, len(sigma))
+        lesson = joint_model.make_lesson(
+            model.problem, model.up, sigma, features, folds
+        )
+        start = (tuned_numbers(stations, gnss.time.values), keys)
+        hear = functools.partial(clock.watch, "learn")
+        trained = train(study, lesson, start, folder, hear)
+    told = _told_of_places(trained, lesson)
+    mean, sd = told.mean[:, count:], told.sd[count:]
+    filled = filled_with(lesson, jnp.asarray(mean), jnp.asarray(sd))
+    model = dataclasses.replace(model, up=np.asarray(filled.displacement))
+    with clock.stage("solve"):
+        found = solved(filled, trained)
+        name_unsolved(gnss.time.values, found.solution.ok)
+    filling = _held_out_scores(study, gnss, told.members[:, :, :count], folds)
+    filling["cells"] = cells.sizes["station"]
+    learned, errors = _learned(trained, gravity), Errors("none")
+    learned = dataclasses.replace(
+        learned, rows=as_rows(cells, gnss, mean, sd), filling=filling
+    )
+    with clock.stage("errors"):
+        if errors_wanted(study, model) != "none":
+            every = math.ceil(len(model.up) / EPOCHS)
+            given = (lesson, trained.fitted.parameters)
+            sure, factor = calibrated_with_filled(*given, every=every)
+            learned.summary["for_errors"] = {**plain(sure), "filled": float(factor)}
+            within = jnp.asarray(told.within[count:]) * factor
+            noise = joint_model.noise_of(
+                filled_with(lesson, jnp.asarray(mean), within), sure
+            )
+            believed = (noise, float(jnp.exp(sure.beta)))
+            members = (found, trained, Told(told.members[:, :, count:]))
+            hear = functools.partial(clock.watch, "errors")
+            given = (members, believed, ground.basins.weights, hear)
+            errors = joint_errors(study, model, *given)
+    choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
+    return Inverted(found, choice, errors, alone.regions, learned)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Displacement:
+    """What members tell of places.
+
+    Attributes:
+      members: Displacement [mm], shape (member, epoch, place).
+      within: How sure members are of it [mm], shape (place,).
+    """
+
+    members: Floats
+    within: Floats
+
+    @property
+    def mean(self) -> Floats:
+        """Over the members, shape (epoch, place)."""
+        return self.members.mean(axis=0)
+
+    @property
+    def sd(self) -> Floats:
+        """With what members differ by, shape (place,)."""
+        between = member_variance(self.members).mean(axis=0)
+        return np.sqrt(self.within**2 + between)
+
+
+def _told_of_places(trained: Trained, lesson: joint_model.Lesson) -> _Displacement:
+    run = jax.jit(joint_model.told_displacement)
+    members = joint_model.members_of(trained.fitted.parameters)
+    told = [run(one, lesson.features) for one in members]
+    joint_model.check_predictions([mean for mean, _ in told])
+    within = np.mean([np.asarray(sd) ** 2 for _, sd in told], axis=0)
+    return _Displacement(np.stack([np.asarray(x) for x, _ in told]), np.sqrt(within))
+
+
+def _held_out_scores(
+    study: config.Study, gnss: xr.Dataset, told: Floats, folds: joint_model.Folds
+) -> dict:
+    """Each station as told by the members that never saw it; NaN where all did."""
+    assert study.filler is not None
+    held = np.asarray(folds.held)[:, : told.shape[2]].astype(float)
+    total = np.einsum("mes,ms->es", told, held)
+    number = held.sum(axis=0)
+    mean = np.where(number > 0, total / np.maximum(number, 1), np.nan)
+    up = gnss.up.values
+    return describe_validation(study.filler.method, gnss, up, score(mean, up))
+
+
+# The network tells of the water that is to be expected everywhere.
+
+
+def _with_water(
+    study: config.Study,
+    gnss: xr.Dataset,
+    ground: Ground,
+    folder: pathlib.Path | None,
+    clock: Clock,
+) -> Inverted:
+    with clock.stage("design"):
+        model = make_model(study, gnss, ground.grid)
+    alone = by_stations(study, model, gnss, ground, clock)
+    model, gravity = _with_gravity(study, model, gnss, ground)
+    raster = weather_raster(study, ground.grid)
+    with clock.stage("weather"):
+        names = [f"node {number}" for number in range(len(raster.lon))]
+        places = Places(names, raster.lon, raster.lat, nearest=True)
+        hear = functools.partial(clock.watch, "weather")
+        features = network_features(study, places, gnss, folder, hear)
+    with clock.stage("learn"):
+        folds, keys = make_folds(study, gnss, model.up.shape[1])
+        to_cells = sphere.linear_weights(
+            raster.lon_axis, raster.lat_axis, ground.grid.lon, ground.grid.lat
+        )
+        moved = (to_cells.T @ np.asarray(model.problem.design).T).T
+        given = (model.problem, model.up, np.asarray(model.noise.sigma), features)
+        lesson = joint_model.make_lesson(*given, folds, moved=moved)
+        start = (tuned_numbers(alone.model, gnss.time.values), keys)
+        hear = functools.partial(clock.watch, "learn")
+        trained = train(study, lesson, start, folder, hear)
+    with clock.stage("solve"):
+        run = jax.jit(joint_model.told_water)
+        members = joint_model.members_of(trained.fitted.parameters)
+        told = [np.asarray(run(one, lesson.features)) for one in members]
+        joint_model.check_predictions(told)
+        expected = Expected(np.stack(told), to_cells, moved)
+        found = solved(lesson, trained, expected)
+        name_unsolved(gnss.time.values, found.solution.ok)
+    learned, errors = _learned(trained, gravity), Errors("none")
+    with clock.stage("errors"):
+        if errors_wanted(study, model) != "none":
+            every = math.ceil(len(model.up) / EPOCHS)
+            sure = calibrated(lesson, trained.fitted.parameters, every=every)
+            learned.summary["for_errors"] = plain(sure)
+            believed = (joint_model.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
+            hear = functools.partial(clock.watch, "errors")
+            given = ((found, trained, expected), believed, ground.basins.weights, hear)
+            errors = joint_errors(study, model, *given)
+    choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
+    return Inverted(found, choice, errors, alone.regions, learned)
+
+
+def _with_gravity(
+    study: config.Study, model: Model, gnss: xr.Dataset, ground: Ground
+) -> tuple[Model, GravityRows | None]:
+    """Means of GRACE as rows behind the stations, if they are asked for."""
+    gravity = gravity_rows(study, gnss, ground)
+    if gravity is None:
+        return model, None
+    count = gnss.sizes["station"]
+    # Places to be filled stay last.
+    behind = lambda rows, more, axis=0: np.insert(
+        np.asarray(rows), [count] * more.shape[axis], more, axis=axis
+    )
+    sigma = behind(model.noise.sigma, gravity.sigma)
+    stations = np.arange(len(sigma)) < count
+    noise = dataclasses.replace(model.noise, sigma=sigma, common_rows=stations)  # pyright: ignore[reportArgumentType]
+    up = behind(model.up, gravity.water, 1)
+    design = jnp.asarray(behind(model.problem.design, gravity.design))
+    problem = inversion.prior_problem(design, model.prior)
+    return dataclasses.replace(model, problem=problem, up=up, noise=noise), gravity
+
+
+def _learned(trained: Trained, gravity: GravityRows | None) -> Learned:
+    trained.summary["gravity_rows"] = 0 if gravity is None else len(gravity.names)
+    return Learned(trained.curves, trained.summary)

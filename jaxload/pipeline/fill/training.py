@@ -1,0 +1,244 @@
+"""Networks trained through the inversion of a study."""
+
+import dataclasses
+import functools
+import logging
+import math
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, inversion, sphere
+from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.gapfill.joint import joint_model, schedule
+from jaxload.gapfill.training import optimise, spatial_folds
+from jaxload.gapfill.training.checkpoints import DiskCheckpoints, fingerprint
+from jaxload.pipeline.estimation.noise_model import without_seasons
+from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.training_record import curve_dataset
+
+__all__ = [
+    "EPOCHS",
+    "Trained",
+    "make_folds",
+    "member_variance",
+    "plain",
+    "train",
+    "tuned_numbers",
+]
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+#: What the summary calls the numbers of the inversion.
+NAMES = ("beta", "noise_factor", "common_mode_mm")
+
+#: Epochs from which training begins its search; more say it no better.
+EPOCHS = 250
+
+#: Memory that a record of hidden states may take before parts of it are computed a
+#: second time [bytes].
+LARGE = 2**30
+
+#: Arrays of the size of the hidden state that a step of a network keeps.
+KEPT = 6
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trained:
+    """Members, and what the inversion is to be told.
+
+    Attributes:
+      fitted: Through the inversion.
+      numbers: Geometric means over the members.
+      curves: What became of the training, the part before included.
+      summary: Plain numbers: what `summary.json` holds under ``learning``.
+    """
+
+    fitted: optimise.Fitted
+    numbers: joint_model.Hyperparameters
+    curves: xr.Dataset
+    summary: dict[str, Any]
+
+
+def tuned_numbers(
+    model: Model, time: NDArray[np.datetime64]
+) -> tuple[float, float, float]:
+    """Find what training begins with: the inversion without a network at its best.
+
+    Best for heights without lines and seasons: these the network learns soon, and an
+    inversion which has to explain them calls the season of the whole region a common
+    mode, which leaves the network nothing to learn.
+
+    Args:
+      model: Of the stations alone.
+      time: Epochs, shape (epoch,).
+
+    Returns:
+      Beta, factor on the standard errors, and standard deviation of the common mode
+      [mm], by the evidence.
+    """
+    start = {"beta": 0.02, "noise_factor": 1.0, "common": 1.0}
+    noise = dataclasses.replace(model.noise, common=1.0)
+    scaled = inversion.scaled_model(model.problem, noise)
+    every = math.ceil(len(model.up) / EPOCHS)
+    fast = without_seasons(model.up, time)
+    found = inversion.tune(scaled, start, fast, every=every).estimate
+    logger.info("training begins with %s", found)
+    return found["beta"], found["noise_factor"], math.sqrt(found["common"])
+
+
+def make_folds(
+    study: config.Study, gnss: xr.Dataset, rows: int
+) -> tuple[joint_model.Folds, jax.Array]:
+    """Draw whom each member holds out.
+
+    Args:
+      study: Says how many, and who counts as a neighbour.
+      gnss: The stations.
+      rows: Number of all rows, stations first.
+
+    Returns:
+      The folds, and a random key for each member.
+
+    Raises:
+      ValueError: If one neighbourhood holds more than half of the stations.
+    """
+    filler = study.filler
+    assert filler is not None
+    lon, lat = jnp.asarray(gnss.lon.values), jnp.asarray(gnss.lat.values)
+    arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
+    distance = arc * (DEGREE * EARTH_RADIUS / 1e3)
+    radius = filler.neighbourhood_km
+    try:
+        centres = spatial_folds.centres_for_share(distance, radius, filler.held_out)
+    except ValueError as error:
+        raise ValueError(f"filler.neighbourhood_km: {error}") from None
+    keys = jax.random.split(jax.random.key(filler.seed), filler.members)
+    held = np.zeros((filler.members, rows), bool)
+    for member, key in enumerate(keys):
+        drawn = spatial_folds.held_out(distance, radius, centres, key)
+        held[member, : len(lon)] = drawn
+    near = jnp.asarray(radius, distance.dtype)
+    return joint_model.Folds(
+        jnp.asarray(held), distance, near, max(1, centres // 2)
+    ), keys
+
+
+def train(
+    study: config.Study,
+    lesson: joint_model.Lesson,
+    given: tuple[tuple[float, float, float], jax.Array],
+    folder: pathlib.Path | None,
+    watch: Callable[[float], None],
+) -> Trained:
+    """Train the members of a study.
+
+    Args:
+      study: Says how in its table ``[filler]``.
+      lesson: What there is to learn from.
+      given: Numbers to begin with, from `tuned_numbers`, and keys, from `make_folds`.
+      folder: Where the results go, and the training is kept as a rule; None keeps none.
+      watch: Told of the share of the steps that is done.
+
+    Returns:
+      The `Trained`.
+
+    Raises:
+      ValueError: If another training was kept where this one was to be.
+    """
+    filler, (numbers, keys) = study.filler, given
+    assert filler is not None
+    form = "water" if filler.method == "water" else "displacement"
+    lessons = schedule.make_curriculum(
+        filler.steps,
+        filler.joint_steps,
+        learning_rate=filler.learning_rate,
+        weight_decay=filler.weight_decay,
+        own=filler.own_likelihood,
+    )
+    kept = study.path(filler.checkpoints) if filler.checkpoints else None
+    kept = kept or (folder and folder / "checkpoints")
+    about = map(repr, (form, filler.seed, lessons, filler.hidden, numbers))
+    model = "" if kept is None else fingerprint(lesson, *about)
+    learned = schedule.learn(
+        form,
+        lesson,
+        filler.hidden,
+        numbers,
+        keys,
+        curriculum=lessons,
+        segment=_segment(lesson, filler),
+        checkpoints=kept and (lambda part: DiskCheckpoints(kept / part, model)),
+        watch=watch,
+    )
+    fitted, mean_of = learned.last, functools.partial(jnp.mean, axis=0)
+    mean = jax.tree.map(mean_of, fitted.parameters.inversion)
+    before = curve_dataset(learned.alone.curve, learned.alone.step, "alone")
+    curves = before.merge(curve_dataset(fitted.curve, fitted.step))
+    return Trained(fitted, mean, curves, _describe(filler, learned, mean, numbers))
+
+
+def plain(numbers: joint_model.Hyperparameters) -> dict[str, float]:
+    """Name the numbers of the inversion as the summary does.
+
+    Args:
+      numbers: Each of shape ().
+
+    Returns:
+      ``beta``, ``noise_factor`` and ``common_mode_mm``.
+    """
+    logarithms = (numbers.beta, numbers.noise, numbers.common)
+    return dict(zip(NAMES, (float(jnp.exp(value)) for value in logarithms)))
+
+
+def member_variance(values: Floats) -> Floats:
+    """Variance of one member about the mean of all.
+
+    Args:
+      values: Shape (member, ...).
+
+    Returns:
+      The variance, shape (...); zero where there is only one member.
+    """
+    if len(values) < 2:
+        return np.zeros(values.shape[1:])
+    return values.var(axis=0, ddof=1)
+
+
+def _segment(lesson: joint_model.Lesson, filler: config.Filler) -> int | None:
+    """Epochs that are kept at a time where all would need too much memory."""
+    epochs, places, _ = lesson.features.shape
+    size = 4 * KEPT * filler.hidden * filler.members * epochs * places
+    return None if size <= LARGE else math.ceil(math.sqrt(epochs))
+
+
+def _describe(
+    filler: config.Filler,
+    learned: schedule.Learned,
+    mean: joint_model.Hyperparameters,
+    numbers: tuple[float, float, float],
+) -> dict[str, Any]:
+    alone, fitted = learned.alone, learned.last
+    best = np.nanmin(fitted.curve.held_out, axis=0)
+    return {
+        "method": filler.method,
+        "members": filler.members,
+        "best_step": fitted.step.tolist(),
+        "steps": int(fitted.curve.step[-1]),
+        "diverged_at": fitted.diverged_at,
+        "best_step_alone": alone.step.tolist(),
+        "steps_alone": int(alone.curve.step[-1]),
+        "diverged_at_alone": alone.diverged_at,
+        "score_before": fitted.curve.held_out[0].tolist(),
+        "score_best": best.tolist(),
+        "before": dict(zip(NAMES, numbers)),
+        "after": plain(mean),
+    }

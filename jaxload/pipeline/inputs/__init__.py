@@ -1,0 +1,3 @@
+"""What a study names, read and checked."""
+
+__all__: list[str] = []

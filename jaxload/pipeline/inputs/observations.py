@@ -1,0 +1,224 @@
+"""What a study is made of, read from its files."""
+
+import logging
+import typing
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
+
+from jaxload import config, earth, io, sphere
+from jaxload.pipeline.inputs.files_of_series import series_files
+from jaxload.pipeline.inputs.gridded import read_source
+from jaxload.pipeline.inputs.love_numbers import love_numbers
+from jaxload.pipeline.messages import naming
+
+__all__ = [
+    "Outline",
+    "keep_inside",
+    "make_design",
+    "read_comparisons",
+    "read_gravity",
+    "read_observations",
+    "standard_errors",
+]
+
+Outline = Polygon | MultiPolygon
+
+#: Cells of a station's neighbourhood whose outline matters, in cells.
+NEAR = 10
+
+#: By how much a land-surface model is read beyond the cells [degrees].
+MARGIN = 3.0
+
+logger = logging.getLogger(__name__)
+
+
+def read_observations(
+    study: config.Study, watch: Callable[[int, int], None] | None = None
+) -> xr.Dataset:
+    """Read the station series of a study.
+
+    Args:
+      study: The study.
+      watch: Called with the number of files read and that of all, after each.
+
+    Returns:
+      A dataset of layout `io.GNSS`.
+    """
+    settings = study.gnss
+    return io.read_gnss(
+        series_files(study),
+        sites=study.path(settings.sites) if settings.sites else None,
+        start=settings.start or None,
+        end=settings.end or None,
+        reading=io.Reading(
+            strict=settings.strict,
+            sites_order=settings.sites_order,
+            sites_columns=settings.sites_columns,
+        ),
+        watch=watch,
+    )
+
+
+def keep_inside(gnss: xr.Dataset, grid: sphere.Grid, study: config.Study) -> xr.Dataset:
+    """Take the stations that stand on a cell.
+
+    Args:
+      gnss: All stations.
+      grid: The cells.
+      study: Says in `gnss.outside` what becomes of the others.
+
+    Returns:
+      Those on a cell.
+
+    Raises:
+      ValueError: If there are others and they are not to be dropped, or no station is
+        left.
+    """
+    inside = sphere.cell_at(grid, gnss.lon.values, gnss.lat.values) >= 0
+    if inside.all():
+        return gnss
+    outside = gnss.station.values[~inside]
+    named = ", ".join(map(str, outside[:5])) + (" ..." if len(outside) > 5 else "")
+    exchanged = ~inside & _inside_exchanged(gnss, grid)
+    if exchanged.sum() > inside.sum() and not study.gnss.sites_order:
+        raise ValueError(
+            f"{exchanged.sum()} of {len(inside)} stations ({named}) stand on the grid "
+            f"of {study.region.boundary} only with latitude and longitude exchanged; "
+            'say gnss.sites_order = "lat lon", or "lon lat" if they are right'
+        )
+    if not inside.any():
+        raise ValueError(
+            f"none of {len(outside)} stations ({named}) stands on the grid of "
+            f"{study.region.boundary}, which spans {grid.lon_axis[0]:g} to "
+            f"{grid.lon_axis[-1]:g} in lon and {grid.lat_axis[0]:g} to "
+            f"{grid.lat_axis[-1]:g} in lat; is the outline in another hemisphere?"
+        )
+    if study.gnss.outside == "error":
+        raise ValueError(
+            f"{len(outside)} of {len(inside)} stations are outside the grid: {named}; "
+            'widen region.buffer, or set gnss.outside = "drop"' + _hint(gnss, exchanged)
+        )
+    hint = _hint(gnss, exchanged)
+    logger.warning(
+        "left out %d stations outside the grid: %s%s", len(outside), named, hint
+    )
+    return gnss.isel(station=np.flatnonzero(inside))
+
+
+def _inside_exchanged(gnss: xr.Dataset, grid: sphere.Grid) -> NDArray[np.bool_]:
+    """Whether stations stand on a cell with latitude and longitude exchanged."""
+    lon, lat = gnss.lon.values, gnss.lat.values
+    possible = np.abs(lon) <= 90
+    return possible & (sphere.cell_at(grid, lat, np.where(possible, lon, 0.0)) >= 0)
+
+
+def _hint(gnss: xr.Dataset, exchanged: NDArray[np.bool_]) -> str:
+    names = ", ".join(map(str, gnss.station.values[exchanged][:5]))
+    end = "would be inside with latitude and longitude exchanged; look at their lines"
+    return f"; {names} {end}" if names else ""
+
+
+def standard_errors(study: config.Study, gnss: xr.Dataset) -> NDArray[np.float64]:
+    """Choose the errors that weight the observations.
+
+    Args:
+      study: Says in `gnss.sigma` which.
+      gnss: The stations.
+
+    Returns:
+      Standard errors [mm], shape (station,) or (epoch, station); one where nothing was
+      seen.
+    """
+    sigma = gnss.up_sigma.where(gnss.up.notnull())
+    if study.gnss.sigma == "daily":
+        return sigma.fillna(1.0).values
+    return sigma.median("time").fillna(1.0).values
+
+
+def make_design(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> jax.Array:
+    """Say what each cell's water does to each station.
+
+    Args:
+      study: The study.
+      gnss: The stations.
+      grid: The cells.
+
+    Returns:
+      The design matrix [mm/mm], shape (station, cell).
+    """
+    settings = study.earth
+    radius = grid.cell_radius
+    if settings.disc_radius_km:
+        radius = float(sphere.arc_from_length(1e3 * settings.disc_radius_km))
+    love, exact = love_numbers(study), None
+    kernel = earth.disc_kernel(love, radius=radius)
+    if settings.cells == "rectangle":
+        exact = earth.rectangle_kernel(love, reach=NEAR * grid.spacing)
+    # A Dataset has its coordinates as attributes, which no type checker sees.
+    places = typing.cast(earth.Places, gnss)
+    design = earth.design_matrix(kernel, places, grid, rectangles=exact)
+    if not settings.max_distance_deg:
+        return design
+    lon, lat = gnss.lon.values[:, None], gnss.lat.values[:, None]
+    arc = sphere.angular_distance(lon, lat, grid.lon[None], grid.lat[None])
+    return jnp.where(arc <= settings.max_distance_deg, design, 0)
+
+
+def read_comparisons(study: config.Study, region: Outline) -> dict[str, xr.Dataset]:
+    """Read what the result is held against.
+
+    Args:
+      study: Names the files in its table ``[evaluation]``.
+      region: Around which a land-surface model is read.
+
+    Returns:
+      Grids by what they are: "grace" with `twsa`, the mean of all centres where there
+      are several; "land_model" with `tws`. Those that are not named are not there.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If a file cannot be read, or centres have no month in common.
+    """
+    asked = study.evaluation
+    found = {}
+    if asked.grace:
+        found["grace"] = read_gravity(study, "evaluation.grace", asked.grace)
+    if asked.land_model:
+        west, south, east, north = region.bounds
+        margin = MARGIN + study.region.buffer
+        box = (west - margin, max(south - margin, -90.0), east + margin)
+        settings = io.GridSettings(
+            box=(*box, min(north + margin, 90.0)), start=study.gnss.start
+        )
+        given = ("evaluation.land_model", asked.land_model, "tws", settings)
+        found["land_model"] = read_source(study, *given)
+    return found
+
+
+def read_gravity(study: config.Study, setting: str, grids: config.Grids) -> xr.Dataset:
+    """Read the water of one centre, or the mean of several.
+
+    Args:
+      study: Says where files are.
+      setting: What the study calls it, for the messages.
+      grids: That of one centre, or those of all.
+
+    Returns:
+      A dataset of layout `io.WATER`.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If a file cannot be read, or centres have no month in common.
+    """
+    several = config.grid_sources(grids)
+    centres = [read_source(study, setting, one, io.STORAGES) for one in several]
+    if len(centres) == 1:
+        return io.storage_anomaly(centres[0])
+    with naming(f"{setting} {config.grid_names(grids)}"):
+        return io.mean_of_centres(centres, baseline=None)

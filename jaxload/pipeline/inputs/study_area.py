@@ -1,0 +1,58 @@
+"""Where water is sought, and what it will be held against there."""
+
+import dataclasses
+
+import xarray as xr
+
+from jaxload import config, sphere
+from jaxload.pipeline.inputs.coverage import warn_of_coverage
+from jaxload.pipeline.inputs.observations import Outline, read_comparisons
+from jaxload.pipeline.inputs.outlines import read_outlines
+
+__all__ = ["Ground", "read_ground"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ground:
+    """Cells, regions, and other water there.
+
+    Attributes:
+      region: Outline of the study region.
+      outlines: All regions by name, the study region first.
+      grid: The cells.
+      basins: The regions on them.
+      products: Other water as it was read, until it is averaged.
+      references: From `reference_means`, once it is.
+    """
+
+    region: Outline
+    outlines: dict[str, Outline]
+    grid: sphere.Grid
+    basins: sphere.BasinWeights
+    products: dict[str, xr.Dataset]
+    references: dict[str, xr.Dataset]
+
+
+def read_ground(study: config.Study) -> Ground:
+    """Read outlines, and what the result will be held against.
+
+    Args:
+      study: Names them.
+
+    Returns:
+      The `Ground`.
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If a file cannot be used.
+    """
+    outlines = read_outlines(study)
+    region = next(iter(outlines.values()))
+    products = read_comparisons(study, region)
+    settings = study.region
+    grid = sphere.regional_grid(
+        region, settings.spacing, settings.buffer, settings.offset
+    )
+    basins = sphere.basin_weights(grid, outlines)
+    warn_of_coverage("the grid", basins.names, basins.covered)
+    return Ground(region, outlines, grid, basins, products, {})

@@ -1,0 +1,3 @@
+"""Heights cleaned and screened, loads taken out."""
+
+__all__: list[str] = []

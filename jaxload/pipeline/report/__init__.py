@@ -1,0 +1,3 @@
+"""Results as datasets, plain numbers and figures."""
+
+__all__: list[str] = []

@@ -1,0 +1,312 @@
+"""Results as labelled datasets."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import shapely
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+import jaxload
+from jaxload import config, inversion, io, sphere
+from jaxload._calendar import DAY
+from jaxload.pipeline.chunks import annual_amplitudes, blocks
+from jaxload.pipeline.estimation.solution import Estimate
+from jaxload.pipeline.estimation.uncertainty import Errors
+from jaxload.pipeline.inputs.observations import Outline
+from jaxload.pipeline.inputs.virtual_stations import filled_rows
+from jaxload.pipeline.prepare.cleaning import PER_STATION
+
+__all__ = [
+    "Result",
+    "as_groundwater",
+    "filled_results",
+    "station_results",
+    "water_results",
+    "with_errors",
+    "with_rows_used",
+    "years_of",
+]
+
+#: Years from which an annual amplitude is written.
+SHORTEST = 1.5
+
+#: Days in a mean Gregorian year.
+DAYS_PER_YEAR = 365.2425
+
+#: What water is called that is groundwater alone.
+GROUNDWATER = "groundwater storage anomaly"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """What a study found.
+
+    Attributes:
+      water: `twsa`, or `gwsa`, [mm] with dimensions (time, lat, lon), and masks.
+      stations: Observed, predicted and leave-one-out values [mm], (time, station).
+      regions: Daily means over regions [mm], and the reference where given.
+      outline: Rings of the study region [degrees], each of shape (vertex, 2).
+      summary: Plain numbers: what `summary.json` holds.
+      groundwater: What groundwater was compared with; None where water is of all kinds.
+      filled: Displacement of cells without a station [mm], (time, cell); None where
+        none was filled.
+      learning: Curves of the training, (step, member); None where nothing was trained.
+    """
+
+    water: xr.Dataset
+    stations: xr.Dataset
+    regions: xr.Dataset
+    outline: list[NDArray[np.float64]]
+    summary: dict[str, Any]
+    groundwater: xr.Dataset | None = None
+    filled: xr.Dataset | None = None
+    learning: xr.Dataset | None = None
+
+    @property
+    def quantity(self) -> str:
+        """What water is called: "twsa", or "gwsa" of groundwater alone."""
+        return "gwsa" if "gwsa" in self.water else "twsa"
+
+    def close(self) -> None:
+        """Close the files that datasets are read from, of a result that was taken up.
+
+        Numbers that were not yet read are not there afterwards.
+        """
+        parts = (self.water, self.stations, self.regions)
+        for part in (*parts, self.groundwater, self.filled, self.learning):
+            if part is not None:
+                part.close()
+
+
+def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
+    """Lay observed and predicted heights side by side.
+
+    Args:
+      gnss: The observations.
+      found: The estimate.
+
+    Returns:
+      A dataset of dimensions (time, station).
+    """
+    seen = np.isfinite(gnss.up.values)
+    sigma = np.broadcast_to(found.noise.sigma, seen.shape)
+    also = [n for n in gnss.data_vars if str(n).startswith(("up_", "load_"))]
+    also += [name for name in PER_STATION if name in gnss]
+    stations = gnss[["up", *dict.fromkeys(["up_sigma", *also])]]
+    mm, dims = {"units": "mm"}, ("time", "station")
+    values = {
+        "predicted": (dims, found.solution.fitted, mm, "uplift by the estimated water"),
+        "leave_one_out_residual": (
+            dims,
+            found.left_out,
+            mm,
+            "observed minus predicted from the other stations",
+        ),
+        "sigma_used": (
+            dims,
+            np.where(seen, sigma, np.nan),
+            mm,
+            "standard error that weighted the observation",
+        ),
+        "weight": (
+            dims,
+            found.weights,
+            {"units": "1"},
+            "weight of the observation by the robust loss",
+        ),
+        "common_mode": (
+            ("time",),
+            found.solution.common if np.any(found.noise.common) else None,
+            mm,
+            "estimated offset common to all stations",
+        ),
+    }
+    for name, (along, array, units, meaning) in values.items():
+        if array is not None:
+            labels = {**units, "long_name": meaning}
+            stations[name] = (along, np.asarray(array, np.float32), labels)
+    return stations
+
+
+def filled_results(study: config.Study, rows: xr.Dataset) -> xr.Dataset:
+    """Lay out what cells without a station were filled with.
+
+    Args:
+      study: Its settings are kept as attributes.
+      rows: The cells, layout `io.GNSS`, with loads where these were removed.
+
+    Returns:
+      A dataset of dimensions (time, cell).
+    """
+    names = {"up": "displacement", "up_sigma": "sigma", "up_cleaned": "predicted"}
+    long_names = {
+        "displacement": "uplift of the cell's centre as it was inverted",
+        "sigma": "standard error that weighted it",
+        "predicted": "uplift as it was predicted, all loads in",
+    }
+    others = [name for name in rows.data_vars if str(name).startswith("load_")]
+    there = [name for name in names if name in rows]
+    cells = rows[[*there, *others]].rename({k: names[k] for k in there})
+    cells = cells.rename(station="cell")
+    for name, meaning in long_names.items():
+        if name in cells:
+            cells[name].attrs = {"units": "mm", "long_name": meaning}
+    return cells.assign_attrs(_about(study))
+
+
+def _about(study: config.Study) -> dict[str, str]:
+    return {
+        "Conventions": "CF-1.11",
+        "title": study.title,
+        "source": f"jaxload {jaxload.__version__}",
+        "settings": config.to_toml(study),
+    }
+
+
+def water_results(
+    study: config.Study,
+    place: tuple[sphere.Grid, Outline],
+    time: xr.DataArray,
+    solution: inversion.Solution,
+    beta: float,
+) -> xr.Dataset:
+    """Lay water out on its raster.
+
+    Args:
+      study: Its settings are kept as attributes.
+      place: The cells, and the outline that tells region from belt in `cell_mask`.
+      time: Epochs.
+      solution: What was found.
+      beta: Weight of the prior.
+
+    Returns:
+      A dataset with `twsa` (time, lat, lon) [mm], by the CF conventions; with
+      `annual_amplitude` (lat, lon) [mm] where there are a year and a half and more, as
+      less does not tell a season from a slope.
+    """
+    grid, region = place
+    mask = np.where(shapely.intersects_xy(region, grid.lon, grid.lat), 2, 1)
+    flags = {
+        "long_name": "where water was estimated",
+        "flag_values": np.array([0, 1, 2], np.int8),
+        "flag_meanings": "outside belt region",
+    }
+    cells = np.nan_to_num(sphere.to_raster(grid, mask)).astype(np.int8)
+    water = xr.Dataset(
+        {
+            "twsa": (("time", "lat", "lon"), _rastered(grid, solution.load)),
+            "cell_mask": (("lat", "lon"), cells, flags),
+            "ok": (
+                "time",
+                np.asarray(solution.ok).astype(np.int8),
+                {"long_name": "1 where the epoch was solved"},
+            ),
+        },
+        coords={"time": time, "lat": grid.lat_axis, "lon": grid.lon_axis},
+        attrs=_about(study) | {"beta": beta},
+    )
+    if years_of(time.values) >= SHORTEST:
+        amplitude = annual_amplitudes(solution.load, time.values)
+        raster = sphere.to_raster(grid, amplitude.astype(np.float32))
+        labels = {"units": "mm", "long_name": "annual amplitude of water storage"}
+        water["annual_amplitude"] = (("lat", "lon"), raster, labels)
+    return io.label_dataset(water)
+
+
+def years_of(time: NDArray[np.datetime64]) -> float:
+    """Say how long a record is.
+
+    Args:
+      time: Epochs, ascending, shape (epoch,).
+
+    Returns:
+      Years from the first epoch to the last, and what one stands for.
+    """
+    if len(time) < 2:
+        return 0.0
+    step = np.median(np.diff(time)).astype(np.diff(time).dtype)
+    return float((time[-1] - time[0] + step) / DAY / DAYS_PER_YEAR)
+
+
+def _rastered(grid: sphere.Grid, load: ArrayLike) -> NDArray[np.float32]:
+    """Some epochs at a time: of a whole record there are no two copies in float64."""
+    shape = (np.shape(load)[0], len(grid.lat_axis), len(grid.lon_axis))
+    raster, values = np.empty(shape, np.float32), np.asarray(load)
+    for epochs in blocks(len(values)):
+        raster[epochs] = sphere.to_raster(grid, values[epochs].astype(np.float32))
+    return raster
+
+
+def with_rows_used(water: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
+    """Say from which rows water was estimated.
+
+    Args:
+      water: From `water_results`.
+      rows: Stations and filled cells.
+
+    Returns:
+      The dataset with name, place and standard error of each row.
+    """
+    sigma = np.nanmedian(np.where(rows.up.notnull(), rows.up_sigma, np.nan), axis=0)
+    degrees = {"units": "degrees", "long_name": "place of the row"}
+    found = {
+        "row_lon": (rows.lon.values, degrees),
+        "row_lat": (rows.lat.values, degrees),
+        "row_sigma": (sigma, {"units": "mm", "long_name": "median standard error"}),
+        "row_filled": (
+            filled_rows(rows).astype(np.int8),
+            {"units": "1", "long_name": "1 where a cell was filled, 0 at a station"},
+        ),
+    }
+    water = water.assign_coords(row=rows.station.values)
+    return water.assign({name: ("row", *given) for name, given in found.items()})
+
+
+def with_errors(
+    water: xr.Dataset, regions: xr.Dataset, grid: sphere.Grid, errors: Errors
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Put standard errors beside what they belong to.
+
+    Args:
+      water: From `water_results`.
+      regions: From `region_means`.
+      grid: The cells.
+      errors: What there is of them.
+
+    Returns:
+      Both, with `twsa_sd` where it is known.
+    """
+    if errors.cells is not None:
+        name = "standard error of water storage anomaly"
+        raster = sphere.to_raster(grid, errors.cells)
+        labels = {**errors.labels, "long_name": name}
+        water = water.assign(twsa_sd=(water.twsa.dims, raster, labels))
+    if errors.regions is not None:
+        name = "standard error of the regional mean"
+        labels = {**errors.labels, "long_name": name}
+        regions = regions.assign(twsa_sd=(regions.twsa.dims, errors.regions, labels))
+    return water, regions
+
+
+def as_groundwater(dataset: xr.Dataset) -> xr.Dataset:
+    """Call water what it is where everything else was taken out of the heights.
+
+    Args:
+      dataset: Of water, with ``twsa`` and perhaps ``twsa_sd``.
+
+    Returns:
+      The same with ``gwsa`` and ``gwsa_sd``.
+    """
+    names = {"twsa": "gwsa", "twsa_sd": "gwsa_sd"}
+    dataset = dataset.rename({k: v for k, v in names.items() if k in dataset})
+    for name in set(names.values()) & set(dataset.data_vars):
+        labels = dataset[name].attrs
+        old = str(labels["long_name"])
+        new = old.replace("terrestrial ", "").replace(
+            "water storage anomaly", GROUNDWATER
+        )
+        dataset[name].attrs = {k: v for k, v in labels.items() if k != "standard_name"}
+        dataset[name].attrs["long_name"] = new
+    return dataset

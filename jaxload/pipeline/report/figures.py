@@ -1,0 +1,214 @@
+"""Figures of a result."""
+
+import importlib.util
+import logging
+import pathlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
+
+from jaxload import evaluate, io
+from jaxload.pipeline.report.datasets import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURES", "draw", "rings"]
+
+logger = logging.getLogger(__name__)
+
+#: What figures can be called; "twin" where the truth is known.
+FIGURES = (
+    "annual_amplitude",
+    "regions",
+    "station_fit",
+    "beta",
+    "standard_error",
+    "loads",
+    "gwsa_maps",
+    "drought",
+    "grace",
+    "wells",
+    "learning",
+    "screening",
+    "twin",
+)
+
+#: Letters without a font that a message lists.
+LETTERS = 20
+
+#: Stations or wells that a figure shows.
+PANELS = 4
+
+
+def rings(region: Polygon | MultiPolygon) -> list[NDArray[np.float64]]:
+    """Take the rings of an outline, to draw them.
+
+    Args:
+      region: The outline.
+
+    Returns:
+      Vertices of each ring, holes included, shape (vertex, 2).
+    """
+    parts: list[Polygon] = list(getattr(region, "geoms", [region]))
+    closed = [ring for part in parts for ring in (part.exterior, *part.interiors)]
+    return [np.asarray(ring.coords)[:, :2] for ring in closed]
+
+
+def draw(result: Result, folder: pathlib.Path) -> list[str]:
+    """Draw the figures of a result, if Matplotlib is there.
+
+    Args:
+      result: What was found.
+      folder: Where the pictures go.
+
+    Returns:
+      Names of the files.
+
+    Raises:
+      ValueError: If the folder cannot be written to.
+    """
+    outline = result.outline
+    if importlib.util.find_spec("matplotlib") is None:
+        logger.warning("no figures were drawn; install jaxload[plot]")
+        return []
+    from jaxload import plot
+
+    name, sd = result.quantity, f"{result.quantity}_sd"
+    what = "groundwater storage" if name == "gwsa" else "water storage"
+    figures = {"station_fit": plot.station_fit(result.stations, outline)}
+    if _has_values("regions", result.regions[name]):
+        figures["regions"] = plot.region_series(
+            result.regions[name],
+            result.regions.get("reference"),
+            result.summary["evaluation"],
+            result.regions.get(sd),
+        )
+    if "rate_z" in result.stations:
+        figures["screening"] = plot.screening(result.stations, outline)
+    amplitude = result.water.get("annual_amplitude")
+    if amplitude is not None and _has_values("annual_amplitude", amplitude):
+        figures["annual_amplitude"] = plot.map_of(
+            amplitude,
+            f"annual amplitude of {what}",
+            outline,
+            result.stations,
+        )
+    if len(result.summary["criterion"]) > 1:
+        figures["beta"] = _beta_figure(result)
+    if sd in result.water and _has_values("standard_error", result.water[sd]):
+        figures["standard_error"] = plot.map_of(
+            result.water[sd].median("time", keep_attrs=True),
+            f"standard error of {what}, median of all epochs",
+            outline,
+            result.stations,
+        )
+    figures |= _of_loads(result) | _of_groundwater(result)
+    if result.learning is not None:
+        figures["learning"] = plot.learning_curves(result.learning)
+    _look_for_letters(figures.values())
+    for name, figure in figures.items():
+        io.write_figure(figure, folder / f"{name}.png")
+    return [f"{name}.png" for name in figures]
+
+
+def _has_values(name: str, field: xr.DataArray) -> bool:
+    """Whether there is anything to draw; a warning says that there is not."""
+    if bool(np.isfinite(field).any()):
+        return True
+    logger.warning(
+        "the figure %s was not drawn: %s has no value at any place or time",
+        name,
+        field.name,
+    )
+    return False
+
+
+def _look_for_letters(figures: "Iterable[Figure]") -> None:
+    """Find fonts for the names of stations and regions, whatever their script."""
+    from jaxload import plot
+
+    missing = "".join(plot.use_fonts_with_letters(figure) for figure in figures)
+    letters = "".join(dict.fromkeys(missing))
+    if letters:
+        logger.warning(
+            "no installed font has the letters %s, which figures show as boxes; "
+            "install one that has, such as Noto Sans CJK",
+            letters[:LETTERS] + (" ..." if len(letters) > LETTERS else ""),
+        )
+
+
+def _of_loads(result: Result) -> "dict[str, Figure]":
+    from jaxload import plot
+
+    if "load_total" not in result.stations:
+        return {}
+    names = _spread(result.stations.station.values)
+    return {"loads": plot.station_loads(result.stations, names)}
+
+
+def _of_groundwater(result: Result) -> "dict[str, Figure]":
+    from jaxload import plot
+
+    beside = result.groundwater
+    if beside is None:
+        return {}
+    water, summary = result.water[result.quantity], result.summary
+    figures = {}
+    if _has_values("gwsa_maps", water):
+        figures["gwsa_maps"] = plot.weekly_maps(water, result.outline)
+    if "dsi" in beside and _has_values("drought", beside.dsi):
+        limits = evaluate.DROUGHT_LIMITS
+        figures["drought"] = plot.drought_index(beside.dsi, limits)
+    if "grace" in beside and _has_values("grace", beside.grace):
+        lags = summary["lag_months"]
+        titles = {name: _lag_title(name, lags) for name in _spread(beside.station)}
+        shifts = {name: lags[name]["months"] for name in titles}
+        given = (beside.gwsa_month, beside.grace, titles, shifts)
+        figures["grace"] = plot.comparison(*given)
+    if "gwsa_of_well" in beside and _has_values("wells", beside.gwsa_of_well):
+        scores = summary["wells"]
+        titles = {
+            name: f"{name}   r = {_two_digits(scores[name]['correlation'])}"
+            for name in _spread(beside.well)
+        }
+        given = (beside.gwsa_at_well, beside.gwsa_of_well, titles)
+        figures["wells"] = plot.comparison(*given)
+    return figures
+
+
+def _spread(names: Any) -> list[str]:
+    """A few names, from the first to the last."""
+    names = list(map(str, np.asarray(names)))
+    rows = np.linspace(0, len(names) - 1, min(PANELS, len(names))).round().astype(int)
+    return [names[row] for row in rows]
+
+
+def _lag_title(name: str, lags: dict[str, dict[str, float]]) -> str:
+    score = lags[name]
+    title = f"{name}   r = {_two_digits(score['before'])}"
+    if score["months"]:
+        title += f", {_two_digits(score['after'])} moved by {score['months']} months"
+    return title
+
+
+def _two_digits(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
+
+
+def _beta_figure(result: Result) -> "Figure":
+    from jaxload import plot
+
+    summary = result.summary
+    rows, best = summary["criterion"], summary["beta"]
+    betas, values = ([row[key] for row in rows] for key in ("beta", "value"))
+    if "norm" in rows[0]:
+        norms = [row["norm"] for row in rows]
+        return plot.l_curve(betas, values, norms, best)
+    unit = summary["criterion_unit"]
+    name = summary["criterion_name"] + (f" [{unit}]" if unit != "1" else "")
+    return plot.beta_curve(betas, values, best, name)

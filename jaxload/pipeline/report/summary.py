@@ -1,0 +1,100 @@
+"""What was found, in plain numbers."""
+
+import importlib.metadata
+import math
+import platform
+import resource
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+import jaxload
+from jaxload.pipeline.estimation.hyperparameters import Choice
+from jaxload.pipeline.estimation.solution import Estimate
+from jaxload.pipeline.estimation.uncertainty import Errors
+from jaxload.pipeline.estimation.unsolved import runs_of_days
+
+__all__ = ["describe_errors", "peak_memory", "summarise"]
+
+
+def summarise(
+    stations: xr.Dataset, water: xr.Dataset, choice: Choice, found: Estimate
+) -> dict[str, Any]:
+    """Say in plain numbers what was found and on what.
+
+    Args:
+      stations: From `station_results`.
+      water: From `water_results`.
+      choice: The weight of the prior and why.
+      found: The estimate.
+
+    Returns:
+      What `summary.json` holds, but for times and scores.
+    """
+    common = np.asarray(found.solution.common)[:, None]
+    misfit = stations.up.values - stations.predicted.values - common
+    return {
+        "title": water.attrs["title"],
+        "beta": water.attrs["beta"],
+        "criterion": choice.tried,
+        "criterion_name": choice.name,
+        "criterion_unit": choice.unit,
+        "leave_one_out_rms_mm": _rms(found.left_out),
+        "signal_rms_mm": _rms(stations.up.values),
+        "misfit_rms_mm": _rms(misfit),
+        "common_mode_mm": float(np.sqrt(found.noise.common)),
+        "stations": stations.sizes["station"],
+        "cells": int((water.cell_mask.values > 0).sum()),
+        "epochs": stations.sizes["time"],
+        "first_day": str(stations.time.values[0])[:10],
+        "last_day": str(stations.time.values[-1])[:10],
+        "epochs_not_solved": int((water.ok.values == 0).sum()),
+        "unsolved": runs_of_days(water.time.values, water.ok.values),
+        "files_left_out": stations.attrs.get("files_left_out", ""),
+        "device": jax.devices()[0].device_kind,
+        "versions": _versions(),
+    }
+
+
+def _rms(values: NDArray | None) -> float:
+    if values is None:
+        return math.nan
+    return float(np.sqrt(np.nanmean(np.square(values, dtype=np.float64))))
+
+
+def peak_memory() -> float:
+    """Largest resident size of this process so far [GiB]."""
+    unit = 2**30 if sys.platform == "darwin" else 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _versions() -> dict[str, str]:
+    packages = ("jax", "jaxlib", "numpy", "scipy", "xarray")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {
+        "jaxload": jaxload.__version__,
+        "python": platform.python_version(),
+        **found,
+    }
+
+
+def describe_errors(errors: Errors, regions: xr.Dataset) -> dict[str, Any]:
+    """Say how well water is known.
+
+    Args:
+      errors: What there is of standard errors.
+      regions: From `with_errors`.
+
+    Returns:
+      Which errors there are and how they were found; medians over the epochs by region.
+    """
+    if errors.regions is None:
+        return {"kind": errors.kind}
+    median = np.nanmedian(np.where(np.isnan(errors.regions), np.inf, errors.regions), 0)
+    names = map(str, regions.region.values)
+    by_region = dict(zip(names, median.tolist()))
+    return {"kind": errors.kind, "method": errors.method, "region_sd_mm": by_region}

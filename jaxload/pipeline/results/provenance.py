@@ -1,0 +1,144 @@
+"""What a result was made of: the study, and the content of the files that it names."""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jaxload import config
+from jaxload.io.files.paths import expand
+
+__all__ = ["Origin", "changes", "origin_of"]
+
+#: Settings that name no input.
+OUTPUTS = ("cache", "checkpoints", "title", "folder")
+
+#: Of larger files [bytes] parts are read, and the time of their last change counts too.
+LARGE = 1 << 28
+PARTS, PART = 64, 1 << 16
+
+#: Changes that a sentence names.
+NAMED = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What a result was made of.
+
+    Attributes:
+      study: The study as the text of a file, defaults included.
+      files: By the name of each file that the study names, what its content is.
+    """
+
+    study: str
+    files: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """The whole as sixteen hexadecimal digits."""
+        text = repr((self.study, sorted(self.files.items())))
+        return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def origin_of(study: config.Study) -> Origin:
+    """Read what a study is and what its files hold.
+
+    Args:
+      study: The study.
+
+    Returns:
+      The `Origin`. What cannot be read counts as such: it is no error here.
+    """
+    files = {}
+    for text in _texts(dataclasses.asdict(study)):
+        for path in _named(study, text):
+            name = os.path.relpath(path, study.folder)
+            if name not in files:
+                files[name] = _content(path)
+    return Origin(config.to_toml(study), files)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in the settings; few of them are names of files."""
+    if isinstance(value, str) and value:
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            if key not in OUTPUTS:
+                yield from _texts(each)
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _named(study: config.Study, text: str) -> list[pathlib.Path]:
+    """Files that a text may mean: itself, those in it, or those of its pattern."""
+    found = []
+    for name in {text, text.split(": ")[0]}:
+        try:
+            matches = expand(study.path(name))
+        except (ValueError, OSError):
+            continue
+        for path in matches:
+            found += _files_at(path)
+    return found
+
+
+def _files_at(path: pathlib.Path) -> list[pathlib.Path]:
+    """The file; in a folder those that have no hidden name; of an archive the whole."""
+    if path.is_dir():
+        inside = [each for each in path.iterdir() if not each.name.startswith(".")]
+        return sorted(each for each in inside if each.is_file())
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return [path] if path.is_file() else []
+
+
+def _content(path: pathlib.Path) -> str:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if size <= LARGE:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.sha256(f"{size} {path.stat().st_mtime_ns}".encode())
+            for number in range(PARTS):
+                file.seek(number * (size - PART) // (PARTS - 1))
+                digest.update(file.read(PART))
+            return digest.hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def changes(before: Origin, after: Origin) -> list[str]:
+    """Name what differs.
+
+    Args:
+      before: What a result was made of.
+      after: What it would be made of now.
+
+    Returns:
+      Settings and files, a few and the number of the others; empty for the same.
+    """
+    settings = _different(*(_settings(x.study) for x in (before, after)))
+    files = _different(before.files, after.files)
+    found = [*settings, *files]
+    more = len(found) - NAMED
+    return found if more <= 0 else [*found[:NAMED], f"{more} more"]
+
+
+def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    names = dict.fromkeys([*one, *other])
+    return [name for name in names if repr(one.get(name)) != repr(other.get(name))]
+
+
+def _settings(text: str) -> dict[str, Any]:
+    found = {}
+    for name, value in tomllib.loads(text).items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{key}": each for key, each in value.items()}
+        else:
+            found[name] = value
+    return found

@@ -1,0 +1,226 @@
+"""Results that were computed and are not yet under their names.
+
+They are first written whole beside the others, or where the system puts temporary
+files if there is no room for them, and only then take their names. Whatever stops a
+run after that, they can be taken up.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+import shutil
+import stat
+import tempfile
+from typing import Any
+
+import numpy as np
+
+from jaxload import io
+from jaxload.io.files.writing import replacing
+from jaxload.pipeline.report.datasets import Result
+from jaxload.pipeline.results.files import datasets_of
+from jaxload.pipeline.results.provenance import Origin, changes
+
+__all__ = ["Unfinished", "clear", "find", "is_unfinished", "keep", "move"]
+
+#: Where unfinished results lie, and the file there that says that they are whole.
+FOLDER, ABOUT = ".unfinished", "about.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Unfinished:
+    """A result that waits to be written under its names.
+
+    Attributes:
+      place: Folder in which it lies.
+      origin: What it was made of.
+      files: Its files, with what their content is.
+      outline: Rings of the study region.
+      summary: Its plain numbers.
+    """
+
+    place: pathlib.Path
+    origin: Origin
+    files: dict[str, str]
+    outline: list[Any]
+    summary: dict[str, Any]
+
+
+def keep(result: Result, origin: Origin, folder: pathlib.Path) -> Unfinished:
+    """Write a result where it can be taken up.
+
+    Args:
+      result: What was computed.
+      origin: What it was made of.
+      folder: Where results go in the end.
+
+    Returns:
+      The `Unfinished`, in the folder.
+
+    Raises:
+      ValueError: If there is no room in the folder; the message says where the result
+        is instead.
+    """
+    try:
+        return _keep(result, origin, folder / FOLDER)
+    except ValueError as error:
+        failed = error
+    try:
+        place = _keep(result, origin, _spare(folder)).place
+    except (ValueError, OSError) as error:
+        raise ValueError(f"the results are lost: {failed}, and {error}") from None
+    raise ValueError(
+        f"{failed}; the results are kept in {place}: make room and run the same again "
+        "with --resume, which writes them"
+    )
+
+
+def _keep(result: Result, origin: Origin, place: pathlib.Path) -> Unfinished:
+    _remove(place)
+    try:
+        place.mkdir(mode=0o700)
+        files = {}
+        for name, dataset in datasets_of(result).items():
+            io.write_dataset(dataset, place / name)
+            files[name] = _content(place / name)
+        about = {
+            "study": origin.study,
+            "inputs": origin.files,
+            "files": files,
+            "outline": [ring.tolist() for ring in result.outline],
+            "summary": result.summary,
+        }
+        io.write_json(about, place / ABOUT)
+        return _read(place)
+    except OSError as error:
+        _remove(place)
+        raise ValueError(f"{place} cannot be written ({error.strerror})") from None
+    except BaseException:
+        _remove(place)
+        raise
+
+
+def _spare(folder: pathlib.Path) -> pathlib.Path:
+    """Where results go for which their own folder has no room."""
+    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    return pathlib.Path(tempfile.gettempdir(), f"jaxload-{user}-{name}")
+
+
+def _content(path: pathlib.Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find(folder: pathlib.Path, origin: Origin) -> Unfinished | None:
+    """Look for an unfinished result.
+
+    Args:
+      folder: Where results go.
+      origin: What it must have been made of.
+
+    Returns:
+      The `Unfinished`, None if there is none.
+
+    Raises:
+      ValueError: If there is one, but of another study or other inputs, or damaged.
+    """
+    for place in (folder / FOLDER, _spare(folder)):
+        if not (place / ABOUT).is_file() or not _is_own(place):
+            continue
+        found = _read(place)
+        changed = changes(found.origin, origin)
+        if changed:
+            raise ValueError(
+                f"the results in {place} cannot be taken up, since what they were "
+                f"computed from has changed ({', '.join(changed)}); run without "
+                "--resume to compute them anew"
+            )
+        for name, content in found.files.items():
+            _check(found, folder, name, content)
+        return found
+    return None
+
+
+def _is_own(place: pathlib.Path) -> bool:
+    """Whether nobody else can have put it there."""
+    about = place.lstat()
+    user = os.getuid() if hasattr(os, "getuid") else about.st_uid
+    return stat.S_ISDIR(about.st_mode) and about.st_uid == user
+
+
+def _read(place: pathlib.Path) -> Unfinished:
+    about = io.read_json(place / ABOUT)
+    try:
+        origin = Origin(about["study"], about["inputs"])
+        outline = [np.array(ring) for ring in about["outline"]]
+        return Unfinished(place, origin, about["files"], outline, about["summary"])
+    except (LookupError, TypeError):
+        raise ValueError(
+            f"{place / ABOUT} describes no results; remove {place} and run again"
+        ) from None
+
+
+def _check(found: Unfinished, folder: pathlib.Path, name: str, content: str) -> None:
+    """A file that was moved already is in the folder."""
+    for path in (found.place / name, folder / name):
+        if path.is_file() and _content(path) == content:
+            return
+    raise ValueError(
+        f"{found.place / name} is missing or damaged; run without --resume to compute "
+        "it anew"
+    )
+
+
+def move(found: Unfinished, folder: pathlib.Path) -> None:
+    """Give files the names under which they are looked for.
+
+    Args:
+      found: The result.
+      folder: Where results go.
+
+    Raises:
+      ValueError: If the folder cannot be written to.
+    """
+    for name in found.files:
+        source, target = found.place / name, folder / name
+        if not source.is_file():
+            continue
+        try:
+            source.replace(target)
+        except OSError:
+            # It lies on another disk.
+            with replacing(target, durable=True) as temporary:
+                shutil.copyfile(source, temporary)
+
+
+def is_unfinished(folder: pathlib.Path) -> bool:
+    """Tell whether a result waits to be written.
+
+    Args:
+      folder: Where results go.
+
+    Returns:
+      Whether there is one, of whatever study.
+    """
+    places = (folder / FOLDER, _spare(folder))
+    return any((place / ABOUT).is_file() and _is_own(place) for place in places)
+
+
+def clear(folder: pathlib.Path) -> None:
+    """Remove what is no longer needed when a result has its names.
+
+    Args:
+      folder: Where results go.
+    """
+    for place in (folder / FOLDER, _spare(folder)):
+        _remove(place)
+
+
+def _remove(place: pathlib.Path) -> None:
+    # First of all the file that says that the others are whole.
+    with contextlib.suppress(OSError):
+        (place / ABOUT).unlink()
+    shutil.rmtree(place, ignore_errors=True)
