@@ -35,6 +35,7 @@ import test_io_fuzz as known
 import test_io_harmonics as harmonics
 
 from jaxload import io
+from jaxload.io.events import offsets
 
 #: Longest that one input may take [s of processor time], and at which it is stopped.
 SLOW, STOP = 1.0, 10
@@ -77,7 +78,7 @@ def check_sites(sites):
 def check_offsets(table):
     assert table.sizes["event"], "no event"
     assert not np.isnat(table.day.values).any(), "an event without a day"
-    assert set(table.kind.values) <= set(io.offsets.KINDS)
+    assert set(table.kind.values) <= set(offsets.KINDS)
 
 
 def check_profile(profile):

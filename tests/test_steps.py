@@ -6,6 +6,7 @@ import pytest
 import scipy.linalg
 
 from jaxload import series, synthetic
+from jaxload.series.fitting import coloured_noise
 from jaxload.series.fitting.step_scan import level_shocks
 
 PERIODS = (1.0, 0.5)
@@ -60,9 +61,9 @@ def noise_of(white, flicker, walk):
 
 def sum_of_memories(years, amplitude):
     lag = abs(years[:, None] - years[None, :])
-    memories = series.noise.MEMORIES
+    memories = coloured_noise.MEMORIES
     total = np.exp(-lag[..., None] / memories).sum(axis=-1)
-    return amplitude**2 * series.noise.flicker_variance() * total
+    return amplitude**2 * coloured_noise.flicker_variance() * total
 
 
 def test_a_trajectory_in_noise_with_a_memory_is_that_of_its_whole_covariance(uneven):
