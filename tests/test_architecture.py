@@ -153,3 +153,9 @@ def test_the_tree_in_the_readme_is_the_tree_on_disk():
     files = [path for path in drawn if path.endswith(".py")]
     assert sorted(files) == sorted({*map(name, SOURCES), "__init__.py"})
     assert len(files) == len(set(files))
+
+
+def test_no_module_is_named_as_what_it_exports():
+    modules = [importlib.import_module(module) for module in MODULES]
+    same = [m.__name__ for m in modules if m.__name__.split(".")[-1] in m.__all__]
+    assert not same

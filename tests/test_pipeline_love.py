@@ -7,7 +7,7 @@ import pytest
 
 from jaxload import config, earth
 from jaxload.earth.interior.structure import material_at
-from jaxload.pipeline.inputs.love_numbers import love_numbers, model_of
+from jaxload.pipeline.inputs.earth import love_numbers, model_of
 
 TABLE = "n h l k\n1 -0.29 0.11 0\n2 -0.99 0.023 -0.305\n3 -1.05 0.07 -0.196\n"
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, earth, io, sphere
+from jaxload.pipeline.inputs.earth import love_numbers
 from jaxload.pipeline.inputs.files_of_series import series_files
 from jaxload.pipeline.inputs.gridded import read_source
-from jaxload.pipeline.inputs.love_numbers import love_numbers
 from jaxload.pipeline.messages import naming
 
 __all__ = [

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, series
 from jaxload._calendar import DAY
-from jaxload.pipeline.inputs.love_numbers import love_numbers
+from jaxload.pipeline.inputs.earth import love_numbers
 from jaxload.pipeline.inputs.time_spans import epoch_spans, over_epochs
 from jaxload.pipeline.inputs.virtual_stations import filled_rows
 from jaxload.pipeline.messages import naming
