@@ -155,7 +155,7 @@ def _by_forests(case: Case) -> tuple[Callable[[Mask], Floats], float]:
 
     def told(silent: Mask) -> Floats:
         own = np.broadcast_to(silent, (cells.shape[1], len(silent)))
-        return forests.predict(forests, cells, own) - case.corrections
+        return forest.predict(forests, cells, own) - case.corrections
 
     return told, error
 

@@ -9,6 +9,7 @@ computed or configured at import; `README.md` beside this file draws the tree.
 import importlib
 import types
 
+#: Sub-packages by name.
 PACKAGES = (
     "config",
     "demo",
@@ -25,7 +26,7 @@ PACKAGES = (
     "synthetic",
 )
 
-__all__ = ["__version__", *PACKAGES]
+__all__ = ["PACKAGES", "__version__"]
 
 __version__ = "0.1.0"
 

@@ -27,7 +27,7 @@ def keep_programs(folder: pathlib.Path | None = None) -> pathlib.Path | None:
     Returns:
       The folder; None where another was set before, or where it cannot be made.
     """
-    if jax.config.jax_compilation_cache_dir:
+    if jax.config.values["jax_compilation_cache_dir"]:
         return None
     folder = folder or platformdirs.user_cache_path("jaxload") / "programs"
     try:

@@ -252,7 +252,8 @@ def _settings(options: argparse.Namespace, console: Console) -> None:
 
 def _setting_lines(setting: config.Setting) -> list[str]:
     required = setting.default is None
-    value = " (required)" if required else setting.default and f" = {setting.default}"
+    value = " (required)" if required else f" = {setting.default}"
+    value = "" if setting.default == "" else value
     meaning = f"{setting.meaning} [{setting.kind}]"
     indent = "    "
     return [

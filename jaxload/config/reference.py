@@ -6,7 +6,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from jaxload.config.study import Study
 from jaxload.config.values import toml_value
@@ -53,7 +53,7 @@ def _settings(table: type, prefix: str, shown: set[type]) -> Iterator[Setting]:
         if table is Study and field.name == "folder":
             continue
         kinds = _kinds(hints[field.name])
-        tables = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+        tables = [kind for kind in kinds if _is_table(kind)]
         name = prefix + field.name
         # A table of the study itself is a heading; an inline one is a value.
         if table is not Study or not tables:
@@ -62,6 +62,10 @@ def _settings(table: type, prefix: str, shown: set[type]) -> Iterator[Setting]:
         for inner in tables:
             if inner not in shown:
                 yield from _settings(inner, f"{name}.", shown)
+
+
+def _is_table(kind: Any) -> TypeGuard[type]:
+    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
 
 
 def _kinds(wanted: Any) -> list[Any]:
@@ -75,7 +79,7 @@ def _kinds(wanted: Any) -> list[Any]:
         ]
     if typing.get_origin(wanted) is tuple:
         inner = _kinds(typing.get_args(wanted)[0])
-        return [wanted, *(kind for kind in inner if dataclasses.is_dataclass(kind))]
+        return [wanted, *(kind for kind in inner if _is_table(kind))]
     return [wanted]
 
 
@@ -100,6 +104,7 @@ def _default(field: dataclasses.Field) -> str | None:
 def _meanings(table: type) -> dict[str, str]:
     """The lines of a docstring below "Attributes:", by name."""
     found: dict[str, str] = {}
+    name = ""
     _, _, below = (inspect.getdoc(table) or "").partition("Attributes:\n")
     for line in below.splitlines():
         start = re.match(r"  (\w+): (.*)", line)
