@@ -181,7 +181,7 @@ def test_a_kept_result_that_was_damaged_is_named(study, tmp_path, monkeypatch, c
 
 HOLD = """
 import sys, time
-from jaxload.io import folders
+from jaxload.io.files import folders
 with folders.locked_folder(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
