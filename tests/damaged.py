@@ -30,7 +30,7 @@ import fuzz
 import jax
 import numpy as np
 import xarray as xr
-from jaxload.gapfill.checkpoints import DiskCheckpoints
+from jaxload.gapfill.training.checkpoints import DiskCheckpoints
 
 from jaxload import io, report
 from jaxload.config import sources
