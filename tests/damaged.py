@@ -30,10 +30,10 @@ import fuzz
 import jax
 import numpy as np
 import xarray as xr
-from jaxload.gapfill.training.checkpoints import DiskCheckpoints
 
 from jaxload import io, report
 from jaxload.config import sources
+from jaxload.gapfill.training.checkpoints import DiskCheckpoints
 from jaxload.pipeline.inputs import prior_amplitude
 
 #: Memory that a reader of a small file may take [bytes of address space], and seconds

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -251,6 +252,18 @@ def test_a_power_cut_leaves_no_half_of_what_says_which_model(tmp_path, monkeypat
     with pytest.raises(SwitchedOffError):
         train(optimise.Descent(steps=5, every=5), checkpoints=store)
     assert not (tmp_path / "model.json").exists()
+
+
+def test_a_state_that_a_disk_has_no_room_for_is_not_begun(
+    tmp_path, caplog, monkeypatch
+):
+    room = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(checkpoints.shutil, "disk_usage", lambda _: room)
+    store = checkpoints.DiskCheckpoints(tmp_path / "kept", "one")
+    store.save(7, {"weights": jnp.zeros(3)})
+    assert "step 7 of the training cannot be kept" in caplog.text
+    assert "No space left" in caplog.text
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["model.json"]
 
 
 def test_a_training_that_cannot_be_kept_goes_on_and_says_so(tmp_path, caplog):

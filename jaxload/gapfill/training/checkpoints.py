@@ -1,9 +1,11 @@
 """Trainings kept on disk, to be taken up again where they stopped."""
 
 import dataclasses
+import errno
 import functools
 import hashlib
 import logging
+import os
 import pathlib
 import shutil
 from collections.abc import Iterator
@@ -21,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 #: File that says of what the states beside it are.
 MODEL = "model.json"
+
+#: What a kept state takes beside its numbers, at most [bytes].
+MARGIN = 2**18
 
 #: Letters of a reason that a message has room for.
 LETTERS = 200
@@ -109,6 +114,7 @@ class DiskCheckpoints:
         if not _steps(self.folder):
             io.write_json({"model": self.model}, self.folder / MODEL)
         leaves = {str(n): np.asarray(x) for n, x in enumerate(jax.tree.leaves(state))}
+        _check_room(self.folder, sum(leaf.nbytes for leaf in leaves.values()))
         with ocp.PyTreeCheckpointer() as checkpointer:
             checkpointer.save(self.folder.absolute() / str(step), leaves, force=True)
         for old in _steps(self.folder)[: -self.kept]:
@@ -126,6 +132,12 @@ class DiskCheckpoints:
                 f"{path} does not say of which model the checkpoints beside it are; "
                 f"delete the folder {self.folder} to begin anew, or train into another"
             ) from None
+
+
+def _check_room(folder: pathlib.Path, size: int) -> None:
+    """Refuse what a disk has no room for, which orbax would begin and not tidy up."""
+    if shutil.disk_usage(folder).free < size + MARGIN:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def _steps(folder: pathlib.Path) -> list[int]:
