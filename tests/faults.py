@@ -107,9 +107,10 @@ class Run:
     def follow(self) -> None:
         """Read what it writes, to the end."""
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.began = self.began or time.monotonic()
-            self.lines.append(line.rstrip())
+        with self.process.stderr as stream:
+            for line in stream:
+                self.began = self.began or time.monotonic()
+                self.lines.append(line.rstrip())
 
 
 def start(kind: str, data: pathlib.Path, out: pathlib.Path, *more: str) -> Run:

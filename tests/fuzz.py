@@ -11,6 +11,7 @@ A new reader gets a line in `READERS`.
 import argparse
 import bz2
 import concurrent.futures
+import contextlib
 import dataclasses
 import gzip
 import json
@@ -312,12 +313,23 @@ def judge(reader: Reader, path: pathlib.Path) -> str:
     return f"{spent:.1f} s" if spent > SLOW else ""
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Log nothing of what is doubtful."""
+    logger = logging.getLogger("jaxload")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def try_inputs(seed: int, name: str, numbers: range) -> list[Finding]:
     """Give a reader some inputs, and see what it makes of them."""
-    logging.getLogger("jaxload").setLevel(logging.CRITICAL)
     reader = READERS[name]
     found = []
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with quiet(), tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("error")
         # A second network beside it would be read too; sites alone are looked for.
         (pathlib.Path(folder) / "s").write_text("ABCD 10 50\n")

@@ -275,7 +275,9 @@ def test_no_epoch_with_water_ends_with_three_and_leaves_the_older_result(
 
 
 SLOWLY = """
-import sys, time
+import signal, sys, time
+# Ignored in what a shell runs in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from jaxload import cli, pipeline
 from jaxload.pipeline import runs
 def compute(*_):

@@ -1,5 +1,6 @@
 """Readers of text and damaged files: a few here, many by ``make fuzz``."""
 
+import logging
 import warnings
 
 import fuzz
@@ -52,3 +53,9 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
 def test_a_thousand_damaged_files_are_answered(name):
     inputs = 20_000 // len(fuzz.READERS) + 1
     assert fuzz.try_inputs(0, name, range(inputs)) == []
+
+
+def test_what_is_logged_afterwards_is_heard_again():
+    before = logging.getLogger("jaxload").level
+    fuzz.try_inputs(1, "sites", range(2))
+    assert logging.getLogger("jaxload").level == before

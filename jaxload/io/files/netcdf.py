@@ -18,7 +18,16 @@ from jaxload.io.files.writing import replacing, why_full
 __all__ = ["as_numbers", "reading_netcdf", "save_netcdf", "with_numbers"]
 
 #: What the libraries of netCDF raise on broken files.
-BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError)
+BROKEN = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    # A time of a damaged file is beyond all calendars.
+    ArithmeticError,
+)
 
 
 @contextlib.contextmanager
