@@ -230,7 +230,7 @@ def _design(world: synthetic.WeatherWorld) -> Floats:
 
 def _held(distance: Floats, seed: int) -> tuple[Array, Array]:
     """Who is held out, and who of them is scored: half of the neighbourhoods."""
-    centres = spatial_folds.centres_for_share(distance, FAR, SHARE)
+    centres = spatial_folds.centres_for_fraction(distance, FAR, SHARE)
     keys = jax.random.split(jax.random.key(seed), (2, MEMBERS))
 
     def drawn(keys: Array, centres: int) -> Array:

@@ -19,7 +19,7 @@ from jaxload.gapfill.joint import calibration, joint_model, schedule
 from jaxload.gapfill.networks import ensemble
 from jaxload.gapfill.published import dwlim, mllim as forest
 from jaxload.gapfill.training import optimise
-from jaxload.gapfill.training.spatial_folds import centres_for_share
+from jaxload.gapfill.training.spatial_folds import centres_for_fraction
 from jaxload.inversion import Noise, Problem
 from jaxload.inversion.uncertainty.functionals import Target
 from jaxload.pipeline.estimation.noise_model import without_seasons
@@ -39,11 +39,12 @@ THRESHOLD = 0.5
 
 #: Units of the networks that are one for all places, and how networks are trained.
 HIDDEN = 16
-JOINTLY = schedule.make_curriculum()
-BY_EVIDENCE = schedule.make_curriculum(own=0.0)
-TWO_STAGES = schedule.make_curriculum(joint_steps=None)
+JOINTLY = schedule.make_schedule()
+BY_EVIDENCE = schedule.make_schedule(own=0.0)
+TWO_STAGES = schedule.make_schedule(joint_steps=None)
 CONTROL = ensemble.Training(
-    hidden=32, descent=optimise.Descent(steps=160, learning_rate=0.01, patience=4)
+    hidden=32,
+    descent=optimise.OptimiserSettings(steps=160, learning_rate=0.01, patience=4),
 )
 
 #: MEEMD of the weekly weather, with fewer copies than the article's hundred.
@@ -97,23 +98,23 @@ def interpolated(case: Case) -> Estimate:
     to_cells = _distance(case, case.empty.lon, case.empty.lat)
     apart = _distance(case, lon, lat) + np.where(np.eye(len(lon)), np.inf, 0)
 
-    def told(distance: Floats, silent: Mask) -> Floats:
-        distance = np.where(silent[None, :], np.inf, distance)
+    def told(distance: Floats, masked: Mask) -> Floats:
+        distance = np.where(masked[None, :], np.inf, distance)
         weights = np.asarray(sphere.inverse_distance_weights(distance, 2.0))
         seen = np.isfinite(case.up)
         total = np.where(seen, case.up, 0) @ weights.T
         return total / np.maximum(seen @ weights.T, 1e-12)
 
     missed = told(apart, np.zeros(len(lon), bool)) - case.up
-    return _filled(case, lambda silent: told(to_cells, silent), _rms(missed), True)
+    return _filled(case, lambda masked: told(to_cells, masked), _rms(missed), True)
 
 
 def seasonal(case: Case) -> Estimate:
     """A smooth annual and semi-annual prior mean, solved exactly."""
     noise, weights, functions = _seasonal_weights(case)
 
-    def rows(silent: Mask, _: int | None) -> Rows:
-        mean = _seasonal_mean(case, silent)
+    def rows(masked: Mask, _: int | None) -> Rows:
+        mean = _seasonal_mean(case, masked)
         return Rows(case.traditional, case.up, noise, weights[0], mean)
 
     found = _estimate(case, rows)
@@ -148,13 +149,13 @@ def dwlim_tuned(case: Case) -> Estimate:
 @_once
 def _by_forests(case: Case) -> tuple[Callable[[Mask], Floats], float]:
     weather = _normalised(_weather_at(case, case.world.stations))
-    forests = forest.grow(weather, case.raw, forest.Forest(trees=50))
+    forests = forest.fit_forests(weather, case.raw, forest.ForestSettings(trees=50))
     validated = forest.leave_one_out(forests, weather, case.raw)
     error = _rms(np.asarray(validated.predicted) - case.raw)
     cells = _normalised(_weather_at(case, case.empty))
 
-    def told(silent: Mask) -> Floats:
-        own = np.broadcast_to(silent, (cells.shape[1], len(silent)))
+    def told(masked: Mask) -> Floats:
+        own = np.broadcast_to(masked, (cells.shape[1], len(masked)))
         return forest.predict(forests, cells, own) - case.corrections
 
     return told, error
@@ -178,8 +179,8 @@ def _by_networks(case: Case) -> tuple[Callable[[Mask], Floats], float]:
     predictions = ensemble.predict(networks, at_cells)
     distance = _distance(case, cells.lon, cells.lat)[:, control]
 
-    def told(silent: Mask) -> Floats:
-        out = np.broadcast_to(silent[control], distance.shape)
+    def told(masked: Mask) -> Floats:
+        out = np.broadcast_to(masked[control], distance.shape)
         return dwlim.weighted(predictions, distance, out) - case.corrections
 
     return told, _rms(np.asarray(validated.predicted) - case.raw)
@@ -195,7 +196,7 @@ def by_displacement(case: Case) -> Estimate:
     return _by_displacement(case, JOINTLY)
 
 
-def _by_displacement(case: Case, lessons: schedule.Curriculum) -> Estimate:
+def _by_displacement(case: Case, lessons: schedule.TrainingSchedule) -> Estimate:
     weather = [_weather_at(case, x) for x in (case.world.stations, case.empty)]
     weather = np.concatenate(weather, axis=1)
     lon, lat = (
@@ -208,16 +209,18 @@ def _by_displacement(case: Case, lessons: schedule.Curriculum) -> Estimate:
     displacement[:, : case.stations] = case.up
     sigma = np.pad(case.sigma, (0, rows - case.stations), constant_values=1.0)
     given = (case.filled, displacement, sigma, features)
-    lesson = joint_model.make_lesson(*given, _folds(case, rows))
-    fitted = _trained(case, "displacement", lesson, lessons)
-    told = jax.jit(jax.vmap(joint_model.told_displacement, in_axes=(0, None)))
-    mean, sd = map(np.asarray, told(fitted.parameters, lesson.features))
+    training_data = joint_model.make_training_data(*given, _folds(case, rows))
+    fitted = _trained(case, "displacement", training_data, lessons)
+    told = jax.jit(jax.vmap(joint_model.predict_displacement, in_axes=(0, None)))
+    mean, sd = map(np.asarray, told(fitted.parameters, training_data.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
     receiver = np.arange(rows) < case.stations
     within = np.sqrt((sd**2).mean(axis=0))
 
     def noise_of(numbers: joint_model.Hyperparameters, error: Floats) -> Noise:
-        now = dataclasses.replace(lesson, sigma=jnp.where(receiver, sigma, error))
+        now = dataclasses.replace(
+            training_data, sigma=jnp.where(receiver, sigma, error)
+        )
         return joint_model.noise_of(now, numbers)
 
     def rows_of(_: Mask, member: int | None) -> Rows:
@@ -231,7 +234,7 @@ def _by_displacement(case: Case, lessons: schedule.Curriculum) -> Estimate:
         beta = float(jnp.exp(whole.beta))
         return Rows(case.filled, values, noise_of(whole, error), beta)
 
-    sure, factor = calibration.calibrated_with_filled(lesson, fitted.parameters)
+    sure, factor = calibration.calibrate_virtual(training_data, fitted.parameters)
     believed = noise_of(sure, within * float(factor)), float(jnp.exp(sure.beta))
     found = _estimate(case, rows_of, believed)
     base = rows_of(np.zeros(case.stations, bool), None)
@@ -252,26 +255,26 @@ def water_by_evidence(case: Case) -> Estimate:
     return _by_water(case, BY_EVIDENCE)
 
 
-def _by_water(case: Case, lessons: schedule.Curriculum) -> Estimate:
+def _by_water(case: Case, lessons: schedule.TrainingSchedule) -> Estimate:
     places = case.world.places
     weather = [x[:, case.places] for x in (case.temperature, case.pressure)]
     lon, lat = places.lon[case.places], places.lat[case.places]
     features = _features(case, np.stack(weather, axis=-1), lon, lat)
     moved = case.design[: case.stations] @ case.to_cells.T
     given = (case.traditional, case.up, case.sigma, features, _folds(case))
-    lesson = joint_model.make_lesson(*given, moved=moved)
-    fitted = _trained(case, "water", lesson, lessons)
-    told = jax.jit(jax.vmap(joint_model.told_water, in_axes=(0, None)))
-    means = np.asarray(told(fitted.parameters, lesson.features))
+    training_data = joint_model.make_training_data(*given, moved=moved)
+    fitted = _trained(case, "water", training_data, lessons)
+    told = jax.jit(jax.vmap(joint_model.predict_load, in_axes=(0, None)))
+    means = np.asarray(told(fitted.parameters, training_data.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
-    noise, beta = joint_model.noise_of(lesson, whole), float(jnp.exp(whole.beta))
+    noise, beta = joint_model.noise_of(training_data, whole), float(jnp.exp(whole.beta))
 
     def rows(_: Mask, member: int | None) -> Rows:
         mean = means.mean(axis=0) if member is None else means[member]
         return Rows(case.traditional, case.up, noise, beta, mean @ case.to_cells)
 
-    sure = calibration.calibrated(lesson, fitted.parameters)
-    believed = (joint_model.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
+    sure = calibration.calibrate(training_data, fitted.parameters)
+    believed = (joint_model.noise_of(training_data, sure), float(jnp.exp(sure.beta)))
     found = _estimate(case, rows, believed)
     everyone = np.zeros(case.stations, bool)
     return _joined(case, found, [rows(everyone, n) for n in range(len(means))])
@@ -297,21 +300,21 @@ def _spread(case: Case, members: list[Rows]) -> list[Floats]:
 def _trained(
     case: Case,
     form: schedule.Form,
-    lesson: joint_model.Lesson,
-    lessons: schedule.Curriculum,
+    training_data: joint_model.TrainingData,
+    lessons: schedule.TrainingSchedule,
 ) -> optimise.Fitted:
     keys = jax.random.split(jax.random.key(case.seed), len(case.held))
     noise, beta = _tuned_to_weather(case)
     factor = float(jnp.mean(noise.sigma / case.sigma))
     numbers = (beta, factor, float(np.sqrt(noise.common)))
-    given = (form, lesson, HIDDEN, numbers, keys)
-    return schedule.learn(*given, curriculum=lessons).last
+    given = (form, training_data, HIDDEN, numbers, keys)
+    return schedule.learn(*given, training_schedule=lessons).last
 
 
 def _folds(case: Case, rows: int | None = None) -> joint_model.Folds:
     held = np.zeros((len(case.held), rows or case.stations), bool)
     held[:, : case.stations] = case.held
-    centres = max(1, centres_for_share(case.distance, FAR, SHARE) // 2)
+    centres = max(1, centres_for_fraction(case.distance, FAR, SHARE) // 2)
     radius = jnp.asarray(FAR)
     watched = held.copy()
     watched[:, : case.stations] &= ~np.asarray(case.scored)
@@ -395,9 +398,9 @@ def _seasonal_weights(case: Case) -> tuple[Noise, tuple[float, float], Array]:
     return noise, (beta, amplitude), functions
 
 
-def _seasonal_mean(case: Case, silent: Mask) -> Floats:
+def _seasonal_mean(case: Case, masked: Mask) -> Floats:
     noise, weights, functions = _seasonal_weights(case)
-    up = np.where(silent, np.nan, case.up)
+    up = np.where(masked, np.nan, case.up)
     found = inversion.time_function_mean(
         case.traditional, up, noise, weights, functions
     )
@@ -422,10 +425,10 @@ def _filled(
     if tuned:
         noise, beta = _of_largest_evidence(case.filled, of_all, sigma)
 
-    def rows(silent: Mask, member: int | None) -> Rows:
+    def rows(masked: Mask, member: int | None) -> Rows:
         displacement = of_all
         if member is not None:
-            displacement = np.concatenate([case.up, told(silent)], axis=1)
+            displacement = np.concatenate([case.up, told(masked)], axis=1)
         return Rows(case.filled, displacement, noise, beta)
 
     return _estimate(case, rows)
@@ -459,9 +462,9 @@ def _estimate(
     return Estimate(anomaly, sd[0], sd[1], np.stack(foretold, axis=1))
 
 
-def _solved(rows: Rows, silent: Mask) -> inversion.Solution:
+def _solved(rows: Rows, masked: Mask) -> inversion.Solution:
     out = np.zeros(rows.displacement.shape[1], bool)
-    out[: len(silent)] = silent
+    out[: len(masked)] = masked
     displacement = np.where(out, np.nan, rows.displacement)
     problem, noise, beta = rows.problem, rows.noise, rows.beta
     return inversion.solve(problem, displacement, noise, beta, mean=rows.mean)

@@ -19,7 +19,7 @@ from scipy import sparse
 from benchmarks._harness import largest_error, measure, report
 from benchmarks._networks import BETA, observations
 from jaxload import earth, inversion
-from jaxload.inversion.estimation.cost_model import Shape, costs
+from jaxload.inversion.estimation.cost_model import ProblemSize, costs
 from jaxload.inversion.linalg.spd import inverse
 from jaxload.inversion.problem import with_normal_matrix
 
@@ -101,7 +101,7 @@ def _predictions(
     missing = jnp.asarray(rng.uniform(size=displacement.shape) < 0.1)
     displacement = jnp.where(missing, jnp.nan, displacement)
     gaps = inversion.find_gaps(displacement)
-    shape = Shape(epochs, size, cells, 0, 0.1 * size, shared=True, normal=True)
+    shape = ProblemSize(epochs, size, cells, 0, 0.1 * size, shared=True, normal=True)
     call = (problem, displacement, jnp.ones(size), 0.5)
     return [
         {

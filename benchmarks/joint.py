@@ -31,8 +31,8 @@ SOUTHWEST = ("southwest China, weekly, 4 members", 320, 87, 4)
 COUNTRY = ("national, daily, 1 member", 1148, 741, 1)
 
 OBJECTIVES = {
-    "water": joint_losses.water_objectives,
-    "displacement": joint_losses.displacement_objectives,
+    "water": joint_losses.joint_load_losses,
+    "displacement": joint_losses.joint_displacement_losses,
 }
 
 
@@ -69,53 +69,60 @@ def _timed(
     name, places, filled, members = size
     water = form == "water"
     if water:
-        lesson = _lesson(network, places, members)
+        training_data = _lesson(network, places, members)
     else:
-        lesson = _lesson_to_fill(network, filled, members)
+        training_data = _lesson_to_fill(network, filled, members)
     keys = jax.random.split(jax.random.key(1), members)
     sizes = lstm.Network(FEATURES, HIDDEN, 1 if water else 2)
-    parameters = joint_model.first_parameters(sizes, (0.1, 1.2, 1.0), keys)
+    parameters = joint_model.initial_parameters(sizes, (0.1, 1.2, 1.0), keys)
     loss = OBJECTIVES[form](segment)[0]
 
     def total(
-        parameters: joint_model.Parameters, lesson: joint_model.Lesson, key: Array
+        parameters: joint_model.Parameters,
+        training_data: joint_model.TrainingData,
+        key: Array,
     ) -> Array:
-        return jnp.sum(loss(parameters, lesson, key))
+        return jnp.sum(loss(parameters, training_data, key))
 
     step = jax.jit(jax.grad(total))
-    times, _ = measure_and_watch(lambda: step(parameters, lesson, keys[0]))
+    times, _ = measure_and_watch(lambda: step(parameters, training_data, keys[0]))
     row = {
         "size": name,
         "form": form,
         "stations": len(network.sigma),
         "epochs": len(network.displacement),
         "cells": network.design.shape[1],
-        "places": lesson.features.shape[1],
+        "places": training_data.features.shape[1],
         **times,
     }
-    return row | _evidence_alone(lesson, parameters) if water else row
+    return row | _evidence_alone(training_data, parameters) if water else row
 
 
 def _evidence_alone(
-    lesson: joint_model.Lesson, parameters: joint_model.Parameters
+    training_data: joint_model.TrainingData, parameters: joint_model.Parameters
 ) -> dict[str, Any]:
     """What of a step the inversion takes, for one member."""
 
     def alone(
-        numbers: joint_model.Hyperparameters, lesson: joint_model.Lesson
+        numbers: joint_model.Hyperparameters, training_data: joint_model.TrainingData
     ) -> Array:
-        noise = joint_model.noise_of(lesson, numbers)
-        given = (lesson.problem, lesson.displacement, noise, jnp.exp(numbers.beta))
-        return inversion.log_evidence(*given, gaps=lesson.gaps)
+        noise = joint_model.noise_of(training_data, numbers)
+        given = (
+            training_data.problem,
+            training_data.displacement,
+            noise,
+            jnp.exp(numbers.beta),
+        )
+        return inversion.log_evidence(*given, gaps=training_data.gaps)
 
     first = jax.tree.map(lambda x: x[0], parameters.inversion)
     inverted = jax.jit(jax.grad(alone))
-    return {"evidence_alone_s": measure(inverted, first, lesson)["median_s"]}
+    return {"evidence_alone_s": measure(inverted, first, training_data)["median_s"]}
 
 
 def _lesson(
     network: _networks.Network, places: int, members: int
-) -> joint_model.Lesson:
+) -> joint_model.TrainingData:
     """Any weather: the time of a step does not depend on it."""
     rng = np.random.default_rng(5)
     epochs, stations = network.displacement.shape
@@ -123,14 +130,14 @@ def _lesson(
     moved = -0.01 * rng.uniform(size=(stations, places))
     problem = inversion.smooth_problem(jnp.asarray(network.design), network.operator)
     given = (problem, network.displacement, network.sigma, features)
-    return joint_model.make_lesson(
+    return joint_model.make_training_data(
         *given, _folds(stations, stations, members), moved=moved
     )
 
 
 def _lesson_to_fill(
     network: _networks.Network, cells: int, members: int
-) -> joint_model.Lesson:
+) -> joint_model.TrainingData:
     """Cells to be filled, each between two stations: nor on where they are."""
     rng = np.random.default_rng(6)
     epochs, stations = network.displacement.shape
@@ -143,7 +150,7 @@ def _lesson_to_fill(
     up = np.pad(network.displacement, ((0, 0), (0, cells)))
     sigma = np.pad(network.sigma, (0, cells), constant_values=1.0)
     folds = _folds(stations, rows, members)
-    return joint_model.make_lesson(problem, up, sigma, features, folds)
+    return joint_model.make_training_data(problem, up, sigma, features, folds)
 
 
 def _folds(stations: int, rows: int, members: int) -> joint_model.Folds:

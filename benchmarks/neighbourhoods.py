@@ -152,27 +152,27 @@ def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
     moved = network.design @ to_cells.T
     problem = _problem(network, known)
     distance = jnp.asarray(network.distance[np.ix_(known, known)])
-    centres = near.centres_for_share(distance, RADIUS, SHARE)
+    centres = near.centres_for_fraction(distance, RADIUS, SHARE)
     keys = jax.random.split(jax.random.key(1), MEMBERS)
     draw = lambda key: near.held_out(distance, RADIUS, centres, key)
     folds = joint_model.Folds(
         jax.vmap(draw)(keys), distance, jnp.asarray(RADIUS), centres
     )
     given = (problem, network.up[:, known], network.sigma[known], features, folds)
-    lesson = joint_model.make_lesson(*given, moved=moved[known])
+    training_data = joint_model.make_training_data(*given, moved=moved[known])
     fast = np.full(network.up.shape, np.nan)
     fast[:, known] = without_seasons(network.up[:, known], network.time)
     noise, beta = _tuned(network, ~out, fast)
     factor = float(jnp.mean(noise.sigma / network.sigma))
     learned = schedule.learn(
         "water",
-        lesson,
+        training_data,
         HIDDEN,
         (beta, factor, float(noise.common) ** 0.5),
         keys,
     ).last
-    told = jax.jit(jax.vmap(joint_model.told_water, in_axes=(0, None)))
-    expected = np.asarray(told(learned.parameters, lesson.features)).mean(axis=0)
+    told = jax.jit(jax.vmap(joint_model.predict_load, in_axes=(0, None)))
+    expected = np.asarray(told(learned.parameters, training_data.features)).mean(axis=0)
     numbers = jax.tree.map(jnp.mean, learned.parameters.inversion)
     beta, common = float(jnp.exp(numbers.beta)), float(jnp.exp(numbers.common))
     sigma = jnp.asarray(network.sigma * float(jnp.exp(numbers.noise)))

@@ -104,7 +104,7 @@ class Disk:
         self.place.mkdir(exist_ok=True)
         self._do("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs")
 
-    def grow(self, size: int = LARGE) -> None:
+    def fit_forests(self, size: int = LARGE) -> None:
         """Change the room."""
         self._do("mount", "-o", f"remount,size={size}")
 
@@ -188,7 +188,7 @@ def try_size(
     disk.mount(LARGE)
     if older.exists():
         shutil.copytree(older, out)
-    disk.grow(disk.used() + size)
+    disk.fit_forests(disk.used() + size)
     try:
         code, said = call(words)
         wrong = judge(code, said)
@@ -198,7 +198,7 @@ def try_size(
         wrong += [f"left behind: {left}"] if left else []
         if older.exists() and code:
             wrong += mixed(out, whole, older)
-        disk.grow()
+        disk.fit_forests()
         again, then = call(words if kind == "world" else [*words, "--resume"])
         if again:
             wrong.append(f"resumed with {again}: {' '.join(then)[-300:]}")

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 import jaxload
 from jaxload import cli, config, demo, io, studies, synthetic
 from jaxload.pipeline.inputs.observations import read_observations
-from jaxload.pipeline.inputs.virtual_stations import empty_cells
+from jaxload.pipeline.inputs.virtual_stations import cells_without_station
 
 pytest.importorskip("netCDF4")
 
@@ -720,7 +720,7 @@ def empty_cells_of(study, folder):
         names = {name: truth[f"station_{name}"] for name in ("lon", "lat")}
         places = xr.Dataset(coords=names)
     region = io.read_region(study.path(study.region.boundary))
-    return empty_cells(study, region, places).station.values
+    return cells_without_station(study, region, places).station.values
 
 
 WEATHER = {"temperature.nc", "pressure.nc", "storage.nc", "gnss/steps.txt"}

@@ -13,7 +13,7 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxload.earth.kernels.disc import disc_kernel
-from jaxload.earth.kernels.table import read_smooth, read_table
+from jaxload.earth.kernels.table import interpolate_smooth, read_table
 from jaxload.earth.loading.convolution import Convolution, convolve
 from jaxload.earth.loading.design import design_matrix
 from jaxload.earth.love.from_model import LoveNumbers
@@ -90,7 +90,9 @@ def test_without_the_ringing_of_far_cells_it_is_so_to_a_millionth(rng, monkeypat
     near = 2 * np.sin(np.deg2rad(16 * 2.8) / 2)
 
     def read(table, chord, disc):
-        pairs = zip(read_table(table, chord, disc), read_smooth(table, chord, disc))
+        pairs = zip(
+            read_table(table, chord, disc), interpolate_smooth(table, chord, disc)
+        )
         return [jnp.where(chord < near, total, smooth) for total, smooth in pairs]
 
     found = convolve(love, load, axes, stations, ALL, DISCS)

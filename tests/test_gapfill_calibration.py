@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from jaxload import inversion
 from jaxload.gapfill.joint import joint_model
-from jaxload.gapfill.joint.calibration import calibrated, calibrated_with_filled
+from jaxload.gapfill.joint.calibration import calibrate, calibrate_virtual
 from jaxload.gapfill.networks import lstm
 
 EPOCHS, STATIONS, CELLS, MEMBERS = 500, 10, 7, 2
@@ -22,11 +22,11 @@ SIGMA = np.linspace(0.6, 1.0, STATIONS)
 def parameters(numbers):
     """Networks that expect nothing."""
     keys = jax.random.split(jax.random.key(0), MEMBERS)
-    return joint_model.first_parameters(lstm.Network(1, 2), numbers, keys)
+    return joint_model.initial_parameters(lstm.Network(1, 2), numbers, keys)
 
 
 @pytest.fixture(scope="module")
-def lesson():
+def training_data():
     """Heights drawn from what an inversion believes of them."""
     rng = np.random.default_rng(7)
     chain = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
@@ -39,7 +39,7 @@ def lesson():
     held = np.arange(STATIONS)[None] % 5 == np.arange(MEMBERS)[:, None]
     line = np.arange(float(STATIONS))
     distance = jnp.asarray(abs(line[:, None] - line))
-    return joint_model.make_lesson(
+    return joint_model.make_training_data(
         inversion.smooth_problem(design, chain),
         heights,
         SIGMA,
@@ -50,54 +50,62 @@ def lesson():
 
 
 @pytest.mark.slow
-def test_numbers_are_those_from_which_heights_were_drawn(lesson):
-    found = calibrated(lesson, parameters((3.0, 1.0, 0.5)))
+def test_numbers_are_those_from_which_heights_were_drawn(training_data):
+    found = calibrate(training_data, parameters((3.0, 1.0, 0.5)))
     got = np.array([found.beta, found.noise, found.common])
     # Who knows eight receivers knows what all share, however much it is as a rule.
     assert (abs(got - np.log(TRUE)) < [0.1, 0.05, 0.4]).all()
 
 
 @pytest.mark.slow
-def test_a_prior_that_is_too_sure_is_loosened_and_no_other_is_less_surprised(lesson):
+def test_a_prior_that_is_too_sure_is_loosened_and_no_other_is_less_surprised(
+    training_data,
+):
     sure = parameters((5.0, 1.4, 2.5))
-    found = calibrated(lesson, sure, every=2)
+    found = calibrate(training_data, sure, every=2)
     assert found.beta < np.log(5.0) - 1
-    some = np.asarray(lesson.displacement)[::2]
+    some = np.asarray(training_data.displacement)[::2]
     thin = dataclasses.replace(
-        lesson, displacement=jnp.asarray(some), gaps=inversion.find_gaps(some)
+        training_data, displacement=jnp.asarray(some), gaps=inversion.find_gaps(some)
     )
 
-    def surprise(**changed):
+    def negative_log_predictive_density(**changed):
         numbers = dataclasses.replace(found, **changed)
-        each = [joint_model.surprise(thin, numbers, held) for held in lesson.folds.held]
+        each = [
+            joint_model.negative_log_predictive_density(thin, numbers, held)
+            for held in training_data.folds.held
+        ]
         return float(np.mean(each))
 
-    least = surprise()
+    least = negative_log_predictive_density()
     for name in ("beta", "noise", "common"):
         for step in (-0.2, 0.2):
-            assert surprise(**{name: getattr(found, name) + step}) > least
+            assert (
+                negative_log_predictive_density(**{name: getattr(found, name) + step})
+                > least
+            )
 
 
 @pytest.mark.slow
-def test_places_that_are_filled_badly_are_believed_less(lesson):
+def test_places_that_are_filled_badly_are_believed_less(training_data):
     """Filled by a network that expects nothing, and says that it is sure."""
-    beside = np.asarray(lesson.problem.design)[:4]
-    design = np.concatenate([lesson.problem.design, beside])
+    beside = np.asarray(training_data.problem.design)[:4]
+    design = np.concatenate([training_data.problem.design, beside])
     chain = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
-    up = np.pad(np.asarray(lesson.displacement), ((0, 0), (0, 4)))
-    held = jnp.pad(lesson.folds.held, ((0, 0), (0, 4)))
-    given = joint_model.make_lesson(
+    up = np.pad(np.asarray(training_data.displacement), ((0, 0), (0, 4)))
+    held = jnp.pad(training_data.folds.held, ((0, 0), (0, 4)))
+    given = joint_model.make_training_data(
         inversion.smooth_problem(design, chain),
         up,
         np.pad(SIGMA, (0, 4), constant_values=1.0),
         np.ones((EPOCHS, STATIONS + 4, 1)),
-        dataclasses.replace(lesson.folds, held=held),
+        dataclasses.replace(training_data.folds, held=held),
     )
     keys = jax.random.split(jax.random.key(0), MEMBERS)
-    sure = joint_model.first_parameters(lstm.Network(1, 2, 2), TRUE, keys)
-    _, factor = calibrated_with_filled(given, sure, every=2)
+    sure = joint_model.initial_parameters(lstm.Network(1, 2, 2), TRUE, keys)
+    _, factor = calibrate_virtual(given, sure, every=2)
     one = jax.tree.map(lambda values: values[0], sure)
-    told = joint_model.told_displacement(one, given.features)[1][-1]
+    told = joint_model.predict_displacement(one, given.features)[1][-1]
     # The network says nothing of what the water moves there.
     prior = np.linalg.inv((chain.T @ chain).toarray()) / TRUE[0] ** 2
     true = np.sqrt(np.diag(beside @ prior @ beside.T))

@@ -10,11 +10,11 @@ import scipy.sparse as sp
 
 from jaxload import inversion
 from jaxload.gapfill.joint import joint_model, schedule
-from jaxload.gapfill.training.optimise import Descent
+from jaxload.gapfill.training.optimise import OptimiserSettings
 
 EPOCHS, STATIONS, CELLS = 40, 6, 9
 NUMBERS = (0.4, 1.3, 0.7)
-SHORT = Descent(steps=10, every=5, learning_rate=0.01, weight_decay=0.5)
+SHORT = OptimiserSettings(steps=10, every=5, learning_rate=0.01, weight_decay=0.5)
 HIDDEN = 3
 KEYS = jax.random.split(jax.random.key(3), 2)
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def lesson():
+def training_data():
     rng = np.random.default_rng(5)
     chain = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
     design = -0.01 * rng.uniform(1, 2, (STATIONS, CELLS))
@@ -35,7 +35,7 @@ def lesson():
     held = jnp.asarray([[0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 0]], bool)
     line = np.arange(float(STATIONS))
     distance = jnp.asarray(abs(line[:, None] - line))
-    return joint_model.make_lesson(
+    return joint_model.make_training_data(
         inversion.smooth_problem(design, chain),
         heights,
         np.full(STATIONS, 0.3),
@@ -45,12 +45,14 @@ def lesson():
     )
 
 
-def learn(lesson, lessons, **keywords):
-    given = ("water", lesson, HIDDEN, NUMBERS, KEYS)
-    return schedule.learn(*given, curriculum=lessons, **keywords)
+def learn(training_data, lessons, **keywords):
+    given = ("water", training_data, HIDDEN, NUMBERS, KEYS)
+    return schedule.learn(*given, training_schedule=lessons, **keywords)
 
 
-def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(lesson):
+def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(
+    training_data,
+):
     class Memory:
         def __init__(self, name):
             self.name = name
@@ -63,8 +65,8 @@ def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(less
             pass
 
     first, heard = {}, []
-    lessons = schedule.Curriculum(SHORT, SHORT)
-    learned = learn(lesson, lessons, checkpoints=Memory, watch=heard.append)
+    lessons = schedule.TrainingSchedule(SHORT, SHORT)
+    learned = learn(training_data, lessons, checkpoints=Memory, watch=heard.append)
     assert list(first) == ["alone", "jointly"]
     taken_up, taught = first["jointly"].parameters, learned.alone.parameters
     for after, before in zip(
@@ -80,27 +82,27 @@ def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(less
 
 
 def test_a_part_through_the_inversion_is_slower_or_missing():
-    made = schedule.make_curriculum(30, 20, learning_rate=0.1, weight_decay=0.5)
+    made = schedule.make_schedule(30, 20, learning_rate=0.1, weight_decay=0.5)
     assert (made.alone.steps, made.jointly.steps) == (30, 20)
     assert made.jointly.learning_rate == pytest.approx(0.03)
     assert made.alone.weight_decay == made.jointly.weight_decay == 0.5
-    assert schedule.make_curriculum(joint_steps=None).jointly is None
+    assert schedule.make_schedule(joint_steps=None).jointly is None
 
 
-def test_two_stages_end_with_the_network_by_itself(lesson):
-    learned = learn(lesson, schedule.Curriculum(SHORT, jointly=None))
+def test_two_stages_end_with_the_network_by_itself(training_data):
+    learned = learn(training_data, schedule.TrainingSchedule(SHORT, jointly=None))
     assert learned.jointly is None
     assert learned.last is learned.alone
 
 
-def test_a_network_taught_first_knows_what_all_places_have_in_common(lesson):
-    lessons = schedule.Curriculum(
-        Descent(steps=150, learning_rate=0.03),
-        Descent(steps=20, learning_rate=0.003),
+def test_a_network_taught_first_knows_what_all_places_have_in_common(training_data):
+    lessons = schedule.TrainingSchedule(
+        OptimiserSettings(steps=150, learning_rate=0.03),
+        OptimiserSettings(steps=20, learning_rate=0.003),
     )
-    learned = learn(lesson, lessons)
-    expected = joint_model.told_water(
-        jax.tree.map(lambda x: x[0], learned.last.parameters), lesson.features
+    learned = learn(training_data, lessons)
+    expected = joint_model.predict_load(
+        jax.tree.map(lambda x: x[0], learned.last.parameters), training_data.features
     )
     season = 100 * np.sin(np.arange(EPOCHS) / 4)
     assert np.corrcoef(expected.mean(axis=1), season)[0, 1] > 0.97
@@ -109,10 +111,10 @@ def test_a_network_taught_first_knows_what_all_places_have_in_common(lesson):
     )
 
 
-def test_weights_decay_and_numbers_of_the_inversion_do_not(lesson):
+def test_weights_decay_and_numbers_of_the_inversion_do_not(training_data):
     strong = dataclasses.replace(SHORT, weight_decay=20.0)
     end = [
-        learn(lesson, schedule.Curriculum(settings, None)).alone.parameters
+        learn(training_data, schedule.TrainingSchedule(settings, None)).alone.parameters
         for settings in (SHORT, strong)
     ]
     weak, small = (np.abs(x.network.recurrent).mean() for x in end)
@@ -121,10 +123,13 @@ def test_weights_decay_and_numbers_of_the_inversion_do_not(lesson):
         np.testing.assert_allclose(np.exp(parameters.inversion.beta), 4 * NUMBERS[0])
 
 
-def test_rates_are_swept_side_by_side(lesson):
-    lessons = schedule.Curriculum(SHORT, SHORT)
-    swept = learn(lesson, lessons, pace=jnp.asarray([1.0, 0.2]))
-    plain, slow = learn(lesson, lessons), learn(lesson, lessons, pace=0.2)
+def test_rates_are_swept_side_by_side(training_data):
+    lessons = schedule.TrainingSchedule(SHORT, SHORT)
+    swept = learn(training_data, lessons, learning_rate_factor=jnp.asarray([1.0, 0.2]))
+    plain, slow = (
+        learn(training_data, lessons),
+        learn(training_data, lessons, learning_rate_factor=0.2),
+    )
     for member, alone in enumerate((plain, slow)):
         for part in ("alone", "jointly"):
             ours, theirs = (getattr(x, part).curve for x in (swept, alone))

@@ -13,9 +13,9 @@ from jaxload.gapfill.networks.lstm import apply
 from jaxload.gapfill.networks.windows import held_out, make_windows
 from jaxload.gapfill.published.dwlim import control_stations, validate, weighted
 from jaxload.gapfill.training.member_batches import losses
-from jaxload.gapfill.training.optimise import Descent
+from jaxload.gapfill.training.optimise import OptimiserSettings
 
-DESCENT = Descent(steps=60, learning_rate=0.03, every=20)
+DESCENT = OptimiserSettings(steps=60, learning_rate=0.03, every=20)
 SETTINGS = Training(hidden=6, descent=DESCENT)
 
 
@@ -83,7 +83,7 @@ def test_members_learn_the_same_however_they_are_shared_out(ensemble, lessons):
 @pytest.mark.slow
 def test_one_station_learns_at_several_rates_side_by_side(ensemble, lessons):
     features, target = (np.repeat(x[:, :1], 2, axis=1) for x in lessons)
-    swept = train(features, target, SETTINGS, pace=np.array([1.0, 0.1]))
+    swept = train(features, target, SETTINGS, learning_rate_factor=np.array([1.0, 0.1]))
     scores = swept.curve.held_out
     np.testing.assert_allclose(scores[-1, 0], ensemble.curve.held_out[-1, 0], rtol=0.05)
     assert scores[1, 1] > 1.2 * scores[1, 0]
@@ -148,7 +148,7 @@ def test_segments_change_no_training(ensemble, lessons):
 
 def test_a_training_that_diverges_says_when_and_keeps_what_was_good(lessons, caplog):
     features, target = lessons
-    hasty = Descent(steps=40, learning_rate=1e38, every=10)
+    hasty = OptimiserSettings(steps=40, learning_rate=1e38, every=10)
     settings = dataclasses.replace(SETTINGS, descent=hasty)
     with caplog.at_level(logging.WARNING):
         ensemble = train(features, target, settings)

@@ -7,14 +7,19 @@ import warnings
 import numpy as np
 import pytest
 
-from jaxload.gapfill.published.mllim import Forest, grow, leave_one_out, predict
+from jaxload.gapfill.published.mllim import (
+    ForestSettings,
+    fit_forests,
+    leave_one_out,
+    predict,
+)
 
 trees = pytest.importorskip("sklearn.tree", reason="scikit-learn is not installed")
 ensembles = pytest.importorskip(
     "sklearn.ensemble", reason="scikit-learn is not installed"
 )
 
-SETTINGS = Forest(trees=20, workers=2)
+SETTINGS = ForestSettings(trees=20, workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def forests(network):
-    return grow(*network, SETTINGS)
+    return fit_forests(*network, SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +66,7 @@ def test_filters_of_warnings_are_never_emptied_and_stay_as_they_were(
     monkeypatch.setattr(warnings, "resetwarnings", lambda: emptied.append(True))
     monkeypatch.setattr(trees.DecisionTreeRegressor, "fit", careless)
     before = list(warnings.filters)
-    leave_one_out(grow(*network, SETTINGS), *network)
+    leave_one_out(fit_forests(*network, SETTINGS), *network)
     assert not emptied
     assert warnings.filters == before
 
@@ -87,12 +92,12 @@ def test_a_cell_is_told_the_mean_of_all_forests(forests, regressors, rng):
 
 def test_the_seed_decides_and_the_workers_do_not(network, forests, regressors):
     features, up = network
-    one = grow(features, up, dataclasses.replace(SETTINGS, workers=1))
-    other = grow(features, up, dataclasses.replace(SETTINGS, seed=1))
+    one = fit_forests(features, up, dataclasses.replace(SETTINGS, workers=1))
+    other = fit_forests(features, up, dataclasses.replace(SETTINGS, seed=1))
     told = predict(forests, features)
     np.testing.assert_array_equal(predict(one, features), told)
     assert np.abs(predict(other, features) - told).max() > 0.01
-    fewer = grow(features[:, :2], up[:, :2], SETTINGS)
+    fewer = fit_forests(features[:, :2], up[:, :2], SETTINGS)
     others = np.array([[True, False]])
     np.testing.assert_allclose(
         predict(fewer, features[:, :1], others)[:, 0],
@@ -127,23 +132,23 @@ def test_what_cannot_be_grown_is_said(network, forests):
     gap = features.copy()
     gap[3, 1, 0] = np.nan
     with pytest.raises(ValueError, match="epoch 3, station 1, feature 0; fill"):
-        grow(gap, up)
+        fit_forests(gap, up)
     with pytest.raises(ValueError, match="displacement has 399 along 'epoch'"):
-        grow(features, up[1:])
+        fit_forests(features, up[1:])
     with pytest.raises(ValueError, match="station 2 has 0 values, expected at least"):
-        grow(features, np.where(np.arange(4) == 2, np.nan, up))
+        fit_forests(features, np.where(np.arange(4) == 2, np.nan, up))
     with pytest.raises(ValueError, match="features has 1 along 'feature'"):
         predict(forests, features[..., :1])
     with pytest.raises(ValueError, match=r"own has shape \(4,\)"):
         predict(forests, features, np.zeros(4, bool))
-    one = grow(features[:, :1], up[:, :1], SETTINGS)
+    one = fit_forests(features[:, :1], up[:, :1], SETTINGS)
     with pytest.raises(ValueError, match="there is 1"):
         leave_one_out(one, features[:, :1], up[:, :1])
     with pytest.raises(ValueError, match="trees is 0"):
-        Forest(trees=0)
+        ForestSettings(trees=0)
 
 
 def test_without_scikit_learn_the_remedy_is_told(network, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install jaxload\[forest\]"):
-        grow(*network)
+        fit_forests(*network)

@@ -44,7 +44,7 @@ def water(rng, heights):
     sigma = rng.uniform(0.5, 1, STATIONS)
     features = rng.normal(size=(EPOCHS, PLACES, FEATURES))
     moved = 0.01 * rng.normal(size=(STATIONS, PLACES))
-    return joint_model.make_lesson(
+    return joint_model.make_training_data(
         problem, heights, sigma, features, folds(), moved=moved
     )
 
@@ -56,13 +56,15 @@ def filling(rng, heights):
     displacement = np.concatenate([heights, np.zeros((EPOCHS, 4))], axis=1)
     features = rng.normal(size=(EPOCHS, rows, FEATURES))
     sigma = rng.uniform(0.5, 1, rows)
-    return joint_model.make_lesson(problem, displacement, sigma, features, folds(rows))
+    return joint_model.make_training_data(
+        problem, displacement, sigma, features, folds(rows)
+    )
 
 
 def parameters(outputs=1, loud=True):
     network = lstm.Network(FEATURES, 4, outputs)
     keys = jax.random.split(jax.random.key(3), 2)
-    first = joint_model.first_parameters(network, NUMBERS, keys)
+    first = joint_model.initial_parameters(network, NUMBERS, keys)
     if not loud:
         return first
     readout = jax.random.normal(jax.random.key(4), first.network.readout.shape) / 2
@@ -74,11 +76,11 @@ def member(tree, number):
     return jax.tree.map(lambda values: values[number], tree)
 
 
-def log_density(lesson, displacement, sigma, rows):
+def masked_log_evidence(training_data, displacement, sigma, rows):
     """Of the rows that are asked for, every epoch written out."""
     beta, factor, common = NUMBERS
     smooth = np.linalg.inv((CHAIN.T @ CHAIN).toarray()) / beta**2
-    design = np.asarray(lesson.problem.design)
+    design = np.asarray(training_data.problem.design)
     receiver = np.arange(len(sigma)) < STATIONS
     scale = np.where(receiver, factor, 1)
     covariance = design @ smooth @ design.T + np.diag((scale * sigma) ** 2)
@@ -94,14 +96,14 @@ def log_density(lesson, displacement, sigma, rows):
 @pytest.mark.slow
 def test_the_loss_of_water_is_the_evidence_and_the_network_by_itself(water):
     given = parameters()
-    loss, score = joint_losses.water_objectives()
+    loss, score = joint_losses.joint_load_losses()
     losses, scores = (f(given, water, jax.random.key(0)) for f in (loss, score))
     for number, held in enumerate(HELD):
-        mean = joint_model.told_water(member(given, number), water.features)
+        mean = joint_model.predict_load(member(given, number), water.features)
         assert np.std(mean) > 1
         left = np.asarray(water.displacement - mean @ water.moved.T)
         own, all_rows = (
-            log_density(water, left, np.asarray(water.sigma), rows)
+            masked_log_evidence(water, left, np.asarray(water.sigma), rows)
             for rows in (~held, np.ones(STATIONS, bool))
         )
         seen = np.isfinite(left)
@@ -124,15 +126,15 @@ def by_itself(left, sigma, rows):
 def test_without_the_network_by_itself_the_exact_evidence_is_all(water):
     given, key = parameters(), jax.random.key(0)
     losses = [
-        joint_losses.water_objectives(own=w)[0](given, water, key) for w in (0, 1)
+        joint_losses.joint_load_losses(own=w)[0](given, water, key) for w in (0, 1)
     ]
-    alone = joint_losses.water_alone_objectives()[0](given, water, key)
+    alone = joint_losses.pretraining_load_losses()[0](given, water, key)
     np.testing.assert_allclose(losses[1] - losses[0], alone, rtol=1e-9)
     for number, held in enumerate(HELD):
-        told = joint_model.told_water(member(given, number), water.features)
+        told = joint_model.predict_load(member(given, number), water.features)
         rest = np.asarray(water.displacement - told @ water.moved.T)
         sigma = np.asarray(water.sigma)
-        expected = -log_density(water, rest, sigma, ~held)
+        expected = -masked_log_evidence(water, rest, sigma, ~held)
         count = np.isfinite(rest[:, ~held]).sum()
         np.testing.assert_allclose(losses[0][number], expected / count, rtol=1e-6)
 
@@ -144,10 +146,10 @@ def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(wat
     water, given = dataclasses.replace(water, sigma=sigma), parameters()
     losses, scores = (
         f(given, water, jax.random.key(0))
-        for f in joint_losses.water_alone_objectives()
+        for f in joint_losses.pretraining_load_losses()
     )
     for number, held in enumerate(HELD):
-        mean = joint_model.told_water(member(given, number), water.features)
+        mean = joint_model.predict_load(member(given, number), water.features)
         left = np.asarray(water.displacement - mean @ water.moved.T)
         expected = [by_itself(left, sigma, rows) for rows in (~held, held)]
         np.testing.assert_allclose(losses[number], expected[0])
@@ -162,26 +164,28 @@ def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(wat
 @pytest.mark.slow
 def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
     given = parameters(outputs=2)
-    scores = joint_losses.displacement_objectives()[1](
+    scores = joint_losses.joint_displacement_losses()[1](
         given, filling, jax.random.key(0)
     )
     for number, held in enumerate(np.asarray(filling.folds.held)):
         mean, sd = map(
             np.asarray,
-            joint_model.told_displacement(member(given, number), filling.features),
+            joint_model.predict_displacement(member(given, number), filling.features),
         )
         receiver = np.arange(len(sd)) < STATIONS
         rows = np.where(receiver[None, :], filling.displacement, mean)
         sigma = np.where(receiver, filling.sigma, sd)
-        parts = [log_density(filling, rows, sigma, r) for r in (~held, held | ~held)]
+        parts = [
+            masked_log_evidence(filling, rows, sigma, r) for r in (~held, held | ~held)
+        ]
         expected = (parts[0] - parts[1]) / np.isfinite(rows[:, held]).sum()
         np.testing.assert_allclose(scores[number], expected, rtol=1e-6)
 
 
 @pytest.mark.slow
 def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
-    given, loss = parameters(outputs=2), joint_losses.displacement_objectives()[0]
-    alone = joint_losses.two_stage_objectives()[0]
+    given, loss = parameters(outputs=2), joint_losses.joint_displacement_losses()[0]
+    alone = joint_losses.network_only_losses()[0]
     everyone = np.ones(STATIONS, bool)
     drawn = set()
     for seed in range(3):
@@ -195,14 +199,16 @@ def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
             drawn.add(tuple(fold))
             mean, sd = map(
                 np.asarray,
-                joint_model.told_displacement(member(given, number), filling.features),
+                joint_model.predict_displacement(
+                    member(given, number), filling.features
+                ),
             )
             receiver = np.arange(len(sd)) < STATIONS
             rows = np.where(receiver[None, :], filling.displacement, mean)
             sigma = np.where(receiver, filling.sigma, sd)
             some = [everyone & ~held & ~fold, everyone & ~held]
             some = [np.pad(x, (0, 4), constant_values=True) for x in some]
-            parts = [log_density(filling, rows, sigma, x) for x in some]
+            parts = [masked_log_evidence(filling, rows, sigma, x) for x in some]
             count = np.isfinite(rows[:, :STATIONS][:, fold & ~held]).sum()
             expected = (parts[0] - parts[1]) / max(count, 1)
             np.testing.assert_allclose(found[number], expected, rtol=1e-6, atol=1e-9)
@@ -212,21 +218,24 @@ def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
 def test_only_those_who_are_watched_end_a_training(water, filling):
     given = {1: water, 2: filling}
     every = {
-        1: (joint_losses.water_objectives, joint_losses.water_alone_objectives),
-        2: (joint_losses.displacement_objectives, joint_losses.two_stage_objectives),
+        1: (joint_losses.joint_load_losses, joint_losses.pretraining_load_losses),
+        2: (joint_losses.joint_displacement_losses, joint_losses.network_only_losses),
     }
-    for outputs, lesson in given.items():
+    for outputs, training_data in given.items():
         for objective in every[outputs]:
             score = objective()[1]
-            watched = lesson.folds.held.at[:, 2:].set(False)
-            folds = dataclasses.replace(lesson.folds, watched=watched)
-            some = dataclasses.replace(lesson, folds=folds)
+            watched = training_data.folds.held.at[:, 2:].set(False)
+            folds = dataclasses.replace(training_data.folds, watched=watched)
+            some = dataclasses.replace(training_data, folds=folds)
             # What stands beside those who are watched does not matter if never seen.
-            moved = lesson.displacement.at[:, 4].add(jnp.where(HELD[0, 4], 9.0, 0.0))
+            moved = training_data.displacement.at[:, 4].add(
+                jnp.where(HELD[0, 4], 9.0, 0.0)
+            )
             other = dataclasses.replace(some, displacement=moved)
             weights = parameters(outputs=outputs)
             found, same, whole = (
-                score(weights, x, jax.random.key(0))[0] for x in (some, other, lesson)
+                score(weights, x, jax.random.key(0))[0]
+                for x in (some, other, training_data)
             )
             np.testing.assert_allclose(found, same, rtol=1e-6)
             assert abs(found - whole) > 1e-3
@@ -239,14 +248,16 @@ def test_other_observations_stand_before_the_places_to_be_filled(filling):
     problem = inversion.smooth_problem(design, CHAIN)
     up = np.insert(np.asarray(filling.displacement), STATIONS, 1.0, axis=1)
     given = parameters(outputs=2)
-    score = joint_losses.displacement_objectives()[1]
+    score = joint_losses.joint_displacement_losses()[1]
 
     def found(error):
         sigma = np.insert(np.asarray(filling.sigma), STATIONS, error)
         more = folds(STATIONS + 5)
-        lesson = joint_model.make_lesson(problem, up, sigma, filling.features, more)
-        assert lesson.observed == STATIONS + 1
-        return score(given, lesson, jax.random.key(0))
+        training_data = joint_model.make_training_data(
+            problem, up, sigma, filling.features, more
+        )
+        assert training_data.observed == STATIONS + 1
+        return score(given, training_data, jax.random.key(0))
 
     want = score(given, filling, jax.random.key(0))
     np.testing.assert_allclose(found(1e6), want, rtol=1e-5)
@@ -258,16 +269,16 @@ def test_places_that_are_no_rows_are_refused(filling):
     for places in (STATIONS - 1, STATIONS + 5):
         features = np.zeros((EPOCHS, places, FEATURES))
         with pytest.raises(ValueError, match="expected those of 6 receivers"):
-            joint_model.make_lesson(*given, features, filling.folds)
+            joint_model.make_training_data(*given, features, filling.folds)
 
 
 @pytest.mark.slow
 def test_two_stages_score_the_network_alone(filling):
     given = parameters(outputs=2)
-    loss, score = joint_losses.two_stage_objectives()
+    loss, score = joint_losses.network_only_losses()
     found = [f(given, filling, jax.random.key(0)) for f in (loss, score)]
     for number, held in enumerate(HELD):
-        told = joint_model.told_displacement(member(given, number), filling.features)
+        told = joint_model.predict_displacement(member(given, number), filling.features)
         mean, sd = (np.asarray(x)[..., :STATIONS] for x in told)
         heights = np.asarray(filling.displacement)[:, :STATIONS]
         error = NUMBERS[1] * np.asarray(filling.sigma)[:STATIONS]
@@ -281,18 +292,20 @@ def test_two_stages_score_the_network_alone(filling):
 def test_a_network_that_says_nothing_is_the_inversion_without_one(water):
     given = parameters(loud=False)
     assert not np.asarray(
-        joint_model.told_water(member(given, 0), water.features)
+        joint_model.predict_load(member(given, 0), water.features)
     ).any()
 
 
 @pytest.mark.parametrize(
     ("kind", "outputs", "objective"),
     [
-        ("water", 1, joint_losses.water_alone_objectives),
-        ("filling", 2, joint_losses.two_stage_objectives),
-        pytest.param("water", 1, joint_losses.water_objectives, marks=pytest.mark.slow),
+        ("water", 1, joint_losses.pretraining_load_losses),
+        ("filling", 2, joint_losses.network_only_losses),
         pytest.param(
-            "filling", 2, joint_losses.displacement_objectives, marks=pytest.mark.slow
+            "water", 1, joint_losses.joint_load_losses, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "filling", 2, joint_losses.joint_displacement_losses, marks=pytest.mark.slow
         ),
     ],
 )
@@ -308,7 +321,7 @@ def test_a_network_that_diverged_has_no_loss(request, kind, outputs, objective):
 
 @pytest.mark.slow
 def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
-    loss, key = joint_losses.water_objectives()[0], jax.random.key(0)
+    loss, key = joint_losses.joint_load_losses()[0], jax.random.key(0)
     given = parameters()
 
     def of(numbers):
@@ -329,22 +342,22 @@ def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
 @pytest.mark.parametrize(
     ("kind", "outputs", "objective"),
     [
-        ("water", 1, joint_losses.water_objectives),
-        ("water", 1, joint_losses.water_alone_objectives),
-        ("filling", 2, joint_losses.displacement_objectives),
-        ("filling", 2, joint_losses.two_stage_objectives),
+        ("water", 1, joint_losses.joint_load_losses),
+        ("water", 1, joint_losses.pretraining_load_losses),
+        ("filling", 2, joint_losses.joint_displacement_losses),
+        ("filling", 2, joint_losses.network_only_losses),
     ],
     ids=["water", "water alone", "displacement", "two stages"],
 )
 def test_segments_change_no_loss_and_no_slope(request, kind, outputs, objective):
-    lesson, given = request.getfixturevalue(kind), parameters(outputs)
+    training_data, given = request.getfixturevalue(kind), parameters(outputs)
     key = jax.random.key(0)
 
     def of(segment):
         loss, score = objective(segment)
-        total = lambda given: jnp.sum(loss(given, lesson, key))
+        total = lambda given: jnp.sum(loss(given, training_data, key))
         loss_and_slopes = jax.jit(jax.value_and_grad(total))(given)
-        return *loss_and_slopes, score(given, lesson, key)
+        return *loss_and_slopes, score(given, training_data, key)
 
     close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     jax.tree.map(close, of(5), of(None))
@@ -352,30 +365,32 @@ def test_segments_change_no_loss_and_no_slope(request, kind, outputs, objective)
 
 @pytest.mark.slow
 def test_training_lowers_the_loss_of_what_is_not_held_out(water):
-    loss, score = joint_losses.water_objectives()
-    settings = optimise.Descent(steps=30, every=10, learning_rate=0.02)
+    loss, score = joint_losses.joint_load_losses()
+    settings = optimise.OptimiserSettings(steps=30, every=10, learning_rate=0.02)
     start, key = parameters(loud=False), jax.random.key(7)
-    fitted = optimise.descend(loss, score, start, water, settings, key=key)
+    fitted = optimise.train_members(loss, score, start, water, settings, key=key)
     assert (fitted.curve.loss[-1] < fitted.curve.loss[1]).all()
 
 
 def test_features_with_gaps_and_of_other_length_are_refused(water):
-    def lesson(features):
+    def training_data(features):
         given = (water.problem, water.displacement, water.sigma)
-        return joint_model.make_lesson(*given, features, water.folds, moved=water.moved)
+        return joint_model.make_training_data(
+            *given, features, water.folds, moved=water.moved
+        )
 
     broken = np.array(water.features)
     broken[3, 2, 1] = np.nan
     with pytest.raises(ValueError, match="feature 1 of place 2 is not finite"):
-        lesson(broken)
+        training_data(broken)
     with pytest.raises(ValueError, match="epoch"):
-        lesson(water.features[:-1])
+        training_data(water.features[:-1])
 
 
 def test_neighbours_are_held_out_together(rng):
     place = rng.uniform(0, 10, (80, 2))
     distance = np.linalg.norm(place[:, None] - place[None], axis=-1)
-    centres = spatial_folds.centres_for_share(distance, 1.5, 0.2)
+    centres = spatial_folds.centres_for_fraction(distance, 1.5, 0.2)
     keys = jax.random.split(jax.random.key(0), 200)
     draw = lambda key: spatial_folds.held_out(distance, 1.5, centres, key)
     held = np.asarray(jax.vmap(draw)(keys))
@@ -389,6 +404,6 @@ def test_neighbours_are_held_out_together(rng):
 def test_neighbourhoods_that_leave_nobody_are_refused():
     near = np.zeros((9, 9))
     with pytest.raises(ValueError, match="too few are left"):
-        spatial_folds.centres_for_share(near, 1.0, 0.2)
+        spatial_folds.centres_for_fraction(near, 1.0, 0.2)
     with pytest.raises(ValueError, match="expected 2 to 9"):
         spatial_folds.neighbourhoods(near, 1.0, 1)

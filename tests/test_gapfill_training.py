@@ -36,11 +36,15 @@ def score(weights, data, key):
 def train(settings, **keywords):
     start = jnp.zeros(TARGET.shape)
     data = jnp.asarray(TARGET)
-    return optimise.descend(loss, score, start, data, settings, key=KEY, **keywords)
+    return optimise.train_members(
+        loss, score, start, data, settings, key=KEY, **keywords
+    )
 
 
 def test_each_member_keeps_the_parameters_that_scored_best():
-    settings = optimise.Descent(steps=200, every=5, patience=100, learning_rate=0.05)
+    settings = optimise.OptimiserSettings(
+        steps=200, every=5, patience=100, learning_rate=0.05
+    )
     fitted = train(settings)
     curve = fitted.curve
     np.testing.assert_allclose(curve.loss[-1], 0, atol=0.01)
@@ -54,12 +58,21 @@ def test_each_member_keeps_the_parameters_that_scored_best():
 
 def test_members_shared_out_are_those_that_one_device_trains():
     data = jnp.asarray(np.random.default_rng(0).normal(size=(5, 2)))
-    start, pace = jnp.zeros(data.shape), np.linspace(0.5, 1, 5)
-    settings = optimise.Descent(steps=40, every=5, patience=3, learning_rate=0.1)
+    start, learning_rate_factor = jnp.zeros(data.shape), np.linspace(0.5, 1, 5)
+    settings = optimise.OptimiserSettings(
+        steps=40, every=5, patience=3, learning_rate=0.1
+    )
 
     def fit(devices):
-        return optimise.descend(
-            loss, score, start, data, settings, key=KEY, pace=pace, devices=devices
+        return optimise.train_members(
+            loss,
+            score,
+            start,
+            data,
+            settings,
+            key=KEY,
+            learning_rate_factor=learning_rate_factor,
+            devices=devices,
         )
 
     def loss(weights, data, key):
@@ -84,9 +97,9 @@ def test_a_member_that_diverges_beside_others_is_named_by_its_step():
         far = jnp.where(weights[:, 0] > data[:, 0] / 10, jnp.inf, 1)
         return jnp.sum((weights - 1) ** 2, axis=1) * far
 
-    settings = optimise.Descent(steps=40, every=20, learning_rate=0.05)
+    settings = optimise.OptimiserSettings(steps=40, every=20, learning_rate=0.05)
     found = [
-        optimise.descend(
+        optimise.train_members(
             exploding, exploding, start, data, settings, key=KEY, devices=devices
         ).diverged_at
         for devices in (jax.devices()[:1], jax.devices())
@@ -101,10 +114,12 @@ def test_weights_decay_apart_from_the_loss_where_they_are_to():
         return 0 * (weights["a"] + weights["b"]) - data * weights["count"]
 
     start = {name: jnp.ones(1) for name in ("a", "b", "count")}
-    settings = optimise.Descent(steps=30, every=10, learning_rate=0.1, weight_decay=0.5)
+    settings = optimise.OptimiserSettings(
+        steps=30, every=10, learning_rate=0.1, weight_decay=0.5
+    )
     decaying = {"a": True, "b": False, "count": False}
     one = jnp.ones(())
-    fitted = optimise.descend(
+    fitted = optimise.train_members(
         flat, flat, start, one, settings, key=KEY, decaying=decaying
     )
     np.testing.assert_allclose(fitted.parameters["a"], 0.95**30, rtol=1e-6)
@@ -113,7 +128,7 @@ def test_weights_decay_apart_from_the_loss_where_they_are_to():
 
 def test_members_at_several_paces_train_as_at_those_rates_alone():
     start, data = {"w": jnp.ones(2)}, jnp.asarray(3.0)
-    settings = optimise.Descent(
+    settings = optimise.OptimiserSettings(
         steps=20, every=10, learning_rate=0.01, weight_decay=0.2
     )
 
@@ -123,9 +138,9 @@ def test_members_at_several_paces_train_as_at_those_rates_alone():
 
     def train_at(settings, **keywords):
         given = (distance, distance, start, data, settings)
-        return optimise.descend(*given, key=KEY, **keywords).parameters["w"]
+        return optimise.train_members(*given, key=KEY, **keywords).parameters["w"]
 
-    both = train_at(settings, pace=jnp.asarray([1.0, 4.0]))
+    both = train_at(settings, learning_rate_factor=jnp.asarray([1.0, 4.0]))
     for member, rate in enumerate((0.01, 0.04)):
         alone = train_at(dataclasses.replace(settings, learning_rate=rate))
         np.testing.assert_allclose(both[member], alone[member], rtol=1e-5)
@@ -133,24 +148,26 @@ def test_members_at_several_paces_train_as_at_those_rates_alone():
 
 
 def test_patience_ends_a_training():
-    fitted = train(optimise.Descent(steps=2000, every=5, patience=2))
+    fitted = train(optimise.OptimiserSettings(steps=2000, every=5, patience=2))
     assert fitted.curve.step[-1] == fitted.step.max() + 10
 
 
 @pytest.mark.parametrize(("steps", "looks"), [(5, [0, 5]), (15, [0, 10, 15])])
 def test_a_training_takes_no_more_steps_than_asked_for(steps, looks):
     heard = []
-    fitted = train(optimise.Descent(steps=steps, every=10), watch=heard.append)
+    fitted = train(
+        optimise.OptimiserSettings(steps=steps, every=10), watch=heard.append
+    )
     assert fitted.curve.step.tolist() == looks
     assert heard == [step / steps for step in looks[1:]]
     assert fitted.step.max() <= steps
-    each = train(optimise.Descent(steps=steps, every=1, patience=100))
+    each = train(optimise.OptimiserSettings(steps=steps, every=1, patience=100))
     np.testing.assert_array_equal(fitted.curve.loss[-1], each.curve.loss[-1])
     np.testing.assert_array_equal(fitted.curve.held_out, each.curve.held_out[looks])
 
 
 def test_a_short_last_look_is_taken_up_again_bit_for_bit_the_same(tmp_path):
-    settings = optimise.Descent(steps=25, every=10, patience=100)
+    settings = optimise.OptimiserSettings(steps=25, every=10, patience=100)
     whole = train(settings)
     store = checkpoints.DiskCheckpoints(tmp_path, "a model")
 
@@ -175,7 +192,9 @@ def test_a_member_without_a_first_score_is_refused(value):
 
     start, data = jnp.zeros(TARGET.shape), jnp.asarray(TARGET)
     with pytest.raises(ValueError, match=f"member 1 .*first step .* {value}, expected"):
-        optimise.descend(loss, blind, start, data, optimise.Descent(steps=5), key=KEY)
+        optimise.train_members(
+            loss, blind, start, data, optimise.OptimiserSettings(steps=5), key=KEY
+        )
 
 
 class SwitchedOffError(Exception):
@@ -183,7 +202,7 @@ class SwitchedOffError(Exception):
 
 
 def test_a_training_taken_up_again_ends_bit_for_bit_the_same(tmp_path):
-    settings = optimise.Descent(steps=20, every=5, patience=100)
+    settings = optimise.OptimiserSettings(steps=20, every=5, patience=100)
     whole = train(settings)
     store = checkpoints.DiskCheckpoints(tmp_path / "kept", "a model")
 
@@ -206,7 +225,7 @@ def test_a_training_taken_up_again_ends_bit_for_bit_the_same(tmp_path):
 
 
 def test_checkpoints_of_another_model_are_refused(tmp_path):
-    settings = optimise.Descent(steps=5, every=5)
+    settings = optimise.OptimiserSettings(steps=5, every=5)
     train(settings, checkpoints=checkpoints.DiskCheckpoints(tmp_path, "one"))
     other = checkpoints.DiskCheckpoints(tmp_path, "two")
     with pytest.raises(ValueError, match="holds checkpoints of another model"):
@@ -218,7 +237,7 @@ def test_checkpoints_of_which_nothing_is_said_are_refused_in_one_sentence(
     content, tmp_path
 ):
     store = checkpoints.DiskCheckpoints(tmp_path, "one")
-    settings = optimise.Descent(steps=5, every=5)
+    settings = optimise.OptimiserSettings(steps=5, every=5)
     train(settings, checkpoints=store)
     path = tmp_path / "model.json"
     assert io.read_json(path) == {"model": "one"}
@@ -236,7 +255,7 @@ def test_checkpoints_of_which_nothing_is_said_are_refused_in_one_sentence(
 def test_a_folder_without_checkpoints_belongs_to_who_trains_first(tmp_path):
     (tmp_path / "model.json").write_text("")
     store = checkpoints.DiskCheckpoints(tmp_path, "one")
-    settings = optimise.Descent(steps=5, every=5)
+    settings = optimise.OptimiserSettings(steps=5, every=5)
     first = train(settings, checkpoints=store)
     again = train(settings, checkpoints=store)
     np.testing.assert_array_equal(again.parameters, first.parameters)
@@ -250,7 +269,7 @@ def test_a_power_cut_leaves_no_half_of_what_says_which_model(tmp_path, monkeypat
     monkeypatch.setattr(type(tmp_path), "write_text", cut)
     store = checkpoints.DiskCheckpoints(tmp_path, "one")
     with pytest.raises(SwitchedOffError):
-        train(optimise.Descent(steps=5, every=5), checkpoints=store)
+        train(optimise.OptimiserSettings(steps=5, every=5), checkpoints=store)
     assert not (tmp_path / "model.json").exists()
 
 
@@ -279,7 +298,7 @@ def test_a_training_that_cannot_be_kept_goes_on_and_says_so(tmp_path, caplog):
 
 def test_a_broken_checkpoint_is_named(tmp_path):
     store = checkpoints.DiskCheckpoints(tmp_path, "one")
-    settings = optimise.Descent(steps=5, every=5)
+    settings = optimise.OptimiserSettings(steps=5, every=5)
     train(settings, checkpoints=store)
     for path in (tmp_path / "5").rglob("*"):
         if path.is_file():
@@ -290,11 +309,11 @@ def test_a_broken_checkpoint_is_named(tmp_path):
 
 def test_fingerprints_tell_data_and_settings_apart(rng):
     values = rng.normal(size=(3, 2))
-    settings = optimise.Descent()
+    settings = optimise.OptimiserSettings()
     first = checkpoints.fingerprint(values, settings)
-    assert first == checkpoints.fingerprint(values.copy(), optimise.Descent())
+    assert first == checkpoints.fingerprint(values.copy(), optimise.OptimiserSettings())
     assert first != checkpoints.fingerprint(values + 1e-9, settings)
-    assert first != checkpoints.fingerprint(values, optimise.Descent(steps=3))
+    assert first != checkpoints.fingerprint(values, optimise.OptimiserSettings(steps=3))
 
 
 @jax.tree_util.register_dataclass
@@ -316,8 +335,8 @@ def test_fingerprints_tell_static_fields_and_nesting_apart():
         Case(values, np.cos),
         Case(values, functools.partial(loss, key=1)),
         Case(values, functools.partial(loss, key=2)),
-        Case(values, optimise.Descent()),
-        Case(values, optimise.Descent(steps=3)),
+        Case(values, optimise.OptimiserSettings()),
+        Case(values, optimise.OptimiserSettings(steps=3)),
         Case((values, None)),
         Case((values,)),
         Case([values]),
@@ -371,10 +390,10 @@ def test_a_training_that_diverges_says_when_and_keeps_what_was_good(caplog):
     def exploding(weights, data, key):
         return loss(weights, data, key) * jnp.where(weights[:, 0] > 0.2, jnp.inf, 1)
 
-    settings = optimise.Descent(steps=200, every=5, learning_rate=0.05)
+    settings = optimise.OptimiserSettings(steps=200, every=5, learning_rate=0.05)
     start = jnp.zeros(TARGET.shape)
     with caplog.at_level(logging.WARNING):
-        fitted = optimise.descend(
+        fitted = optimise.train_members(
             exploding, score, start, jnp.asarray(TARGET), settings, key=KEY
         )
     assert 0 < fitted.diverged_at < 20
@@ -386,10 +405,10 @@ def test_a_training_that_diverges_says_when_and_keeps_what_was_good(caplog):
 
 def test_weights_that_grow_by_themselves_are_refused():
     with pytest.raises(ValueError, match="weight_decay is -1, expected zero or"):
-        optimise.Descent(weight_decay=-1)
+        optimise.OptimiserSettings(weight_decay=-1)
 
 
 @pytest.mark.parametrize("name", ["steps", "every", "patience", "learning_rate"])
 def test_settings_that_train_nothing_are_refused(name):
     with pytest.raises(ValueError, match=f"{name} is 0"):
-        optimise.Descent(**{name: 0})
+        optimise.OptimiserSettings(**{name: 0})

@@ -44,7 +44,9 @@ class World:
         distance = jnp.asarray(abs(line[:, None] - line))
         folds = joint_model.Folds(held, distance, jnp.asarray(2.0), 1)
         given = (self.problem, UP, SIGMA[0], normal(EPOCHS, PLACES, FEATURES), folds)
-        self.lesson = joint_model.make_lesson(*given, moved=0.01 * design[:, :PLACES])
+        self.training_data = joint_model.make_training_data(
+            *given, moved=0.01 * design[:, :PLACES]
+        )
         self.keys = jax.random.split(jax.random.key(1), 2)
 
 
@@ -90,9 +92,11 @@ def networks(_, inputs):
 
 def joint_training(world, numbers):
     network = lstm.Network(FEATURES, 4)
-    first = joint_model.first_parameters(network, numbers, world.keys)
-    loss = joint_losses.water_objectives(None)[0]
-    total = lambda parameters: jnp.sum(loss(parameters, world.lesson, world.keys[0]))
+    first = joint_model.initial_parameters(network, numbers, world.keys)
+    loss = joint_losses.joint_load_losses(None)[0]
+    total = lambda parameters: jnp.sum(
+        loss(parameters, world.training_data, world.keys[0])
+    )
     return jax.value_and_grad(total)(first)
 
 

@@ -13,7 +13,12 @@ import scipy.sparse as sp
 from jax.test_util import check_grads
 
 from jaxload import inversion
-from jaxload.inversion.estimation.cost_model import METHODS, Shape, cheapest, costs
+from jaxload.inversion.estimation.cost_model import (
+    METHODS,
+    ProblemSize,
+    costs,
+    fastest_method,
+)
 from jaxload.inversion.linalg.iterative_refinement import Refinement, refined
 from jaxload.inversion.linalg.pcg import ConjugateGradient
 from jaxload.inversion.linalg.spd import determined_inverse
@@ -427,18 +432,21 @@ def test_each_step_of_refinement_divides_the_error(rng):
 
 
 CHOICES = {
-    "western US, sigma per row": (Shape(6209, 332, 6811, 0, 46.0, True), "shared"),
-    "western US, sigma per day": (Shape(6209, 332, 6811), "ConjugateGradient"),
-    "a few stations": (Shape(3000, 9, 800), "ConjugateGradient"),
-    "few cells, many rows": (Shape(500, 400, 30, normal=True), "primal"),
-    "one epoch": (Shape(1, 300, 5000), "epoch"),
+    "western US, sigma per row": (
+        ProblemSize(6209, 332, 6811, 0, 46.0, True),
+        "shared",
+    ),
+    "western US, sigma per day": (ProblemSize(6209, 332, 6811), "ConjugateGradient"),
+    "a few stations": (ProblemSize(3000, 9, 800), "ConjugateGradient"),
+    "few cells, many rows": (ProblemSize(500, 400, 30, normal=True), "primal"),
+    "one epoch": (ProblemSize(1, 300, 5000), "epoch"),
 }
 
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_shapes_choose_the_method(name):
     shape, want = CHOICES[name]
-    chosen = cheapest(shape)
+    chosen = fastest_method(shape)
     assert (chosen if isinstance(chosen, str) else type(chosen).__name__) == want
     assert all(cost > 0 for cost in costs(shape).values())
 

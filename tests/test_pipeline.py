@@ -12,7 +12,7 @@ import xarray as xr
 
 import jaxload
 from jaxload import config, demo, earth, io, pipeline, sphere, synthetic
-from jaxload.pipeline.estimation.unsolved import Unsolved, name_unsolved
+from jaxload.pipeline.estimation.unsolved import Unsolved, warn_unsolved
 from jaxload.pipeline.report.figures import draw
 from jaxload.pipeline.results.files import remove_older
 
@@ -477,10 +477,10 @@ def test_figures_of_an_earlier_result_go_and_those_of_others_stay(tmp_path):
 
 def test_epochs_without_a_solution_are_named_with_what_they_lack(caplog):
     time = np.arange("2010-01-01", "2010-01-06", dtype="M8[D]").astype("M8[ns]")
-    name_unsolved(time, [True, False, False, True, False], "from stations alone")
+    warn_unsolved(time, [True, False, False, True, False], "from stations alone")
     assert "3 of 5 epochs could not be solved from stations alone: " in caplog.text
     assert "2010-01-02 to 2010-01-03, 2010-01-05" in caplog.text
     with pytest.raises(
         Unsolved, match="none of 5 epochs could be solved from stations"
     ):
-        name_unsolved(time, np.zeros(5, bool), "from stations alone")
+        warn_unsolved(time, np.zeros(5, bool), "from stations alone")

@@ -18,7 +18,7 @@ from jaxload.pipeline.inputs.coverage import (
     inside_grid,
     warn_of_coverage,
 )
-from jaxload.pipeline.inputs.study_area import Ground
+from jaxload.pipeline.inputs.study_area import StudyArea
 
 REGION = shapely.box(100, 20, 108, 24)
 MONTHS = np.arange("2015-01", "2015-07", dtype="M8[M]").astype("M8[ns]")
@@ -45,7 +45,7 @@ def study(**more):
 def ground(product, outlines):
     grid = sphere.regional_grid(REGION, 0.5, 1.0)
     basins = sphere.basin_weights(grid, outlines)
-    return Ground(REGION, outlines, grid, basins, {"grace": product}, {})
+    return StudyArea(REGION, outlines, grid, basins, {"grace": product}, {})
 
 
 OUTLINES = {

@@ -19,22 +19,22 @@ from jaxload.pipeline.estimation.problem import make_model
 from jaxload.pipeline.evaluate.references import with_references
 from jaxload.pipeline.fill import training
 from jaxload.pipeline.fill.ensemble_posterior import (
-    Expected,
-    Told,
-    joint_errors,
+    PriorMeanEnsemble,
+    VirtualDataEnsemble,
     solved,
+    total_uncertainty,
 )
 from jaxload.pipeline.fill.features import network_features, weather_raster
 from jaxload.pipeline.fill.grace_rows import gravity_rows
 from jaxload.pipeline.fill.published import fill
-from jaxload.pipeline.fill.training import Trained, make_folds, tuned_numbers
+from jaxload.pipeline.fill.training import Trained, initial_hyperparameters, make_folds
 from jaxload.pipeline.inputs.observations import make_design, read_observations
-from jaxload.pipeline.inputs.study_area import read_ground
+from jaxload.pipeline.inputs.study_area import read_study_area
 from jaxload.pipeline.inputs.virtual_stations import (
-    as_rows,
-    empty_cells,
-    filled_rows,
-    with_rows,
+    append_virtual_stations,
+    as_virtual_stations,
+    cells_without_station,
+    is_virtual,
 )
 from jaxload.pipeline.inputs.weather import Places, read_weather
 from jaxload.pipeline.prepare import loads
@@ -209,13 +209,13 @@ def gnss(study):
 
 @pytest.fixture(scope="module")
 def cells(study, gnss):
-    return empty_cells(study, REGION, gnss)
+    return cells_without_station(study, REGION, gnss)
 
 
 @pytest.fixture(scope="module")
 def rows(study, gnss, cells):
     filled = fill(study, gnss, cells, None, ignore)
-    return with_rows(gnss, filled.rows), filled
+    return append_virtual_stations(gnss, filled.rows), filled
 
 
 # Cells and their weather
@@ -232,15 +232,15 @@ def test_cells_without_a_station_are_counted_over_all_cells(cells):
 def test_a_region_full_of_stations_is_not_filled(study, gnss):
     outline = shapely.box(98.1, 24.1, 98.9, 24.9)
     with pytest.raises(ValueError, match="stands in each of 1 cells of 1 degrees"):
-        empty_cells(study, outline, gnss)
+        cells_without_station(study, outline, gnss)
 
 
 def test_a_station_called_as_a_cell_is_refused(gnss, cells):
     shape = (gnss.sizes["time"], cells.sizes["station"])
-    filled = as_rows(cells, gnss, np.zeros(shape), np.ones(shape[1]))
+    filled = as_virtual_stations(cells, gnss, np.zeros(shape), np.ones(shape[1]))
     named = gnss.assign_coords(station=[str(cells.station.values[0]), *NAMES[1:]])
     with pytest.raises(ValueError, match="has the name of a cell"):
-        with_rows(named, filled)
+        append_virtual_stations(named, filled)
 
 
 PLACES = Places(["A", "B"], np.array([97.62, 100.9]), np.array([23.41, 26.2]))
@@ -367,7 +367,9 @@ def test_forests_fill_cells_with_the_error_they_have_at_stations(
     scaled = [(x - x.mean(axis=0)) / x.std(axis=0) for x in weather]
     features, count = np.stack(scaled, axis=2), len(LON)
     up = gnss.up.values - np.nanmean(gnss.up.values, axis=0)
-    forests = mllim.grow(features[:, :count], up, mllim.Forest(trees=5, workers=1))
+    forests = mllim.fit_forests(
+        features[:, :count], up, mllim.ForestSettings(trees=5, workers=1)
+    )
     # Files hold a few digits less, on which a split may turn.
     told = mllim.predict(forests, features[:, count:])
     assert np.corrcoef(told.ravel(), filled.rows.up.values.ravel())[0, 1] > 0.99
@@ -428,7 +430,7 @@ def test_what_is_removed_from_stations_is_removed_from_cells(study, rows):
     given = rows[0]
     moved = loads.station_loads(study, given, ignore)
     left = loads.remove_loads(study, given, moved)
-    filled = filled_rows(left)
+    filled = is_virtual(left)
     names = [name for name, _, _ in expected_cells()]
     for scale, which in ((1.0, ~filled), (2.0, filled)):
         factor = scale * (1 + 0.1 * np.arange(which.sum()))
@@ -724,27 +726,27 @@ def posterior(design, covariance, noise, beta, up, mean):
 
 def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss, rng):
     study = study_in(data, "water", spacing=2.0)
-    ground, gnss = read_ground(study), gnss.isel(time=slice(28, 33))
+    ground, gnss = read_study_area(study), gnss.isel(time=slice(28, 33))
     model, grid = make_model(study, gnss, ground.grid), ground.grid
     raster = weather_raster(study, grid)
     axes = (raster.lon_axis, raster.lat_axis, grid.lon, grid.lat)
     to_cells = sphere.linear_weights(*axes)
     design = np.asarray(model.problem.design)
     told = 50 * rng.normal(size=(3, 5, len(raster.lon)))
-    expected = Expected(told, to_cells, design @ to_cells)
+    expected = PriorMeanEnsemble(told, to_cells, design @ to_cells)
     folds = make_folds(study, gnss, len(LON))[0]
     features = np.zeros((5, len(raster.lon), 1))
     sigma = np.asarray(model.noise.sigma)
     given = (model.problem, model.up, sigma, features, folds)
-    lesson = joint_model.make_lesson(*given, moved=expected.moved)
+    training_data = joint_model.make_training_data(*given, moved=expected.moved)
     numbers = joint_model.Hyperparameters(*jnp.log(jnp.array([0.03, 1.5, 2.0])))
     trained = Trained(None, numbers, xr.Dataset(), {})  # pyright: ignore[reportArgumentType]
-    found = solved(lesson, trained, expected)
+    found = solved(training_data, trained, expected)
     done, weights = (found, trained, expected), ground.basins.weights
     # Errors are asked of another noise and prior than the water.
     sure = joint_model.Hyperparameters(*jnp.log(jnp.array([0.02, 1.8, 1.0])))
-    believed = (joint_model.noise_of(lesson, sure), 0.02)
-    errors = joint_errors(study, model, done, believed, weights, ignore)
+    believed = (joint_model.noise_of(training_data, sure), 0.02)
+    errors = total_uncertainty(study, model, done, believed, weights, ignore)
     covariance = np.linalg.inv((grid.laplacian.T @ grid.laplacian).toarray())
     noise = np.diag((1.5 * sigma) ** 2) + 2.0**2
     for epoch in range(5):
@@ -765,7 +767,7 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
 
 def test_members_differ_in_the_places_that_they_fill(rng):
     up = rng.normal(size=(5, 7))
-    told = Told(rng.normal(size=(3, 5, 2)))
+    told = VirtualDataEnsemble(rng.normal(size=(3, 5, 2)))
     for left, own in zip(told.left(up), told.members, strict=True):
         np.testing.assert_array_equal(left[:, :5], up[:, :5])
         np.testing.assert_array_equal(left[:, 5:], own)
@@ -798,7 +800,7 @@ def test_features_tell_places_apart(data, gnss, memory):
 
 def test_a_month_of_gravity_says_no_more_at_many_epochs_than_once(data, gnss):
     study = study_in(data, "water", grace="csr.nc", grace_sigma=10.0)
-    ground = with_references(study, read_ground(study))
+    ground = with_references(study, read_study_area(study))
     rows = gravity_rows(study, gnss, ground)
     assert rows is not None
     assert rows.names == ["region"]
@@ -816,7 +818,7 @@ def test_gravity_of_another_time_is_refused(data, gnss):
     with pytest.raises(
         ValueError, match=r"filler.grace csr\.nc has no month in common"
     ):
-        gravity_rows(study, late, read_ground(study))
+        gravity_rows(study, late, read_study_area(study))
 
 
 def test_stations_too_close_to_hold_some_out_are_said(data, gnss):
@@ -830,7 +832,7 @@ def test_stations_too_close_to_hold_some_out_are_said(data, gnss):
 def test_training_begins_without_the_season_in_the_common_mode(data, gnss):
     study = study_in(data, "water")
     grid = sphere.regional_grid(REGION, 0.5, 0.5)
-    numbers = tuned_numbers(make_model(study, gnss, grid), gnss.time.values)
+    numbers = initial_hyperparameters(make_model(study, gnss, grid), gnss.time.values)
     # Noise of one beside a sigma of two, and a common mode that is a season.
     assert 0.4 < numbers[1] < 0.6
     assert numbers[2] < 0.6

@@ -8,7 +8,7 @@ import shapely
 
 from jaxload import config
 from jaxload.pipeline.inputs.outlines import read_outlines
-from jaxload.pipeline.inputs.study_area import read_ground
+from jaxload.pipeline.inputs.study_area import read_study_area
 
 BASINS = {"SACRAMENTO": (-123, 38, -121, 40), "Great: Basin": (-121, 38, -119, 41)}
 
@@ -84,7 +84,7 @@ def test_regions_of_every_format_are_picked_by_name(folder):
     everything = read_outlines(study(folder, "two.geojson", "labels.txt"))
     assert list(everything) == ["two", "SACRAMENTO", "Far"]
     # The grid is that of the feature too.
-    ground = read_ground(study(folder, "two.geojson: SACRAMENTO"))
+    ground = read_study_area(study(folder, "two.geojson: SACRAMENTO"))
     assert len(ground.grid.lon) == 5 * 5
     assert ground.basins.names == ("SACRAMENTO",)
 

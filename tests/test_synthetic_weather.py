@@ -377,7 +377,7 @@ def test_forests_miss_the_southwest_by_as_much_as_in_the_article(world):
         for x in (world.weather.temperature, world.weather.pressure)
     ]
     weather = gapfill.weather_features(*both)
-    forests = mllim.grow(weather, heights, mllim.Forest(trees=20))
+    forests = mllim.fit_forests(weather, heights, mllim.ForestSettings(trees=20))
     found = mllim.leave_one_out(forests, weather, heights)
     # 84% of the stations above 0.5 there, 0.79 at the most; 68% within 5 mm; and the
     # mean over the stations 0.75, 3.45 mm.

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from jaxload import config, series
-from jaxload.pipeline.estimation.inversion import Inverted, invert, observed
+from jaxload.pipeline.estimation.inversion import InversionResult, invert, observed
 from jaxload.pipeline.evaluate.baseline import against_traditional, with_traditional
 from jaxload.pipeline.evaluate.groundwater import References, compare, read_references
 from jaxload.pipeline.evaluate.references import with_references
@@ -18,9 +18,13 @@ from jaxload.pipeline.evaluate.regions import region_means, score_regions
 from jaxload.pipeline.fill.joint import invert_jointly
 from jaxload.pipeline.fill.published import Filled, fill
 from jaxload.pipeline.inputs.coverage import describe_coverage
-from jaxload.pipeline.inputs.observations import keep_inside, read_observations
-from jaxload.pipeline.inputs.study_area import Ground, read_ground
-from jaxload.pipeline.inputs.virtual_stations import empty_cells, filled_rows, with_rows
+from jaxload.pipeline.inputs.observations import read_observations, select_inside
+from jaxload.pipeline.inputs.study_area import StudyArea, read_study_area
+from jaxload.pipeline.inputs.virtual_stations import (
+    append_virtual_stations,
+    cells_without_station,
+    is_virtual,
+)
 from jaxload.pipeline.prepare import cleaning, loads
 from jaxload.pipeline.prepare.heights import check_heights, ready_heights
 from jaxload.pipeline.prepare.screening import Screened, screen, select_stations
@@ -59,10 +63,10 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
       ValueError: If an input cannot be used, or no epoch be solved.
     """
     with clock.stage("read"):
-        ground = read_ground(study)
-        hear = lambda done, total: clock.watch("read", done / total)
-        gnss = select_stations(study, read_observations(study, hear))
-        gnss = keep_inside(gnss, ground.grid, study)
+        ground = read_study_area(study)
+        report_progress = lambda done, total: clock.watch("read", done / total)
+        gnss = select_stations(study, read_observations(study, report_progress))
+        gnss = select_inside(gnss, ground.grid, study)
         gravity = ground.products.get("grace")
         ground = with_references(study, ground)
         gnss, of_heights = ready_heights(study, gnss)
@@ -74,7 +78,7 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
     rows, filled = _filled(study, gnss, ground, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
     told |= of_loads
-    gnss = rows.isel(station=np.flatnonzero(~filled_rows(rows)))
+    gnss = rows.isel(station=np.flatnonzero(~is_virtual(rows)))
     others = References()
     if study.groundwater is not None:
         with clock.stage("compare"):
@@ -98,7 +102,7 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
 def _screened(
     study: config.Study,
     gnss: xr.Dataset,
-    ground: Ground,
+    ground: StudyArea,
     gravity: xr.Dataset | None,
     clock: Clock,
 ) -> tuple[Screened, series.Events]:
@@ -117,15 +121,15 @@ def _cleaned(
     if not cleaning.is_asked(study):
         return gnss, {}
     with clock.stage("clean"):
-        hear = functools.partial(clock.watch, "clean")
-        gnss = cleaning.clean(study, gnss, hear, happened)
+        report_progress = functools.partial(clock.watch, "clean")
+        gnss = cleaning.clean(study, gnss, report_progress, happened)
         return gnss, {"cleaning": cleaning.describe(gnss)}
 
 
 def _filled(
     study: config.Study,
     gnss: xr.Dataset,
-    ground: Ground,
+    ground: StudyArea,
     folder: pathlib.Path | None,
     clock: Clock,
 ) -> tuple[xr.Dataset, Filled | None]:
@@ -139,10 +143,10 @@ def _filled(
     if study.filler.joint:
         return gnss, None
     with clock.stage("fill"):
-        cells = empty_cells(study, ground.region, gnss)
-        hear = functools.partial(clock.watch, "fill")
-        filled = fill(study, gnss, cells, folder, hear)
-        return with_rows(gnss, filled.rows), filled
+        cells = cells_without_station(study, ground.region, gnss)
+        report_progress = functools.partial(clock.watch, "fill")
+        filled = fill(study, gnss, cells, folder, report_progress)
+        return append_virtual_stations(gnss, filled.rows), filled
 
 
 def _without_loads(
@@ -152,18 +156,18 @@ def _without_loads(
     if not loads.is_asked(study):
         return rows, {}
     with clock.stage("loads"):
-        hear = functools.partial(clock.watch, "loads")
-        moved = loads.station_loads(study, rows, hear)
+        report_progress = functools.partial(clock.watch, "loads")
+        moved = loads.station_loads(study, rows, report_progress)
         rows = loads.remove_loads(study, rows, moved)
-        stations = rows.isel(station=np.flatnonzero(~filled_rows(rows)))
+        stations = rows.isel(station=np.flatnonzero(~is_virtual(rows)))
         return rows, dict(loads.load_scores(stations))
 
 
 def _result(
     study: config.Study,
     heights: tuple[xr.Dataset, xr.Dataset],
-    ground: Ground,
-    inverted: Inverted,
+    ground: StudyArea,
+    inverted: InversionResult,
     filled: Filled | None,
 ) -> Result:
     """All that was found, labelled."""
@@ -195,7 +199,7 @@ def _with_filling(
     study: config.Study,
     result: Result,
     given: tuple[xr.Dataset, Filled | None],
-    inverted: Inverted,
+    inverted: InversionResult,
 ) -> Result:
     """What was filled or learned beside what was found."""
     if study.filler is None:
@@ -205,7 +209,7 @@ def _with_filling(
     learned = inverted.learned
     if filled is not None:
         summary["filling"] = filled.summary
-        cells = rows.isel(station=np.flatnonzero(filled_rows(rows)))
+        cells = rows.isel(station=np.flatnonzero(is_virtual(rows)))
         if filled.curve is not None and filled.best is not None:
             curve = curve_dataset(filled.curve, filled.best)
     if learned is not None:
@@ -213,7 +217,11 @@ def _with_filling(
         curve, cells = learned.curves, learned.rows
         if learned.filling:
             summary["filling"] = learned.filling
-    used = rows if cells is None or filled is not None else with_rows(rows, cells)
+    used = (
+        rows
+        if cells is None or filled is not None
+        else append_virtual_stations(rows, cells)
+    )
     water = with_rows_used(result.water, used)
     summary["against_traditional"] = against_traditional(study, result.regions)
     filled_cells = None if cells is None else filled_results(study, cells)

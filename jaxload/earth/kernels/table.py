@@ -27,7 +27,7 @@ from jaxload.constants import DEGREE
 from jaxload.earth.kernels.disc import DiscKernel, disc_tangential, disc_uplift
 from jaxload.earth.kernels.truncation import cut_slopes, cut_terms, cut_weights
 
-__all__ = ["KernelTable", "read_smooth", "read_table", "tabulate"]
+__all__ = ["KernelTable", "interpolate_smooth", "read_table", "tabulate"]
 
 #: How the response of the Earth falls with the degree, by response.
 DECAY = {"uplift": 0, "tangential": 1}
@@ -142,7 +142,7 @@ def read_table(table: KernelTable, chord: Array, disc: Array) -> list[Array]:
     return total
 
 
-def read_smooth(table: KernelTable, chord: Array, disc: Array) -> list[Array]:
+def interpolate_smooth(table: KernelTable, chord: Array, disc: Array) -> list[Array]:
     """Interpolate in a table without the terms at the cut: the series as if endless.
 
     Not for the dense nodes about the discs and their antipode, whose values ring.

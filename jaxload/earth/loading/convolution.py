@@ -25,9 +25,9 @@ from jaxload.earth.kernels.table import MARGIN, tabulate
 from jaxload.earth.loading.far_field import (
     FarTable,
     Raster,
-    far_mix,
     far_sum,
     far_table,
+    radius_weights,
 )
 from jaxload.earth.loading.near_field import (
     NearCells,
@@ -263,7 +263,7 @@ def _to_corner(grid: Grid) -> float:
 
 def _raster(grid: Grid) -> Raster:
     lat, lon = grid.lat * DEGREE, grid.lon * DEGREE
-    return Raster(*map(jnp.asarray, (lat, lon, far_mix(grid.radius))))
+    return Raster(*map(jnp.asarray, (lat, lon, radius_weights(grid.radius))))
 
 
 def _in_radians(station: NDArray[np.float64]) -> tuple[Array, Array]:

@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 
 from jaxload.constants import DEGREE
 from jaxload.earth.kernels.disc import disc_kernel
-from jaxload.earth.kernels.table import KernelTable, read_smooth, tabulate
+from jaxload.earth.kernels.table import KernelTable, interpolate_smooth, tabulate
 from jaxload.earth.loading.places import responses_of
 from jaxload.earth.love.from_model import LoveNumbers
 
 __all__ = [
     "FarTable",
+    "Geometry",
     "Raster",
-    "Sight",
     "displacements",
-    "far_mix",
     "far_sum",
     "far_table",
     "look",
+    "radius_weights",
     "read_far",
 ]
 
@@ -60,7 +60,8 @@ class Raster(NamedTuple):
     Attributes:
       lat: Latitude of the rows [radians], shape (lat,).
       lon: Longitude of the columns [radians], shape (lon,).
-      mix: From `far_mix`, for the disc as large as a cell of each row [-], (lat, 2).
+      mix: From `radius_weights`, for the disc as large as a cell of each row [-],
+        (lat, 2).
     """
 
     lat: Array
@@ -68,7 +69,7 @@ class Raster(NamedTuple):
     mix: Array
 
 
-class Sight(NamedTuple):
+class Geometry(NamedTuple):
     """Where cells are as stations see them, of any shape.
 
     Attributes:
@@ -82,7 +83,7 @@ class Sight(NamedTuple):
     east: Array
 
 
-def far_mix(radius: NDArray[np.float64]) -> NDArray[np.float64]:
+def radius_weights(radius: NDArray[np.float64]) -> NDArray[np.float64]:
     """What a disc of each radius takes of the table's two.
 
     Args:
@@ -127,7 +128,8 @@ def _sample(table: KernelTable, start: Array) -> FarTable:
     last = jnp.sin(table.layout.stop / 2)
     chord = 2 * jnp.minimum(jnp.linspace(start, 1, NODES), last)
     discs = [
-        jnp.stack(read_smooth(table, chord, jnp.full(NODES, disc))) for disc in (0, 1)
+        jnp.stack(interpolate_smooth(table, chord, jnp.full(NODES, disc)))
+        for disc in (0, 1)
     ]
     return FarTable(jnp.stack(discs, axis=1), start)
 
@@ -152,7 +154,7 @@ def read_far(values: Array, start: Array, square: Array) -> Array:
     return here + (position - left.astype(position.dtype)) * (after - here)
 
 
-def look(station_lat: Array, lat: Array, half: Array, beside: Array) -> Sight:
+def look(station_lat: Array, lat: Array, half: Array, beside: Array) -> Geometry:
     """Find cells from stations, from differences in which no digits are lost.
 
     Args:
@@ -167,11 +169,11 @@ def look(station_lat: Array, lat: Array, half: Array, beside: Array) -> Sight:
     apart, level = lat - station_lat, jnp.cos(lat)
     square = jnp.sin(apart / 2) ** 2 + level * jnp.cos(station_lat) * half
     north = jnp.sin(apart) + 2 * level * jnp.sin(station_lat) * half
-    return Sight(square, north, level * beside)
+    return Geometry(square, north, level * beside)
 
 
 def displacements(
-    responses: dict[str, Array], sight: Sight, components: tuple[str, ...]
+    responses: dict[str, Array], sight: Geometry, components: tuple[str, ...]
 ) -> list[Array]:
     """Turn responses into components.
 

@@ -14,8 +14,8 @@ from jaxload.earth.kernels.rectangle import RectangleKernel, rectangle_response
 from jaxload.earth.kernels.table import KernelTable, read_table
 from jaxload.earth.loading.far_field import (
     FarTable,
+    Geometry,
     Raster,
-    Sight,
     displacements,
     look,
     read_far,
@@ -205,7 +205,7 @@ def near_sum(
 
 def _see(
     raster: Raster, stations: tuple[Array, Array], group: NearCells
-) -> tuple[Array, Sight]:
+) -> tuple[Array, Geometry]:
     """Rows of a group's cells, and where they are as the station sees them."""
     row, column = jnp.maximum(group.row, 0), jnp.maximum(group.column, 0)
     apart = raster.lon[column] - stations[1][group.station]

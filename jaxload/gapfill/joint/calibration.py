@@ -1,10 +1,11 @@
-"""How sure an inversion with what a network tells may be.
+"""Uncertainty of an inversion with a network, calibrated on held-out neighbourhoods.
 
-Numbers of the training are too sure: network and inversion were fitted to the same
-heights, and of what a network gets wrong over a whole neighbourhood the receivers that
-it learned from tell nothing. Neighbourhoods held out do. Numbers by which these
-surprise least serve for standard errors; those of the training remain better for the
-mean, which they keep from following noise that lasts longer than an epoch.
+The hyperparameters of the training are overconfident: network and inversion were fitted
+to the same heights, and training stations carry no information on errors that the
+network makes over a whole neighbourhood. Held-out neighbourhoods do. Hyperparameters
+that minimise the held-out negative log predictive density are used for standard errors;
+those of the training remain better for the mean, which they keep from following noise
+that lasts longer than an epoch.
 """
 
 import dataclasses
@@ -19,70 +20,77 @@ from numpy.typing import NDArray
 
 from jaxload.gapfill.joint.joint_model import (
     Hyperparameters,
-    Lesson,
     Parameters,
-    members_of,
-    not_expected,
-    surprise,
-    told_displacement,
+    TrainingData,
+    negative_log_predictive_density,
+    predict_displacement,
+    subtract_prior_mean,
+    unstack_members,
 )
-from jaxload.gapfill.joint.virtual_rows import filled_with, not_foretold
+from jaxload.gapfill.joint.virtual_rows import (
+    condition_on_virtual_rows,
+    with_virtual_rows,
+)
 from jaxload.inversion import find_gaps
 
-__all__ = ["calibrated", "calibrated_with_filled"]
+__all__ = ["calibrate", "calibrate_virtual"]
 
-#: How far a number may go from where it begins, as a factor up or down.
-REACH = 100.0
+#: Bounds of a hyperparameter, as a factor up or down from its initial value.
+BOUND_FACTOR = 100.0
 
 MOST_ITERATIONS = 40
 
 
-def calibrated(
-    lesson: Lesson, parameters: Parameters, *, every: int = 1
+def calibrate(
+    training_data: TrainingData, parameters: Parameters, *, every: int = 1
 ) -> Hyperparameters:
-    """Find the numbers by which what members held out surprises least.
+    """Find the hyperparameters of the largest held-out predictive density.
 
     Args:
-      lesson: In the form of water.
+      training_data: In the form of water.
       parameters: Of all members, an axis of members first; their networks stay as they
         are.
-      every: Only every so many epochs are looked at.
+      every: Stride of the epochs that are used.
 
     Returns:
-      The numbers for all members together, each of shape ().
+      The hyperparameters for all members together, each of shape ().
 
     Example:
-      >>> numbers = calibrated(lesson, learned.last.parameters)
-      >>> noise, beta = joint.noise_of(lesson, numbers), jnp.exp(numbers.beta)
+      >>> numbers = calibrate(training_data, learned.last.parameters)
+      >>> noise, beta = joint.noise_of(training_data, numbers), jnp.exp(numbers.beta)
     """
-    rest = jax.jit(lambda one, lesson: not_expected(one, lesson).displacement)
-    left = [(rest(one, lesson)[::every],) for one in members_of(parameters)]
-    thin = _thinned(lesson, every)
-    best = _least(_surprise, thin, left, _begin(parameters))
+    rest = jax.jit(
+        lambda one, training_data: subtract_prior_mean(one, training_data).displacement
+    )
+    left = [(rest(one, training_data)[::every],) for one in unstack_members(parameters)]
+    thin = _thinned(training_data, every)
+    best = _minimise(_held_out_nlpd, thin, left, _begin(parameters))
     return Hyperparameters(*(jnp.asarray(x) for x in best))
 
 
-def calibrated_with_filled(
-    lesson: Lesson, parameters: Parameters, *, every: int = 1
+def calibrate_virtual(
+    training_data: TrainingData, parameters: Parameters, *, every: int = 1
 ) -> tuple[Hyperparameters, Array]:
-    """Find them with how sure members may be of places that they fill.
+    """Find hyperparameters and the uncertainty of virtual stations likewise.
 
     Args:
-      lesson: In the form of displacement, with places to be filled.
-      parameters: As in `calibrated`.
+      training_data: In the form of displacement, with virtual stations.
+      parameters: As in `calibrate`.
       every: Likewise.
 
     Returns:
-      The numbers for all members together, and the factor on the standard deviations
-      of filled places, each of shape ().
+      The hyperparameters for all members together, and the factor on the standard
+      deviations of virtual stations, each of shape ().
     """
-    told = jax.jit(told_displacement)
-    count, filled = len(lesson.folds.distance), []
-    for one in members_of(parameters):
-        mean, sd = told(one, lesson.features)
+    told = jax.jit(predict_displacement)
+    count, filled = len(training_data.folds.distance), []
+    for one in unstack_members(parameters):
+        mean, sd = told(one, training_data.features)
         filled.append((mean[::every, count:], sd[count:]))
     begin = np.append(_begin(parameters), 0.0)
-    best = _least(_filled_surprise, _thinned(lesson, every), filled, begin)
+    best = _minimise(
+        _held_out_nlpd_virtual, _thinned(training_data, every), filled, begin
+    )
     return Hyperparameters(*(jnp.asarray(x) for x in best[:3])), jnp.exp(best[3])
 
 
@@ -92,37 +100,37 @@ def _begin(parameters: Parameters) -> NDArray[np.float64]:
     return np.array([float(jnp.mean(x)) for x in every])
 
 
-def _thinned(lesson: Lesson, every: int) -> Lesson:
+def _thinned(training_data: TrainingData, every: int) -> TrainingData:
     """Some of the epochs; which values are missing is the same for all members."""
-    some = lesson.displacement[::every]
+    some = training_data.displacement[::every]
     return dataclasses.replace(
-        lesson,
+        training_data,
         displacement=some,
-        features=lesson.features[:1],
-        gaps=find_gaps(np.asarray(some)[:, : lesson.observed]),
+        features=training_data.features[:1],
+        gaps=find_gaps(np.asarray(some)[:, : training_data.observed]),
     )
 
 
-def _least(
-    surprise: Callable[..., Array],
-    lesson: Lesson,
+def _minimise(
+    loss: Callable[..., Array],
+    training_data: TrainingData,
     told: list[tuple[Array, ...]],
     begin: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Logarithms of numbers at which members are surprised least on average."""
-    slope = jax.jit(jax.value_and_grad(surprise))
-    held, asked = lesson.folds.held, lesson.folds.asked
-    rows = [(a, h & ~a) for a, h in zip(asked, held)]
+    """Minimise the mean loss of the members over logarithms of hyperparameters."""
+    slope = jax.jit(jax.value_and_grad(loss))
+    held, target_rows = training_data.folds.held, training_data.folds.target_rows
+    rows = [(a, h & ~a) for a, h in zip(target_rows, held)]
 
     def mean(place: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         found = [
-            slope(jnp.asarray(place), lesson, *of_member, *both)
+            slope(jnp.asarray(place), training_data, *of_member, *both)
             for of_member, both in zip(told, rows)
         ]
         value = np.mean([float(value) for value, _ in found])
         return float(value), np.mean([np.asarray(by) for _, by in found], axis=0)
 
-    reach = np.log(REACH)
+    reach = np.log(BOUND_FACTOR)
     best = scipy.optimize.minimize(
         mean,
         begin,
@@ -134,17 +142,32 @@ def _least(
     return best.x
 
 
-def _surprise(
-    place: Array, lesson: Lesson, left: Array, asked: Array, silent: Array
+def _held_out_nlpd(
+    place: Array,
+    training_data: TrainingData,
+    left: Array,
+    target_rows: Array,
+    masked: Array,
 ) -> Array:
-    rest = dataclasses.replace(lesson, displacement=left)
-    return surprise(rest, Hyperparameters(*place), asked, silent)
+    rest = dataclasses.replace(training_data, displacement=left)
+    return negative_log_predictive_density(
+        rest, Hyperparameters(*place), target_rows, masked
+    )
 
 
-def _filled_surprise(
-    place: Array, lesson: Lesson, mean: Array, sd: Array, asked: Array, silent: Array
+def _held_out_nlpd_virtual(
+    place: Array,
+    training_data: TrainingData,
+    mean: Array,
+    sd: Array,
+    target_rows: Array,
+    masked: Array,
 ) -> Array:
     numbers = Hyperparameters(*place[:3])
-    rest = not_foretold(filled_with(lesson, mean, sd * jnp.exp(place[3])), numbers)
+    rest = condition_on_virtual_rows(
+        with_virtual_rows(training_data, mean, sd * jnp.exp(place[3])), numbers
+    )
     seen = len(rest.sigma)
-    return surprise(rest, numbers, asked[:seen], silent[:seen])
+    return negative_log_predictive_density(
+        rest, numbers, target_rows[:seen], masked[:seen]
+    )

@@ -1,4 +1,4 @@
-"""What a network minimises while it learns, and what it watches."""
+"""Training and validation losses of networks trained through the inversion."""
 
 from collections.abc import Callable
 
@@ -7,170 +7,201 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxload.gapfill.joint.joint_model import (
-    Lesson,
     Parameters,
-    independent,
-    log_density,
-    not_expected,
+    TrainingData,
+    gaussian_nll,
+    masked_log_evidence,
+    negative_log_predictive_density,
     observations,
-    surprise,
+    subtract_prior_mean,
 )
-from jaxload.gapfill.joint.virtual_rows import filled_by, not_foretold
+from jaxload.gapfill.joint.virtual_rows import (
+    condition_on_virtual_rows,
+    fill_with_network,
+)
 from jaxload.gapfill.training.optimise import Objective
 from jaxload.gapfill.training.spatial_folds import held_out
 
 __all__ = [
-    "displacement_objectives",
-    "two_stage_objectives",
-    "water_alone_objectives",
-    "water_objectives",
+    "joint_displacement_losses",
+    "joint_load_losses",
+    "network_only_losses",
+    "pretraining_load_losses",
 ]
 
 
-def water_objectives(
+def joint_load_losses(
     segment: int | None = None, own: float = 1.0
 ) -> tuple[Objective, Objective]:
-    """What the form of water minimises, and what it watches.
+    """Make training and validation loss of joint training on the load.
 
     Args:
       segment: As in `lstm.apply`.
-      own: Weight of the network by itself beside the evidence; with 0 the exact
-        evidence is all.
+      own: Weight of the network's own likelihood beside the evidence; 0 for the exact
+        evidence alone.
 
     Returns:
-      Minus the log evidence of a member's own rows, plus `own` times what
-      `water_alone_objectives` minimises; and minus the log density of the held-out ones
-      given those; all for each observation. For `training.descend`, with a `Lesson` as
-      data.
+      Minus the log evidence of a member's training rows, plus `own` times what
+      `pretraining_load_losses` minimises; and minus the log density of the held-out
+      rows given those; both per observation. For `optimise.train_members`, with
+      `TrainingData` as data.
     """
 
-    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+    def loss(
+        parameters: Parameters, training_data: TrainingData, held: Array, key: Array
+    ) -> Array:
         del key
-        rest = not_expected(parameters, lesson, segment)
-        said = log_density(rest, parameters.inversion, held)
-        return own * _by_itself(rest, ~held) - said / observations(lesson, ~held)
+        rest = subtract_prior_mean(parameters, training_data, segment)
+        said = masked_log_evidence(rest, parameters.inversion, held)
+        return own * _station_nll(rest, ~held) - said / observations(
+            training_data, ~held
+        )
 
     def score(
-        parameters: Parameters, lesson: Lesson, held: Array, watched: Array
+        parameters: Parameters, training_data: TrainingData, held: Array, watched: Array
     ) -> Array:
-        rest = not_expected(parameters, lesson, segment)
-        return surprise(rest, parameters.inversion, watched, held & ~watched)
+        rest = subtract_prior_mean(parameters, training_data, segment)
+        return negative_log_predictive_density(
+            rest, parameters.inversion, watched, held & ~watched
+        )
 
-    return _of_members(loss), _watching(score)
+    return _member_losses(loss), _validation_losses(score)
 
 
-def water_alone_objectives(
+def pretraining_load_losses(
     segment: int | None = None,
 ) -> tuple[Objective, Objective]:
-    """Heights by the water that the network expects, and nothing beside it.
+    """Make training and validation loss of pre-training on the load.
 
     Args:
       segment: As in `lstm.apply`.
 
     Returns:
-      Minus the log density of the rows that a member learns from, for each observation,
-      as if each erred by itself: by as much as is most likely, and no less than its
-      standard error. What weather cannot tell of a row then counts for little. And the
-      same of those that it holds out. For `training.descend`, with a `Lesson` as data.
+      Negative log likelihood per observation of a member's training rows with
+      independent errors, each of the most likely variance, at least its standard error
+      squared: rows that weather does not predict then count for little. And the same
+      of the held-out rows. For `optimise.train_members`, with `TrainingData` as data.
     """
 
-    def missed(parameters: Parameters, lesson: Lesson, rows: Array) -> Array:
-        return _by_itself(not_expected(parameters, lesson, segment), rows)
+    def missed(
+        parameters: Parameters, training_data: TrainingData, rows: Array
+    ) -> Array:
+        return _station_nll(
+            subtract_prior_mean(parameters, training_data, segment), rows
+        )
 
-    return _own_and_held(missed)
+    return _training_and_validation(missed)
 
 
-def displacement_objectives(
+def joint_displacement_losses(
     segment: int | None = None, own: float = 1.0
 ) -> tuple[Objective, Objective]:
-    """What the form of displacement minimises, and what it watches.
+    """Make training and validation loss of joint training on displacement.
 
     Args:
       segment: As in `lstm.apply`.
-      own: Weight of the network by itself beside what the inversion foretells.
+      own: Weight of the network's own likelihood beside the predictive density.
 
     Returns:
-      Minus the log density, for each observation, of neighbourhoods held out for this
-      step given all other rows, plus `own` times that of all receivers by the network
-      alone; and the former for those held out for good. For `training.descend`.
+      Negative log predictive density per observation of neighbourhoods held out at this
+      step, plus `own` times the negative log likelihood of all stations by the network
+      alone; and the former for the held-out rows. For `optimise.train_members`.
     """
 
-    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
-        filled, by_itself = filled_by(parameters, lesson, segment)
-        folds = lesson.folds
+    def loss(
+        parameters: Parameters, training_data: TrainingData, held: Array, key: Array
+    ) -> Array:
+        filled, by_itself = fill_with_network(parameters, training_data, segment)
+        folds = training_data.folds
         fold = held_out(folds.distance, folds.radius, folds.centres, key)
-        rest = not_foretold(filled, parameters.inversion)
+        rest = condition_on_virtual_rows(filled, parameters.inversion)
         fold = jnp.pad(fold, (0, len(rest.sigma) - len(fold)))
-        silent = held[: len(fold)]
-        missed = surprise(rest, parameters.inversion, fold & ~silent, silent)
+        masked = held[: len(fold)]
+        missed = negative_log_predictive_density(
+            rest, parameters.inversion, fold & ~masked, masked
+        )
         return missed + own * by_itself(parameters.inversion, ~held)
 
     def score(
-        parameters: Parameters, lesson: Lesson, held: Array, watched: Array
+        parameters: Parameters, training_data: TrainingData, held: Array, watched: Array
     ) -> Array:
-        filled = filled_by(parameters, lesson, segment)[0]
-        rest = not_foretold(filled, parameters.inversion)
-        asked, silent = (x[: len(rest.sigma)] for x in (watched, held & ~watched))
-        return surprise(rest, parameters.inversion, asked, silent)
+        filled = fill_with_network(parameters, training_data, segment)[0]
+        rest = condition_on_virtual_rows(filled, parameters.inversion)
+        target_rows, masked = (x[: len(rest.sigma)] for x in (watched, held & ~watched))
+        return negative_log_predictive_density(
+            rest, parameters.inversion, target_rows, masked
+        )
 
-    return _of_members(loss), _watching(score)
+    return _member_losses(loss), _validation_losses(score)
 
 
-def two_stage_objectives(segment: int | None = None) -> tuple[Objective, Objective]:
-    """The network's own likelihood alone: trained first, inverted afterwards.
+def network_only_losses(segment: int | None = None) -> tuple[Objective, Objective]:
+    """Make training and validation loss of the network alone, to be inverted later.
 
     Args:
       segment: As in `lstm.apply`.
 
     Returns:
-      Minus the log density of receivers by the network, for each observation: those
-      that a member learns from, and those that it holds out. For `training.descend`.
+      Negative log likelihood per observation of stations by the network: of training
+      rows, and of held-out rows. For `optimise.train_members`.
     """
 
-    def missed(parameters: Parameters, lesson: Lesson, rows: Array) -> Array:
-        return filled_by(parameters, lesson, segment)[1](parameters.inversion, rows)
+    def missed(
+        parameters: Parameters, training_data: TrainingData, rows: Array
+    ) -> Array:
+        return fill_with_network(parameters, training_data, segment)[1](
+            parameters.inversion, rows
+        )
 
-    return _own_and_held(missed)
+    return _training_and_validation(missed)
 
 
-def _by_itself(lesson: Lesson, rows: Array) -> Array:
-    """Minus the log density of rows, each with the variance that makes it largest."""
-    rest = lesson.displacement
+def _station_nll(training_data: TrainingData, rows: Array) -> Array:
+    """Negative log likelihood of rows, each with its most likely variance."""
+    rest = training_data.displacement
     seen = jnp.isfinite(rest) & rows[None, :]
     number = jnp.maximum(jnp.sum(seen, axis=0), 1).astype(rest.dtype)
     mean = jnp.sum(jnp.where(seen, rest, 0) ** 2, axis=0) / number
-    return independent(rest, jnp.maximum(mean, lesson.sigma**2), rows)
+    return gaussian_nll(rest, jnp.maximum(mean, training_data.sigma**2), rows)
 
 
-def _own_and_held(missed: Callable[..., Array]) -> tuple[Objective, Objective]:
-    """The same of the rows that a member learns from, and of those it is watched on."""
+def _training_and_validation(
+    missed: Callable[..., Array],
+) -> tuple[Objective, Objective]:
+    """One loss of a member's training rows, and of its validation rows."""
 
-    def loss(parameters: Parameters, lesson: Lesson, held: Array, key: Array) -> Array:
+    def loss(
+        parameters: Parameters, training_data: TrainingData, held: Array, key: Array
+    ) -> Array:
         del key
-        return missed(parameters, lesson, ~held)
+        return missed(parameters, training_data, ~held)
 
     def score(
-        parameters: Parameters, lesson: Lesson, held: Array, watched: Array
+        parameters: Parameters, training_data: TrainingData, held: Array, watched: Array
     ) -> Array:
         del held
-        return missed(parameters, lesson, watched)
+        return missed(parameters, training_data, watched)
 
-    return _of_members(loss), _watching(score)
+    return _member_losses(loss), _validation_losses(score)
 
 
-def _of_members(one: Callable[..., Array]) -> Objective:
-    def every(parameters: Parameters, lesson: Lesson, key: Array) -> Array:
-        held = lesson.folds.held
+def _member_losses(one: Callable[..., Array]) -> Objective:
+    def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Array:
+        held = training_data.folds.held
         keys = jax.random.split(key, len(held))
-        return jax.vmap(one, in_axes=(0, None, 0, 0))(parameters, lesson, held, keys)
+        return jax.vmap(one, in_axes=(0, None, 0, 0))(
+            parameters, training_data, held, keys
+        )
 
     return every
 
 
-def _watching(one: Callable[..., Array]) -> Objective:
-    def every(parameters: Parameters, lesson: Lesson, key: Array) -> Array:
+def _validation_losses(one: Callable[..., Array]) -> Objective:
+    def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Array:
         del key
-        held, asked = lesson.folds.held, lesson.folds.asked
-        return jax.vmap(one, in_axes=(0, None, 0, 0))(parameters, lesson, held, asked)
+        held, target_rows = training_data.folds.held, training_data.folds.target_rows
+        return jax.vmap(one, in_axes=(0, None, 0, 0))(
+            parameters, training_data, held, target_rows
+        )
 
     return every

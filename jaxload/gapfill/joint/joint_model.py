@@ -1,18 +1,18 @@
-"""A network trained through the inversion: it learns from what the data space says.
+"""A network trained through the inversion: data, parameters, predictions, densities.
 
-In both forms the network reads weather and place, is one for all places, and never sees
-water: the displacement of receivers is all there is to learn from.
+In both forms one network serves all places. It reads weather and place and never sees
+water: it is trained on the displacement of stations alone.
 
-* *Water*: the network gives the prior mean m of the load at every place and epoch, and
-  the inversion corrects it. It is trained by the evidence of the data,
+* *Load* ("water"): the network predicts the prior mean m of the load at every place and
+  epoch, and the inversion updates it. It is trained by the evidence of the heights,
   ``log N(d; G m, G C G' / beta^2 + factor^2 Sigma + tau^2 11')``, together with beta,
-  the noise factor and tau, and by its own likelihood at every receiver by itself: what
-  all receivers share counts for little in the evidence, which may take it for an offset
-  or leave it to the correction, and neither reaches cells far from all receivers.
-* *Displacement*: the network gives mean and standard deviation of displacement at
-  places without a receiver, which enter the inversion as further rows. It is trained by
-  what is said so of neighbourhoods that are held out, others at every step, and by its
-  own likelihood at the receivers too. *Two stages* take the latter alone.
+  the noise factor and tau, and by its likelihood at each station by itself. A signal
+  that all stations share counts for little in the evidence, which can take it for a
+  common mode or leave it to the update; neither reaches cells far from all stations.
+* *Displacement*: the network predicts mean and standard deviation of displacement at
+  virtual stations, which enter the inversion as further rows. It is trained by the
+  predictive density of held-out neighbourhoods, drawn anew at every step, and by its
+  likelihood at the stations. *Two stages* use the latter alone.
 """
 
 import dataclasses
@@ -31,39 +31,39 @@ from jaxload.inversion import Gaps, Noise, Problem, find_gaps, log_evidence
 __all__ = [
     "Folds",
     "Hyperparameters",
-    "Lesson",
     "Parameters",
+    "TrainingData",
     "check_predictions",
-    "first_parameters",
-    "independent",
-    "log_density",
-    "make_lesson",
-    "members_of",
+    "gaussian_nll",
+    "initial_parameters",
+    "make_training_data",
+    "masked_log_evidence",
+    "negative_log_predictive_density",
     "noise_of",
-    "not_expected",
     "observations",
+    "predict_displacement",
+    "predict_load",
     "receivers",
-    "surprise",
-    "told_displacement",
-    "told_water",
+    "subtract_prior_mean",
+    "unstack_members",
 ]
 
-#: What an output of one stands for: load and displacement [mm].
-WATER, UPLIFT = 100.0, 5.0
+#: Load and displacement that an output of one stands for [mm].
+LOAD_SCALE_MM, UPLIFT_SCALE_MM = 100.0, 5.0
 
-#: Factor on the sigma of what is held out: it says nothing any more.
-SILENCE = 1e4
+#: Factor on the sigma of masked rows, which leaves them without information.
+MASKED_SIGMA_FACTOR = 1e4
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Hyperparameters:
-    """Positive numbers of the inversion, as logarithms, each of shape ().
+    """Hyperparameters of the inversion, as logarithms, each of shape ().
 
     Attributes:
       beta: Weight of the prior.
-      noise: Factor on the standard errors of the receivers [-].
-      common: Standard deviation of the offset that they share [mm].
+      noise: Factor on the standard errors of the stations [-].
+      common: Standard deviation of their common mode [mm].
     """
 
     beta: Array
@@ -74,11 +74,11 @@ class Hyperparameters:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Parameters:
-    """All that is trained.
+    """Parameters that are trained.
 
     Attributes:
-      network: One network for all places.
-      inversion: What the inversion is told.
+      network: Weights of the network for all places.
+      inversion: Hyperparameters of the inversion.
     """
 
     network: Weights
@@ -88,15 +88,15 @@ class Parameters:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Folds:
-    """Whom members hold out.
+    """Rows that members of an ensemble hold out.
 
     Attributes:
-      held: For the whole training, boolean, shape (member, row).
-      distance: Between receivers, in any unit, shape (station, station).
-      radius: Up to where a receiver is held out with its neighbour, same unit, ().
-      centres: How many neighbourhoods every step holds out beside.
-      watched: By whom of those held out a training is ended in time, likewise; None for
-        all. The others it never sees in any way.
+      held: Rows held out during the whole training, boolean, shape (member, row).
+      distance: Between stations, in any unit, shape (station, station).
+      radius: Up to which a station is held out with its neighbour, same unit, ().
+      centres: Number of further neighbourhoods that each step holds out.
+      watched: Held-out rows that decide on early stopping, boolean, shape (member,
+        row); None for all. The others are never seen in any way.
     """
 
     held: Array
@@ -106,30 +106,29 @@ class Folds:
     watched: Array | None = None
 
     @property
-    def asked(self) -> Array:
-        """Whose surprise ends a training, boolean, shape (member, row)."""
+    def target_rows(self) -> Array:
+        """Held-out rows whose density ends a training, boolean, shape (member, row)."""
         return self.held if self.watched is None else self.watched
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Lesson:
-    """What there is to learn from.
+class TrainingData:
+    """Observations and features that a network is trained on.
 
-    Rows are the receivers first, then what else was observed, such as means of GRACE;
-    last, in the form of displacement, the places to be filled, whose own displacement
-    counts for nothing.
+    Rows are the stations first, then other observations such as means of GRACE; last,
+    in the form of displacement, the virtual stations, whose displacement is not used.
 
     Attributes:
       problem: Design matrix and prior of the rows.
       displacement: Observations [mm], shape (epoch, row); NaN if missing.
       sigma: Standard error [mm], shape (row,).
-      gaps: Of `displacement`, but for places to be filled.
-      features: What the network reads [-], shape (epoch, place, feature). In the form
-        of displacement places are the receivers, then those to be filled.
-      moved: What a unit of load at a place makes of each row [mm/mm], shape
-        (row, place); in the form of displacement of no row.
-      folds: Who is held out.
+      gaps: Of `displacement`, without virtual stations.
+      features: Input of the network [-], shape (epoch, place, feature). In the form of
+        displacement places are the stations, then the virtual stations.
+      moved: Displacement of each row by a unit of load at a place [mm/mm], shape
+        (row, place); of no row in the form of displacement.
+      folds: Rows that are held out.
     """
 
     problem: Problem
@@ -142,13 +141,13 @@ class Lesson:
 
     @property
     def observed(self) -> int:
-        """How many rows come before the places to be filled."""
+        """Number of rows before the virtual stations."""
         receivers, rows = self.folds.distance.shape[0], self.sigma.shape[0]
         filled = 0 if len(self.moved) else self.features.shape[1] - receivers
         return rows - filled
 
 
-def make_lesson(
+def make_training_data(
     problem: Problem,
     displacement: ArrayLike,
     sigma: ArrayLike,
@@ -156,20 +155,20 @@ def make_lesson(
     folds: Folds,
     *,
     moved: ArrayLike | None = None,
-) -> Lesson:
-    """Check what is to be learned from, and lay it out.
+) -> TrainingData:
+    """Check training data and lay them out.
 
     Args:
       problem: Design matrix and prior of the rows.
-      displacement: Observations [mm], shape (epoch, row); NaN if missing. Rows that are
-        places to be filled hold zeros.
+      displacement: Observations [mm], shape (epoch, row); NaN if missing. Rows of
+        virtual stations hold zeros.
       sigma: Standard error [mm], shape (row,).
-      features: What the network reads [-], shape (epoch, place, feature).
-      folds: Who is held out.
-      moved: As in `Lesson`, for the form of water; None for that of displacement.
+      features: Input of the network [-], shape (epoch, place, feature).
+      folds: Rows that are held out.
+      moved: As in `TrainingData`, for the form of water; None for that of displacement.
 
     Returns:
-      The `Lesson`.
+      The `TrainingData`.
 
     Raises:
       ValueError: If shapes disagree or a feature is not finite.
@@ -203,7 +202,7 @@ def make_lesson(
         )
     dtype = problem.design.dtype
     filled = 0 if moved is not None else sizes["place"] - receivers
-    return Lesson(
+    return TrainingData(
         problem,
         jnp.asarray(displacement, dtype),
         jnp.asarray(sigma, dtype),
@@ -214,10 +213,10 @@ def make_lesson(
     )
 
 
-def first_parameters(
+def initial_parameters(
     network: Network, hyperparameters: tuple[float, float, float], keys: Array
 ) -> Parameters:
-    """Parameters to begin with: the network says nothing yet.
+    """Draw initial parameters, with which the network predicts zero.
 
     Args:
       network: Its size; the readout begins at zero, so that the first step starts from
@@ -235,8 +234,8 @@ def first_parameters(
     return Parameters(drawn, Hyperparameters(*each))
 
 
-def members_of(parameters: Parameters) -> list[Parameters]:
-    """Take the members of an ensemble apart.
+def unstack_members(parameters: Parameters) -> list[Parameters]:
+    """Split the parameters of an ensemble into those of its members.
 
     Args:
       parameters: An axis of members first.
@@ -248,10 +247,10 @@ def members_of(parameters: Parameters) -> list[Parameters]:
     return [take(number) for number in range(len(parameters.inversion.beta))]
 
 
-def told_water(
+def predict_load(
     parameters: Parameters, features: Array, *, segment: int | None = None
 ) -> Array:
-    """The load that one network expects.
+    """Predict the prior mean of the load by one network.
 
     Args:
       parameters: Of one member.
@@ -262,13 +261,13 @@ def told_water(
       Anomaly of the load [mm], of mean zero in time, shape (epoch, place), float64.
     """
     output = apply(parameters.network, features, segment=segment)[..., 0]
-    return _anomaly(WATER * output.astype(jnp.float64))
+    return _anomaly(LOAD_SCALE_MM * output.astype(jnp.float64))
 
 
-def told_displacement(
+def predict_displacement(
     parameters: Parameters, features: Array, *, segment: int | None = None
 ) -> tuple[Array, Array]:
-    """The displacement that one network expects, and how sure it is.
+    """Predict displacement and its standard deviation by one network.
 
     Args:
       parameters: Of one member, with two outputs.
@@ -282,7 +281,7 @@ def told_displacement(
     output = apply(parameters.network, features, segment=segment)
     output = output.astype(jnp.float64)
     size = jnp.exp(jnp.mean(output[..., 1], axis=0))
-    return _anomaly(UPLIFT * output[..., 0]), UPLIFT * size
+    return _anomaly(UPLIFT_SCALE_MM * output[..., 0]), UPLIFT_SCALE_MM * size
 
 
 def _anomaly(values: Array) -> Array:
@@ -290,47 +289,49 @@ def _anomaly(values: Array) -> Array:
 
 
 def noise_of(
-    lesson: Lesson, hyperparameters: Hyperparameters, silent: ArrayLike = False
+    training_data: TrainingData,
+    hyperparameters: Hyperparameters,
+    masked: ArrayLike = False,
 ) -> Noise:
-    """The noise of the rows under some hyperparameters.
+    """Make the noise model of the rows from hyperparameters.
 
     Args:
-      lesson: With standard errors.
+      training_data: With standard errors.
       hyperparameters: Of one member.
-      silent: Which rows are to say nothing, boolean, shape () or (row,).
+      masked: Rows that are excluded, boolean, shape () or (row,).
 
     Returns:
       The `Noise`.
     """
-    receiver = receivers(lesson)
+    receiver = receivers(training_data)
     factor = jnp.where(receiver, jnp.exp(hyperparameters.noise), 1)
-    silent = jnp.broadcast_to(jnp.asarray(silent), receiver.shape)
-    factor = jnp.where(silent, SILENCE, factor)
+    masked = jnp.broadcast_to(jnp.asarray(masked), receiver.shape)
+    factor = jnp.where(masked, MASKED_SIGMA_FACTOR, factor)
     common = jnp.exp(2 * hyperparameters.common)
-    return Noise(lesson.sigma * factor, common=common, common_rows=receiver)
+    return Noise(training_data.sigma * factor, common=common, common_rows=receiver)
 
 
-def not_expected(
-    parameters: Parameters, lesson: Lesson, segment: int | None = None
-) -> Lesson:
-    """A lesson without what the water moves that a network expects.
+def subtract_prior_mean(
+    parameters: Parameters, training_data: TrainingData, segment: int | None = None
+) -> TrainingData:
+    """Subtract the displacement by the prior mean that a network predicts.
 
     Args:
       parameters: Of one member.
-      lesson: In the form of water.
+      training_data: In the form of water.
       segment: As in `lstm.apply`.
 
     Returns:
-      The `Lesson`, whose displacement is what the inversion is to explain.
+      The `TrainingData` with the residual displacement, for the inversion.
     """
-    load = told_water(parameters, lesson.features, segment=segment)
+    load = predict_load(parameters, training_data.features, segment=segment)
     # A prediction that is not finite is no missing datum: every density is NaN then.
     finite = jnp.isfinite(load).all()
-    moved = jnp.einsum("ep,rp->er", jnp.where(finite, load, 0), lesson.moved)
+    moved = jnp.einsum("ep,rp->er", jnp.where(finite, load, 0), training_data.moved)
     return dataclasses.replace(
-        lesson,
-        displacement=lesson.displacement - moved,
-        sigma=jnp.where(finite, lesson.sigma, jnp.nan),
+        training_data,
+        displacement=training_data.displacement - moved,
+        sigma=jnp.where(finite, training_data.sigma, jnp.nan),
     )
 
 
@@ -352,62 +353,66 @@ def check_predictions(members: Sequence[ArrayLike]) -> None:
         )
 
 
-def surprise(
-    lesson: Lesson,
+def negative_log_predictive_density(
+    training_data: TrainingData,
     hyperparameters: Hyperparameters,
-    asked: Array,
-    silent: Array | None = None,
+    target_rows: Array,
+    masked: Array | None = None,
 ) -> Array:
-    """By how much some rows surprise who knows the others.
+    """Compute the negative log predictive density of rows given all others.
 
     Args:
-      lesson: What the inversion is to explain.
+      training_data: With residuals about the prior mean.
       hyperparameters: Of one member.
-      asked: Which rows, boolean, shape (row,).
-      silent: Which rows are not known either, boolean, shape (row,); None for none.
+      target_rows: Rows that are predicted, boolean, shape (row,).
+      masked: Rows that are excluded, boolean, shape (row,); None for none.
 
     Returns:
-      Minus the log density of those rows given the others, for each observation, ().
+      The negative log predictive density per observation, ().
     """
-    silent = jnp.zeros_like(asked) if silent is None else silent
-    both = log_density(lesson, hyperparameters, silent)
-    others = log_density(lesson, hyperparameters, silent | asked)
-    return -(both - others) / observations(lesson, asked)
+    masked = jnp.zeros_like(target_rows) if masked is None else masked
+    both = masked_log_evidence(training_data, hyperparameters, masked)
+    others = masked_log_evidence(training_data, hyperparameters, masked | target_rows)
+    return -(both - others) / observations(training_data, target_rows)
 
 
-def log_density(
-    lesson: Lesson, hyperparameters: Hyperparameters, silent: Array
+def masked_log_evidence(
+    training_data: TrainingData, hyperparameters: Hyperparameters, masked: Array
 ) -> Array:
-    """How likely all rows are but some.
+    """Compute the log marginal likelihood of all rows except the masked ones.
 
     Args:
-      lesson: What the inversion is to explain.
+      training_data: With residuals about the prior mean.
       hyperparameters: Of one member.
-      silent: Which rows do not count, boolean, shape (row,).
+      masked: Rows that are excluded, boolean, shape (row,).
 
     Returns:
-      Log density of the others, ().
+      Log marginal likelihood of the other rows, ().
     """
-    noise = noise_of(lesson, hyperparameters, silent)
+    noise = noise_of(training_data, hyperparameters, masked)
     beta = jnp.exp(hyperparameters.beta)
-    given = (lesson.problem, lesson.displacement, noise, beta)
-    said = log_evidence(*given, gaps=lesson.gaps)
-    # Silent rows err by so much that each has a density by itself, the same always.
-    seen = jnp.isfinite(lesson.displacement) & silent[None, :]
-    spread = jnp.where(silent, jnp.log(2 * jnp.pi * (SILENCE * lesson.sigma) ** 2), 0)
+    given = (training_data.problem, training_data.displacement, noise, beta)
+    said = log_evidence(*given, gaps=training_data.gaps)
+    # The errors of masked rows are so large that each has a constant density by itself.
+    seen = jnp.isfinite(training_data.displacement) & masked[None, :]
+    spread = jnp.where(
+        masked,
+        jnp.log(2 * jnp.pi * (MASKED_SIGMA_FACTOR * training_data.sigma) ** 2),
+        0,
+    )
     return said + jnp.sum(jnp.where(seen, spread[None, :], 0)) / 2
 
 
-def independent(rest: Array, variance: Array, rows: Array) -> Array:
-    """How unlikely rows are that err by themselves.
+def gaussian_nll(rest: Array, variance: Array, rows: Array) -> Array:
+    """Compute the Gaussian negative log likelihood of rows with independent errors.
 
     Args:
-      rest: What is not explained of them [mm], shape (epoch, row); NaN if missing.
-      variance: Of each [mm^2], shape (row,).
+      rest: Residuals [mm], shape (epoch, row); NaN if missing.
+      variance: Of each row [mm^2], shape (row,).
       rows: Which ones count, boolean, shape (row,).
 
     Returns:
-      Minus their log density, for each observation, ().
+      The negative log likelihood per observation, ().
     """
     seen, variance = jnp.isfinite(rest) & rows[None, :], variance[None, :]
     density = jnp.where(seen, rest, 0) ** 2 / variance + jnp.log(2 * jnp.pi * variance)
@@ -415,27 +420,27 @@ def independent(rest: Array, variance: Array, rows: Array) -> Array:
     return jnp.sum(jnp.where(seen, density, 0)) / 2 / count
 
 
-def receivers(lesson: Lesson) -> Array:
-    """Which rows are receivers.
+def receivers(training_data: TrainingData) -> Array:
+    """Tell stations from other rows.
 
     Args:
-      lesson: Any.
+      training_data: Any.
 
     Returns:
       Boolean, shape (row,).
     """
-    return jnp.arange(len(lesson.sigma)) < len(lesson.folds.distance)
+    return jnp.arange(len(training_data.sigma)) < len(training_data.folds.distance)
 
 
-def observations(lesson: Lesson, rows: Array) -> Array:
-    """How many observations some rows have.
+def observations(training_data: TrainingData, rows: Array) -> Array:
+    """Count the observations of rows.
 
     Args:
-      lesson: Any.
+      training_data: Any.
       rows: Which ones, boolean, shape (row,).
 
     Returns:
       Their number, 1 if there are none, ().
     """
-    seen = jnp.isfinite(lesson.displacement) & rows[None, :]
-    return jnp.maximum(jnp.sum(seen), 1).astype(lesson.sigma.dtype)
+    seen = jnp.isfinite(training_data.displacement) & rows[None, :]
+    return jnp.maximum(jnp.sum(seen), 1).astype(training_data.sigma.dtype)

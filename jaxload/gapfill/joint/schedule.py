@@ -1,9 +1,9 @@
-"""First the network by itself, then through the inversion.
+"""Schedule of training: pre-training of the network alone, then joint training.
 
-From the first step on, the inversion would make much of what a network of random
-weights leaves, and follow it: most of what there is to be learned is one pattern for
-the whole region, which the evidence gives little weight as long as it may be an offset
-that receivers share. A network learns it soon from heights alone.
+Without pre-training, the inversion fits the residual of a network with random weights.
+Most of what is to be learned is one pattern for the whole region, to which the evidence
+gives little weight as long as it may be a common mode of the stations. The network
+learns it within few steps from the heights alone.
 """
 
 import dataclasses
@@ -17,52 +17,57 @@ from jax.typing import ArrayLike
 
 from jaxload.gapfill.joint import joint_losses, joint_model
 from jaxload.gapfill.networks.lstm import Network
-from jaxload.gapfill.training.optimise import Checkpoints, Descent, Fitted, descend
+from jaxload.gapfill.training.optimise import (
+    Checkpoints,
+    Fitted,
+    OptimiserSettings,
+    train_members,
+)
 
-__all__ = ["Curriculum", "Learned", "learn", "make_curriculum"]
+__all__ = ["Learned", "TrainingSchedule", "learn", "make_schedule"]
 
-#: What a network tells of.
+#: What a network predicts.
 Form = Literal["water", "displacement"]
 
-#: What each form begins with, and what it goes on with.
+#: Losses of pre-training and of joint training, for each form.
 ALONE = {
-    "water": joint_losses.water_alone_objectives,
-    "displacement": joint_losses.two_stage_objectives,
+    "water": joint_losses.pretraining_load_losses,
+    "displacement": joint_losses.network_only_losses,
 }
 JOINTLY = {
-    "water": joint_losses.water_objectives,
-    "displacement": joint_losses.displacement_objectives,
+    "water": joint_losses.joint_load_losses,
+    "displacement": joint_losses.joint_displacement_losses,
 }
 
-#: How much stiffer than it is best without a network a prior about what a network
-#: expects begins: it would explain itself what the network is to learn.
-STIFFER = {"water": 4.0, "displacement": 1.0}
+#: Factor on the initial beta, relative to the best one without a network: a weaker
+#: prior would explain itself what the network is to learn.
+INITIAL_BETA_FACTOR = {"water": 4.0, "displacement": 1.0}
 
-#: A load; a displacement and how sure it is.
+#: Outputs: the load; displacement and its standard deviation.
 OUTPUTS = {"water": 1, "displacement": 2}
 
-#: Numbers of the inversion are no weights, and stay where they are put.
+#: Hyperparameters of the inversion are excluded from weight decay.
 DECAYING = joint_model.Parameters(network=True, inversion=False)  # pyright: ignore[reportArgumentType]
 
-#: Looks at what is held out without a gain, of any member, after which a part ends.
+#: Evaluations without a gain of any member after which a part stops early.
 PATIENCE = 4
 
-#: How fast it goes on through the inversion, where it has learned most by itself.
-SLOWER = 0.3
+#: Learning rate of joint training relative to that of pre-training.
+JOINT_RATE_FACTOR = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
-class Curriculum:
-    """How long and how fast.
+class TrainingSchedule:
+    """Steps and learning rates of a training.
 
     Attributes:
-      alone: The network by itself.
-      jointly: Through the inversion; None for two stages, the one after the other.
-      own: Weight that the network by itself keeps meanwhile; 0 for none.
+      alone: Pre-training of the network alone.
+      jointly: Joint training; None for two stages, inversion after network.
+      own: Weight of the network's own likelihood in joint training; 0 for none.
     """
 
-    alone: Descent
-    jointly: Descent | None
+    alone: OptimiserSettings
+    jointly: OptimiserSettings | None
     own: float = 1.0
 
     def __post_init__(self) -> None:
@@ -70,42 +75,41 @@ class Curriculum:
             raise ValueError(f"own is {self.own:g}, expected zero or a positive number")
 
 
-def make_curriculum(
+def make_schedule(
     steps: int = 160,
     joint_steps: int | None = 100,
     *,
     learning_rate: float = 0.01,
     weight_decay: float = 1.0,
     own: float = 1.0,
-) -> Curriculum:
-    """Lay out a training; what is held out may end either part before its last step.
+) -> TrainingSchedule:
+    """Make a schedule; early stopping may end either part before its last step.
 
     Args:
-      steps: Most steps of the network by itself; as is, long enough at every size that
-        was tried.
-      joint_steps: Most steps through the inversion; None for two stages.
-      learning_rate: Of the former; the latter are slower.
-      weight_decay: As in `Descent`.
-      own: As in `Curriculum`.
+      steps: Most steps of pre-training; the default sufficed at every size tried.
+      joint_steps: Most steps of joint training; None for two stages.
+      learning_rate: Of pre-training; joint training uses `JOINT_RATE_FACTOR` of it.
+      weight_decay: As in `OptimiserSettings`.
+      own: As in `TrainingSchedule`.
 
     Returns:
-      The `Curriculum`.
+      The `TrainingSchedule`.
     """
-    alone = Descent(steps, learning_rate, weight_decay, patience=PATIENCE)
+    alone = OptimiserSettings(steps, learning_rate, weight_decay, patience=PATIENCE)
     if joint_steps is None:
-        return Curriculum(alone, None, own)
-    rate = SLOWER * learning_rate
+        return TrainingSchedule(alone, None, own)
+    rate = JOINT_RATE_FACTOR * learning_rate
     jointly = dataclasses.replace(alone, steps=joint_steps, learning_rate=rate)
-    return Curriculum(alone, jointly, own)
+    return TrainingSchedule(alone, jointly, own)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Learned:
-    """What a network became.
+    """A trained ensemble.
 
     Attributes:
-      alone: By itself.
-      jointly: Through the inversion, from there; None for two stages.
+      alone: After pre-training.
+      jointly: After joint training, which begins there; None for two stages.
     """
 
     alone: Fitted
@@ -113,19 +117,19 @@ class Learned:
 
     @property
     def last(self) -> Fitted:
-        """What is to be used."""
+        """The final state."""
         return self.alone if self.jointly is None else self.jointly
 
 
 def learn(
     form: Form,
-    lesson: joint_model.Lesson,
+    training_data: joint_model.TrainingData,
     hidden: int,
     numbers: tuple[float, float, float],
     keys: Array,
     *,
-    curriculum: Curriculum | None = None,
-    pace: ArrayLike = 1.0,
+    training_schedule: TrainingSchedule | None = None,
+    learning_rate_factor: ArrayLike = 1.0,
     segment: int | None = None,
     checkpoints: Callable[[str], Checkpoints] | None = None,
     watch: Callable[[float], None] = lambda _: None,
@@ -133,50 +137,58 @@ def learn(
     """Train an ensemble.
 
     Args:
-      form: What the network tells of.
-      lesson: What there is to learn from.
+      form: What the network predicts.
+      training_data: From `make_training_data`.
       hidden: Units of the network.
       numbers: Beta, noise factor and common standard deviation [mm] that are best
         without a network.
       keys: Of `jax.random.split`, one for each member, shape (member,).
-      curriculum: How long and how fast; None takes that of `make_curriculum`.
-      pace: Factor on the learning rate of each member, to sweep it with the seeds, all
-        in one program. Shape () or (member,).
+      training_schedule: Steps and learning rates; None takes that of `make_schedule`.
+      learning_rate_factor: Factor on the learning rate of each member, to sweep it with
+        the seeds, all in one program. Shape () or (member,).
       segment: As in `lstm.apply`.
       checkpoints: From "alone" and "jointly" to where each is kept.
-      watch: Told of the share of the steps that is done.
+      watch: Called with the share of the steps that is done.
 
     Returns:
       The `Learned`.
     """
-    curriculum = make_curriculum() if curriculum is None else curriculum
-    network = Network(lesson.features.shape[2], hidden, OUTPUTS[form])
+    training_schedule = (
+        make_schedule() if training_schedule is None else training_schedule
+    )
+    network = Network(training_data.features.shape[2], hidden, OUTPUTS[form])
     beta, factor, common = numbers
-    begin = (STIFFER[form] * beta, factor, common)
-    start = joint_model.first_parameters(network, begin, keys)
-    total = curriculum.alone.steps + getattr(curriculum.jointly, "steps", 0)
+    begin = (INITIAL_BETA_FACTOR[form] * beta, factor, common)
+    start = joint_model.initial_parameters(network, begin, keys)
+    total = training_schedule.alone.steps + getattr(
+        training_schedule.jointly, "steps", 0
+    )
 
-    def part(name: str, settings: Descent, begin: joint_model.Parameters) -> Fitted:
+    def part(
+        name: str, settings: OptimiserSettings, begin: joint_model.Parameters
+    ) -> Fitted:
         if name == "alone":
             first, pair = 0, ALONE[form](segment)
         else:
-            first, pair = curriculum.alone.steps, JOINTLY[form](segment, curriculum.own)
-        return descend(
+            first, pair = (
+                training_schedule.alone.steps,
+                JOINTLY[form](segment, training_schedule.own),
+            )
+        return train_members(
             *pair,
             begin,
-            lesson,
+            training_data,
             settings,
             key=jax.random.fold_in(keys[0], first),
-            pace=pace,
+            learning_rate_factor=learning_rate_factor,
             decaying=DECAYING,
             checkpoints=checkpoints and checkpoints(name),
             watch=lambda share: watch((first + share * settings.steps) / total),
         )
 
-    alone = part("alone", curriculum.alone, start)
-    if curriculum.jointly is None:
+    alone = part("alone", training_schedule.alone, start)
+    if training_schedule.jointly is None:
         return Learned(alone, None)
-    # What the network leaves of the heights grew smaller; the inversion's numbers are
-    # those of what it corrects, not of what was missed before there was one.
+    # Restart the hyperparameters: those of pre-training describe a larger residual.
     network_only = dataclasses.replace(alone.parameters, inversion=start.inversion)
-    return Learned(alone, part("jointly", curriculum.jointly, network_only))
+    return Learned(alone, part("jointly", training_schedule.jointly, network_only))

@@ -1,4 +1,4 @@
-"""Lessons whose places without a receiver a network fills."""
+"""Virtual stations, whose displacement a network predicts, among the training data."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,77 +8,81 @@ from jax import Array
 
 from jaxload.gapfill.joint.joint_model import (
     Hyperparameters,
-    Lesson,
     Parameters,
-    independent,
-    told_displacement,
+    TrainingData,
+    gaussian_nll,
+    predict_displacement,
 )
 from jaxload.inversion import given_last_rows
 
-__all__ = ["filled_by", "filled_with", "not_foretold"]
+__all__ = ["condition_on_virtual_rows", "fill_with_network", "with_virtual_rows"]
 
 
-def filled_by(
-    parameters: Parameters, lesson: Lesson, segment: int | None = None
-) -> tuple[Lesson, Callable[[Hyperparameters, Array], Array]]:
-    """Let a network fill places, and see how well it does elsewhere.
+def fill_with_network(
+    parameters: Parameters, training_data: TrainingData, segment: int | None = None
+) -> tuple[TrainingData, Callable[[Hyperparameters, Array], Array]]:
+    """Predict virtual stations by a network, with its likelihood at stations.
 
     Args:
       parameters: Of one member.
-      lesson: In the form of displacement.
+      training_data: In the form of displacement.
       segment: As in `lstm.apply`.
 
     Returns:
-      The `Lesson`, filled; and a function that, from numbers of the inversion and which
-      rows count, tells minus the log density of those receivers by the network alone,
-      for each observation.
+      The `TrainingData` with virtual rows; and a function that computes the negative log
+      likelihood per observation of stations by the network alone, from hyperparameters
+      and which rows count.
     """
-    mean, sd = told_displacement(parameters, lesson.features, segment=segment)
+    mean, sd = predict_displacement(parameters, training_data.features, segment=segment)
     # A prediction that is not finite is no missing datum: every density is NaN then.
     finite = jnp.isfinite(mean).all()
     mean, sd = jnp.where(finite, mean, 0), jnp.where(finite, sd, jnp.nan)
-    count = len(lesson.folds.distance)
-    filled = filled_with(lesson, mean[:, count:], sd[count:])
+    count = len(training_data.folds.distance)
+    filled = with_virtual_rows(training_data, mean[:, count:], sd[count:])
 
     def own(hyperparameters: Hyperparameters, rows: Array) -> Array:
-        error = lesson.sigma[:count] * jnp.exp(hyperparameters.noise)
-        rest = lesson.displacement[:, :count] - mean[:, :count]
-        return independent(rest, sd[:count] ** 2 + error**2, rows[:count])
+        error = training_data.sigma[:count] * jnp.exp(hyperparameters.noise)
+        rest = training_data.displacement[:, :count] - mean[:, :count]
+        return gaussian_nll(rest, sd[:count] ** 2 + error**2, rows[:count])
 
     return filled, own
 
 
-def filled_with(lesson: Lesson, mean: Array, sd: Array) -> Lesson:
-    """Fill places.
+def with_virtual_rows(
+    training_data: TrainingData, mean: Array, sd: Array
+) -> TrainingData:
+    """Put displacement and its standard deviation into the virtual rows.
 
     Args:
-      lesson: In the form of displacement.
-      mean: Their displacement [mm], shape (epoch, place), without the receivers.
+      training_data: In the form of displacement.
+      mean: Displacement of the virtual stations [mm], shape (epoch, place).
       sd: Its standard deviation [mm], shape (place,).
 
     Returns:
-      The `Lesson`, filled.
+      The `TrainingData` with virtual rows.
     """
-    seen = lesson.observed
-    up = jnp.concatenate([lesson.displacement[:, :seen], mean], axis=1)
-    sigma = jnp.concatenate([lesson.sigma[:seen], sd])
-    return dataclasses.replace(lesson, displacement=up, sigma=sigma)
+    seen = training_data.observed
+    up = jnp.concatenate([training_data.displacement[:, :seen], mean], axis=1)
+    sigma = jnp.concatenate([training_data.sigma[:seen], sd])
+    return dataclasses.replace(training_data, displacement=up, sigma=sigma)
 
 
-def not_foretold(filled: Lesson, hyperparameters: Hyperparameters) -> Lesson:
-    """Take filled places as what the prior knows beforehand.
+def condition_on_virtual_rows(
+    filled: TrainingData, hyperparameters: Hyperparameters
+) -> TrainingData:
+    """Condition prior and training data on the virtual rows.
 
     Args:
-      filled: From `filled_by`.
+      filled: From `fill_with_network`.
       hyperparameters: Of one member.
 
     Returns:
-      The `Lesson` of all other rows, without what filled places let expect of them.
+      The `TrainingData` of all other rows, less their mean given the virtual rows.
     """
     seen = filled.observed
     if seen == len(filled.sigma):
         return filled
-    problem, foretold = given_last_rows(
+    problem, predicted = given_last_rows(
         filled.problem,
         filled.displacement[:, seen:],
         filled.sigma[seen:],
@@ -88,7 +92,7 @@ def not_foretold(filled: Lesson, hyperparameters: Hyperparameters) -> Lesson:
     return dataclasses.replace(
         filled,
         problem=problem,
-        displacement=filled.displacement[:, :seen] - foretold,
+        displacement=filled.displacement[:, :seen] - predicted,
         sigma=filled.sigma[:seen],
         features=filled.features[:, :count],
     )

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from jaxload._check import check_shapes
 from jaxload.gapfill.networks.lstm import Network, Weights, apply, initialise
 from jaxload.gapfill.networks.windows import (
-    Lessons,
+    TrainingWindows,
     held_out,
-    make_lessons,
+    make_training_windows,
     make_windows,
 )
 from jaxload.gapfill.scores import check_complete
 from jaxload.gapfill.training.member_batches import losses
-from jaxload.gapfill.training.optimise import Curve, Descent, descend
+from jaxload.gapfill.training.optimise import Curve, OptimiserSettings, train_members
 from jaxload.gapfill.training.sharding import Devices, along, make_share
 
 __all__ = ["Ensemble", "Training", "predict", "train"]
@@ -33,7 +33,7 @@ SEGMENT = 64
 
 
 #: A network that reads only weather learns what it can in a few hundred steps.
-DESCENT = Descent(steps=200, patience=5)
+DESCENT = OptimiserSettings(steps=200, patience=5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Training:
     segment: int | None = None
     dtype: str = "float32"
     seed: int = 0
-    descent: Descent = DESCENT
+    descent: OptimiserSettings = DESCENT
 
     def __post_init__(self) -> None:
         if self.hidden < 1 or self.warm_up < 0 or (self.window or 1) < 1:
@@ -111,7 +111,7 @@ def train(
     target: ArrayLike,
     settings: Training | None = None,
     *,
-    pace: ArrayLike = 1.0,
+    learning_rate_factor: ArrayLike = 1.0,
     names: Sequence[str] | None = None,
     devices: Devices | None = None,
     watch: Callable[[float], None] | None = None,
@@ -129,8 +129,8 @@ def train(
       target: What is to be told, such as displacement [mm], shape (epoch, member); NaN
         if missing.
       settings: How to train.
-      pace: Factor on the learning rate of each member, to sweep it: one station as
-        several members, each at its own rate. Shape () or (member,).
+      learning_rate_factor: Factor on the learning rate of each member, to sweep it: one
+        station as several members, each at its own rate. Shape () or (member,).
       names: What errors call the members, such as "station LHAS"; None numbers them.
       devices: Among which members are shared out; None for all of
         `jax.local_devices()`. A CPU is one device, unless JAX was told before its
@@ -156,14 +156,14 @@ def train(
     mean, scale = _moments(target, settings, names)
     key = jax.random.key(settings.seed)
     network = Network(sizes["feature"], settings.hidden)
-    fitted = descend(
+    fitted = train_members(
         functools.partial(_loss, settings=settings),
         functools.partial(_score, settings=settings),
         _first_weights(network, sizes["member"], key, settings.dtype),
         _lessons(features, (target - mean) / scale, settings),
         settings.descent,
         key=key,
-        pace=pace,
+        learning_rate_factor=learning_rate_factor,
         devices=jax.local_devices() if devices is None else devices,
         watch=watch,
     )
@@ -262,10 +262,10 @@ def _first_weights(network: Network, members: int, key: Array, dtype: str) -> We
     return jax.tree.map(lambda *each: jnp.stack(each), *drawn)
 
 
-def _lessons(features: NDArray, target: NDArray, settings: Training) -> Lessons:
+def _lessons(features: NDArray, target: NDArray, settings: Training) -> TrainingWindows:
     windows = make_windows(len(target), settings.window, settings.warm_up)
     out = held_out(np.isfinite(target), _every(settings), settings.seed)
-    return make_lessons(features, target, out, windows, settings.dtype)
+    return make_training_windows(features, target, out, windows, settings.dtype)
 
 
 def _every(settings: Training) -> int:
@@ -273,8 +273,10 @@ def _every(settings: Training) -> int:
     return round(1 / settings.held_out)
 
 
-def _loss(weights: Weights, lessons: Lessons, _: Array, *, settings: Training) -> Array:
-    def one(weights: Weights, lessons: Lessons) -> Array:
+def _loss(
+    weights: Weights, lessons: TrainingWindows, _: Array, *, settings: Training
+) -> Array:
+    def one(weights: Weights, lessons: TrainingWindows) -> Array:
         matrices = (weights.features, weights.recurrent, weights.readout)
         squares = sum(jnp.sum(matrix**2) for matrix in matrices)
         error = _error(weights, lessons, lessons.taught, settings)
@@ -284,16 +286,16 @@ def _loss(weights: Weights, lessons: Lessons, _: Array, *, settings: Training) -
 
 
 def _score(
-    weights: Weights, lessons: Lessons, _: Array, *, settings: Training
+    weights: Weights, lessons: TrainingWindows, _: Array, *, settings: Training
 ) -> Array:
-    def one(weights: Weights, lessons: Lessons) -> Array:
+    def one(weights: Weights, lessons: TrainingWindows) -> Array:
         return _error(weights, lessons, lessons.held_out, settings)
 
     return losses(one, weights, lessons)
 
 
 def _error(
-    weights: Weights, lessons: Lessons, counted: Array, settings: Training
+    weights: Weights, lessons: TrainingWindows, counted: Array, settings: Training
 ) -> Array:
     """Weighted mean square error of one member."""
     told = apply(weights, lessons.inputs, segment=settings.segment)[..., 0]

@@ -8,7 +8,13 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-__all__ = ["Lessons", "Windows", "held_out", "make_lessons", "make_windows"]
+__all__ = [
+    "TrainingWindows",
+    "Windows",
+    "held_out",
+    "make_training_windows",
+    "make_windows",
+]
 
 Bools = NDArray[np.bool_]
 
@@ -31,7 +37,7 @@ class Windows:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Lessons:
+class TrainingWindows:
     """What members learn from, cut to windows.
 
     Weights sum to one for each member.
@@ -94,9 +100,9 @@ def held_out(seen: Bools, every: int, seed: int) -> Bools:
     return seen & (number % every == np.asarray(first))
 
 
-def make_lessons(
+def make_training_windows(
     features: NDArray, target: NDArray, out: Bools, windows: Windows, dtype: str
-) -> Lessons:
+) -> TrainingWindows:
     """Lay out what members learn from.
 
     Args:
@@ -107,7 +113,7 @@ def make_lessons(
       dtype: Precision of what is returned.
 
     Returns:
-      The `Lessons`.
+      The `TrainingWindows`.
     """
     seen = np.isfinite(target)
 
@@ -119,7 +125,7 @@ def make_lessons(
         share = counted / counted.sum(axis=(0, 1))
         return jnp.asarray(np.moveaxis(share, 2, 0), dtype)
 
-    return Lessons(
+    return TrainingWindows(
         inputs=cut(features),
         target=cut(np.where(seen, target, 0)),
         taught=weight(seen & ~out),

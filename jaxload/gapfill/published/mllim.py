@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from jaxload._check import check_shapes
 from jaxload.gapfill.scores import Validation, check_complete, score
 
-__all__ = ["Forest", "Forests", "grow", "leave_one_out", "predict"]
+__all__ = ["FittedForests", "ForestSettings", "fit_forests", "leave_one_out", "predict"]
 
 #: Strips of the first feature within which samples are put in order.
 STRIPS = 128
@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
-class Forest:
+class ForestSettings:
     """How to grow random forests.
 
     Attributes:
@@ -58,7 +58,7 @@ class Forest:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Forests:
+class FittedForests:
     """Grown forests.
 
     Attributes:
@@ -72,13 +72,13 @@ class Forests:
     workers: int
 
 
-def grow(
+def fit_forests(
     features: ArrayLike,
     displacement: ArrayLike,
-    settings: Forest | None = None,
+    settings: ForestSettings | None = None,
     *,
     names: Sequence[str] | None = None,
-) -> Forests:
+) -> FittedForests:
     """Grow one forest for each station.
 
     Args:
@@ -90,7 +90,7 @@ def grow(
       names: What errors call the stations, such as "station LHAS"; None numbers them.
 
     Returns:
-      The `Forests`.
+      The `FittedForests`.
 
     Raises:
       ValueError: If features have gaps or another length than the displacement, or if
@@ -98,14 +98,14 @@ def grow(
       ModuleNotFoundError: If scikit-learn is not installed.
 
     Example:
-      >>> forests = grow(np.stack([temperature, pressure], -1), displacement)
+      >>> forests = fit_forests(np.stack([temperature, pressure], -1), displacement)
       >>> filled = predict(forests, cell_weather)
 
     Source:
       MLLIM (2021), Remote Sensing 13, 3358, section 2.2.1, doi:10.3390/rs13173358;
       Breiman (2001), doi:10.1023/A:1010933404324.
     """
-    settings = Forest() if settings is None else settings
+    settings = ForestSettings() if settings is None else settings
     _require_scikit_learn()
     features, displacement = np.asarray(features), np.asarray(displacement)
     sizes = check_shapes(
@@ -125,11 +125,11 @@ def grow(
     # Threads that set filters of warnings for a while may leave each other's behind.
     with warnings.catch_warnings():
         trees = _side_by_side(one, range(sizes["station"]), workers)
-    return Forests(tuple(trees), sizes["feature"], workers)
+    return FittedForests(tuple(trees), sizes["feature"], workers)
 
 
 def predict(
-    forests: Forests,
+    forests: FittedForests,
     features: ArrayLike,
     own: ArrayLike | None = None,
     *,
@@ -138,7 +138,7 @@ def predict(
     """Average what all forests tell from the weather of a place.
 
     Args:
-      forests: From `grow`.
+      forests: From `fit_forests`.
       features: Weather of the places, shape (epoch, place, feature), without gaps.
       own: Whether a station's forest must not count at a place, shape
         (place, station).
@@ -172,12 +172,12 @@ def predict(
 
 
 def leave_one_out(
-    forests: Forests, features: ArrayLike, displacement: ArrayLike
+    forests: FittedForests, features: ArrayLike, displacement: ArrayLike
 ) -> Validation:
     """Predict every station by the forests of all others.
 
     Args:
-      forests: From `grow`, of the same stations.
+      forests: From `fit_forests`, of the same stations.
       features: Weather at the stations, shape (epoch, station, feature).
       displacement: Uplift [mm], shape (epoch, station); NaN if missing.
 
@@ -197,7 +197,7 @@ def leave_one_out(
 
 
 def _checked(
-    forests: Forests, features: NDArray, own: ArrayLike | None
+    forests: FittedForests, features: NDArray, own: ArrayLike | None
 ) -> tuple[NDArray, NDArray[np.bool_]]:
     sizes = check_shapes(features=(features, "epoch place feature"))
     check_complete("features", features, "place")
@@ -218,7 +218,7 @@ def _checked(
 
 def _summed(
     one: Callable[[int], Floats],
-    forests: Forests,
+    forests: FittedForests,
     watch: Callable[[float], None] | None,
 ) -> Floats:
     """The sum over stations, in their order: the same however many at a time."""
@@ -252,7 +252,7 @@ def _require_scikit_learn() -> None:
 
 
 def _check_counts(
-    displacement: NDArray, settings: Forest, names: Sequence[str] | None
+    displacement: NDArray, settings: ForestSettings, names: Sequence[str] | None
 ) -> None:
     count = np.isfinite(displacement).sum(axis=0)
     least = 2 * settings.min_leaf
@@ -266,7 +266,7 @@ def _check_counts(
 
 
 def _grown(
-    features: NDArray, displacement: NDArray, settings: Forest, station: int
+    features: NDArray, displacement: NDArray, settings: ForestSettings, station: int
 ) -> list[Any]:
     """The trees that `RandomForestRegressor` would grow.
 

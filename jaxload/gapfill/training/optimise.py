@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from jaxload.gapfill.training.sharding import Devices, Share, along, make_share
 
-__all__ = ["Checkpoints", "Curve", "Descent", "Fitted", "descend"]
+__all__ = ["Checkpoints", "Curve", "Fitted", "OptimiserSettings", "train_members"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ Objective = Callable[[Any, Any, Array], Array]
 
 
 @dataclasses.dataclass(frozen=True)
-class Descent:
+class OptimiserSettings:
     """How to train.
 
     Attributes:
@@ -135,15 +135,15 @@ def _cut() -> _State:
     return _State(**cut)
 
 
-def descend(
+def train_members(
     loss: Objective,
     score: Objective,
     start: Any,
     data: Any,
-    settings: Descent,
+    settings: OptimiserSettings,
     *,
     key: Array,
-    pace: ArrayLike = 1.0,
+    learning_rate_factor: ArrayLike = 1.0,
     decaying: Any = True,
     checkpoints: Checkpoints | None = None,
     devices: Devices = (),
@@ -163,8 +163,8 @@ def descend(
       data: A pytree of arrays, handed to both.
       settings: How to train.
       key: Of `jax.random.key`.
-      pace: Factor on the learning rate of each member, to sweep it: the same first
-        parameters at several rates, side by side. Shape () or (member,).
+      learning_rate_factor: Factor on the learning rate of each member, to sweep it: the
+        same first parameters at several rates, side by side. Shape () or (member,).
       decaying: Which parameters the weight decay is for: booleans in a pytree that
         begins as `start` does.
       checkpoints: Where to keep the state at every look, to go on from there.
@@ -193,7 +193,9 @@ def descend(
     alike = PartitionSpec()
     first = share.over(score, (along(), along(), alike), along())(start, data, key)
     _check_first(first)
-    pace = share.out(jnp.broadcast_to(jnp.asarray(pace, first.dtype), (share.parts,)))
+    learning_rate_factor = share.out(
+        jnp.broadcast_to(jnp.asarray(learning_rate_factor, first.dtype), (share.parts,))
+    )
     cut = _cut()
     advance = share.over(
         _advancing(loss, score, optimiser, settings),
@@ -206,7 +208,7 @@ def descend(
     state = share.settle(state, cut)
     diverged = None
     while not _is_done(state, settings):
-        following = advance(state, data, key, pace)
+        following = advance(state, data, key, learning_rate_factor)
         broken = np.asarray(following.broken)
         if broken.any():
             diverged = int(broken[broken > 0].min())
@@ -232,7 +234,9 @@ def _check_first(scores: Array) -> None:
         )
 
 
-def _begin(start: Any, first: Array, optimiser: Any, settings: Descent) -> _State:
+def _begin(
+    start: Any, first: Array, optimiser: Any, settings: OptimiserSettings
+) -> _State:
     members = first.shape[0]
     looks = 1 + _looks(settings.steps, settings)
     empty = jnp.full((looks, members), jnp.nan, first.dtype)
@@ -250,13 +254,13 @@ def _begin(start: Any, first: Array, optimiser: Any, settings: Descent) -> _Stat
     )
 
 
-def _looks(step: Any, settings: Descent) -> Any:
+def _looks(step: Any, settings: OptimiserSettings) -> Any:
     """Looks after the first until a step, the last of which may come early."""
     return -(-step // settings.every)
 
 
 def _advancing(
-    loss: Objective, score: Objective, optimiser: Any, settings: Descent
+    loss: Objective, score: Objective, optimiser: Any, settings: OptimiserSettings
 ) -> Callable[[_State, Any, Array, Array], _State]:
     """A function that goes on to the next look."""
 
@@ -267,7 +271,9 @@ def _advancing(
     gradient = jax.grad(total, has_aux=True)
     shorten = functools.partial(_shortened, most=settings.largest_gradient)
 
-    def advance(state: _State, data: Any, key: Array, pace: Array) -> _State:
+    def advance(
+        state: _State, data: Any, key: Array, learning_rate_factor: Array
+    ) -> _State:
         def step(number: Array, now: tuple) -> tuple:
             parameters, moments, _, broken = now
             own = jax.random.fold_in(key, number)
@@ -279,7 +285,9 @@ def _advancing(
                 change, moments = jax.vmap(optimiser.update)(*given)
             # Adam and decay alike are proportional to the learning rate.
             parameters = jax.tree.map(
-                lambda old, by: old + by * _along(pace, by).astype(by.dtype),
+                lambda old, by: (
+                    old + by * _along(learning_rate_factor, by).astype(by.dtype)
+                ),
                 parameters,
                 change,
             )
@@ -332,7 +340,7 @@ def _chosen(better: Array, new: Array, old: Array) -> Array:
     return jnp.where(_along(better, new), new, old)
 
 
-def _is_done(state: _State, settings: Descent) -> bool:
+def _is_done(state: _State, settings: OptimiserSettings) -> bool:
     waited = int(state.step) - int(np.asarray(state.best_step).max())
     out_of_patience = waited >= settings.patience * settings.every
     return int(state.step) >= settings.steps or out_of_patience
@@ -348,7 +356,7 @@ def _warn_of_divergence(step: int, best_step: NDArray[np.int64]) -> None:
 
 
 def _fitted(
-    state: _State, settings: Descent, diverged: int | None, share: Share
+    state: _State, settings: OptimiserSettings, diverged: int | None, share: Share
 ) -> Fitted:
     looks = 1 + _looks(int(state.step), settings)
     seen = lambda values: np.asarray(values, np.float64)[:looks, : share.parts]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jaxload._check import check_shapes
 
-__all__ = ["centres_for_share", "held_out", "neighbourhoods"]
+__all__ = ["centres_for_fraction", "held_out", "neighbourhoods"]
 
 
 def held_out(distance: ArrayLike, radius: ArrayLike, centres: int, key: Array) -> Array:
@@ -34,7 +34,7 @@ def held_out(distance: ArrayLike, radius: ArrayLike, centres: int, key: Array) -
     return jnp.any(distance[drawn] <= radius, axis=0)
 
 
-def centres_for_share(distance: ArrayLike, radius: float, share: float) -> int:
+def centres_for_fraction(distance: ArrayLike, radius: float, share: float) -> int:
     """How many neighbourhoods hold out a share of the stations.
 
     Args:

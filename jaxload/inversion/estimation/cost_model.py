@@ -6,7 +6,14 @@ from jaxload.inversion.linalg.iterative_refinement import Refinement
 from jaxload.inversion.linalg.pcg import ConjugateGradient
 from jaxload.inversion.linalg.spd import LEAF
 
-__all__ = ["METHODS", "Method", "Shape", "cheapest", "costs", "named_method"]
+__all__ = [
+    "METHODS",
+    "Method",
+    "ProblemSize",
+    "costs",
+    "fastest_method",
+    "named_method",
+]
 
 Method = str | ConjugateGradient | Refinement
 
@@ -41,7 +48,7 @@ ITERATIONS = 45
 
 
 @dataclasses.dataclass(frozen=True)
-class Shape:
+class ProblemSize:
     """What the cost of a method depends on.
 
     Attributes:
@@ -65,7 +72,7 @@ class Shape:
     correlated: bool = False
 
 
-def costs(shape: Shape) -> dict[str, float]:
+def costs(shape: ProblemSize) -> dict[str, float]:
     """Estimate what each method would take that can be used.
 
     Args:
@@ -95,18 +102,18 @@ def _inverse(size: float) -> float:
     return size * (SWEEP + SWEPT * leaf**2) + products
 
 
-def _epoch(shape: Shape) -> float:
+def _epoch(shape: ProblemSize) -> float:
     product = (1 + shape.drift) * SMALL_PRODUCT * shape.rows**2
     return shape.epochs * (_inverse(shape.rows) + product + STEP)
 
 
-def _conjugate_gradient(shape: Shape) -> float:
+def _conjugate_gradient(shape: ProblemSize) -> float:
     numbers = (1 + shape.drift) * shape.epochs * shape.rows
     iteration = numbers * (2 * PRODUCT * shape.rows + VECTOR) + STEP
     return _inverse(shape.rows) + ITERATIONS * iteration
 
 
-def _shared(shape: Shape) -> float:
+def _shared(shape: ProblemSize) -> float:
     # About half of what a day misses its neighbours miss too.
     gap = shape.missing / 2
     each = _inverse(gap) + gap * shape.rows * (SMALL_PRODUCT * gap + VECTOR)
@@ -114,14 +121,14 @@ def _shared(shape: Shape) -> float:
     return _inverse(shape.rows) + shape.epochs * (each + product)
 
 
-def _primal(shape: Shape) -> float:
+def _primal(shape: ProblemSize) -> float:
     rows, cells = shape.rows, shape.cells
     normal = SMALL_PRODUCT * rows * cells**2 + _inverse(cells) + STEP
     weights = _inverse(rows) + SMALL_PRODUCT * rows**2 * cells
     return shape.epochs * (normal + (weights if shape.correlated else 0))
 
 
-def cheapest(shape: Shape) -> Method:
+def fastest_method(shape: ProblemSize) -> Method:
     """The method that costs least.
 
     Args:

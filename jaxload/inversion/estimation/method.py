@@ -6,8 +6,8 @@ from jax import Array
 from jaxload._check import is_concrete
 from jaxload.inversion.estimation.cost_model import (
     Method,
-    Shape,
-    cheapest,
+    ProblemSize,
+    fastest_method,
     named_method,
 )
 from jaxload.inversion.linalg.iterative_refinement import Refinement
@@ -46,7 +46,7 @@ def planned(
         check_gaps(displacement, gaps)
     known = is_shared(noise) and (gaps is not None or is_concrete(displacement))
     if method is None:
-        method = cheapest(_shape(problem, displacement, noise, gaps, known))
+        method = fastest_method(_shape(problem, displacement, noise, gaps, known))
     if method == "shared" and not known:
         raise ValueError(_unshared(noise))
     if method == "primal" and problem.normal is None:
@@ -72,14 +72,14 @@ def _unshared(noise: Noise) -> str:
 
 def _shape(
     problem: Problem, displacement: Array, noise: Noise, gaps: Gaps | None, known: bool
-) -> Shape:
+) -> ProblemSize:
     epochs, rows = displacement.shape
     missing = 0.0
     if known and gaps is not None and is_concrete(gaps.missing):
         missing = float(gaps.missing) / max(epochs, 1)
     elif known and is_concrete(displacement):
         missing = float(np.isnan(np.asarray(displacement)).sum()) / max(epochs, 1)
-    return Shape(
+    return ProblemSize(
         epochs=epochs,
         rows=rows,
         cells=problem.design.shape[1],

@@ -172,9 +172,9 @@ def _sums(
     known = jnp.isfinite(left_out)
     multiplier = solved.multiplier
     counted = jnp.where(known, left_out, 0)
-    independent = noise.correlation is None and noise.common is None
+    gaussian_nll = noise.correlation is None and noise.common is None
     variance = jnp.broadcast_to(noise.sigma**2, seen.shape)
-    used = variance * solved.precision if independent else jnp.nan * multiplier
+    used = variance * solved.precision if gaussian_nll else jnp.nan * multiplier
     contrasts = jnp.sum(seen, axis=1) - problem.drift.shape[1]
     sums = Sums(
         squares=jnp.sum(counted**2, axis=1),

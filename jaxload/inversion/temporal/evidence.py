@@ -120,13 +120,13 @@ def _filtered(problem: Problem, noise: Noise, epochs: _Epoch) -> tuple[Array, Ar
         here = dataclasses.replace(noise, sigma=now.sigma, common=now.common)
         whole = covariance + noise_covariance(here)
         weight, size = _weight(whole, problem.drift, now.seen)
-        surprise = now.data - jnp.where(now.seen, expected, 0)
-        pull = einsum("rs,s->r", weight, surprise)
+        negative_log_predictive_density = now.data - jnp.where(now.seen, expected, 0)
+        pull = einsum("rs,s->r", weight, negative_log_predictive_density)
         gain = einsum("rs,st->rt", covariance, weight)
         expected = expected + einsum("rs,s->r", covariance, pull)
         covariance = covariance - einsum("rs,st->rt", gain, covariance)
         covariance = (covariance + covariance.T) / 2
-        sums = sums[0] + size, sums[1] + jnp.sum(surprise * pull)
+        sums = sums[0] + size, sums[1] + jnp.sum(negative_log_predictive_density * pull)
         return (expected, covariance, *sums), None
 
     zero = jnp.zeros((), dtype)

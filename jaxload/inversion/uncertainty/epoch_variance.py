@@ -23,7 +23,7 @@ from jaxload.inversion.uncertainty.functionals import Target
 from jaxload.inversion.uncertainty.variance_reduction import (
     Contract,
     Start,
-    shared_taken,
+    record_reduction,
     start,
 )
 
@@ -34,13 +34,13 @@ __all__ = [
     "layout",
     "noise_at",
     "one_inverse",
+    "reduction_by_data",
     "shared_start",
-    "taken_by_data",
 ]
 
 
 @functools.partial(jax.jit, static_argnames="contract")
-def taken_by_data(
+def reduction_by_data(
     target: Target,
     seen: Array,
     noise: Noise,
@@ -63,7 +63,7 @@ def taken_by_data(
     """
     if blocks is not None:
         shared = shared_start(target, seen, noise, beta, contract)
-        return shared_taken(shared, blocks, contract)
+        return record_reduction(shared, blocks, contract)
     covariance = fields(target)
 
     def one(whole: Array, _: Array) -> Array:
@@ -118,7 +118,7 @@ def shared_start(
       seen: Where there are observations, shape (epoch, row).
       noise: With `one_inverse`.
       beta: Weight of the prior, scalar.
-      contract: As in `taken_by_data`.
+      contract: As in `reduction_by_data`.
 
     Returns:
       The `Start`.

@@ -33,8 +33,8 @@ from jaxload.inversion.uncertainty.epoch_variance import (
     layout,
     noise_at,
     one_inverse,
+    reduction_by_data,
     shared_start,
-    taken_by_data,
 )
 from jaxload.inversion.uncertainty.functionals import Target
 from jaxload.inversion.uncertainty.stochastic_diagonal import (
@@ -44,7 +44,7 @@ from jaxload.inversion.uncertainty.stochastic_diagonal import (
 )
 from jaxload.inversion.uncertainty.variance_reduction import (
     Start,
-    block_taken,
+    block_reduction,
     diagonal,
     outer,
 )
@@ -124,7 +124,7 @@ def posterior_sd(
     seen = jnp.isfinite(displacement)
     traced = not is_concrete(displacement)
     if blocks is not None or traced or affordable(seen.shape, target, probing):
-        taken = taken_by_data(target, seen, noise, beta, blocks, diagonal)
+        taken = reduction_by_data(target, seen, noise, beta, blocks, diagonal)
         return _spread(target, seen, beta, taken, None)
     gaps = find_blocks(displacement)
     taken, error = probed_taken(target, seen, noise, beta, gaps, probing)
@@ -165,7 +165,7 @@ def posterior_covariance(
     )
     blocks = layout(displacement, noise, blocks)
     seen = jnp.isfinite(displacement)
-    taken = taken_by_data(target, seen, noise, beta, blocks, outer)
+    taken = reduction_by_data(target, seen, noise, beta, blocks, outer)
     known = determined(target.problem.drift, seen)[:, None, None]
     left = (target.covariance[None] - taken) / beta**2
     return jnp.where(known, (left + jnp.swapaxes(left, 1, 2)) / 2, jnp.nan)
@@ -266,7 +266,7 @@ def over_epochs(spread: Spread, weights: ArrayLike) -> Spread:
 
 @functools.partial(jax.jit, static_argnames="rows")
 def _block(shared: Start, block: Kind, rows: int) -> Array:
-    return block_taken(shared, block, rows, diagonal)
+    return block_reduction(shared, block, rows, diagonal)
 
 
 @jax.jit

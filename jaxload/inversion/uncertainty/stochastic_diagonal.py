@@ -13,7 +13,7 @@ from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
 from jaxload.inversion.uncertainty.epoch_variance import (
     each_epoch,
     fields,
-    taken_by_data,
+    reduction_by_data,
 )
 from jaxload.inversion.uncertainty.functionals import Target
 from jaxload.inversion.uncertainty.variance_reduction import diagonal
@@ -119,7 +119,7 @@ def probed_taken(
       doi:10.1016/j.apnum.2007.01.003.
     """
     middle = mean_noise(noise, seen)
-    known = taken_by_data(target, seen, middle, beta, blocks, diagonal)
+    known = reduction_by_data(target, seen, middle, beta, blocks, diagonal)
     shape = (seen.shape[1], probing.count)
     sign = jax.random.rademacher(jax.random.key(probing.seed), shape, known.dtype)
     change, error = _change(target, seen, (noise, middle), beta, sign)

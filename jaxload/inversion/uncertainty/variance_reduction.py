@@ -20,10 +20,10 @@ from jaxload.inversion.missing.blocks import Blocks, Kind
 
 __all__ = [
     "Start",
-    "block_taken",
+    "block_reduction",
     "diagonal",
     "outer",
-    "shared_taken",
+    "record_reduction",
     "start",
 ]
 
@@ -89,7 +89,7 @@ def start(whole: Array, fields: Array, contract: Contract) -> Start:
     return Start(whole, image, contract(image, fields))
 
 
-def block_taken(shared: Start, block: Kind, rows: int, contract: Contract) -> Array:
+def block_reduction(shared: Start, block: Kind, rows: int, contract: Contract) -> Array:
     """What the data take at each epoch of a block.
 
     The rows that the block misses throughout are eliminated once, from the inverse Q
@@ -128,7 +128,7 @@ def block_taken(shared: Start, block: Kind, rows: int, contract: Contract) -> Ar
     return jax.lax.map(one, (missing, inverted))
 
 
-def shared_taken(shared: Start, blocks: Blocks, contract: Contract) -> Array:
+def record_reduction(shared: Start, blocks: Blocks, contract: Contract) -> Array:
     """What the data take at every epoch, from one inverse of all rows.
 
     Args:
@@ -142,7 +142,7 @@ def shared_taken(shared: Start, blocks: Blocks, contract: Contract) -> Array:
     epochs, rows = blocks.shape
     result = jnp.zeros((epochs, *shared.taken.shape), shared.taken.dtype)
     for kind in blocks.kinds:
-        step = lambda block: block_taken(shared, block, rows, contract)
+        step = lambda block: block_reduction(shared, block, rows, contract)
         taken = jax.lax.map(jax.checkpoint(step), kind)
         result = result.at[kind.epoch].set(taken, mode="drop")
     return result

@@ -131,7 +131,7 @@ def _scan(
     settings, betas = study.inversion, _betas(study)
     tried: list[dict[str, float]] = []
 
-    def hear(beta: float, value: Any) -> None:
+    def report_progress(beta: float, value: Any) -> None:
         tried.append({"beta": beta, **_plain(value)})
         logger.info(
             "beta %.4g: %s %.6g %s",
@@ -143,7 +143,9 @@ def _scan(
         watch(len(tried) / len(betas))
 
     data = (model.problem, _data(model), model.noise)
-    values = inversion.scan(*data, betas, criterion=criterion.function, watch=hear)
+    values = inversion.scan(
+        *data, betas, criterion=criterion.function, watch=report_progress
+    )
     beta = settings.beta if not isinstance(settings.beta, str) else _best(betas, values)
     return Choice(beta, criterion.name, criterion.unit, tried)
 

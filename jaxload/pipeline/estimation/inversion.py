@@ -15,17 +15,17 @@ from jaxload.pipeline.estimation.hyperparameters import Choice, choose
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.solution import Estimate, estimate
 from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
-from jaxload.pipeline.estimation.unsolved import name_unsolved
-from jaxload.pipeline.inputs.study_area import Ground
-from jaxload.pipeline.inputs.virtual_stations import filled_rows
+from jaxload.pipeline.estimation.unsolved import warn_unsolved
+from jaxload.pipeline.inputs.study_area import StudyArea
+from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.training_record import Learned
 
 __all__ = [
-    "Alone",
-    "Inverted",
-    "by_stations",
+    "InversionResult",
+    "StationsOnly",
     "invert",
+    "invert_stations",
     "observed",
 ]
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Inverted:
+class InversionResult:
     """Water, and how it was found.
 
     Attributes:
@@ -53,7 +53,7 @@ class Inverted:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Alone:
+class StationsOnly:
     """What stations say by themselves.
 
     Attributes:
@@ -68,8 +68,8 @@ class Alone:
 
 
 def invert(
-    study: config.Study, rows: xr.Dataset, ground: Ground, clock: Clock
-) -> Inverted:
+    study: config.Study, rows: xr.Dataset, ground: StudyArea, clock: Clock
+) -> InversionResult:
     """Invert heights, and with filled cells those of the stations alone beside them.
 
     Args:
@@ -79,38 +79,38 @@ def invert(
       clock: Told of the stages.
 
     Returns:
-      The `Inverted`.
+      The `InversionResult`.
 
     Raises:
       ValueError: As the stages do; `Unsolved` if no epoch could be solved.
     """
-    filled = filled_rows(rows)
+    filled = is_virtual(rows)
     with clock.stage("design"):
         model = make_model(study, rows, ground.grid)
     traditional = None
     if filled.any():
         gnss = rows.isel(station=np.flatnonzero(~filled))
-        alone = by_stations(
+        alone = invert_stations(
             study, of_stations(model, len(gnss.station)), gnss, ground, clock
         )
         traditional = alone.regions
         study, model = _with_noise_of(study, model, alone)
     with clock.stage("beta"):
-        hear = functools.partial(clock.watch, "beta")
-        model, choice = choose(study, model, rows, hear)
+        report_progress = functools.partial(clock.watch, "beta")
+        model, choice = choose(study, model, rows, report_progress)
     with clock.stage("solve"):
         found = estimate(study, model, rows.time.values, choice.beta)
-        name_unsolved(rows.time.values, found.solution.ok)
+        warn_unsolved(rows.time.values, found.solution.ok)
     with clock.stage("errors"):
-        hear = functools.partial(clock.watch, "errors")
-        given = ((found, choice.beta), ground.basins.weights, hear)
+        report_progress = functools.partial(clock.watch, "errors")
+        given = ((found, choice.beta), ground.basins.weights, report_progress)
         errors = standard_deviations(study, model, *given)
-    return Inverted(found, choice, errors, traditional)
+    return InversionResult(found, choice, errors, traditional)
 
 
-def by_stations(
-    study: config.Study, model: Model, gnss: xr.Dataset, ground: Ground, clock: Clock
-) -> Alone:
+def invert_stations(
+    study: config.Study, model: Model, gnss: xr.Dataset, ground: StudyArea, clock: Clock
+) -> StationsOnly:
     """Invert the heights of stations as if nothing were filled.
 
     Args:
@@ -121,22 +121,22 @@ def by_stations(
       clock: Told of the stage.
 
     Returns:
-      The `Alone`; its water is kept as means over the regions only.
+      The `StationsOnly`; its water is kept as means over the regions only.
 
     Raises:
       ValueError: As `choose`; `Unsolved` if no epoch could be solved.
     """
     with clock.stage("traditional"):
-        hear = functools.partial(clock.watch, "traditional")
-        model, choice = choose(study, model, gnss, hear)
+        report_progress = functools.partial(clock.watch, "traditional")
+        model, choice = choose(study, model, gnss, report_progress)
         found = estimate(study, model, gnss.time.values, choice.beta)
-        name_unsolved(gnss.time.values, found.solution.ok, "from stations alone")
+        warn_unsolved(gnss.time.values, found.solution.ok, "from stations alone")
         means = means_over(ground.basins.weights, found.solution.load)
-        return Alone(model, choice, means)
+        return StationsOnly(model, choice, means)
 
 
 def _with_noise_of(
-    study: config.Study, model: Model, alone: Alone
+    study: config.Study, model: Model, alone: StationsOnly
 ) -> tuple[config.Study, Model]:
     """Filled cells know nothing of the common mode: stations tell it."""
     if study.inversion.common_mode_mm != "estimate":

@@ -12,7 +12,7 @@ from jaxload import config, inversion, sphere
 from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.pipeline.inputs.observations import make_design, standard_errors
 from jaxload.pipeline.inputs.prior_amplitude import relative_amplitude
-from jaxload.pipeline.inputs.virtual_stations import filled_rows
+from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.series.decomposition.pca import Components, principal_components
 from jaxload.sphere.operators import diffusion_terms
 
@@ -63,7 +63,7 @@ def make_model(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> Mode
     up, sigma = gnss.up.values, standard_errors(study, gnss)
     common = study.inversion.common_mode_mm
     variance = 0.0 if isinstance(common, str) else common**2
-    filled = filled_rows(gnss)
+    filled = is_virtual(gnss)
     moved = ~filled if filled.any() else None
     noise = inversion.Noise(sigma, None, variance, moved)  # pyright: ignore[reportArgumentType]
     parts, prior = _components(study, up, sigma), make_prior(study, grid)

@@ -10,7 +10,7 @@ from jaxload import config, inversion
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.solution import Estimate
 
-__all__ = ["Errors", "errors_wanted", "standard_deviations"]
+__all__ = ["Errors", "standard_deviations", "uncertainty_kind"]
 
 #: Epochs times cells times stations up to which standard errors of cells take no more
 #: than a minute on two cores, if sigma is the same at all epochs.
@@ -66,7 +66,7 @@ def standard_deviations(
     Returns:
       The errors.
     """
-    kind = errors_wanted(study, model)
+    kind = uncertainty_kind(study, model)
     if kind == "none":
         return Errors(kind)
     regions = inversion.averages(model.problem, model.prior, weights)
@@ -87,7 +87,7 @@ def standard_deviations(
     return Errors(kind, _method(parts), means, cells)
 
 
-def errors_wanted(study: config.Study, model: Model) -> str:
+def uncertainty_kind(study: config.Study, model: Model) -> str:
     """Say which standard errors a study asks for.
 
     Args:

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Unsolved", "name_unsolved", "runs_of_days"]
+__all__ = ["Unsolved", "runs_of_days", "warn_unsolved"]
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ class Unsolved(ValueError):
     """No epoch at all could be solved."""
 
 
-def name_unsolved(time: NDArray[np.datetime64], ok: ArrayLike, what: str = "") -> None:
+def warn_unsolved(time: NDArray[np.datetime64], ok: ArrayLike, what: str = "") -> None:
     """Warn of epochs that could not be solved.
 
     Args:

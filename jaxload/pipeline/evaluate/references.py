@@ -5,17 +5,17 @@ import dataclasses
 from jaxload import config
 from jaxload.pipeline.evaluate.regions import reference_means
 from jaxload.pipeline.inputs.coverage import warn_of_coverage
-from jaxload.pipeline.inputs.study_area import Ground
+from jaxload.pipeline.inputs.study_area import StudyArea
 
 __all__ = ["with_references"]
 
 
-def with_references(study: config.Study, ground: Ground) -> Ground:
+def with_references(study: config.Study, ground: StudyArea) -> StudyArea:
     """Average other water over the regions: what cannot be compared is found early.
 
     Args:
       study: Names the files, for messages.
-      ground: From `read_ground`.
+      ground: From `read_study_area`.
 
     Returns:
       The same with its references; the products are let go.

@@ -19,13 +19,13 @@ from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
 from jaxload.pipeline.fill.training import Trained, member_variance
 
-__all__ = ["Expected", "Told", "joint_errors", "solved"]
+__all__ = ["PriorMeanEnsemble", "VirtualDataEnsemble", "solved", "total_uncertainty"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Expected:
+class PriorMeanEnsemble:
     """What members of an ensemble tell of water.
 
     Attributes:
@@ -48,7 +48,7 @@ class Expected:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Told:
+class VirtualDataEnsemble:
     """What members of an ensemble tell of places without a receiver.
 
     Attributes:
@@ -69,24 +69,26 @@ class Told:
 
 
 def solved(
-    lesson: joint_model.Lesson, trained: Trained, expected: Expected | None = None
+    training_data: joint_model.TrainingData,
+    trained: Trained,
+    expected: PriorMeanEnsemble | None = None,
 ) -> Estimate:
     """Invert what is not expected, and add again what is.
 
     Args:
-      lesson: With the rows.
+      training_data: With the rows.
       trained: With the numbers of the inversion.
       expected: The prior mean; None for none.
 
     Returns:
       The estimate, for all rows.
     """
-    noise = joint_model.noise_of(lesson, trained.numbers)
-    up = np.asarray(lesson.displacement)
+    noise = joint_model.noise_of(training_data, trained.numbers)
+    up = np.asarray(training_data.displacement)
     mean = np.zeros((len(up), 0)) if expected is None else expected.members.mean(axis=0)
     moved = np.zeros_like(up) if expected is None else mean @ expected.moved.T
     beta = jnp.exp(trained.numbers.beta)
-    given = (lesson.problem, up - moved, noise, beta)
+    given = (training_data.problem, up - moved, noise, beta)
     gaps = inversion.find_gaps(up)
     solution = inversion.solve(*given, gaps=gaps)
     left_out = inversion.leave_one_out_residual(*given, gaps=gaps)
@@ -101,10 +103,10 @@ def solved(
     return Estimate(solution, noise, np.asarray(left_out))
 
 
-def joint_errors(
+def total_uncertainty(
     study: config.Study,
     model: Model,
-    given: tuple[Estimate, Trained, Expected | Told],
+    given: tuple[Estimate, Trained, PriorMeanEnsemble | VirtualDataEnsemble],
     believed: tuple[inversion.Noise, float],
     weights: Floats,
     watch: Callable[[float], None],

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from jaxload import config, series
 from jaxload.pipeline.evaluate.regions import reference_means
 from jaxload.pipeline.inputs.observations import read_gravity
-from jaxload.pipeline.inputs.study_area import Ground
+from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.time_spans import epoch_spans
 
 __all__ = ["GravityRows", "gravity_rows"]
@@ -36,7 +36,7 @@ class GravityRows:
 
 
 def gravity_rows(
-    study: config.Study, gnss: xr.Dataset, ground: Ground
+    study: config.Study, gnss: xr.Dataset, ground: StudyArea
 ) -> GravityRows | None:
     """Lay monthly means of gravity out on the epochs of heights.
 

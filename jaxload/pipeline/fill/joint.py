@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion, sphere
 from jaxload.gapfill.joint import joint_model
-from jaxload.gapfill.joint.calibration import calibrated, calibrated_with_filled
-from jaxload.gapfill.joint.virtual_rows import filled_with
+from jaxload.gapfill.joint.calibration import calibrate, calibrate_virtual
+from jaxload.gapfill.joint.virtual_rows import with_virtual_rows
 from jaxload.gapfill.scores import score
 from jaxload.pipeline.estimation.hyperparameters import Choice
-from jaxload.pipeline.estimation.inversion import Inverted, by_stations
+from jaxload.pipeline.estimation.inversion import InversionResult, invert_stations
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
-from jaxload.pipeline.estimation.uncertainty import Errors, errors_wanted
-from jaxload.pipeline.estimation.unsolved import name_unsolved
+from jaxload.pipeline.estimation.uncertainty import Errors, uncertainty_kind
+from jaxload.pipeline.estimation.unsolved import warn_unsolved
 from jaxload.pipeline.fill.ensemble_posterior import (
-    Expected,
-    Told,
-    joint_errors,
+    PriorMeanEnsemble,
+    VirtualDataEnsemble,
     solved,
+    total_uncertainty,
 )
 from jaxload.pipeline.fill.features import network_features, weather_raster
 from jaxload.pipeline.fill.grace_rows import GravityRows, gravity_rows
@@ -33,14 +33,18 @@ from jaxload.pipeline.fill.published import describe_validation
 from jaxload.pipeline.fill.training import (
     EPOCHS,
     Trained,
+    initial_hyperparameters,
     make_folds,
     member_variance,
     plain,
     train,
-    tuned_numbers,
 )
-from jaxload.pipeline.inputs.study_area import Ground
-from jaxload.pipeline.inputs.virtual_stations import as_rows, empty_cells, with_rows
+from jaxload.pipeline.inputs.study_area import StudyArea
+from jaxload.pipeline.inputs.virtual_stations import (
+    append_virtual_stations,
+    as_virtual_stations,
+    cells_without_station,
+)
 from jaxload.pipeline.inputs.weather import Places
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.training_record import Learned
@@ -56,10 +60,10 @@ TRAINED = "trained with the network"
 def invert_jointly(
     study: config.Study,
     gnss: xr.Dataset,
-    ground: Ground,
+    ground: StudyArea,
     folder: pathlib.Path | None,
     clock: Clock,
-) -> Inverted:
+) -> InversionResult:
     """Train a network with the inversion, and invert with it.
 
     Args:
@@ -71,7 +75,7 @@ def invert_jointly(
       clock: Told of the stages.
 
     Returns:
-      The `Inverted`, with what was learned.
+      The `InversionResult`, with what was learned.
 
     Raises:
       FileNotFoundError: If a file is missing.
@@ -90,63 +94,65 @@ def invert_jointly(
 def _with_displacement(
     study: config.Study,
     gnss: xr.Dataset,
-    ground: Ground,
+    ground: StudyArea,
     folder: pathlib.Path | None,
     clock: Clock,
-) -> Inverted:
+) -> InversionResult:
     count = gnss.sizes["station"]
     with clock.stage("design"):
-        cells = empty_cells(study, ground.region, gnss)
+        cells = cells_without_station(study, ground.region, gnss)
         nothing = np.zeros((gnss.sizes["time"], cells.sizes["station"]))
-        rows = with_rows(gnss, as_rows(cells, gnss, nothing, np.ones(len(nothing[0]))))
+        rows = append_virtual_stations(
+            gnss, as_virtual_stations(cells, gnss, nothing, np.ones(len(nothing[0])))
+        )
         model = make_model(study, rows, ground.grid)
     stations = of_stations(model, count)
-    alone = by_stations(study, stations, gnss, ground, clock)
+    alone = invert_stations(study, stations, gnss, ground, clock)
     model, gravity = _with_gravity(study, model, gnss, ground)
     with clock.stage("weather"):
         name, lon, lat = (rows[n].values for n in ("station", "lon", "lat"))
         places = Places(name.tolist(), lon, lat)
-        hear = functools.partial(clock.watch, "weather")
-        features = network_features(study, places, gnss, folder, hear)
+        report_progress = functools.partial(clock.watch, "weather")
+        features = network_features(study, places, gnss, folder, report_progress)
     with clock.stage("learn"):
         sigma = np.asarray(model.noise.sigma)
         folds, keys = make_folds(study, gnss, len(sigma))
-        lesson = joint_model.make_lesson(
+        training_data = joint_model.make_training_data(
             model.problem, model.up, sigma, features, folds
         )
-        start = (tuned_numbers(stations, gnss.time.values), keys)
-        hear = functools.partial(clock.watch, "learn")
-        trained = train(study, lesson, start, folder, hear)
-    told = _told_of_places(trained, lesson)
+        start = (initial_hyperparameters(stations, gnss.time.values), keys)
+        report_progress = functools.partial(clock.watch, "learn")
+        trained = train(study, training_data, start, folder, report_progress)
+    told = _predict_virtual_stations(trained, training_data)
     mean, sd = told.mean[:, count:], told.sd[count:]
-    filled = filled_with(lesson, jnp.asarray(mean), jnp.asarray(sd))
+    filled = with_virtual_rows(training_data, jnp.asarray(mean), jnp.asarray(sd))
     model = dataclasses.replace(model, up=np.asarray(filled.displacement))
     with clock.stage("solve"):
         found = solved(filled, trained)
-        name_unsolved(gnss.time.values, found.solution.ok)
+        warn_unsolved(gnss.time.values, found.solution.ok)
     filling = _held_out_scores(study, gnss, told.members[:, :, :count], folds)
     filling["cells"] = cells.sizes["station"]
     learned, errors = _learned(trained, gravity), Errors("none")
     learned = dataclasses.replace(
-        learned, rows=as_rows(cells, gnss, mean, sd), filling=filling
+        learned, rows=as_virtual_stations(cells, gnss, mean, sd), filling=filling
     )
     with clock.stage("errors"):
-        if errors_wanted(study, model) != "none":
+        if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / EPOCHS)
-            given = (lesson, trained.fitted.parameters)
-            sure, factor = calibrated_with_filled(*given, every=every)
+            given = (training_data, trained.fitted.parameters)
+            sure, factor = calibrate_virtual(*given, every=every)
             learned.summary["for_errors"] = {**plain(sure), "filled": float(factor)}
             within = jnp.asarray(told.within[count:]) * factor
             noise = joint_model.noise_of(
-                filled_with(lesson, jnp.asarray(mean), within), sure
+                with_virtual_rows(training_data, jnp.asarray(mean), within), sure
             )
             believed = (noise, float(jnp.exp(sure.beta)))
-            members = (found, trained, Told(told.members[:, :, count:]))
-            hear = functools.partial(clock.watch, "errors")
-            given = (members, believed, ground.basins.weights, hear)
-            errors = joint_errors(study, model, *given)
+            members = (found, trained, VirtualDataEnsemble(told.members[:, :, count:]))
+            report_progress = functools.partial(clock.watch, "errors")
+            given = (members, believed, ground.basins.weights, report_progress)
+            errors = total_uncertainty(study, model, *given)
     choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
-    return Inverted(found, choice, errors, alone.regions, learned)
+    return InversionResult(found, choice, errors, alone.regions, learned)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -173,10 +179,12 @@ class _Displacement:
         return np.sqrt(self.within**2 + between)
 
 
-def _told_of_places(trained: Trained, lesson: joint_model.Lesson) -> _Displacement:
-    run = jax.jit(joint_model.told_displacement)
-    members = joint_model.members_of(trained.fitted.parameters)
-    told = [run(one, lesson.features) for one in members]
+def _predict_virtual_stations(
+    trained: Trained, training_data: joint_model.TrainingData
+) -> _Displacement:
+    run = jax.jit(joint_model.predict_displacement)
+    members = joint_model.unstack_members(trained.fitted.parameters)
+    told = [run(one, training_data.features) for one in members]
     joint_model.check_predictions([mean for mean, _ in told])
     within = np.mean([np.asarray(sd) ** 2 for _, sd in told], axis=0)
     return _Displacement(np.stack([np.asarray(x) for x, _ in told]), np.sqrt(within))
@@ -201,20 +209,20 @@ def _held_out_scores(
 def _with_water(
     study: config.Study,
     gnss: xr.Dataset,
-    ground: Ground,
+    ground: StudyArea,
     folder: pathlib.Path | None,
     clock: Clock,
-) -> Inverted:
+) -> InversionResult:
     with clock.stage("design"):
         model = make_model(study, gnss, ground.grid)
-    alone = by_stations(study, model, gnss, ground, clock)
+    alone = invert_stations(study, model, gnss, ground, clock)
     model, gravity = _with_gravity(study, model, gnss, ground)
     raster = weather_raster(study, ground.grid)
     with clock.stage("weather"):
         names = [f"node {number}" for number in range(len(raster.lon))]
         places = Places(names, raster.lon, raster.lat, nearest=True)
-        hear = functools.partial(clock.watch, "weather")
-        features = network_features(study, places, gnss, folder, hear)
+        report_progress = functools.partial(clock.watch, "weather")
+        features = network_features(study, places, gnss, folder, report_progress)
     with clock.stage("learn"):
         folds, keys = make_folds(study, gnss, model.up.shape[1])
         to_cells = sphere.linear_weights(
@@ -222,34 +230,42 @@ def _with_water(
         )
         moved = (to_cells.T @ np.asarray(model.problem.design).T).T
         given = (model.problem, model.up, np.asarray(model.noise.sigma), features)
-        lesson = joint_model.make_lesson(*given, folds, moved=moved)
-        start = (tuned_numbers(alone.model, gnss.time.values), keys)
-        hear = functools.partial(clock.watch, "learn")
-        trained = train(study, lesson, start, folder, hear)
+        training_data = joint_model.make_training_data(*given, folds, moved=moved)
+        start = (initial_hyperparameters(alone.model, gnss.time.values), keys)
+        report_progress = functools.partial(clock.watch, "learn")
+        trained = train(study, training_data, start, folder, report_progress)
     with clock.stage("solve"):
-        run = jax.jit(joint_model.told_water)
-        members = joint_model.members_of(trained.fitted.parameters)
-        told = [np.asarray(run(one, lesson.features)) for one in members]
+        run = jax.jit(joint_model.predict_load)
+        members = joint_model.unstack_members(trained.fitted.parameters)
+        told = [np.asarray(run(one, training_data.features)) for one in members]
         joint_model.check_predictions(told)
-        expected = Expected(np.stack(told), to_cells, moved)
-        found = solved(lesson, trained, expected)
-        name_unsolved(gnss.time.values, found.solution.ok)
+        expected = PriorMeanEnsemble(np.stack(told), to_cells, moved)
+        found = solved(training_data, trained, expected)
+        warn_unsolved(gnss.time.values, found.solution.ok)
     learned, errors = _learned(trained, gravity), Errors("none")
     with clock.stage("errors"):
-        if errors_wanted(study, model) != "none":
+        if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / EPOCHS)
-            sure = calibrated(lesson, trained.fitted.parameters, every=every)
+            sure = calibrate(training_data, trained.fitted.parameters, every=every)
             learned.summary["for_errors"] = plain(sure)
-            believed = (joint_model.noise_of(lesson, sure), float(jnp.exp(sure.beta)))
-            hear = functools.partial(clock.watch, "errors")
-            given = ((found, trained, expected), believed, ground.basins.weights, hear)
-            errors = joint_errors(study, model, *given)
+            believed = (
+                joint_model.noise_of(training_data, sure),
+                float(jnp.exp(sure.beta)),
+            )
+            report_progress = functools.partial(clock.watch, "errors")
+            given = (
+                (found, trained, expected),
+                believed,
+                ground.basins.weights,
+                report_progress,
+            )
+            errors = total_uncertainty(study, model, *given)
     choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
-    return Inverted(found, choice, errors, alone.regions, learned)
+    return InversionResult(found, choice, errors, alone.regions, learned)
 
 
 def _with_gravity(
-    study: config.Study, model: Model, gnss: xr.Dataset, ground: Ground
+    study: config.Study, model: Model, gnss: xr.Dataset, ground: StudyArea
 ) -> tuple[Model, GravityRows | None]:
     """Means of GRACE as rows behind the stations, if they are asked for."""
     gravity = gravity_rows(study, gnss, ground)

@@ -16,7 +16,7 @@ from jaxload.gapfill.published import dwlim, mllim
 from jaxload.gapfill.scores import Validation
 from jaxload.gapfill.training import optimise
 from jaxload.pipeline.evaluate.published_scores import ARTICLES
-from jaxload.pipeline.inputs.virtual_stations import as_rows
+from jaxload.pipeline.inputs.virtual_stations import as_virtual_stations
 from jaxload.pipeline.inputs.weather import Places, WeatherSeries, read_weather
 
 __all__ = ["Filled", "decomposed", "describe_validation", "fill"]
@@ -92,7 +92,7 @@ def fill(
     Args:
       study: Says how in its tables ``[features]`` and ``[filler]``.
       gnss: Heights of the stations, cleaned.
-      cells: From `empty_cells`.
+      cells: From `cells_without_station`.
       folder: Where the results go, and components of the weather are kept; None keeps
         none.
       watch: Told of the share that is done.
@@ -114,15 +114,15 @@ def fill(
         np.concatenate([x[n].values for x in (gnss, cells)]) for n in PLACE
     )
     weather = read_weather(study, Places(name.tolist(), lon, lat), gnss)
-    hear = lambda share: watch(FEATURES * share)
-    features = decomposed(study, weather, folder, hear)
+    report_progress = lambda share: watch(FEATURES * share)
+    features = decomposed(study, weather, folder, report_progress)
     up = gnss.up.values - np.nanmean(gnss.up.values, axis=0)
     rest = lambda share: watch(FEATURES + (1 - FEATURES) * share)
     if study.filler.method == "forest":
         told = _by_forests(study.filler, features, up, gnss, rest)
     else:
         told = _by_networks(study.filler, (features, weather), up, (gnss, cells), rest)
-    rows = as_rows(cells, gnss, told.cells, told.sigma)
+    rows = as_virtual_stations(cells, gnss, told.cells, told.sigma)
     summary = describe_validation(study.filler.method, gnss, up, told.stations)
     summary |= {"cells": cells.sizes["station"], **told.extra}
     return Filled(rows, summary, told.curve, told.best)
@@ -173,18 +173,18 @@ def _by_forests(
     filler: config.Filler, features: Floats, up: Floats, gnss: xr.Dataset, watch: Hear
 ) -> _Told:
     """The mean of all forests, which err on average as they do at stations."""
-    settings = mllim.Forest(trees=filler.trees, seed=filler.seed)
+    settings = mllim.ForestSettings(trees=filler.trees, seed=filler.seed)
     stations = up.shape[1]
     try:
         own_features = features[:, :stations]
-        forests = mllim.grow(own_features, up, settings, names=_called(gnss))
+        forests = mllim.fit_forests(own_features, up, settings, names=_called(gnss))
     except ModuleNotFoundError as error:
         raise ValueError(str(error)) from None
     watch(0.3)
     found = mllim.leave_one_out(forests, features[:, :stations], up)
     watch(0.6)
-    hear = lambda share: watch(0.6 + 0.4 * share)
-    cells = mllim.predict(forests, features[:, stations:], watch=hear)
+    report_progress = lambda share: watch(0.6 + 0.4 * share)
+    cells = mllim.predict(forests, features[:, stations:], watch=report_progress)
     error = np.sqrt(np.nanmean(np.asarray(found.rmse) ** 2))
     return _Told(cells, np.full(cells.shape[1], error), found, {})
 
@@ -209,13 +209,15 @@ def _by_networks(
         hidden=filler.hidden,
         window=filler.window or None,
         seed=filler.seed,
-        descent=optimise.Descent(filler.steps, filler.learning_rate, patience=PATIENCE),
+        descent=optimise.OptimiserSettings(
+            filler.steps, filler.learning_rate, patience=PATIENCE
+        ),
     )
     own_features = features[:, :count][:, control]
-    hear = lambda share: watch(0.7 * share)
+    report_progress = lambda share: watch(0.7 * share)
     called = _called(places[0].isel(station=control))
     networks = ensemble.train(
-        own_features, up[:, control], settings, names=called, watch=hear
+        own_features, up[:, control], settings, names=called, watch=report_progress
     )
     told = ensemble.predict(networks, features, watch=lambda x: watch(0.7 + 0.3 * x))
     distance, own = _to_members(places, control, filler.spacing)

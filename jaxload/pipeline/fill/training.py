@@ -26,11 +26,11 @@ from jaxload.pipeline.training_record import curve_dataset
 __all__ = [
     "EPOCHS",
     "Trained",
+    "initial_hyperparameters",
     "make_folds",
     "member_variance",
     "plain",
     "train",
-    "tuned_numbers",
 ]
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Trained:
     summary: dict[str, Any]
 
 
-def tuned_numbers(
+def initial_hyperparameters(
     model: Model, time: NDArray[np.datetime64]
 ) -> tuple[float, float, float]:
     """Find what training begins with: the inversion without a network at its best.
@@ -118,7 +118,7 @@ def make_folds(
     distance = arc * (DEGREE * EARTH_RADIUS / 1e3)
     radius = filler.neighbourhood_km
     try:
-        centres = spatial_folds.centres_for_share(distance, radius, filler.held_out)
+        centres = spatial_folds.centres_for_fraction(distance, radius, filler.held_out)
     except ValueError as error:
         raise ValueError(f"filler.neighbourhood_km: {error}") from None
     keys = jax.random.split(jax.random.key(filler.seed), filler.members)
@@ -134,7 +134,7 @@ def make_folds(
 
 def train(
     study: config.Study,
-    lesson: joint_model.Lesson,
+    training_data: joint_model.TrainingData,
     given: tuple[tuple[float, float, float], jax.Array],
     folder: pathlib.Path | None,
     watch: Callable[[float], None],
@@ -143,8 +143,8 @@ def train(
 
     Args:
       study: Says how in its table ``[filler]``.
-      lesson: What there is to learn from.
-      given: Numbers to begin with, from `tuned_numbers`, and keys, from `make_folds`.
+      training_data: What there is to learn from.
+      given: From `initial_hyperparameters`, and keys, from `make_folds`.
       folder: Where the results go, and the training is kept as a rule; None keeps none.
       watch: Told of the share of the steps that is done.
 
@@ -157,7 +157,7 @@ def train(
     filler, (numbers, keys) = study.filler, given
     assert filler is not None
     form = "water" if filler.method == "water" else "displacement"
-    lessons = schedule.make_curriculum(
+    lessons = schedule.make_schedule(
         filler.steps,
         filler.joint_steps,
         learning_rate=filler.learning_rate,
@@ -167,15 +167,15 @@ def train(
     kept = study.path(filler.checkpoints) if filler.checkpoints else None
     kept = kept or (folder and folder / "checkpoints")
     about = map(repr, (form, filler.seed, lessons, filler.hidden, numbers))
-    model = "" if kept is None else fingerprint(lesson, *about)
+    model = "" if kept is None else fingerprint(training_data, *about)
     learned = schedule.learn(
         form,
-        lesson,
+        training_data,
         filler.hidden,
         numbers,
         keys,
-        curriculum=lessons,
-        segment=_segment(lesson, filler),
+        training_schedule=lessons,
+        segment=_segment(training_data, filler),
         checkpoints=kept and (lambda part: DiskCheckpoints(kept / part, model)),
         watch=watch,
     )
@@ -213,9 +213,11 @@ def member_variance(values: Floats) -> Floats:
     return values.var(axis=0, ddof=1)
 
 
-def _segment(lesson: joint_model.Lesson, filler: config.Filler) -> int | None:
+def _segment(
+    training_data: joint_model.TrainingData, filler: config.Filler
+) -> int | None:
     """Epochs that are kept at a time where all would need too much memory."""
-    epochs, places, _ = lesson.features.shape
+    epochs, places, _ = training_data.features.shape
     size = 4 * KEPT * filler.hidden * filler.members * epochs * places
     return None if size <= LARGE else math.ceil(math.sqrt(epochs))
 

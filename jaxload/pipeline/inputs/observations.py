@@ -19,11 +19,11 @@ from jaxload.pipeline.messages import naming
 
 __all__ = [
     "Outline",
-    "keep_inside",
     "make_design",
     "read_comparisons",
     "read_gravity",
     "read_observations",
+    "select_inside",
     "standard_errors",
 ]
 
@@ -65,7 +65,9 @@ def read_observations(
     )
 
 
-def keep_inside(gnss: xr.Dataset, grid: sphere.Grid, study: config.Study) -> xr.Dataset:
+def select_inside(
+    gnss: xr.Dataset, grid: sphere.Grid, study: config.Study
+) -> xr.Dataset:
     """Take the stations that stand on a cell.
 
     Args:

@@ -9,11 +9,11 @@ from jaxload.pipeline.inputs.coverage import warn_of_coverage
 from jaxload.pipeline.inputs.observations import Outline, read_comparisons
 from jaxload.pipeline.inputs.outlines import read_outlines
 
-__all__ = ["Ground", "read_ground"]
+__all__ = ["StudyArea", "read_study_area"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Ground:
+class StudyArea:
     """Cells, regions, and other water there.
 
     Attributes:
@@ -33,14 +33,14 @@ class Ground:
     references: dict[str, xr.Dataset]
 
 
-def read_ground(study: config.Study) -> Ground:
+def read_study_area(study: config.Study) -> StudyArea:
     """Read outlines, and what the result will be held against.
 
     Args:
       study: Names them.
 
     Returns:
-      The `Ground`.
+      The `StudyArea`.
 
     Raises:
       FileNotFoundError: If a file is missing.
@@ -55,4 +55,4 @@ def read_ground(study: config.Study) -> Ground:
     )
     basins = sphere.basin_weights(grid, outlines)
     warn_of_coverage("the grid", basins.names, basins.covered)
-    return Ground(region, outlines, grid, basins, products, {})
+    return StudyArea(region, outlines, grid, basins, products, {})

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from jaxload import config, io, sphere
 from jaxload.pipeline.inputs.observations import Outline
 
-__all__ = ["as_rows", "empty_cells", "filled_rows", "with_rows"]
+__all__ = [
+    "append_virtual_stations",
+    "as_virtual_stations",
+    "cells_without_station",
+    "is_virtual",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +30,9 @@ OF_STATIONS = (
 )
 
 
-def empty_cells(study: config.Study, region: Outline, gnss: xr.Dataset) -> xr.Dataset:
+def cells_without_station(
+    study: config.Study, region: Outline, gnss: xr.Dataset
+) -> xr.Dataset:
     """Find the cells of a region in which no station stands.
 
     Args:
@@ -62,7 +69,7 @@ def empty_cells(study: config.Study, region: Outline, gnss: xr.Dataset) -> xr.Da
     )
 
 
-def as_rows(
+def as_virtual_stations(
     cells: xr.Dataset,
     gnss: xr.Dataset,
     displacement: NDArray[np.float64],
@@ -71,7 +78,7 @@ def as_rows(
     """Lay what cells are filled with out as if it were observed.
 
     Args:
-      cells: From `empty_cells`.
+      cells: From `cells_without_station`.
       gnss: Has the epochs.
       displacement: Upward [mm], shape (epoch, cell).
       sigma: Standard error [mm], the same at all epochs, shape (cell,).
@@ -85,12 +92,12 @@ def as_rows(
     return io.label_dataset(rows)
 
 
-def with_rows(gnss: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
+def append_virtual_stations(gnss: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
     """Put filled cells behind the stations.
 
     Args:
       gnss: The stations.
-      filled: From `as_rows`.
+      filled: From `as_virtual_stations`.
 
     Returns:
       Both along ``station``, with ``filled``, true for cells.
@@ -116,11 +123,11 @@ def with_rows(gnss: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
     return rows.assign(gnss[others].data_vars).assign_attrs(gnss.attrs)
 
 
-def filled_rows(gnss: xr.Dataset) -> NDArray[np.bool_]:
+def is_virtual(gnss: xr.Dataset) -> NDArray[np.bool_]:
     """Tell filled cells from stations.
 
     Args:
-      gnss: Stations, perhaps from `with_rows`.
+      gnss: Stations, perhaps from `append_virtual_stations`.
 
     Returns:
       True for filled cells, shape (row,).

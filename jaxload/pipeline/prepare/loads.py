@@ -11,7 +11,7 @@ from jaxload import config, evaluate, io, series
 from jaxload._calendar import DAY
 from jaxload.pipeline.inputs.earth import love_numbers
 from jaxload.pipeline.inputs.time_spans import epoch_spans, over_epochs
-from jaxload.pipeline.inputs.virtual_stations import filled_rows
+from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.messages import naming
 from jaxload.pipeline.prepare.cleaning import without_trend
 from jaxload.pipeline.prepare.grid_loads import grid_load
@@ -75,8 +75,8 @@ def station_loads(
     grids = study.loads.grids
     love = love_numbers(study) if grids else None
     for number, (kind, files) in enumerate(grids.items()):
-        hear = lambda share, done=number: watch((done + share) / len(grids))
-        values, (time, bounds) = grid_load(study, kind, gnss, love, hear)
+        report_progress = lambda share, done=number: watch((done + share) / len(grids))
+        values, (time, bounds) = grid_load(study, kind, gnss, love, report_progress)
         source = f"loads.{kind} {files[0]}"
         _add(found, kind, at_epochs(values, time, gnss, source, bounds))
     watch(1.0)
@@ -96,7 +96,7 @@ def _cell_loads(
     study: config.Study, gnss: xr.Dataset
 ) -> dict[str, list[config.StationLoad]]:
     """The loads of filled cells by name; the names are those of stations'."""
-    if study.filler is None or not filled_rows(gnss).any():
+    if study.filler is None or not is_virtual(gnss).any():
         return {}
     found: dict[str, list[config.StationLoad]] = {}
     for load in map(config.station_load, study.filler.cell_loads):
@@ -122,7 +122,7 @@ def _read_stations(
     parts = [_read_files(study, part, names) for part in (load, *of_cells)]
     known = xr.concat(parts, "station", join="outer").sortby("time")
     absent = ~np.isin(names, known.station.values)
-    filled = filled_rows(gnss)
+    filled = is_virtual(gnss)
     for setting, rows in (("loads.stations", ~filled), ("filler.cell_loads", filled)):
         if (absent & rows).any():
             files = load if setting == "loads.stations" else of_cells[-1]
@@ -163,7 +163,7 @@ def _not_there(source: str, gnss: xr.Dataset, absent: NDArray[np.bool_]) -> str:
         for row in np.flatnonzero(absent)[:SHOWN]
     ]
     more = " ..." if absent.sum() > SHOWN else ""
-    same = filled_rows(gnss) == filled_rows(gnss)[absent][0]
+    same = is_virtual(gnss) == is_virtual(gnss)[absent][0]
     return (
         f"{source} has nothing of {absent.sum()} of {same.sum()} places "
         f"({', '.join(named)}{more}); get their files, or leave the places out"

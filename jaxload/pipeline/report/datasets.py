@@ -15,7 +15,7 @@ from jaxload.pipeline.chunks import annual_amplitudes, blocks
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.inputs.observations import Outline
-from jaxload.pipeline.inputs.virtual_stations import filled_rows
+from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.prepare.cleaning import PER_STATION
 
 __all__ = [
@@ -256,7 +256,7 @@ def with_rows_used(water: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
         "row_lat": (rows.lat.values, degrees),
         "row_sigma": (sigma, {"units": "mm", "long_name": "median standard error"}),
         "row_filled": (
-            filled_rows(rows).astype(np.int8),
+            is_virtual(rows).astype(np.int8),
             {"units": "1", "long_name": "1 where a cell was filled, 0 at a station"},
         ),
     }
