@@ -181,7 +181,9 @@ def _by_networks(case: Case) -> tuple[Callable[[Mask], Floats], float]:
 
     def told(masked: Mask) -> Floats:
         out = np.broadcast_to(masked[control], distance.shape)
-        return dwlim.weighted(predictions, distance, out) - case.corrections
+        return (
+            dwlim.inverse_distance_mean(predictions, distance, out) - case.corrections
+        )
 
     return told, _rms(np.asarray(validated.predicted) - case.raw)
 
@@ -308,7 +310,7 @@ def _trained(
     factor = float(jnp.mean(noise.sigma / case.sigma))
     numbers = (beta, factor, float(np.sqrt(noise.common)))
     given = (form, training_data, HIDDEN, numbers, keys)
-    return schedule.learn(*given, training_schedule=lessons).last
+    return schedule.train_ensemble(*given, training_schedule=lessons).last
 
 
 def _folds(case: Case, rows: int | None = None) -> joint_model.Folds:

@@ -164,7 +164,7 @@ def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
     fast[:, known] = without_seasons(network.up[:, known], network.time)
     noise, beta = _tuned(network, ~out, fast)
     factor = float(jnp.mean(noise.sigma / network.sigma))
-    learned = schedule.learn(
+    learned = schedule.train_ensemble(
         "water",
         training_data,
         HIDDEN,

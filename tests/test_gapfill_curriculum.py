@@ -45,9 +45,9 @@ def training_data():
     )
 
 
-def learn(training_data, lessons, **keywords):
+def train_ensemble(training_data, lessons, **keywords):
     given = ("water", training_data, HIDDEN, NUMBERS, KEYS)
-    return schedule.learn(*given, training_schedule=lessons, **keywords)
+    return schedule.train_ensemble(*given, training_schedule=lessons, **keywords)
 
 
 def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(
@@ -66,7 +66,9 @@ def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(
 
     first, heard = {}, []
     lessons = schedule.TrainingSchedule(SHORT, SHORT)
-    learned = learn(training_data, lessons, checkpoints=Memory, watch=heard.append)
+    learned = train_ensemble(
+        training_data, lessons, checkpoints=Memory, watch=heard.append
+    )
     assert list(first) == ["alone", "jointly"]
     taken_up, taught = first["jointly"].parameters, learned.alone.parameters
     for after, before in zip(
@@ -90,7 +92,9 @@ def test_a_part_through_the_inversion_is_slower_or_missing():
 
 
 def test_two_stages_end_with_the_network_by_itself(training_data):
-    learned = learn(training_data, schedule.TrainingSchedule(SHORT, jointly=None))
+    learned = train_ensemble(
+        training_data, schedule.TrainingSchedule(SHORT, jointly=None)
+    )
     assert learned.jointly is None
     assert learned.last is learned.alone
 
@@ -100,7 +104,7 @@ def test_a_network_taught_first_knows_what_all_places_have_in_common(training_da
         OptimiserSettings(steps=150, learning_rate=0.03),
         OptimiserSettings(steps=20, learning_rate=0.003),
     )
-    learned = learn(training_data, lessons)
+    learned = train_ensemble(training_data, lessons)
     expected = joint_model.predict_load(
         jax.tree.map(lambda x: x[0], learned.last.parameters), training_data.features
     )
@@ -114,7 +118,9 @@ def test_a_network_taught_first_knows_what_all_places_have_in_common(training_da
 def test_weights_decay_and_numbers_of_the_inversion_do_not(training_data):
     strong = dataclasses.replace(SHORT, weight_decay=20.0)
     end = [
-        learn(training_data, schedule.TrainingSchedule(settings, None)).alone.parameters
+        train_ensemble(
+            training_data, schedule.TrainingSchedule(settings, None)
+        ).alone.parameters
         for settings in (SHORT, strong)
     ]
     weak, small = (np.abs(x.network.recurrent).mean() for x in end)
@@ -125,10 +131,12 @@ def test_weights_decay_and_numbers_of_the_inversion_do_not(training_data):
 
 def test_rates_are_swept_side_by_side(training_data):
     lessons = schedule.TrainingSchedule(SHORT, SHORT)
-    swept = learn(training_data, lessons, learning_rate_factor=jnp.asarray([1.0, 0.2]))
+    swept = train_ensemble(
+        training_data, lessons, learning_rate_factor=jnp.asarray([1.0, 0.2])
+    )
     plain, slow = (
-        learn(training_data, lessons),
-        learn(training_data, lessons, learning_rate_factor=0.2),
+        train_ensemble(training_data, lessons),
+        train_ensemble(training_data, lessons, learning_rate_factor=0.2),
     )
     for member, alone in enumerate((plain, slow)):
         for part in ("alone", "jointly"):

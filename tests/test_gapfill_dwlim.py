@@ -11,7 +11,11 @@ import pytest
 from jaxload.gapfill.networks.ensemble import Training, predict, train
 from jaxload.gapfill.networks.lstm import apply
 from jaxload.gapfill.networks.windows import held_out, make_windows
-from jaxload.gapfill.published.dwlim import control_stations, validate, weighted
+from jaxload.gapfill.published.dwlim import (
+    control_stations,
+    inverse_distance_mean,
+    validate,
+)
 from jaxload.gapfill.training.member_batches import losses
 from jaxload.gapfill.training.optimise import OptimiserSettings
 
@@ -202,15 +206,15 @@ def test_control_stations_are_those_that_weather_moves(rng):
 def test_near_members_count_most_and_the_own_one_not():
     predictions = np.array([[[1.0, 1.0, 1.0], [4.0, 4.0, 4.0]]])
     distance = np.array([[1.0, 2.0], [0.0, 3.0], [5.0, np.inf]])
-    got = weighted(predictions, distance)
+    got = inverse_distance_mean(predictions, distance)
     np.testing.assert_allclose(got, [[(1 + 4 / 2) / 1.5, 1.0, 1.0]])
-    squared = weighted(predictions, distance, power=2.0)
+    squared = inverse_distance_mean(predictions, distance, power=2.0)
     np.testing.assert_allclose(squared[0, 0], (1 + 4 / 4) / 1.25)
     own = np.array([[False, False], [True, False], [True, False]])
-    got = weighted(predictions, distance, own)
+    got = inverse_distance_mean(predictions, distance, own)
     np.testing.assert_allclose(got, [[2.0, 4.0, np.nan]])
     with pytest.raises(ValueError, match="distance has negative or NaN values"):
-        weighted(predictions, -distance)
+        inverse_distance_mean(predictions, -distance)
 
 
 def test_stations_are_judged_by_the_members_of_others(rng):

@@ -21,13 +21,17 @@ from jaxload.pipeline.fill import training
 from jaxload.pipeline.fill.ensemble_posterior import (
     PriorMeanEnsemble,
     VirtualDataEnsemble,
-    solved,
+    solve_about_mean,
     total_uncertainty,
 )
 from jaxload.pipeline.fill.features import network_features, weather_raster
 from jaxload.pipeline.fill.grace_rows import gravity_rows
 from jaxload.pipeline.fill.published import fill
-from jaxload.pipeline.fill.training import Trained, initial_hyperparameters, make_folds
+from jaxload.pipeline.fill.training import (
+    JointTraining,
+    initial_hyperparameters,
+    make_folds,
+)
 from jaxload.pipeline.inputs.observations import make_design, read_observations
 from jaxload.pipeline.inputs.study_area import read_study_area
 from jaxload.pipeline.inputs.virtual_stations import (
@@ -740,8 +744,8 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
     given = (model.problem, model.up, sigma, features, folds)
     training_data = joint_model.make_training_data(*given, moved=expected.moved)
     numbers = joint_model.Hyperparameters(*jnp.log(jnp.array([0.03, 1.5, 2.0])))
-    trained = Trained(None, numbers, xr.Dataset(), {})  # pyright: ignore[reportArgumentType]
-    found = solved(training_data, trained, expected)
+    trained = JointTraining(None, numbers, xr.Dataset(), {})  # pyright: ignore[reportArgumentType]
+    found = solve_about_mean(training_data, trained, expected)
     done, weights = (found, trained, expected), ground.basins.weights
     # Errors are asked of another noise and prior than the water.
     sure = joint_model.Hyperparameters(*jnp.log(jnp.array([0.02, 1.8, 1.0])))

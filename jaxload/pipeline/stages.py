@@ -63,32 +63,32 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
       ValueError: If an input cannot be used, or no epoch be solved.
     """
     with clock.stage("read"):
-        ground = read_study_area(study)
+        area = read_study_area(study)
         report_progress = lambda done, total: clock.watch("read", done / total)
         gnss = select_stations(study, read_observations(study, report_progress))
-        gnss = select_inside(gnss, ground.grid, study)
-        gravity = ground.products.get("grace")
-        ground = with_references(study, ground)
+        gnss = select_inside(gnss, area.grid, study)
+        gravity = area.products.get("grace")
+        area = with_references(study, area)
         gnss, of_heights = ready_heights(study, gnss)
-    screened, happened = _screened(study, gnss, ground, gravity, clock)
+    screened, happened = _screened(study, gnss, area, gravity, clock)
     gnss, told = _cleaned(study, screened.gnss, happened, clock)
     told["screening"] = screened.summary
     with clock.stage("check"):
         told["heights"] = of_heights | check_heights(study, gnss)
-    rows, filled = _filled(study, gnss, ground, folder, clock)
+    rows, filled = _filled(study, gnss, area, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
     told |= of_loads
     gnss = rows.isel(station=np.flatnonzero(~is_virtual(rows)))
     others = References()
     if study.groundwater is not None:
         with clock.stage("compare"):
-            others = read_references(study, gnss, ground.outlines)
+            others = read_references(study, gnss, area.outlines)
     if study.filler is not None and study.filler.joint:
-        inverted = invert_jointly(study, gnss, ground, folder, clock)
+        inverted = invert_jointly(study, gnss, area, folder, clock)
     else:
-        inverted = invert(study, rows, ground, clock)
+        inverted = invert(study, rows, area, clock)
     with clock.stage("evaluate"):
-        result = _result(study, (rows, gnss), ground, inverted, filled)
+        result = _result(study, (rows, gnss), area, inverted, filled)
         result.summary.update(told)
         result = dataclasses.replace(
             result, stations=result.stations.merge(screened.table)
@@ -102,14 +102,14 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
 def _screened(
     study: config.Study,
     gnss: xr.Dataset,
-    ground: StudyArea,
+    area: StudyArea,
     gravity: xr.Dataset | None,
     clock: Clock,
 ) -> tuple[Screened, series.Events]:
     """Stations that move as elastic ground, and what happened to those left."""
     with clock.stage("screen"):
         happened = cleaning.find_events(study, gnss)
-        screened = screen(study, gnss, ground.grid, gravity, happened)
+        screened = screen(study, gnss, area.grid, gravity, happened)
         left = np.isin(gnss.station.values, screened.gnss.station.values)
         return screened, jax.tree.map(lambda values: values[left], happened)
 
@@ -129,7 +129,7 @@ def _cleaned(
 def _filled(
     study: config.Study,
     gnss: xr.Dataset,
-    ground: StudyArea,
+    area: StudyArea,
     folder: pathlib.Path | None,
     clock: Clock,
 ) -> tuple[xr.Dataset, Filled | None]:
@@ -143,7 +143,7 @@ def _filled(
     if study.filler.joint:
         return gnss, None
     with clock.stage("fill"):
-        cells = cells_without_station(study, ground.region, gnss)
+        cells = cells_without_station(study, area.region, gnss)
         report_progress = functools.partial(clock.watch, "fill")
         filled = fill(study, gnss, cells, folder, report_progress)
         return append_virtual_stations(gnss, filled.rows), filled
@@ -166,7 +166,7 @@ def _without_loads(
 def _result(
     study: config.Study,
     heights: tuple[xr.Dataset, xr.Dataset],
-    ground: StudyArea,
+    area: StudyArea,
     inverted: InversionResult,
     filled: Filled | None,
 ) -> Result:
@@ -174,24 +174,24 @@ def _result(
     (rows, gnss), choice = heights, inverted.choice
     found = observed(inverted.found, gnss.sizes["station"])
     time, load = gnss.time.values, found.solution.load
-    regions = region_means(ground.basins, load, time, ground.references)
+    regions = region_means(area.basins, load, time, area.references)
     if inverted.traditional is not None:
-        given = (inverted.traditional, ground.references)
+        given = (inverted.traditional, area.references)
         regions = with_traditional(regions, *given)
     regions.attrs["title"] = study.title
     stations = station_results(gnss, found)
-    place = (ground.grid, ground.region)
+    place = (area.grid, area.region)
     water = water_results(study, place, gnss.time, found.solution, choice.beta)
-    water, regions = with_errors(water, regions, ground.grid, inverted.errors)
+    water, regions = with_errors(water, regions, area.grid, inverted.errors)
     summary = summarise(stations, water, choice, found)
     summary["errors"] = describe_errors(inverted.errors, regions)
     summary["plausibility"] = check_water(water)
     summary["covered"] = describe_coverage(regions)
     summary["evaluation"] = score_regions(study, regions)
-    if "land_model" in ground.references:
+    if "land_model" in area.references:
         scores = score_regions(study, regions, "land_model")
         summary["evaluation_land_model"] = scores
-    result = Result(water, stations, regions, rings(ground.region), summary)
+    result = Result(water, stations, regions, rings(area.region), summary)
     return _with_filling(study, result, (rows, filled), inverted)
 
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from jaxload.gapfill.training.optimise import Curve
 
-__all__ = ["Learned", "curve_dataset"]
+__all__ = ["TrainingRecord", "curve_dataset"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Learned:
+class TrainingRecord:
     """A network that was trained through the inversion.
 
     Attributes:

@@ -24,7 +24,7 @@ from jaxload.gapfill.training.optimise import (
     train_members,
 )
 
-__all__ = ["Learned", "TrainingSchedule", "learn", "make_schedule"]
+__all__ = ["TrainedEnsemble", "TrainingSchedule", "make_schedule", "train_ensemble"]
 
 #: What a network predicts.
 Form = Literal["water", "displacement"]
@@ -104,7 +104,7 @@ def make_schedule(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Learned:
+class TrainedEnsemble:
     """A trained ensemble.
 
     Attributes:
@@ -121,7 +121,7 @@ class Learned:
         return self.alone if self.jointly is None else self.jointly
 
 
-def learn(
+def train_ensemble(
     form: Form,
     training_data: joint_model.TrainingData,
     hidden: int,
@@ -133,7 +133,7 @@ def learn(
     segment: int | None = None,
     checkpoints: Callable[[str], Checkpoints] | None = None,
     watch: Callable[[float], None] = lambda _: None,
-) -> Learned:
+) -> TrainedEnsemble:
     """Train an ensemble.
 
     Args:
@@ -151,7 +151,7 @@ def learn(
       watch: Called with the share of the steps that is done.
 
     Returns:
-      The `Learned`.
+      The `TrainedEnsemble`.
     """
     training_schedule = (
         make_schedule() if training_schedule is None else training_schedule
@@ -188,7 +188,9 @@ def learn(
 
     alone = part("alone", training_schedule.alone, start)
     if training_schedule.jointly is None:
-        return Learned(alone, None)
+        return TrainedEnsemble(alone, None)
     # Restart the hyperparameters: those of pre-training describe a larger residual.
     network_only = dataclasses.replace(alone.parameters, inversion=start.inversion)
-    return Learned(alone, part("jointly", training_schedule.jointly, network_only))
+    return TrainedEnsemble(
+        alone, part("jointly", training_schedule.jointly, network_only)
+    )

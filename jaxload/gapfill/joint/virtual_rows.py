@@ -29,7 +29,7 @@ def fill_with_network(
       segment: As in `lstm.apply`.
 
     Returns:
-      The `TrainingData` with virtual rows; and a function that computes the negative log
+      The `TrainingData` with virtual rows; and a function of the negative log
       likelihood per observation of stations by the network alone, from hyperparameters
       and which rows count.
     """

@@ -15,7 +15,7 @@ from jaxload.evaluate import pcc
 from jaxload.gapfill.scores import Validation, score
 from jaxload.sphere import inverse_distance_weights
 
-__all__ = ["control_stations", "validate", "weighted"]
+__all__ = ["control_stations", "inverse_distance_mean", "validate"]
 
 
 def control_stations(
@@ -65,7 +65,7 @@ def control_stations(
     return chosen
 
 
-def weighted(
+def inverse_distance_mean(
     predictions: ArrayLike,
     distance: ArrayLike,
     own: ArrayLike | None = None,
@@ -127,9 +127,9 @@ def validate(
       The `Validation`, each station predicted by members that are not its own.
 
     Raises:
-      ValueError: As `weighted`.
+      ValueError: As `inverse_distance_mean`.
 
     Source:
       DWLIM (2022), Remote Sensing 14, 535, section 3.1.1, doi:10.3390/rs14030535.
     """
-    return score(weighted(predictions, distance, own), displacement)
+    return score(inverse_distance_mean(predictions, distance, own), displacement)

@@ -19,7 +19,7 @@ from jaxload.pipeline.estimation.unsolved import warn_unsolved
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.progress import Clock
-from jaxload.pipeline.training_record import Learned
+from jaxload.pipeline.training_record import TrainingRecord
 
 __all__ = [
     "InversionResult",
@@ -49,7 +49,7 @@ class InversionResult:
     choice: Choice
     errors: Errors
     traditional: NDArray[np.float64] | None = None
-    learned: Learned | None = None
+    learned: TrainingRecord | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,14 +68,14 @@ class StationsOnly:
 
 
 def invert(
-    study: config.Study, rows: xr.Dataset, ground: StudyArea, clock: Clock
+    study: config.Study, rows: xr.Dataset, area: StudyArea, clock: Clock
 ) -> InversionResult:
     """Invert heights, and with filled cells those of the stations alone beside them.
 
     Args:
       study: Says how.
       rows: Heights of stations without their loads, perhaps with filled cells.
-      ground: Where water is sought.
+      area: Where water is sought.
       clock: Told of the stages.
 
     Returns:
@@ -86,12 +86,12 @@ def invert(
     """
     filled = is_virtual(rows)
     with clock.stage("design"):
-        model = make_model(study, rows, ground.grid)
+        model = make_model(study, rows, area.grid)
     traditional = None
     if filled.any():
         gnss = rows.isel(station=np.flatnonzero(~filled))
         alone = invert_stations(
-            study, of_stations(model, len(gnss.station)), gnss, ground, clock
+            study, of_stations(model, len(gnss.station)), gnss, area, clock
         )
         traditional = alone.regions
         study, model = _with_noise_of(study, model, alone)
@@ -103,13 +103,13 @@ def invert(
         warn_unsolved(rows.time.values, found.solution.ok)
     with clock.stage("errors"):
         report_progress = functools.partial(clock.watch, "errors")
-        given = ((found, choice.beta), ground.basins.weights, report_progress)
+        given = ((found, choice.beta), area.basins.weights, report_progress)
         errors = standard_deviations(study, model, *given)
     return InversionResult(found, choice, errors, traditional)
 
 
 def invert_stations(
-    study: config.Study, model: Model, gnss: xr.Dataset, ground: StudyArea, clock: Clock
+    study: config.Study, model: Model, gnss: xr.Dataset, area: StudyArea, clock: Clock
 ) -> StationsOnly:
     """Invert the heights of stations as if nothing were filled.
 
@@ -117,7 +117,7 @@ def invert_stations(
       study: Says how.
       model: Of the stations alone.
       gnss: The stations.
-      ground: Where water is sought.
+      area: Where water is sought.
       clock: Told of the stage.
 
     Returns:
@@ -131,7 +131,7 @@ def invert_stations(
         model, choice = choose(study, model, gnss, report_progress)
         found = estimate(study, model, gnss.time.values, choice.beta)
         warn_unsolved(gnss.time.values, found.solution.ok, "from stations alone")
-        means = means_over(ground.basins.weights, found.solution.load)
+        means = means_over(area.basins.weights, found.solution.load)
         return StationsOnly(model, choice, means)
 
 

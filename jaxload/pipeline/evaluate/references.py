@@ -10,12 +10,12 @@ from jaxload.pipeline.inputs.study_area import StudyArea
 __all__ = ["with_references"]
 
 
-def with_references(study: config.Study, ground: StudyArea) -> StudyArea:
+def with_references(study: config.Study, area: StudyArea) -> StudyArea:
     """Average other water over the regions: what cannot be compared is found early.
 
     Args:
       study: Names the files, for messages.
-      ground: From `read_study_area`.
+      area: From `read_study_area`.
 
     Returns:
       The same with its references; the products are let go.
@@ -23,10 +23,10 @@ def with_references(study: config.Study, ground: StudyArea) -> StudyArea:
     Raises:
       ValueError: If a reference does not reach a region.
     """
-    given = (ground.outlines, ground.grid, ground.products)
+    given = (area.outlines, area.grid, area.products)
     references = reference_means(study, *given)
     for name, given in references.items():
         file = config.grid_names(getattr(study.evaluation, name))
         what = f"evaluation.{name} {file}"
-        warn_of_coverage(what, ground.outlines, given.covered.values)
-    return dataclasses.replace(ground, products={}, references=references)
+        warn_of_coverage(what, area.outlines, given.covered.values)
+    return dataclasses.replace(area, products={}, references=references)

@@ -1,6 +1,6 @@
-"""What members of an ensemble tell, inverted, and by how much they differ.
+"""Inversion about an ensemble of prior means, with between-member variance.
 
-Water that is expected before the heights is never held on cells as a whole.
+The prior mean is never held on all cells and epochs at once.
 """
 
 import dataclasses
@@ -17,21 +17,26 @@ from jaxload.pipeline.chunks import blocks
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
-from jaxload.pipeline.fill.training import Trained, member_variance
+from jaxload.pipeline.fill.training import JointTraining, member_variance
 
-__all__ = ["PriorMeanEnsemble", "VirtualDataEnsemble", "solved", "total_uncertainty"]
+__all__ = [
+    "PriorMeanEnsemble",
+    "VirtualDataEnsemble",
+    "solve_about_mean",
+    "total_uncertainty",
+]
 
 Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PriorMeanEnsemble:
-    """What members of an ensemble tell of water.
+    """Prior means of the load by the members of an ensemble.
 
     Attributes:
-      members: At the nodes of the raster [mm], shape (member, epoch, place).
-      to_cells: From the raster to cells, shape (cell, place).
-      moved: Displacement of rows by it, shape (row, place).
+      members: Load at the nodes of the raster [mm], shape (member, epoch, place).
+      to_cells: Interpolation from the raster to cells, shape (cell, place).
+      moved: Displacement of rows by a unit of load at a node, shape (row, place).
     """
 
     members: Floats
@@ -39,46 +44,46 @@ class PriorMeanEnsemble:
     moved: Floats
 
     def left(self, up: Floats) -> Iterator[Floats]:
-        """What each member leaves to be explained of `up`, shape (epoch, row)."""
+        """Residuals of `up` about each member's prior mean [mm], shape (epoch, row)."""
         return (up - told @ self.moved.T for told in self.members)
 
     def water(self, member: int, epochs: slice) -> Floats:
-        """What a member expects [mm], shape (epoch, cell)."""
+        """Prior mean of a member [mm], shape (epoch, cell)."""
         return self.members[member][epochs] @ self.to_cells.T
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class VirtualDataEnsemble:
-    """What members of an ensemble tell of places without a receiver.
+    """Displacement of virtual stations by the members of an ensemble.
 
     Attributes:
-      members: Their displacement [mm], shape (member, epoch, place).
+      members: Displacement [mm], shape (member, epoch, place).
     """
 
     members: Floats
 
     def left(self, up: Floats) -> Iterator[Floats]:
-        """What each member leaves to be explained of `up`, shape (epoch, row)."""
+        """Heights with each member's virtual rows [mm], shape (epoch, row)."""
         seen = up.shape[1] - self.members.shape[2]
         return (np.concatenate([up[:, :seen], x], axis=1) for x in self.members)
 
     def water(self, member: int, epochs: slice) -> Floats:
-        """Of water none is expected: zero, shape (1, 1)."""
+        """Prior mean of the load: zero, shape (1, 1)."""
         del member, epochs
         return np.zeros((1, 1))
 
 
-def solved(
+def solve_about_mean(
     training_data: joint_model.TrainingData,
-    trained: Trained,
+    trained: JointTraining,
     expected: PriorMeanEnsemble | None = None,
 ) -> Estimate:
-    """Invert what is not expected, and add again what is.
+    """Invert residuals about the prior mean and add the mean to the load.
 
     Args:
       training_data: With the rows.
-      trained: With the numbers of the inversion.
-      expected: The prior mean; None for none.
+      trained: With the hyperparameters of the inversion.
+      expected: The prior mean; None for zero.
 
     Returns:
       The estimate, for all rows.
@@ -106,20 +111,20 @@ def solved(
 def total_uncertainty(
     study: config.Study,
     model: Model,
-    given: tuple[Estimate, Trained, PriorMeanEnsemble | VirtualDataEnsemble],
+    given: tuple[Estimate, JointTraining, PriorMeanEnsemble | VirtualDataEnsemble],
     believed: tuple[inversion.Noise, float],
     weights: Floats,
     watch: Callable[[float], None],
 ) -> Errors:
-    """Errors of the posterior, joined by the spread of what members lead to.
+    """Compute standard errors by the law of total variance over the ensemble.
 
     Args:
       study: Says which are wanted.
       model: Of all rows.
-      given: What was found, by whom, from what each member told.
-      believed: Noise and weight of the prior that are believed of the errors.
+      given: The estimate, the training, and the predictions of the members.
+      believed: Calibrated noise and weight of the prior.
       weights: Weight of each cell in the regions, shape (region, cell).
-      watch: Told of the share that is done.
+      watch: Called with the share that is done.
 
     Returns:
       The errors.

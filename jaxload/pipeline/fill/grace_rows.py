@@ -36,7 +36,7 @@ class GravityRows:
 
 
 def gravity_rows(
-    study: config.Study, gnss: xr.Dataset, ground: StudyArea
+    study: config.Study, gnss: xr.Dataset, area: StudyArea
 ) -> GravityRows | None:
     """Lay monthly means of gravity out on the epochs of heights.
 
@@ -45,7 +45,7 @@ def gravity_rows(
     Args:
       study: Names the file in `filler.grace`.
       gnss: Has the epochs.
-      ground: Where the regions are.
+      area: Where the regions are.
 
     Returns:
       The rows; None where no file is named.
@@ -59,8 +59,8 @@ def gravity_rows(
     if filler is None or not filler.grace:
         return None
     product = {"grace": read_gravity(study, "filler.grace", filler.grace)}
-    monthly = reference_means(study, ground.outlines, ground.grid, product)["grace"]
-    names = list(ground.outlines)
+    monthly = reference_means(study, area.outlines, area.grid, product)["grace"]
+    names = list(area.outlines)
     listed = range(1, len(names)) if len(names) > 1 else range(1)
     middles = series.span_middles(epoch_spans(gnss))
     water, epochs = _at_epochs(monthly, middles)
@@ -71,7 +71,7 @@ def gravity_rows(
             f"which span {gnss.time.values[0].astype('M8[D]')} to "
             f"{gnss.time.values[-1].astype('M8[D]')}; get data of one period"
         )
-    weights = ground.basins.weights[listed]
+    weights = area.basins.weights[listed]
     water = water[:, listed]
     return GravityRows(
         names=[names[number] for number in listed],

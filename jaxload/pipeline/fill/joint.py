@@ -24,7 +24,7 @@ from jaxload.pipeline.estimation.unsolved import warn_unsolved
 from jaxload.pipeline.fill.ensemble_posterior import (
     PriorMeanEnsemble,
     VirtualDataEnsemble,
-    solved,
+    solve_about_mean,
     total_uncertainty,
 )
 from jaxload.pipeline.fill.features import network_features, weather_raster
@@ -32,11 +32,11 @@ from jaxload.pipeline.fill.grace_rows import GravityRows, gravity_rows
 from jaxload.pipeline.fill.published import describe_validation
 from jaxload.pipeline.fill.training import (
     EPOCHS,
-    Trained,
+    JointTraining,
+    as_summary,
     initial_hyperparameters,
     make_folds,
     member_variance,
-    plain,
     train,
 )
 from jaxload.pipeline.inputs.study_area import StudyArea
@@ -47,7 +47,7 @@ from jaxload.pipeline.inputs.virtual_stations import (
 )
 from jaxload.pipeline.inputs.weather import Places
 from jaxload.pipeline.progress import Clock
-from jaxload.pipeline.training_record import Learned
+from jaxload.pipeline.training_record import TrainingRecord
 
 __all__ = ["invert_jointly"]
 
@@ -60,7 +60,7 @@ TRAINED = "trained with the network"
 def invert_jointly(
     study: config.Study,
     gnss: xr.Dataset,
-    ground: StudyArea,
+    area: StudyArea,
     folder: pathlib.Path | None,
     clock: Clock,
 ) -> InversionResult:
@@ -70,7 +70,7 @@ def invert_jointly(
       study: Says in its table ``[filler]`` whether the network tells of "water" or of
         "displacement".
       gnss: Heights of the stations as anomalies, cleaned and without their loads.
-      ground: Where water is sought.
+      area: Where water is sought.
       folder: Where the results go; None keeps nothing of the training.
       clock: Told of the stages.
 
@@ -84,8 +84,8 @@ def invert_jointly(
     """
     assert study.filler is not None
     if study.filler.method == "water":
-        return _with_water(study, gnss, ground, folder, clock)
-    return _with_displacement(study, gnss, ground, folder, clock)
+        return _with_water(study, gnss, area, folder, clock)
+    return _with_displacement(study, gnss, area, folder, clock)
 
 
 # The network tells of displacement where no station stands.
@@ -94,21 +94,21 @@ def invert_jointly(
 def _with_displacement(
     study: config.Study,
     gnss: xr.Dataset,
-    ground: StudyArea,
+    area: StudyArea,
     folder: pathlib.Path | None,
     clock: Clock,
 ) -> InversionResult:
     count = gnss.sizes["station"]
     with clock.stage("design"):
-        cells = cells_without_station(study, ground.region, gnss)
+        cells = cells_without_station(study, area.region, gnss)
         nothing = np.zeros((gnss.sizes["time"], cells.sizes["station"]))
         rows = append_virtual_stations(
             gnss, as_virtual_stations(cells, gnss, nothing, np.ones(len(nothing[0])))
         )
-        model = make_model(study, rows, ground.grid)
+        model = make_model(study, rows, area.grid)
     stations = of_stations(model, count)
-    alone = invert_stations(study, stations, gnss, ground, clock)
-    model, gravity = _with_gravity(study, model, gnss, ground)
+    alone = invert_stations(study, stations, gnss, area, clock)
+    model, gravity = _with_gravity(study, model, gnss, area)
     with clock.stage("weather"):
         name, lon, lat = (rows[n].values for n in ("station", "lon", "lat"))
         places = Places(name.tolist(), lon, lat)
@@ -128,7 +128,7 @@ def _with_displacement(
     filled = with_virtual_rows(training_data, jnp.asarray(mean), jnp.asarray(sd))
     model = dataclasses.replace(model, up=np.asarray(filled.displacement))
     with clock.stage("solve"):
-        found = solved(filled, trained)
+        found = solve_about_mean(filled, trained)
         warn_unsolved(gnss.time.values, found.solution.ok)
     filling = _held_out_scores(study, gnss, told.members[:, :, :count], folds)
     filling["cells"] = cells.sizes["station"]
@@ -141,7 +141,10 @@ def _with_displacement(
             every = math.ceil(len(model.up) / EPOCHS)
             given = (training_data, trained.fitted.parameters)
             sure, factor = calibrate_virtual(*given, every=every)
-            learned.summary["for_errors"] = {**plain(sure), "filled": float(factor)}
+            learned.summary["for_errors"] = {
+                **as_summary(sure),
+                "filled": float(factor),
+            }
             within = jnp.asarray(told.within[count:]) * factor
             noise = joint_model.noise_of(
                 with_virtual_rows(training_data, jnp.asarray(mean), within), sure
@@ -149,7 +152,7 @@ def _with_displacement(
             believed = (noise, float(jnp.exp(sure.beta)))
             members = (found, trained, VirtualDataEnsemble(told.members[:, :, count:]))
             report_progress = functools.partial(clock.watch, "errors")
-            given = (members, believed, ground.basins.weights, report_progress)
+            given = (members, believed, area.basins.weights, report_progress)
             errors = total_uncertainty(study, model, *given)
     choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
     return InversionResult(found, choice, errors, alone.regions, learned)
@@ -180,7 +183,7 @@ class _Displacement:
 
 
 def _predict_virtual_stations(
-    trained: Trained, training_data: joint_model.TrainingData
+    trained: JointTraining, training_data: joint_model.TrainingData
 ) -> _Displacement:
     run = jax.jit(joint_model.predict_displacement)
     members = joint_model.unstack_members(trained.fitted.parameters)
@@ -209,15 +212,15 @@ def _held_out_scores(
 def _with_water(
     study: config.Study,
     gnss: xr.Dataset,
-    ground: StudyArea,
+    area: StudyArea,
     folder: pathlib.Path | None,
     clock: Clock,
 ) -> InversionResult:
     with clock.stage("design"):
-        model = make_model(study, gnss, ground.grid)
-    alone = invert_stations(study, model, gnss, ground, clock)
-    model, gravity = _with_gravity(study, model, gnss, ground)
-    raster = weather_raster(study, ground.grid)
+        model = make_model(study, gnss, area.grid)
+    alone = invert_stations(study, model, gnss, area, clock)
+    model, gravity = _with_gravity(study, model, gnss, area)
+    raster = weather_raster(study, area.grid)
     with clock.stage("weather"):
         names = [f"node {number}" for number in range(len(raster.lon))]
         places = Places(names, raster.lon, raster.lat, nearest=True)
@@ -226,7 +229,7 @@ def _with_water(
     with clock.stage("learn"):
         folds, keys = make_folds(study, gnss, model.up.shape[1])
         to_cells = sphere.linear_weights(
-            raster.lon_axis, raster.lat_axis, ground.grid.lon, ground.grid.lat
+            raster.lon_axis, raster.lat_axis, area.grid.lon, area.grid.lat
         )
         moved = (to_cells.T @ np.asarray(model.problem.design).T).T
         given = (model.problem, model.up, np.asarray(model.noise.sigma), features)
@@ -240,14 +243,14 @@ def _with_water(
         told = [np.asarray(run(one, training_data.features)) for one in members]
         joint_model.check_predictions(told)
         expected = PriorMeanEnsemble(np.stack(told), to_cells, moved)
-        found = solved(training_data, trained, expected)
+        found = solve_about_mean(training_data, trained, expected)
         warn_unsolved(gnss.time.values, found.solution.ok)
     learned, errors = _learned(trained, gravity), Errors("none")
     with clock.stage("errors"):
         if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / EPOCHS)
             sure = calibrate(training_data, trained.fitted.parameters, every=every)
-            learned.summary["for_errors"] = plain(sure)
+            learned.summary["for_errors"] = as_summary(sure)
             believed = (
                 joint_model.noise_of(training_data, sure),
                 float(jnp.exp(sure.beta)),
@@ -256,7 +259,7 @@ def _with_water(
             given = (
                 (found, trained, expected),
                 believed,
-                ground.basins.weights,
+                area.basins.weights,
                 report_progress,
             )
             errors = total_uncertainty(study, model, *given)
@@ -265,10 +268,10 @@ def _with_water(
 
 
 def _with_gravity(
-    study: config.Study, model: Model, gnss: xr.Dataset, ground: StudyArea
+    study: config.Study, model: Model, gnss: xr.Dataset, area: StudyArea
 ) -> tuple[Model, GravityRows | None]:
     """Means of GRACE as rows behind the stations, if they are asked for."""
-    gravity = gravity_rows(study, gnss, ground)
+    gravity = gravity_rows(study, gnss, area)
     if gravity is None:
         return model, None
     count = gnss.sizes["station"]
@@ -285,6 +288,6 @@ def _with_gravity(
     return dataclasses.replace(model, problem=problem, up=up, noise=noise), gravity
 
 
-def _learned(trained: Trained, gravity: GravityRows | None) -> Learned:
+def _learned(trained: JointTraining, gravity: GravityRows | None) -> TrainingRecord:
     trained.summary["gravity_rows"] = 0 if gravity is None else len(gravity.names)
-    return Learned(trained.curves, trained.summary)
+    return TrainingRecord(trained.curves, trained.summary)

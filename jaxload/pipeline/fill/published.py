@@ -224,7 +224,9 @@ def _by_networks(
     found = dwlim.validate(told[:, :, :count], distance[:count], own[:count], up)
     names = map(str, places[0].station.values[control])
     return _Told(
-        cells=dwlim.weighted(told[:, :, count:], distance[count:]).astype(np.float64),
+        cells=dwlim.inverse_distance_mean(told[:, :, count:], distance[count:]).astype(
+            np.float64
+        ),
         sigma=_weighed(np.asarray(found.rmse)[control], distance[count:]),
         stations=found,
         extra={
@@ -259,7 +261,7 @@ def _to_members(
 def _weighed(errors: Floats, distance: Floats) -> Floats:
     """Root of the mean square error of members, weighted as their predictions."""
     squares = np.broadcast_to(errors[None, :, None] ** 2, (1, *distance.T.shape))
-    return np.sqrt(dwlim.weighted(squares, distance)[0])
+    return np.sqrt(dwlim.inverse_distance_mean(squares, distance)[0])
 
 
 def describe_validation(

@@ -25,11 +25,11 @@ from jaxload.pipeline.training_record import curve_dataset
 
 __all__ = [
     "EPOCHS",
-    "Trained",
+    "JointTraining",
+    "as_summary",
     "initial_hyperparameters",
     "make_folds",
     "member_variance",
-    "plain",
     "train",
 ]
 
@@ -52,7 +52,7 @@ KEPT = 6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Trained:
+class JointTraining:
     """Members, and what the inversion is to be told.
 
     Attributes:
@@ -138,7 +138,7 @@ def train(
     given: tuple[tuple[float, float, float], jax.Array],
     folder: pathlib.Path | None,
     watch: Callable[[float], None],
-) -> Trained:
+) -> JointTraining:
     """Train the members of a study.
 
     Args:
@@ -149,7 +149,7 @@ def train(
       watch: Told of the share of the steps that is done.
 
     Returns:
-      The `Trained`.
+      The `JointTraining`.
 
     Raises:
       ValueError: If another training was kept where this one was to be.
@@ -168,7 +168,7 @@ def train(
     kept = kept or (folder and folder / "checkpoints")
     about = map(repr, (form, filler.seed, lessons, filler.hidden, numbers))
     model = "" if kept is None else fingerprint(training_data, *about)
-    learned = schedule.learn(
+    learned = schedule.train_ensemble(
         form,
         training_data,
         filler.hidden,
@@ -183,10 +183,12 @@ def train(
     mean = jax.tree.map(mean_of, fitted.parameters.inversion)
     before = curve_dataset(learned.alone.curve, learned.alone.step, "alone")
     curves = before.merge(curve_dataset(fitted.curve, fitted.step))
-    return Trained(fitted, mean, curves, _describe(filler, learned, mean, numbers))
+    return JointTraining(
+        fitted, mean, curves, _describe(filler, learned, mean, numbers)
+    )
 
 
-def plain(numbers: joint_model.Hyperparameters) -> dict[str, float]:
+def as_summary(numbers: joint_model.Hyperparameters) -> dict[str, float]:
     """Name the numbers of the inversion as the summary does.
 
     Args:
@@ -224,7 +226,7 @@ def _segment(
 
 def _describe(
     filler: config.Filler,
-    learned: schedule.Learned,
+    learned: schedule.TrainingRecord,
     mean: joint_model.Hyperparameters,
     numbers: tuple[float, float, float],
 ) -> dict[str, Any]:
@@ -242,5 +244,5 @@ def _describe(
         "score_before": fitted.curve.held_out[0].tolist(),
         "score_best": best.tolist(),
         "before": dict(zip(NAMES, numbers)),
-        "after": plain(mean),
+        "after": as_summary(mean),
     }

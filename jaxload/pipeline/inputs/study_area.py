@@ -1,4 +1,4 @@
-"""Where water is sought, and what it will be held against there."""
+"""The study area: region, cells and the references in it."""
 
 import dataclasses
 
@@ -14,14 +14,14 @@ __all__ = ["StudyArea", "read_study_area"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StudyArea:
-    """Cells, regions, and other water there.
+    """Cells, regions and reference products.
 
     Attributes:
       region: Outline of the study region.
       outlines: All regions by name, the study region first.
       grid: The cells.
       basins: The regions on them.
-      products: Other water as it was read, until it is averaged.
+      products: Reference products as they were read, until they are averaged.
       references: From `reference_means`, once it is.
     """
 
@@ -34,7 +34,7 @@ class StudyArea:
 
 
 def read_study_area(study: config.Study) -> StudyArea:
-    """Read outlines, and what the result will be held against.
+    """Read the outlines and references of a study, and lay out its cells.
 
     Args:
       study: Names them.
