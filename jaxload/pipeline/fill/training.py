@@ -226,7 +226,7 @@ def _segment(
 
 def _describe(
     filler: config.Filler,
-    learned: schedule.TrainingRecord,
+    learned: schedule.TrainedEnsemble,
     mean: joint_model.Hyperparameters,
     numbers: tuple[float, float, float],
 ) -> dict[str, Any]:
