@@ -323,7 +323,7 @@ BAD = {
     "a small map of amplitudes": (small_amplitude, ["a.nc does not cover", "cells"]),
     "no map of amplitudes": (
         edit(TOML, BETA[0], 'amplitude = "b.nc"'),
-        ["b.nc is not a file"],
+        ["b.nc does not exist"],
     ),
     "no epoch in the period": (
         edit(TOML, '"gnss/*.up"', '"gnss/*.up"\nstart = 2031-01-01'),

@@ -332,7 +332,7 @@ def test_the_library_is_not_believed_about_a_full_disk(
 
     reason = OSError(28, "No space left on device") if full else None
     monkeypatch.setattr(xr.Dataset, "to_netcdf", fail)
-    monkeypatch.setattr("jaxload.io.netcdf.why_full", lambda _: reason)
+    monkeypatch.setattr("jaxload.io.files.netcdf.why_full", lambda _: reason)
     with pytest.raises(ValueError, match="cannot be written") as caught:
         damaged.SAMPLES["result"].write(tmp_path / "sample.nc")
     assert ("No space left" in str(caught.value)) == full
