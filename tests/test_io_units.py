@@ -77,3 +77,11 @@ def test_what_measures_something_else_is_refused(units, target):
     assert known_conversion(units, target) is None
     with pytest.raises(ValueError, match=f"x is in .*, which cannot become {target}"):
         conversion(units, target, "x")
+
+
+@pytest.mark.parametrize("units", ["1e999 m", "m 9999999999999999999", "mm^", "1e400"])
+def test_the_library_of_units_writes_nothing_itself(units, capfd):
+    known_conversion.cache_clear()
+    with pytest.raises(ValueError, match="cannot become mm"):
+        conversion(units, "mm", "wells.csv")
+    assert capfd.readouterr() == ("", "")

@@ -71,23 +71,28 @@ def known_conversion(units: str, target: str) -> tuple[float, float] | None:
     """
     if units.strip() == target:
         return 1.0, 0.0
-    wanted = _unit(target)
-    for text in _spellings(units.strip()):
-        unit = _unit(text)
-        if unit is not None and unit.is_convertible(wanted):
-            offset, one = (float(unit.convert(x, wanted)) for x in (0.0, 1.0))
-            return float(f"{one - offset:.{_DIGITS}g}"), float(f"{offset:.{_DIGITS}g}")
-    return None
-
-
-def _unit(text: str):
     try:
         import cf_units  # takes a moment, and most files are in canonical units
     except ImportError:
         raise ValueError(
-            f"units such as {text!r} need cf-units, which is not installed; install "
+            f"units such as {units!r} need cf-units, which is not installed; install "
             "it, from conda-forge where there is no other"
         ) from None
+    # The library writes to the terminal what it cannot read.
+    with cf_units.suppress_errors():
+        wanted = _unit(target)
+        for text in _spellings(units.strip()):
+            unit = _unit(text)
+            if unit is not None and unit.is_convertible(wanted):
+                offset, one = (float(unit.convert(x, wanted)) for x in (0.0, 1.0))
+                factor = float(f"{one - offset:.{_DIGITS}g}")
+                return factor, float(f"{offset:.{_DIGITS}g}")
+    return None
+
+
+def _unit(text: str):
+    import cf_units
+
     try:
         unit = cf_units.Unit(text)
     except ValueError:
