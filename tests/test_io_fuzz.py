@@ -1,5 +1,6 @@
 """Whatever a file holds, a reader answers with a dataset or with one sentence."""
 
+import itertools
 import time
 
 import numpy as np
@@ -355,6 +356,21 @@ def test_no_file_takes_more_than_a_second_a_megabyte(places, name):
             answer(read_as(name), path)
             times.append(time.process_time() - start)
         assert min(times) < 0.2, (name, rest)
+
+
+@pytest.mark.parametrize("name", sorted(set(GNSS) - {"netcdf"}))
+def test_no_word_of_a_line_makes_it_slow(places, name):
+    lines = GNSS[name].splitlines()
+    path = places / file_of(name)
+    for number, line in enumerate(lines[:12]):
+        words = line.split()[:6]
+        for place, run in itertools.product(range(len(words)), ("1", "a", "1 ")):
+            long = [*words[:place], words[place] + run * 20_000, *words[place + 1 :]]
+            changed = [*lines[:number], " ".join(long), *lines[number + 1 :]]
+            path.write_text("\n".join(changed) + "\n")
+            start = time.process_time()
+            answer(read_as(name), path)
+            assert time.process_time() - start < 1, (name, number, place, run)
 
 
 @settings(max_examples=30, deadline=None)

@@ -23,6 +23,9 @@ __all__ = ["is_f5", "is_stcd", "is_tms", "read_f5", "read_stcd", "read_tms"]
 #: What begins a line of a block that holds no data.
 MARKS = ("*", "#", "%", "+", "-")
 
+#: Degrees, minutes, seconds or the height of a place.
+_PLACE = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?", re.A)
+
 #: Columns of .stcd files that do not name theirs.
 STCD = (
     "modified julian date, dX, dY, dZ, sX, sY, sZ",
@@ -150,11 +153,11 @@ def _is_row(line: str) -> bool:
 def _identity(source: Source) -> tuple[str, Site | None]:
     """Code of the station, and where it stands in degrees, minutes and seconds."""
     for line in _inside(source, "SITE/ID"):
-        hit = re.search(r"((?:-?\d+(?:\.\d+)?\s+){6})(-?\d+(?:\.\d+)?)\s*$", line)
-        if hit:
-            numbers = list(map(float, hit[1].split()))
-            lon, lat = (_degrees(numbers[i : i + 3]) for i in (0, 3))
-            site = check_site(lon, lat, float(hit[2]), f"{source.path}, +SITE/ID")
+        last = line.split()[-7:]
+        if len(last) == 7 and all(map(_PLACE.fullmatch, last)):
+            *angles, height = map(float, last)
+            lon, lat = (_degrees(angles[i : i + 3]) for i in (0, 3))
+            site = check_site(lon, lat, height, f"{source.path}, +SITE/ID")
             return line.split()[0].upper(), site
     return "", None
 
