@@ -98,15 +98,17 @@ def interpolated(case: Case) -> Estimate:
     to_cells = _distance(case, case.empty.lon, case.empty.lat)
     apart = _distance(case, lon, lat) + np.where(np.eye(len(lon)), np.inf, 0)
 
-    def told(distance: Floats, masked: Mask) -> Floats:
+    def predict_cells(distance: Floats, masked: Mask) -> Floats:
         distance = np.where(masked[None, :], np.inf, distance)
         weights = np.asarray(sphere.inverse_distance_weights(distance, 2.0))
         seen = np.isfinite(case.up)
         total = np.where(seen, case.up, 0) @ weights.T
         return total / np.maximum(seen @ weights.T, 1e-12)
 
-    missed = told(apart, np.zeros(len(lon), bool)) - case.up
-    return _filled(case, lambda masked: told(to_cells, masked), _rms(missed), True)
+    missed = predict_cells(apart, np.zeros(len(lon), bool)) - case.up
+    return _filled(
+        case, lambda masked: predict_cells(to_cells, masked), _rms(missed), True
+    )
 
 
 def seasonal(case: Case) -> Estimate:
@@ -154,11 +156,11 @@ def _by_forests(case: Case) -> tuple[Callable[[Mask], Floats], float]:
     error = _rms(np.asarray(validated.predicted) - case.raw)
     cells = _normalised(_weather_at(case, case.empty))
 
-    def told(masked: Mask) -> Floats:
+    def predict_cells(masked: Mask) -> Floats:
         own = np.broadcast_to(masked, (cells.shape[1], len(masked)))
         return forest.predict(forests, cells, own) - case.corrections
 
-    return told, error
+    return predict_cells, error
 
 
 @_once
@@ -179,13 +181,13 @@ def _by_networks(case: Case) -> tuple[Callable[[Mask], Floats], float]:
     predictions = ensemble.predict(networks, at_cells)
     distance = _distance(case, cells.lon, cells.lat)[:, control]
 
-    def told(masked: Mask) -> Floats:
+    def predict_cells(masked: Mask) -> Floats:
         out = np.broadcast_to(masked[control], distance.shape)
         return (
             dwlim.inverse_distance_mean(predictions, distance, out) - case.corrections
         )
 
-    return told, _rms(np.asarray(validated.predicted) - case.raw)
+    return predict_cells, _rms(np.asarray(validated.predicted) - case.raw)
 
 
 def two_stages(case: Case) -> Estimate:
@@ -213,8 +215,10 @@ def _by_displacement(case: Case, lessons: schedule.TrainingSchedule) -> Estimate
     given = (case.filled, displacement, sigma, features)
     training_data = joint_model.make_training_data(*given, _folds(case, rows))
     fitted = _trained(case, "displacement", training_data, lessons)
-    told = jax.jit(jax.vmap(joint_model.predict_displacement, in_axes=(0, None)))
-    mean, sd = map(np.asarray, told(fitted.parameters, training_data.features))
+    predict_cells = jax.jit(
+        jax.vmap(joint_model.predict_displacement, in_axes=(0, None))
+    )
+    mean, sd = map(np.asarray, predict_cells(fitted.parameters, training_data.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
     receiver = np.arange(rows) < case.stations
     within = np.sqrt((sd**2).mean(axis=0))
@@ -266,8 +270,8 @@ def _by_water(case: Case, lessons: schedule.TrainingSchedule) -> Estimate:
     given = (case.traditional, case.up, case.sigma, features, _folds(case))
     training_data = joint_model.make_training_data(*given, moved=moved)
     fitted = _trained(case, "water", training_data, lessons)
-    told = jax.jit(jax.vmap(joint_model.predict_load, in_axes=(0, None)))
-    means = np.asarray(told(fitted.parameters, training_data.features))
+    predict_cells = jax.jit(jax.vmap(joint_model.predict_load, in_axes=(0, None)))
+    means = np.asarray(predict_cells(fitted.parameters, training_data.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
     noise, beta = joint_model.noise_of(training_data, whole), float(jnp.exp(whole.beta))
 
@@ -416,13 +420,16 @@ def _targets(case: Case, problem: Problem) -> Iterator[Target]:
 
 
 def _filled(
-    case: Case, told: Callable[[Mask], Floats], error: float, tuned: bool = False
+    case: Case,
+    predict_cells: Callable[[Mask], Floats],
+    error: float,
+    tuned: bool = False,
 ) -> Estimate:
     """Empty cells as further rows, whose sigma is the error at stations left out."""
     sigma = np.full(len(case.design), error)
     sigma[: case.stations] = case.sigma
     everyone = np.zeros(case.stations, bool)
-    of_all = np.concatenate([case.up, told(everyone)], axis=1)
+    of_all = np.concatenate([case.up, predict_cells(everyone)], axis=1)
     noise, beta = Noise(jnp.asarray(sigma)), PUBLISHED
     if tuned:
         noise, beta = _of_largest_evidence(case.filled, of_all, sigma)
@@ -430,7 +437,7 @@ def _filled(
     def rows(masked: Mask, member: int | None) -> Rows:
         displacement = of_all
         if member is not None:
-            displacement = np.concatenate([case.up, told(masked)], axis=1)
+            displacement = np.concatenate([case.up, predict_cells(masked)], axis=1)
         return Rows(case.filled, displacement, noise, beta)
 
     return _estimate(case, rows)

@@ -69,9 +69,9 @@ def _timed(
     name, places, filled, members = size
     water = form == "water"
     if water:
-        training_data = _lesson(network, places, members)
+        training_data = _load_data(network, places, members)
     else:
-        training_data = _lesson_to_fill(network, filled, members)
+        training_data = _displacement_data(network, filled, members)
     keys = jax.random.split(jax.random.key(1), members)
     sizes = lstm.Network(FEATURES, HIDDEN, 1 if water else 2)
     parameters = joint_model.initial_parameters(sizes, (0.1, 1.2, 1.0), keys)
@@ -120,7 +120,7 @@ def _evidence_alone(
     return {"evidence_alone_s": measure(inverted, first, training_data)["median_s"]}
 
 
-def _lesson(
+def _load_data(
     network: _networks.Network, places: int, members: int
 ) -> joint_model.TrainingData:
     """Any weather: the time of a step does not depend on it."""
@@ -135,7 +135,7 @@ def _lesson(
     )
 
 
-def _lesson_to_fill(
+def _displacement_data(
     network: _networks.Network, cells: int, members: int
 ) -> joint_model.TrainingData:
     """Cells to be filled, each between two stations: nor on where they are."""

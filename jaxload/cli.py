@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
     _use_all_cores()
-    if not options.no_cache:
+    if options.compiles and not options.no_cache:
         keep_programs()
     console = Console(stderr=True)
     try:
@@ -125,6 +125,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action="version", version=f"jaxload {jaxload.__version__}"
     )
+    # Only what computes looks through the folder of compiled programs.
+    parser.set_defaults(compiles=False)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("-v", "--verbose", action="store_true", help="tell more")
     common.add_argument(
@@ -146,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         "--strict", action="store_true", help="stop at a file that cannot be read"
     )
     _add_resume(run)
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, compiles=True)
     info = commands.add_parser("info", parents=[common], help="describe a result")
     info.add_argument("folder", metavar="DIR", help="where results are")
     info.set_defaults(command=_info)
@@ -166,14 +168,14 @@ def _parser() -> argparse.ArgumentParser:
         "networks (DWLIM), or water by a network trained through the inversion (joint)",
     )
     _add_resume(shown)
-    shown.set_defaults(command=_demo)
+    shown.set_defaults(command=_demo, compiles=True)
     world = commands.add_parser(
         "world", parents=[common], help="simulate what a study reads"
     )
     world.add_argument("world", choices=demo.WORLDS, help="which")
     world.add_argument("--out", required=True, metavar="DIR", help="where files go")
     world.add_argument("--seed", type=int, help="of all that is random")
-    world.set_defaults(command=_world)
+    world.set_defaults(command=_world, compiles=True)
     table = commands.add_parser(
         "settings", parents=[common], help="list the settings of a study file"
     )
@@ -251,9 +253,8 @@ def _settings(options: argparse.Namespace, console: Console) -> None:
 
 
 def _setting_lines(setting: config.Setting) -> list[str]:
-    required = setting.default is None
-    value = " (required)" if required else f" = {setting.default}"
-    value = "" if setting.default == "" else value
+    plain = {None: " (required)", "": ""}
+    value = plain.get(setting.default, f" = {setting.default}")
     meaning = f"{setting.meaning} [{setting.kind}]"
     indent = "    "
     return [

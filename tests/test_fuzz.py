@@ -55,7 +55,7 @@ def test_a_thousand_damaged_files_are_answered(name):
     assert fuzz.try_inputs(0, name, range(inputs)) == []
 
 
-def test_what_is_logged_afterwards_is_heard_again():
+def test_the_level_of_the_log_is_restored():
     before = logging.getLogger("jaxload").level
     fuzz.try_inputs(1, "sites", range(2))
     assert logging.getLogger("jaxload").level == before

@@ -58,7 +58,7 @@ def test_numbers_are_those_from_which_heights_were_drawn(training_data):
 
 
 @pytest.mark.slow
-def test_a_prior_that_is_too_sure_is_loosened_and_no_other_is_less_surprised(
+def test_an_overconfident_prior_is_widened_to_the_least_held_out_nlpd(
     training_data,
 ):
     sure = parameters((5.0, 1.4, 2.5))

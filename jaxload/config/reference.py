@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 from jaxload.config.study import Study
-from jaxload.config.values import toml_value
+from jaxload.config.values import is_union, toml_value
 
 __all__ = ["Setting", "settings"]
 
@@ -70,7 +70,7 @@ def _is_table(kind: Any) -> TypeGuard[type]:
 
 def _kinds(wanted: Any) -> list[Any]:
     """The types that a setting may have, those of lists included."""
-    if typing.get_origin(wanted) in (types.UnionType, typing.Union):
+    if is_union(wanted):
         return [
             kind
             for part in typing.get_args(wanted)

@@ -8,7 +8,7 @@ import types
 import typing
 from typing import Any
 
-__all__ = ["build_table", "toml_value"]
+__all__ = ["build_table", "is_union", "toml_value"]
 
 #: What the types of settings are called.
 NAMES = {
@@ -75,7 +75,7 @@ def toml_value(value: Any) -> str:
 
 def _value(where: str, value: Any, wanted: Any) -> Any:
     """A value of one of the types that a setting may have."""
-    kinds = typing.get_args(wanted) if _is_union(wanted) else (wanted,)
+    kinds = typing.get_args(wanted) if is_union(wanted) else (wanted,)
     kinds = tuple(kind for kind in kinds if kind is not types.NoneType)
     table = next((k for k in kinds if dataclasses.is_dataclass(k)), None)
     items = next((k for k in kinds if typing.get_origin(k) is tuple), None)
@@ -102,7 +102,12 @@ def _table(where: str, value: dict[str, Any], kind: type, inline: bool) -> Any:
         raise ValueError(str(error) if known else f"{where}.{error}") from None
 
 
-def _is_union(wanted: Any) -> bool:
+def is_union(wanted: Any) -> bool:
+    """Tell whether a setting may have one of several types.
+
+    Args:
+      wanted: Its type.
+    """
     return typing.get_origin(wanted) in (types.UnionType, typing.Union)
 
 

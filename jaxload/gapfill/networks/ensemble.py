@@ -160,7 +160,7 @@ def train(
         functools.partial(_loss, settings=settings),
         functools.partial(_score, settings=settings),
         _first_weights(network, sizes["member"], key, settings.dtype),
-        _lessons(features, (target - mean) / scale, settings),
+        _training_windows(features, (target - mean) / scale, settings),
         settings.descent,
         key=key,
         learning_rate_factor=learning_rate_factor,
@@ -262,7 +262,9 @@ def _first_weights(network: Network, members: int, key: Array, dtype: str) -> We
     return jax.tree.map(lambda *each: jnp.stack(each), *drawn)
 
 
-def _lessons(features: NDArray, target: NDArray, settings: Training) -> TrainingWindows:
+def _training_windows(
+    features: NDArray, target: NDArray, settings: Training
+) -> TrainingWindows:
     windows = make_windows(len(target), settings.window, settings.warm_up)
     out = held_out(np.isfinite(target), _every(settings), settings.seed)
     return make_training_windows(features, target, out, windows, settings.dtype)
