@@ -420,6 +420,25 @@ def test_grids_are_found_by_the_same_rules(tmp_path, monkeypatch):
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252")
 
 
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (gzip.compress(b"netCDF"), "packed by gzip; unpack it"),
+        (b"\x1f\x8b", "packed by gzip; unpack it"),
+        (bz2.compress(b"netCDF"), "packed by bzip2; unpack it"),
+        (b"GRIB\x00\x00\x00\x01", "GRIB; make netCDF of it"),
+        (b"II*\x00\x08\x00", "a TIFF picture; make netCDF of it, as gdal_translate"),
+        (b"\x0e\x03\x13\x01", "HDF4; make netCDF of it"),
+        (b"version https://git-lfs", "a pointer of Git LFS"),
+    ],
+)
+def test_what_stands_in_place_of_netcdf_is_called_by_name(tmp_path, start, what):
+    path = tmp_path / "water.nc"
+    path.write_bytes(start)
+    with pytest.raises(ValueError, match=rf"water\.nc is {what}"):
+        io.read_grid(path, "twsa")
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_names_keep_their_accents_in_any_encoding(tmp_path, encoding, end):

@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["ENOUGH", "WEB_PAGE", "what_it_is"]
+__all__ = ["ENOUGH", "WEB_PAGE", "what_it_is", "what_stands_for_netcdf"]
 
 #: What a sentence about a web page begins with.
 WEB_PAGE = "a web page"
@@ -22,6 +22,19 @@ BINARY = {
     b"GRIB": "GRIB",
     b"MATLAB 5.0": "a file of MATLAB",
     b"\x7fELF": "a program",
+}
+
+#: What people give in place of netCDF, and what makes netCDF of it.
+NOT_NETCDF = {
+    b"\x1f\x8b": "packed by gzip; unpack it",
+    b"BZh": "packed by bzip2; unpack it",
+    b"\xfd7zXZ": "packed by xz; unpack it",
+    b"\x1f\x9d": "packed by compress; unpack it",
+    b"PK\x03\x04": "a zip archive; unpack it",
+    b"GRIB": "GRIB; make netCDF of it, as grib_to_netcdf and cfgrib do",
+    b"II*\x00": "a TIFF picture; make netCDF of it, as gdal_translate does",
+    b"MM\x00*": "a TIFF picture; make netCDF of it, as gdal_translate does",
+    b"\x0e\x03\x13\x01": "HDF4; make netCDF of it, as ncl_convert2nc does",
 }
 
 #: How much is enough to know a web page by [characters].
@@ -56,6 +69,22 @@ def what_it_is(start: bytes) -> str:
         return "a pointer of Git LFS, which 'git lfs pull' replaces"
     page = _page(text)
     return f"{WEB_PAGE}{page} saved as data; fetch the file again" * bool(page)
+
+
+def what_stands_for_netcdf(start: bytes) -> str:
+    """Say what a file is that should be netCDF.
+
+    Args:
+      start: Its first bytes.
+
+    Returns:
+      What it is, and what to do; "" if that is not known.
+    """
+    for magic, name in NOT_NETCDF.items():
+        if start.startswith(magic):
+            return name
+    what = what_it_is(start)
+    return "" if what.endswith("in text") else what
 
 
 def _page(text: str) -> str:

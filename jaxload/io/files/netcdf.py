@@ -11,7 +11,7 @@ import scipy.io
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from jaxload.io.files.foreign import ENOUGH, WEB_PAGE, what_it_is
+from jaxload.io.files.foreign import ENOUGH, what_stands_for_netcdf
 from jaxload.io.files.hdf5 import check_heaps
 from jaxload.io.files.writing import replacing, why_full
 
@@ -47,13 +47,15 @@ def reading_netcdf(path: pathlib.Path) -> Iterator[None]:
         with warnings.catch_warnings():
             # Two fillers in one variable, as NASA's files have them, are both masked.
             warnings.simplefilter("ignore", xr.SerializationWarning)
+            # Of a library that cannot tell what a broken file is.
+            warnings.filterwarnings("ignore", ".* fails while guessing", RuntimeWarning)
             _check_length(path)
             check_heaps(path)
             yield
     except BROKEN as error:
         with contextlib.suppress(OSError), path.open("rb") as file:
-            what = what_it_is(file.read(ENOUGH))
-            if what.startswith(WEB_PAGE):
+            what = what_stands_for_netcdf(file.read(ENOUGH))
+            if what:
                 raise ValueError(f"{path} is {what}") from None
         reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise ValueError(

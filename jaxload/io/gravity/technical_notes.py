@@ -155,8 +155,11 @@ def _flattening(
             "anomaly and error, or 7: year, C20, its anomaly, two more and two dates"
         )
     if len(fields) == 7 and re.fullmatch(r"\d{8}\.\d{4}", fields[5]):
-        c20, sigma = (parse_number(fields[i], "C20", where) for i in (1, 3))
-        return c20, 1e-10 * sigma, [record_time(t, where) for t in fields[5:]]
+        c20, sigma, air_and_sea = (
+            parse_number(fields[i], "C20", where) for i in (1, 3, 4)
+        )
+        span = [record_time(t, where) for t in fields[5:]]
+        return c20 - 1e-10 * air_and_sea, 1e-10 * sigma, span
     c20, sigma = (parse_number(fields[i], "C20", where) for i in (2, 4))
     day = _julian(fields[0], where)
     begin = _MJD + np.timedelta64(round(1440 * day), "m")
