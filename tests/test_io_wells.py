@@ -52,6 +52,30 @@ def test_columns_units_and_dates_can_be_described(write):
     np.testing.assert_allclose(wells.gwsa[:, 0], [10, -10])
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "later"),
+    [
+        ("decimal_year", "1975.0014", "2018.5000"),
+        ("mjd", "42413.5", "58301.0"),
+        ("yyyymmdd", "19750101", "20180702"),
+        ("%d.%m.%Y", "01.01.1975", "02.07.2018"),
+    ],
+)
+def test_days_of_wells_are_written_as_those_of_heights(write, name, first, later):
+    # Wells are older than satellites.
+    path = write(f"well,date,depth\nA,{first},3\nA,{later},4\n")
+    wells = io.read_wells(path, columns=io.WellColumns(time_format=name))
+    days = wells.time.values.astype("M8[D]").astype(str).tolist()
+    assert days == ["1975-01-01", "2018-07-02"]
+    with pytest.raises(ValueError, match=r"line 2.*next week"):
+        io.read_wells(
+            write("well,date,depth\nA,next week,3\n"),
+            columns=io.WellColumns(time_format=name),
+        )
+    with pytest.raises(ValueError, match="time_format is 'year', expected a pattern"):
+        io.WellColumns(time_format="year")
+
+
 LEVELS = "A,2018-01-01,{a}\nA,2018-01-08,{b}\nB,2018-01-08,3\n"
 
 

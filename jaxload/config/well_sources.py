@@ -26,8 +26,9 @@ class WellSource:
       specific_yield: Column of the specific yield, if there is one.
       lon: Column of the longitude.
       lat: Column of the latitude.
-      time_format: How days are written, as "%d/%m/%Y"; empty for any way that has one
-        meaning.
+      time_format: How days are written: a pattern, as "%d/%m/%Y", or a name, as
+        "decimal_year" or "mjd" and others of `Gnss.time_format`; empty for any way that
+        has one meaning.
       units: Of the water table: "m", "feet" or any other of length; empty for those
         that the file states, or metres.
       delimiter: What parts the columns; empty to recognise it.

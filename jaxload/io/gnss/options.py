@@ -8,6 +8,7 @@ from jaxload.io.text.decimal_years import YEAR_FORMATS
 from jaxload.io.units import known_conversion
 
 __all__ = [
+    "DAY_FORMATS",
     "UNITS",
     "Columns",
     "GnssFiles",
@@ -19,9 +20,11 @@ __all__ = [
 #: Millimetres in one of each unit that lengths are given in as a rule.
 UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
-#: Ways to write time that are no pattern of `datetime.datetime.strptime`.
-TIMES = (*YEAR_FORMATS, "mjd", "jd", "yyyymmdd", "unix", "j2000", "yyMMMdd")
-TIMES += ("iso", "yyyy:doy")
+#: Ways to write days that are no pattern of `datetime.datetime.strptime`.
+DAY_FORMATS = ("mjd", "jd", "yyyymmdd", "unix", "j2000", "yyMMMdd", "iso", "yyyy:doy")
+
+#: These and the conventions of decimal years.
+TIMES = (*YEAR_FORMATS, *DAY_FORMATS)
 
 #: What can become of several rows of one day.
 SAME_DAY = ("error", "first", "last", "mean")
@@ -142,20 +145,23 @@ class Reading:
             raise ValueError(f"workers is {self.workers}, expected 1 or more")
 
 
-def check_time_format(time_format: str, what: str) -> None:
+def check_time_format(
+    time_format: str, what: str, names: Sequence[str] = TIMES
+) -> None:
     """Check that a way of writing time is one.
 
     Args:
       time_format: The pattern or name; empty if it is to be recognised.
       what: Whose it is, for the message.
+      names: Those that are known.
 
     Raises:
       ValueError: If it is unknown.
     """
-    if time_format and "%" not in time_format and time_format not in TIMES:
+    if time_format and "%" not in time_format and time_format not in names:
         raise ValueError(
             f"{what} is {time_format!r}, expected a pattern with % or one of "
-            f"{', '.join(TIMES)}"
+            f"{', '.join(names)}"
         )
 
 

@@ -17,7 +17,7 @@ from jaxload.io.text.decimal_years import YEAR_FORMATS, days_of_decimals
 from jaxload.io.text.numbers import shorten
 from jaxload.io.text.table import Table, number_column, text_column
 
-__all__ = ["ANY_YEAR", "time_days", "time_format_of", "year_days"]
+__all__ = ["ANY_YEAR", "days_in_format", "time_days", "time_format_of", "year_days"]
 
 Days = NDArray[np.datetime64]
 Numbers = NDArray[np.float64]
@@ -115,12 +115,28 @@ def time_days(
     name = time_format or _recognised(table, places, otherwise)
     if name == ANY_YEAR or name in YEAR_FORMATS:
         return year_days(table, places[0], otherwise if name == ANY_YEAR else name)
-    if name in _NUMBERS:
-        number = number_column(table, places[0], "time")
-        day, shown = _NUMBERS[name](number), number.tolist()
-    else:
-        day, shown = _of_words(table, *_without_clock(places, name))
+    day, shown = days_in_format(table, places, name)
     return checked_days(table.path, table.numbers, shown, day)
+
+
+def days_in_format(
+    table: Table, places: Sequence[int], time_format: str
+) -> tuple[Days, Sequence[object]]:
+    """Find the days of the rows of a table, however long ago they are.
+
+    Args:
+      table: The table.
+      places: Positions of the columns that write the time, from 0.
+      time_format: A pattern or a name as of `time_days`, but for decimal years.
+
+    Returns:
+      The days, NaT where a row has no such day, and what the file has in their place;
+      both of shape (row,).
+    """
+    if time_format in _NUMBERS:
+        number = number_column(table, places[0], "time")
+        return _NUMBERS[time_format](number), number.tolist()
+    return _of_words(table, *_without_clock(places, time_format))
 
 
 def year_days(table: Table, index: int, time_format: str = "") -> Days:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jaxload.io.gnss.options import check_units
+from jaxload.io.gnss.options import DAY_FORMATS, check_time_format, check_units
 from jaxload.io.text.numbers import COMMENT, read_lines, shorten
 from jaxload.io.text.table import Table
 
@@ -15,6 +15,9 @@ __all__ = ["SIGNS", "WellColumns", "WellTable", "read_well_table"]
 
 #: Signs that turn a rise of the number into a rise of the water table.
 SIGNS = {"level": 1.0, "depth": -1.0}
+
+#: Names of ways to write days; decimal years are of the calendar.
+TIMES = ("decimal_year", *DAY_FORMATS)
 
 #: What columns are called, in lower case, without units, parted by "_".
 NAMES = {
@@ -81,8 +84,9 @@ class WellColumns:
       specific_yield: Specific yield of each well, if there is such a column.
       lon: Longitude [degrees], likewise.
       lat: Latitude [degrees], likewise.
-      time_format: As of `datetime.datetime.strptime`; empty for any day that has one
-        meaning, such as 2010-01-31, 2010/1/31 or 2010.0833.
+      time_format: A pattern, such as "%d/%m/%Y", or a name, such as "decimal_year" or
+        "mjd", one of `TIMES`; empty for any day that has one meaning,
+        such as 2010-01-31, 2010/1/31 or 2010.0833.
       units: Units of the value: "m", "feet" or any other of length; empty for those
         that the file states, or metres.
       delimiter: What parts the columns; empty to recognise it.
@@ -102,6 +106,7 @@ class WellColumns:
     def __post_init__(self) -> None:
         if self.units:
             check_units(self.units, "WellColumns.units")
+        check_time_format(self.time_format, "WellColumns.time_format", TIMES)
         if self.quantity not in ("", *SIGNS):
             raise ValueError(
                 f"WellColumns.quantity is {self.quantity!r}, expected one of "

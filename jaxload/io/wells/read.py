@@ -14,10 +14,11 @@ from jaxload.io.fillers import without_fillers
 from jaxload.io.gnss.options import check_units
 from jaxload.io.gnss.search import find_files
 from jaxload.io.gnss.sites import check_site
-from jaxload.io.text.dates import days_of_texts
+from jaxload.io.text.dates import days_of_years
 from jaxload.io.text.day_formats import written_days
 from jaxload.io.text.numbers import shorten
 from jaxload.io.text.table import Table, number_column, text_column
+from jaxload.io.text.time_columns import days_in_format
 from jaxload.io.wells.columns import SIGNS, WellColumns, WellTable, read_well_table
 
 __all__ = ["WellColumns", "read_wells"]
@@ -148,12 +149,15 @@ def _pointed(found: WellTable) -> Table:
 
 
 def _days(found: WellTable, time_format: str) -> NDArray[np.datetime64]:
-    table = found.table
-    text = text_column(table, found.place["time"])
-    if found.decimal == ",":
-        text = [word.replace(",", ".") for word in text]
+    table, place = _pointed(found), found.place["time"]
+    text = text_column(table, place)
     # Wells are older than satellites: any date will do.
-    day = days_of_texts(text, time_format) if time_format else written_days(text)
+    if time_format == "decimal_year":
+        day = days_of_years(number_column(table, place, "decimal year"))
+    elif time_format:
+        day, _ = days_in_format(table, [place], time_format)
+    else:
+        day = written_days(text)
     if np.isnat(day).any():
         row = int(np.argmax(np.isnat(day)))
         how = f"as {time_format}" if time_format else _HOW
