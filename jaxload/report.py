@@ -260,7 +260,7 @@ def _learning(summary: dict[str, Any]) -> list[str]:
     if found.get("gravity_rows"):
         end += "; taught by gravity too, so scores against it flatter"
     return [
-        f"{found['members']} networks trained for {found['method']}, best after {best} "
+        f"{found['members']} networks trained ({found['method']}), best after {best} "
         f"of {found['steps']} steps{end}"
     ]
 

@@ -61,7 +61,9 @@ def prepare(kind: str, folder: pathlib.Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with jax.enable_x64(True):
         filling.write_data(folder, filling.weather_memory())
-    study = filling.changed(filling.small(folder, "water"), gnss={"end": "2018-03-31"})
+    study = filling.changed(
+        filling.small(folder, "joint-load"), gnss={"end": "2018-03-31"}
+    )
     (folder / "study.toml").write_text(config.to_toml(study))
 
 

@@ -133,7 +133,9 @@ def test_a_study_can_ask_for_much_at_once(study, tmp_path):
         assert "student-t" in water.settings
 
 
-@pytest.mark.parametrize("way", ["memory_days = 20.0", 'approach = "components"'])
+@pytest.mark.parametrize(
+    "way", ["correlation_time_days = 20.0", 'unknowns = "components"']
+)
 def test_ways_whose_errors_are_not_known_say_so(study, tmp_path, capsys, way):
     edit(TOML, BETA[0], f"beta = 0.1\n{way}")(study)
     assert run(study, tmp_path / "out") == 0
@@ -301,7 +303,7 @@ BAD = {
         ["inversion.beta is inf, expected a positive number"],
     ),
     "infinite betas to try": (
-        edit(TOML, BETA[0], "largest_beta = inf"),
+        edit(TOML, BETA[0], "beta_max = inf"),
         ["inversion tries 25 betas from 0.001 to inf"],
     ),
     "an unknown criterion": (
@@ -309,11 +311,11 @@ BAD = {
         ["inversion.criterion is 'leave-two-out'", "did you mean leave-one-out?"],
     ),
     "a memory beside robust weights": (
-        edit(TOML, BETA[0], 'memory_days = 20\nrobust = "huber"'),
-        ["inversion.memory_days cannot be combined with inversion.robust"],
+        edit(TOML, BETA[0], 'correlation_time_days = 20\nrobust = "huber"'),
+        ["inversion.correlation_time_days cannot be combined with inversion.robust"],
     ),
     "more components than stations": (
-        edit(TOML, BETA[0], 'approach = "components"\ncomponents = 6'),
+        edit(TOML, BETA[0], 'unknowns = "components"\ncomponents = 6'),
         ["inversion.components is 6, but there are 5 stations"],
     ),
     "one group of all stations": (
@@ -746,7 +748,7 @@ def test_a_world_has_what_its_studies_read(
         assert name.removesuffix(".toml") in said
         study = config.read_study(STUDIES / name, str(tmp_path))
         assert len(list(tmp_path.glob(study.gnss.files))) == stations
-        loads = study.loads.stations if study.loads else ()
+        loads = study.loads.displacement if study.loads else ()
         references = study.evaluation.grace
         named = {study.region.boundary, *loads, *np.atleast_1d(references)}
         named |= set(files_of(tomllib.loads((STUDIES / name).read_text())))
@@ -755,7 +757,7 @@ def test_a_world_has_what_its_studies_read(
             assert list(tmp_path.glob(str(pattern))), pattern
         for pattern in loads:
             assert len(list(tmp_path.glob(pattern))) == stations
-        for pattern in study.filler.cell_loads if study.filler else ():
+        for pattern in study.gapfill.virtual_station_loads if study.gapfill else ():
             there = {path.name.split(".")[1] for path in tmp_path.glob(pattern)}
             assert there == set(empty_cells_of(study, tmp_path)), pattern
     assert (tmp_path / "truth.nc").is_file()

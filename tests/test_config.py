@@ -79,12 +79,12 @@ GROUND = """
 outliers = "3-sigma"
 steps = "offsets.csv"
 trend = "remove"
-mean = "weekly"
+average = "weekly"
 reconstruct = 8
 [loads]
 soil = "soil.nc"
 soil_regional = "fine.nc"
-stations = ["ocean: *.ntol"]
+displacement = ["ocean: *.ntol"]
 [groundwater]
 """
 
@@ -108,13 +108,13 @@ pressure = "sp.nc"
 pressure_variable = "surface_pressure"
 [features]
 method = "meemd"
-trials = 40
-[filler]
-method = "lstm"
-threshold = 0.4
-cell_loads = ["cells/NTAL.*.txt", "sea: cells/*.ntol"]
+ensemble_size = 40
+[gapfill]
+method = "dwlim"
+control_correlation = 0.4
+virtual_station_loads = ["cells/NTAL.*.txt", "sea: cells/*.ntol"]
 [loads]
-stations = ["NTAL.*.txt", "sea: *.ntol"]
+displacement = ["NTAL.*.txt", "sea: *.ntol"]
 """
 
 
@@ -126,12 +126,12 @@ def test_a_study_that_fills_survives_the_round_trip(write):
         "temperature": config.GridSource("t2m_*.nc"),
         "pressure": config.GridSource("sp.nc", "surface_pressure"),
     }
-    assert study.filler is not None
-    assert study.filler.cell_loads[1] == "sea: cells/*.ntol"
+    assert study.gapfill is not None
+    assert study.gapfill.virtual_station_loads[1] == "sea: cells/*.ntol"
     assert study.evaluation.grace == ("a.nc", "b.nc")
     assert config.read_study(write(config.to_toml(study))) == study
     plain = config.to_toml(config.read_study(write(GOOD)))
-    assert "[filler]" not in plain
+    assert "[gapfill]" not in plain
     assert "[weather]" not in plain
 
 
@@ -227,42 +227,63 @@ FILLED = {
     "weather without pressure": fills(
         'pressure = "sp.nc"', "", "weather.pressure is missing; say which file"
     ),
-    "an unknown filler": fills('"lstm"', '"lstn"', "did you mean lstm"),
+    "an unknown method": fills('"dwlim"', '"dwlin"', "did you mean dwlim"),
     "an unknown decomposition": fills('"meemd"', '"memd"', "did you mean meemd"),
-    "an odd number of noises": fills("trials = 40", "trials = 41", "even number"),
-    "no component": fills("trials = 40", "components = 1", "components is 1, expected"),
-    "noise of no size": fills("trials = 40", "noise = 0", "noise is 0, expected a pos"),
-    "a threshold that none passes": fills("= 0.4", "= 1", "threshold is 1, expected"),
-    "no tree": fills("threshold = 0.4", "trees = 0", "trees is 0, expected 1 or more"),
-    "a negative seed": fills("threshold = 0.4", "seed = -1", "seed is -1, expected 0"),
-    "cells of no size": fills("threshold = 0.4", "spacing = 0", "spacing is 0, expect"),
-    "all held out": fills("threshold = 0.4", "held_out = 1.0", "held_out is 1, expect"),
-    "a negative window": fills("threshold = 0.4", "window = -1", "window is -1, exp"),
+    "an odd number of noises": fills(
+        "ensemble_size = 40", "ensemble_size = 41", "even number"
+    ),
+    "no component": fills(
+        "ensemble_size = 40", "components = 1", "components is 1, expected"
+    ),
+    "noise of no size": fills(
+        "ensemble_size = 40", "noise_ratio = 0", "noise_ratio is 0, expected a pos"
+    ),
+    "a threshold that none passes": fills("= 0.4", "= 1", "control_correlation is 1"),
+    "no tree": fills(
+        "control_correlation = 0.4", "trees = 0", "trees is 0, expected 1 or more"
+    ),
+    "a negative seed": fills(
+        "control_correlation = 0.4", "seed = -1", "seed is -1, expected 0"
+    ),
+    "cells of no size": fills(
+        "control_correlation = 0.4", "spacing = 0", "spacing is 0, expect"
+    ),
+    "all held out": fills(
+        "control_correlation = 0.4",
+        "validation_fraction = 1.0",
+        "validation_fraction is 1, expect",
+    ),
+    "a negative window": fills(
+        "control_correlation = 0.4", "window_epochs = -1", "window_epochs is -1"
+    ),
     "a window that nothing cuts": fills(
-        'method = "lstm"', 'method = "forest"\nwindow = 9', 'record for "lstm" only'
+        'method = "dwlim"',
+        'method = "mllim"\nwindow_epochs = 9',
+        'record for "dwlim" only',
     ),
     "gravity for networks that do not learn through it": fills(
-        "threshold = 0.4",
+        "control_correlation = 0.4",
         'grace = "g.nc"',
-        'something to learn from for "water" and "displacement" only',
+        'something to learn from for "joint-load" and "joint-displacement" only',
     ),
     "loads of cells that have none": fills(
-        '"lstm"', '"displacement"', "leave filler.cell_loads out"
+        '"dwlim"', '"joint-displacement"', "leave gapfill.virtual_station_loads out"
     ),
     "loads of stations only": fills(
-        'cell_loads = ["cells/NTAL.*.txt", "sea: cells/*.ntol"]\n',
+        'virtual_station_loads = ["cells/NTAL.*.txt", "sea: cells/*.ntol"]\n',
         "",
-        "filler.cell_loads, the same loads .* is missing",
+        "gapfill.virtual_station_loads, the same loads .* is missing",
     ),
     "filling with a memory": (
         "beta = 0.01",
         "beta = 0.01\nmemory_days = 9\n" + FILL,
-        'method "lstm" cannot be combined with inversion.memory_days',
+        'method "dwlim" cannot be combined with inversion.correlation_time_days',
     ),
     "a joint network of every day's errors": (
         "[inversion]",
-        FILL.replace('"lstm"', '"water"').replace("cell_loads =", "#") + "[inversion]",
-        'method "water" cannot be combined with gnss.sigma "daily"',
+        FILL.replace('"dwlim"', '"joint-load"').replace("virtual_station_loads =", "#")
+        + "[inversion]",
+        'method "joint-load" cannot be combined with gnss.sigma "daily"',
     ),
     "centres that are numbers": (
         "regions = ",
@@ -279,7 +300,7 @@ def inverts(lines, message):
 REFUSED = {
     "an unknown criterion": inverts('criterion = "gvc"', "did you mean gcv"),
     "an unknown prior": inverts('prior = "ridge"', "prior is 'ridge', expected lapl"),
-    "an unknown approach": inverts('approach = "pca"', "expected epochs or components"),
+    "unknown unknowns": inverts('unknowns = "pca"', "expected epochs or components"),
     "an unknown loss": inverts('robust = "hubert"', "did you mean huber"),
     "unknown errors": inverts('errors = "cell"', "did you mean cells"),
     "no length": inverts('prior = "matern"', "correlation_length_km 0; .* positive"),
@@ -297,25 +318,29 @@ REFUSED = {
     "no block": inverts("block_km = 0", "block_km is 0, expected a positive"),
     "a negative common mode": inverts("common_mode_mm = -1", "common_mode_mm is -1"),
     "a common mode in words": inverts('common_mode_mm = "yes"', "expected estimate"),
-    "a negative memory": inverts("memory_days = -3", "memory_days is -3, expected a"),
+    "a negative memory": inverts(
+        "correlation_time_days = -3", "correlation_time_days is -3, expected a"
+    ),
     "no component": inverts("components = 0", "components is 0, expected 1 or more"),
     "half a component": inverts("components = 2.5", "expected a whole number"),
     "weights in words": inverts('station_weights = "yes"', "expected true or false"),
     "components and a common mode": inverts(
-        'approach = "components"\ncommon_mode_mm = 1',
+        'unknowns = "components"\ncommon_mode_mm = 1',
         "with inversion.common_mode_mm; leave",
     ),
     "memory and outliers": inverts(
-        'memory_days = 9\nrobust = "huber"', "memory_days cannot be combined with"
+        'correlation_time_days = 9\nrobust = "huber"',
+        "correlation_time_days cannot be combined with",
     ),
     "memory and errors": inverts(
-        'memory_days = 9\nerrors = "cells"', "combined with inversion.errors"
+        'correlation_time_days = 9\nerrors = "cells"', "combined with inversion.errors"
     ),
     "components and memory": inverts(
-        'approach = "components"\nmemory_days = 9', "combined with inversion.memory"
+        'unknowns = "components"\nmemory_days = 9',
+        "combined with inversion.correlation_time",
     ),
     "components of every day's errors": inverts(
-        'approach = "components"', 'use gnss.sigma = "station"'
+        'unknowns = "components"', 'use gnss.sigma = "station"'
     ),
 }
 
@@ -339,7 +364,7 @@ ERRORS = {
     ),
     "gravity with soil": (
         "[inversion]",
-        '[loads]\nstations = ["a.ntal"]\n[groundwater]\ngrace = "g.nc"\n[inversion]',
+        '[loads]\ndisplacement = ["a"]\n[groundwater]\ngrace = "g.nc"\n[inversion]',
         "loads.soil is missing",
     ),
     "a region without a globe": (
@@ -349,8 +374,8 @@ ERRORS = {
     ),
     "an unknown mean": (
         "[inversion]",
-        '[cleaning]\nmean = "week"\n[inversion]',
-        "mean is 'week', expected none or weekly or monthly; did you mean weekly",
+        '[cleaning]\naverage = "week"\n[inversion]',
+        "average is 'week', expected none or weekly or monthly; did you mean weekly",
     ),
     "fewer than no periods": (
         "[inversion]",
@@ -412,7 +437,7 @@ def test_every_setting_is_listed_with_what_it_means():
     listed = {setting.name: setting for setting in config.settings()}
     assert all(setting.meaning for setting in listed.values())
     assert listed["inversion.beta_count"].default == str(config.Inversion().beta_count)
-    for table in (config.Gnss, config.Inversion, config.Filler, config.Cleaning):
+    for table in (config.Gnss, config.Inversion, config.Gapfill, config.Cleaning):
         name = table.__name__.lower()
         for field in dataclasses.fields(table):
             assert f"{name}.{field.name}" in listed

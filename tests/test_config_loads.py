@@ -35,12 +35,12 @@ def test_a_load_is_called_after_its_files_or_as_the_study_says(entry, name):
 
 def test_a_study_describes_files_that_do_not_say_what_they_hold(tmp_path):
     text = STUDY + (
-        'stations = ["loading/*.ntal", { files = "hydl/*.txt", name = "soil", units = '
-        '"cm", columns = "year doy - up", time_format = "doy/365" }]'
+        'displacement = ["loading/*.ntal", { files = "hydl/*.txt", name = "soil", '
+        'units = "cm", columns = "year doy - up", time_format = "doy/365" }]'
     )
     (tmp_path / "study.toml").write_text(text)
     study = config.read_study(tmp_path / "study.toml")
-    air, soil = map(station_load, study.loads.stations)
+    air, soil = map(station_load, study.loads.displacement)
     assert (air.paths, air.units, air.columns) == (("loading/*.ntal",), "", "")
     assert soil == StationLoad("hydl/*.txt", "soil", "cm", "year doy - up", "doy/365")
     (tmp_path / "again.toml").write_text(config.to_toml(study))
@@ -50,20 +50,23 @@ def test_a_study_describes_files_that_do_not_say_what_they_hold(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("{ name = 'soil' }", r"loads\.stations\[0\]\.files is missing"),
-        ("{ files = 'x', unit = 'mm' }", r"loads\.stations\[0\]\.unit .* mean units"),
-        ("1", r"loads\.stations\[0\] is 1, expected text or a table"),
+        ("{ name = 'soil' }", r"loads\.displacement\[0\]\.files is missing"),
+        (
+            "{ files = 'x', unit = 'mm' }",
+            r"loads\.displacement\[0\]\.unit .* mean units",
+        ),
+        ("1", r"loads\.displacement\[0\] is 1, expected text or a table"),
     ],
 )
 def test_a_load_that_is_none_is_refused(tmp_path, entry, message):
-    (tmp_path / "study.toml").write_text(STUDY + f"stations = [{entry}]")
+    (tmp_path / "study.toml").write_text(STUDY + f"displacement = [{entry}]")
     with pytest.raises(ValueError, match=message):
         config.read_study(tmp_path / "study.toml")
 
 
 def test_a_study_describes_tables_of_wells(tmp_path):
     text = STUDY + (
-        "stations = ['x']\n[groundwater]\nwells = { files = ['a.csv', 'b.csv'], "
+        "displacement = ['x']\n[groundwater]\nwells = { files = ['a.csv', 'b.csv'], "
         "sites = 's.txt', value = 'stage', quantity = 'level', units = 'feet' }\n"
     )
     (tmp_path / "study.toml").write_text(text)
@@ -94,7 +97,7 @@ def test_wells_of_a_study_stand_where_a_list_says(tmp_path):
     study = config.Study(
         config.Gnss("x"),
         config.Region("y"),
-        loads=config.Loads(stations=("z",)),
+        loads=config.Loads(displacement=("z",)),
         groundwater=settings,
         folder=str(tmp_path),
     )

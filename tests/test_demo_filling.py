@@ -25,7 +25,9 @@ def test_a_demonstration_fills_and_is_held_against_the_truth(
     fewer = dataclasses.replace(filling.FILLERS[system], trees=5, steps=10)
     if system == "dwlim":
         fewer = dataclasses.replace(fewer, hidden=4)
-        quick = config.Features(method="meemd", components=3, trials=2, workers=1)
+        quick = config.Features(
+            method="meemd", components=3, ensemble_size=2, workers=1
+        )
         study = functools.partial(with_features, filling.filling_study, quick)
         monkeypatch.setattr(filling, "filling_study", study)
     monkeypatch.setitem(filling.FILLERS, system, fewer)

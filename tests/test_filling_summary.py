@@ -47,25 +47,25 @@ def cells():
     return places(["G001", "G002"], np.array([100.5, 102.5]))
 
 
-def study_with(**filler):
+def study_with(**filling):
     return config.Study(
         gnss=config.Gnss(files="gnss/*.up"),
         region=config.Region(boundary="region.geojson"),
         weather=config.Weather(temperature="t.nc", pressure="p.nc"),
         features=config.Features(method="none"),
-        filler=config.Filler(trees=2, hidden=2, steps=10, **filler),
+        gapfill=config.Gapfill(trees=2, hidden=2, steps=10, **filling),
     )
 
 
-def fill(gnss, cells, **filler):
-    return published.fill(study_with(**filler), gnss, cells, None, lambda _: None)
+def fill(gnss, cells, **filling):
+    return published.fill(study_with(**filling), gnss, cells, None, lambda _: None)
 
 
 def test_the_summary_holds_a_taylor_diagram_of_the_stations(gnss, rng):
     up = gnss.up.values.copy()
     up[:7, 1], up[:-2, 3] = np.nan, np.nan
     predicted = up + rng.normal(size=up.shape)
-    told = published.describe_validation("forest", gnss, up, score(predicted, up))
+    told = published.describe_validation("mllim", gnss, up, score(predicted, up))
     assert list(told["stations"]) == NAMES
     for number, name in enumerate(NAMES[:3]):
         each, seen = told["stations"][name], np.isfinite(up[:, number])
@@ -78,7 +78,7 @@ def test_the_summary_holds_a_taylor_diagram_of_the_stations(gnss, rng):
     assert all(np.isnan(list(told["stations"]["YNMZ"].values())))
 
 
-@pytest.mark.parametrize(("method", "least"), [("forest", 10), ("lstm", 10)])
+@pytest.mark.parametrize(("method", "least"), [("mllim", 10), ("dwlim", 10)])
 def test_a_station_with_too_few_heights_is_called_by_its_name(
     method, least, gnss, cells
 ):
@@ -103,7 +103,7 @@ def test_the_summary_says_whether_networks_of_stations_diverged(
         return np.cumsum(features[:, None, :, 0] * np.ones((1, len(best), 1)), axis=0)
 
     monkeypatch.setattr(ensemble, "predict", predict)
-    found = fill(gnss, cells, method="lstm").summary
+    found = fill(gnss, cells, method="dwlim").summary
     assert found["control_stations"] == NAMES[1:]
     assert (found["steps"], found["diverged_at"]) == (20, stopped)
 
@@ -111,7 +111,7 @@ def test_the_summary_says_whether_networks_of_stations_diverged(
 STATION = {"pcc": 0.8, "rmse_mm": 3.0}
 TAYLOR = {"predicted_sd_mm": 2.0, "observed_sd_mm": 4.0, "centred_rmse_mm": 2.5}
 FILLING = {
-    "method": "lstm",
+    "method": "dwlim",
     "cells": 2,
     "control_stations": NAMES,
     "mean_pcc": 0.8,
@@ -119,7 +119,7 @@ FILLING = {
     "share_of_rmse_below_5_mm": 1.0,
     "stations": {"LHAS": STATION},
 }
-LEARNING = {"members": 2, "method": "water", "best_step": [3, 4], "steps": 10}
+LEARNING = {"members": 2, "method": "joint-load", "best_step": [3, 4], "steps": 10}
 SUMMARY = {
     "title": "a result",
     "stations": 4,

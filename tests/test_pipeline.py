@@ -391,7 +391,7 @@ def test_daily_errors_weigh_each_observation(study, stations, water, summary):
 
 def test_stations_outside_are_dropped_where_that_is_asked(study, caplog):
     narrow = config.Study(
-        gnss=config.Gnss(files="gnss/*.up", outside="drop", end="2015-01-20"),
+        gnss=config.Gnss(files="gnss/*.up", outside_grid="drop", end="2015-01-20"),
         region=config.Region(boundary="west.txt", spacing=0.5),
         earth=EARTH,
         inversion=config.Inversion(beta=0.01, errors="none"),

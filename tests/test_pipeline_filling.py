@@ -176,14 +176,14 @@ def write_data(folder, memory):
     return folder
 
 
-def study_in(folder, method="forest", **filler):
+def study_in(folder, method="mllim", **filling):
     return config.Study(
         gnss=config.Gnss(files="gnss/*.up"),
         region=config.Region(boundary="region.geojson", spacing=0.5, buffer=0.5),
         title="a small world",
         earth=EARTH,
         weather=config.Weather(temperature="t.nc", pressure="p.nc"),
-        filler=config.Filler(method=method, trees=5, **filler),
+        gapfill=config.Gapfill(method=method, trees=5, **filling),
         inversion=config.Inversion(beta=0.02, errors="regions"),
         evaluation=config.Evaluation(grace=("csr.nc", "jpl.nc"), land_model="tws.nc"),
         folder=str(folder),
@@ -201,8 +201,10 @@ def changed(study, **tables):
 
 @pytest.fixture(scope="module")
 def study(data):
-    given = study_in(data, cell_loads=("cells/NTAL.*.txt",))
-    stations = config.Loads(stations=("stations/NTAL.*.txt",), stations_units="m")
+    given = study_in(data, virtual_station_loads=("cells/NTAL.*.txt",))
+    stations = config.Loads(
+        displacement=("stations/NTAL.*.txt",), displacement_units="m"
+    )
     return dataclasses.replace(given, loads=stations)
 
 
@@ -393,12 +395,12 @@ def test_what_heights_are_counted_from_does_not_matter(study, gnss, cells, rows)
 
 
 def test_no_station_that_moves_with_the_weather_is_said(data, gnss, cells):
-    asked = study_in(data, "lstm", threshold=0.999)
+    asked = study_in(data, "dwlim", control_correlation=0.999)
     with pytest.raises(ValueError, match=r"above 0\.999, the largest absolute corr"):
         fill(asked, gnss, cells, None, ignore)
 
 
-@pytest.mark.parametrize(("said", "window"), [({}, None), ({"window": 90}, 90)])
+@pytest.mark.parametrize(("said", "window"), [({}, None), ({"window_epochs": 90}, 90)])
 def test_networks_are_trained_in_the_windows_that_are_asked_for(
     data, gnss, cells, monkeypatch, said, window
 ):
@@ -413,7 +415,7 @@ def test_networks_are_trained_in_the_windows_that_are_asked_for(
 
     monkeypatch.setattr(ensemble, "train", train)
     with pytest.raises(Enough):
-        fill(study_in(data, "lstm", **said), gnss, cells, None, ignore)
+        fill(study_in(data, "dwlim", **said), gnss, cells, None, ignore)
 
 
 def test_components_are_kept_where_results_go(data, gnss, cells, tmp_path):
@@ -448,16 +450,18 @@ def test_what_is_removed_from_stations_is_removed_from_cells(study, rows):
 def test_cells_without_a_load_are_named(study, rows, tmp_path):
     write_loading(tmp_path / "cells", [n for n, _, _ in expected_cells()][1:], 2.0)
     entry = f"ntal: {tmp_path}/cells/NTAL.*.txt"
-    asked = changed(study, filler={"cell_loads": (entry,)})
-    name, lon, lat = expected_cells()[0]
-    message = f"cell_loads .* nothing of 1 of 12 places \\({name} at {lon:g} E, {lat:g}"
+    asked = changed(study, gapfill={"virtual_station_loads": (entry,)})
+    name, lon, _ = expected_cells()[0]
+    message = (
+        f"virtual_station_loads .* nothing of 1 of 12 places \\({name} at {lon:g} E"
+    )
     with pytest.raises(ValueError, match=message):
         loads.station_loads(asked, rows[0], ignore)
 
 
 def test_other_loads_of_cells_than_of_stations_are_refused(study, rows):
-    asked = changed(study, filler={"cell_loads": ("ntol: cells/*.txt",)})
-    message = "takes ntal out of stations, but filler.cell_loads ntol out of filled"
+    asked = changed(study, gapfill={"virtual_station_loads": ("ntol: cells/*.txt",)})
+    message = "out of stations, but gapfill.virtual_station_loads ntol out of filled"
     with pytest.raises(ValueError, match=message):
         loads.station_loads(asked, rows[0], ignore)
 
@@ -493,11 +497,11 @@ def test_cells_and_stations_are_inverted_as_one_network(study, out):
     np.testing.assert_allclose(ours, load, atol=1e-3 * abs(load).max())
     assert stations.sizes["station"] == len(LON)
     assert filled.displacement.attrs["units"] == "mm"
-    assert "[filler]" in filled.attrs["settings"]
+    assert "[gapfill]" in filled.attrs["settings"]
 
 
-def test_stations_alone_are_the_study_without_a_filler(study, out):
-    plain = dataclasses.replace(study, filler=None)
+def test_stations_alone_are_the_study_without_gap_filling(study, out):
+    plain = dataclasses.replace(study, gapfill=None)
     alone = pipeline.run(plain).regions
     ours = out[1].regions
     np.testing.assert_allclose(ours.traditional, alone.twsa, atol=0.01)
@@ -537,7 +541,7 @@ def test_references_are_means_of_centres_and_of_months(out, data):
 
 def test_a_result_tells_what_was_filled(out):
     lines = report.describe(out[0])
-    assert any(line.startswith("12 cells filled (forest)") for line in lines)
+    assert any(line.startswith("12 cells filled (mllim)") for line in lines)
     assert any("stations alone, medians over regions: correlation" in x for x in lines)
     assert any(line.startswith("filled.nc: displacement, sigma") for line in lines)
 
@@ -581,25 +585,25 @@ def test_bad_weather_ends_the_program_with_one_sentence(
 # Networks trained through the inversion
 
 
-def small(data, method, **filler):
+def small(data, method, **filling):
     sizes = {"hidden": 3, "members": 2, "neighbourhood_km": 60.0}
     sizes |= {"steps": 20, "joint_steps": 20}
-    sizes |= {"spacing": 2.0} if method == "water" else {}
-    asked = study_in(data, method, seed=2, **{**sizes, **filler})
+    sizes |= {"spacing": 2.0} if method == "joint-load" else {}
+    asked = study_in(data, method, seed=2, **{**sizes, **filling})
     return changed(asked, gnss={"end": "2018-06-30"}, evaluation={"land_model": ""})
 
 
 @pytest.fixture(scope="module")
 def water(data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("water")
-    return folder, pipeline.run(small(data, "water"), folder)
+    folder = tmp_path_factory.mktemp("joint-load")
+    return folder, pipeline.run(small(data, "joint-load"), folder)
 
 
 @pytest.mark.slow
 def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
     result = water[1]
     grid = sphere.regional_grid(REGION, 0.5, 0.5)
-    design = np.asarray(make_design(small(data, "water"), result.stations, grid))
+    design = np.asarray(make_design(small(data, "joint-load"), result.stations, grid))
     load = result.water.twsa.values[:, grid.row, grid.column]
     predicted = load.astype(np.float64) @ design.T
     np.testing.assert_allclose(result.stations.predicted, predicted, atol=1e-4)
@@ -636,14 +640,14 @@ def test_a_training_is_taken_up_where_it_stopped(data, water):
     folder, before = water
     # As if the program had ended before the last look.
     shutil.rmtree(folder / "checkpoints" / "jointly" / "20")
-    study = changed(small(data, "water"), inversion={"errors": "none"})
+    study = changed(small(data, "joint-load"), inversion={"errors": "none"})
     again = pipeline.run(study, folder)
     np.testing.assert_array_equal(again.water.twsa, before.water.twsa)
     # Nobody asked how sure it is.
     assert "twsa_sd" not in again.water
     assert "for_errors" not in again.summary["learning"]
     assert (folder / "checkpoints" / "jointly" / "20").is_dir()
-    other = small(data, "water", hidden=4)
+    other = small(data, "joint-load", hidden=4)
     with pytest.raises(ValueError, match="holds checkpoints of another model"):
         pipeline.run(other, folder)
 
@@ -651,14 +655,14 @@ def test_a_training_is_taken_up_where_it_stopped(data, water):
 @pytest.mark.slow
 def test_large_studies_are_trained_in_segments(data, water, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "LARGE", 0)
-    study = changed(small(data, "water"), inversion={"errors": "none"})
+    study = changed(small(data, "joint-load"), inversion={"errors": "none"})
     found, whole = pipeline.run(study, tmp_path).water.twsa, water[1].water.twsa
     np.testing.assert_allclose(found, whole, atol=1e-3 * float(abs(whole).max()))
 
 
 @pytest.mark.slow
 def test_networks_of_stations_weigh_their_errors_as_their_predictions(data, tmp_path):
-    result = pipeline.run(small(data, "lstm", threshold=0.5), tmp_path)
+    result = pipeline.run(small(data, "dwlim", control_correlation=0.5), tmp_path)
     assert (tmp_path / "learning.png").is_file()
     told, filled = result.summary["filling"], result.filled
     assert filled is not None
@@ -677,7 +681,7 @@ def test_networks_of_stations_weigh_their_errors_as_their_predictions(data, tmp_
 
 @pytest.mark.slow
 def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
-    result = pipeline.run(small(data, "displacement", grace="csr.nc"), tmp_path)
+    result = pipeline.run(small(data, "joint-displacement", grace="csr.nc"), tmp_path)
     files = {path.name for path in tmp_path.iterdir()}
     assert {"filled.nc", "learning.nc", "learning.png", "checkpoints"} <= files
     filled = result.filled
@@ -688,7 +692,9 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
     assert "grace" in result.summary["against_traditional"]
     lines = report.describe(tmp_path)
     assert any(line.startswith("12 cells filled (displacement)") for line in lines)
-    assert any(line.startswith("2 networks trained for disp") for line in lines)
+    assert any(
+        line.startswith("2 networks trained (joint-displacement)") for line in lines
+    )
     told = result.summary["learning"]
     assert told["gravity_rows"] == 1
     # How sure one may be of filled cells is found beside the other numbers.
@@ -699,7 +705,7 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
 
 @pytest.mark.slow
 def test_water_is_learned_from_gravity_too(data, water, tmp_path):
-    sure = small(data, "water", grace="csr.nc", grace_sigma=0.1)
+    sure = small(data, "joint-load", grace="csr.nc", grace_sigma=0.1)
     result = pipeline.run(sure, tmp_path)
     assert result.summary["learning"]["gravity_rows"] == 1
     assert result.stations.sizes["station"] == len(LON)
@@ -729,7 +735,7 @@ def posterior(design, covariance, noise, beta, up, mean):
 
 
 def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss, rng):
-    study = study_in(data, "water", spacing=2.0)
+    study = study_in(data, "joint-load", spacing=2.0)
     ground, gnss = read_study_area(study), gnss.isel(time=slice(28, 33))
     model, grid = make_model(study, gnss, ground.grid), ground.grid
     raster = weather_raster(study, grid)
@@ -780,7 +786,7 @@ def test_members_differ_in_the_places_that_they_fill(rng):
 
 def test_cells_lie_between_the_nodes_of_the_raster(data):
     for spacing in (0.7, 2.0, 9.0):
-        study = study_in(data, "water", spacing=spacing)
+        study = study_in(data, "joint-load", spacing=spacing)
         grid = sphere.regional_grid(REGION, 0.5, 0.5)
         raster = weather_raster(study, grid)
         given = (raster.lon_axis, raster.lat_axis, grid.lon, grid.lat)
@@ -791,7 +797,7 @@ def test_cells_lie_between_the_nodes_of_the_raster(data):
 
 def test_features_tell_places_apart(data, gnss, memory):
     places = dataclasses.replace(PLACES, lat=np.array([23.41, 23.41]))
-    study = study_in(data, "water")
+    study = study_in(data, "joint-load")
     features = network_features(study, places, gnss, None, ignore)
     assert features.shape == (len(DAYS), 2, 2 + 4 + 6)
     series = temperature(memory, places.lon, places.lat)
@@ -803,7 +809,7 @@ def test_features_tell_places_apart(data, gnss, memory):
 
 
 def test_a_month_of_gravity_says_no_more_at_many_epochs_than_once(data, gnss):
-    study = study_in(data, "water", grace="csr.nc", grace_sigma=10.0)
+    study = study_in(data, "joint-load", grace="csr.nc", grace_sigma=10.0)
     ground = with_references(study, read_study_area(study))
     rows = gravity_rows(study, gnss, ground)
     assert rows is not None
@@ -817,24 +823,24 @@ def test_a_month_of_gravity_says_no_more_at_many_epochs_than_once(data, gnss):
 
 
 def test_gravity_of_another_time_is_refused(data, gnss):
-    study = study_in(data, "water", grace="csr.nc")
+    study = study_in(data, "joint-load", grace="csr.nc")
     late = gnss.assign_coords(time=gnss.time + np.timedelta64(4000, "D"))
     with pytest.raises(
-        ValueError, match=r"filler.grace csr\.nc has no month in common"
+        ValueError, match=r"gapfill.grace csr\.nc has no month in common"
     ):
         gravity_rows(study, late, read_study_area(study))
 
 
 def test_stations_too_close_to_hold_some_out_are_said(data, gnss):
-    study = study_in(data, "water", neighbourhood_km=2000.0)
+    study = study_in(data, "joint-load", neighbourhood_km=2000.0)
     with pytest.raises(
-        ValueError, match=r"filler\.neighbourhood_km: .* smaller radius"
+        ValueError, match=r"gapfill\.neighbourhood_km: .* smaller radius"
     ):
         make_folds(study, gnss, len(LON))
 
 
 def test_training_begins_without_the_season_in_the_common_mode(data, gnss):
-    study = study_in(data, "water")
+    study = study_in(data, "joint-load")
     grid = sphere.regional_grid(REGION, 0.5, 0.5)
     numbers = initial_hyperparameters(make_model(study, gnss, grid), gnss.time.values)
     # Noise of one beside a sigma of two, and a common mode that is a season.

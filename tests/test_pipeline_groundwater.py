@@ -203,7 +203,7 @@ def test_steps_that_nobody_knows_are_detected(raw):
 def test_weeks_are_means_of_their_days_with_their_errors(raw):
     up = raw[0]
     cleaned = cleaning.clean(
-        asked(cleaning=config.Cleaning(mean="weekly")), heights(up, DAYS), nobody
+        asked(cleaning=config.Cleaning(average="weekly")), heights(up, DAYS), nobody
     )
     np.testing.assert_array_equal(cleaned.time.values.astype("M8[D]"), WEEKS)
     week = up[70:77, 4]
@@ -219,7 +219,7 @@ def test_a_reconstruction_keeps_the_strongest_periods_and_the_gaps(raw):
     season = raw[1]
     up = season.copy()
     up[200:260, 1] = np.nan
-    settings = config.Cleaning(mean="weekly", reconstruct=4)
+    settings = config.Cleaning(average="weekly", reconstruct=4)
     cleaned = cleaning.clean(asked(cleaning=settings), heights(up, DAYS), nobody)
     weekly = season.reshape(-1, 7, 8).mean(axis=1)
     seen = np.isfinite(cleaned.up.values)
@@ -243,7 +243,7 @@ def test_what_stations_share_beside_their_seasons_goes(mode, raw):
 
 
 def test_fewer_epochs_than_periods_are_refused(raw):
-    study = asked(cleaning=config.Cleaning(mean="monthly", reconstruct=13))
+    study = asked(cleaning=config.Cleaning(average="monthly", reconstruct=13))
     with pytest.raises(ValueError, match="reconstruct is 13, but 24 epochs hold 12"):
         cleaning.clean(study, heights(raw[0], DAYS), nobody)
 
@@ -301,7 +301,7 @@ def test_a_load_is_interpolated_and_its_gaps_are_named(caplog):
 
 
 def test_a_daily_load_is_averaged_as_the_heights_are(raw):
-    study = asked(cleaning=config.Cleaning(mean="weekly"))
+    study = asked(cleaning=config.Cleaning(average="weekly"))
     gnss = cleaning.clean(study, heights(raw[0], DAYS), nobody)
     values = np.random.default_rng(1).normal(size=(len(DAYS), 8))
     found = loads.at_epochs(values, DAYS.astype("M8[ns]"), gnss, "x")
@@ -435,7 +435,7 @@ def test_positions_become_the_cleaned_series_of_the_same_station(name, data, tmp
         name,
         sites=sites,
         cleaning=config.Cleaning(outliers="3-sigma", trend="remove", steps=steps),
-        loads=config.Loads(stations=tuple(entries), stations_units="mm"),
+        loads=config.Loads(displacement=tuple(entries), displacement_units="mm"),
     )
     gnss = cleaning.clean(study, read_observations(study), nobody)
     found = loads.station_loads(study, gnss, nobody)
@@ -466,7 +466,9 @@ def test_air_and_sea_lower_the_scatter_of_p144_as_they_should(data):
     day = np.array(table["Date"], "M8[D]")[seen]
     up = table["vertical"][seen][:, None]
     gnss = heights(up, day).assign_coords(station=["P144"])
-    settings = config.Loads(stations=("combo: combo21.P144.txt",), stations_units="m")
+    settings = config.Loads(
+        displacement=("combo: combo21.P144.txt",), displacement_units="m"
+    )
     study = asked(folder, loads=settings)
     found = loads.station_loads(study, gnss, nobody)
     gnss = loads.remove_loads(study, gnss, found)
@@ -527,7 +529,7 @@ def groundwater_study(folder):
     return dataclasses.replace(
         asked(folder),
         title="a small groundwater study",
-        cleaning=config.Cleaning(trend="remove", mean="weekly", reconstruct=4),
+        cleaning=config.Cleaning(trend="remove", average="weekly", reconstruct=4),
         loads=LOADS,
         inversion=config.Inversion(prior="identity", beta=0.003),
         evaluation=config.Evaluation(regions=("west.txt",)),

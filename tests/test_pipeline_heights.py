@@ -198,7 +198,7 @@ def test_loads_lose_what_the_heights_lost_however_short(mean, gnss, rng):
     noise[: DAYS - 100, 0] = np.nan
     noise[: DAYS - 300, 1] = np.nan
     both = dataset(load + noise, np.ones_like(noise), gnss_world(gnss))
-    study = plain(cleaning=config.Cleaning(trend="remove", mean=mean))
+    study = plain(cleaning=config.Cleaning(trend="remove", average=mean))
     cleaned = cleaning.clean(study, both, nobody)
     there = loads.at_epochs(load, gnss.time.values, cleaned, "x")
     left = loads.remove_loads(study, cleaned, {"water": there}).up.values
@@ -392,7 +392,7 @@ def test_seasons_and_slopes_are_no_jumps(mean, gnss):
     up = 60 * days + 40 * np.cos(2 * np.pi * days) + gnss.up.values
     up[300:420, :5] = np.nan
     sloping = dataset(up, np.ones_like(up), gnss_world(gnss))
-    for settings in (config.Cleaning(), config.Cleaning(mean=mean)):
+    for settings in (config.Cleaning(), config.Cleaning(average=mean)):
         here = plain(cleaning=settings)
         heights = cleaning.clean(here, sloping, nobody)
         heights["up"] = heights.up - heights.up.mean("time")

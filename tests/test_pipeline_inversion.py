@@ -115,7 +115,7 @@ def test_errors_of_cells_and_regions_are_those_of_the_posterior(model, dense, gn
         ({}, "cells"),
         ({"errors": "regions"}, "regions"),
         ({"errors": "none"}, "none"),
-        ({"memory_days": 5.0}, "none"),
+        ({"correlation_time_days": 5.0}, "none"),
     ],
 )
 def test_errors_are_those_that_were_asked_for(model, settings, kind):
@@ -161,23 +161,23 @@ def test_poor_stations_count_less(model, gnss):
 
 
 def test_a_memory_that_is_over_by_tomorrow_is_none(model):
-    found = estimate(asked(memory_days=1e-3), model, TIME, BETA)
+    found = estimate(asked(correlation_time_days=1e-3), model, TIME, BETA)
     plain = estimate(asked(), model, TIME, BETA)
     np.testing.assert_allclose(found.solution.load, plain.solution.load, atol=1e-6)
     assert found.left_out is None
     shared = with_noise(model, common=1.0)
-    found = estimate(asked(memory_days=1e-3), shared, TIME, BETA).solution
+    found = estimate(asked(correlation_time_days=1e-3), shared, TIME, BETA).solution
     plainly = estimate(asked(), shared, TIME, BETA).solution
     np.testing.assert_allclose(found.load, plainly.load, atol=1e-6)
     np.testing.assert_allclose(found.common, plainly.common, atol=1e-8)
-    longer = estimate(asked(memory_days=30.0), model, TIME, BETA)
+    longer = estimate(asked(correlation_time_days=30.0), model, TIME, BETA)
     rough, smooth = (np.diff(x.solution.load, axis=0) for x in (plain, longer))
     assert np.std(smooth) < 0.5 * np.std(rough)
 
 
 @pytest.mark.slow
 def test_components_make_the_water_of_the_series_they_rebuild(gnss, grid, dense):
-    study = asked(approach="components", components=2)
+    study = asked(unknowns="components", components=2)
     given = make_model(study, gnss, grid)
     found = estimate(study, given, TIME, BETA)
     parts = given.parts
@@ -192,7 +192,7 @@ def test_components_make_the_water_of_the_series_they_rebuild(gnss, grid, dense)
 
 
 def test_more_components_than_stations_are_refused(gnss, grid):
-    study = asked(approach="components", components=STATIONS + 1)
+    study = asked(unknowns="components", components=STATIONS + 1)
     with pytest.raises(ValueError, match="components is 10, but there are 9 stations"):
         make_model(study, gnss, grid)
 

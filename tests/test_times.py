@@ -511,7 +511,9 @@ def test_loads_of_stations_by_months_are_of_their_months(tmp_path, caplog):
         for station in ("AAAA", "BBBB"):
             (tmp_path / f"{station}.soil").write_text("".join(lines))
         table = config.Loads(
-            stations=("soil: *.soil",), stations_units="mm", stations_stamp=stamp
+            displacement=("soil: *.soil",),
+            displacement_units="mm",
+            displacement_stamp=stamp,
         )
         network = gnss.assign_coords(station=["AAAA", "BBBB"])
         network["up"] = (("time", "station"), np.zeros((len(truth), 2)))
@@ -520,8 +522,10 @@ def test_loads_of_stations_by_months_are_of_their_months(tmp_path, caplog):
         assert abs(found - truth[:, None]).max() < 0.15
         assert annual_share(found[:, 1] - truth, gnss.time.values) < 0.002
     assert not caplog.text
-    with pytest.raises(ValueError, match=r"loads.stations_stamp is 'begin', expected"):
-        config.Loads(stations_stamp="begin")
+    with pytest.raises(
+        ValueError, match=r"loads.displacement_stamp is 'begin', expected"
+    ):
+        config.Loads(displacement_stamp="begin")
 
 
 # Files that people have

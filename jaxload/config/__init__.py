@@ -1,6 +1,6 @@
 """Study files: TOML tables to frozen dataclasses of plain values, and back."""
 
-from jaxload.config.filler import Filler
+from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
 from jaxload.config.reference import Setting, settings
@@ -24,7 +24,7 @@ __all__ = [
     "Earth",
     "Evaluation",
     "Features",
-    "Filler",
+    "Gapfill",
     "Gnss",
     "GridSource",
     "Grids",

@@ -31,7 +31,7 @@ class Cleaning:
         leaves in them what they do not determine, "drop" leaves the stations out.
       common_mode: What stations share beside rates and seasons, to be taken out:
         "none", their mean ("stack"), or of "components" those that most share.
-      mean: "none", "weekly" (Sunday to Saturday, dated Wednesday) or "monthly".
+      average: "none", "weekly" (Sunday to Saturday, dated Wednesday) or "monthly".
       reconstruct: Number of strongest periods that are kept; 0 keeps heights as they
         are.
     """
@@ -41,7 +41,7 @@ class Cleaning:
     trend: str = "keep"
     short_records: str = "keep"
     common_mode: str = "none"
-    mean: str = "none"
+    average: str = "none"
     reconstruct: int = 0
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class Cleaning:
         check_choice("cleaning.short_records", self.short_records, short)
         modes = ("none", "stack", "components")
         check_choice("cleaning.common_mode", self.common_mode, modes)
-        check_choice("cleaning.mean", self.mean, ("none", "weekly", "monthly"))
+        check_choice("cleaning.average", self.average, ("none", "weekly", "monthly"))
         if self.reconstruct < 0:
             raise ValueError(
                 f"cleaning.reconstruct is {self.reconstruct}, expected a number of "
@@ -78,13 +78,15 @@ class Loads:
         shares of land; text or a table of which files and variable count.
         Empty for the mask of a quarter of a degree that the package carries, to which
         lakes, ice sheets and the Caspian are land and ice shelves are sea.
-      stations: Displacement at the stations that others computed, one load an entry:
-        ``"loading/*.ntal"`` or, with a name of its own, ``"soil: loading/*.hydl"``, or
-        a table as `StationLoad`.
-      stations_units: Of files that do not say, "mm", "cm", "m" or any other of length.
-      stations_stamp: Where their dates stand in the weeks or months that they are means
-        of: "start", "middle", "end", "instant" for values at the very times, "auto" for
-        the week or month around each. Of daily files it says nothing.
+      displacement: Displacement of the stations by loads, as computed by others, one
+        load an entry: ``"loading/*.ntal"`` or, with a name of its own,
+        ``"soil: loading/*.hydl"``, or a table as `StationLoad`.
+      displacement_units: Units of these files where they state none: "mm", "cm", "m" or
+        any other unit of length.
+      displacement_stamp: Position of the dates of these files in the weeks or months of
+        which they hold means: "start", "middle", "end", "instant" for values at the
+        very times, "auto" for the week or month around each date. It does not matter
+        for daily files.
       max_degree: Last degree of the expansion of global grids; 0 takes the highest that
         each resolves.
     """
@@ -96,9 +98,9 @@ class Loads:
     ocean: str | GridSource = ""
     ocean_regional: str | GridSource = ""
     land_mask: str | GridSource = ""
-    stations: tuple[str | StationLoad, ...] = ()
-    stations_units: str = ""
-    stations_stamp: str = "auto"
+    displacement: tuple[str | StationLoad, ...] = ()
+    displacement_units: str = ""
+    displacement_stamp: str = "auto"
     max_degree: int = 0
 
     def __post_init__(self) -> None:
@@ -109,7 +111,7 @@ class Loads:
                     "name a grid of the globe"
                 )
         stamps = ("auto", "start", "middle", "end", "instant")
-        check_choice("loads.stations_stamp", self.stations_stamp, stamps)
+        check_choice("loads.displacement_stamp", self.displacement_stamp, stamps)
         if self.max_degree < 0:
             raise ValueError(
                 f"loads.max_degree is {self.max_degree}, expected 1 or more, or 0 for "

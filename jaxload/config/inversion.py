@@ -35,25 +35,25 @@ class Inversion:
       criterion: "leave-one-out", "leave-group-out" (blocks of stations within
         `block_km`), "gcv", "l-curve" or "abic" (largest marginal likelihood).
       block_km: Largest distance within a group that is left out together.
-      smallest_beta: First of the weights that are tried.
-      largest_beta: Last of them.
+      beta_min: First of the weights that are tried.
+      beta_max: Last of them.
       beta_count: How many, equally spaced in the logarithm.
       common_mode_mm: Standard deviation of an offset that all stations of an epoch
         share; 0 for none, "estimate" for that of the largest marginal likelihood of
         the heights without their lines and seasons. Standard errors of regions are
         honest with it only; but part of the water that the whole region shares is then
-        taken for an offset, less of it with `memory_days`.
+        taken for an offset, less of it with `correlation_time_days`.
       station_weights: Whether stations that the others predict badly count less.
       robust: Weights of single observations: "none", "huber" or "student-t".
-      memory_days: Lag at which the correlation of water in time has fallen to 1/e; 0
-        for epochs that know nothing of each other.
-      approach: "epochs" inverts every epoch, "components" the leading principal
-        components of the record.
-      components: How many of these.
+      correlation_time_days: Lag at which the temporal correlation of the load has
+        fallen to 1/e [days]; 0 for epochs that are independent of each other.
+      unknowns: What is estimated: the load at all "epochs", or the load patterns of the
+        leading principal "components" of the record.
+      components: Number of principal components.
       errors: Standard errors of "cells" and regions, of "regions" only, or "none".
         "auto" takes those of cells where that takes a minute at most, of regions where
-        it would take longer, and none where they are not known: with `memory_days`, and
-        by "components".
+        it would take longer, and none where they are not known: with
+        `correlation_time_days`, and for "components".
     """
 
     prior: str = "laplacian"
@@ -64,14 +64,14 @@ class Inversion:
     beta: float | str = "choose"
     criterion: str = "leave-one-out"
     block_km: float = 100.0
-    smallest_beta: float = 1e-3
-    largest_beta: float = 1.0
+    beta_min: float = 1e-3
+    beta_max: float = 1.0
     beta_count: int = 25
     common_mode_mm: float | str = 0.0
     station_weights: bool = False
     robust: str = "none"
-    memory_days: float = 0.0
-    approach: str = "epochs"
+    correlation_time_days: float = 0.0
+    unknowns: str = "epochs"
     components: int = 3
     errors: str = "auto"
 
@@ -79,7 +79,7 @@ class Inversion:
         _check_prior(self)
         _check_beta(self)
         _check_noise(self)
-        check_choice("inversion.approach", self.approach, ("epochs", "components"))
+        check_choice("inversion.unknowns", self.unknowns, ("epochs", "components"))
         errors = ("auto", "cells", "regions", "none")
         check_choice("inversion.errors", self.errors, errors)
         if self.components < 1:
@@ -124,11 +124,11 @@ def _check_beta(given: Inversion) -> None:
             f'inversion.beta is {value}, expected a positive number, or "choose" to '
             "let inversion.criterion choose it"
         )
-    ascending = 0 < given.smallest_beta < given.largest_beta < math.inf
+    ascending = 0 < given.beta_min < given.beta_max < math.inf
     if not ascending or given.beta_count < 2:
         raise ValueError(
-            f"inversion tries {given.beta_count} betas from {given.smallest_beta:g} "
-            f"to {given.largest_beta:g}, expected two or more, positive, ascending"
+            f"inversion tries {given.beta_count} betas from {given.beta_min:g} "
+            f"to {given.beta_max:g}, expected two or more, positive, ascending"
         )
     if chosen and given.criterion == "l-curve" and given.beta_count < 5:
         raise ValueError(
@@ -165,8 +165,10 @@ def _check_noise(given: Inversion) -> None:
     else:
         meaning = 'a standard deviation in mm, 0 for none, or "estimate"'
         check_zero_or_more("inversion.common_mode_mm", common, meaning)
-    meaning = "a number of days, or 0 for no memory"
-    check_zero_or_more("inversion.memory_days", given.memory_days, meaning)
+    meaning = "a number of days, or 0 for epochs that are independent"
+    check_zero_or_more(
+        "inversion.correlation_time_days", given.correlation_time_days, meaning
+    )
 
 
 def _check_together(given: Inversion) -> None:
@@ -175,15 +177,15 @@ def _check_together(given: Inversion) -> None:
         "robust": given.robust != "none",
         "errors": given.errors in ("cells", "regions"),
     }
-    if given.memory_days:
-        _refuse("inversion.memory_days", unusual)
-    if given.approach == "components":
+    if given.correlation_time_days:
+        _refuse("inversion.correlation_time_days", unusual)
+    if given.unknowns == "components":
         more = {
-            "memory_days": given.memory_days > 0,
+            "correlation_time_days": given.correlation_time_days > 0,
             "common_mode_mm": given.common_mode_mm != 0,
             "station_weights": given.station_weights,
         }
-        _refuse('inversion.approach "components"', unusual | more)
+        _refuse('inversion.unknowns "components"', unusual | more)
 
 
 def _refuse(name: str, others: dict[str, bool]) -> None:

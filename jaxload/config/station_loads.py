@@ -24,7 +24,7 @@ class StationLoad:
       name: What the load is called in the results; empty for what the names of the
         files say.
       units: "mm", "cm", "m" or any other of length; empty for what the files state, or
-        ``stations_units``.
+        ``displacement_units``.
       columns: A word for each column of the files, of up, north, east, station, date,
         mjd, decimal_year, year, month, day and doy, or ``-`` for one that is of no use;
         empty for what the files state.

@@ -5,9 +5,10 @@ import os
 import pathlib
 import tomllib
 
-from jaxload.config.filler import Filler
+from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
+from jaxload.config.renamed import current_settings
 from jaxload.config.screening import Screening
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.values import build_table, toml_value
@@ -34,7 +35,7 @@ class Study:
         None for water of all kinds.
       weather: What is known of it everywhere; None where nothing is filled.
       features: As what it is given to that which fills.
-      filler: How places without a receiver are filled; None for not at all.
+      gapfill: How places without a receiver are filled; None for not at all.
       folder: Against which relative paths are read; not in the file.
     """
 
@@ -50,17 +51,17 @@ class Study:
     groundwater: Groundwater | None = None
     weather: Weather | None = None
     features: Features = dataclasses.field(default_factory=Features)
-    filler: Filler | None = None
+    gapfill: Gapfill | None = None
     folder: str = "."
 
     def __post_init__(self) -> None:
-        if self.inversion.approach == "components" and self.gnss.sigma == "daily":
+        if self.inversion.unknowns == "components" and self.gnss.sigma == "daily":
             raise ValueError(
-                'gnss.sigma is "daily", but inversion.approach "components" inverts '
+                'gnss.sigma is "daily", but inversion.unknowns "components" inverts '
                 'patterns, which have no day; use gnss.sigma = "station"'
             )
         _check_groundwater(self)
-        _check_filler(self)
+        _check_gap_filling(self)
 
     def path(self, name: str) -> pathlib.Path:
         """Where a file named in the study lies.
@@ -81,10 +82,11 @@ def _check_groundwater(study: Study) -> None:
     """Refuse to call groundwater what holds soil water too."""
     if study.groundwater is None:
         return
-    if not (study.loads.soil or study.loads.stations):
+    if not (study.loads.soil or study.loads.displacement):
         raise ValueError(
             "the table [groundwater] says that what is left is groundwater, but "
-            "nothing takes soil water out; name loads.soil, or a load in loads.stations"
+            "nothing takes soil water out; name loads.soil, or a load in "
+            "loads.displacement"
         )
     if study.groundwater.grace and not study.loads.soil:
         raise ValueError(
@@ -93,32 +95,34 @@ def _check_groundwater(study: Study) -> None:
         )
 
 
-def _check_filler(study: Study) -> None:
+def _check_gap_filling(study: Study) -> None:
     """Refuse to fill what cannot be filled, or not be inverted then."""
-    filler = study.filler
-    if filler is None:
+    filling = study.gapfill
+    if filling is None:
         return
     if study.weather is None:
         raise ValueError(
-            "the table [filler] fills places by their weather, but the table [weather] "
-            "is missing; name temperature and pressure in it"
+            "the table [gapfill] fills places by their weather, but the table "
+            "[weather] is missing; name temperature and pressure in it"
         )
-    if study.loads.stations and not (filler.joint or filler.cell_loads):
+    if study.loads.displacement and not (
+        filling.joint or filling.virtual_station_loads
+    ):
         raise ValueError(
-            "loads.stations is removed from stations, but filler.cell_loads, the same "
-            "loads at the middles of the filled cells, is missing; name their files, "
-            "or give loads as grids"
+            "loads.displacement is removed from stations, but "
+            "gapfill.virtual_station_loads, the same loads at the middles of the "
+            "filled cells, is missing; name their files, or give loads as grids"
         )
-    _check_with_filler(study, filler)
+    _check_with_gap_filling(study, filling)
 
 
-def _check_with_filler(study: Study, filler: Filler) -> None:
+def _check_with_gap_filling(study: Study, filling: Gapfill) -> None:
     unusual = {
-        "inversion.memory_days": study.inversion.memory_days > 0,
-        'inversion.approach "components"': study.inversion.approach == "components",
+        "inversion.correlation_time_days": study.inversion.correlation_time_days > 0,
+        'inversion.unknowns "components"': study.inversion.unknowns == "components",
         "[groundwater]": study.groundwater is not None,
     }
-    if filler.joint:
+    if filling.joint:
         unusual |= {
             'gnss.sigma "daily"': study.gnss.sigma == "daily",
             "inversion.robust": study.inversion.robust != "none",
@@ -127,7 +131,7 @@ def _check_with_filler(study: Study, filler: Filler) -> None:
     for name, given in unusual.items():
         if given:
             raise ValueError(
-                f'filler.method "{filler.method}" cannot be combined with {name}; '
+                f'gapfill.method "{filling.method}" cannot be combined with {name}; '
                 "leave one of them out"
             )
 
@@ -154,7 +158,7 @@ def read_study(path: str | os.PathLike[str], folder: str | None = None) -> Study
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
     try:
-        study = build_table(Study, table, "")
+        study = build_table(Study, current_settings(table, str(path)), "")
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return dataclasses.replace(study, folder=str(folder or path.parent))

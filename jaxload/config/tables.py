@@ -41,7 +41,7 @@ class Gnss:
         all days.
       reference: What heights are relative to: "keep" leaves them as they are, anomalies
         or not; "mean" takes the mean of each station out.
-      outside: What becomes of a station outside the grid: "error" or "drop".
+      outside_grid: What becomes of a station outside the grid: "error" or "drop".
       format: Name of the files' format, as "pos"; their content tells if empty.
       units: Of files whose format leaves them open, "mm", "cm", "m" or any other of
         length.
@@ -69,7 +69,7 @@ class Gnss:
     exclude: tuple[str, ...] = ()
     largest_sigma: float = 10.0
     reference: str = "keep"
-    outside: str = "error"
+    outside_grid: str = "error"
     format: str = ""
     units: str = ""
     missing_sigma: float = 0.0
@@ -95,7 +95,7 @@ class Gnss:
                 f"gnss.largest_sigma is {self.largest_sigma:g}, expected a factor "
                 "above 1, or 0 to keep all days"
             )
-        check_choice("gnss.outside", self.outside, ("error", "drop"))
+        check_choice("gnss.outside_grid", self.outside_grid, ("error", "drop"))
         for name in ("start", "end"):
             check_day(f"gnss.{name}", getattr(self, name))
         if self.start and self.end and self.start > self.end:

@@ -1,6 +1,6 @@
 """Tables of a study file that say what is known of the weather, and as which features.
 
-They serve what fills places without a receiver; see `Filler`.
+They serve what fills places without a receiver; see `Gapfill`.
 """
 
 import dataclasses
@@ -79,8 +79,9 @@ class Features:
       method: "none" takes the normalised series whole; "emd", "eemd" and "meemd" their
         components, as `series.decompose` says.
       components: How many of each series, the rest included.
-      trials: Copies with noise, for "eemd" and "meemd"; an even number.
-      noise: Its standard deviation relative to that of the series.
+      ensemble_size: Number of copies with added noise that "eemd" and "meemd" average
+        over; an even number.
+      noise_ratio: Standard deviation of that noise relative to that of the series.
       seed: Of the noise.
       cache: Folder in which components are kept, so that nothing is taken apart twice;
         by default the folder ``features`` where the results go.
@@ -89,8 +90,8 @@ class Features:
 
     method: str = "none"
     components: int = 10
-    trials: int = 100
-    noise: float = 0.2
+    ensemble_size: int = 100
+    noise_ratio: float = 0.2
     seed: int = 0
     cache: str = ""
     workers: int = 1
@@ -98,15 +99,16 @@ class Features:
     def __post_init__(self) -> None:
         methods = ("none", "emd", "eemd", "meemd")
         check_choice("features.method", self.method, methods)
-        for name, least in (("components", 2), ("trials", 2), ("seed", 0)):
+        for name, least in (("components", 2), ("ensemble_size", 2), ("seed", 0)):
             check_at_least(f"features.{name}", getattr(self, name), least)
         check_at_least("features.workers", self.workers, 1)
-        if self.trials % 2:
+        if self.ensemble_size % 2:
             raise ValueError(
-                f"features.trials is {self.trials}, expected an even number, since "
-                "each noise is added and subtracted"
+                f"features.ensemble_size is {self.ensemble_size}, expected an even "
+                "number, since each noise is added and subtracted"
             )
-        if not 0 < self.noise < math.inf:
+        if not 0 < self.noise_ratio < math.inf:
             raise ValueError(
-                f"features.noise is {self.noise:g}, expected a positive number"
+                f"features.noise_ratio is {self.noise_ratio:g}, expected a positive "
+                "number"
             )

@@ -23,12 +23,15 @@ STATION_LOADS = ("loads/stations/NTAL.*.txt", "loads/stations/NTOL.*.txt")
 #: What fills in each system; fewer trees and steps than a study would have. Few
 #: stations of the southwest follow the weather as closely as 0.5.
 FILLERS = {
-    "mllim": config.Filler(method="forest", trees=30, cell_loads=CELL_LOADS),
-    "dwlim": config.Filler(
-        method="lstm", threshold=0.3, steps=150, cell_loads=CELL_LOADS
+    "mllim": config.Gapfill(method="mllim", trees=30, virtual_station_loads=CELL_LOADS),
+    "dwlim": config.Gapfill(
+        method="dwlim",
+        control_correlation=0.3,
+        steps=150,
+        virtual_station_loads=CELL_LOADS,
     ),
-    "joint": config.Filler(
-        method="water",
+    "joint": config.Gapfill(
+        method="joint-load",
         hidden=16,
         steps=160,
         neighbourhood_km=110.0,
@@ -49,18 +52,18 @@ def filling_study(system: str, folder: str | os.PathLike[str] = ".") -> config.S
     Returns:
       The study.
     """
-    taken_apart = config.Features(method="meemd", trials=10, workers=2)
+    taken_apart = config.Features(method="meemd", ensemble_size=10, workers=2)
     return config.Study(
         title=f"Southwest China, 57 stations, {system.upper()}",
         gnss=config.Gnss(files="gnss/*.tenv3"),
         region=config.Region(boundary="region.geojson", spacing=WORLD.spacing),
         cleaning=config.Cleaning(
-            outliers="3-sigma", steps="gnss/steps.txt", trend="remove", mean="weekly"
+            outliers="3-sigma", steps="gnss/steps.txt", trend="remove", average="weekly"
         ),
-        loads=config.Loads(stations=STATION_LOADS, stations_units="m"),
+        loads=config.Loads(displacement=STATION_LOADS, displacement_units="m"),
         weather=config.Weather(temperature="temperature.nc", pressure="pressure.nc"),
         features=taken_apart if system == "dwlim" else config.Features(method="none"),
-        filler=FILLERS[system],
+        gapfill=FILLERS[system],
         inversion=config.Inversion(prior="laplacian", beta=0.01),
         evaluation=config.Evaluation(
             grace=("grace_csr.nc", "grace_jpl.nc"), land_model="storage.nc"
@@ -107,7 +110,7 @@ def run_filling(
         watch("simulate", 1.0)
         # The same by its stations alone, tuned to them: what there is to gain from.
         beside = dataclasses.replace(
-            study, filler=None, inversion=config.Inversion(prior="laplacian")
+            study, gapfill=None, inversion=config.Inversion(prior="laplacian")
         )
         run = pipeline.run(study, folder, watch, resume)
         result = pipeline.as_written(run)

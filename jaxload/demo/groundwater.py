@@ -37,7 +37,7 @@ def groundwater_study(folder: str | os.PathLike[str] = ".") -> config.Study:
             outliers="3-sigma",
             steps="gnss/offsets.csv",
             trend="remove",
-            mean="weekly",
+            average="weekly",
             reconstruct=8,
         ),
         loads=config.Loads(

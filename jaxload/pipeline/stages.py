@@ -83,7 +83,7 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
     if study.groundwater is not None:
         with clock.stage("compare"):
             others = read_references(study, gnss, area.outlines)
-    if study.filler is not None and study.filler.joint:
+    if study.gapfill is not None and study.gapfill.joint:
         inverted = invert_jointly(study, gnss, area, folder, clock)
     else:
         inverted = invert(study, rows, area, clock)
@@ -137,10 +137,10 @@ def _filled(
 
     What is filled is an anomaly, so that heights have to be anomalies too.
     """
-    if study.filler is None:
+    if study.gapfill is None:
         return gnss, None
     gnss = gnss.assign(up=(gnss.up - gnss.up.mean("time")).assign_attrs(gnss.up.attrs))
-    if study.filler.joint:
+    if study.gapfill.joint:
         return gnss, None
     with clock.stage("fill"):
         cells = cells_without_station(study, area.region, gnss)
@@ -202,7 +202,7 @@ def _with_filling(
     inverted: InversionResult,
 ) -> Result:
     """What was filled or learned beside what was found."""
-    if study.filler is None:
+    if study.gapfill is None:
         return result
     rows, filled = given
     cells, curve, summary = None, None, result.summary

@@ -348,7 +348,7 @@ def check_predictions(members: Sequence[ArrayLike]) -> None:
     if bad:
         raise ValueError(
             f"network {bad[0] + 1} of {len(members)} predicts values that are not "
-            "finite; use a smaller filler.learning_rate, or see whether the weather "
+            "finite; use a smaller gapfill.learning_rate, or see whether the weather "
             "has missing values"
         )
 

@@ -197,7 +197,7 @@ def _units(source: Source, stated: str, asked: str | None) -> str:
     if not stated and asked is None:
         raise ValueError(
             f"{source.path} does not state its units; give units (in a study: "
-            "loads.stations_units), which are m in files of ESMGFZ and mm in most "
+            "loads.displacement_units), which are m in files of ESMGFZ and mm in most "
             ".ntal, .ntol and .gia"
         )
     return asked or stated

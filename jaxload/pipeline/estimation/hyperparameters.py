@@ -162,9 +162,7 @@ def _betas(study: config.Study) -> NDArray[np.float64]:
     settings = study.inversion
     if not isinstance(settings.beta, str):
         return np.array([settings.beta])
-    return np.geomspace(
-        settings.smallest_beta, settings.largest_beta, settings.beta_count
-    )
+    return np.geomspace(settings.beta_min, settings.beta_max, settings.beta_count)
 
 
 def _plain(value: Any) -> dict[str, float]:

@@ -37,7 +37,7 @@ def with_common_mode(
       The model with it.
     """
     settings = study.inversion
-    beta = math.sqrt(settings.smallest_beta * settings.largest_beta)
+    beta = math.sqrt(settings.beta_min * settings.beta_max)
     start = {"beta": beta, "common": 1.0}
     scaled = scaled_model(model.problem, model.noise)
     fast = without_seasons(model.up, time)

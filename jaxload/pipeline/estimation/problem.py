@@ -142,7 +142,7 @@ def _warn_of_coarse_cells(length: float, grid: sphere.Grid) -> None:
 
 def _components(study: config.Study, up: NDArray, sigma: NDArray) -> Components | None:
     settings = study.inversion
-    if settings.approach != "components":
+    if settings.unknowns != "components":
         return None
     if settings.components > min(up.shape):
         raise ValueError(

@@ -50,8 +50,8 @@ def estimate(
     """
     if model.parts is not None:
         return _by_components(model, model.parts, beta)
-    if study.inversion.memory_days:
-        memory = inversion.autoregression(time, study.inversion.memory_days)
+    if study.inversion.correlation_time_days:
+        memory = inversion.autoregression(time, study.inversion.correlation_time_days)
         given = (model.problem, model.up, model.noise, beta)
         return Estimate(inversion.solve_in_time(*given, memory), model.noise)
     if study.inversion.robust != "none":

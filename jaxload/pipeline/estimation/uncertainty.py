@@ -100,7 +100,7 @@ def uncertainty_kind(study: config.Study, model: Model) -> str:
     settings = study.inversion
     if settings.errors != "auto":
         return settings.errors
-    if settings.memory_days or settings.approach == "components":
+    if settings.correlation_time_days or settings.unknowns == "components":
         return "none"
     stations, cells = model.problem.design.shape
     work = float(len(model.up)) * stations * cells

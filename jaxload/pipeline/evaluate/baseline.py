@@ -60,7 +60,7 @@ def against_traditional(study: config.Study, regions: xr.Dataset) -> dict[str, A
       the mean of the changes in percent with their number; and what the article
       reports, where there is one.
     """
-    assert study.filler is not None
+    assert study.gapfill is not None
     found: dict[str, Any] = {}
     for name, (month, ours, theirs) in VARIABLES.items():
         if theirs not in regions:
@@ -86,8 +86,8 @@ def against_traditional(study: config.Study, regions: xr.Dataset) -> dict[str, A
         }
     if found:
         found |= _over_regions(found)
-    if study.filler.method in ARTICLES:
-        article = ARTICLES[study.filler.method].change_percent
+    if study.gapfill.method in ARTICLES:
+        article = ARTICLES[study.gapfill.method].change_percent
         found["article_change_percent"] = article
     return found
 

@@ -19,11 +19,11 @@ class Article:
     change_percent: dict[str, float]
 
 
-#: By the method of `config.Filler`: MLLIM (2021), Remote Sensing 13, 3358, section 3.1
+#: By the method of `config.Gapfill`: MLLIM (2021), Remote Sensing 13, 3358, section 3.1
 #: and abstract, doi:10.3390/rs13173358; DWLIM (2022), Remote Sensing 14, 535, sections
 #: 3.1.1 and 3.2.2, doi:10.3390/rs14030535.
 ARTICLES = {
-    "forest": Article(
+    "mllim": Article(
         filling={
             "largest_pcc": 0.79,
             "share_of_pcc_above_0.5": 0.8421,
@@ -31,7 +31,7 @@ ARTICLES = {
         },
         change_percent={"pcc": 8.85, "r2": 7.99},
     ),
-    "lstm": Article(
+    "dwlim": Article(
         filling={
             "mean_pcc": 0.53,
             "largest_pcc": 0.87,

@@ -18,14 +18,14 @@ def weather_raster(study: config.Study, grid: sphere.Grid) -> sphere.Grid:
     """Lay a raster over the cells, such that every cell lies between its nodes.
 
     Args:
-      study: Says in `filler.spacing` how far its nodes are apart.
+      study: Says in `gapfill.spacing` how far its nodes are apart.
       grid: The cells.
 
     Returns:
       The raster, its nodes in the middles between multiples of the spacing.
     """
-    assert study.filler is not None
-    step = study.filler.spacing
+    assert study.gapfill is not None
+    step = study.gapfill.spacing
     axes = []
     for axis in (grid.lon_axis, grid.lat_axis):
         first, last = np.floor(axis[0] / step - 0.5), np.ceil(axis[-1] / step - 0.5)

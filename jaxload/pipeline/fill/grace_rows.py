@@ -43,7 +43,7 @@ def gravity_rows(
     Regions are those of ``[evaluation]``, or the study region where none are listed.
 
     Args:
-      study: Names the file in `filler.grace`.
+      study: Names the file in `gapfill.grace`.
       gnss: Has the epochs.
       area: Where the regions are.
 
@@ -55,10 +55,10 @@ def gravity_rows(
       ValueError: If it does not reach a region, or has no month in common with the
         heights.
     """
-    filler = study.filler
-    if filler is None or not filler.grace:
+    filling = study.gapfill
+    if filling is None or not filling.grace:
         return None
-    product = {"grace": read_gravity(study, "filler.grace", filler.grace)}
+    product = {"grace": read_gravity(study, "gapfill.grace", filling.grace)}
     monthly = reference_means(study, area.outlines, area.grid, product)["grace"]
     names = list(area.outlines)
     listed = range(1, len(names)) if len(names) > 1 else range(1)
@@ -66,7 +66,7 @@ def gravity_rows(
     water, epochs = _at_epochs(monthly, middles)
     if not np.isfinite(water).any():
         raise ValueError(
-            f"filler.grace {config.grid_names(filler.grace)} has no month in common "
+            f"gapfill.grace {config.grid_names(filling.grace)} has no month in common "
             "with the heights, "
             f"which span {gnss.time.values[0].astype('M8[D]')} to "
             f"{gnss.time.values[-1].astype('M8[D]')}; get data of one period"
@@ -77,7 +77,7 @@ def gravity_rows(
         names=[names[number] for number in listed],
         design=weights / weights.sum(axis=1, keepdims=True),
         water=water - np.nanmean(water, axis=0),
-        sigma=np.full(len(weights), filler.grace_sigma * np.sqrt(epochs)),
+        sigma=np.full(len(weights), filling.grace_sigma * np.sqrt(epochs)),
     )
 
 

@@ -67,8 +67,8 @@ def invert_jointly(
     """Train a network with the inversion, and invert with it.
 
     Args:
-      study: Says in its table ``[filler]`` whether the network tells of "water" or of
-        "displacement".
+      study: Its table ``[gapfill]`` says whether the network predicts the prior mean of
+        the load ("joint-load") or uplift ("joint-displacement").
       gnss: Heights of the stations as anomalies, cleaned and without their loads.
       area: Where water is sought.
       folder: Where the results go; None keeps nothing of the training.
@@ -82,8 +82,8 @@ def invert_jointly(
       ValueError: If weather does not cover a place or has gaps, stations stand too
         close to each other to hold some out, or another training was kept.
     """
-    assert study.filler is not None
-    if study.filler.method == "water":
+    assert study.gapfill is not None
+    if study.gapfill.method == "joint-load":
         return _with_water(study, gnss, area, folder, clock)
     return _with_displacement(study, gnss, area, folder, clock)
 
@@ -197,13 +197,13 @@ def _held_out_scores(
     study: config.Study, gnss: xr.Dataset, told: Floats, folds: joint_model.Folds
 ) -> dict:
     """Each station as told by the members that never saw it; NaN where all did."""
-    assert study.filler is not None
+    assert study.gapfill is not None
     held = np.asarray(folds.held)[:, : told.shape[2]].astype(float)
     total = np.einsum("mes,ms->es", told, held)
     number = held.sum(axis=0)
     mean = np.where(number > 0, total / np.maximum(number, 1), np.nan)
     up = gnss.up.values
-    return describe_validation(study.filler.method, gnss, up, score(mean, up))
+    return describe_validation(study.gapfill.method, gnss, up, score(mean, up))
 
 
 # The network tells of the water that is to be expected everywhere.

@@ -90,7 +90,7 @@ def fill(
     holds the noise of the stations too.
 
     Args:
-      study: Says how in its tables ``[features]`` and ``[filler]``.
+      study: Says how in its tables ``[features]`` and ``[gapfill]``.
       gnss: Heights of the stations, cleaned.
       cells: From `cells_without_station`.
       folder: Where the results go, and components of the weather are kept; None keeps
@@ -109,7 +109,7 @@ def fill(
       MLLIM (2021), Remote Sensing 13, 3358, doi:10.3390/rs13173358; DWLIM (2022),
       Remote Sensing 14, 535, doi:10.3390/rs14030535.
     """
-    assert study.filler is not None
+    assert study.gapfill is not None
     name, lon, lat = (
         np.concatenate([x[n].values for x in (gnss, cells)]) for n in PLACE
     )
@@ -118,12 +118,12 @@ def fill(
     features = decomposed(study, weather, folder, report_progress)
     up = gnss.up.values - np.nanmean(gnss.up.values, axis=0)
     rest = lambda share: watch(FEATURES + (1 - FEATURES) * share)
-    if study.filler.method == "forest":
-        told = _by_forests(study.filler, features, up, gnss, rest)
+    if study.gapfill.method == "mllim":
+        told = _by_forests(study.gapfill, features, up, gnss, rest)
     else:
-        told = _by_networks(study.filler, (features, weather), up, (gnss, cells), rest)
+        told = _by_networks(study.gapfill, (features, weather), up, (gnss, cells), rest)
     rows = as_virtual_stations(cells, gnss, told.cells, told.sigma)
-    summary = describe_validation(study.filler.method, gnss, up, told.stations)
+    summary = describe_validation(study.gapfill.method, gnss, up, told.stations)
     summary |= {"cells": cells.sizes["station"], **told.extra}
     return Filled(rows, summary, told.curve, told.best)
 
@@ -155,8 +155,8 @@ def decomposed(
     settings = series.Decomposition(
         method=asked.method,
         components=asked.components,
-        trials=asked.trials,
-        noise=asked.noise,
+        trials=asked.ensemble_size,
+        noise=asked.noise_ratio,
         seed=asked.seed,
     )
     kept = study.path(asked.cache) if asked.cache else folder and folder / "features"
@@ -170,10 +170,10 @@ def decomposed(
 
 
 def _by_forests(
-    filler: config.Filler, features: Floats, up: Floats, gnss: xr.Dataset, watch: Hear
+    filling: config.Gapfill, features: Floats, up: Floats, gnss: xr.Dataset, watch: Hear
 ) -> _Told:
     """The mean of all forests, which err on average as they do at stations."""
-    settings = mllim.ForestSettings(trees=filler.trees, seed=filler.seed)
+    settings = mllim.ForestSettings(trees=filling.trees, seed=filling.seed)
     stations = up.shape[1]
     try:
         own_features = features[:, :stations]
@@ -190,7 +190,7 @@ def _by_forests(
 
 
 def _by_networks(
-    filler: config.Filler,
+    filling: config.Gapfill,
     given: tuple[Floats, WeatherSeries],
     up: Floats,
     places: tuple[xr.Dataset, xr.Dataset],
@@ -203,14 +203,14 @@ def _by_networks(
         up,
         weather.temperature[:, :count],
         weather.pressure[:, :count],
-        filler.threshold,
+        filling.control_correlation,
     )
     settings = ensemble.Training(
-        hidden=filler.hidden,
-        window=filler.window or None,
-        seed=filler.seed,
+        hidden=filling.hidden,
+        window=filling.window_epochs or None,
+        seed=filling.seed,
         descent=optimise.OptimiserSettings(
-            filler.steps, filler.learning_rate, patience=PATIENCE
+            filling.steps, filling.learning_rate, patience=PATIENCE
         ),
     )
     own_features = features[:, :count][:, control]
@@ -220,7 +220,7 @@ def _by_networks(
         own_features, up[:, control], settings, names=called, watch=report_progress
     )
     told = ensemble.predict(networks, features, watch=lambda x: watch(0.7 + 0.3 * x))
-    distance, own = _to_members(places, control, filler.spacing)
+    distance, own = _to_members(places, control, filling.spacing)
     found = dwlim.validate(told[:, :, :count], distance[:count], own[:count], up)
     names = map(str, places[0].station.values[control])
     return _Told(
@@ -270,7 +270,7 @@ def describe_validation(
     """Say how well stations were predicted from others.
 
     Args:
-      method: As in `config.Filler`.
+      method: As in `config.Gapfill`.
       gnss: The stations.
       up: What they saw [mm], shape (epoch, station); NaN if missing.
       found: Each station predicted by others.

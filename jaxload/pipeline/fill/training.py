@@ -111,18 +111,20 @@ def make_folds(
     Raises:
       ValueError: If one neighbourhood holds more than half of the stations.
     """
-    filler = study.filler
-    assert filler is not None
+    filling = study.gapfill
+    assert filling is not None
     lon, lat = jnp.asarray(gnss.lon.values), jnp.asarray(gnss.lat.values)
     arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
     distance = arc * (DEGREE * EARTH_RADIUS / 1e3)
-    radius = filler.neighbourhood_km
+    radius = filling.neighbourhood_km
     try:
-        centres = spatial_folds.centres_for_fraction(distance, radius, filler.held_out)
+        centres = spatial_folds.centres_for_fraction(
+            distance, radius, filling.validation_fraction
+        )
     except ValueError as error:
-        raise ValueError(f"filler.neighbourhood_km: {error}") from None
-    keys = jax.random.split(jax.random.key(filler.seed), filler.members)
-    held = np.zeros((filler.members, rows), bool)
+        raise ValueError(f"gapfill.neighbourhood_km: {error}") from None
+    keys = jax.random.split(jax.random.key(filling.seed), filling.members)
+    held = np.zeros((filling.members, rows), bool)
     for member, key in enumerate(keys):
         drawn = spatial_folds.held_out(distance, radius, centres, key)
         held[member, : len(lon)] = drawn
@@ -142,7 +144,7 @@ def train(
     """Train the members of a study.
 
     Args:
-      study: Says how in its table ``[filler]``.
+      study: Says how in its table ``[gapfill]``.
       training_data: What there is to learn from.
       given: From `initial_hyperparameters`, and keys, from `make_folds`.
       folder: Where the results go, and the training is kept as a rule; None keeps none.
@@ -154,28 +156,28 @@ def train(
     Raises:
       ValueError: If another training was kept where this one was to be.
     """
-    filler, (numbers, keys) = study.filler, given
-    assert filler is not None
-    form = "water" if filler.method == "water" else "displacement"
+    filling, (numbers, keys) = study.gapfill, given
+    assert filling is not None
+    form = "water" if filling.method == "joint-load" else "displacement"
     lessons = schedule.make_schedule(
-        filler.steps,
-        filler.joint_steps,
-        learning_rate=filler.learning_rate,
-        weight_decay=filler.weight_decay,
-        own=filler.own_likelihood,
+        filling.steps,
+        filling.joint_steps,
+        learning_rate=filling.learning_rate,
+        weight_decay=filling.weight_decay,
+        own=filling.network_likelihood_weight,
     )
-    kept = study.path(filler.checkpoints) if filler.checkpoints else None
+    kept = study.path(filling.checkpoints) if filling.checkpoints else None
     kept = kept or (folder and folder / "checkpoints")
-    about = map(repr, (form, filler.seed, lessons, filler.hidden, numbers))
+    about = map(repr, (form, filling.seed, lessons, filling.hidden, numbers))
     model = "" if kept is None else fingerprint(training_data, *about)
     learned = schedule.train_ensemble(
         form,
         training_data,
-        filler.hidden,
+        filling.hidden,
         numbers,
         keys,
         training_schedule=lessons,
-        segment=_segment(training_data, filler),
+        segment=_segment(training_data, filling),
         checkpoints=kept and (lambda part: DiskCheckpoints(kept / part, model)),
         watch=watch,
     )
@@ -184,7 +186,7 @@ def train(
     before = curve_dataset(learned.alone.curve, learned.alone.step, "alone")
     curves = before.merge(curve_dataset(fitted.curve, fitted.step))
     return JointTraining(
-        fitted, mean, curves, _describe(filler, learned, mean, numbers)
+        fitted, mean, curves, _describe(filling, learned, mean, numbers)
     )
 
 
@@ -216,16 +218,16 @@ def member_variance(values: Floats) -> Floats:
 
 
 def _segment(
-    training_data: joint_model.TrainingData, filler: config.Filler
+    training_data: joint_model.TrainingData, filling: config.Gapfill
 ) -> int | None:
     """Epochs that are kept at a time where all would need too much memory."""
     epochs, places, _ = training_data.features.shape
-    size = 4 * KEPT * filler.hidden * filler.members * epochs * places
+    size = 4 * KEPT * filling.hidden * filling.members * epochs * places
     return None if size <= LARGE else math.ceil(math.sqrt(epochs))
 
 
 def _describe(
-    filler: config.Filler,
+    filling: config.Gapfill,
     learned: schedule.TrainedEnsemble,
     mean: joint_model.Hyperparameters,
     numbers: tuple[float, float, float],
@@ -233,8 +235,8 @@ def _describe(
     alone, fitted = learned.alone, learned.last
     best = np.nanmin(fitted.curve.held_out, axis=0)
     return {
-        "method": filler.method,
-        "members": filler.members,
+        "method": filling.method,
+        "members": filling.members,
         "best_step": fitted.step.tolist(),
         "steps": int(fitted.curve.step[-1]),
         "diverged_at": fitted.diverged_at,

@@ -73,7 +73,7 @@ def select_inside(
     Args:
       gnss: All stations.
       grid: The cells.
-      study: Says in `gnss.outside` what becomes of the others.
+      study: Says in `gnss.outside_grid` what becomes of the others.
 
     Returns:
       Those on a cell.
@@ -101,10 +101,11 @@ def select_inside(
             f"{grid.lon_axis[-1]:g} in lon and {grid.lat_axis[0]:g} to "
             f"{grid.lat_axis[-1]:g} in lat; is the outline in another hemisphere?"
         )
-    if study.gnss.outside == "error":
+    if study.gnss.outside_grid == "error":
         raise ValueError(
             f"{len(outside)} of {len(inside)} stations are outside the grid: {named}; "
-            'widen region.buffer, or set gnss.outside = "drop"' + _hint(gnss, exchanged)
+            'widen region.buffer, or set gnss.outside_grid = "drop"'
+            + _hint(gnss, exchanged)
         )
     hint = _hint(gnss, exchanged)
     logger.warning(

@@ -36,7 +36,7 @@ def cells_without_station(
     """Find the cells of a region in which no station stands.
 
     Args:
-      study: Says in `filler.spacing` how large cells are.
+      study: Says in `gapfill.spacing` how large cells are.
       region: The outline.
       gnss: The stations.
 
@@ -48,15 +48,15 @@ def cells_without_station(
     Raises:
       ValueError: If no centre lies in the region, or every cell has a station.
     """
-    assert study.filler is not None
-    cells = sphere.regional_grid(region, study.filler.spacing, offset=0.5)
+    assert study.gapfill is not None
+    cells = sphere.regional_grid(region, study.gapfill.spacing, offset=0.5)
     occupied = sphere.cell_at(cells, gnss.lon.values, gnss.lat.values)
     empty = np.setdiff1d(np.arange(len(cells.lon)), occupied)
     if not len(empty):
         raise ValueError(
             f"a station stands in each of {len(cells.lon)} cells of "
-            f"{study.filler.spacing:g} degrees; make filler.spacing smaller, or leave "
-            "the table [filler] out"
+            f"{study.gapfill.spacing:g} degrees; make gapfill.spacing smaller, or "
+            "leave the table [gapfill] out"
         )
     logger.info("%d of %d cells have no station", len(empty), len(cells.lon))
     return xr.Dataset(

@@ -109,8 +109,8 @@ def clean(
     gnss = _without_terms(settings, gnss, (years, happened))
     up = _without_common_mode(settings, gnss.up.values, gnss.up_sigma.values, years)
     gnss = gnss.assign(up=(DIMS, up, gnss.up.attrs))
-    if settings.mean != "none":
-        gnss = _averaged(settings.mean, gnss)
+    if settings.average != "none":
+        gnss = _averaged(settings.average, gnss)
     gnss = _with_data(gnss)
     watch(0.9)
     if settings.reconstruct:
@@ -416,7 +416,7 @@ def _with_data(gnss: xr.Dataset) -> xr.Dataset:
         gone = list(map(str, gnss.station.values[~stations]))
         logger.warning(
             "left out %d stations with too few heights for the means or periods that "
-            "cleaning.mean and cleaning.reconstruct ask for: %s",
+            "cleaning.average and cleaning.reconstruct ask for: %s",
             len(gone),
             listed(gone),
         )

@@ -158,7 +158,7 @@ def check_heights(study: config.Study, gnss: xr.Dataset) -> dict[str, Any]:
     up = gnss.up.values
     middle = np.nanmedian(up, axis=0)
     scatter = float(np.median(GAUSSIAN * np.nanmedian(np.abs(up - middle), axis=0)))
-    centred = study.cleaning.trend == "remove" or study.filler is not None
+    centred = study.cleaning.trend == "remove" or study.gapfill is not None
     found: dict[str, Any] = {"scatter_mm": scatter}
     found["offsets_mm"] = {} if centred else _offsets(gnss, middle, scatter)
     found["other_zeros_mm"] = {} if centred else _other_zeros(gnss, scatter)

@@ -42,7 +42,7 @@ def is_asked(study: config.Study) -> bool:
     Args:
       study: The study.
     """
-    return bool(study.loads.grids or study.loads.stations)
+    return bool(study.loads.grids or study.loads.displacement)
 
 
 def station_loads(
@@ -67,9 +67,9 @@ def station_loads(
         in common with them.
     """
     found, of_cells = {}, _cell_loads(study, gnss)
-    for load in map(config.station_load, study.loads.stations):
+    for load in map(config.station_load, study.loads.displacement):
         values, time = _read_stations(study, load, of_cells.get(load.name, []), gnss)
-        source = f"loads.stations {load}"
+        source = f"loads.displacement {load}"
         bounds = _station_spans(study, time, source)
         _add(found, load.name, at_epochs(values, time, gnss, source, bounds))
     grids = study.loads.grids
@@ -86,8 +86,8 @@ def station_loads(
 def _add(found: dict[str, NDArray], name: str, values: NDArray) -> None:
     if name in found:
         raise ValueError(
-            f"two loads are called {name}; give one of loads.stations a name of its "
-            'own, as "name: files"'
+            f"two loads are called {name}; give one of loads.displacement a name of "
+            'its own, as "name: files"'
         )
     found[name] = values
 
@@ -96,17 +96,18 @@ def _cell_loads(
     study: config.Study, gnss: xr.Dataset
 ) -> dict[str, list[config.StationLoad]]:
     """The loads of filled cells by name; the names are those of stations'."""
-    if study.filler is None or not is_virtual(gnss).any():
+    if study.gapfill is None or not is_virtual(gnss).any():
         return {}
     found: dict[str, list[config.StationLoad]] = {}
-    for load in map(config.station_load, study.filler.cell_loads):
+    for load in map(config.station_load, study.gapfill.virtual_station_loads):
         found.setdefault(load.name, []).append(load)
-    wanted = {config.station_load(entry).name for entry in study.loads.stations}
+    wanted = {config.station_load(entry).name for entry in study.loads.displacement}
     if wanted != set(found):
         raise ValueError(
-            f"loads.stations takes {', '.join(sorted(wanted)) or 'nothing'} out of "
-            f"stations, but filler.cell_loads {', '.join(sorted(found)) or 'nothing'} "
-            "out of filled cells; give the same loads in both"
+            f"loads.displacement takes {', '.join(sorted(wanted)) or 'nothing'} out of "
+            "stations, but gapfill.virtual_station_loads "
+            f"{', '.join(sorted(found)) or 'nothing'} out of filled cells; give the "
+            "same loads in both"
         )
     return found
 
@@ -123,9 +124,12 @@ def _read_stations(
     known = xr.concat(parts, "station", join="outer").sortby("time")
     absent = ~np.isin(names, known.station.values)
     filled = is_virtual(gnss)
-    for setting, rows in (("loads.stations", ~filled), ("filler.cell_loads", filled)):
+    for setting, rows in (
+        ("loads.displacement", ~filled),
+        ("gapfill.virtual_station_loads", filled),
+    ):
         if (absent & rows).any():
-            files = load if setting == "loads.stations" else of_cells[-1]
+            files = load if setting == "loads.displacement" else of_cells[-1]
             raise ValueError(_not_there(f"{setting} {files}", gnss, absent & rows))
     return known.sel(station=names).values, known.time.values
 
@@ -133,10 +137,10 @@ def _read_stations(
 def _read_files(
     study: config.Study, load: config.StationLoad, names: NDArray[np.str_]
 ) -> xr.DataArray:
-    with naming(f"loads.stations {load}"):
+    with naming(f"loads.displacement {load}"):
         return io.read_loading(
             [study.path(pattern) for pattern in load.paths],
-            load.units or study.loads.stations_units or None,
+            load.units or study.loads.displacement_units or None,
             load.columns or None,
             list(map(str, names)),
             load.time_format,
@@ -146,12 +150,14 @@ def _read_files(
 def _station_spans(study: config.Study, time: NDArray, source: str) -> NDArray:
     """What values of days, weeks or months are means of, by their dates."""
     daily = len(time) < 2 or _step(time) <= DAY
-    stamp = "auto" if daily else study.loads.stations_stamp
+    stamp = "auto" if daily else study.loads.displacement_stamp
     spans = io.stamped_spans(time, stamp)
     doubtful, meaning = io.span_remark(spans.origin)
     if doubtful:
         logger.warning(
-            "%s: %s; if they mean others, state loads.stations_stamp", source, meaning
+            "%s: %s; if they mean others, state loads.displacement_stamp",
+            source,
+            meaning,
         )
     return spans.bounds
 

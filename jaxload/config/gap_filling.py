@@ -1,0 +1,139 @@
+"""The table of a study file that says how cells without a station are filled."""
+
+import dataclasses
+import math
+
+from jaxload.config.checks import check_at_least, check_choice
+from jaxload.config.sources import Grids
+from jaxload.config.station_loads import StationLoad
+
+__all__ = ["Gapfill"]
+
+METHODS = ("mllim", "dwlim", "joint-load", "joint-displacement")
+
+#: Settings that some methods alone take, and what they are for.
+OF_SOME = {
+    "grace": (("joint-load", "joint-displacement"), "is something to learn from"),
+    "window_epochs": (("dwlim",), "cuts the record"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Gapfill:
+    """Table ``[gapfill]``: how cells without a station are filled from the weather.
+
+    Filled are the cells of side `spacing` that have their centre in the region and no
+    station. They are called G001 and on, counted over all cells of the region, with a
+    station or without, row by row from the south, each row from the west.
+
+    Attributes:
+      method: "mllim" trains a random forest for every station and takes the mean of
+        their predictions for every cell. "dwlim" trains an LSTM for every control
+        station and weights their predictions by inverse distance. "joint-load" trains
+        one LSTM for the prior mean of the load at all places, together with the
+        inversion, by the marginal likelihood of the heights; it fills no cells.
+        "joint-displacement" trains one LSTM for the uplift of cells, by how well the
+        inversion with these cells predicts stations that are held out. The two joint
+        methods estimate beta, noise and common mode themselves; those of
+        ``[inversion]`` then hold for the inversion of stations only, with which the
+        result is compared.
+      seed: Seed of all random numbers.
+      spacing: Side of the cells that are filled [degrees]; for "joint-load" spacing of
+        the raster on which the network runs.
+      control_correlation: Absolute correlation of a station's uplift with temperature
+        or pressure above which "dwlim" takes it as a control station.
+      trees: Number of trees of each random forest.
+      hidden: Number of hidden units of each LSTM.
+      steps: Largest number of training steps; for the joint methods, of the network
+        before it is trained through the inversion.
+      joint_steps: Largest number of further steps through the inversion.
+      network_likelihood_weight: Weight in the joint loss of the likelihood of the
+        network's own prediction; with 0 "joint-load" is trained by the marginal
+        likelihood alone.
+      window_epochs: Length of the training windows into which "dwlim" cuts the record
+        [epochs], each after 60 epochs that are only read; 0 trains on the whole record,
+        which takes longer.
+      learning_rate: Learning rate of Adam; through the inversion it is less than a
+        third of this.
+      weight_decay: Decoupled weight decay of the joint methods (AdamW): each step
+        subtracts weight_decay times learning_rate times the weight.
+      members: Number of networks in the ensemble of the joint methods, trained from
+        different seeds; their spread is part of the standard errors.
+      validation_fraction: Fraction of the stations that each member holds out for early
+        stopping; how well they are predicted calibrates the standard errors.
+      neighbourhood_km: Radius of the neighbourhoods of stations that are held out
+        together [km].
+      grace: Monthly TWSA as netCDF, or a list of several centres as `Evaluation.grace`,
+        whose means over the regions of ``[evaluation]`` the joint methods take as
+        further observations; empty for none.
+      grace_sigma: Standard error of such a mean [mm].
+      virtual_station_loads: Displacement of the centres of filled cells by loads, one
+        load an entry as in `Loads.displacement`, with the same names; names of files
+        begin with the name of the cell. A load that is removed from stations has to be
+        removed from filled cells too.
+      checkpoints: Folder for checkpoints, from which an interrupted training resumes;
+        the folder ``checkpoints`` in the results if empty.
+    """
+
+    method: str = "mllim"
+    seed: int = 0
+    spacing: float = 1.0
+    control_correlation: float = 0.5
+    trees: int = 100
+    hidden: int = 32
+    steps: int = 400
+    joint_steps: int = 100
+    network_likelihood_weight: float = 1.0
+    window_epochs: int = 0
+    learning_rate: float = 0.01
+    weight_decay: float = 1.0
+    members: int = 3
+    validation_fraction: float = 0.2
+    neighbourhood_km: float = 150.0
+    grace: Grids = ""
+    grace_sigma: float = 20.0
+    virtual_station_loads: tuple[str | StationLoad, ...] = ()
+    checkpoints: str = ""
+
+    def __post_init__(self) -> None:
+        check_choice("gapfill.method", self.method, METHODS)
+        _check_numbers(self)
+        for name, (methods, what) in OF_SOME.items():
+            if getattr(self, name) and self.method not in methods:
+                those = " and ".join(f'"{method}"' for method in methods)
+                raise ValueError(
+                    f"gapfill.{name} {what} for {those} only, but gapfill.method is "
+                    f'"{self.method}"; leave it out'
+                )
+        if self.virtual_station_loads and self.joint:
+            raise ValueError(
+                f'gapfill.method "{self.method}" learns from heights whose loads are '
+                "removed, so that its cells have none; leave "
+                "gapfill.virtual_station_loads out"
+            )
+
+    @property
+    def joint(self) -> bool:
+        """Whether a network is trained through the inversion."""
+        return self.method in ("joint-load", "joint-displacement")
+
+
+def _check_numbers(filling: Gapfill) -> None:
+    check_at_least("gapfill.seed", filling.seed, 0)
+    for name in ("trees", "hidden", "steps", "joint_steps", "members"):
+        check_at_least(f"gapfill.{name}", getattr(filling, name), 1)
+    check_at_least("gapfill.window_epochs", filling.window_epochs, 0)
+    for name in ("weight_decay", "network_likelihood_weight"):
+        value = getattr(filling, name)
+        if not 0 <= value < math.inf:
+            raise ValueError(f"gapfill.{name} is {value:g}, expected zero or more")
+    for name in ("spacing", "learning_rate", "neighbourhood_km", "grace_sigma"):
+        value = getattr(filling, name)
+        if not 0 < value < math.inf:
+            raise ValueError(f"gapfill.{name} is {value:g}, expected a positive number")
+    for name in ("control_correlation", "validation_fraction"):
+        value = getattr(filling, name)
+        if not 0 < value < 1:
+            raise ValueError(
+                f"gapfill.{name} is {value:g}, expected a number between 0 and 1"
+            )
