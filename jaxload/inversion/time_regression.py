@@ -78,7 +78,7 @@ def time_function_mean(
       ValueError: As `solve`, and if the prior leaves fields free.
 
     Example:
-      >>> season = series.harmonics(time)
+      >>> season = series.seasonal_basis(time)[:, 2:]
       >>> found = inversion.time_function_mean(problem, up, sigma, (0.02, 0.01), season)
       >>> inversion.solve(problem, up, sigma, 0.02, mean=season @ found.maps)
 

@@ -60,7 +60,7 @@ def find_fillers(values: ArrayLike, group: ArrayLike | None = None) -> list[floa
         cuts = np.flatnonzero(np.diff(index[order])) + 1
         for part in np.split(flat[seen][order], cuts):
             found.update(_of_series(part, alone=False))
-    return sorted(found)
+    return sorted(map(float, found))
 
 
 def without_fillers(

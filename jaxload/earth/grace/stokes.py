@@ -73,7 +73,7 @@ def water_from_stokes(stokes: Stokes, love: LoveNumbers) -> Harmonics:
 
     Example:
       >>> water = water_from_stokes(anomaly, in_frame(love, "CF"))
-      >>> twsa = synthesise(smooth(water, 300e3, EARTH_RADIUS), lat, lon)
+      >>> twsa = synthesise(smooth(water, 300e3, constants.EARTH_RADIUS), lat, lon)
 
     Source:
       Wahr, Molenaar & Bryan (1998), eqs 9 and 14, doi:10.1029/98JB02844.
@@ -126,7 +126,7 @@ def displacement_from_stokes(
 
     Example:
       >>> up, potential = displacement_from_stokes(anomaly, love)
-      >>> synthesise_at(up, lat=lat, lon=lon)
+      >>> synthesise_at(up, lat=stations.lat, lon=stations.lon)
 
     Source:
       Davis et al. (2004), doi:10.1029/2004GL021435.

@@ -57,7 +57,7 @@ def calibrate(
 
     Example:
       >>> numbers = calibrate(training_data, learned.last.parameters)
-      >>> noise, beta = joint.noise_of(training_data, numbers), jnp.exp(numbers.beta)
+      >>> noise, beta = noise_of(training_data, numbers), jnp.exp(numbers.beta)
     """
     rest = jax.jit(
         lambda one, training_data: subtract_prior_mean(one, training_data).displacement

@@ -122,7 +122,7 @@ def principal_components(
         or weights are negative or not finite.
 
     Example:
-      >>> parts = components(up, 3, weights=1 / sigma**2)
+      >>> parts = principal_components(up, 3, weights=1 / sigma**2)
       >>> filled = jnp.where(jnp.isfinite(up), up, reconstructed(parts))
 
     Source:

@@ -131,7 +131,7 @@ def analyse(
         gaps, or float64 is off.
 
     Example:
-      >>> analyse(field, lat=np.arange(-89.5, 90), lon=np.arange(0.5, 360), 89)
+      >>> analyse(field, np.arange(-89.5, 90), np.arange(0.5, 360), max_degree=89)
 
     Source:
       Driscoll & Healy (1994), doi:10.1006/aama.1994.1008.

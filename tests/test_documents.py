@@ -1,0 +1,203 @@
+"""Every block of a document runs, is read, is parsed or is there."""
+
+import pathlib
+import re
+import shlex
+
+import example_objects as small
+import jax
+import numpy as np
+import pytest
+import shapely
+import test_io_fuzz as text
+import test_io_harmonics as gravity
+
+from jaxload import cli, config, earth, inversion, io
+
+ROOT = pathlib.Path(__file__).parents[1]
+FOLDERS = (".", "docs", "jaxload", "notebooks", "benchmarks")
+DOCUMENTS = sorted(path for folder in FOLDERS for path in (ROOT / folder).glob("*.md"))
+#: What a study needs that a block about something else leaves out.
+REST = {
+    "gnss": '[gnss]\nfiles = "gnss/*.up"\n',
+    "region": '[region]\nboundary = "region.txt"\n',
+}
+
+
+def blocks(path, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.M | re.S)
+
+
+def documents_with(language):
+    return [p for p in DOCUMENTS if blocks(p, language)]
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+def sites():
+    return zip((f"S{i}" for i in range(small.STATIONS)), *small.stations())
+
+
+def prepare_readme():
+    """A network and an outline as the demo writes them."""
+    days = [str(day)[:10].replace("-", "") for day in small.DAYS]
+    pathlib.Path("gnss").mkdir()
+    for (name, _, _), up in zip(sites(), small.heights().T):
+        rows = [f"{d} {x:.3f} 2.0\n" for d, x in zip(days, up) if np.isfinite(x)]
+        pathlib.Path(f"gnss/{name}.up").write_text("".join(rows))
+    places = [f"{name} {lon} {lat} 10\n" for name, lon, lat in sites()]
+    pathlib.Path("gnss/sites.txt").write_text("".join(places))
+    outline = shapely.to_geojson(shapely.box(0.5, 0.5, 1, 1))
+    pathlib.Path("region.geojson").write_text(outline)
+    return {}
+
+
+def prepare_raw_heights():
+    """Two years of five receivers in the format of PBO, one with a step."""
+    *head, row = text.GNSS["pos"].splitlines()
+    up = small.noise(730, small.STATIONS)
+    up[400:, 1] += 30
+    pathlib.Path("gnss").mkdir()
+    for (name, lon, lat), heights in zip(sites(), up.T):
+        lines = [line.replace("ABCD", f"{name}AA") for line in head]
+        for day, height in zip(np.datetime64("2010-01-01") + np.arange(730), heights):
+            words = row.split()
+            words[0] = str(day).replace("-", "")
+            words[2] = f"{(day - np.datetime64('1858-11-17')).astype(int)}.5"
+            words[12:14], words[17] = (str(lat), str(lon)), f"{height / 1000:.5f}"
+            lines.append(" ".join(words))
+        pathlib.Path(f"gnss/{name}.pos").write_text("\n".join(lines) + "\n")
+    return {}
+
+
+def prepare_inversion():
+    problem = small.problem()
+    return {
+        "inversion": inversion,
+        "grid": small.grid(),
+        "design": small.design(),
+        "sigma": np.ones(small.STATIONS),
+        "up": small.heights(),
+        "days": small.DAYS,
+        "beta": 0.02,
+        "betas": [0.01, 0.1],
+        "expected": 50.0,
+        "model": np.zeros((small.EPOCHS, problem.design.shape[1])),
+        "weights": np.full((1, problem.design.shape[1]), 1 / problem.design.shape[1]),
+    }
+
+
+def prepare_loading():
+    pathlib.Path("gsm").mkdir()
+    month = gravity.level2("20020401.0000", "20020501.0000")
+    pathlib.Path("gsm/GSM-2_1").write_text(month)
+    pathlib.Path("TN-13.txt").write_text(gravity.TN13)
+    pathlib.Path("TN-14.txt").write_text(gravity.TN14)
+    fine = earth.from_water(
+        small.noise(2, 20, 20), 0.05 + np.arange(20) / 10, 0.05 + np.arange(20) / 10
+    )
+    shape = (small.LAT.size, small.LON.size)
+    return {
+        "earth": earth,
+        "io": io,
+        "pathlib": pathlib,
+        "love": earth.load_love_numbers(),
+        "gnss": small.stations(),
+        "lat": small.LAT,
+        "lon": small.LON,
+        "pressure": 1e5 + 100 * small.noise(2, *shape),
+        "ocean": small.noise(*shape) > 0,
+        "layers": small.noise(2, 3, *shape),
+        "fine_soil": fine,
+    }
+
+
+PREPARED = {
+    "README.md": prepare_readme,
+    "docs/inversion.md": prepare_inversion,
+    "docs/loading.md": prepare_loading,
+    "docs/raw_heights.md": prepare_raw_heights,
+}
+#: What their programs arrive at.
+RESULTS = {
+    "README.md": ("twsa", "slope"),
+    "docs/inversion.md": ("water", "sd", "draws"),
+    "docs/loading.md": ("up", "moved", "maps"),
+    "docs/raw_heights.md": ("seasonal",),
+}
+
+
+def test_every_document_with_programs_has_its_data():
+    assert [name(path) for path in documents_with("python")] == sorted(PREPARED)
+
+
+@pytest.mark.parametrize("document", PREPARED)
+def test_programs_of_a_document_run_one_after_the_other(
+    document, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    names = PREPARED[document]()
+    for block in blocks(ROOT / document, "python"):
+        exec(compile(block, document, "exec"), names)
+    for result in RESULTS[document]:
+        values = jax.tree.leaves(names[result])
+        assert values, result
+        assert all(np.isfinite(np.asarray(x)).mean() > 0.5 for x in values), result
+
+
+@pytest.mark.parametrize("document", [name(path) for path in documents_with("toml")])
+def test_settings_of_a_document_are_read(document, tmp_path):
+    for block in blocks(ROOT / document, "toml"):
+        rest = [text for table, text in REST.items() if f"[{table}]" not in block]
+        (tmp_path / "study.toml").write_text(block + "".join(rest))
+        assert config.read_study(tmp_path / "study.toml").gnss.files
+
+
+def commands(path):
+    for line in re.findall(r"^ {4}(jaxload .*)", path.read_text(), re.M):
+        yield re.sub(r"[][]", "", line.split("#")[0])
+
+
+def test_commands_of_documents_are_understood():
+    lines = [line for path in DOCUMENTS for line in commands(path)]
+    assert len(lines) > 5
+    for line in lines:
+        assert callable(cli._parser().parse_args(shlex.split(line)[1:]).command), line
+
+
+def test_targets_of_documents_are_made():
+    targets = re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.M)
+    asked = {
+        target
+        for path in DOCUMENTS
+        for target in re.findall(
+            r"(?:^ {4}|`)make ([a-z0-9-]+)", path.read_text(), re.M
+        )
+    }
+    assert asked
+    assert asked <= set(targets)
+
+
+def test_what_documents_link_to_is_there():
+    missing = [
+        f"{name(path)}: {link}"
+        for path in DOCUMENTS
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text())
+        if not link.startswith("http") and not (path.parent / link).exists()
+    ]
+    assert not missing
+
+
+def test_files_that_documents_name_are_there():
+    named = re.compile(r"`((?:docs|notebooks|benchmarks|tests|jaxload)/[\w/.-]+)`")
+    missing = [
+        f"{name(path)}: {file}"
+        for path in DOCUMENTS
+        if path.name != "CHANGELOG.md"
+        for file in named.findall(path.read_text())
+        # Written by who follows the document.
+        if file != "notebooks/executed.ipynb" and not (ROOT / file).exists()
+    ]
+    assert not missing
