@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jaxload import io, pipeline
+from jaxload.config.renamed import current_summary
 
 __all__ = ["describe"]
 
@@ -62,7 +63,7 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
             f"{path.parent} holds results that were computed and not yet written; "
             "jaxload run --resume writes them"
         )
-    return io.read_json(path)
+    return current_summary(io.read_json(path))
 
 
 def _names(folder: pathlib.Path, summary: dict[str, Any], suffix: str) -> list[str]:
@@ -181,7 +182,7 @@ def _errors(summary: dict[str, Any]) -> list[str]:
     if errors["kind"] == "none":
         return ["no standard errors"]
     common = summary["common_mode_mm"]
-    if "for_errors" in summary.get("learning", {}):
+    if "uncertainty_hyperparameters" in summary.get("learning", {}):
         beware = "sized by the neighbourhoods that members of the network held out"
         return [f"standard errors of {errors['kind']}, {errors['method']}; {beware}"]
     beware = (
@@ -253,7 +254,7 @@ def _learning(summary: dict[str, Any]) -> list[str]:
     end = "".join(
         _diverged(found.get(key), f"training {how}")
         for key, how in (
-            ("diverged_at_alone", "by itself"),
+            ("diverged_at_pretraining", "by itself"),
             ("diverged_at", "through the inversion"),
         )
     )
@@ -267,7 +268,7 @@ def _learning(summary: dict[str, Any]) -> list[str]:
 
 def _gains(summary: dict[str, Any]) -> list[str]:
     """By how much filled cells change the scores of stations alone."""
-    found = summary.get("against_traditional", {})
+    found = summary.get("gain_over_stations_only", {})
     if "median_difference" not in found:
         return []
     article = found.get("article_change_percent", {})

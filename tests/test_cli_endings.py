@@ -141,6 +141,26 @@ def test_results_of_what_has_changed_are_not_taken_up(
     assert before == (contents(out), contents(out / ".unfinished"))
 
 
+def test_results_of_an_earlier_release_are_refused_and_replaced(
+    study, tmp_path, monkeypatch, capsys
+):
+    out = tmp_path / "out"
+    stopped_before_its_figures(study, out, monkeypatch)
+    capsys.readouterr()
+    about = out / ".unfinished" / "about.json"
+    assert "correlation_time_days" in about.read_text()
+    older = about.read_text().replace("correlation_time_days", "memory_days")
+    about.write_text(older)
+    assert run(study, out, "--resume") == 2
+    expected = ["an earlier release of jaxload computed them", "run without --resume"]
+    check_one_sentence(capsys.readouterr(), expected)
+    # What such a release left under its own names goes, as other older results do.
+    (out / "filled.nc").write_bytes((out / "twsa.nc").read_bytes())
+    assert run(study, out) == 0
+    assert not (out / "filled.nc").exists()
+    assert (out / "twsa.nc").exists()
+
+
 @pytest.mark.parametrize("what", ["a setting", "a series"])
 def test_a_complete_result_of_what_has_changed_is_not_taken_for_this_one(
     done, study, tmp_path, capsys, what

@@ -1,11 +1,14 @@
 """Names of earlier releases are read, with a warning, for one release."""
 
 import dataclasses
+import pathlib
 
 import pytest
 
 from jaxload import config
 from jaxload.config import renamed
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 #: A present setting of every table, with a value that is not its default; every old
 #: name has its place here. Written by hand, apart from the registry.
@@ -177,3 +180,81 @@ def test_what_is_wrong_under_an_old_name_is_still_named(read, tmp_path):
     (tmp_path / "study.toml").write_text("filler = 3\n")
     with pytest.raises(ValueError, match=r"gapfill is 3, expected a table"):
         config.read_study(tmp_path / "study.toml")
+
+
+OLD_SUMMARY = {
+    "covered": {"cells": {"covered": 1.0}},
+    "evaluation": {"covered": {"covered": 1.0, "reference_covered": 0.5, "pcc": 0.9}},
+    "against_traditional": {
+        "grace": {"traditional": {"filled": {"pcc": 0.9}, "traditional": {"pcc": 0.8}}},
+        "better": {"pcc": 1},
+    },
+    "filling": {"of_the_mean": {"pcc": 0.9}},
+    "learning": {"before": {"beta": 1}, "after": {"beta": 2}, "for_errors": {}},
+    "lag_months": {"S": {"before": 0.1, "after": 0.5, "months": 1}},
+    "seconds": {"traditional": 1.0, "read": 2.0},
+}
+
+
+def test_a_summary_of_an_earlier_release_is_read_under_present_names():
+    """Names of regions and stations stay, though they be those of old keys."""
+    assert renamed.current_summary(OLD_SUMMARY) == {
+        "coverage_fraction": {"cells": {"covered": 1.0}},
+        "evaluation": {
+            "covered": {
+                "coverage_fraction": 1.0,
+                "reference_coverage_fraction": 0.5,
+                "pcc": 0.9,
+            }
+        },
+        "gain_over_stations_only": {
+            "grace": {
+                "traditional": {
+                    "filled": {"pcc": 0.9},
+                    "stations_only": {"pcc": 0.8},
+                }
+            },
+            "better": {"pcc": 1},
+        },
+        "filling": {"network_mean": {"pcc": 0.9}},
+        "learning": {
+            "initial": {"beta": 1},
+            "trained": {"beta": 2},
+            "uncertainty_hyperparameters": {},
+        },
+        "lag_months": {"S": {"before": 0.1, "after": 0.5, "months": 1}},
+        "seconds": {"stations_only": 1.0, "read": 2.0},
+    }
+
+
+def test_the_page_of_renamed_names_is_the_registry():
+    page = ROOT / "docs" / "renamed.md"
+    rows = [
+        tuple(cell.strip().strip("`") for cell in line.split("|")[1:-1])
+        for line in page.read_text().splitlines()
+        if line.startswith("| `")
+    ]
+    expected = [(f"[{old}]", f"[{new}]") for old, new in renamed.TABLES.items()]
+    before = {new: old for old, new in renamed.TABLES.items()}
+    expected += [
+        (f"{before.get(table, table)}.{old}", f"{table}.{new}")
+        for table, names in renamed.SETTINGS.items()
+        for old, new in names.items()
+    ]
+    expected += [
+        (f'filler.method = "{old}"', f'{setting} = "{new}"')
+        for setting, values in renamed.VALUES.items()
+        for old, new in values.items()
+    ]
+    expected += list(renamed.FILES.items())
+    expected += [
+        (f"{file}: {old}", f"{file}: {new}")
+        for file, names in renamed.VARIABLES.items()
+        for old, new in names.items()
+    ]
+    expected += [
+        (f"{above}.{old}".lstrip("."), f"{above}.{new}".lstrip("."))
+        for above, names in renamed.SUMMARY_KEYS.items()
+        for old, new in names.items()
+    ]
+    assert rows == expected

@@ -41,8 +41,8 @@ def test_a_demonstration_fills_and_is_held_against_the_truth(
     written = config.read_study(tmp_path / "data" / "study.toml")
     assert written == filling.filling_study(system, tmp_path / "data")
     expected = {
-        "mllim": {"filled.nc"},
-        "dwlim": {"filled.nc", "learning.nc", "features"},
+        "mllim": {"virtual_stations.nc"},
+        "dwlim": {"virtual_stations.nc", "learning.nc", "features"},
         "joint": {"learning.nc"},
     }
     assert expected[system] <= {path.name for path in tmp_path.iterdir()}

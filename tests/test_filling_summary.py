@@ -169,16 +169,21 @@ def test_scatter_is_told_where_a_result_knows_it(tmp_path):
         (
             "learning",
             LEARNING,
-            {"diverged_at": 7, "diverged_at_alone": None},
+            {"diverged_at": 7, "diverged_at_pretraining": None},
             "10 steps; training through the inversion diverged at step 7\n",
         ),
         (
             "learning",
             LEARNING,
-            {"diverged_at": None, "diverged_at_alone": 5},
+            {"diverged_at": None, "diverged_at_pretraining": 5},
             "10 steps; training by itself diverged at step 5\n",
         ),
-        ("learning", LEARNING, {"diverged_at": None, "diverged_at_alone": None}, None),
+        (
+            "learning",
+            LEARNING,
+            {"diverged_at": None, "diverged_at_pretraining": None},
+            None,
+        ),
     ],
 )
 def test_a_result_tells_where_its_training_diverged(tmp_path, key, table, steps, said):

@@ -146,7 +146,7 @@ def test_every_variable_says_what_it_is(water, stations, regions):
     for dataset in (water, stations, regions):
         for name, array in dataset.data_vars.items():
             assert array.attrs.get("long_name"), name
-            flags = {"cell_mask", "ok", "suspect", "status", "reason"}
+            flags = {"cell_mask", "solved", "suspect", "status", "reason"}
             assert array.attrs.get("units") or name in flags, name
 
 
@@ -180,7 +180,7 @@ def test_stations_hold_what_was_read(stations, world):
     sigma = np.nanmedian(stations.up_sigma, axis=0)
     seen = np.isfinite(stations.up.values)
     expected = np.where(seen, sigma[None, :], np.nan)
-    np.testing.assert_allclose(stations.sigma_used, expected, rtol=1e-6)
+    np.testing.assert_allclose(stations.up_sigma_effective, expected, rtol=1e-6)
 
 
 def dense(study, stations):
@@ -301,13 +301,13 @@ def test_regional_means_are_area_means_of_the_map(water, regions, outlines, name
     )
     found = regions.twsa.sel(region=name)
     np.testing.assert_allclose(found, expected, atol=2e-3 * expected.std())
-    np.testing.assert_allclose(regions.covered, 1.0, atol=1e-9)
-    np.testing.assert_allclose(regions.reference_covered, 1.0, atol=1e-9)
+    np.testing.assert_allclose(regions.coverage_fraction, 1.0, atol=1e-9)
+    np.testing.assert_allclose(regions.twsa_grace_covered, 1.0, atol=1e-9)
 
 
 def test_the_summary_says_how_much_of_each_region_is_covered(summary):
-    assert set(summary["covered"]) == {"cells", "grace"}
-    for shares in summary["covered"].values():
+    assert set(summary["coverage_fraction"]) == {"cells", "grace"}
+    for shares in summary["coverage_fraction"].values():
         assert shares == pytest.approx({"region": 1.0, "west": 1.0})
 
 
@@ -333,12 +333,12 @@ def test_the_evaluation_is_that_of_a_plain_computation(
         source.lwe_thickness.values,
     )
     np.testing.assert_allclose(
-        regions.reference.sel(region=name), theirs, rtol=2e-3, atol=0.05
+        regions.twsa_grace.sel(region=name), theirs, rtol=2e-3, atol=0.05
     )
     np.testing.assert_allclose(
-        regions.monthly.sel(region=name)[1:], ours, rtol=1e-5, atol=1e-4
+        regions.twsa_monthly.sel(region=name)[1:], ours, rtol=1e-5, atol=1e-4
     )
-    assert np.isnan(regions.monthly.sel(region=name)[0])
+    assert np.isnan(regions.twsa_monthly.sel(region=name)[0])
     days = (month.astype("M8[D]") + np.timedelta64(15, "D")).astype(float)
     ours, theirs = (
         values - np.polyval(np.polyfit(days - days[0], values, 1), days - days[0])

@@ -131,12 +131,13 @@ def test_coverage_is_in_the_file_of_regions_and_the_summary(tmp_path):
     assert "land_model" not in shares
     io.write_dataset(regions, tmp_path / "regions.nc")
     with xr.open_dataset(tmp_path / "regions.nc") as read:
-        np.testing.assert_allclose(read.reference_covered, [3 / 8, 3 / 6])
-        np.testing.assert_allclose(read.reference.attrs["covered"], [3 / 8, 3 / 6])
-        np.testing.assert_allclose(read.twsa.attrs["covered"], read.covered)
+        known, name = [3 / 8, 3 / 6], "coverage_fraction"
+        np.testing.assert_allclose(read.twsa_grace_coverage_fraction, known)
+        np.testing.assert_allclose(read.twsa_grace.attrs[name], known)
+        np.testing.assert_allclose(read.twsa.attrs[name], read[name])
     score = score_regions(study(), regions)["all"]
-    assert score["reference_covered"] == pytest.approx(3 / 8)
-    assert score["covered"] == pytest.approx(1)
+    assert score["reference_coverage_fraction"] == pytest.approx(3 / 8)
+    assert score["coverage_fraction"] == pytest.approx(1)
 
 
 def test_a_sliver_of_a_region_is_called_one(cases, caplog):

@@ -478,13 +478,13 @@ def out(study, tmp_path_factory):
 def test_cells_and_stations_are_inverted_as_one_network(study, out):
     folder, result = out
     grid = sphere.regional_grid(REGION, 0.5, 0.5)
-    with xr.open_dataset(folder / "filled.nc") as filled:
+    with xr.open_dataset(folder / "virtual_stations.nc") as filled:
         filled = filled.load()
     stations, used = result.stations, result.water
     everyone = xr.Dataset(
         coords={name: ("row", used[f"row_{name}"].values) for name in ("lon", "lat")}
     )
-    assert used.row_filled.values.tolist() == [0] * len(LON) + [1] * 12
+    assert used.is_virtual.values.tolist() == [0] * len(LON) + [1] * 12
     design = np.asarray(make_design(study, everyone, grid))
     up = np.concatenate([stations.up, filled.displacement], axis=1)
     sigma = used.row_sigma.values
@@ -504,18 +504,20 @@ def test_stations_alone_are_the_study_without_gap_filling(study, out):
     plain = dataclasses.replace(study, gapfill=None)
     alone = pipeline.run(plain).regions
     ours = out[1].regions
-    np.testing.assert_allclose(ours.traditional, alone.twsa, atol=0.01)
-    np.testing.assert_allclose(ours.traditional_grace, alone.monthly, atol=0.01)
-    assert abs(ours.twsa - ours.traditional).max() > 1
+    np.testing.assert_allclose(ours.twsa_stations_only, alone.twsa, atol=0.01)
+    np.testing.assert_allclose(
+        ours.twsa_stations_only_monthly, alone.twsa_monthly, atol=0.01
+    )
+    assert abs(ours.twsa - ours.twsa_stations_only).max() > 1
 
 
 def test_what_filling_changes_is_differences_and_percent_of_skill(out):
     summary = json.loads((out[0] / "summary.json").read_text())
-    against = summary["against_traditional"]
+    against = summary["gain_over_stations_only"]
     changes = []
     for reference in ("grace", "land_model"):
         both = against[reference]["region"]
-        new, old = both["filled"], both["traditional"]
+        new, old = both["filled"], both["stations_only"]
         change = both["change_percent"]
         wanted = 100 * (new["nse"] / old["nse"] - 1) if old["nse"] > 0.1 else None
         assert change["nse"] == (wanted if wanted is None else pytest.approx(wanted))
@@ -533,17 +535,19 @@ def test_references_are_means_of_centres_and_of_months(out, data):
         monthly = inside.mean(("lat", "lon")).resample(time="MS").mean()
     off = 0.02 * np.ptp(monthly.values)
     anomaly = (monthly - monthly.mean()).values
-    np.testing.assert_allclose(regions.land_model.values[:, 0], anomaly, atol=off)
+    np.testing.assert_allclose(regions.tws_land_model.values[:, 0], anomaly, atol=off)
     # Two centres, 5 and -1 mm off.
     grace = monthly.values - 600 + (5 - 1) / 2
-    np.testing.assert_allclose(regions.reference.values[:, 0], grace, atol=off)
+    np.testing.assert_allclose(regions.twsa_grace.values[:, 0], grace, atol=off)
 
 
 def test_a_result_tells_what_was_filled(out):
     lines = report.describe(out[0])
     assert any(line.startswith("12 cells filled (mllim)") for line in lines)
     assert any("stations alone, medians over regions: correlation" in x for x in lines)
-    assert any(line.startswith("filled.nc: displacement, sigma") for line in lines)
+    assert any(
+        line.startswith("virtual_stations.nc: displacement, sigma") for line in lines
+    )
 
 
 @pytest.mark.parametrize(
@@ -608,20 +612,20 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
     predicted = load.astype(np.float64) @ design.T
     np.testing.assert_allclose(result.stations.predicted, predicted, atol=1e-4)
     told = result.summary["learning"]
-    assert result.summary["beta"] == pytest.approx(told["after"]["beta"])
-    assert told["after"] != told["before"]
+    assert result.summary["beta"] == pytest.approx(told["trained"]["beta"])
+    assert told["trained"] != told["initial"]
     # Errors are sized by what was held out, and no curve of weights was tried.
-    assert set(told["for_errors"]) == set(told["after"])
-    assert told["for_errors"] != told["after"]
+    assert set(told["uncertainty_hyperparameters"]) == set(told["trained"])
+    assert told["uncertainty_hyperparameters"] != told["trained"]
     assert not (water[0] / "beta.png").exists()
     said = "\n".join(report.describe(water[0]))
     assert "(trained with the network)" in said
     assert "sized by the neighbourhoods that members of the network held out" in said
-    assert result.filled is None
+    assert result.virtual_stations is None
     assert result.learning is not None
-    assert result.learning.held_out.shape == (3, 2)
-    assert result.learning.held_out_alone.shape == (3, 2)
-    best = result.learning.held_out.min("step").values
+    assert result.learning.validation_loss.shape == (3, 2)
+    assert result.learning.validation_loss_pretraining.shape == (3, 2)
+    best = result.learning.validation_loss.min("step").values
     np.testing.assert_allclose(told["score_best"], best)
 
 
@@ -645,7 +649,7 @@ def test_a_training_is_taken_up_where_it_stopped(data, water):
     np.testing.assert_array_equal(again.water.twsa, before.water.twsa)
     # Nobody asked how sure it is.
     assert "twsa_sd" not in again.water
-    assert "for_errors" not in again.summary["learning"]
+    assert "uncertainty_hyperparameters" not in again.summary["learning"]
     assert (folder / "checkpoints" / "jointly" / "20").is_dir()
     other = small(data, "joint-load", hidden=4)
     with pytest.raises(ValueError, match="holds checkpoints of another model"):
@@ -664,7 +668,7 @@ def test_large_studies_are_trained_in_segments(data, water, tmp_path, monkeypatc
 def test_networks_of_stations_weigh_their_errors_as_their_predictions(data, tmp_path):
     result = pipeline.run(small(data, "dwlim", control_correlation=0.5), tmp_path)
     assert (tmp_path / "learning.png").is_file()
-    told, filled = result.summary["filling"], result.filled
+    told, filled = result.summary["filling"], result.virtual_stations
     assert filled is not None
     assert result.learning is not None
     controls = told["control_stations"]
@@ -683,13 +687,18 @@ def test_networks_of_stations_weigh_their_errors_as_their_predictions(data, tmp_
 def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
     result = pipeline.run(small(data, "joint-displacement", grace="csr.nc"), tmp_path)
     files = {path.name for path in tmp_path.iterdir()}
-    assert {"filled.nc", "learning.nc", "learning.png", "checkpoints"} <= files
-    filled = result.filled
+    assert {
+        "virtual_stations.nc",
+        "learning.nc",
+        "learning.png",
+        "checkpoints",
+    } <= files
+    filled = result.virtual_stations
     assert filled is not None
     assert filled.displacement.shape == (179, 12)
     np.testing.assert_allclose(filled.displacement.mean("time"), 0, atol=1e-9)
     np.testing.assert_array_equal(filled.sigma[0], result.water.row_sigma[len(LON) :])
-    assert "grace" in result.summary["against_traditional"]
+    assert "grace" in result.summary["gain_over_stations_only"]
     lines = report.describe(tmp_path)
     assert any(line.startswith("12 cells filled (displacement)") for line in lines)
     assert any(
@@ -698,8 +707,8 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
     told = result.summary["learning"]
     assert told["gravity_rows"] == 1
     # How sure one may be of filled cells is found beside the other numbers.
-    assert set(told["for_errors"]) == {*told["after"], "filled"}
-    assert told["for_errors"]["filled"] != 1
+    assert set(told["uncertainty_hyperparameters"]) == {*told["trained"], "filled"}
+    assert told["uncertainty_hyperparameters"]["filled"] != 1
     assert (result.regions.twsa_sd > 0).all()
 
 
@@ -713,7 +722,8 @@ def test_water_is_learned_from_gravity_too(data, water, tmp_path):
     like = []
     for one in (water[1], result):
         both = [
-            x.values.squeeze() for x in (one.regions.monthly, one.regions.reference)
+            x.values.squeeze()
+            for x in (one.regions.twsa_monthly, one.regions.twsa_grace)
         ]
         seen = np.isfinite(np.sum(both, axis=0))
         like.append(np.corrcoef(*(x[seen] for x in both))[0, 1])

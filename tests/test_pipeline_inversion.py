@@ -137,7 +137,7 @@ def test_an_outlier_is_weighed_by_its_huber_loss(model, gnss):
     stations = station_results(gnss, found)
     np.testing.assert_allclose(stations.weight, found.weights, atol=1e-6)
     used = np.asarray(model.noise.sigma) / np.sqrt(found.weights)
-    np.testing.assert_allclose(stations.sigma_used, used, rtol=1e-5)
+    np.testing.assert_allclose(stations.up_sigma_effective, used, rtol=1e-5)
     # Other stations of that day are predicted as if it were hardly there.
     plain = estimate(asked(), model, TIME, BETA)
     others = np.arange(STATIONS) != 2

@@ -304,12 +304,12 @@ def test_what_follows_is_moved_to_fit(regions):
     assert np.isnan(moved[8:]).all()
 
 
-@pytest.mark.parametrize("parts", [("",), ("_alone", "")])
+@pytest.mark.parametrize("parts", [("",), ("_pretraining", "")])
 @pytest.mark.parametrize("members", [2, 9])
 def test_members_are_marked_where_they_were_best(rng, parts, members):
     curves = {}
     for part in parts:
-        for name in ("loss", "held_out"):
+        for name in ("loss", "validation_loss"):
             dims = (f"step{part}", "member")
             values = rng.normal(size=(4, members))
             curves[name + part] = (dims, values, {"long_name": name})
@@ -317,7 +317,7 @@ def test_members_are_marked_where_they_were_best(rng, parts, members):
     steps = {f"step{part}": np.arange(0, 40, 10) for part in parts}
     figure = plot.learning_curves(xr.Dataset(curves, coords=steps))
     assert len(figure.axes) == 2 * len(parts)
-    lines, held_out = figure.axes[-1].lines, curves["held_out"][1]
+    lines, held_out = figure.axes[-1].lines, curves["validation_loss"][1]
     *_, last = (line for line in lines if line.get_marker() == "o")
     assert last.get_xdata() == [20]
     assert last.get_ydata() == [held_out[2, -1]]

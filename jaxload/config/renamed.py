@@ -14,6 +14,7 @@ __all__ = [
     "VARIABLES",
     "current_settings",
     "current_summary",
+    "is_of_earlier_release",
 ]
 
 logger = logging.getLogger(__name__)
@@ -63,10 +64,62 @@ VALUES = {
 FILES = {"filled.nc": "virtual_stations.nc"}
 
 #: Variables, by the present name of their file.
-VARIABLES: dict[str, dict[str, str]] = {}
+VARIABLES = {
+    "twsa.nc": {"ok": "solved", "row_filled": "is_virtual"},
+    "stations.nc": {"sigma_used": "up_sigma_effective"},
+    "regions.nc": {
+        "covered": "coverage_fraction",
+        "monthly": "twsa_monthly",
+        "reference": "twsa_grace",
+        "reference_covered": "twsa_grace_coverage_fraction",
+        "monthly_beside_land_model": "twsa_monthly_land_model",
+        "land_model": "tws_land_model",
+        "land_model_covered": "tws_land_model_coverage_fraction",
+        "traditional": "twsa_stations_only",
+        "traditional_grace": "twsa_stations_only_monthly",
+        "traditional_land_model": "twsa_stations_only_monthly_land_model",
+    },
+    "groundwater.nc": {
+        "gwsa_at_well": "gwsa_estimate_at_well",
+        "gwsa_of_well": "gwsa_well",
+    },
+    "learning.nc": {
+        "held_out": "validation_loss",
+        "loss_alone": "loss_pretraining",
+        "held_out_alone": "validation_loss_pretraining",
+        "best_step_alone": "best_step_pretraining",
+        "step_alone": "step_pretraining",
+    },
+}
 
-#: Keys of ``summary.json``, at any depth.
-SUMMARY_KEYS: dict[str, str] = {}
+#: Keys of ``summary.json``, by the present names of those that they are below, with *
+#: for any name.
+SUMMARY_KEYS = {
+    "": {
+        "covered": "coverage_fraction",
+        "against_traditional": "gain_over_stations_only",
+    },
+    "seconds": {"traditional": "stations_only"},
+    "evaluation.*": {
+        "covered": "coverage_fraction",
+        "reference_covered": "reference_coverage_fraction",
+    },
+    "evaluation_land_model.*": {
+        "covered": "coverage_fraction",
+        "reference_covered": "reference_coverage_fraction",
+    },
+    "gain_over_stations_only.*.*": {"traditional": "stations_only"},
+    "filling": {"of_the_mean": "network_mean"},
+    "learning": {
+        "before": "initial",
+        "after": "trained",
+        "score_before": "score_initial",
+        "for_errors": "uncertainty_hyperparameters",
+        "best_step_alone": "best_step_pretraining",
+        "steps_alone": "steps_pretraining",
+        "diverged_at_alone": "diverged_at_pretraining",
+    },
+}
 
 
 def current_settings(content: Mapping[str, Any], where: str = "") -> dict[str, Any]:
@@ -136,20 +189,47 @@ def _warn(where: str, old: str, new: str) -> None:
     )
 
 
-def current_summary(content: Any) -> Any:
+def current_summary(content: Mapping[str, Any]) -> dict[str, Any]:
     """Replace names of earlier releases in what ``summary.json`` holds.
 
     Args:
-      content: The content, or a part of it.
+      content: The content.
 
     Returns:
       The same under present names.
     """
-    if isinstance(content, dict):
-        return {
-            SUMMARY_KEYS.get(key, key): current_summary(value)
-            for key, value in content.items()
-        }
-    if isinstance(content, list):
-        return list(map(current_summary, content))
-    return content
+    return _current_keys(content, ())
+
+
+def _current_keys(content: Any, above: tuple[str, ...]) -> Any:
+    if not isinstance(content, Mapping):
+        return content
+    found = {}
+    for key, value in content.items():
+        new = next((k[key] for k in _keys_below(above) if key in k), key)
+        found[new] = _current_keys(value, (*above, new))
+    return found
+
+
+def _keys_below(above: tuple[str, ...]) -> list[dict[str, str]]:
+    """What was renamed below some keys."""
+    patterns = ((tuple(filter(None, p.split("."))), k) for p, k in SUMMARY_KEYS.items())
+    return [
+        keys
+        for pattern, keys in patterns
+        if len(pattern) == len(above)
+        and all(part in ("*", name) for part, name in zip(pattern, above))
+    ]
+
+
+def is_of_earlier_release(content: Mapping[str, Any]) -> bool:
+    """Tell whether a study is written with names of an earlier release.
+
+    Args:
+      content: Tables and settings as a file has them.
+    """
+    return any(
+        name in TABLES
+        or (isinstance(table, Mapping) and bool(SETTINGS.get(name, {}).keys() & table))
+        for name, table in content.items()
+    )

@@ -49,9 +49,10 @@ def run(
     Args:
       study: What to do, from `config.read_study`.
       out: Folder for `twsa.nc`, `stations.nc`, `regions.nc`, `groundwater.nc` where
-        groundwater is sought, `filled.nc` where cells were filled, `learning.nc` where
-        networks were trained, `summary.json` and figures; nothing is written, and no
-        training kept, if not given. One process at a time works in it.
+        groundwater is sought, `virtual_stations.nc` where cells were filled,
+        `learning.nc` where networks were trained, `summary.json` and figures; nothing
+        is written, and no training kept, if not given. One process at a time works in
+        it.
       watch: Told of the progress.
       resume: Whether to take up what an earlier run with the same study and inputs
         left: results that it computed and could not write are written, results that
@@ -139,7 +140,8 @@ def _complete(folder: pathlib.Path, origin: Origin) -> dict[str, Any] | None:
     if summary.get("origin") != origin.digest:
         raise ValueError(
             f"{folder} holds results of another study, or of inputs that have changed "
-            "since; run without --resume to replace them, or choose another folder"
+            "since, or of another release of jaxload; run without --resume to replace "
+            "them, or choose another folder"
         )
     files = [folder / name for name in summary["files"]]
     if not all(file.is_file() for file in files):

@@ -11,7 +11,10 @@ import xarray as xr
 
 from jaxload import config, series
 from jaxload.pipeline.estimation.inversion import InversionResult, invert, observed
-from jaxload.pipeline.evaluate.baseline import against_traditional, with_traditional
+from jaxload.pipeline.evaluate.baseline import (
+    gain_over_stations_only,
+    with_stations_only,
+)
 from jaxload.pipeline.evaluate.groundwater import References, compare, read_references
 from jaxload.pipeline.evaluate.references import with_references
 from jaxload.pipeline.evaluate.regions import region_means, score_regions
@@ -175,9 +178,9 @@ def _result(
     found = observed(inverted.found, gnss.sizes["station"])
     time, load = gnss.time.values, found.solution.load
     regions = region_means(area.basins, load, time, area.references)
-    if inverted.traditional is not None:
-        given = (inverted.traditional, area.references)
-        regions = with_traditional(regions, *given)
+    if inverted.stations_only is not None:
+        given = (inverted.stations_only, area.references)
+        regions = with_stations_only(regions, *given)
     regions.attrs["title"] = study.title
     stations = station_results(gnss, found)
     place = (area.grid, area.region)
@@ -186,7 +189,7 @@ def _result(
     summary = summarise(stations, water, choice, found)
     summary["errors"] = describe_errors(inverted.errors, regions)
     summary["plausibility"] = check_water(water)
-    summary["covered"] = describe_coverage(regions)
+    summary["coverage_fraction"] = describe_coverage(regions)
     summary["evaluation"] = score_regions(study, regions)
     if "land_model" in area.references:
         scores = score_regions(study, regions, "land_model")
@@ -223,9 +226,12 @@ def _with_filling(
         else append_virtual_stations(rows, cells)
     )
     water = with_rows_used(result.water, used)
-    summary["against_traditional"] = against_traditional(study, result.regions)
-    filled_cells = None if cells is None else filled_results(study, cells)
-    return dataclasses.replace(result, water=water, filled=filled_cells, learning=curve)
+    gain = gain_over_stations_only(study, result.regions)
+    summary["gain_over_stations_only"] = gain
+    virtual = None if cells is None else filled_results(study, cells)
+    return dataclasses.replace(
+        result, water=water, virtual_stations=virtual, learning=curve
+    )
 
 
 def _as_groundwater(

@@ -38,18 +38,18 @@ def curve_dataset(curve: Curve, best: NDArray[np.int64], part: str = "") -> xr.D
       part: Which part of a training this was, if it had several.
 
     Returns:
-      `loss` and `held_out` (step, member) and `best_step` (member); all of them and
-      `step` with the part behind their names, if one is given.
+      `loss` and `validation_loss` (step, member) and `best_step` (member); all of them
+      and `step` with the part behind their names, if one is given.
     """
     end = f"_{part}" if part else ""
     dims = (f"step{end}", "member")
     unit = {"units": "1"}
     values = {
         f"loss{end}": (dims, curve.loss, {**unit, "long_name": "loss"}),
-        f"held_out{end}": (
+        f"validation_loss{end}": (
             dims,
             curve.held_out,
-            {**unit, "long_name": "score held out"},
+            {**unit, "long_name": "validation loss"},
         ),
         f"best_step{end}": (
             "member",

@@ -14,7 +14,7 @@ __all__ = ["beta_curve", "l_curve", "learning_curves"]
 FEW = 6
 
 #: Parts of a training, by how the names of their curves end.
-PARTS = {"_alone": "by itself", "": "through the inversion"}
+PARTS = {"_pretraining": "pretraining", "": "joint training"}
 
 
 def beta_curve(betas: ArrayLike, values: ArrayLike, best: float, name: str) -> Figure:
@@ -68,11 +68,12 @@ def l_curve(
 
 
 def learning_curves(curves: xr.Dataset) -> Figure:
-    """Draw loss and held-out score of every member, the best step marked.
+    """Draw the training and validation loss of every member, the best step marked.
 
     Args:
-      curves: `loss` and `held_out` (step, member) and `best_step` (member); in a row
-        above those of a part before it, whose names end in `_alone`, if there are any.
+      curves: `loss` and `validation_loss` (step, member) and `best_step` (member); in a
+        row above those of pretraining, whose names end in `_pretraining`, if there are
+        any.
 
     Returns:
       The figure.
@@ -82,7 +83,7 @@ def learning_curves(curves: xr.Dataset) -> Figure:
     rows = figure.subplots(len(parts), 2, squeeze=False, sharex="row")
     for row, part in zip(rows, parts):
         best = curves[f"best_step{part}"].values
-        for axes, name in zip(row, ("loss", "held_out")):
+        for axes, name in zip(row, ("loss", "validation_loss")):
             curve = curves[name + part]
             _draw_learning(axes, curve, best)
             axes.set(xlabel="step", ylabel=str(curve.attrs["long_name"]))

@@ -40,15 +40,15 @@ class InversionResult:
       found: The estimate, for all rows.
       choice: The weight of the prior and why.
       errors: How well water is known.
-      traditional: Means over the regions by stations alone [mm], shape (epoch, region);
-        None where nothing was filled.
+      stations_only: Means over the regions by stations alone [mm], shape (epoch,
+        region); None where nothing was filled.
       learned: What was trained through the inversion, if anything was.
     """
 
     found: Estimate
     choice: Choice
     errors: Errors
-    traditional: NDArray[np.float64] | None = None
+    stations_only: NDArray[np.float64] | None = None
     learned: TrainingRecord | None = None
 
 
@@ -87,13 +87,13 @@ def invert(
     filled = is_virtual(rows)
     with clock.stage("design"):
         model = make_model(study, rows, area.grid)
-    traditional = None
+    stations_only = None
     if filled.any():
         gnss = rows.isel(station=np.flatnonzero(~filled))
         alone = invert_stations(
             study, of_stations(model, len(gnss.station)), gnss, area, clock
         )
-        traditional = alone.regions
+        stations_only = alone.regions
         study, model = _with_noise_of(study, model, alone)
     with clock.stage("beta"):
         report_progress = functools.partial(clock.watch, "beta")
@@ -105,7 +105,7 @@ def invert(
         report_progress = functools.partial(clock.watch, "errors")
         given = ((found, choice.beta), area.basins.weights, report_progress)
         errors = standard_deviations(study, model, *given)
-    return InversionResult(found, choice, errors, traditional)
+    return InversionResult(found, choice, errors, stations_only)
 
 
 def invert_stations(
@@ -126,8 +126,8 @@ def invert_stations(
     Raises:
       ValueError: As `choose`; `Unsolved` if no epoch could be solved.
     """
-    with clock.stage("traditional"):
-        report_progress = functools.partial(clock.watch, "traditional")
+    with clock.stage("stations_only"):
+        report_progress = functools.partial(clock.watch, "stations_only")
         model, choice = choose(study, model, gnss, report_progress)
         found = estimate(study, model, gnss.time.values, choice.beta)
         warn_unsolved(gnss.time.values, found.solution.ok, "from stations alone")

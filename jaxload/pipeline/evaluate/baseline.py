@@ -11,7 +11,7 @@ from jaxload import config
 from jaxload.pipeline.evaluate.published_scores import ARTICLES
 from jaxload.pipeline.evaluate.regions import VARIABLES, monthly_means, score_series
 
-__all__ = ["against_traditional", "with_traditional"]
+__all__ = ["gain_over_stations_only", "with_stations_only"]
 
 #: Scores that are compared, and whether a larger one is better.
 SCORES = {"pcc": True, "r2": True, "nse": True, "rmse_mm": False}
@@ -20,7 +20,7 @@ SCORES = {"pcc": True, "r2": True, "nse": True, "rmse_mm": False}
 LEAST_SKILL = 0.1
 
 
-def with_traditional(
+def with_stations_only(
     regions: xr.Dataset,
     daily: NDArray[np.float64],
     references: Mapping[str, xr.Dataset],
@@ -33,25 +33,27 @@ def with_traditional(
       references: From `reference_means`.
 
     Returns:
-      The dataset with `traditional` (time, region), and ``traditional_<name>`` over the
-      months of each reference.
+      The dataset with `twsa_stations_only` (time, region), and
+      ``twsa_stations_only_monthly`` and ``twsa_stations_only_monthly_land_model`` over
+      the months of each reference.
     """
     what = "regional mean of water storage anomaly from stations alone"
     labels = {"units": "mm", "long_name": what}
-    regions = regions.assign(traditional=(("time", "region"), daily, labels))
+    regions = regions.assign(twsa_stations_only=(("time", "region"), daily, labels))
     for name, given in references.items():
         values = monthly_means(daily, regions.time.values, given)
-        along = (VARIABLES[name][0], "region")
-        regions = regions.assign({f"traditional_{name}": (along, values, labels)})
+        month, ours, _ = VARIABLES[name]
+        new = {_of_stations(ours): ((month, "region"), values, labels)}
+        regions = regions.assign(new)
     return regions
 
 
-def against_traditional(study: config.Study, regions: xr.Dataset) -> dict[str, Any]:
+def gain_over_stations_only(study: config.Study, regions: xr.Dataset) -> dict[str, Any]:
     """Score both against every reference.
 
     Args:
       study: Says how to compare, and by which method places were filled.
-      regions: From `with_traditional`.
+      regions: From `with_stations_only`.
 
     Returns:
       By reference and region the scores of both, their difference, and the change in
@@ -73,12 +75,12 @@ def against_traditional(study: config.Study, regions: xr.Dataset) -> dict[str, A
                 years,
                 regions.region.values,
             )
-            for mine in (ours, f"traditional_{name}")
+            for mine in (ours, _of_stations(ours))
         )
         found[name] = {
             region: {
                 "filled": filled[region],
-                "traditional": alone[region],
+                "stations_only": alone[region],
                 "difference": _difference(filled[region], alone[region]),
                 "change_percent": _change(filled[region], alone[region]),
             }
@@ -90,6 +92,11 @@ def against_traditional(study: config.Study, regions: xr.Dataset) -> dict[str, A
         article = ARTICLES[study.gapfill.method].change_percent
         found["article_change_percent"] = article
     return found
+
+
+def _of_stations(name: str) -> str:
+    """The variable of stations only that belongs to one of ours."""
+    return name.replace("twsa", "twsa_stations_only")
 
 
 def _difference(new: Mapping[str, float], old: Mapping[str, float]) -> dict[str, float]:

@@ -374,8 +374,8 @@ def _beside_wells(
         "specific_yield": ("well", wells.specific_yield.values),
     }
     return dataset.assign_coords(coords).assign(
-        gwsa_at_well=(dims, ours, mm | {"long_name": name}),
-        gwsa_of_well=(dims, theirs, mm | {"long_name": "water table of the well"}),
+        gwsa_estimate_at_well=(dims, ours, mm | {"long_name": name}),
+        gwsa_well=(dims, theirs, mm | {"long_name": "water table of the well"}),
     ), scores
 
 

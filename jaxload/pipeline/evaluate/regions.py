@@ -30,9 +30,12 @@ LABELS = {"grace": "GRACE", "land_model": "land-surface model"}
 
 #: Their months, our means over these, and their water, in the dataset of the regions.
 VARIABLES = {
-    "grace": ("month", "monthly", "reference"),
-    "land_model": ("land_model_month", "monthly_beside_land_model", "land_model"),
+    "grace": ("month", "twsa_monthly", "twsa_grace"),
+    "land_model": ("land_model_month", "twsa_monthly_land_model", "tws_land_model"),
 }
+
+#: Fraction of a region that cells or another observation cover.
+COVERAGE = "coverage_fraction"
 
 #: How far the date of a month may be from its middle.
 NEAR = 5 * DAY
@@ -156,19 +159,20 @@ def region_means(
       references: From `reference_means`.
 
     Returns:
-      `twsa` (time, region) and the `covered` share of each region; with GRACE also
-      `monthly` and `reference` (month, region), with a land-surface model
-      `monthly_beside_land_model` and `land_model` (land_model_month, region). All in
-      mm. How much of each region another observation covers is `reference_covered` and
-      `land_model_covered`; each mean has it as its attribute `covered` too.
+      `twsa` (time, region) and `coverage_fraction`, the fraction of each region that
+      the cells cover; with GRACE also `twsa_monthly` and `twsa_grace` (month, region),
+      with a land-surface model `twsa_monthly_land_model` and `tws_land_model`
+      (land_model_month, region). All in mm. The fraction that another observation
+      covers is `twsa_grace_coverage_fraction` and `tws_land_model_coverage_fraction`;
+      each mean has its own as the attribute `coverage_fraction` too.
     """
     daily = means_over(basins.weights, load)
     labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
     share = {"units": "1", "long_name": "share of the region inside the grid"}
     means = xr.Dataset(
         {
-            "twsa": (("time", "region"), daily, labels | {"covered": basins.covered}),
-            "covered": ("region", basins.covered, share),
+            "twsa": (("time", "region"), daily, labels | {COVERAGE: basins.covered}),
+            COVERAGE: ("region", basins.covered, share),
         },
         coords={"time": time, "region": list(basins.names)},
     )
@@ -176,11 +180,11 @@ def region_means(
         month, ours, theirs = VARIABLES[name]
         monthly = (month, "region"), monthly_means(daily, time, given), labels
         covered = given.covered.values
-        labels_of = given.water.attrs | {"covered": covered}
+        labels_of = given.water.attrs | {COVERAGE: covered}
         water = (month, "region"), given.water.values, labels_of
         known = share | {"long_name": f"share of the region that {LABELS[name]} covers"}
         part = "region", covered, known
-        new = {ours: monthly, theirs: water, f"{theirs}_covered": part}
+        new = {ours: monthly, theirs: water, f"{theirs}_{COVERAGE}": part}
         means = means.assign(new)
         means = means.assign_coords({month: given.month.values})
     return means
@@ -228,9 +232,9 @@ def score_regions(
       reference: "grace" or "land_model".
 
     Returns:
-      `pcc`, `r2`, `nse`, `rmse_mm`, `months`, and the share of the region that is
-      `covered` by cells and `reference_covered`, by region; empty without the
-      reference.
+      `pcc`, `r2`, `nse`, `rmse_mm`, `months`, and `coverage_fraction` and
+      `reference_coverage_fraction`, the fractions of the region that cells and the
+      reference cover, by region; empty without the reference.
     """
     month, ours, theirs = VARIABLES[reference]
     if theirs not in regions:
@@ -239,9 +243,9 @@ def score_regions(
     pair = (regions[ours].values, regions[theirs].values)
     found = score_series(study, pair, years, regions.region.values)
     for number, name in enumerate(found):
-        found[name]["covered"] = float(regions.covered.values[number])
-        theirs_covered = regions[f"{theirs}_covered"].values[number]
-        found[name]["reference_covered"] = float(theirs_covered)
+        found[name][COVERAGE] = float(regions[COVERAGE].values[number])
+        theirs_covered = regions[f"{theirs}_{COVERAGE}"].values[number]
+        found[name][f"reference_{COVERAGE}"] = float(theirs_covered)
     return found
 
 

@@ -141,7 +141,7 @@ def _with_displacement(
             every = math.ceil(len(model.up) / EPOCHS)
             given = (training_data, trained.fitted.parameters)
             sure, factor = calibrate_virtual(*given, every=every)
-            learned.summary["for_errors"] = {
+            learned.summary["uncertainty_hyperparameters"] = {
                 **as_summary(sure),
                 "filled": float(factor),
             }
@@ -250,7 +250,7 @@ def _with_water(
         if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / EPOCHS)
             sure = calibrate(training_data, trained.fitted.parameters, every=every)
-            learned.summary["for_errors"] = as_summary(sure)
+            learned.summary["uncertainty_hyperparameters"] = as_summary(sure)
             believed = (
                 joint_model.noise_of(training_data, sure),
                 float(jnp.exp(sure.beta)),

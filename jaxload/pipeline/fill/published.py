@@ -289,7 +289,7 @@ def describe_validation(
         "share_of_pcc_above_0.5": float((r[known] > 0.5).mean()),
         "share_of_rmse_below_5_mm": float((error[known] < 5).mean()),
         "share_of_rmse_below_6_mm": float((error[known] < 6).mean()),
-        "of_the_mean": _of_the_mean(up, np.asarray(found.predicted)),
+        "network_mean": _network_mean(up, np.asarray(found.predicted)),
         "stations": _by_station(gnss, found),
     }
     if method in ARTICLES:
@@ -310,7 +310,7 @@ def _by_station(gnss: xr.Dataset, found: Validation) -> dict[str, dict[str, floa
     return {name: dict(zip(scores, row)) for name, row in zip(names, each.tolist())}
 
 
-def _of_the_mean(up: Floats, predicted: Floats) -> dict[str, float]:
+def _network_mean(up: Floats, predicted: Floats) -> dict[str, float]:
     """Scores of the mean over the stations that were there."""
     seen = np.isfinite(up) & np.isfinite(predicted)
     count = np.maximum(seen.sum(axis=1), 1)

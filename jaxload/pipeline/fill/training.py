@@ -183,7 +183,7 @@ def train(
     )
     fitted, mean_of = learned.last, functools.partial(jnp.mean, axis=0)
     mean = jax.tree.map(mean_of, fitted.parameters.inversion)
-    before = curve_dataset(learned.alone.curve, learned.alone.step, "alone")
+    before = curve_dataset(learned.alone.curve, learned.alone.step, "pretraining")
     curves = before.merge(curve_dataset(fitted.curve, fitted.step))
     return JointTraining(
         fitted, mean, curves, _describe(filling, learned, mean, numbers)
@@ -240,11 +240,11 @@ def _describe(
         "best_step": fitted.step.tolist(),
         "steps": int(fitted.curve.step[-1]),
         "diverged_at": fitted.diverged_at,
-        "best_step_alone": alone.step.tolist(),
-        "steps_alone": int(alone.curve.step[-1]),
-        "diverged_at_alone": alone.diverged_at,
-        "score_before": fitted.curve.held_out[0].tolist(),
+        "best_step_pretraining": alone.step.tolist(),
+        "steps_pretraining": int(alone.curve.step[-1]),
+        "diverged_at_pretraining": alone.diverged_at,
+        "score_initial": fitted.curve.held_out[0].tolist(),
         "score_best": best.tolist(),
-        "before": dict(zip(NAMES, numbers)),
-        "after": as_summary(mean),
+        "initial": dict(zip(NAMES, numbers)),
+        "trained": as_summary(mean),
     }

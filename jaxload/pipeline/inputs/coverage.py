@@ -111,9 +111,9 @@ def describe_coverage(regions: xr.Dataset) -> dict[str, dict[str, Any]]:
     """
     names = list(map(str, regions.region.values))
     found = {
-        "cells": "covered",
-        "grace": "reference_covered",
-        "land_model": "land_model_covered",
+        "cells": "coverage_fraction",
+        "grace": "twsa_grace_coverage_fraction",
+        "land_model": "tws_land_model_coverage_fraction",
     }
     return {
         what: dict(zip(names, map(float, regions[variable].values)))

@@ -35,6 +35,9 @@ SHORTEST = 1.5
 #: Days in a mean Gregorian year.
 DAYS_PER_YEAR = 365.2425
 
+#: Estimated water, which is groundwater where everything else was taken out.
+OF_WATER = ("twsa", "twsa_sd", "twsa_monthly", "twsa_monthly_land_model")
+
 #: What water is called that is groundwater alone.
 GROUNDWATER = "groundwater storage anomaly"
 
@@ -50,8 +53,8 @@ class Result:
       outline: Rings of the study region [degrees], each of shape (vertex, 2).
       summary: Plain numbers: what `summary.json` holds.
       groundwater: What groundwater was compared with; None where water is of all kinds.
-      filled: Displacement of cells without a station [mm], (time, cell); None where
-        none was filled.
+      virtual_stations: Displacement of filled cells [mm], (time, cell); None where none
+        was filled.
       learning: Curves of the training, (step, member); None where nothing was trained.
     """
 
@@ -61,7 +64,7 @@ class Result:
     outline: list[NDArray[np.float64]]
     summary: dict[str, Any]
     groundwater: xr.Dataset | None = None
-    filled: xr.Dataset | None = None
+    virtual_stations: xr.Dataset | None = None
     learning: xr.Dataset | None = None
 
     @property
@@ -75,7 +78,7 @@ class Result:
         Numbers that were not yet read are not there afterwards.
         """
         parts = (self.water, self.stations, self.regions)
-        for part in (*parts, self.groundwater, self.filled, self.learning):
+        for part in (*parts, self.groundwater, self.virtual_stations, self.learning):
             if part is not None:
                 part.close()
 
@@ -104,7 +107,7 @@ def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
             mm,
             "observed minus predicted from the other stations",
         ),
-        "sigma_used": (
+        "up_sigma_effective": (
             dims,
             np.where(seen, sigma, np.nan),
             mm,
@@ -198,7 +201,7 @@ def water_results(
         {
             "twsa": (("time", "lat", "lon"), _rastered(grid, solution.load)),
             "cell_mask": (("lat", "lon"), cells, flags),
-            "ok": (
+            "solved": (
                 "time",
                 np.asarray(solution.ok).astype(np.int8),
                 {"long_name": "1 where the epoch was solved"},
@@ -255,7 +258,7 @@ def with_rows_used(water: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
         "row_lon": (rows.lon.values, degrees),
         "row_lat": (rows.lat.values, degrees),
         "row_sigma": (sigma, {"units": "mm", "long_name": "median standard error"}),
-        "row_filled": (
+        "is_virtual": (
             is_virtual(rows).astype(np.int8),
             {"units": "1", "long_name": "1 where a cell was filled, 0 at a station"},
         ),
@@ -294,12 +297,12 @@ def as_groundwater(dataset: xr.Dataset) -> xr.Dataset:
     """Call water what it is where everything else was taken out of the heights.
 
     Args:
-      dataset: Of water, with ``twsa`` and perhaps ``twsa_sd``.
+      dataset: Of water, with ``twsa`` and perhaps ``twsa_sd`` and monthly means.
 
     Returns:
-      The same with ``gwsa`` and ``gwsa_sd``.
+      The same with ``gwsa`` and ``gwsa_sd``; what others observed keeps its name.
     """
-    names = {"twsa": "gwsa", "twsa_sd": "gwsa_sd"}
+    names = {name: name.replace("twsa", "gwsa", 1) for name in OF_WATER}
     dataset = dataset.rename({k: v for k, v in names.items() if k in dataset})
     for name in set(names.values()) & set(dataset.data_vars):
         labels = dataset[name].attrs

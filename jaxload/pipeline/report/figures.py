@@ -84,7 +84,7 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
     if _has_values("regions", result.regions[name]):
         figures["regions"] = plot.region_series(
             result.regions[name],
-            result.regions.get("reference"),
+            result.regions.get("twsa_grace"),
             result.summary["evaluation"],
             result.regions.get(sd),
         )
@@ -170,13 +170,13 @@ def _of_groundwater(result: Result) -> "dict[str, Figure]":
         shifts = {name: lags[name]["months"] for name in titles}
         given = (beside.gwsa_month, beside.grace, titles, shifts)
         figures["grace"] = plot.comparison(*given)
-    if "gwsa_of_well" in beside and _has_values("wells", beside.gwsa_of_well):
+    if "gwsa_well" in beside and _has_values("wells", beside.gwsa_well):
         scores = summary["wells"]
         titles = {
             name: f"{name}   r = {_two_digits(scores[name]['correlation'])}"
             for name in _spread(beside.well)
         }
-        given = (beside.gwsa_at_well, beside.gwsa_of_well, titles)
+        given = (beside.gwsa_estimate_at_well, beside.gwsa_well, titles)
         figures["wells"] = plot.comparison(*given)
     return figures
 

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import io
+from jaxload.config import renamed
 from jaxload.pipeline.report.datasets import Result
 from jaxload.pipeline.report.figures import FIGURES
 
@@ -29,15 +30,15 @@ DATASETS = {
     "stations.nc": "stations",
     "regions.nc": "regions",
     "groundwater.nc": "groundwater",
-    "filled.nc": "filled",
+    "virtual_stations.nc": "virtual_stations",
     "learning.nc": "learning",
 }
 
 #: Written last: where it is, the other files are complete.
 SUMMARY = "summary.json"
 
-#: Every name under which something may be written.
-NAMES = (*DATASETS, *(f"{name}.png" for name in FIGURES), SUMMARY)
+#: Every name under which something may be written, or was by earlier releases.
+NAMES = (*DATASETS, *renamed.FILES, *(f"{name}.png" for name in FIGURES), SUMMARY)
 
 
 def datasets_of(result: Result) -> dict[str, xr.Dataset]:

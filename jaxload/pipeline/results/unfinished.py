@@ -13,11 +13,13 @@ import pathlib
 import shutil
 import stat
 import tempfile
+import tomllib
 from typing import Any
 
 import numpy as np
 
 from jaxload import io
+from jaxload.config.renamed import is_of_earlier_release
 from jaxload.io.files.writing import replacing
 from jaxload.pipeline.report.datasets import Result
 from jaxload.pipeline.results.files import datasets_of
@@ -131,6 +133,11 @@ def find(folder: pathlib.Path, origin: Origin) -> Unfinished | None:
         if not (place / ABOUT).is_file() or not _is_own(place):
             continue
         found = _read(place)
+        if is_of_earlier_release(tomllib.loads(found.origin.study)):
+            raise ValueError(
+                f"the results in {place} cannot be taken up, since an earlier release "
+                "of jaxload computed them; run without --resume to compute them anew"
+            )
         changed = changes(found.origin, origin)
         if changed:
             raise ValueError(
