@@ -302,7 +302,7 @@ def test_regional_means_are_area_means_of_the_map(water, regions, outlines, name
     found = regions.twsa.sel(region=name)
     np.testing.assert_allclose(found, expected, atol=2e-3 * expected.std())
     np.testing.assert_allclose(regions.coverage_fraction, 1.0, atol=1e-9)
-    np.testing.assert_allclose(regions.twsa_grace_covered, 1.0, atol=1e-9)
+    np.testing.assert_allclose(regions.twsa_grace_coverage_fraction, 1.0, atol=1e-9)
 
 
 def test_the_summary_says_how_much_of_each_region_is_covered(summary):

@@ -239,7 +239,7 @@ def test_centres_of_other_names_cells_and_sides_give_regional_means(tmp_path):
     given = read_gravity(study, "evaluation.grace", both)
     means = reference_means(study, {"box": box}, grid, {"grace": given})["grace"]
     np.testing.assert_allclose(means.water[:, 0], season[:, 0, 0], rtol=1e-5)
-    np.testing.assert_allclose(means.coverage_fraction, 1.0, atol=1e-6)
+    np.testing.assert_allclose(means.covered, 1.0, atol=1e-6)
     far = {"far": shapely.box(10, 40, 20, 50)}
     with pytest.raises(ValueError, match=r"one.nc, two.nc: "):
         reference_means(study, far, grid, {"grace": given})
