@@ -415,6 +415,71 @@ def test_what_is_wrong_is_named(name, write):
         config.read_study(write(GOOD.replace(old, new)))
 
 
+#: What takes the place of "gnss/*.up" or "beta = 0.01" in a good study.
+OF_TYPES = {
+    "a table that is a number": (
+        "title =",
+        "earth = 3\ntitle =",
+        r"earth is 3, expected a table \[earth\]",
+    ),
+    "a table twice": (
+        "[region]",
+        "[[region]]",
+        r"region is \[.*\], expected a table \[region\]",
+    ),
+    "a folder": ("title =", 'folder = "x"\ntitle =', "folder is not a known setting"),
+    "true for a number": ("spacing = 1", "spacing = true", "is True, expected a num"),
+    "a list of numbers": inverts("components = [1]", r"components is \[1\], expected"),
+    "a weight in a list": inverts("beta = [0.1]", 'expected a number or "choose"'),
+    "a choice that is a number": (
+        "[inversion]",
+        "[screening]\naction = 3\n[inversion]",
+        "screening.action is 3, expected warn or drop",
+    ),
+    "a choice in a list": (
+        "[inversion]",
+        '[screening]\nchecks = ["rate", "rat"]\n[inversion]',
+        r"screening.checks\[1\] is 'rat', .*; did you mean rate\?",
+    ),
+    "an item of a list": (
+        '"gnss/*.up"',
+        '["x", 3]',
+        r"gnss.files\[1\] is 3, expected text or a table { files = ... }",
+    ),
+    "a slip in an item of a list": (
+        '"gnss/*.up"',
+        '["x", { files = "y", unit = "mm" }]',
+        r"gnss.files\[1\].unit is not a known setting; did you mean units\?",
+    ),
+    "a slip two tables deep": (
+        '"gnss/*.up"',
+        '[{ files = "x", units = "mm", columns = { upp = 1 } }]',
+        r"gnss.files\[0\].columns.upp is not a known .*; did you mean up\?",
+    ),
+    "a key that is called as a type": (
+        "[inversion]",
+        '[loads]\nsoil = { files = "a", str = "b" }\n[inversion]',
+        "loads.soil.str is not a known setting; known are files",
+    ),
+    "files of a table": (
+        "[inversion]",
+        "[loads]\nsoil = { files = 3 }\n[inversion]",
+        "loads.soil.files is 3, expected text or a list of strings",
+    ),
+    "a time for a day": ("2006-01-01", "10:00:00", "'10:00:00', expected yyyy-mm-dd"),
+}
+
+
+@pytest.mark.parametrize("name", OF_TYPES)
+def test_a_value_of_another_type_is_named_with_what_is_expected(name, write):
+    old, new, message = OF_TYPES[name]
+    assert old in GOOD
+    with pytest.raises(ValueError, match=f"study.toml: .*{message}") as caught:
+        config.read_study(write(GOOD.replace(old, new)))
+    assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="check the path of the study"):
         config.read_study(tmp_path / "absent.toml")

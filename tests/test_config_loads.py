@@ -78,7 +78,7 @@ def test_a_study_describes_tables_of_wells(tmp_path):
     assert config.read_study(tmp_path / "again.toml") == study
     assert config.well_source("a.csv") == config.WellSource("a.csv")
     for change, message in (
-        ("'level'", r"groundwater\.wells\.quantity is 'lvl', expected  or depth or"),
+        ("'level'", r"groundwater\.wells\.quantity is 'lvl', expected depth or level"),
         ("'stage'", r"groundwater\.wells\.value is 1, expected text"),
     ):
         bad = {"'level'": "'lvl'", "'stage'": "1"}[change]

@@ -29,6 +29,12 @@ def test_the_package_by_itself_imports_nothing():
         jaxload.invertion  # noqa: B018
 
 
+def test_what_checks_study_files_is_imported_when_one_is_read():
+    code = "import sys; from jaxload import config; config.settings(); "
+    ran = python(code + "assert 'pydantic' not in sys.modules")
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_the_package_runs_as_a_module():
     ran = subprocess.run(
         [sys.executable, "-m", "jaxload", "--version"],

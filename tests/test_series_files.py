@@ -162,7 +162,10 @@ REFUSED = {
         'files = "x"\nunits = "mm"\ncolumns = { tme = 0, up = 1 }',
         "gnss.columns.tme is not a known setting; did you mean time",
     ),
-    "no vertical": ('files = "x"\ncolumns = { time = 0 }', "columns.up is missing"),
+    "no vertical": (
+        'files = "x"\ncolumns = { time = 0 }',
+        "gnss.columns.up is missing",
+    ),
     "no units": (
         'files = "x"\ncolumns = { up = 1 }',
         "gnss.columns of x have no units; say them by units",

@@ -2,14 +2,18 @@
 
 import datetime
 import difflib
+import functools
 import math
+import typing
+from typing import Any
 
 __all__ = [
     "check_at_least",
-    "check_choice",
+    "check_choices",
     "check_day",
     "check_given",
     "check_zero_or_more",
+    "unknown_word",
 ]
 
 
@@ -42,21 +46,51 @@ def check_given(name: str, value: object) -> None:
         raise ValueError(f"{name} is missing; say which file")
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Check that a word is one of those that are understood.
+def check_choices(settings: Any, table: str = "") -> None:
+    """Check every setting of a table that can be one of several words.
 
     Args:
-      name: What the setting is called.
-      value: Its value.
-      choices: What it can be.
+      settings: The table; its types name the words, as ``Literal["a", "b"]``.
+      table: What the study calls it; empty for tables inside others.
 
     Raises:
-      ValueError: If it is something else.
+      ValueError: If a setting is something else.
     """
-    if value not in choices:
-        near = difflib.get_close_matches(str(value), choices, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"{name} is {value!r}, expected {' or '.join(choices)}{hint}")
+    for name, words in _choices(type(settings)).items():
+        value = getattr(settings, name)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, str) and each not in words:
+                where = f"{table}.{name}" if table else name
+                raise ValueError(unknown_word(where, each, words))
+
+
+@functools.cache
+def _choices(kind: type) -> dict[str, tuple[str, ...]]:
+    """The settings of a table that can be one of several words, and which."""
+    found = {k: _words(hint) for k, hint in typing.get_type_hints(kind).items()}
+    return {name: words for name, words in found.items() if words}
+
+
+def _words(hint: Any) -> tuple[str, ...]:
+    if typing.get_origin(hint) is typing.Literal:
+        return typing.get_args(hint)
+    return tuple(word for part in typing.get_args(hint) for word in _words(part))
+
+
+def unknown_word(where: str, value: object, words: tuple[str, ...]) -> str:
+    """Say which words a setting can be.
+
+    Args:
+      where: What the setting is called.
+      value: Its value.
+      words: What it can be.
+
+    Returns:
+      A sentence.
+    """
+    near = difflib.get_close_matches(str(value), words, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{where} is {value!r}, expected {' or '.join(filter(None, words))}{hint}"
 
 
 def check_day(name: str, value: str) -> None:

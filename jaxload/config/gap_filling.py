@@ -2,14 +2,13 @@
 
 import dataclasses
 import math
+from typing import Literal
 
-from jaxload.config.checks import check_at_least, check_choice
+from jaxload.config.checks import check_at_least, check_choices
 from jaxload.config.sources import Grids
 from jaxload.config.station_loads import StationLoad
 
 __all__ = ["Gapfill"]
-
-METHODS = ("mllim", "dwlim", "joint-load", "joint-displacement")
 
 #: Settings that some methods alone take, and what they are for.
 OF_SOME = {
@@ -75,7 +74,7 @@ class Gapfill:
         the folder ``checkpoints`` in the results if empty.
     """
 
-    method: str = "mllim"
+    method: Literal["mllim", "dwlim", "joint-load", "joint-displacement"] = "mllim"
     seed: int = 0
     spacing: float = 1.0
     control_correlation: float = 0.5
@@ -96,7 +95,7 @@ class Gapfill:
     checkpoints: str = ""
 
     def __post_init__(self) -> None:
-        check_choice("gapfill.method", self.method, METHODS)
+        check_choices(self, "gapfill")
         _check_numbers(self)
         for name, (methods, what) in OF_SOME.items():
             if getattr(self, name) and self.method not in methods:

@@ -1,13 +1,16 @@
 """Tables of a study file from raw heights to groundwater."""
 
 import dataclasses
+from typing import Literal
 
-from jaxload.config.checks import check_choice, check_zero_or_more
+from jaxload.config.checks import check_choices, check_zero_or_more
 from jaxload.config.sources import Grids, GridSource, grid_source, with_hours
 from jaxload.config.station_loads import StationLoad
 from jaxload.config.well_sources import WellSource
 
 __all__ = ["Cleaning", "Groundwater", "Loads"]
+
+Stamp = Literal["auto", "start", "middle", "end", "instant"]
 
 KINDS = ("atmosphere", "soil", "ocean")
 
@@ -36,22 +39,16 @@ class Cleaning:
         are.
     """
 
-    outliers: str = "none"
+    outliers: Literal["none", "3-sigma", "iqr"] = "none"
     steps: str = ""
-    trend: str = "keep"
-    short_records: str = "keep"
-    common_mode: str = "none"
-    average: str = "none"
+    trend: Literal["keep", "remove"] = "keep"
+    short_records: Literal["keep", "drop"] = "keep"
+    common_mode: Literal["none", "stack", "components"] = "none"
+    average: Literal["none", "weekly", "monthly"] = "none"
     reconstruct: int = 0
 
     def __post_init__(self) -> None:
-        check_choice("cleaning.outliers", self.outliers, ("none", "3-sigma", "iqr"))
-        check_choice("cleaning.trend", self.trend, ("keep", "remove"))
-        short = ("keep", "drop")
-        check_choice("cleaning.short_records", self.short_records, short)
-        modes = ("none", "stack", "components")
-        check_choice("cleaning.common_mode", self.common_mode, modes)
-        check_choice("cleaning.average", self.average, ("none", "weekly", "monthly"))
+        check_choices(self, "cleaning")
         if self.reconstruct < 0:
             raise ValueError(
                 f"cleaning.reconstruct is {self.reconstruct}, expected a number of "
@@ -100,7 +97,7 @@ class Loads:
     land_mask: str | GridSource = ""
     displacement: tuple[str | StationLoad, ...] = ()
     displacement_units: str = ""
-    displacement_stamp: str = "auto"
+    displacement_stamp: Stamp = "auto"
     max_degree: int = 0
 
     def __post_init__(self) -> None:
@@ -110,8 +107,7 @@ class Loads:
                     f"loads.{kind}_regional refines loads.{kind}, which is missing; "
                     "name a grid of the globe"
                 )
-        stamps = ("auto", "start", "middle", "end", "instant")
-        check_choice("loads.displacement_stamp", self.displacement_stamp, stamps)
+        check_choices(self, "loads")
         if self.max_degree < 0:
             raise ValueError(
                 f"loads.max_degree is {self.max_degree}, expected 1 or more, or 0 for "

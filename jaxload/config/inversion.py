@@ -2,16 +2,15 @@
 
 import dataclasses
 import math
+from typing import Literal
 
-from jaxload.config.checks import check_choice, check_zero_or_more
+from jaxload.config.checks import check_choices, check_zero_or_more
 from jaxload.config.sources import GridSource
 
-__all__ = ["CRITERIA", "Inversion"]
+__all__ = ["Inversion"]
 
 #: What beta can be chosen by.
-CRITERIA = ("leave-one-out", "leave-group-out", "gcv", "l-curve", "abic")
-
-PRIORS = ("laplacian", "identity", "first-differences", "matern")
+Criterion = Literal["leave-one-out", "leave-group-out", "gcv", "l-curve", "abic"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,32 +55,30 @@ class Inversion:
         `correlation_time_days`, and for "components".
     """
 
-    prior: str = "laplacian"
-    boundary: str = "zero"
-    metric: str = "grid"
+    prior: Literal["laplacian", "identity", "first-differences", "matern"] = "laplacian"
+    boundary: Literal["zero", "free", "edge"] = "zero"
+    metric: Literal["grid", "sphere"] = "grid"
     correlation_length_km: float = 0.0
     amplitude: str | GridSource = ""
-    beta: float | str = "choose"
-    criterion: str = "leave-one-out"
+    beta: float | Literal["choose"] = "choose"
+    criterion: Criterion = "leave-one-out"
     block_km: float = 100.0
     beta_min: float = 1e-3
     beta_max: float = 1.0
     beta_count: int = 25
-    common_mode_mm: float | str = 0.0
+    common_mode_mm: float | Literal["estimate"] = 0.0
     station_weights: bool = False
-    robust: str = "none"
+    robust: Literal["none", "huber", "student-t"] = "none"
     correlation_time_days: float = 0.0
-    unknowns: str = "epochs"
+    unknowns: Literal["epochs", "components"] = "epochs"
     components: int = 3
-    errors: str = "auto"
+    errors: Literal["auto", "cells", "regions", "none"] = "auto"
 
     def __post_init__(self) -> None:
-        _check_prior(self)
         _check_beta(self)
+        check_choices(self, "inversion")
+        _check_prior(self)
         _check_noise(self)
-        check_choice("inversion.unknowns", self.unknowns, ("epochs", "components"))
-        errors = ("auto", "cells", "regions", "none")
-        check_choice("inversion.errors", self.errors, errors)
         if self.components < 1:
             raise ValueError(
                 f"inversion.components is {self.components}, expected 1 or more"
@@ -91,9 +88,6 @@ class Inversion:
 
 
 def _check_prior(given: Inversion) -> None:
-    check_choice("inversion.prior", given.prior, PRIORS)
-    check_choice("inversion.boundary", given.boundary, ("zero", "free", "edge"))
-    check_choice("inversion.metric", given.metric, ("grid", "sphere"))
     if given.boundary == "edge" and given.metric == "sphere":
         raise ValueError(
             'inversion.boundary "edge" is defined in steps of the grid; use '
@@ -115,7 +109,6 @@ def _check_prior(given: Inversion) -> None:
 
 
 def _check_beta(given: Inversion) -> None:
-    check_choice("inversion.criterion", given.criterion, CRITERIA)
     chosen = isinstance(given.beta, str)
     positive = not isinstance(given.beta, str) and 0 < given.beta < math.inf
     if not positive and given.beta != "choose":
@@ -158,11 +151,8 @@ def _check_map(amplitude: str | GridSource) -> None:
 
 
 def _check_noise(given: Inversion) -> None:
-    check_choice("inversion.robust", given.robust, ("none", "huber", "student-t"))
     common = given.common_mode_mm
-    if isinstance(common, str):
-        check_choice("inversion.common_mode_mm", common, ("estimate",))
-    else:
+    if not isinstance(common, str):
         meaning = 'a standard deviation in mm, 0 for none, or "estimate"'
         check_zero_or_more("inversion.common_mode_mm", common, meaning)
     meaning = "a number of days, or 0 for epochs that are independent"

@@ -3,13 +3,12 @@
 import dataclasses
 import inspect
 import re
-import types
 import typing
 from collections.abc import Iterator
-from typing import Any, TypeGuard
+from typing import Any
 
 from jaxload.config.study import Study
-from jaxload.config.values import is_union, toml_value
+from jaxload.config.values import is_table, kinds_of, toml_value
 
 __all__ = ["Setting", "settings"]
 
@@ -52,8 +51,8 @@ def _settings(table: type, prefix: str, shown: set[type]) -> Iterator[Setting]:
     for field in dataclasses.fields(table):
         if table is Study and field.name == "folder":
             continue
-        kinds = _kinds(hints[field.name])
-        tables = [kind for kind in kinds if _is_table(kind)]
+        kinds = kinds_of(hints[field.name])
+        tables = [kind for kind in kinds if is_table(kind)]
         name = prefix + field.name
         # A table of the study itself is a heading; an inline one is a value.
         if table is not Study or not tables:
@@ -64,32 +63,13 @@ def _settings(table: type, prefix: str, shown: set[type]) -> Iterator[Setting]:
                 yield from _settings(inner, f"{name}.", shown)
 
 
-def _is_table(kind: Any) -> TypeGuard[type]:
-    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
-
-
-def _kinds(wanted: Any) -> list[Any]:
-    """The types that a setting may have, those of lists included."""
-    if is_union(wanted):
-        return [
-            kind
-            for part in typing.get_args(wanted)
-            if part is not types.NoneType
-            for kind in _kinds(part)
-        ]
-    if typing.get_origin(wanted) is tuple:
-        inner = _kinds(typing.get_args(wanted)[0])
-        return [wanted, *(kind for kind in inner if _is_table(kind))]
-    return [wanted]
-
-
 def _words(kinds: list[Any]) -> str:
     return " or ".join(dict.fromkeys(map(_kind, kinds)))
 
 
 def _kind(kind: Any) -> str:
     if typing.get_origin(kind) is tuple:
-        return f"list of {_words(_kinds(typing.get_args(kind)[0]))}"
+        return f"list of {_words(kinds_of(typing.get_args(kind)[0]))}"
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(f'"{choice}"' for choice in typing.get_args(kind))
     return NAMES.get(kind, "table")

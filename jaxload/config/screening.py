@@ -2,14 +2,15 @@
 
 import dataclasses
 import math
+from typing import Literal
 
-from jaxload.config.checks import check_at_least, check_choice
+from jaxload.config.checks import check_at_least, check_choices
 
 __all__ = ["Screening"]
 
-ACTIONS = ("warn", "drop", "downweight", "none")
+Check = Literal["rate", "amplitude", "scatter", "phase", "grace"]
 
-CHECKS = ("rate", "amplitude", "scatter", "phase", "grace")
+CHECKS: tuple[Check, ...] = ("rate", "amplitude", "scatter", "phase", "grace")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Screening:
       factor: On the standard errors of suspects under "downweight".
     """
 
-    action: str = "warn"
-    checks: tuple[str, ...] = CHECKS
+    action: Literal["warn", "drop", "downweight", "none"] = "warn"
+    checks: tuple[Check, ...] = CHECKS
     neighbours: int = 20
     limit: float = 5.0
     season_limit: float = 3.0
@@ -49,9 +50,7 @@ class Screening:
     factor: float = 5.0
 
     def __post_init__(self) -> None:
-        check_choice("screening.action", self.action, ACTIONS)
-        for check in self.checks:
-            check_choice("screening.checks", check, CHECKS)
+        check_choices(self, "screening")
         check_at_least("screening.neighbours", self.neighbours, 3)
         for name in ("limit", "season_limit", "least_rate", "least_amplitude"):
             if not 0 < getattr(self, name) < math.inf:

@@ -2,11 +2,11 @@
 
 import dataclasses
 import math
+from typing import Literal
 
-from jaxload.config.checks import check_choice
+from jaxload.config.checks import check_choices
 
 __all__ = [
-    "SAME_DAY",
     "SeriesColumns",
     "SeriesFiles",
     "SeriesSource",
@@ -17,7 +17,7 @@ __all__ = [
 Column = str | int
 
 #: What can become of several rows of one day.
-SAME_DAY = ("error", "first", "last", "mean")
+SameDay = Literal["error", "first", "last", "mean"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,17 +57,17 @@ class SeriesColumns:
     lat: Column = ""
     units: str = ""
     delimiter: str = ""
-    decimal: str = "."
+    decimal: Literal[".", ","] = "."
     skip: int = 0
     footer: int = 0
 
     def __post_init__(self) -> None:
         if self.up == "":
-            raise ValueError("columns.up is missing; say which column is vertical")
-        check_choice("columns.decimal", self.decimal, (".", ","))
+            raise ValueError("up is missing; say which column is vertical")
+        check_choices(self)
         if self.skip < 0 or self.footer < 0:
             raise ValueError(
-                f"columns.skip is {self.skip} and columns.footer {self.footer}, "
+                f"skip is {self.skip} and footer {self.footer}, "
                 "expected numbers of lines"
             )
 
@@ -95,13 +95,13 @@ class SeriesSource:
     units: str = ""
     missing_sigma: float = 0.0
     time_format: str = ""
-    same_day: str = ""
+    same_day: Literal["", SameDay] = ""
     columns: SeriesColumns | None = None
 
     def __post_init__(self) -> None:
         if not self.files or not all(self.paths):
             raise ValueError("files is missing; name a folder, a pattern or a list")
-        check_choice("same_day", self.same_day, ("", *SAME_DAY))
+        check_choices(self)
         if self.format and self.columns:
             raise ValueError(
                 f'format is "{self.format}", but columns describe another; leave one '

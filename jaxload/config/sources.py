@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
+from typing import Literal
 
-from jaxload.config.checks import check_choice
+from jaxload.config.checks import check_choices
 
 __all__ = [
     "GridSource",
@@ -46,10 +47,10 @@ class GridSource:
     variable: str | tuple[str, ...] = ""
     units: str = ""
     time_units: str = ""
-    stamp: str = ""
+    stamp: Literal["", "auto", "start", "middle", "end", "instant"] = ""
     span: str = ""
     fill: float | None = None
-    duplicates: str = "error"
+    duplicates: Literal["error", "first", "last", "mean"] = "error"
 
     def __post_init__(self) -> None:
         if not self.files or not all(self.paths):
@@ -59,10 +60,7 @@ class GridSource:
                 f"fill is {self.fill:g}, expected a finite number; what is not finite "
                 "stands for no data anyway"
             )
-        stamps = ("", "auto", "start", "middle", "end", "instant")
-        check_choice("stamp", self.stamp, stamps)
-        rules = ("error", "first", "last", "mean")
-        check_choice("duplicates", self.duplicates, rules)
+        check_choices(self)
 
     def __str__(self) -> str:
         return ", ".join(self.paths)

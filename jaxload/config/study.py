@@ -11,7 +11,7 @@ from jaxload.config.inversion import Inversion
 from jaxload.config.renamed import current_settings
 from jaxload.config.screening import Screening
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
-from jaxload.config.values import build_table, toml_value
+from jaxload.config.values import build_table, toml_value, unknown_setting
 from jaxload.config.weather import Features, Weather
 
 __all__ = ["Study", "read_study", "to_toml"]
@@ -158,7 +158,9 @@ def read_study(path: str | os.PathLike[str], folder: str | None = None) -> Study
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
     try:
-        study = build_table(Study, current_settings(table, str(path)), "")
+        if "folder" in table:
+            raise ValueError(unknown_setting("folder", Study))
+        study = build_table(Study, current_settings(table, str(path)))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return dataclasses.replace(study, folder=str(folder or path.parent))

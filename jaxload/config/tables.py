@@ -2,10 +2,11 @@
 
 import dataclasses
 import math
+from typing import Literal
 
-from jaxload.config.checks import check_choice, check_day, check_given
+from jaxload.config.checks import check_choices, check_day, check_given
 from jaxload.config.series import (
-    SAME_DAY,
+    SameDay,
     SeriesColumns,
     SeriesFiles,
     SeriesSource,
@@ -60,42 +61,38 @@ class Gnss:
 
     files: SeriesFiles = ""
     sites: str = ""
-    sites_order: str = ""
+    sites_order: Literal["", "lon lat", "lat lon"] = ""
     sites_columns: tuple[str, ...] = ()
     start: str = ""
     end: str = ""
-    sigma: str = "station"
+    sigma: Literal["station", "daily"] = "station"
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     largest_sigma: float = 10.0
-    reference: str = "keep"
-    outside_grid: str = "error"
+    reference: Literal["keep", "mean"] = "keep"
+    outside_grid: Literal["error", "drop"] = "error"
     format: str = ""
     units: str = ""
     missing_sigma: float = 0.0
     time_format: str = ""
-    same_day: str = "error"
+    same_day: SameDay = "error"
     columns: SeriesColumns | None = None
     strict: bool = False
 
     def __post_init__(self) -> None:
         check_given("gnss.files", self.files)
-        check_choice("gnss.same_day", self.same_day, SAME_DAY)
+        check_choices(self, "gnss")
         if not 0 <= self.missing_sigma < math.inf:
             raise ValueError(
                 f"gnss.missing_sigma is {self.missing_sigma:g}, expected millimetres, "
                 "or 0 where every file holds standard errors"
             )
         _ = self.sources  # refuses what contradicts itself
-        check_choice("gnss.sigma", self.sigma, ("station", "daily"))
-        check_choice("gnss.sites_order", self.sites_order, ("", "lon lat", "lat lon"))
-        check_choice("gnss.reference", self.reference, ("keep", "mean"))
         if not (self.largest_sigma == 0 or 1 < self.largest_sigma < math.inf):
             raise ValueError(
                 f"gnss.largest_sigma is {self.largest_sigma:g}, expected a factor "
                 "above 1, or 0 to keep all days"
             )
-        check_choice("gnss.outside_grid", self.outside_grid, ("error", "drop"))
         for name in ("start", "end"):
             check_day(f"gnss.{name}", getattr(self, name))
         if self.start and self.end and self.start > self.end:
@@ -174,13 +171,13 @@ class Earth:
     """
 
     model: str = "prem"
-    frame: str = "CF"
+    frame: Literal["CE", "CM", "CF"] = "CF"
     max_degree: int = 40_000
     disc_radius_km: float = 0.0
-    cells: str = "disc"
+    cells: Literal["disc", "rectangle"] = "disc"
     max_distance_deg: float = 0.0
     love: str = ""
-    ocean: str = ""
+    ocean: Literal["", "crust", "water"] = ""
 
     def __post_init__(self) -> None:
         if self.love and self.model != "prem":
@@ -188,9 +185,7 @@ class Earth:
                 f"earth.love {self.love} stands in place of a model, but earth.model "
                 f"is {self.model}; give one of them"
             )
-        check_choice("earth.ocean", self.ocean, ("", "crust", "water"))
-        check_choice("earth.frame", self.frame, ("CE", "CM", "CF"))
-        check_choice("earth.cells", self.cells, ("disc", "rectangle"))
+        check_choices(self, "earth")
         if self.cells == "rectangle" and self.disc_radius_km:
             raise ValueError(
                 'earth.cells is "rectangle", but earth.disc_radius_km is '

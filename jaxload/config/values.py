@@ -1,52 +1,215 @@
-"""Tables and values of TOML to frozen dataclasses, every key and type checked."""
+"""The content of a study file to frozen dataclasses, every key and type checked."""
 
 import dataclasses
-import datetime
 import difflib
+import functools
 import json
+import re
 import types
 import typing
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["build_table", "is_union", "toml_value"]
+from jaxload.config.checks import unknown_word
 
-#: What the types of settings are called.
-NAMES = {
-    str: "text",
-    float: "a number",
-    int: "a whole number",
-    bool: "true or false",
+if TYPE_CHECKING:
+    import pydantic
+    from pydantic_core import ErrorDetails
+
+__all__ = ["build_table", "is_table", "kinds_of", "toml_value", "unknown_setting"]
+
+#: What is expected, by the kind of a problem.
+EXPECTED = {
+    "string_type": "text",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "tuple_type": "a list of strings",
+    "dataclass_type": "a table { files = ... }",
 }
 
 
-def build_table(kind: type, table: dict[str, Any], name: str) -> Any:
-    """Build a dataclass from a table.
+def build_table(kind: type, content: dict[str, Any]) -> Any:
+    """Build a dataclass, and those in it, from the content of a file.
 
     Args:
-      kind: The dataclass.
-      table: What the file says.
-      name: What the study calls the table; empty for the study itself.
+      kind: The dataclass, whose types are those of its settings.
+      content: Tables and settings as the file has them.
 
     Returns:
-      An instance of `kind`; what the table does not say has its default.
+      An instance of `kind`; what the file does not say has its default.
 
     Raises:
-      ValueError: If a key is unknown, a value of another type, or a table missing.
+      ValueError: If a key is unknown, a value of another type, a check of the
+        dataclasses fails, or a table is missing; the first of these in one sentence.
     """
-    types_of = typing.get_type_hints(kind)
-    types_of.pop("folder", None)
-    values = {}
-    for key, value in table.items():
-        where = f"{name}.{key}" if name else key
-        if key not in types_of:
-            raise ValueError(_unknown(where, key, list(types_of)))
-        values[key] = _value(where, value, types_of[key])
-    for field in dataclasses.fields(kind):
-        defaults = (field.default, field.default_factory)
-        required = defaults == (dataclasses.MISSING, dataclasses.MISSING)
-        if required and field.name not in values and field.name != "folder":
-            raise ValueError(f"the table [{field.name}] is missing; add it")
-    return kind(**values)
+    import pydantic
+
+    # As JSON, days are text, lists may be tuples, and tables dataclasses.
+    text = json.dumps(content, default=lambda day: day.isoformat())
+    try:
+        return _validator(kind).validate_json(text, strict=True, extra="forbid")
+    except pydantic.ValidationError as error:
+        problems = error.errors(include_url=False)
+    raise ValueError(_sentence(problems, json.loads(text), kind))
+
+
+@functools.cache
+def _validator(kind: type) -> "pydantic.TypeAdapter":
+    import pydantic
+
+    return pydantic.TypeAdapter(kind)
+
+
+def _sentence(
+    problems: "Sequence[ErrorDetails]", content: dict[str, Any], kind: type
+) -> str:
+    """The problem that says most of the first setting that has one.
+
+    Where a setting may be of several types, each of them has a problem of its own:
+    that of the type that was meant lies deepest, or is no matter of type.
+    """
+    present = [p for p in problems if p["type"] != "missing"]
+    if not present:
+        return f"the table [{problems[0]['loc'][-1]}] is missing; add it"
+    places = [_place(problem, content) for problem in present]
+    rows = [row for row, place in enumerate(places) if place[:2] == places[0][:2]]
+    weight = [(len(places[r]), present[r]["type"] not in MISMATCHES) for r in rows]
+    chosen = rows[weight.index(max(weight))]
+    where, problem = places[chosen], present[chosen]
+    if problem["type"] == "value_error":
+        return _prefixed(_written(where), str(_context(problem)["error"]), len(where))
+    if problem["type"] == "unexpected_keyword_argument":
+        return unknown_setting(_written(where), _table_at(kind, where))
+    value = _value_at(content, where)
+    of_same = [present[row] for row in rows if places[row] == where]
+    types_of = {one["type"] for one in of_same}
+    said = ""
+    if "literal_error" in types_of and len(types_of) > 1 and len(where) == 2:
+        said = _of_own_check(_table_at(kind, where), where, value)
+    return said or _mismatch(_written(where), value, of_same)
+
+
+def _of_own_check(table: type, where: Sequence[str | int], value: Any) -> str:
+    """What the table itself says of a word that it does not know."""
+    try:
+        table(**{str(where[-1]): value})
+    except (ValueError, TypeError) as error:
+        return str(error) if str(error).startswith(_written(where)) else ""
+    return ""
+
+
+def _place(problem: "ErrorDetails", content: Any) -> tuple[str | int, ...]:
+    """Where in the file a problem is; types that a setting may have are left out."""
+    found = []
+    for part in problem["loc"]:
+        if _has(content, part):
+            found.append(part)
+            content = content[part]
+    return tuple(found)
+
+
+def _has(content: Any, part: str | int) -> bool:
+    if isinstance(content, list):
+        return isinstance(part, int)
+    return isinstance(content, dict) and part in content
+
+
+def _context(problem: "ErrorDetails") -> dict[str, Any]:
+    return problem.get("ctx", {})
+
+
+def _value_at(content: Any, where: Sequence[str | int]) -> Any:
+    return functools.reduce(lambda inside, part: inside[part], where, content)
+
+
+def _written(where: Sequence[str | int]) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    return "".join(parts).lstrip(".")
+
+
+def _prefixed(where: str, message: str, depth: int) -> str:
+    """Checks of the study's own tables name their settings in full."""
+    return message if depth < 2 or message.startswith(where) else f"{where}.{message}"
+
+
+def _mismatch(where: str, value: Any, problems: "Sequence[ErrorDetails]") -> str:
+    words = [
+        word
+        for problem in problems
+        if problem["type"] == "literal_error"
+        for word in re.findall(r"'([^']*)'", _context(problem)["expected"])
+    ]
+    kinds = list(dict.fromkeys(problem["type"] for problem in problems))
+    if kinds == ["literal_error"]:
+        return unknown_word(where, value, tuple(words))
+    if kinds == ["dataclass_type"]:
+        return f"{where} is {value!r}, expected a table [{where}]"
+    plain = [EXPECTED[kind] for kind in EXPECTED if kind in kinds]
+    plain += [f'"{word}"' for word in words]
+    if not plain:
+        return f"{where} is {value!r}: {problems[0]['msg']}"
+    return f"{where} is {value!r}, expected {' or '.join(plain)}"
+
+
+#: Problems of which a setting of several types has one for each.
+MISMATCHES = {*EXPECTED, "literal_error"}
+
+
+def unknown_setting(where: str, table: type) -> str:
+    """Say that there is no such setting.
+
+    Args:
+      where: What it is called, with its tables.
+      table: The dataclass that does not have it.
+
+    Returns:
+      A sentence.
+    """
+    known = [f.name for f in dataclasses.fields(table) if f.name != "folder"]
+    near = difflib.get_close_matches(where.rpartition(".")[2], known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    return f"{where} is not a known setting; {hint}"
+
+
+def _table_at(kind: type, where: Sequence[str | int]) -> type:
+    """The dataclass that should have the last part of a place."""
+    for part in where[:-1]:
+        if isinstance(part, str):
+            inner = kinds_of(typing.get_type_hints(kind)[part])
+            kind = next(filter(is_table, inner))
+    return kind
+
+
+def is_table(kind: Any) -> typing.TypeGuard[type]:
+    """Tell whether a type is that of a table.
+
+    Args:
+      kind: The type.
+    """
+    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
+
+
+def kinds_of(wanted: Any) -> list[Any]:
+    """List the types that a setting may have.
+
+    Args:
+      wanted: Its type as its dataclass has it.
+
+    Returns:
+      The types, None left out; a list of tables is followed by the tables.
+    """
+    if typing.get_origin(wanted) in (types.UnionType, typing.Union):
+        return [
+            kind
+            for part in typing.get_args(wanted)
+            if part is not types.NoneType
+            for kind in kinds_of(part)
+        ]
+    if typing.get_origin(wanted) is tuple:
+        inner = kinds_of(typing.get_args(wanted)[0])
+        return [wanted, *filter(is_table, inner)]
+    return [wanted]
 
 
 def toml_value(value: Any) -> str:
@@ -71,60 +234,3 @@ def toml_value(value: Any) -> str:
         texts = [f"{f.name} = {toml_value(x)}" for f, x in pairs if x != f.default]
         return f"{{ {', '.join(texts)} }}"
     return repr(value)
-
-
-def _value(where: str, value: Any, wanted: Any) -> Any:
-    """A value of one of the types that a setting may have."""
-    kinds = typing.get_args(wanted) if is_union(wanted) else (wanted,)
-    kinds = tuple(kind for kind in kinds if kind is not types.NoneType)
-    table = next((k for k in kinds if dataclasses.is_dataclass(k)), None)
-    items = next((k for k in kinds if typing.get_origin(k) is tuple), None)
-    if isinstance(value, dict) and table is not None:
-        return _table(where, value, typing.cast(type, table), inline=len(kinds) > 1)
-    if isinstance(value, list) and items is not None:
-        of = typing.get_args(items)[0]
-        return tuple(_value(f"{where}[{i}]", x, of) for i, x in enumerate(value))
-    if isinstance(value, datetime.date):
-        value = value.isoformat()
-    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) not in kinds or isinstance(value, list | dict):
-        raise ValueError(f"{where} is {value!r}, expected {_expected(kinds, where)}")
-    return value
-
-
-def _table(where: str, value: dict[str, Any], kind: type, inline: bool) -> Any:
-    try:
-        return build_table(kind, value, where)
-    except ValueError as error:
-        # The checks of a table of its own name their settings in full.
-        known = not inline or str(error).startswith(where)
-        raise ValueError(str(error) if known else f"{where}.{error}") from None
-
-
-def is_union(wanted: Any) -> bool:
-    """Tell whether a setting may have one of several types.
-
-    Args:
-      wanted: Its type.
-    """
-    return typing.get_origin(wanted) in (types.UnionType, typing.Union)
-
-
-def _expected(kinds: tuple[Any, ...], where: str) -> str:
-    plain = [NAMES[kind] for kind in kinds if kind in NAMES]
-    tables = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
-    if tables:
-        shape = "a table { files = ... }" if plain else f"a table [{where}]"
-        plain.append(shape)
-    for kind in kinds:
-        if typing.get_origin(kind) is tuple:
-            simple = typing.get_args(kind)[0] is str
-            plain.append("a list of strings" if simple else "a list of such")
-    return " or ".join(plain)
-
-
-def _unknown(where: str, key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return f"{where} is not a known setting; {hint}"

@@ -5,10 +5,11 @@ They serve what fills places without a receiver; see `Gapfill`.
 
 import dataclasses
 import math
+from typing import Literal
 
 from jaxload.config.checks import (
     check_at_least,
-    check_choice,
+    check_choices,
     check_given,
     check_zero_or_more,
 )
@@ -88,7 +89,7 @@ class Features:
       workers: Processes that share the work.
     """
 
-    method: str = "none"
+    method: Literal["none", "emd", "eemd", "meemd"] = "none"
     components: int = 10
     ensemble_size: int = 100
     noise_ratio: float = 0.2
@@ -97,8 +98,7 @@ class Features:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        methods = ("none", "emd", "eemd", "meemd")
-        check_choice("features.method", self.method, methods)
+        check_choices(self, "features")
         for name, least in (("components", 2), ("ensemble_size", 2), ("seed", 0)):
             check_at_least(f"features.{name}", getattr(self, name), least)
         check_at_least("features.workers", self.workers, 1)

@@ -1,8 +1,9 @@
 """Tables of wells as a study names them."""
 
 import dataclasses
+from typing import Literal
 
-from jaxload.config.checks import check_choice
+from jaxload.config.checks import check_choices
 
 __all__ = ["WellSource", "well_source"]
 
@@ -39,7 +40,7 @@ class WellSource:
     well: str = ""
     time: str = ""
     value: str = ""
-    quantity: str = ""
+    quantity: Literal["", "depth", "level"] = ""
     specific_yield: str = ""
     lon: str = ""
     lat: str = ""
@@ -50,7 +51,7 @@ class WellSource:
     def __post_init__(self) -> None:
         if not self.files or not all(self.paths):
             raise ValueError("files is missing; name a file, a pattern or a list")
-        check_choice("quantity", self.quantity, ("", "depth", "level"))
+        check_choices(self)
 
     def __str__(self) -> str:
         return ", ".join(self.paths)
