@@ -234,7 +234,9 @@ def _held(distance: Floats, seed: int) -> tuple[Array, Array]:
     keys = jax.random.split(jax.random.key(seed), (2, MEMBERS))
 
     def drawn(keys: Array, centres: int) -> Array:
-        draw = lambda key: spatial_folds.held_out(distance, FAR, centres, key)
+        draw = lambda key: spatial_folds.sample_neighbourhoods(
+            distance, FAR, centres, key
+        )
         return jax.vmap(draw)(keys)
 
     watched, scored = drawn(keys[0], centres // 2), drawn(keys[1], -(-centres // 2))

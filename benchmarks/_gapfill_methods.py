@@ -152,7 +152,7 @@ def dwlim_tuned(case: Case) -> Estimate:
 def _by_forests(case: Case) -> tuple[Callable[[Mask], Floats], float]:
     weather = _normalised(_weather_at(case, case.world.stations))
     forests = forest.fit_forests(weather, case.raw, forest.ForestSettings(trees=50))
-    validated = forest.leave_one_out(forests, weather, case.raw)
+    validated = forest.leave_one_station_out(forests, weather, case.raw)
     error = _rms(np.asarray(validated.predicted) - case.raw)
     cells = _normalised(_weather_at(case, case.empty))
 

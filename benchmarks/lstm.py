@@ -27,8 +27,8 @@ from flax import nnx
 
 from benchmarks._harness import largest_error, measure, measure_and_watch, report
 from jaxload.gapfill.networks.ensemble import Ensemble, predict
-from jaxload.gapfill.networks.lstm import Network, Weights, apply, initialise
-from jaxload.gapfill.networks.lstm_scan import scan
+from jaxload.gapfill.networks.lstm import NetworkSize, Weights, apply, initialise
+from jaxload.gapfill.networks.lstm_scan import recur_by_autodiff
 from jaxload.gapfill.training.member_batches import losses
 from jaxload.gapfill.training.optimise import Curve
 from jaxload.gapfill.training.sharding import along, make_share
@@ -37,7 +37,7 @@ __all__ = ["main"]
 
 MEMBERS, EPOCHS, PLACES = 75, 3650, 100
 WINDOWS, WARM_UP = (730, 365), 60
-NETWORK = Network(features=20, hidden=32)
+NETWORK = NetworkSize(features=20, hidden=32)
 RATE = 0.01
 
 Run = Callable[[Weights, jax.Array], jax.Array]
@@ -122,7 +122,7 @@ def plainly(weights: Weights, inputs: jax.Array) -> jax.Array:
     """The same code as a plain scan, whose derivative is left to JAX."""
     kernel = jnp.concatenate([weights.features, weights.recurrent])
     empty = jnp.zeros((inputs.shape[1], NETWORK.hidden), inputs.dtype)
-    hidden = scan(inputs, kernel, weights.bias, (empty, empty))[1]
+    hidden = recur_by_autodiff(inputs, kernel, weights.bias, (empty, empty))[1]
     return read_out(weights, hidden)
 
 

@@ -154,7 +154,7 @@ def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
     distance = jnp.asarray(network.distance[np.ix_(known, known)])
     centres = near.centres_for_fraction(distance, RADIUS, SHARE)
     keys = jax.random.split(jax.random.key(1), MEMBERS)
-    draw = lambda key: near.held_out(distance, RADIUS, centres, key)
+    draw = lambda key: near.sample_neighbourhoods(distance, RADIUS, centres, key)
     folds = joint_model.Folds(
         jax.vmap(draw)(keys), distance, jnp.asarray(RADIUS), centres
     )

@@ -93,7 +93,9 @@ def parts() -> list[dict[str, Any]]:
     """One row for each other part of the cleaning."""
     time, years, up, sigma, _ = network(1, 1.0)
     median = series.Rejection(window=31)
-    noise = series.Noise(*(jnp.full(STATIONS, size) for size in (1.0, 3.0, 0.0)))
+    noise = series.NoiseAmplitudes(
+        *(jnp.full(STATIONS, size) for size in (1.0, 3.0, 0.0))
+    )
     calls = {
         "fit_trajectory": lambda: series.fit_trajectory(up, years, sigma=sigma),
         "fit_trajectory, flicker": lambda: series.fit_trajectory(

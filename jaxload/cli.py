@@ -37,7 +37,7 @@ BAD_INPUT, UNSOLVED, INTERRUPTED, TERMINATED = 2, 3, 130, 143
 
 #: What can be demonstrated.
 SYSTEMS = {
-    "traditional": demo.run,
+    "traditional": demo.run_twin,
     "groundwater": demo.run_groundwater,
     "mllim": functools.partial(demo.run_filling, "mllim"),
     "dwlim": functools.partial(demo.run_filling, "dwlim"),

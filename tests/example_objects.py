@@ -175,7 +175,7 @@ class Learned:
     def parameters(self) -> joint_model.Parameters:
         keys = jax.random.split(jax.random.key(0), 2)
         return joint_model.initial_parameters(
-            lstm.Network(1, 2, 1), (1.0, 1.0, 0.5), keys
+            lstm.NetworkSize(1, 2, 1), (1.0, 1.0, 0.5), keys
         )
 
 

@@ -67,7 +67,7 @@ def prepare(kind: str, data: pathlib.Path) -> None:
     small = synthetic.TwinSettings(
         stations=12, days=60, radius=2.0, belt=1.0, spacing=0.5
     )
-    cli.SYSTEMS["traditional"] = functools.partial(demo.run, settings=small)
+    cli.SYSTEMS["traditional"] = functools.partial(demo.run_twin, settings=small)
     if kind == "joint":
         faults.prepare(kind, data)
     elif kind == "run":

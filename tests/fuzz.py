@@ -79,7 +79,7 @@ def check_sites(sites):
 def check_offsets(table):
     assert table.sizes["event"], "no event"
     assert not np.isnat(table.day.values).any(), "an event without a day"
-    assert set(table.kind.values) <= set(offsets.KINDS)
+    assert set(table.kind.values) <= set(offsets.EVENT_KINDS)
 
 
 def check_profile(profile):

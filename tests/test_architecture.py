@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pathlib
 import pkgutil
+import types
 
 import jaxload
 
@@ -159,3 +160,48 @@ def test_no_module_is_named_as_what_it_exports():
     modules = [importlib.import_module(module) for module in MODULES]
     same = [m.__name__ for m in modules if m.__name__.split(".")[-1] in m.__all__]
     assert not same
+
+
+#: Public names that mean two things: pairs of modules, to be renamed. Takes no new one.
+TWO_MEANINGS = {
+    "VARIABLES": ("config.renamed", "io.schema"),
+    "each_epoch": ("inversion.noise", "inversion.uncertainty.epoch_variance"),
+    "over_epochs": ("inversion.noise", "inversion.uncertainty.posterior"),
+    "smooth": ("inversion.temporal.markov", "sphere.harmonics.gaussian"),
+    # The same product at full precision, made where it is needed.
+    "einsum": ("gapfill.networks.lstm_scan", "inversion.linalg.spd"),
+}
+#: One thing that is done to two kinds of data: the name is to be the same.
+ONE_MEANING = {
+    # Means over periods: of labelled grids, and of arrays.
+    "period_means": ("io.grids.periods", "series.means"),
+    # What a trained filler predicts: networks, and forests.
+    "predict": ("gapfill.networks.ensemble", "gapfill.published.mllim"),
+    # A figure is called after what it shows.
+    "l_curve": ("inversion.hyperparameters.criteria", "plot.curves"),
+}
+
+
+def test_a_public_name_means_one_thing():
+    homes = {}
+    for module in map(importlib.import_module, MODULES):
+        for public in module.__all__:
+            things = homes.setdefault(public, {})
+            things.setdefault(meaning(getattr(module, public)), []).append(module)
+    # Packages export what their modules do: the longest name is where a thing is made.
+    found = {
+        public: tuple(
+            sorted(
+                max((m.__name__ for m in modules), key=len).removeprefix("jaxload.")
+                for modules in things.values()
+            )
+        )
+        for public, things in homes.items()
+        if len(things) > 1
+    }
+    assert found == TWO_MEANINGS | ONE_MEANING
+
+
+def meaning(thing):
+    """Equal for one object, and for equal unions of types."""
+    return thing if isinstance(thing, types.UnionType) else id(thing)

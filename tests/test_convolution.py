@@ -13,7 +13,7 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxload.earth.kernels.disc import disc_kernel
-from jaxload.earth.kernels.table import interpolate_smooth, read_table
+from jaxload.earth.kernels.table import interpolate_smooth, interpolate_table
 from jaxload.earth.loading.convolution import Convolution, convolve
 from jaxload.earth.loading.design import design_matrix
 from jaxload.earth.love.from_model import LoveNumbers
@@ -91,12 +91,13 @@ def test_without_the_ringing_of_far_cells_it_is_so_to_a_millionth(rng, monkeypat
 
     def read(table, chord, disc):
         pairs = zip(
-            read_table(table, chord, disc), interpolate_smooth(table, chord, disc)
+            interpolate_table(table, chord, disc),
+            interpolate_smooth(table, chord, disc),
         )
         return [jnp.where(chord < near, total, smooth) for total, smooth in pairs]
 
     found = convolve(love, load, axes, stations, ALL, DISCS)
-    monkeypatch.setattr("jaxload.earth.loading.design.read_table", read)
+    monkeypatch.setattr("jaxload.earth.loading.design.interpolate_table", read)
     jax.clear_caches()
     expected = by_matrix(love, load, axes, stations)
     jax.clear_caches()

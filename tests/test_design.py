@@ -14,7 +14,7 @@ import pytest
 from jaxload.earth.kernels.disc import disc_kernel, disc_tangential, disc_uplift
 from jaxload.earth.kernels.point import point_tangential, point_uplift
 from jaxload.earth.kernels.rectangle import rectangle_kernel
-from jaxload.earth.kernels.table import read_table, tabulate
+from jaxload.earth.kernels.table import interpolate_table, tabulate
 from jaxload.earth.kernels.truncation import cut_slopes, cut_terms, cut_weights
 from jaxload.earth.loading.design import _read, design_matrix
 from jaxload.earth.love.from_model import LoveNumbers, load_love_numbers
@@ -339,7 +339,7 @@ def test_a_table_may_end_anywhere():
     for reach in (1e-3, 4.4, 179.0):
         near = theta <= reach
         asked = jnp.asarray(np.where(near, chord, 0.0))
-        found = jax.jit(read_table)(tabulate(kernel, reach), asked, disc)[0]
+        found = jax.jit(interpolate_table)(tabulate(kernel, reach), asked, disc)[0]
         np.testing.assert_allclose(found[near], expected[near], rtol=1e-6)
 
 

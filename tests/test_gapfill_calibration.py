@@ -22,7 +22,7 @@ SIGMA = np.linspace(0.6, 1.0, STATIONS)
 def parameters(numbers):
     """Networks that expect nothing."""
     keys = jax.random.split(jax.random.key(0), MEMBERS)
-    return joint_model.initial_parameters(lstm.Network(1, 2), numbers, keys)
+    return joint_model.initial_parameters(lstm.NetworkSize(1, 2), numbers, keys)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_places_that_are_filled_badly_are_believed_less(training_data):
         dataclasses.replace(training_data.folds, held=held),
     )
     keys = jax.random.split(jax.random.key(0), MEMBERS)
-    sure = joint_model.initial_parameters(lstm.Network(1, 2, 2), TRUE, keys)
+    sure = joint_model.initial_parameters(lstm.NetworkSize(1, 2, 2), TRUE, keys)
     _, factor = calibrate_virtual(given, sure, every=2)
     one = jax.tree.map(lambda values: values[0], sure)
     told = joint_model.predict_displacement(one, given.features)[1][-1]

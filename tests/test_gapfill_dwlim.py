@@ -10,7 +10,7 @@ import pytest
 
 from jaxload.gapfill.networks.ensemble import Training, predict, train
 from jaxload.gapfill.networks.lstm import apply
-from jaxload.gapfill.networks.windows import held_out, make_windows
+from jaxload.gapfill.networks.windows import hold_out_spans, make_windows
 from jaxload.gapfill.published.dwlim import (
     control_stations,
     inverse_distance_mean,
@@ -118,7 +118,7 @@ def test_every_epoch_is_judged_once_after_warming_up(window):
 
 def test_spans_are_held_out_of_every_member(rng):
     seen = rng.random((900, 4)) < [0.9, 0.5, 0.1, 0.02]
-    out = held_out(seen, 5, 0)
+    out = hold_out_spans(seen, 5, 0)
     assert not np.any(out & ~seen)
     share = out.sum(axis=0) / seen.sum(axis=0)
     np.testing.assert_allclose(share, 0.2, atol=0.13)

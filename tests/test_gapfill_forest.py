@@ -10,7 +10,7 @@ import pytest
 from jaxload.gapfill.published.mllim import (
     ForestSettings,
     fit_forests,
-    leave_one_out,
+    leave_one_station_out,
     predict,
 )
 
@@ -66,7 +66,7 @@ def test_filters_of_warnings_are_never_emptied_and_stay_as_they_were(
     monkeypatch.setattr(warnings, "resetwarnings", lambda: emptied.append(True))
     monkeypatch.setattr(trees.DecisionTreeRegressor, "fit", careless)
     before = list(warnings.filters)
-    leave_one_out(fit_forests(*network, SETTINGS), *network)
+    leave_one_station_out(fit_forests(*network, SETTINGS), *network)
     assert not emptied
     assert warnings.filters == before
 
@@ -108,7 +108,7 @@ def test_the_seed_decides_and_the_workers_do_not(network, forests, regressors):
 
 def test_a_station_is_judged_by_the_forests_of_others(network, forests, regressors):
     features, up = network
-    found = leave_one_out(forests, features, up)
+    found = leave_one_station_out(forests, features, up)
     others = [regressors[k].predict(features[:, 0]) for k in (1, 2, 3)]
     want = np.mean(others, axis=0)
     np.testing.assert_allclose(found.predicted[:, 0], want, rtol=1e-12)
@@ -143,7 +143,7 @@ def test_what_cannot_be_grown_is_said(network, forests):
         predict(forests, features, np.zeros(4, bool))
     one = fit_forests(features[:, :1], up[:, :1], SETTINGS)
     with pytest.raises(ValueError, match="there is 1"):
-        leave_one_out(one, features[:, :1], up[:, :1])
+        leave_one_station_out(one, features[:, :1], up[:, :1])
     with pytest.raises(ValueError, match="trees is 0"):
         ForestSettings(trees=0)
 

@@ -62,7 +62,7 @@ def filling(rng, heights):
 
 
 def parameters(outputs=1, loud=True):
-    network = lstm.Network(FEATURES, 4, outputs)
+    network = lstm.NetworkSize(FEATURES, 4, outputs)
     keys = jax.random.split(jax.random.key(3), 2)
     first = joint_model.initial_parameters(network, NUMBERS, keys)
     if not loud:
@@ -195,7 +195,7 @@ def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
         folds = filling.folds
         for number, held in enumerate(HELD):
             given_key = (folds.distance, folds.radius, folds.centres, keys[number])
-            fold = np.asarray(spatial_folds.held_out(*given_key))
+            fold = np.asarray(spatial_folds.sample_neighbourhoods(*given_key))
             drawn.add(tuple(fold))
             mean, sd = map(
                 np.asarray,
@@ -392,7 +392,7 @@ def test_neighbours_are_held_out_together(rng):
     distance = np.linalg.norm(place[:, None] - place[None], axis=-1)
     centres = spatial_folds.centres_for_fraction(distance, 1.5, 0.2)
     keys = jax.random.split(jax.random.key(0), 200)
-    draw = lambda key: spatial_folds.held_out(distance, 1.5, centres, key)
+    draw = lambda key: spatial_folds.sample_neighbourhoods(distance, 1.5, centres, key)
     held = np.asarray(jax.vmap(draw)(keys))
     assert 0.15 < held.mean() < 0.25
     own, out = spatial_folds.neighbourhoods(distance, 1.5, 6)

@@ -7,9 +7,9 @@ import pytest
 from flax import nnx
 from jax.test_util import check_grads
 
-from jaxload.gapfill.networks.lstm import Network, apply, hidden_states, initialise
+from jaxload.gapfill.networks.lstm import NetworkSize, apply, hidden_states, initialise
 
-NETWORK = Network(features=3, hidden=5, outputs=2)
+NETWORK = NetworkSize(features=3, hidden=5, outputs=2)
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 
 
@@ -134,7 +134,9 @@ def test_an_epoch_knows_nothing_of_later_ones(rng):
 
 @pytest.mark.slow
 def test_segments_bound_what_is_kept_for_derivatives(rng):
-    weights = initialise(Network(features=3, hidden=16), jax.random.key(5), "float64")
+    weights = initialise(
+        NetworkSize(features=3, hidden=16), jax.random.key(5), "float64"
+    )
     inputs = numbers(rng, 1024, 8, 3)
 
     def temporary(segment):
@@ -147,11 +149,13 @@ def test_segments_bound_what_is_kept_for_derivatives(rng):
 
 
 def test_the_first_weights_are_orthogonal_and_remember():
-    weights = initialise(Network(features=4, hidden=8), jax.random.key(6), "float64")
+    weights = initialise(
+        NetworkSize(features=4, hidden=8), jax.random.key(6), "float64"
+    )
     square = weights.recurrent @ weights.recurrent.T
     np.testing.assert_allclose(square, np.eye(8), atol=1e-12)
     np.testing.assert_array_equal(weights.bias, np.repeat([0, 1, 0, 0], 8))
-    again = initialise(Network(features=4, hidden=8), jax.random.key(6), "float64")
+    again = initialise(NetworkSize(features=4, hidden=8), jax.random.key(6), "float64")
     np.testing.assert_array_equal(weights.features, again.features)
 
 
@@ -162,4 +166,4 @@ def test_what_does_not_fit_is_said(rng):
     with pytest.raises(ValueError, match="segment is 0, expected 1 epoch or more"):
         apply(weights, numbers(rng, 10, 2, 3), segment=0)
     with pytest.raises(ValueError, match="hidden is 0, expected 1 or more"):
-        Network(features=3, hidden=0)
+        NetworkSize(features=3, hidden=0)

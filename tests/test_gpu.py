@@ -82,7 +82,7 @@ def water_with_a_memory(world, up, sigma):
 
 
 def networks(_, inputs):
-    network = lstm.Network(FEATURES, 8)
+    network = lstm.NetworkSize(FEATURES, 8)
     keys = jax.random.split(jax.random.key(0), MEMBERS)
     weights = jax.vmap(lambda key: lstm.initialise(network, key))(keys)
     loss = lambda weights, inputs: jnp.mean((lstm.apply(weights, inputs) - 1) ** 2)
@@ -91,7 +91,7 @@ def networks(_, inputs):
 
 
 def joint_training(world, numbers):
-    network = lstm.Network(FEATURES, 4)
+    network = lstm.NetworkSize(FEATURES, 4)
     first = joint_model.initial_parameters(network, numbers, world.keys)
     loss = joint_losses.joint_load_losses(None)[0]
     total = lambda parameters: jnp.sum(

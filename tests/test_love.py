@@ -19,10 +19,10 @@ from jaxload.earth.love.from_model import (
     love_numbers,
 )
 from jaxload.earth.love.tables import (
+    LOVE_TABLES,
     QUANTUM,
-    TABLES,
     LoveTable,
-    read_table,
+    read_love_table,
     write_table,
 )
 
@@ -77,8 +77,8 @@ def test_a_table_survives_storage(tmp_path, monkeypatch, rng):
     l[0] = k[0] = 0
     path = tmp_path / "some.npz"
     write_table(path, LoveTable(h, l, k, 6.4e6, 9.8))
-    monkeypatch.setitem(TABLES, "some", path)
-    back = read_table("some")
+    monkeypatch.setitem(LOVE_TABLES, "some", path)
+    back = read_love_table("some")
     for found, given in ((back.h, h), (back.l, l), (back.k, k)):
         np.testing.assert_allclose(found, given, rtol=0, atol=0.51 * QUANTUM)
     assert (back.radius, back.gravity) == (6.4e6, 9.8)

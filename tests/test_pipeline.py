@@ -438,7 +438,7 @@ def test_the_demonstration_says_in_five_lines_how_close_it_came(tmp_path):
     settings = synthetic.TwinSettings(
         stations=12, days=60, radius=2.0, belt=1.0, spacing=0.5
     )
-    lines = demo.run(tmp_path, settings)
+    lines = demo.run_twin(tmp_path, settings)
     assert len(lines) == 5
     assert "12 stations and 60 days" in lines[0]
     assert "correlation" in lines[3]

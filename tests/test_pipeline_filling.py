@@ -40,7 +40,7 @@ from jaxload.pipeline.inputs.virtual_stations import (
     cells_without_station,
     is_virtual,
 )
-from jaxload.pipeline.inputs.weather import Places, read_weather
+from jaxload.pipeline.inputs.weather import WeatherPlaces, read_weather
 from jaxload.pipeline.prepare import loads
 
 pytest.importorskip("netCDF4")
@@ -249,7 +249,7 @@ def test_a_station_called_as_a_cell_is_refused(gnss, cells):
         append_virtual_stations(named, filled)
 
 
-PLACES = Places(["A", "B"], np.array([97.62, 100.9]), np.array([23.41, 26.2]))
+PLACES = WeatherPlaces(["A", "B"], np.array([97.62, 100.9]), np.array([23.41, 26.2]))
 
 
 def test_weather_is_read_between_nodes_and_averaged_over_weeks(study, gnss, memory):
@@ -350,13 +350,17 @@ def test_weather_with_gaps_is_refused(kind, study, gnss, memory, tmp_path):
 def test_places_at_sea_may_take_the_weather_of_the_coast(study, gnss, memory, tmp_path):
     write_grid(tmp_path / "t.nc", *broken("the sea", memory))
     weather = {"temperature": str(tmp_path / "t.nc")}
-    beyond = Places(["A", "B"], np.array([96.0, 99.5]), np.array([24.5, 24.5]), True)
+    beyond = WeatherPlaces(
+        ["A", "B"], np.array([96.0, 99.5]), np.array([24.5, 24.5]), True
+    )
     found = read_weather(changed(study, weather=weather), beyond, gnss).temperature
     np.testing.assert_array_equal(found[:, 0], found[:, 1])
 
 
 def test_weather_that_does_not_cover_a_cell_names_it(study, gnss):
-    away = Places(["S001", "G012"], np.array([99.0, 110.3]), np.array([24.0, 25.0]))
+    away = WeatherPlaces(
+        ["S001", "G012"], np.array([99.0, 110.3]), np.array([24.0, 25.0])
+    )
     with pytest.raises(ValueError, match=r"weather.temperature t.nc: .*G012 \(110.3"):
         read_weather(study, away, gnss)
 
@@ -434,7 +438,7 @@ def test_components_are_kept_where_results_go(data, gnss, cells, tmp_path):
 
 def test_what_is_removed_from_stations_is_removed_from_cells(study, rows):
     given = rows[0]
-    moved = loads.station_loads(study, given, ignore)
+    moved = loads.loads_at_stations(study, given, ignore)
     left = loads.remove_loads(study, given, moved)
     filled = is_virtual(left)
     names = [name for name, _, _ in expected_cells()]
@@ -456,14 +460,14 @@ def test_cells_without_a_load_are_named(study, rows, tmp_path):
         f"virtual_station_loads .* nothing of 1 of 12 places \\({name} at {lon:g} E"
     )
     with pytest.raises(ValueError, match=message):
-        loads.station_loads(asked, rows[0], ignore)
+        loads.loads_at_stations(asked, rows[0], ignore)
 
 
 def test_other_loads_of_cells_than_of_stations_are_refused(study, rows):
     asked = changed(study, gapfill={"virtual_station_loads": ("ntol: cells/*.txt",)})
     message = "out of stations, but gapfill.virtual_station_loads ntol out of filled"
     with pytest.raises(ValueError, match=message):
-        loads.station_loads(asked, rows[0], ignore)
+        loads.loads_at_stations(asked, rows[0], ignore)
 
 
 # A study

@@ -90,7 +90,7 @@ def folder(tmp_path_factory):
 
 def air_load(folder, **names):
     study = study_in(folder, loads=config.Loads(atmosphere="sp.nc", **names))
-    return loads.station_loads(study, heights(), watch)["atmosphere"]
+    return loads.loads_at_stations(study, heights(), watch)["atmosphere"]
 
 
 def test_the_sea_gives_way_under_air_whatever_soil_models_say_of_the_sea(folder):
@@ -113,7 +113,7 @@ def test_soil_that_is_zero_at_sea_loads_as_soil_that_is_missing_there(folder):
     found = []
     for name in ("zero", "missing"):
         study = study_in(folder, loads=config.Loads(soil=f"soil_{name}.nc"))
-        found.append(loads.station_loads(study, heights(), watch)["soil"])
+        found.append(loads.loads_at_stations(study, heights(), watch)["soil"])
     np.testing.assert_allclose(*found, atol=1e-9)
     assert np.std(found[0]) > 0.1
 
@@ -198,7 +198,7 @@ def test_soil_of_era5_leaves_the_air_load_alone(cases):
     for soil in ("moda.nc", "moda_masked.nc", ""):
         soil = soil and f"03_era5_soil_zero_at_sea/{soil}"
         study = study_in(folder, loads=config.Loads(atmosphere=air, soil=soil))
-        found.append(loads.station_loads(study, gnss, watch))
+        found.append(loads.loads_at_stations(study, gnss, watch))
     for other in found[1:]:
         np.testing.assert_array_equal(other["atmosphere"], found[0]["atmosphere"])
     np.testing.assert_allclose(found[0]["soil"], found[1]["soil"], atol=1e-3)
@@ -213,7 +213,7 @@ def test_soil_that_ends_at_sixty_south_is_land_without_antarctica(folder, caplog
     found = []
     for name in ("whole.nc", "cut.nc"):
         study = study_in(folder, loads=config.Loads(soil=name))
-        found.append(loads.station_loads(study, heights(), watch)["soil"])
+        found.append(loads.loads_at_stations(study, heights(), watch)["soil"])
     np.testing.assert_allclose(*found, atol=1e-9)
     assert "loads.soil cut.nc spans -60 to 90 in lat: what lies beyond, 0.0%" in (
         caplog.text
@@ -221,7 +221,7 @@ def test_soil_that_ends_at_sixty_south_is_land_without_antarctica(folder, caplog
     whole.sel(lat=slice(-60, 30)).to_netcdf(folder / "half.nc")
     study = study_in(folder, loads=config.Loads(soil="half.nc"))
     with pytest.raises(ValueError, match=r"half.nc spans .* expected the globe"):
-        loads.station_loads(study, heights(), watch)
+        loads.loads_at_stations(study, heights(), watch)
 
 
 def test_centres_of_other_names_cells_and_sides_give_regional_means(tmp_path):
@@ -279,6 +279,6 @@ def test_a_fine_load_across_180_moves_stations_as_one_elsewhere(
         files = {kind: "globe.nc", f"{kind}_regional": "fine.nc"}
         study = study_in(folder, loads=config.Loads(land_mask="land.nc", **files))
         study = dataclasses.replace(study, earth=config.Earth(max_degree=1200))
-        found.append(loads.station_loads(study, gnss, watch)[kind])
+        found.append(loads.loads_at_stations(study, gnss, watch)[kind])
     assert np.abs(found[0]).max() > 0.3
     np.testing.assert_allclose(found[1], found[0], atol=1e-6)

@@ -254,7 +254,7 @@ def test_fewer_epochs_than_periods_are_refused(raw):
 @pytest.mark.slow
 def test_loads_by_grids_are_those_of_remove_and_restore(grids):
     gnss = heights(np.zeros((len(WEEKS), 8)))
-    found = loads.station_loads(asked(grids, loads=LOADS), gnss, nobody)
+    found = loads.loads_at_stations(asked(grids, loads=LOADS), gnss, nobody)
     assert list(found) == ["atmosphere", "soil", "ocean"]
     love = earth.load_love_numbers("prem", "CF", 3000)
     water = earth.from_soil_moisture(soil(GLOBE)[:, None], *GLOBE)
@@ -288,7 +288,7 @@ def test_a_load_is_interpolated_and_its_gaps_are_named(caplog):
     values = turn(time.astype("M8[D]"))[:, None] * np.ones((1, 2))
     gnss = heights(np.zeros((len(WEEKS), 2)))
     with caplog.at_level(logging.WARNING):
-        found = loads.at_epochs(values, time, gnss, "the load")
+        found = loads.loads_at_epochs(values, time, gnss, "the load")
     assert (
         f"the load was interpolated over gaps: {WEEKS[29]} to {WEEKS[36]}"
         in caplog.text
@@ -304,7 +304,7 @@ def test_a_daily_load_is_averaged_as_the_heights_are(raw):
     study = asked(cleaning=config.Cleaning(average="weekly"))
     gnss = cleaning.clean(study, heights(raw[0], DAYS), nobody)
     values = np.random.default_rng(1).normal(size=(len(DAYS), 8))
-    found = loads.at_epochs(values, DAYS.astype("M8[ns]"), gnss, "x")
+    found = loads.loads_at_epochs(values, DAYS.astype("M8[ns]"), gnss, "x")
     np.testing.assert_allclose(found, values.reshape(-1, 7, 8).mean(axis=1), atol=1e-12)
 
 
@@ -312,7 +312,7 @@ def test_heights_beyond_a_load_are_not_used(caplog):
     values, time = np.ones((40, 2)), WEEKS[:40].astype("M8[ns]")
     gnss = heights(np.zeros((len(WEEKS), 2)))
     with caplog.at_level(logging.WARNING):
-        found = loads.at_epochs(values, time, gnss, "the load")
+        found = loads.loads_at_epochs(values, time, gnss, "the load")
     lost = len(WEEKS) - 40
     assert f"does not reach {lost} of {len(WEEKS)} epochs" in caplog.text
     assert np.isnan(found[40:]).all()
@@ -387,7 +387,7 @@ def test_grids_that_cannot_be_used_are_named(case, grids):
     time = WEEKS + late
     gnss = heights(np.zeros((len(WEEKS), 8)), time)
     with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
-        loads.station_loads(study, gnss, nobody)
+        loads.loads_at_stations(study, gnss, nobody)
     assert "\n" not in str(caught.value)
 
 
@@ -438,7 +438,7 @@ def test_positions_become_the_cleaned_series_of_the_same_station(name, data, tmp
         loads=config.Loads(displacement=tuple(entries), displacement_units="mm"),
     )
     gnss = cleaning.clean(study, read_observations(study), nobody)
-    found = loads.station_loads(study, gnss, nobody)
+    found = loads.loads_at_stations(study, gnss, nobody)
     assert list(found) == [entry.rpartition(".")[2] for entry in entries]
     gnss = loads.remove_loads(study, gnss, found)
     reduction = loads.load_scores(gnss)["wrms_reduction_percent"][name]
@@ -470,7 +470,7 @@ def test_air_and_sea_lower_the_scatter_of_p144_as_they_should(data):
         displacement=("combo: combo21.P144.txt",), displacement_units="m"
     )
     study = asked(folder, loads=settings)
-    found = loads.station_loads(study, gnss, nobody)
+    found = loads.loads_at_stations(study, gnss, nobody)
     gnss = loads.remove_loads(study, gnss, found)
     both = np.isfinite(gnss.up.values[:, 0])
     clock = (day - day[0]).astype(float)[both]
@@ -499,7 +499,7 @@ def world(grids, tmp_path_factory):
     )
     level = 150 * turn(DAYS, 4.5)
     gnss = heights(np.zeros((len(WEEKS), 8)))
-    moved = loads.station_loads(asked(grids, loads=LOADS), gnss, nobody)
+    moved = loads.loads_at_stations(asked(grids, loads=LOADS), gnss, nobody)
     total = sum(moved.values())
     grid = sphere.regional_grid(REGION, 0.5, 0.5)
     love = earth.load_love_numbers("prem", "CF", 3000)

@@ -182,7 +182,9 @@ def test_short_records_are_dropped_where_that_is_asked(gnss):
     others = np.delete(gnss.station.values, 2)
     assert list(cleaned.station.values) == list(others)
     kept = cleaning.clean(plain(cleaning=REMOVE), young, nobody)
-    assert cleaning.describe(kept)["short_records"] == {str(gnss.station.values[2]): 2}
+    assert cleaning.cleaning_summary(kept)["short_records"] == {
+        str(gnss.station.values[2]): 2
+    }
     np.testing.assert_array_equal(cleaned.up, kept.up.sel(station=others))
     short = gnss.isel(time=slice(0, 60))
     with pytest.raises(ValueError, match='short_records is "drop"'):
@@ -200,7 +202,7 @@ def test_loads_lose_what_the_heights_lost_however_short(mean, gnss, rng):
     both = dataset(load + noise, np.ones_like(noise), gnss_world(gnss))
     study = plain(cleaning=config.Cleaning(trend="remove", average=mean))
     cleaned = cleaning.clean(study, both, nobody)
-    there = loads.at_epochs(load, gnss.time.values, cleaned, "x")
+    there = loads.loads_at_epochs(load, gnss.time.values, cleaned, "x")
     left = loads.remove_loads(study, cleaned, {"water": there}).up.values
     spread = np.nanstd(left, axis=0)
     assert spread.max() < 1.3
@@ -461,7 +463,7 @@ def test_a_young_station_of_the_western_united_states_stays_itself(data):
     assert np.ptp(after) == pytest.approx(np.ptp(before), abs=2)
     assert np.sqrt(np.mean(after**2)) <= 1.05 * before.std()
     name = str(cut.station.values[7])
-    assert cleaning.describe(cleaned)["short_records"][name] == 4
+    assert cleaning.cleaning_summary(cleaned)["short_records"][name] == 4
     years = series.decimal_years(gnss.time.values)
     fit = series.fit_trajectory(gnss.up.values, years, sigma=gnss.up_sigma.values)
     kinds = ("offset", "trend")

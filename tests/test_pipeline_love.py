@@ -7,7 +7,7 @@ import pytest
 
 from jaxload import config, earth
 from jaxload.earth.interior.structure import material_at
-from jaxload.pipeline.inputs.earth import love_numbers, model_of
+from jaxload.pipeline.inputs.earth import model_of, study_love_numbers
 
 TABLE = "n h l k\n1 -0.29 0.11 0\n2 -0.99 0.023 -0.305\n3 -1.05 0.07 -0.196\n"
 
@@ -81,7 +81,7 @@ def test_water_on_top_is_refused_or_becomes_what_the_study_says(study):
 
 def test_a_coarse_model_answers_a_load_as_the_earth_does(study, caplog):
     with caplog.at_level(logging.WARNING):
-        love = love_numbers(study(ROWS, model="mine", frame="CE"))
+        love = study_love_numbers(study(ROWS, model="mine", frame="CE"))
     published = earth.load_love_numbers("prem", "CE", 100)
     for name in ("h", "k"):
         np.testing.assert_allclose(
@@ -122,7 +122,9 @@ def test_a_table_of_love_numbers_stands_in_place_of_a_model(study):
     text = "l h k l\n" + "".join(
         " ".join(f"{x:.10e}" for x in row) + "\n" for row in lines
     )
-    love = love_numbers(study(text.replace("l h", "n h", 1), love="mine", frame="CF"))
+    love = study_love_numbers(
+        study(text.replace("l h", "n h", 1), love="mine", frame="CF")
+    )
     expected = earth.load_love_numbers("prem", "CF", 100)
     for name in ("h", "l", "k"):
         np.testing.assert_allclose(
@@ -135,7 +137,7 @@ def test_a_table_that_ends_early_says_which_degree_to_set(study):
     with pytest.raises(
         ValueError, match=r"earth.love mine ends at degree 3, but earth\.max"
     ):
-        love_numbers(study(TABLE, love="mine"))
+        study_love_numbers(study(TABLE, love="mine"))
 
 
 def test_a_table_and_a_model_are_not_both_taken(study):

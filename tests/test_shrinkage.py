@@ -81,7 +81,7 @@ def test_a_term_is_held_as_by_an_observation_of_zero(rng):
 
 
 def test_precision_and_noise_cannot_be_given_together(network):
-    noise = series.Noise(*np.ones((3, 9)))
+    noise = series.NoiseAmplitudes(*np.ones((3, 9)))
     with pytest.raises(ValueError, match="noise and precision"):
         series.fit_trajectory(
             network[1], YEARS, noise=noise, precision=np.zeros((9, 6))

@@ -56,7 +56,9 @@ def dense(values, sigma, covariance, basis):
 
 
 def noise_of(white, flicker, walk):
-    return series.Noise(*(np.array([size]) for size in (white, flicker, walk)))
+    return series.NoiseAmplitudes(
+        *(np.array([size]) for size in (white, flicker, walk))
+    )
 
 
 def sum_of_memories(years, amplitude):

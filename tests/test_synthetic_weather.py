@@ -26,7 +26,7 @@ from jaxload.synthetic.reservoirs import (
 )
 from jaxload.synthetic.satellites import month_means
 from jaxload.synthetic.surface import shares
-from jaxload.synthetic.weather import FREEZING, Weather, correlated
+from jaxload.synthetic.weather import FREEZING, PlaceWeather, correlated
 from jaxload.synthetic.weather_settings import WeatherSettings
 from jaxload.synthetic.world_with_weather import weather_world
 
@@ -204,7 +204,7 @@ def test_reservoirs_run_off_and_fill_as_their_equations_say():
     rain = np.full((days, 3), 2.0)
 
     def filled(temperature):
-        weather = Weather(np.full((days, 3), temperature), rain, rain)
+        weather = PlaceWeather(np.full((days, 3), temperature), rain, rain)
         return fill_reservoirs(weather, ground, 0)
 
     # Barely above freezing nothing evaporates, and what comes goes: S = P k.
@@ -378,7 +378,7 @@ def test_forests_miss_the_southwest_by_as_much_as_in_the_article(world):
     ]
     weather = gapfill.weather_features(*both)
     forests = mllim.fit_forests(weather, heights, mllim.ForestSettings(trees=20))
-    found = mllim.leave_one_out(forests, weather, heights)
+    found = mllim.leave_one_station_out(forests, weather, heights)
     # 84% of the stations above 0.5 there, 0.79 at the most; 68% within 5 mm; and the
     # mean over the stations 0.75, 3.45 mm.
     assert 0.65 < np.mean(found.pcc > 0.5) < 0.95

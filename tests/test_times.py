@@ -9,10 +9,10 @@ import shapely
 import xarray as xr
 
 from jaxload import config, io, sphere
-from jaxload.pipeline.evaluate.regions import monthly_means, reference_means
+from jaxload.pipeline.evaluate.regions import reference_means, reference_month_means
 from jaxload.pipeline.inputs.observations import read_comparisons
 from jaxload.pipeline.inputs.time_spans import epoch_spans, spans_of
-from jaxload.pipeline.inputs.weather import Places, read_weather
+from jaxload.pipeline.inputs.weather import WeatherPlaces, read_weather
 from jaxload.pipeline.prepare import loads
 from jaxload.pipeline.prepare.grid_loads import at_common_times
 
@@ -98,7 +98,7 @@ def brought(path, kind, **settings):
     values = grid.temperature[:, :1, 0].values.astype(float) - 280
     gnss = heights(kind)
     given = (values, grid.time.values, gnss, "the load", grid.time_bnds.values)
-    return loads.at_epochs(*given)[:, 0], true_means(epoch_spans(gnss))
+    return loads.loads_at_epochs(*given)[:, 0], true_means(epoch_spans(gnss))
 
 
 def annual_share(left, time):
@@ -343,7 +343,7 @@ def test_a_month_that_is_missing_is_named_and_bridged(tmp_path, caplog):
 # Weather, references and regional grids
 
 
-PLACES = Places(["A", "B"], np.array([100.7, 101.5]), np.array([0.7, 1.3]))
+PLACES = WeatherPlaces(["A", "B"], np.array([100.7, 101.5]), np.array([0.7, 1.3]))
 
 
 def asked(folder, **tables):
@@ -415,7 +415,7 @@ def scored(folder, file, **source):
     products = read_comparisons(study, OUTLINE["all"])
     model = reference_means(study, OUTLINE, CELLS, products)["land_model"]
     time = heights("daily").time.values
-    ours = monthly_means(true_means(spans_of(time))[:, None], time, model)[:, 0]
+    ours = reference_month_means(true_means(spans_of(time))[:, None], time, model)[:, 0]
     return model, ours
 
 
@@ -469,7 +469,7 @@ def test_weeks_count_for_the_months_of_gravity_by_their_days():
         "2010-03-03",
     )
     weekly = np.arange(6.0)[:, None]
-    found = monthly_means(weekly, time, water)
+    found = reference_month_means(weekly, time, water)
     # Of the week around 3 February, one day is of January: six days are left.
     share = np.array([0, 6, 7, 7, 7, 1])
     np.testing.assert_allclose(found[0, 0], share @ weekly[:, 0] / 28)
@@ -518,7 +518,7 @@ def test_loads_of_stations_by_months_are_of_their_months(tmp_path, caplog):
         network = gnss.assign_coords(station=["AAAA", "BBBB"])
         network["up"] = (("time", "station"), np.zeros((len(truth), 2)))
         study = asked(tmp_path, loads=table)
-        found = loads.station_loads(study, network, print)["soil"]
+        found = loads.loads_at_stations(study, network, print)["soil"]
         assert abs(found - truth[:, None]).max() < 0.15
         assert annual_share(found[:, 1] - truth, gnss.time.values) < 0.002
     assert not caplog.text
@@ -545,7 +545,7 @@ def at_stations(folder, kind, file, first, last):
     )
     table = config.Loads(**{kind: file}, max_degree=12)
     study = asked(folder, loads=table, earth=config.Earth(max_degree=3000))
-    found = loads.station_loads(study, network, print)[kind]
+    found = loads.loads_at_stations(study, network, print)[kind]
     return found - found.mean(axis=0), time
 
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from jaxload import cli, io, report
-from jaxload.pipeline.doubts import collected_warnings, listed
+from jaxload.pipeline.doubts import collected_warnings, first_messages
 from tests.test_cli import BETA, TOML, UP, edit, run, write_study
 
 pytest.importorskip("netCDF4")
@@ -40,8 +40,8 @@ def test_a_collection_ends_with_the_error_that_ended_the_run():
 
 def test_a_summary_lists_some_hundred_warnings_and_numbers_the_others():
     few = [f"warning {number}" for number in range(200)]
-    assert listed(few) == few
-    assert listed([*few, "a", "b"]) == [*few, "and 2 more warnings"]
+    assert first_messages(few) == few
+    assert first_messages([*few, "a", "b"]) == [*few, "and 2 more warnings"]
 
 
 def test_a_warning_of_a_run_is_on_the_terminal_once_and_first_in_its_description(

@@ -4,7 +4,7 @@ from jaxload.demo.files.china import write_weather_world
 from jaxload.demo.files.groundwater import write_world
 from jaxload.demo.filling import compare_cells, filling_study, run_filling
 from jaxload.demo.groundwater import groundwater_study, run_groundwater
-from jaxload.demo.storage import Scores, run
+from jaxload.demo.storage import Scores, run_twin
 from jaxload.demo.worlds import WORLDS, simulate
 
 __all__ = [
@@ -13,9 +13,9 @@ __all__ = [
     "compare_cells",
     "filling_study",
     "groundwater_study",
-    "run",
     "run_filling",
     "run_groundwater",
+    "run_twin",
     "simulate",
     "write_weather_world",
     "write_world",

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ROWS", "Row", "table_lines"]
+__all__ = ["ROWS", "PublishedRow", "table_lines"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """One line of the table.
 
     Attributes:
@@ -31,27 +31,29 @@ class Row:
 
 def _loads(
     name: str, label: str, correlation: tuple[float, float], fall: tuple[float, float]
-) -> tuple[Row, Row]:
+) -> tuple[PublishedRow, PublishedRow]:
     keys = ("load_correlation", name), ("wrms_reduction_percent", name)
     return (
-        Row(f"{label}: correlation", keys[0], *correlation),
-        Row(f"{label}: WRMS falls by %", keys[1], *fall, digits=1),
+        PublishedRow(f"{label}: correlation", keys[0], *correlation),
+        PublishedRow(f"{label}: WRMS falls by %", keys[1], *fall, digits=1),
     )
 
 
 #: Remote Sensing 14 (2022), 4032, doi:10.3390/rs14164032: tables 4, 5, 7, 8.
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[PublishedRow, ...] = (
     *_loads("atmosphere", "atmosphere", (0.50, 0.66), (7.46, 12.80)),
     *_loads("soil", "soil water", (0.64, 0.81), (20.50, 34.80)),
     *_loads("ocean", "ocean", (-0.66, -0.52), (-6.39, -3.24)),
     *_loads("total", "all loads", (0.81, 0.89), (33.84, 43.93)),
-    Row("GWSA: largest, mm", ("station_statistics", "max"), 177.70, 269.98, 0),
-    Row("GWSA: smallest, mm", ("station_statistics", "min"), -254.34, -106.43, 0),
-    Row("GWSA: SD, mm", ("station_statistics", "sd"), 55.87, 110.39, 0),
-    Row("GRACE: correlation", ("lag_months", "before"), 0.11, 0.66),
-    Row("GRACE: the same, shifted", ("lag_months", "after"), 0.65, 0.85),
-    Row("GRACE: shift, months", ("lag_months", "months"), 2, 2, 0),
-    Row("wells: correlation", ("wells", "correlation"), 0.62, 0.82),
+    PublishedRow("GWSA: largest, mm", ("station_statistics", "max"), 177.70, 269.98, 0),
+    PublishedRow(
+        "GWSA: smallest, mm", ("station_statistics", "min"), -254.34, -106.43, 0
+    ),
+    PublishedRow("GWSA: SD, mm", ("station_statistics", "sd"), 55.87, 110.39, 0),
+    PublishedRow("GRACE: correlation", ("lag_months", "before"), 0.11, 0.66),
+    PublishedRow("GRACE: the same, shifted", ("lag_months", "after"), 0.65, 0.85),
+    PublishedRow("GRACE: shift, months", ("lag_months", "months"), 2, 2, 0),
+    PublishedRow("wells: correlation", ("wells", "correlation"), 0.62, 0.82),
 )
 
 
@@ -69,7 +71,7 @@ def table_lines(summary: Mapping[str, Any]) -> list[str]:
     return [head, *(_line(row, summary) for row in ROWS if row.key[0] in summary)]
 
 
-def _line(row: Row, summary: Mapping[str, Any]) -> str:
+def _line(row: PublishedRow, summary: Mapping[str, Any]) -> str:
     name, part = row.key
     values = [entry.get(part) for entry in summary[name].values()]
     known = np.array([value for value in values if value is not None], float)

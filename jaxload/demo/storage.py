@@ -16,7 +16,7 @@ from jaxload import config, evaluate, io, pipeline, series, sphere, synthetic
 from jaxload._calendar import DAY, month_bounds
 from jaxload.demo.files.common import simulated_folder
 
-__all__ = ["Scores", "run"]
+__all__ = ["Scores", "run_twin"]
 
 #: Half the width of an interval that holds 95% of a normal distribution, in its sd.
 NORMAL_95 = 1.96
@@ -48,7 +48,7 @@ class Scores:
     noise_rms_mm: float
 
 
-def run(
+def run_twin(
     out: str | os.PathLike[str],
     settings: synthetic.TwinSettings | None = None,
     watch: pipeline.Watch | None = None,

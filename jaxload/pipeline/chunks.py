@@ -5,15 +5,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxload import series, sphere
 
-__all__ = ["EPOCHS", "annual_amplitudes", "blocks", "means_over"]
+__all__ = ["EPOCHS_PER_CHUNK", "annual_amplitudes", "blocks", "means_over"]
 
 Floats = NDArray[np.float64]
 
 #: Epochs, and cells, that are worked on at a time.
-EPOCHS, CELLS = 256, 1024
+EPOCHS_PER_CHUNK, CELLS = 256, 1024
 
 
-def blocks(count: int, size: int = EPOCHS) -> list[slice]:
+def blocks(count: int, size: int = EPOCHS_PER_CHUNK) -> list[slice]:
     """Cut a number of things into parts.
 
     Args:

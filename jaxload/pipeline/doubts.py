@@ -4,7 +4,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
-__all__ = ["collected_warnings", "listed"]
+__all__ = ["collected_warnings", "first_messages"]
 
 #: Warnings that a summary lists; of more it gives the number.
 MOST = 200
@@ -43,7 +43,7 @@ def collected_warnings() -> Iterator[list[str]]:
         package.removeHandler(collector)
 
 
-def listed(messages: list[str]) -> list[str]:
+def first_messages(messages: list[str]) -> list[str]:
     """Take as many messages as a summary can hold.
 
     Args:

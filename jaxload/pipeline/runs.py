@@ -10,7 +10,7 @@ from typing import Any
 import jax
 
 from jaxload import config, io
-from jaxload.pipeline.doubts import collected_warnings, listed
+from jaxload.pipeline.doubts import collected_warnings, first_messages
 from jaxload.pipeline.inputs.libraries import check_libraries
 from jaxload.pipeline.progress import Clock, Watch, ignore
 from jaxload.pipeline.report.datasets import Result
@@ -214,5 +214,5 @@ def _costs(
     return {
         "seconds": seconds | {"total": sum(seconds.values())},
         "peak_memory_gib": memory,
-        "warnings": listed(list(messages)),
+        "warnings": first_messages(list(messages)),
     }

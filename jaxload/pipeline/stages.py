@@ -121,12 +121,12 @@ def _cleaned(
     study: config.Study, gnss: xr.Dataset, happened: series.Events, clock: Clock
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     """Heights without what no load explains, and what was found on the way."""
-    if not cleaning.is_asked(study):
+    if not cleaning.needs_cleaning(study):
         return gnss, {}
     with clock.stage("clean"):
         report_progress = functools.partial(clock.watch, "clean")
         gnss = cleaning.clean(study, gnss, report_progress, happened)
-        return gnss, {"cleaning": cleaning.describe(gnss)}
+        return gnss, {"cleaning": cleaning.cleaning_summary(gnss)}
 
 
 def _filled(
@@ -156,11 +156,11 @@ def _without_loads(
     study: config.Study, rows: xr.Dataset, clock: Clock
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     """Heights without known loads, and what these explain at stations."""
-    if not loads.is_asked(study):
+    if not loads.needs_loads(study):
         return rows, {}
     with clock.stage("loads"):
         report_progress = functools.partial(clock.watch, "loads")
-        moved = loads.station_loads(study, rows, report_progress)
+        moved = loads.loads_at_stations(study, rows, report_progress)
         rows = loads.remove_loads(study, rows, moved)
         stations = rows.isel(station=np.flatnonzero(~is_virtual(rows)))
         return rows, dict(loads.load_scores(stations))

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from jaxload.plot.style import OTHER, WATER
+from jaxload.plot.style import OTHER, WATER_COLOUR
 
 __all__ = ["beta_curve", "l_curve", "learning_curves"]
 
@@ -31,7 +31,7 @@ def beta_curve(betas: ArrayLike, values: ArrayLike, best: float, name: str) -> F
     """
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     axes = figure.subplots()
-    axes.semilogx(betas, values, "o-", color=WATER, ms=3.5, lw=1.2)
+    axes.semilogx(betas, values, "o-", color=WATER_COLOUR, ms=3.5, lw=1.2)
     axes.axvline(best, color=OTHER, lw=1, label=f"beta = {best:.3g}")
     axes.set(xlabel="beta", ylabel=name)
     axes.legend(frameon=False)
@@ -55,7 +55,7 @@ def l_curve(
     """
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     axes = figure.subplots()
-    axes.loglog(misfit, norm, "o-", color=WATER, ms=3.5, lw=1.2)
+    axes.loglog(misfit, norm, "o-", color=WATER_COLOUR, ms=3.5, lw=1.2)
     at = [
         np.exp(np.interp(np.log(best), np.log(betas), np.log(values)))
         for values in (misfit, norm)
@@ -104,7 +104,7 @@ def _draw_learning(axes: Axes, curve: xr.DataArray, best: NDArray) -> None:
         values = curve.values[:, member]
         row = int(np.searchsorted(step, best[member]))
         label = None if many else f"member {member + 1}, best after {best[member]}"
-        colour = WATER if many else f"C{member}"
+        colour = WATER_COLOUR if many else f"C{member}"
         axes.plot(step, values, label=label, color=colour, lw=width, alpha=alpha)
         axes.plot(best[member], values[row], "o", ms=size, color=colour, alpha=alpha)
     if many:

@@ -12,7 +12,7 @@ from jaxload.plot.style import (
     BELIEF,
     INK,
     OTHER,
-    WATER,
+    WATER_COLOUR,
     legend_above,
     span_of,
 )
@@ -78,11 +78,11 @@ def _draw_record(axes: Axes, water: xr.DataArray) -> None:
     """Days beside their running mean; longer means as they are."""
     time = water.time.values
     if len(time) > 1 and np.median(np.diff(time)) > np.timedelta64(2, "D"):
-        axes.plot(time, water, color=WATER, lw=1.3, label="GNSS")
+        axes.plot(time, water, color=WATER_COLOUR, lw=1.3, label="GNSS")
         return
-    axes.plot(time, water, color=WATER, lw=0.5, alpha=0.35, label="GNSS, daily")
+    axes.plot(time, water, color=WATER_COLOUR, lw=0.5, alpha=0.35, label="GNSS, daily")
     smooth = water.rolling(time=31, center=True, min_periods=10).mean()
-    axes.plot(time, smooth, color=WATER, lw=1.3, label="GNSS, 31-day mean")
+    axes.plot(time, smooth, color=WATER_COLOUR, lw=1.3, label="GNSS, 31-day mean")
 
 
 def _with_gaps(series: xr.DataArray) -> tuple[NDArray, NDArray]:
@@ -108,7 +108,7 @@ def drought_index(index: xr.DataArray, limits: Sequence[float]) -> Figure:
     panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True, sharey=True))
     for axes, name in zip(panels, names):
         values = index.sel(region=name).values
-        colours = np.where(values < max(limits), OTHER, WATER)
+        colours = np.where(values < max(limits), OTHER, WATER_COLOUR)
         # Widths count in the unit of the dates.
         month = index.month.values.astype("M8[D]")
         axes.bar(month, values, width=np.timedelta64(25, "D"), color=colours)
@@ -143,7 +143,7 @@ def comparison(
     time = ours[ours.dims[0]].values
     for axes, (name, title) in zip(panels, titles.items()):
         one, other = (x.sel({place: name}).values for x in (ours, theirs))
-        axes.plot(time, one, color=WATER, lw=1.3, label="GNSS")
+        axes.plot(time, one, color=WATER_COLOUR, lw=1.3, label="GNSS")
         shift = shifts[name] if shifts else 0
         style = {"color": OTHER, "ms": 2.5, "lw": 1}
         axes.plot(time, other, "o:" if shift else "o-", **style, label=label)

@@ -11,7 +11,7 @@ from jaxload.plot.style import (
     BELIEF,
     INK,
     OTHER,
-    WATER,
+    WATER_COLOUR,
     fit_size,
     legend_above,
     span_of,
@@ -134,7 +134,9 @@ def screening(
         place.plot(*ring.T, color=INK, linewidth=0.8)
     bad = stations.suspect.values.astype(bool)
     lon, lat = stations.candidate_lon.values, stations.candidate_lat.values
-    place.plot(lon[~bad], lat[~bad], "o", color=WATER, markersize=3, label="in family")
+    place.plot(
+        lon[~bad], lat[~bad], "o", color=WATER_COLOUR, markersize=3, label="in family"
+    )
     place.plot(lon[bad], lat[bad], "D", color=OTHER, markersize=5, label="suspect")
     for x, y, name in zip(lon[bad], lat[bad], stations.candidate.values[bad]):
         place.annotate(
@@ -148,7 +150,7 @@ def screening(
         values = np.abs(stations[name].values)
         known = np.isfinite(values)
         shown = np.clip(values / stations[name].attrs["limit"], 1e-2, None)
-        for some, colour in ((known & ~bad, WATER), (known & bad, OTHER)):
+        for some, colour in ((known & ~bad, WATER_COLOUR), (known & bad, OTHER)):
             scores.plot(
                 shown[some], np.full(some.sum(), row), "|", color=colour, markersize=16
             )

@@ -5,9 +5,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["BELIEF", "INK", "OTHER", "WATER", "fit_size", "legend_above", "span_of"]
+__all__ = [
+    "BELIEF",
+    "INK",
+    "OTHER",
+    "WATER_COLOUR",
+    "fit_size",
+    "legend_above",
+    "span_of",
+]
 
-WATER = "#1f6f8b"
+WATER_COLOUR = "#1f6f8b"
 OTHER = "#d1603d"
 INK = "#333333"
 BELIEF = "#e3d9b8"

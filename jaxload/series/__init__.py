@@ -14,7 +14,7 @@ from jaxload.series.decomposition.pca import (
     principal_components,
     reconstructed,
 )
-from jaxload.series.fitting.coloured_noise import Noise
+from jaxload.series.fitting.coloured_noise import NoiseAmplitudes
 from jaxload.series.fitting.noise_likelihood import estimate_noise
 from jaxload.series.fitting.relaxation import relaxation_times
 from jaxload.series.fitting.seasons import (
@@ -62,7 +62,7 @@ __all__ = [
     "Events",
     "Expectation",
     "Family",
-    "Noise",
+    "NoiseAmplitudes",
     "PeriodMeans",
     "Quality",
     "Reconstruction",

@@ -9,7 +9,7 @@ from shapely import MultiPolygon, Polygon
 from jaxload._longitude import common_turn
 from jaxload.constants import DEGREE
 
-__all__ = ["EDGE", "is_near", "lies_in", "on_common_turn", "unit_vectors"]
+__all__ = ["EDGE", "is_near", "lies_in", "on_common_turn", "ring_vectors"]
 
 #: What is as near as this to an outline or to the rim of a belt lies on it [degrees]: a
 #: centimetre, far more than rounding and far less than a cell.
@@ -88,8 +88,8 @@ def is_near(
     """
     lines = shapely.get_parts(region.boundary.segmentize(step))
     vertex, line = shapely.get_coordinates(lines, return_index=True)
-    tree = KDTree(unit_vectors(*vertex.T))
-    points = unit_vectors(lon, lat)
+    tree = KDTree(ring_vectors(*vertex.T))
+    points = ring_vectors(lon, lat)
     # No nearer than the rim by its vertices, an outline may still be so between them.
     reach = np.hypot(buffer + EDGE, step / 2) * 1.001
     distance, _ = tree.query(points, distance_upper_bound=_chord(reach))
@@ -130,7 +130,7 @@ def _chord(arc: float) -> float:
     return 2 * np.sin(min(arc, 180.0) * DEGREE / 2)
 
 
-def unit_vectors(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.float64]:
+def ring_vectors(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.float64]:
     """Directions from the centre of the Earth, shape (point, 3).
 
     Args:

@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 from shapely import MultiPolygon, Polygon
 
 from jaxload.constants import DEGREE, EARTH_RADIUS
-from jaxload.sphere.belt import EDGE, is_near, lies_in, on_common_turn, unit_vectors
+from jaxload.sphere.belt import EDGE, is_near, lies_in, on_common_turn, ring_vectors
 from jaxload.sphere.operators import laplacian
 
 __all__ = [
@@ -309,6 +309,6 @@ def nearest_cell(
       The index of the cell and its distance along a great circle [degrees], each of
       shape (point,).
     """
-    tree = KDTree(unit_vectors(grid.lon, grid.lat))
-    chord, cell = tree.query(unit_vectors(lon, lat))
+    tree = KDTree(ring_vectors(grid.lon, grid.lat))
+    chord, cell = tree.query(ring_vectors(lon, lat))
     return np.asarray(cell), 2 * np.arcsin(np.minimum(chord / 2, 1)) / DEGREE

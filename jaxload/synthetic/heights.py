@@ -15,9 +15,9 @@ from jaxload.synthetic.noise import (
     remembered,
 )
 from jaxload.synthetic.outages import running
-from jaxload.synthetic.surface import Loads
+from jaxload.synthetic.surface import TrueDisplacement
 
-__all__ = ["Events", "Heights", "Quality", "draw_events", "measure"]
+__all__ = ["Heights", "ReceiverEvents", "ReceiverQuality", "draw_events", "measure"]
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ WARMING, EXPANSION = 30.0, (0.5, 1.5)
 STEP, GROSS = (6.0, 15.0), (18.0, 45.0)
 
 
-class Quality(NamedTuple):
+class ReceiverQuality(NamedTuple):
     """How well receivers measure height.
 
     Attributes:
@@ -48,7 +48,7 @@ class Quality(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Events:
+class ReceiverEvents:
     """What happens to receivers, and so to all directions at once.
 
     Attributes:
@@ -86,8 +86,8 @@ class Heights:
 
 
 def draw_events(
-    shape: tuple[int, int], quality: Quality, streams: Mapping[str, Generator]
-) -> Events:
+    shape: tuple[int, int], quality: ReceiverQuality, streams: Mapping[str, Generator]
+) -> ReceiverEvents:
     """Draw what happens to receivers.
 
     Args:
@@ -103,15 +103,17 @@ def draw_events(
     many = round(quality.steps * stations)
     station = np.flatnonzero(rng.permutation(stations) < many)
     when = rng.integers(days // 5, 4 * days // 5, size=many)
-    return Events(running(shape, quality.missing, streams["gaps"]), station, when)
+    return ReceiverEvents(
+        running(shape, quality.missing, streams["gaps"]), station, when
+    )
 
 
 def measure(
-    loads: Loads,
+    loads: TrueDisplacement,
     temperature: Floats,
     time: NDArray[np.datetime64],
-    quality: Quality,
-    events: Events,
+    quality: ReceiverQuality,
+    events: ReceiverEvents,
     streams: Mapping[str, Generator],
 ) -> Heights:
     """Measure displacement with everything that is wrong with such measurements.

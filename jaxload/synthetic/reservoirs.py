@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jaxload import sphere
 from jaxload.synthetic.networks import elevation
 from jaxload.synthetic.smooth import slow, smooth_noise, years_of
-from jaxload.synthetic.weather import FREEZING, Weather, mean_rain
+from jaxload.synthetic.weather import FREEZING, PlaceWeather, mean_rain
 
 __all__ = ["Ground", "Reservoirs", "draw_ground", "fill_reservoirs", "unexplained"]
 
@@ -95,7 +95,7 @@ def draw_ground(places: sphere.Grid, land: Floats, rng: Generator) -> Ground:
     return Ground(np.clip(recession, least, most), land)
 
 
-def fill_reservoirs(weather: Weather, ground: Ground, before: int) -> Reservoirs:
+def fill_reservoirs(weather: PlaceWeather, ground: Ground, before: int) -> Reservoirs:
     """Let precipitation fill the ground and run off.
 
     Precipitation below freezing is snow, which melts by degree-days. Soil and rivers

@@ -13,7 +13,7 @@ from jaxload.constants import SEAWATER_DENSITY, STANDARD_GRAVITY, WATER_DENSITY
 from jaxload.synthetic.noise import remembered
 from jaxload.synthetic.smooth import years_of
 
-__all__ = ["Loads", "Surface", "displace", "sea_level", "shares"]
+__all__ = ["Surface", "TrueDisplacement", "displace", "sea_level", "shares"]
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class Surface:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Loads:
+class TrueDisplacement:
     """True displacement in one direction.
 
     Attributes:
@@ -70,13 +70,15 @@ class Loads:
         """The sum [mm], shape (epoch, place)."""
         return self.loading + self.ntal + self.ntol
 
-    def at(self, which: slice) -> "Loads":
+    def at(self, which: slice) -> "TrueDisplacement":
         """Those of some of the places.
 
         Args:
           which: Along the axis of places.
         """
-        return Loads(self.loading[:, which], self.ntal[:, which], self.ntol[:, which])
+        return TrueDisplacement(
+            self.loading[:, which], self.ntal[:, which], self.ntol[:, which]
+        )
 
 
 def shares(grid: sphere.Grid, lon: Floats, lat: Floats) -> sparse.csr_array:
@@ -116,7 +118,7 @@ def sea_level(time: NDArray[np.datetime64], rng: Generator) -> Floats:
 
 def displace(
     surface: Surface, points: earth.Places, components: Sequence[str] = ("up",)
-) -> dict[str, Loads]:
+) -> dict[str, TrueDisplacement]:
     """Displace points by what lies on the ground.
 
     Water acts by discs as large as its cells, as in a study; air and sea by the squares
@@ -146,11 +148,11 @@ def displace(
     }
 
 
-def _loads(surface: Surface, of_cells: Floats, of_places: Floats) -> Loads:
+def _loads(surface: Surface, of_cells: Floats, of_places: Floats) -> TrueDisplacement:
     """Displacement by matrices of shape (point, cell) and (point, place)."""
     air = of_places * (surface.land / STANDARD_GRAVITY)
     sea = of_places @ (1 - surface.land) * (SEAWATER_DENSITY / WATER_DENSITY)
-    return Loads(
+    return TrueDisplacement(
         loading=surface.storage @ (surface.to_cells @ of_cells.T),
         ntal=surface.pressure @ air.T,
         ntol=surface.sea_level[:, None] * sea[None, :],

@@ -20,7 +20,7 @@ from jaxload.synthetic.smooth import DAYS_PER_YEAR, KM_PER_DEGREE, years_of
 
 __all__ = [
     "FREEZING",
-    "Weather",
+    "PlaceWeather",
     "WeatherNoise",
     "correlated",
     "draw_weather_noise",
@@ -70,7 +70,7 @@ AMOUNT = 1.05
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Weather:
+class PlaceWeather:
     """Weather at places.
 
     Attributes:
@@ -178,7 +178,7 @@ def _smoothing(axis: Floats, width: float) -> Floats:
 
 def weather_of(
     noise: WeatherNoise, places: sphere.Grid, time: NDArray[np.datetime64]
-) -> Weather:
+) -> PlaceWeather:
     """Turn noise into weather.
 
     Args:
@@ -190,7 +190,7 @@ def weather_of(
       The weather.
     """
     height = elevation(places.lon, places.lat)
-    return Weather(
+    return PlaceWeather(
         _temperature(noise, places, time, height),
         _pressure(noise, places, time, height),
         _precipitation(noise, places, time),

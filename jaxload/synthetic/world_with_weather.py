@@ -12,7 +12,7 @@ from scipy import sparse
 from jaxload import sphere
 from jaxload._calendar import DAY, days_from
 from jaxload.synthetic.coasts import land_share
-from jaxload.synthetic.heights import Heights, Quality, draw_events, measure
+from jaxload.synthetic.heights import Heights, ReceiverQuality, draw_events, measure
 from jaxload.synthetic.networks import (
     Network,
     cell_network,
@@ -28,9 +28,15 @@ from jaxload.synthetic.reservoirs import (
     unexplained,
 )
 from jaxload.synthetic.satellites import Gravity, land_surface_model, measure_gravity
-from jaxload.synthetic.surface import Loads, Surface, displace, sea_level, shares
+from jaxload.synthetic.surface import (
+    Surface,
+    TrueDisplacement,
+    displace,
+    sea_level,
+    shares,
+)
 from jaxload.synthetic.weather import (
-    Weather,
+    PlaceWeather,
     draw_weather_noise,
     mixed,
     weather_of,
@@ -108,13 +114,13 @@ class WeatherWorld:
     empty: NDArray[np.bool_]
     places: sphere.Grid
     land: Floats
-    weather: Weather
+    weather: PlaceWeather
     storage: Floats
     groundwater: Floats
     cells: sphere.Grid
     to_cells: sparse.csr_array
-    loads: dict[str, Loads]
-    centre_loads: Loads
+    loads: dict[str, TrueDisplacement]
+    centre_loads: TrueDisplacement
     heights: dict[str, Heights]
     gravity: Gravity
     model: Floats
@@ -241,7 +247,7 @@ def _weather_and_water(
     places: sphere.Grid,
     land: Floats,
     streams: Mapping[str, Generator],
-) -> tuple[Weather, Reservoirs]:
+) -> tuple[PlaceWeather, Reservoirs]:
     """Weather of the record, and anomalies of what it fills."""
     time = settings.time
     days = days_from(time[0] - BEFORE * DAY, time[-1])
@@ -254,8 +260,11 @@ def _weather_and_water(
     ground = draw_ground(places, land, streams["ground"])
     filled = fill_reservoirs(driver, ground, BEFORE)
     below = filled.groundwater + unexplained(places, time, ground, streams)
-    known = Weather(
-        *(getattr(weather, f.name)[BEFORE:].copy() for f in dataclasses.fields(Weather))
+    known = PlaceWeather(
+        *(
+            getattr(weather, f.name)[BEFORE:].copy()
+            for f in dataclasses.fields(PlaceWeather)
+        )
     )
     return known, Reservoirs(_anomaly(filled.soil), _anomaly(below))
 
@@ -286,7 +295,7 @@ def _to_cells(places: sphere.Grid, cells: sphere.Grid) -> sparse.csr_array:
 
 def _loads(
     settings: WeatherSettings, surface: Surface, stations: Network, centres: Network
-) -> tuple[dict[str, Loads], Loads]:
+) -> tuple[dict[str, TrueDisplacement], TrueDisplacement]:
     """Of stations by component, and upward of centres."""
     components = ("up", "north", "east") if settings.horizontals else ("up",)
     # All at once: tables of the kernels take longer than what is read from them.
@@ -308,7 +317,7 @@ class _Points:
 
 def _heights(
     settings: WeatherSettings,
-    loads: Mapping[str, Loads],
+    loads: Mapping[str, TrueDisplacement],
     temperature: Floats,
     streams: Mapping[str, Generator],
 ) -> dict[str, Heights]:
@@ -326,10 +335,10 @@ def _heights(
     return heights
 
 
-def _quality(settings: WeatherSettings, share: float) -> Quality:
+def _quality(settings: WeatherSettings, share: float) -> ReceiverQuality:
     """That of height, but for a share of the noise."""
     levels = dataclasses.astuple(settings.noise)
-    return Quality(
+    return ReceiverQuality(
         HeightNoise(*(share * level for level in levels)),
         share * settings.thermal,
         settings.missing,

@@ -72,7 +72,7 @@ def write_weather_world(world: WeatherWorld, folder: str | os.PathLike[str]) -> 
       ValueError: If the folder cannot be written to or the netCDF library is missing.
 
     Example:
-      >>> write_weather_world(weather_world(), "data")
+      >>> write_weather_world(synthetic.weather_world(), "data")
       >>> gnss = io.read_gnss("data/gnss/*.tenv3")
     """
     io.require_netcdf()

@@ -13,7 +13,7 @@ from jaxload._calendar import DAY, month_bounds
 from jaxload.demo.files.common import gridded, northern_first, rounded
 
 __all__ = [
-    "Cells",
+    "CoarseCells",
     "box_cells",
     "globe_cells",
     "gravity_field",
@@ -62,7 +62,7 @@ GRAVITY_LAG, GRAVITY_NOISE = 2, 20.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Cells:
+class CoarseCells:
     """Cells of a file, each made of whole cells of a raster of the world.
 
     Attributes:
@@ -82,7 +82,7 @@ class Cells:
         return synthetic.block_means(getattr(patterns, self.name), self.block)
 
 
-def globe_cells(world: World, spacing: float = GLOBAL) -> Cells:
+def globe_cells(world: World, spacing: float = GLOBAL) -> CoarseCells:
     """Cells on the whole globe.
 
     Args:
@@ -92,7 +92,7 @@ def globe_cells(world: World, spacing: float = GLOBAL) -> Cells:
     return _cells("globe", (world.rasters.globe_lat, world.rasters.globe_lon), spacing)
 
 
-def box_cells(world: World, spacing: float = REGIONAL) -> Cells:
+def box_cells(world: World, spacing: float = REGIONAL) -> CoarseCells:
     """Cells around the region.
 
     Args:
@@ -102,7 +102,7 @@ def box_cells(world: World, spacing: float = REGIONAL) -> Cells:
     return _cells("box", (world.rasters.box_lat, world.rasters.box_lon), spacing)
 
 
-def pressure_field(world: World, cells: Cells) -> xr.Dataset:
+def pressure_field(world: World, cells: CoarseCells) -> xr.Dataset:
     """Weekly surface pressure in the layout of ERA5.
 
     Args:
@@ -114,7 +114,7 @@ def pressure_field(world: World, cells: Cells) -> xr.Dataset:
     return northern_first(data)
 
 
-def soil_field(world: World, cells: Cells) -> xr.Dataset:
+def soil_field(world: World, cells: CoarseCells) -> xr.Dataset:
     """Weekly water in soil, snow and canopy in the layout of GLDAS.
 
     Args:
@@ -133,7 +133,7 @@ def soil_field(world: World, cells: Cells) -> xr.Dataset:
     return _dataset(cells, world, fields)
 
 
-def sea_level_field(world: World, cells: Cells) -> xr.Dataset:
+def sea_level_field(world: World, cells: CoarseCells) -> xr.Dataset:
     """Weekly sea-level anomaly in the layout of CMEMS.
 
     Args:
@@ -147,7 +147,7 @@ def sea_level_field(world: World, cells: Cells) -> xr.Dataset:
     return data.rename(lat="latitude", lon="longitude")
 
 
-def land_field(world: World, cells: Cells) -> xr.Dataset:
+def land_field(world: World, cells: CoarseCells) -> xr.Dataset:
     """Shares of land in the layout of ERA5.
 
     Args:
@@ -188,7 +188,7 @@ def gravity_field(world: World, start: str, rng: Generator) -> xr.Dataset:
         total += np.einsum("em,mjk->ejk", series, patterns)
     error = _as_gravity(rng.normal(size=total.shape))
     total += GRAVITY_NOISE * error / error.std()
-    part = Cells("globe", 1, cells.lat[rows], cells.lon[columns])
+    part = CoarseCells("globe", 1, cells.lat[rows], cells.lon[columns])
     middle = _middles(month[first:])
     water = (total - total.mean(axis=0))[:, rows, columns] / 10
     return _dataset(part, middle, {"lwe_thickness": (water, "cm")})
@@ -222,15 +222,15 @@ def true_field(world: World) -> xr.Dataset:
     return _dataset(cells, world, {"gwsa": (water - water.mean(axis=0), "mm")})
 
 
-def _cells(name: str, axes: tuple[Floats, Floats], spacing: float) -> Cells:
+def _cells(name: str, axes: tuple[Floats, Floats], spacing: float) -> CoarseCells:
     block = round(spacing / (axes[0][1] - axes[0][0]))
     lat, lon = (axis.reshape(-1, block).mean(axis=1) for axis in axes)
-    return Cells(name, block, lat, lon)
+    return CoarseCells(name, block, lat, lon)
 
 
 def _weekly(
     modes: synthetic.Modes,
-    cells: Cells,
+    cells: CoarseCells,
     kept: synthetic.Patterns | None = None,
     least: float = 0.5,
 ) -> Floats:
@@ -276,7 +276,7 @@ def _as_gravity(fields: Floats) -> Floats:
     return scipy.ndimage.gaussian_filter1d(rows, east, axis=2, mode="wrap")
 
 
-def _mean_pressure(cells: Cells) -> Floats:
+def _mean_pressure(cells: CoarseCells) -> Floats:
     """Lower over high ground; what is constant does not load, but readers check it."""
     lat, lon = cells.lat[:, None], cells.lon[None, :]
     plateau = 4600 * np.exp(-(((lon - 88) / 14) ** 4) - ((lat - 33.5) / 6) ** 4)
@@ -286,7 +286,7 @@ def _mean_pressure(cells: Cells) -> Floats:
 
 
 def _dataset(
-    cells: Cells,
+    cells: CoarseCells,
     when: World | NDArray[np.datetime64],
     fields: dict[str, tuple[Floats, str]],
 ) -> xr.Dataset:

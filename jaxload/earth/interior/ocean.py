@@ -20,7 +20,7 @@ from jax import Array
 
 from jaxload.earth.interior.layers import Layers, layers_of, split_layers
 from jaxload.earth.interior.model import EarthModel
-from jaxload.earth.interior.propagation import Integration, advance
+from jaxload.earth.interior.propagation import Integration, runge_kutta_step
 
 __all__ = ["Water", "water_on"]
 
@@ -108,7 +108,7 @@ def _sink(state: Array, here: Layers, degree: Array, steps: int) -> Array:
 
     def step(state: Array, number: Array) -> tuple[Array, None]:
         start = top + number * length
-        return growth * advance(state, here, start, length, degree), None
+        return growth * runge_kutta_step(state, here, start, length, degree), None
 
     return jax.lax.scan(step, state, jnp.arange(steps, dtype=degree.dtype))[0]
 

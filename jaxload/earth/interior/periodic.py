@@ -29,11 +29,11 @@ from jaxload.earth.interior import spheroidal
 from jaxload.earth.interior.spheroidal import Material
 
 __all__ = [
-    "enter_fluid",
-    "enter_solid",
+    "dynamic_fluid_start",
+    "enter_dynamic_fluid",
     "fluid_rate",
-    "fluid_start",
     "keep_apart",
+    "leave_dynamic_fluid",
     "solid_rate",
 ]
 
@@ -96,7 +96,7 @@ def fluid_rate(
     )
 
 
-def fluid_start(material: Material, degree: Array) -> Array:
+def dynamic_fluid_start(material: Material, degree: Array) -> Array:
     """Return the states that are regular at the centre, on a homogeneous fluid ball.
 
     As in `spheroidal.solid_start`, the ball is taken to hold its own weight easily:
@@ -118,7 +118,7 @@ def fluid_start(material: Material, degree: Array) -> Array:
     return jnp.stack([jnp.stack(column) for column in columns], axis=1)
 
 
-def enter_fluid(state: Array, material: Material, spin: Array) -> Array:
+def enter_dynamic_fluid(state: Array, material: Material, spin: Array) -> Array:
     """Carry a state from a solid up into a fluid that moves.
 
     Of three solutions in the solid two combinations exert no drag on the fluid: a
@@ -145,7 +145,7 @@ def enter_fluid(state: Array, material: Material, spin: Array) -> Array:
     return y.at[1].set(0).at[2].set(y3).at[3].set(0).at[:, 1].set(0)
 
 
-def enter_solid(
+def leave_dynamic_fluid(
     state: Array, material: Material, density_below: Array, spin: Array
 ) -> Array:
     """Carry a state from a fluid that moves up into a solid, which may slip over it.

@@ -32,7 +32,7 @@ from jaxload.earth.interior.spheroidal import (
     solid_start,
 )
 
-__all__ = ["Integration", "advance", "propagate"]
+__all__ = ["Integration", "propagate", "runge_kutta_step"]
 
 # Stage weights, nodes and weights of the explicit Runge-Kutta method of order 8 of
 # Dormand & Prince, Hairer et al. (1993), Solving ordinary differential equations I,
@@ -139,7 +139,7 @@ def _carry_up(layers: Layers, degree: Array, settings: Integration) -> Array:
         material = functools.partial(material_in, here)
         entering = (number > 0) & (number == _pick(mesh.first, layer))
         state = _cross(state, here, material(radius), degree, entering)
-        state = advance(state, here, radius, length, degree)
+        state = runge_kutta_step(state, here, radius, length, degree)
         return _kept_apart(state, here, degree), None
 
     _, here, radius, _ = _locate(layers, mesh, jnp.array(0))
@@ -195,7 +195,7 @@ def _start(here: Layers, log_radius: Array, degree: Array) -> Array:
     if here.spin is None:
         fluid = fluid_start(material, degree)
     else:
-        fluid = periodic.fluid_start(material, degree)
+        fluid = periodic.dynamic_fluid_start(material, degree)
     return jnp.where(flowing[None, None], fluid, solid)
 
 
@@ -208,8 +208,10 @@ def _cross(
         fluid = enter_fluid(state, material)
         solid = enter_solid(state, material, here.density_below)
     else:
-        fluid = periodic.enter_fluid(state, material, here.spin)
-        solid = periodic.enter_solid(state, material, here.density_below, here.spin)
+        fluid = periodic.enter_dynamic_fluid(state, material, here.spin)
+        solid = periodic.leave_dynamic_fluid(
+            state, material, here.density_below, here.spin
+        )
     state = jnp.where(to_fluid[None, None], fluid, state)
     return jnp.where(to_solid[None, None], solid, state)
 
@@ -221,7 +223,7 @@ def _kept_apart(state: Array, here: Layers, degree: Array) -> Array:
     return jnp.where(flowing[None, None], periodic.keep_apart(state), state)
 
 
-def advance(
+def runge_kutta_step(
     state: Array, here: Layers, log_radius: Array, length: Array, degree: Array
 ) -> Array:
     """Make one Runge-Kutta step.

@@ -27,7 +27,7 @@ from jaxload.constants import DEGREE
 from jaxload.earth.kernels.disc import DiscKernel, disc_tangential, disc_uplift
 from jaxload.earth.kernels.truncation import cut_slopes, cut_terms, cut_weights
 
-__all__ = ["KernelTable", "interpolate_smooth", "read_table", "tabulate"]
+__all__ = ["KernelTable", "interpolate_smooth", "interpolate_table", "tabulate"]
 
 #: How the response of the Earth falls with the degree, by response.
 DECAY = {"uplift": 0, "tangential": 1}
@@ -116,7 +116,7 @@ def tabulate(
     return _fill(kernel, layout, nodes, responses)
 
 
-def read_table(table: KernelTable, chord: Array, disc: Array) -> list[Array]:
+def interpolate_table(table: KernelTable, chord: Array, disc: Array) -> list[Array]:
     """Interpolate in a table.
 
     Args:

@@ -14,7 +14,7 @@ from jaxload._check import require_float64
 from jaxload.constants import DEGREE
 from jaxload.earth.kernels.disc import DiscKernel
 from jaxload.earth.kernels.rectangle import RectangleKernel, rectangle_response
-from jaxload.earth.kernels.table import KernelTable, read_table, tabulate
+from jaxload.earth.kernels.table import KernelTable, interpolate_table, tabulate
 from jaxload.earth.loading.places import (
     Places,
     check_components,
@@ -226,7 +226,7 @@ def _entries(
         up, north, east = frame
         across = cell - up[None, :]
         chord = jnp.sqrt((across**2).sum(axis=1))
-        values = dict(zip(table.responses, read_table(table, chord, disc)))
+        values = dict(zip(table.responses, interpolate_table(table, chord, disc)))
         # The table's tangential is over sin(theta), which is the length of what the
         # horizontal vectors see of the cell. The ground moves away from it.
         entries = {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jaxload.constants import DEGREE
 from jaxload.earth.kernels.rectangle import RectangleKernel, rectangle_response
-from jaxload.earth.kernels.table import KernelTable, read_table
+from jaxload.earth.kernels.table import KernelTable, interpolate_table
 from jaxload.earth.loading.far_field import (
     FarTable,
     Geometry,
@@ -121,7 +121,7 @@ def disc_entries(
     def group(group: NearCells) -> Array:
         row, sight = _see(raster, stations, group)
         chord = 2 * jnp.sqrt(sight.square)
-        values = read_table(discs.table, chord, discs.disc[row])
+        values = interpolate_table(discs.table, chord, discs.disc[row])
         responses = [discs.share[row] * value for value in values]
         named = dict(zip(discs.table.responses, responses))
         return jnp.stack(displacements(named, sight, components))

@@ -13,7 +13,7 @@ from jaxload.earth.interior.model import EarthModel
 from jaxload.earth.interior.propagation import Integration
 from jaxload.earth.interior.response import load_response
 from jaxload.earth.interior.structure import gravity, ground_radius, material_at
-from jaxload.earth.love.tables import TABLES, read_table
+from jaxload.earth.love.tables import LOVE_TABLES, read_love_table
 
 __all__ = [
     "FRAMES",
@@ -139,9 +139,11 @@ def load_love_numbers(
     """
     require_float64("Love numbers")
     check_frame(frame)
-    if name not in TABLES:
-        raise ValueError(f"there is no table {name!r}; there is {', '.join(TABLES)}")
-    table = read_table(name)
+    if name not in LOVE_TABLES:
+        raise ValueError(
+            f"there is no table {name!r}; there is {', '.join(LOVE_TABLES)}"
+        )
+    table = read_love_table(name)
     last = len(table.h) - 1
     if max_degree is not None:
         _check_max_degree(max_degree)

@@ -20,7 +20,7 @@ from jaxload.gapfill.joint.virtual_rows import (
     fill_with_network,
 )
 from jaxload.gapfill.training.optimise import Objective
-from jaxload.gapfill.training.spatial_folds import held_out
+from jaxload.gapfill.training.spatial_folds import sample_neighbourhoods
 
 __all__ = [
     "joint_displacement_losses",
@@ -113,7 +113,7 @@ def joint_displacement_losses(
     ) -> Array:
         filled, by_itself = fill_with_network(parameters, training_data, segment)
         folds = training_data.folds
-        fold = held_out(folds.distance, folds.radius, folds.centres, key)
+        fold = sample_neighbourhoods(folds.distance, folds.radius, folds.centres, key)
         rest = condition_on_virtual_rows(filled, parameters.inversion)
         fold = jnp.pad(fold, (0, len(rest.sigma) - len(fold)))
         masked = held[: len(fold)]

@@ -25,7 +25,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
-from jaxload.gapfill.networks.lstm import Network, Weights, apply, initialise
+from jaxload.gapfill.networks.lstm import NetworkSize, Weights, apply, initialise
 from jaxload.inversion import Gaps, Noise, Problem, find_gaps, log_evidence
 
 __all__ = [
@@ -214,7 +214,7 @@ def make_training_data(
 
 
 def initial_parameters(
-    network: Network, hyperparameters: tuple[float, float, float], keys: Array
+    network: NetworkSize, hyperparameters: tuple[float, float, float], keys: Array
 ) -> Parameters:
     """Draw initial parameters, with which the network predicts zero.
 

@@ -16,7 +16,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload.gapfill.joint import joint_losses, joint_model
-from jaxload.gapfill.networks.lstm import Network
+from jaxload.gapfill.networks.lstm import NetworkSize
 from jaxload.gapfill.training.optimise import (
     Checkpoints,
     Fitted,
@@ -156,7 +156,7 @@ def train_ensemble(
     training_schedule = (
         make_schedule() if training_schedule is None else training_schedule
     )
-    network = Network(training_data.features.shape[2], hidden, OUTPUTS[form])
+    network = NetworkSize(training_data.features.shape[2], hidden, OUTPUTS[form])
     beta, factor, common = numbers
     begin = (INITIAL_BETA_FACTOR[form] * beta, factor, common)
     start = joint_model.initial_parameters(network, begin, keys)

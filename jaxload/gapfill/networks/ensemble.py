@@ -14,10 +14,10 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import check_shapes
-from jaxload.gapfill.networks.lstm import Network, Weights, apply, initialise
+from jaxload.gapfill.networks.lstm import NetworkSize, Weights, apply, initialise
 from jaxload.gapfill.networks.windows import (
     TrainingWindows,
-    held_out,
+    hold_out_spans,
     make_training_windows,
     make_windows,
 )
@@ -155,7 +155,7 @@ def train(
     check_complete("features", features, "member")
     mean, scale = _moments(target, settings, names)
     key = jax.random.key(settings.seed)
-    network = Network(sizes["feature"], settings.hidden)
+    network = NetworkSize(sizes["feature"], settings.hidden)
     fitted = train_members(
         functools.partial(_loss, settings=settings),
         functools.partial(_score, settings=settings),
@@ -253,7 +253,9 @@ def _moments(
     return mean, scale
 
 
-def _first_weights(network: Network, members: int, key: Array, dtype: str) -> Weights:
+def _first_weights(
+    network: NetworkSize, members: int, key: Array, dtype: str
+) -> Weights:
     # One after the other: the orthogonal weights come from a batched LAPACK routine.
     drawn = [
         initialise(network, jax.random.fold_in(key, member), dtype)
@@ -266,7 +268,7 @@ def _training_windows(
     features: NDArray, target: NDArray, settings: Training
 ) -> TrainingWindows:
     windows = make_windows(len(target), settings.window, settings.warm_up)
-    out = held_out(np.isfinite(target), _every(settings), settings.seed)
+    out = hold_out_spans(np.isfinite(target), _every(settings), settings.seed)
     return make_training_windows(features, target, out, windows, settings.dtype)
 
 

@@ -16,11 +16,11 @@ from jax.typing import ArrayLike
 from jaxload._check import check_shapes
 from jaxload.gapfill.networks.lstm_scan import Carry, einsum, recur
 
-__all__ = ["Network", "Weights", "apply", "hidden_states", "initialise"]
+__all__ = ["NetworkSize", "Weights", "apply", "hidden_states", "initialise"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
+class NetworkSize:
     """Size of a network.
 
     Attributes:
@@ -64,7 +64,7 @@ class Weights:
 
 
 @functools.partial(jax.jit, static_argnames=("network", "dtype"))
-def initialise(network: Network, key: Array, dtype: str = "float32") -> Weights:
+def initialise(network: NetworkSize, key: Array, dtype: str = "float32") -> Weights:
     """Draw the weights with which training begins.
 
     Recurrent weights are orthogonal, the others scaled by the number of their inputs;
@@ -117,7 +117,7 @@ def apply(weights: Weights, inputs: ArrayLike, *, segment: int | None = None) ->
         not positive.
 
     Example:
-      >>> weights = initialise(Network(features=20), jax.random.key(0))
+      >>> weights = initialise(NetworkSize(features=20), jax.random.key(0))
       >>> displacement = apply(weights, features)[..., 0]
     """
 

@@ -21,7 +21,7 @@ from jax import Array
 from jax.custom_batching import custom_vmap
 from numpy.typing import NDArray
 
-__all__ = ["Carry", "einsum", "recur", "scan"]
+__all__ = ["Carry", "einsum", "recur", "recur_by_autodiff"]
 
 #: Memory cell and hidden state, each of shape (place, hidden).
 Carry = tuple[Array, Array]
@@ -62,7 +62,7 @@ def recur(
     return (cell, hidden), every
 
 
-def scan(
+def recur_by_autodiff(
     inputs: Array, kernel: Array, bias: Array, carry: Carry
 ) -> tuple[Carry, Array]:
     """As `recur`, with a derivative that is left to JAX.
@@ -141,7 +141,7 @@ def _predict(
     Their axis comes first, as in `_walk`: once `jax.vmap` has met the prediction, it
     expects the same of the training.
     """
-    (cell, hidden), every = scan(inputs, kernel, bias, (cell, hidden))
+    (cell, hidden), every = recur_by_autodiff(inputs, kernel, bias, (cell, hidden))
     return cell, hidden, every
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 __all__ = [
     "TrainingWindows",
     "Windows",
-    "held_out",
+    "hold_out_spans",
     "make_training_windows",
     "make_windows",
 ]
@@ -75,7 +75,7 @@ def make_windows(epochs: int, window: int | None, warm_up: int) -> Windows:
     return Windows(np.minimum(epoch, epochs - 1), judged)
 
 
-def held_out(seen: Bools, every: int, seed: int) -> Bools:
+def hold_out_spans(seen: Bools, every: int, seed: int) -> Bools:
     """Choose spans of observations, one in so many, for each member by itself.
 
     Noise of receivers is correlated from day to day: what is held out one by one is

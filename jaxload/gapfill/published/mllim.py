@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 from jaxload._check import check_shapes
 from jaxload.gapfill.scores import Validation, check_complete, score
 
-__all__ = ["FittedForests", "ForestSettings", "fit_forests", "leave_one_out", "predict"]
+__all__ = [
+    "FittedForests",
+    "ForestSettings",
+    "fit_forests",
+    "leave_one_station_out",
+    "predict",
+]
 
 #: Strips of the first feature within which samples are put in order.
 STRIPS = 128
@@ -171,7 +177,7 @@ def predict(
     return np.where(left > 0, total / np.maximum(left, 1), np.nan)
 
 
-def leave_one_out(
+def leave_one_station_out(
     forests: FittedForests, features: ArrayLike, displacement: ArrayLike
 ) -> Validation:
     """Predict every station by the forests of all others.

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from jaxload._check import check_shapes
 
-__all__ = ["centres_for_fraction", "held_out", "neighbourhoods"]
+__all__ = ["centres_for_fraction", "neighbourhoods", "sample_neighbourhoods"]
 
 
-def held_out(distance: ArrayLike, radius: ArrayLike, centres: int, key: Array) -> Array:
+def sample_neighbourhoods(
+    distance: ArrayLike, radius: ArrayLike, centres: int, key: Array
+) -> Array:
     """Draw stations, and hold them out with their neighbours.
 
     Args:
@@ -43,7 +45,8 @@ def centres_for_fraction(distance: ArrayLike, radius: float, share: float) -> in
       share: Share of the stations that is to be held out, between 0 and 1.
 
     Returns:
-      Number of centres for `held_out`: at least one, and such that most stations stay.
+      Number of centres for `sample_neighbourhoods`: at least one, and such that most
+      stations stay.
 
     Raises:
       ValueError: If the share is not between 0 and 1, or one neighbourhood alone holds

@@ -8,7 +8,7 @@ from jaxload.io.gnss.options import check_units
 from jaxload.io.gnss.source import Source
 from jaxload.io.text.numbers import data_lines, shorten
 
-__all__ = ["COLUMN_WORDS", "Layout", "described_layout", "layout_of"]
+__all__ = ["COLUMN_WORDS", "LoadingColumns", "described_layout", "layout_of"]
 
 #: What columns are called, in lower case and without units.
 NAMES = {
@@ -55,7 +55,7 @@ HEAD = 60
 
 
 @dataclasses.dataclass(frozen=True)
-class Layout:
+class LoadingColumns:
     """Where a table has what.
 
     Attributes:
@@ -71,7 +71,7 @@ class Layout:
     units: str = ""
 
 
-def layout_of(source: Source) -> Layout:
+def layout_of(source: Source) -> LoadingColumns:
     """Know a file by its header, or by its columns.
 
     Args:
@@ -92,16 +92,16 @@ def layout_of(source: Source) -> Layout:
         )
     onsala = [line.lstrip(" #") if _ONSALA.fullmatch(line) else "" for line in lines]
     if any(onsala):
-        return Layout(("-", "date", "up", "east", "north"), onsala, None, "m")
+        return LoadingColumns(("-", "date", "up", "east", "north"), onsala, None, "m")
     first = next((i for i, _ in data_lines(lines)), 0)
     if first and _is_ngl(lines[first - 1 :]):
-        return Layout(
+        return LoadingColumns(
             _NGL_ROLES, ["" for _ in lines[:first]] + lines[first:], None, "m"
         )
     return _table(source)
 
 
-def described_layout(source: Source, description: str) -> Layout:
+def described_layout(source: Source, description: str) -> LoadingColumns:
     """Lay out a file as its user describes it.
 
     Args:
@@ -123,7 +123,9 @@ def described_layout(source: Source, description: str) -> Layout:
                 lines = ["" for _ in source.lines[:number]] + source.lines[number:]
                 # A row may begin with a sign of comments.
                 kept = [line.lstrip(" #%") for line in lines]
-                return Layout(roles, kept, delimiter, _stated(source.lines, source))
+                return LoadingColumns(
+                    roles, kept, delimiter, _stated(source.lines, source)
+                )
     raise ValueError(
         f"{source.path} has no line of {len(roles)} columns with numbers where columns "
         f"{shorten(description)} has displacements"
@@ -161,12 +163,14 @@ def _is_ngl(lines: Sequence[str]) -> bool:
     return bool(header) and len(row) == len(_NGL_ROLES) and row[0] == header[1]
 
 
-def _table(source: Source) -> Layout:
+def _table(source: Source) -> LoadingColumns:
     number, first = next(data_lines(source.lines), (0, ""))
     delimiter = next((sign for sign in (",", ";") if sign in first), None)
     words, units = first.split(delimiter), _stated(source.lines[:HEAD], source)
     if not _begins_with_letters(first):
-        return Layout(_bare(source, len(words), number), source.lines, delimiter, units)
+        return LoadingColumns(
+            _bare(source, len(words), number), source.lines, delimiter, units
+        )
     roles = _named(words)
     if "up" not in roles or not any(parts <= set(roles) for parts in TIMES):
         raise ValueError(
@@ -174,7 +178,7 @@ def _table(source: Source) -> Layout:
             f"{_REMEDY}"
         )
     lines = ["" for _ in source.lines[:number]] + source.lines[number:]
-    return Layout(roles, lines, delimiter, units)
+    return LoadingColumns(roles, lines, delimiter, units)
 
 
 def _begins_with_letters(line: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload.io.displacement.layouts import Layout, described_layout, layout_of
+from jaxload.io.displacement.layouts import LoadingColumns, described_layout, layout_of
 from jaxload.io.displacement.names import stations_of
 from jaxload.io.fillers import without_fillers
 from jaxload.io.gnss.format_described import read_columns
@@ -17,10 +17,14 @@ from jaxload.io.gnss.format_netcdf import read_netcdf
 from jaxload.io.gnss.options import Columns, Reading, check_time_format, check_units
 from jaxload.io.gnss.search import find_files
 from jaxload.io.gnss.source import Source, open_source
-from jaxload.io.gnss.station_series import COMPONENTS, Series
+from jaxload.io.gnss.station_series import SERIES_COMPONENTS, Series
 from jaxload.io.schema import label_dataset
 from jaxload.io.text.dates import checked_days
-from jaxload.io.text.day_formats import days_as_written, days_of_fields, decimal_years
+from jaxload.io.text.day_formats import (
+    days_as_written,
+    days_of_fields,
+    parse_decimal_years,
+)
 from jaxload.io.text.table import Table, number_column, split_table, text_column
 from jaxload.io.text.time_columns import time_days, year_days
 
@@ -144,7 +148,11 @@ def _joined(known: Series, more: Series, path: pathlib.Path) -> Series:
 
 
 def _read_table(
-    source: Source, layout: Layout, name: str, units: str | None, time_format: str
+    source: Source,
+    layout: LoadingColumns,
+    name: str,
+    units: str | None,
+    time_format: str,
 ) -> list[Series]:
     shown = " ".join("time" if role == "date" else role for role in layout.roles)
     table = split_table(
@@ -158,7 +166,9 @@ def _read_table(
     factor = check_units(_units(source, layout.units, units), str(source.path))
     day = _days(table, place, time_format)
     values = {
-        key: number_column(table, place[key], key) for key in COMPONENTS if key in place
+        key: number_column(table, place[key], key)
+        for key in SERIES_COMPONENTS
+        if key in place
     }
     # In the units of the file, fillers are the numbers that they are.
     clean = {
@@ -227,7 +237,7 @@ def _days(
 
 def _has_daily_years(table: Table, column: int) -> bool:
     """Whether a column holds decimal years a day apart, of whichever convention."""
-    year = decimal_years(text_column(table, column))
+    year = parse_decimal_years(text_column(table, column))
     if year is None or len(year) < DAILY_ROWS:
         return False
     step = 365.25 * float(np.median(np.diff(np.unique(year)), axis=0))
@@ -248,7 +258,9 @@ def _daily(series: Series) -> Series:
 
 def _assemble(series: Sequence[Series]) -> xr.Dataset:
     day = np.unique(np.concatenate([one.day for one in series]))
-    names = [n for n in COMPONENTS if any(n in one.displacement for one in series)]
+    names = [
+        n for n in SERIES_COMPONENTS if any(n in one.displacement for one in series)
+    ]
     fields = {name: np.full((len(day), len(series)), np.nan) for name in names}
     for column, one in enumerate(series):
         row = np.searchsorted(day, one.day)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from jaxload.io.text.numbers import parse_number, read_lines, shorten
 
-__all__ = ["ROLES", "EarthRows", "read_earth_rows"]
+__all__ = ["PROFILE_COLUMNS", "EarthRows", "read_earth_rows"]
 
 #: What columns are called, in lower case and without units.
-ROLES = {
+PROFILE_COLUMNS = {
     "radius": {"r", "rad", "radius", "radii"},
     "depth": {"z", "d", "dep", "depth", "depths"},
     "density": {"rho", "ro", "dens", "density"},
@@ -43,8 +43,8 @@ class EarthRows:
       numbers: Number of the line of each row, from 1, shape (row,).
       table: Those rows, shape (row, column); NaN where a word stands for a missing
         number.
-      names: Role of each column as a header has it, one of `ROLES` or empty; empty if
-        no header names place, density and both velocities.
+      names: Role of each column as a header has it, one of `PROFILE_COLUMNS` or
+        empty; empty if no header names place, density and both velocities.
     """
 
     path: pathlib.Path
@@ -163,7 +163,7 @@ def _names(head: Sequence[str], width: int) -> tuple[str, ...]:
 
 
 def _role(word: str) -> str:
-    return next((role for role, known in ROLES.items() if word in known), "")
+    return next((role for role, known in PROFILE_COLUMNS.items() if word in known), "")
 
 
 def _is_complete(roles: Sequence[str]) -> bool:

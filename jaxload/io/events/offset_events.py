@@ -8,11 +8,25 @@ import numpy as np
 
 from jaxload.io.text.numbers import shorten
 
-__all__ = ["COMPONENTS", "KINDS", "Event", "component_of", "kind_of", "kind_of_note"]
+__all__ = [
+    "EVENT_COMPONENTS",
+    "EVENT_KINDS",
+    "Event",
+    "component_of",
+    "kind_of",
+    "kind_of_note",
+]
 
 #: What can happen to a series at a day.
-KINDS = ("offset", "equipment", "earthquake", "rate", "exponential", "logarithmic")
-COMPONENTS = ("all", "up", "north", "east")
+EVENT_KINDS = (
+    "offset",
+    "equipment",
+    "earthquake",
+    "rate",
+    "exponential",
+    "logarithmic",
+)
+EVENT_COMPONENTS = ("all", "up", "north", "east")
 
 #: Other words for these.
 _KINDS = {
@@ -31,7 +45,10 @@ def _table(words: dict[str, str], names: Sequence[str]) -> dict[str, str]:
     return {name: name for name in names} | other
 
 
-_KIND_OF, _COMPONENT_OF = _table(_KINDS, KINDS), _table(_COMPONENTS, COMPONENTS)
+_KIND_OF, _COMPONENT_OF = (
+    _table(_KINDS, EVENT_KINDS),
+    _table(_COMPONENTS, EVENT_COMPONENTS),
+)
 
 #: What notes in plain words say was done to a station.
 _EQUIPMENT = ("antenna", "receiver", "radome", "equipment", "firmware", "monument")
@@ -44,8 +61,8 @@ class Event:
     Attributes:
       station: Its name, upper case.
       day: The day.
-      kind: One of `KINDS`.
-      component: One of `COMPONENTS`.
+      kind: One of `EVENT_KINDS`.
+      component: One of `EVENT_COMPONENTS`.
       relaxation: Relaxation time [days] of a post-seismic term; NaN if unknown.
       note: What the file says of it.
     """
@@ -69,7 +86,7 @@ def kind_of(path: pathlib.Path, number: int, word: str) -> str:
     Raises:
       ValueError: If it is not known.
     """
-    return _choice(path, number, "kind", word, (_KIND_OF, KINDS))
+    return _choice(path, number, "kind", word, (_KIND_OF, EVENT_KINDS))
 
 
 def component_of(path: pathlib.Path, number: int, word: str) -> str:
@@ -83,7 +100,7 @@ def component_of(path: pathlib.Path, number: int, word: str) -> str:
     Raises:
       ValueError: If it is not known.
     """
-    return _choice(path, number, "component", word, (_COMPONENT_OF, COMPONENTS))
+    return _choice(path, number, "component", word, (_COMPONENT_OF, EVENT_COMPONENTS))
 
 
 def _choice(

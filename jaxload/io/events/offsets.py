@@ -19,8 +19,8 @@ from jaxload.io.events.catalogues import (
     read_hector,
     read_sinex,
 )
-from jaxload.io.events.offset_events import COMPONENTS, KINDS, Event
-from jaxload.io.events.tables import header_mark, read_rows, read_table
+from jaxload.io.events.offset_events import EVENT_COMPONENTS, EVENT_KINDS, Event
+from jaxload.io.events.tables import header_mark, read_event_table, read_rows
 from jaxload.io.files.paths import at_home, expand, is_pattern
 from jaxload.io.gnss.sites import short_name
 from jaxload.io.gnss.source import station_name
@@ -34,7 +34,7 @@ from jaxload.io.text.dates import (
 from jaxload.io.text.numbers import data_lines, read_lines, shorten
 from jaxload.io.text.table import number_column, split_table
 
-__all__ = ["COMPONENTS", "KINDS", "is_of", "offset_days", "read_offsets"]
+__all__ = ["EVENT_COMPONENTS", "EVENT_KINDS", "is_of", "offset_days", "read_offsets"]
 
 PathLike = str | os.PathLike[str]
 
@@ -72,9 +72,9 @@ def read_offsets(paths: PathLike | Sequence[PathLike]) -> xr.Dataset:
 
     Returns:
       A table along ``event``, sorted and each event once: ``station``, ``day``,
-      ``kind`` (one of `KINDS`), ``component`` (one of `COMPONENTS`), ``relaxation``
-      time [days] of post-seismic terms (NaN otherwise, or where the file leaves its
-      units open), ``note``.
+      ``kind`` (one of `EVENT_KINDS`), ``component`` (one of `EVENT_COMPONENTS`),
+      ``relaxation`` time [days] of post-seismic terms (NaN otherwise, or where the file
+      leaves its units open), ``note``.
 
     Raises:
       FileNotFoundError: If there is no such file.
@@ -111,7 +111,7 @@ def offset_days(
       table: What `read_offsets` returned.
       station: Name of the station.
       component: "up", "north" or "east"; what concerns all components is included.
-      kinds: Which of `KINDS` count.
+      kinds: Which of `EVENT_KINDS` count.
 
     Returns:
       The days, ascending and each once.
@@ -119,11 +119,11 @@ def offset_days(
     Raises:
       ValueError: If a component or a kind is unknown.
     """
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if component not in COMPONENTS or unknown:
+    unknown = [kind for kind in kinds if kind not in EVENT_KINDS]
+    if component not in EVENT_COMPONENTS or unknown:
         raise ValueError(
             f"component is {component!r} and kinds are {list(kinds)}, expected one of "
-            f"{', '.join(COMPONENTS)} and some of {', '.join(KINDS)}"
+            f"{', '.join(EVENT_COMPONENTS)} and some of {', '.join(EVENT_KINDS)}"
         )
     wanted = is_of(table, station) & np.isin(table["kind"].values, list(kinds))
     wanted &= np.isin(table["component"].values, ["all", component])
@@ -177,7 +177,7 @@ def _read(path: pathlib.Path) -> list[Event]:
     if first.startswith("{"):
         return list(_json_events(path, "\n".join(lines)))
     if header_mark(first):
-        return list(read_table(path, lines, header_mark(first)))
+        return list(read_event_table(path, lines, header_mark(first)))
     words = first.split(maxsplit=4)
     if len(words) == 4 and re.fullmatch(r"\d{4}(\.\d*)?", words[0]):
         return list(_break_events(path, lines))

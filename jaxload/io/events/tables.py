@@ -19,7 +19,7 @@ from jaxload.io.text.dates import (
 from jaxload.io.text.numbers import data_lines, shorten
 from jaxload.io.text.table import Table, number_column, split_table
 
-__all__ = ["header_mark", "read_rows", "read_table"]
+__all__ = ["header_mark", "read_event_table", "read_rows"]
 
 #: What columns are called, best first.
 NAMES = {
@@ -49,7 +49,9 @@ def header_mark(line: str) -> str:
     return next((mark for mark in (";", "\t", ",") if mark in line), "")
 
 
-def read_table(path: pathlib.Path, lines: Sequence[str], mark: str) -> Iterable[Event]:
+def read_event_table(
+    path: pathlib.Path, lines: Sequence[str], mark: str
+) -> Iterable[Event]:
     """Read a table whose header names ``station`` and ``day``, and perhaps more.
 
     Args:

@@ -15,10 +15,10 @@ from jaxload.io.gnss.options import Reading
 from jaxload.io.gnss.source import open_source, peek_source
 from jaxload.io.gnss.station_series import Series, join_parts, tidy
 
-__all__ = ["Problem", "group_problems", "read_files"]
+__all__ = ["FileProblem", "group_problems", "read_files"]
 
 #: A file, and the sentence that says what is wrong with it.
-Problem = tuple[str, str]
+FileProblem = tuple[str, str]
 Watch = Callable[[int, int], None]
 
 #: Medians of standard errors [mm] beyond which the units are wrong.
@@ -33,7 +33,7 @@ SHOWN = 3
 
 def read_files(
     files: Mapping[pathlib.Path, Reading], workers: int = 1, watch: Watch | None = None
-) -> tuple[list[Series], list[Problem]]:
+) -> tuple[list[Series], list[FileProblem]]:
     """Read files, several at once if asked for.
 
     Args:
@@ -49,7 +49,7 @@ def read_files(
       ValueError: If a file does not parse and its reading is strict.
     """
     series: dict[str, Series] = {}
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     for done, (path, result) in enumerate(zip(files, _results(files, workers)), 1):
         problem = result if isinstance(result, str) else _add(series, result, path)
         if problem and files[path].strict:
@@ -140,7 +140,7 @@ def _check_units(series: Series, reading: Reading, path: pathlib.Path) -> None:
         )
 
 
-def group_problems(problems: Sequence[Problem]) -> list[str]:
+def group_problems(problems: Sequence[FileProblem]) -> list[str]:
     """Say once what is wrong with several files in the same way.
 
     Args:
@@ -149,7 +149,7 @@ def group_problems(problems: Sequence[Problem]) -> list[str]:
     Returns:
       The first sentence of each kind, with how many more files it is true of.
     """
-    kinds: dict[str, list[Problem]] = {}
+    kinds: dict[str, list[FileProblem]] = {}
     for name, sentence in problems:
         # What differs from file to file: its name, numbers and what is quoted.
         kind = re.sub(r"'[^']*'|[0-9.]+", "", sentence.replace(name, ""))
@@ -157,7 +157,7 @@ def group_problems(problems: Sequence[Problem]) -> list[str]:
     return [_said_once(alike) for alike in kinds.values()]
 
 
-def _said_once(alike: Sequence[Problem]) -> str:
+def _said_once(alike: Sequence[FileProblem]) -> str:
     names = [pathlib.PurePath(name).name for name, _ in alike[1:]]
     if not names:
         return alike[0][1]

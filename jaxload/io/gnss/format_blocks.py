@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxload.io.gnss.cartesian import column_mean, position_series
-from jaxload.io.gnss.format_headed import Layout, read_table
+from jaxload.io.gnss.format_headed import HeadedTable, read_table
 from jaxload.io.gnss.frames import geodetic
 from jaxload.io.gnss.headers import HEAD, length_unit, parse_header
 from jaxload.io.gnss.options import Reading
@@ -91,7 +91,7 @@ def read_tms(source: Source, reading: Reading) -> list[Series]:
             "+TIMESERIES/COLUMNS"
         )
     body = _only(source, "TIMESERIES/DATA")
-    layout = Layout(header, names, 0, 0, None, len(names))
+    layout = HeadedTable(header, names, 0, 0, None, len(names))
     station, site = _reference(source)
     return [
         dataclasses.replace(
@@ -136,7 +136,7 @@ def read_stcd(source: Source, reading: Reading) -> list[Series]:
     body = dataclasses.replace(source, lines=lines)
     units = next((x for x in head if x.startswith("UNITS")), "")
     unit = "mm" if "milli" in units or not units else reading.units
-    layout = Layout(header, names, 0, 0, None, len(names))
+    layout = HeadedTable(header, names, 0, 0, None, len(names))
     series = read_table(body, layout, dataclasses.replace(reading, units=unit))
     code, site = _identity(source)
     return [

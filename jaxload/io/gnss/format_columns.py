@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from jaxload.io.files.packed import plain_name
 from jaxload.io.gnss.headers import header_site, header_station, stated_scale
 from jaxload.io.gnss.options import Reading
-from jaxload.io.gnss.source import Source, component_of, plain_suffix, station_name
+from jaxload.io.gnss.source import Source, component_in_name, plain_suffix, station_name
 from jaxload.io.gnss.station_series import ONE_COMPONENT, Series
 from jaxload.io.text.dates import checked_days, days_of_dates
 from jaxload.io.text.table import (
@@ -109,8 +109,8 @@ def read_up(source: Source, reading: Reading) -> list[Series]:
     name = plain_name(source.path).upper()
     station = name.rpartition(".")[0] or name
     component, part = "up", ""
-    if plain_suffix(source.path) != ".up" and component_of(source.path):
-        component, part = component_of(source.path), ONE_COMPONENT
+    if plain_suffix(source.path) != ".up" and component_in_name(source.path):
+        component, part = component_in_name(source.path), ONE_COMPONENT
         station = station_name(source.path)
     scale = stated_scale(source, reading, "mm")
     value, sigma = (

@@ -12,7 +12,7 @@ from jaxload.io.gnss.headers import (
     stated_scale,
 )
 from jaxload.io.gnss.options import Reading, check_units
-from jaxload.io.gnss.source import Source, component_of, plain_suffix, station_name
+from jaxload.io.gnss.source import Source, component_in_name, plain_suffix, station_name
 from jaxload.io.gnss.station_series import ONE_COMPONENT, Series
 from jaxload.io.text.table import Table, split_table, value_column
 from jaxload.io.text.time_columns import time_days, time_format_of
@@ -74,7 +74,7 @@ def read_est_noise(source: Source, reading: Reading) -> list[Series]:
 def is_component(source: Source) -> bool:
     """Whether the name tells a component, and lines are a time, a value, an error."""
     # What is called .up, and dates with three columns, have a format of their own.
-    if not source.rows or not component_of(source.path):
+    if not source.rows or not component_in_name(source.path):
         return False
     dated = all(len(row) == 3 and re.fullmatch(r"\d{8}", row[0]) for row in source.rows)
     return (
@@ -114,7 +114,7 @@ def _series(
     sigma: int | None,
     value: int = 1,
 ) -> Series:
-    component = component_of(source.path)
+    component = component_in_name(source.path)
     if not component:
         raise ValueError(
             f"{source.path} holds one component, but neither its suffix nor the end of "

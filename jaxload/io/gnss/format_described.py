@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jaxload.io.gnss.options import Columns, Reading, check_units
 from jaxload.io.gnss.sites import Site, check_site
 from jaxload.io.gnss.source import Source, station_name
-from jaxload.io.gnss.station_series import COMPONENTS, Series
+from jaxload.io.gnss.station_series import SERIES_COMPONENTS, Series
 from jaxload.io.text.numbers import data_lines, parse_number, shorten
 from jaxload.io.text.table import Table, number_column, split_table, value_column
 from jaxload.io.text.time_columns import time_days, time_format_of
@@ -112,7 +112,7 @@ def _places(source: Source, columns: Columns) -> tuple[dict[str, tuple[int, ...]
 
 
 def _wanted(columns: Columns) -> list[str]:
-    names = [n for one in COMPONENTS for n in (one, f"{one}_sigma")]
+    names = [n for one in SERIES_COMPONENTS for n in (one, f"{one}_sigma")]
     names += ["station", "lon", "lat"]
     return [name for name in names if getattr(columns, name) is not None]
 
@@ -182,8 +182,8 @@ def _series(
     return Series(
         station,
         time_days(table, places["time"], columns.time_format),
-        {k: values[k] for k in COMPONENTS if k in values},
-        {k: values[f"{k}_sigma"] for k in COMPONENTS if f"{k}_sigma" in values},
+        {k: values[k] for k in SERIES_COMPONENTS if k in values},
+        {k: values[f"{k}_sigma"] for k in SERIES_COMPONENTS if f"{k}_sigma" in values},
         _site(table, places, columns, station),
     )
 
@@ -316,7 +316,9 @@ def _self_described(
     time, time_format = _time(source, said, place, reading)
     if "up" not in place:
         raise ValueError(f"{source.path} names no column up in column_names")
-    names = [n for one in COMPONENTS for n in (one, f"{one}_sigma") if n in place]
+    names = [
+        n for one in SERIES_COMPONENTS for n in (one, f"{one}_sigma") if n in place
+    ]
     first = next((line for _, line in data_lines(source.lines)), "")
     known = Columns(
         up=place["up"],

@@ -28,11 +28,11 @@ from jaxload.io.gnss.headers import (
 from jaxload.io.gnss.options import Reading, check_units
 from jaxload.io.gnss.sites import Site
 from jaxload.io.gnss.source import Source, station_name
-from jaxload.io.gnss.station_series import COMPONENTS, ONE_COMPONENT, Series
+from jaxload.io.gnss.station_series import ONE_COMPONENT, SERIES_COMPONENTS, Series
 from jaxload.io.text.table import Table, number_column, split_table, value_column
 from jaxload.io.text.time_columns import time_days, time_format_of
 
-__all__ = ["Layout", "is_headed", "read_headed", "read_table"]
+__all__ = ["HeadedTable", "is_headed", "read_headed", "read_table"]
 
 #: Longest line that a table and what is above it can have [characters].
 LONGEST = 2000
@@ -52,7 +52,7 @@ MOVED = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
-class Layout:
+class HeadedTable:
     """Where the table of a file is, and what its columns are.
 
     Attributes:
@@ -105,7 +105,7 @@ def _parts(source: Source) -> list[Source]:
     return [dataclasses.replace(source, lines=lines) for lines in parts]
 
 
-def _known_layout(source: Source) -> Layout:
+def _known_layout(source: Source) -> HeadedTable:
     layout = _layout(source.lines)
     if layout is None:
         raise ValueError(
@@ -115,7 +115,7 @@ def _known_layout(source: Source) -> Layout:
     return layout
 
 
-def _layout(lines: Sequence[str]) -> Layout | None:
+def _layout(lines: Sequence[str]) -> HeadedTable | None:
     above: list[int] = []
     for number, line in enumerate(lines):
         if not line.strip():
@@ -150,14 +150,14 @@ def _named(
     row: int,
     delimiter: str | None,
     width: int,
-) -> Layout | None:
+) -> HeadedTable | None:
     """The layout by the nearest line above the rows that names their columns."""
     filled = len(_filled(lines[row].split(delimiter)))
     for number in reversed(above):
         for names in _names(lines[number], delimiter):
             header = parse_header(names) if len(names) == filled else None
             if header is not None:
-                return Layout(header, names, number, row, delimiter, width)
+                return HeadedTable(header, names, number, row, delimiter, width)
     return None
 
 
@@ -180,7 +180,7 @@ def _names(line: str, delimiter: str | None) -> list[list[str]]:
     return ways
 
 
-def read_table(source: Source, layout: Layout, reading: Reading) -> list[Series]:
+def read_table(source: Source, layout: HeadedTable, reading: Reading) -> list[Series]:
     """Read a table whose columns are known.
 
     Args:
@@ -240,7 +240,7 @@ def _station(source: Source, table: Table) -> str:
 
 
 def _series(
-    source: Source, table: Table, layout: Layout, station: str, reading: Reading
+    source: Source, table: Table, layout: HeadedTable, station: str, reading: Reading
 ) -> Series:
     header = layout.header
     day = time_days(table, header.time, header.time_format, reading.time_format)
@@ -259,15 +259,15 @@ def _series(
     return Series(
         station,
         day,
-        {k: values[k] for k in COMPONENTS if k in values},
-        {k: values[f"{k}_sigma"] for k in COMPONENTS if f"{k}_sigma" in values},
+        {k: values[k] for k in SERIES_COMPONENTS if k in values},
+        {k: values[f"{k}_sigma"] for k in SERIES_COMPONENTS if f"{k}_sigma" in values},
         _site(source, table, header, station),
-        part=ONE_COMPONENT if len(set(COMPONENTS) & set(values)) == 1 else "",
+        part=ONE_COMPONENT if len(set(SERIES_COMPONENTS) & set(values)) == 1 else "",
     )
 
 
 def _scales(
-    source: Source, layout: Layout, reading: Reading, usual: str
+    source: Source, layout: HeadedTable, reading: Reading, usual: str
 ) -> dict[str, float]:
     """Millimetres in the units of each column of displacement or its error."""
     header = layout.header
@@ -275,7 +275,7 @@ def _scales(
     scales = {}
     for name in header.place:
         component = name.removesuffix("_sigma")
-        if component in COMPONENTS:
+        if component in SERIES_COMPONENTS:
             of_it = header.units.get(name) or header.units.get(component) or general
             if not of_it:
                 raise ValueError(
@@ -326,7 +326,7 @@ def _metres(table: Table, header: Header, name: str) -> float:
 
 
 def _geocentric(
-    table: Table, layout: Layout, station: str, day: NDArray[np.datetime64]
+    table: Table, layout: HeadedTable, station: str, day: NDArray[np.datetime64]
 ) -> Series:
     header = layout.header
     if not {"x", "y", "z"} <= set(header.place):

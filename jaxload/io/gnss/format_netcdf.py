@@ -8,7 +8,7 @@ from jaxload.io.files.netcdf import as_numbers
 from jaxload.io.gnss.options import Reading, check_units
 from jaxload.io.gnss.sites import Site, check_site
 from jaxload.io.gnss.source import Source
-from jaxload.io.gnss.station_series import COMPONENTS, Series
+from jaxload.io.gnss.station_series import SERIES_COMPONENTS, Series
 from jaxload.io.results import read_dataset
 
 __all__ = ["is_netcdf", "read_netcdf"]
@@ -29,10 +29,10 @@ def read_netcdf(source: Source, reading: Reading) -> list[Series]:
             Series(
                 str(name).upper(),
                 day,
-                {k: fields[k][:, i] for k in COMPONENTS if k in fields},
+                {k: fields[k][:, i] for k in SERIES_COMPONENTS if k in fields},
                 {
                     k: fields[f"{k}_sigma"][:, i]
-                    for k in COMPONENTS
+                    for k in SERIES_COMPONENTS
                     if f"{k}_sigma" in fields
                 },
                 _site(source, dataset, i),
@@ -61,7 +61,7 @@ def _checked(source: Source, dataset: xr.Dataset) -> xr.Dataset:
 def _fields(
     source: Source, dataset: xr.Dataset, reading: Reading
 ) -> dict[str, NDArray[np.float64]]:
-    names = [n for one in COMPONENTS for n in (one, f"{one}_sigma")]
+    names = [n for one in SERIES_COMPONENTS for n in (one, f"{one}_sigma")]
     fields = {}
     for name in names:
         if name in dataset and dataset[name].dims == ("time", "station"):

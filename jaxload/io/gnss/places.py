@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxload.io.files.packed import members
-from jaxload.io.gnss.files import Problem
+from jaxload.io.gnss.files import FileProblem
 from jaxload.io.gnss.options import Reading
 from jaxload.io.gnss.site_checks import check_neighbours, check_own_places, find_sites
 from jaxload.io.gnss.site_lists import SiteList, load_sites
@@ -84,7 +84,7 @@ def _up(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def place_stations(
     series: Sequence[Series], known: SiteList | None, strict: bool
-) -> tuple[list[Series], list[Problem]]:
+) -> tuple[list[Series], list[FileProblem]]:
     """Put stations where they stand, as a list has it, or else their own file.
 
     Args:

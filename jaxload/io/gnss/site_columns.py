@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from jaxload.io.text.numbers import COMMENT
 
 __all__ = [
-    "ORDERS",
-    "ROLES",
-    "Layout",
+    "COORDINATE_ORDERS",
+    "SITE_ROLES",
+    "SiteColumns",
     "bare_layout",
     "complete",
     "find_header",
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 #: Orders in which a list without names of columns may have its coordinates.
-ORDERS = ("lon lat", "lat lon")
+COORDINATE_ORDERS = ("lon lat", "lat lon")
 
 #: What columns can hold, and what they are called: letters alone, without units.
 NAMES = {
@@ -43,7 +43,7 @@ OTHERS = {"num", "no", "nr", "number", "index", "domes", "net", "network", "flag
 
 UNITS = {"deg", "degree", "degrees", "dd", "m", "meter", "meters", "metre", "metres"}
 
-ROLES = ("station", *NAMES)
+SITE_ROLES = ("station", *NAMES)
 
 _ROLE = {word: role for role, words in NAMES.items() for word in words.split()}
 
@@ -54,11 +54,11 @@ MARKS = (";", "\t", ",", None)
 
 
 @dataclasses.dataclass(frozen=True)
-class Layout:
+class SiteColumns:
     """Where each line of a list has what.
 
     Attributes:
-      place: Position of each of `ROLES` that is there, from 0.
+      place: Position of each of `SITE_ROLES` that is there, from 0.
       mark: What parts the columns; blanks if None.
       skip: Number of lines before the first station.
       width: Number of columns that are named; 0 if none are.
@@ -97,7 +97,7 @@ def find_mark(line: str) -> str | None:
     return next((mark for mark in MARKS if mark is None or mark in line), None)
 
 
-def find_header(lines: Sequence[str], widths: Sequence[int]) -> Layout | None:
+def find_header(lines: Sequence[str], widths: Sequence[int]) -> SiteColumns | None:
     """Find a line that names the columns of a list of stations.
 
     Args:
@@ -118,7 +118,7 @@ def find_header(lines: Sequence[str], widths: Sequence[int]) -> Layout | None:
         words = words if mark else _in_columns(words, widths)
         place = _roles(words)
         if place and (not comment or _only_names(words, place)):
-            return Layout(place, mark, number, len(words), "header")
+            return SiteColumns(place, mark, number, len(words), "header")
         if not comment:
             return None
     return None
@@ -166,7 +166,7 @@ def complete(place: dict[str, int]) -> dict[str, int]:
     """Leave out of the columns what lacks its companion.
 
     Args:
-      place: Position of each of `ROLES` that is there.
+      place: Position of each of `SITE_ROLES` that is there.
 
     Returns:
       Those of longitude and latitude or of x, y and z, with the others beside them;
@@ -186,13 +186,15 @@ def _only_names(words: Sequence[str], place: dict[str, int]) -> bool:
     return all(_plain(word) in known for word in words[: max(needed) + 1])
 
 
-def bare_layout(words: Sequence[str], mark: str | None, order: str) -> Layout | None:
+def bare_layout(
+    words: Sequence[str], mark: str | None, order: str
+) -> SiteColumns | None:
     """Find what the columns of a list without names of columns are.
 
     Args:
       words: Those of its first line.
       mark: What parts them.
-      order: One of `ORDERS`, as far as it is known.
+      order: One of `COORDINATE_ORDERS`, as far as it is known.
 
     Returns:
       The layout of ``NAME lon lat [height]`` or ``lon lat [height] ... NAME``; None if
@@ -205,13 +207,13 @@ def bare_layout(words: Sequence[str], mark: str | None, order: str) -> Layout | 
         whole = "." not in words[0] and name == 3
         if not whole:
             place = {first: 0, second: 1, "station": name}
-            return Layout(place | ({"height": 2} if name > 2 else {}), mark)
+            return SiteColumns(place | ({"height": 2} if name > 2 else {}), mark)
     if len(words) < 3 or not any(numbers[1:3]):
         return None
     place = {"station": 0, first: 1, second: 2}
     if len(words) > 3 and numbers[3]:
         place["height"] = 3
-    return Layout(place, mark)
+    return SiteColumns(place, mark)
 
 
 def _is_number(word: str) -> bool:

@@ -12,9 +12,9 @@ import numpy as np
 
 from jaxload.io.gnss.cartesian import FARTHEST, NEAREST, geodetic
 from jaxload.io.gnss.site_columns import (
-    ORDERS,
-    ROLES,
-    Layout,
+    COORDINATE_ORDERS,
+    SITE_ROLES,
+    SiteColumns,
     bare_layout,
     complete,
     find_header,
@@ -127,10 +127,10 @@ def load_sites(
 
 
 def _check_settings(order: str, columns: Sequence[str]) -> None:
-    if order not in ("", *ORDERS):
+    if order not in ("", *COORDINATE_ORDERS):
         raise ValueError(
             f"the order of a list of stations is {order!r}, expected "
-            f"{' or '.join(map(repr, ORDERS))}"
+            f"{' or '.join(map(repr, COORDINATE_ORDERS))}"
         )
     place = {word: index for index, word in enumerate(columns)}
     if columns and not ("station" in place and complete(place)):
@@ -160,10 +160,10 @@ def _elsewhere(one: Site, other: Site) -> bool:
 
 def _table(
     path: pathlib.Path, lines: Sequence[str], order: str, columns: Sequence[str]
-) -> tuple[Layout, list[_Row]]:
+) -> tuple[SiteColumns, list[_Row]]:
     numbered = [pair for pair in data_lines(lines) if pair[1][0] not in "*!"]
     if not numbered:
-        return Layout({}, None), []
+        return SiteColumns({}, None), []
     widths = [len(line.split()) for _, line in numbered[1:50]] or [0]
     layout = find_header(lines, widths)
     if columns:
@@ -181,9 +181,11 @@ def _table(
 
 
 def _described(
-    columns: Sequence[str], numbered: Sequence[tuple[int, str]], header: Layout | None
-) -> Layout:
-    place = complete({r: columns.index(r) for r in ROLES if r in columns})
+    columns: Sequence[str],
+    numbered: Sequence[tuple[int, str]],
+    header: SiteColumns | None,
+) -> SiteColumns:
+    place = complete({r: columns.index(r) for r in SITE_ROLES if r in columns})
     number, first = numbered[0]
     mark = find_mark(numbered[-1][1])
     # A header in words of its own has no number where a coordinate should be.
@@ -191,16 +193,16 @@ def _described(
     at = place.get("lon", place.get("x", 0))
     named = at < len(words) and not re.search(r"\d", words[at])
     skip = header.skip if header else number * named
-    return Layout(place, mark, skip, len(columns), "setting")
+    return SiteColumns(place, mark, skip, len(columns), "setting")
 
 
 def _bare(
     path: pathlib.Path, numbered: Sequence[tuple[int, str]], order: str
-) -> Layout:
+) -> SiteColumns:
     number, first = numbered[0]
     mark = find_mark(first)
     words = split_row(first, mark)
-    layout = bare_layout(words, mark, order or ORDERS[0])
+    layout = bare_layout(words, mark, order or COORDINATE_ORDERS[0])
     where = f"{path} line {number}"
     if layout is None:
         count = f"{len(words)} column{'s' * (len(words) != 1)}"
@@ -219,7 +221,7 @@ def _bare(
     return dataclasses.replace(layout, source="setting" if order else "")
 
 
-def _check_order(path: pathlib.Path, layout: Layout, order: str) -> None:
+def _check_order(path: pathlib.Path, layout: SiteColumns, order: str) -> None:
     first = "lon" if layout.place["lon"] < layout.place["lat"] else "lat"
     if not order.startswith(first):
         raise ValueError(
@@ -228,7 +230,7 @@ def _check_order(path: pathlib.Path, layout: Layout, order: str) -> None:
         )
 
 
-def _row(path: pathlib.Path, number: int, line: str, layout: Layout) -> _Row:
+def _row(path: pathlib.Path, number: int, line: str, layout: SiteColumns) -> _Row:
     words = split_row(line, layout.mark)
     place = layout.place
     # The height may be absent from a line, as what is of no matter at its end.

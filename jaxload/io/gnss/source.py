@@ -10,7 +10,7 @@ from jaxload.io.text.numbers import data_lines, read_lines, read_start
 
 __all__ = [
     "Source",
-    "component_of",
+    "component_in_name",
     "open_source",
     "peek_source",
     "plain_suffix",
@@ -133,7 +133,7 @@ _COMPONENTS = {
 _ENDS = {end: name for name, ends in _COMPONENTS.items() for end in ends.split()}
 
 
-def component_of(path: pathlib.Path) -> str:
+def component_in_name(path: pathlib.Path) -> str:
     """Find the component of displacement that the name of a file ends in.
 
     Args:

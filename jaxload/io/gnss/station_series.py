@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from jaxload.io.gnss.frames import local_axes
 from jaxload.io.gnss.sites import Site
 
-__all__ = ["COMPONENTS", "ONE_COMPONENT", "Series", "join_parts", "tidy"]
+__all__ = ["ONE_COMPONENT", "SERIES_COMPONENTS", "Series", "join_parts", "tidy"]
 
 log = logging.getLogger(__name__)
 
-COMPONENTS = ("up", "east", "north")
+SERIES_COMPONENTS = ("up", "east", "north")
 
 #: What files of one component each are joined by, as of `Series.part`.
 ONE_COMPONENT = "one component"

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxload.io.gravity.field_months import month_span
 from jaxload.io.gravity.stokes_records import (
-    Model,
     Record,
+    StokesRecords,
     check_alike,
     fill_degrees,
     find_line,
@@ -132,7 +132,7 @@ def _in_time(files: Sequence[pathlib.Path], time: NDArray) -> xr.Dataset:
     )
 
 
-def _read(path: pathlib.Path) -> Model:
+def _read(path: pathlib.Path) -> StokesRecords:
     lines, head, end = _open(path)
     records, terms = _records(path, lines, head, end)
     if terms:
@@ -157,12 +157,12 @@ def _open(path: pathlib.Path) -> tuple[list[str], dict[str, list[str]], int]:
 
 def _model(
     path: pathlib.Path, head: dict[str, list[str]], values: NDArray[np.float64]
-) -> Model:
+) -> StokesRecords:
     gm, radius = (
         _from_head(path, head, key) for key in ("earth_gravity_constant", "radius")
     )
     title = " ".join(head.get("modelname", [path.stem]))
-    return Model(values, gm, radius, (), title)
+    return StokesRecords(values, gm, radius, (), title)
 
 
 def _filled(

@@ -10,8 +10,8 @@ import xarray as xr
 
 from jaxload.io.gravity.icgem import read_icgem
 from jaxload.io.gravity.stokes_records import (
-    Model,
     Record,
+    StokesRecords,
     check_alike,
     fill_degrees,
     find_line,
@@ -71,7 +71,7 @@ def read_level2(paths: PathLike | Sequence[PathLike]) -> xr.Dataset:
     return with_time(dataset, bounds)
 
 
-def _read_level2(path: pathlib.Path) -> Model:
+def _read_level2(path: pathlib.Path) -> StokesRecords:
     lines = read_lines(path)
     _check_release(path, lines)
     head = _old_head(path, lines) or _yaml_head(path, lines)
@@ -90,7 +90,7 @@ def _read_level2(path: pathlib.Path) -> Model:
         for span in dict.fromkeys(spans)
     ]
     bounds = (min(t[0] for t in times), max(t[1] for t in times))
-    return Model(values, head.gm, head.radius, bounds, path.name)
+    return StokesRecords(values, head.gm, head.radius, bounds, path.name)
 
 
 class Head(NamedTuple):

@@ -13,8 +13,8 @@ from jaxload.io.schema import label_dataset
 from jaxload.io.text.numbers import parse_number, shorten
 
 __all__ = [
-    "Model",
     "Record",
+    "StokesRecords",
     "check_alike",
     "fill_degrees",
     "find_line",
@@ -33,7 +33,7 @@ __all__ = [
 _LARGEST = 10_000
 
 
-class Model(NamedTuple):
+class StokesRecords(NamedTuple):
     """What one text file holds.
 
     Attributes:
@@ -248,7 +248,7 @@ def find_line(path: pathlib.Path, lines: Sequence[str], mark: str, what: str) ->
     )
 
 
-def check_alike(files: Sequence[pathlib.Path], models: Sequence[Model]) -> None:
+def check_alike(files: Sequence[pathlib.Path], models: Sequence[StokesRecords]) -> None:
     """Check that files can stand in one series.
 
     Args:
@@ -275,7 +275,7 @@ def check_alike(files: Sequence[pathlib.Path], models: Sequence[Model]) -> None:
 
 
 def stokes_dataset(
-    values: NDArray[np.float64], model: Model, dims: tuple[str, ...]
+    values: NDArray[np.float64], model: StokesRecords, dims: tuple[str, ...]
 ) -> xr.Dataset:
     """Label coefficients.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jaxload.io.outlines.features import NAME_PROPERTIES
 from jaxload.io.text.numbers import parse_number
 
-__all__ = ["Columns", "Row", "columns_of", "header_columns"]
+__all__ = ["OutlineColumns", "Row", "columns_of", "header_columns"]
 
 #: What headers call the columns, in lower case.
 LON = (
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Columns:
+class OutlineColumns:
     """Where things stand in a line.
 
     Attributes:
@@ -59,7 +59,7 @@ class Columns:
         return "2: lon lat" if self.width == 2 else f"{self.width}, as in the others"
 
 
-def header_columns(fields: Sequence[str]) -> Columns | None:
+def header_columns(fields: Sequence[str]) -> OutlineColumns | None:
     """Read the names of columns.
 
     Args:
@@ -76,12 +76,12 @@ def header_columns(fields: Sequence[str]) -> Columns | None:
     keys = {
         name: n for n, name in enumerate(names) if name in (*NAME_PROPERTIES, *RINGS)
     }
-    return Columns(lon, lat, len(names), keys)
+    return OutlineColumns(lon, lat, len(names), keys)
 
 
 def columns_of(
-    path: pathlib.Path, rows: Sequence[Row], header: Columns | None
-) -> Columns:
+    path: pathlib.Path, rows: Sequence[Row], header: OutlineColumns | None
+) -> OutlineColumns:
     """Find the columns of a table, and leave out those that number its vertices.
 
     Args:
@@ -96,9 +96,9 @@ def columns_of(
       ValueError: If a line has another number of them, or without a header three
         columns may be read in two ways.
     """
-    columns = header or Columns(0, 1, 2)
+    columns = header or OutlineColumns(0, 1, 2)
     if header is None and len(rows[0].fields) == 3:
-        columns = Columns(0, 1, 3)
+        columns = OutlineColumns(0, 1, 3)
     for row in rows:
         if len(row.fields) != columns.width:
             raise ValueError(
@@ -115,7 +115,7 @@ def columns_of(
     return dataclasses.replace(columns, keys=keys)
 
 
-def _of_three(path: pathlib.Path, rows: Sequence[Row]) -> Columns:
+def _of_three(path: pathlib.Path, rows: Sequence[Row]) -> OutlineColumns:
     """Whether lines are lon, lat and height, or an identifier, lon and lat."""
     table = np.array(
         [
@@ -139,7 +139,7 @@ def _of_three(path: pathlib.Path, rows: Sequence[Row]) -> Columns:
             f"{path} has three columns, which may be lon, lat and height or a number, "
             "lon and lat; add a first line that names them, as 'id lon lat'"
         )
-    return Columns(1, 2, 3, {"id": 0}) if as_number else Columns(0, 1, 3)
+    return OutlineColumns(1, 2, 3, {"id": 0}) if as_number else OutlineColumns(0, 1, 3)
 
 
 def _on_earth(lon: NDArray, lat: NDArray) -> bool:

@@ -14,7 +14,7 @@ from jaxload.io.files.paths import at_home
 from jaxload.io.outlines.features import Feature, by_name, pick
 from jaxload.io.outlines.geojson import load_json, read_json_features
 from jaxload.io.outlines.projections import to_degrees
-from jaxload.io.outlines.shapes import Region, join, kinds_of, polygons_of
+from jaxload.io.outlines.shapes import Outline, kinds_of, merge_outlines, polygons_of
 from jaxload.io.outlines.text import read_text_features
 from jaxload.io.outlines.vector import find_vector, read_vector
 from jaxload.io.outlines.wkt import is_wkt, read_wkt_features
@@ -33,7 +33,7 @@ def read_region(
     names: Names = None,
     name_property: str | None = None,
     crs: str | None = None,
-) -> Region:
+) -> Outline:
     """Read one region: everything that the file encloses, or some of its features.
 
     Text files hold ``lon lat`` lines, well-known text or GeoJSON; see
@@ -68,7 +68,7 @@ def read_region(
         return _merged(source, _enclosing(source), crs, str(path))
     found = pick(path, source.features, names, name_property)
     merged = [_merged(source, group, crs, f"{path}: {n}") for n, group in found.items()]
-    return join(merged, str(path))
+    return merge_outlines(merged, str(path))
 
 
 def read_regions(
@@ -76,7 +76,7 @@ def read_regions(
     name_property: str | None = None,
     names: Names = None,
     crs: str | None = None,
-) -> dict[str, Region]:
+) -> dict[str, Outline]:
     """Read the regions of a file by name.
 
     Features of one name are merged, and those without a name left out. What has no
@@ -137,7 +137,7 @@ def _read(path: pathlib.Path) -> _Source:
 
 def _merged(
     source: _Source, features: Sequence[Feature], crs: str | None, where: str
-) -> Region:
+) -> Outline:
     """The polygons of features, or the closed lines of a file without polygons."""
     projected = source.crs or (crs if _beyond_degrees(source) else None)
     convert = to_degrees(projected, str(source.path))
@@ -147,7 +147,7 @@ def _merged(
         raise ValueError(
             f"{where} holds no polygon but {_counted(features)}; expected an outline"
         )
-    return join(parts, where)
+    return merge_outlines(parts, where)
 
 
 def _beyond_degrees(source: _Source) -> bool:

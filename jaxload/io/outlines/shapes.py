@@ -14,16 +14,16 @@ from jaxload._longitude import common_turn
 from jaxload.io.outlines.features import Feature
 from jaxload.io.outlines.rings import ring_polygon
 
-__all__ = ["Region", "join", "kinds_of", "polygons_of"]
+__all__ = ["Outline", "kinds_of", "merge_outlines", "polygons_of"]
 
 log = logging.getLogger(__name__)
 
-Region = Polygon | MultiPolygon
+Outline = Polygon | MultiPolygon
 Vertices = NDArray[np.float64]
 Convert = Callable[[Vertices], Vertices] | None
 
 
-def polygons_of(feature: Feature, convert: Convert, lines: bool) -> list[Region]:
+def polygons_of(feature: Feature, convert: Convert, lines: bool) -> list[Outline]:
     """Take what a feature encloses.
 
     Args:
@@ -51,7 +51,7 @@ def polygons_of(feature: Feature, convert: Convert, lines: bool) -> list[Region]
     return found
 
 
-def _without_overlap(shapes: list[Region], where: str) -> list[Region]:
+def _without_overlap(shapes: list[Outline], where: str) -> list[Outline]:
     """Parts of one feature, of which none should lie in another.
 
     Where one does, a hole was drawn in the direction of an outline.
@@ -105,7 +105,7 @@ def _flat(geometry: BaseGeometry | None) -> list[BaseGeometry]:
     return [simple for part in parts for simple in _flat(part)]
 
 
-def _polygon(part: Polygon, convert: Convert, where: str) -> Region:
+def _polygon(part: Polygon, convert: Convert, where: str) -> Outline:
     shell, *holes = shapely.get_rings(part)
     outer, around = ring_polygon(shapely.get_coordinates(shell), convert, where)
     inner = [ring_polygon(shapely.get_coordinates(h), convert, where) for h in holes]
@@ -152,7 +152,7 @@ def _closed(lines: Sequence[BaseGeometry], feature: Feature) -> list:
 
 def _even_odd(
     rings: Sequence[BaseGeometry], convert: Convert, feature: Feature
-) -> Region:
+) -> Outline:
     """What lies inside an odd number of rings: two make a hole, three an island."""
     path = feature.where
     lines = feature.lines or (0,) * len(rings)
@@ -168,7 +168,7 @@ def _even_odd(
     return _clean(_odd(regions), path)
 
 
-def _clean(region: BaseGeometry, where: str) -> Region:
+def _clean(region: BaseGeometry, where: str) -> Outline:
     """The polygons of a geometry, made valid; a repair is logged.
 
     Args:
@@ -187,12 +187,12 @@ def _clean(region: BaseGeometry, where: str) -> Region:
         log.warning("%s was repaired: %s", where, reason)
     polygons = [part for part in _flat(region) if isinstance(part, Polygon)]
     merged = polygons[0] if len(polygons) == 1 else shapely.union_all(polygons)
-    if not isinstance(merged, Region) or not merged.area > 0:
+    if not isinstance(merged, Outline) or not merged.area > 0:
         raise ValueError(f"{where} encloses no area; expected a polygon")
     return merged
 
 
-def join(parts: Sequence[Region], where: str) -> Region:
+def merge_outlines(parts: Sequence[Outline], where: str) -> Outline:
     """Merge regions, those on both sides of the date line too.
 
     Args:

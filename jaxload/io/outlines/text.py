@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
-from jaxload.io.outlines.columns import Columns, Row, columns_of, header_columns
+from jaxload.io.outlines.columns import OutlineColumns, Row, columns_of, header_columns
 from jaxload.io.outlines.features import NAME_PROPERTIES, Feature
 from jaxload.io.text.numbers import parse_number, shorten
 
@@ -68,7 +68,7 @@ def read_text_features(path: pathlib.Path, lines: Sequence[str]) -> list[Feature
     ]
 
 
-def _table(lines: Sequence[str]) -> tuple[Columns | None, list[Row]]:
+def _table(lines: Sequence[str]) -> tuple[OutlineColumns | None, list[Row]]:
     """What the first line names, and the fields of all others but comments."""
     there = [
         (number, line)
@@ -159,7 +159,7 @@ def _label(line: str) -> dict[str, str]:
 
 
 def _parts(
-    segment: Segment, columns: Columns
+    segment: Segment, columns: OutlineColumns
 ) -> Iterator[tuple[dict[str, str], list[Row]]]:
     """Rows among which the columns that tell rings apart do not change."""
     key = lambda row: tuple(row.fields[place] for place in columns.keys.values())
@@ -170,7 +170,7 @@ def _parts(
 
 
 def _ring(
-    path: pathlib.Path, rows: Sequence[Row], columns: Columns
+    path: pathlib.Path, rows: Sequence[Row], columns: OutlineColumns
 ) -> shapely.LinearRing:
     vertices = [_vertex(row, columns, f"{path} line {row.line}") for row in rows]
     distinct = len(set(vertices))
@@ -182,7 +182,7 @@ def _ring(
     return shapely.LinearRing(vertices)
 
 
-def _vertex(row: Row, columns: Columns, where: str) -> tuple[float, float]:
+def _vertex(row: Row, columns: OutlineColumns, where: str) -> tuple[float, float]:
     places = ((columns.lon, "lon"), (columns.lat, "lat"))
     lon, lat = (parse_number(row.fields[n], name, where) for n, name in places)
     if np.isnan(lon) or np.isnan(lat):

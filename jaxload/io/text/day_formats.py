@@ -16,7 +16,7 @@ from jaxload.io.text.dates import (
 )
 from jaxload.io.text.numbers import shorten
 
-__all__ = ["days_as_written", "days_of_fields", "decimal_years", "written_days"]
+__all__ = ["days_as_written", "days_of_fields", "parse_decimal_years", "written_days"]
 
 Days = NDArray[np.datetime64]
 
@@ -112,7 +112,7 @@ def days_of_fields(fields: dict[str, NDArray[np.float64]]) -> Days:
     return days_of_dates(10_000 * year + 100 * month + np.floor(day))
 
 
-def decimal_years(texts: Sequence[str]) -> NDArray[np.float64] | None:
+def parse_decimal_years(texts: Sequence[str]) -> NDArray[np.float64] | None:
     """Read decimal years.
 
     Args:
@@ -133,7 +133,7 @@ def decimal_years(texts: Sequence[str]) -> NDArray[np.float64] | None:
 def _way(words: Sequence[str]) -> Callable[[str], np.datetime64]:
     """How most of some texts are to be read."""
     # Years alone, without decimals, are no days.
-    if decimal_years(words) is not None:
+    if parse_decimal_years(words) is not None:
         return lambda word: days_of_years(np.array([float(word)]))[0]
     low, high = _MJD
     numeric = bool(words) and all(map(_NUMBER.fullmatch, words))

@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from jaxload import config
 from jaxload.pipeline.evaluate.published_scores import ARTICLES
-from jaxload.pipeline.evaluate.regions import VARIABLES, monthly_means, score_series
+from jaxload.pipeline.evaluate.regions import (
+    REFERENCE_VARIABLES,
+    reference_month_means,
+    score_series,
+)
 
 __all__ = ["gain_over_stations_only", "with_stations_only"]
 
@@ -41,8 +45,8 @@ def with_stations_only(
     labels = {"units": "mm", "long_name": what}
     regions = regions.assign(twsa_stations_only=(("time", "region"), daily, labels))
     for name, given in references.items():
-        values = monthly_means(daily, regions.time.values, given)
-        month, ours, _ = VARIABLES[name]
+        values = reference_month_means(daily, regions.time.values, given)
+        month, ours, _ = REFERENCE_VARIABLES[name]
         new = {_of_stations(ours): ((month, "region"), values, labels)}
         regions = regions.assign(new)
     return regions
@@ -64,7 +68,7 @@ def gain_over_stations_only(study: config.Study, regions: xr.Dataset) -> dict[st
     """
     assert study.gapfill is not None
     found: dict[str, Any] = {}
-    for name, (month, ours, theirs) in VARIABLES.items():
+    for name, (month, ours, theirs) in REFERENCE_VARIABLES.items():
         if theirs not in regions:
             continue
         years = regions[month].values.astype("M8[D]").astype(float) / 365.2425

@@ -15,7 +15,7 @@ from jaxload._calendar import DAY
 from jaxload.io.gnss.sites import Site
 from jaxload.pipeline.evaluate.regions import month_spans, over_months
 from jaxload.pipeline.inputs.coverage import covered_by_values, warn_of_coverage
-from jaxload.pipeline.inputs.gridded import read_source
+from jaxload.pipeline.inputs.gridded import read_grid_source
 from jaxload.pipeline.inputs.observations import read_gravity
 from jaxload.pipeline.inputs.time_spans import spans_of
 from jaxload.pipeline.messages import naming
@@ -181,7 +181,7 @@ def _precipitation(
     outlines: Outlines,
     months: io.Periods,
 ) -> xr.DataArray:
-    grid = read_source(study, "groundwater.precipitation", source, "precipitation")
+    grid = read_grid_source(study, "groundwater.precipitation", source, "precipitation")
     try:
         grid = io.square_cells(grid)
         means = io.period_means(grid, months).precipitation

@@ -15,11 +15,11 @@ from jaxload.pipeline.inputs.observations import Outline
 from jaxload.pipeline.inputs.time_spans import spans_of
 
 __all__ = [
-    "VARIABLES",
+    "REFERENCE_VARIABLES",
     "month_spans",
-    "monthly_means",
     "over_months",
     "reference_means",
+    "reference_month_means",
     "region_means",
     "score_regions",
     "score_series",
@@ -29,7 +29,7 @@ __all__ = [
 LABELS = {"grace": "GRACE", "land_model": "land-surface model"}
 
 #: Their months, our means over these, and their water, in the dataset of the regions.
-VARIABLES = {
+REFERENCE_VARIABLES = {
     "grace": ("month", "twsa_monthly", "twsa_grace"),
     "land_model": ("land_model_month", "twsa_monthly_land_model", "tws_land_model"),
 }
@@ -177,8 +177,8 @@ def region_means(
         coords={"time": time, "region": list(basins.names)},
     )
     for name, given in references.items():
-        month, ours, theirs = VARIABLES[name]
-        monthly = (month, "region"), monthly_means(daily, time, given), labels
+        month, ours, theirs = REFERENCE_VARIABLES[name]
+        monthly = (month, "region"), reference_month_means(daily, time, given), labels
         covered = given.covered.values
         labels_of = given.water.attrs | {COVERAGE: covered}
         water = (month, "region"), given.water.values, labels_of
@@ -190,7 +190,7 @@ def region_means(
     return means
 
 
-def monthly_means(
+def reference_month_means(
     daily: NDArray[np.float64], time: NDArray[np.datetime64], reference: xr.Dataset
 ) -> NDArray[np.float64]:
     """Average series over the months of a reference.
@@ -236,7 +236,7 @@ def score_regions(
       `reference_coverage_fraction`, the fractions of the region that cells and the
       reference cover, by region; empty without the reference.
     """
-    month, ours, theirs = VARIABLES[reference]
+    month, ours, theirs = REFERENCE_VARIABLES[reference]
     if theirs not in regions:
         return {}
     years = regions[month].values.astype("M8[D]").astype(float) / 365.2425

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, gapfill, sphere
 from jaxload.pipeline.fill.published import decomposed
-from jaxload.pipeline.inputs.weather import Places, read_weather
+from jaxload.pipeline.inputs.weather import WeatherPlaces, read_weather
 
 __all__ = ["network_features", "weather_raster"]
 
@@ -35,7 +35,7 @@ def weather_raster(study: config.Study, grid: sphere.Grid) -> sphere.Grid:
 
 def network_features(
     study: config.Study,
-    places: Places,
+    places: WeatherPlaces,
     gnss: xr.Dataset,
     folder: pathlib.Path | None,
     watch: Callable[[float], None],

@@ -31,13 +31,13 @@ from jaxload.pipeline.fill.features import network_features, weather_raster
 from jaxload.pipeline.fill.grace_rows import GravityRows, gravity_rows
 from jaxload.pipeline.fill.published import describe_validation
 from jaxload.pipeline.fill.training import (
-    EPOCHS,
+    TUNING_EPOCHS,
     JointTraining,
     as_summary,
     initial_hyperparameters,
     make_folds,
     member_variance,
-    train,
+    train_study_members,
 )
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import (
@@ -45,7 +45,7 @@ from jaxload.pipeline.inputs.virtual_stations import (
     as_virtual_stations,
     cells_without_station,
 )
-from jaxload.pipeline.inputs.weather import Places
+from jaxload.pipeline.inputs.weather import WeatherPlaces
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.training_record import TrainingRecord
 
@@ -111,7 +111,7 @@ def _with_displacement(
     model, gravity = _with_gravity(study, model, gnss, area)
     with clock.stage("weather"):
         name, lon, lat = (rows[n].values for n in ("station", "lon", "lat"))
-        places = Places(name.tolist(), lon, lat)
+        places = WeatherPlaces(name.tolist(), lon, lat)
         report_progress = functools.partial(clock.watch, "weather")
         features = network_features(study, places, gnss, folder, report_progress)
     with clock.stage("learn"):
@@ -122,7 +122,9 @@ def _with_displacement(
         )
         start = (initial_hyperparameters(stations, gnss.time.values), keys)
         report_progress = functools.partial(clock.watch, "learn")
-        trained = train(study, training_data, start, folder, report_progress)
+        trained = train_study_members(
+            study, training_data, start, folder, report_progress
+        )
     told = _predict_virtual_stations(trained, training_data)
     mean, sd = told.mean[:, count:], told.sd[count:]
     filled = with_virtual_rows(training_data, jnp.asarray(mean), jnp.asarray(sd))
@@ -138,7 +140,7 @@ def _with_displacement(
     )
     with clock.stage("errors"):
         if uncertainty_kind(study, model) != "none":
-            every = math.ceil(len(model.up) / EPOCHS)
+            every = math.ceil(len(model.up) / TUNING_EPOCHS)
             given = (training_data, trained.fitted.parameters)
             sure, factor = calibrate_virtual(*given, every=every)
             learned.summary["uncertainty_hyperparameters"] = {
@@ -223,7 +225,7 @@ def _with_water(
     raster = weather_raster(study, area.grid)
     with clock.stage("weather"):
         names = [f"node {number}" for number in range(len(raster.lon))]
-        places = Places(names, raster.lon, raster.lat, nearest=True)
+        places = WeatherPlaces(names, raster.lon, raster.lat, nearest=True)
         report_progress = functools.partial(clock.watch, "weather")
         features = network_features(study, places, gnss, folder, report_progress)
     with clock.stage("learn"):
@@ -236,7 +238,9 @@ def _with_water(
         training_data = joint_model.make_training_data(*given, folds, moved=moved)
         start = (initial_hyperparameters(alone.model, gnss.time.values), keys)
         report_progress = functools.partial(clock.watch, "learn")
-        trained = train(study, training_data, start, folder, report_progress)
+        trained = train_study_members(
+            study, training_data, start, folder, report_progress
+        )
     with clock.stage("solve"):
         run = jax.jit(joint_model.predict_load)
         members = joint_model.unstack_members(trained.fitted.parameters)
@@ -248,7 +252,7 @@ def _with_water(
     learned, errors = _learned(trained, gravity), Errors("none")
     with clock.stage("errors"):
         if uncertainty_kind(study, model) != "none":
-            every = math.ceil(len(model.up) / EPOCHS)
+            every = math.ceil(len(model.up) / TUNING_EPOCHS)
             sure = calibrate(training_data, trained.fitted.parameters, every=every)
             learned.summary["uncertainty_hyperparameters"] = as_summary(sure)
             believed = (

@@ -17,7 +17,7 @@ from jaxload.gapfill.scores import Validation
 from jaxload.gapfill.training import optimise
 from jaxload.pipeline.evaluate.published_scores import ARTICLES
 from jaxload.pipeline.inputs.virtual_stations import as_virtual_stations
-from jaxload.pipeline.inputs.weather import Places, WeatherSeries, read_weather
+from jaxload.pipeline.inputs.weather import WeatherPlaces, WeatherSeries, read_weather
 
 __all__ = ["Filled", "decomposed", "describe_validation", "fill"]
 
@@ -113,7 +113,7 @@ def fill(
     name, lon, lat = (
         np.concatenate([x[n].values for x in (gnss, cells)]) for n in PLACE
     )
-    weather = read_weather(study, Places(name.tolist(), lon, lat), gnss)
+    weather = read_weather(study, WeatherPlaces(name.tolist(), lon, lat), gnss)
     report_progress = lambda share: watch(FEATURES * share)
     features = decomposed(study, weather, folder, report_progress)
     up = gnss.up.values - np.nanmean(gnss.up.values, axis=0)
@@ -181,7 +181,7 @@ def _by_forests(
     except ModuleNotFoundError as error:
         raise ValueError(str(error)) from None
     watch(0.3)
-    found = mllim.leave_one_out(forests, features[:, :stations], up)
+    found = mllim.leave_one_station_out(forests, features[:, :stations], up)
     watch(0.6)
     report_progress = lambda share: watch(0.6 + 0.4 * share)
     cells = mllim.predict(forests, features[:, stations:], watch=report_progress)

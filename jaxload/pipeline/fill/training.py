@@ -24,13 +24,13 @@ from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.training_record import curve_dataset
 
 __all__ = [
-    "EPOCHS",
+    "TUNING_EPOCHS",
     "JointTraining",
     "as_summary",
     "initial_hyperparameters",
     "make_folds",
     "member_variance",
-    "train",
+    "train_study_members",
 ]
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ Floats = NDArray[np.float64]
 NAMES = ("beta", "noise_factor", "common_mode_mm")
 
 #: Epochs from which training begins its search; more say it no better.
-EPOCHS = 250
+TUNING_EPOCHS = 250
 
 #: Memory that a record of hidden states may take before parts of it are computed a
 #: second time [bytes].
@@ -88,7 +88,7 @@ def initial_hyperparameters(
     start = {"beta": 0.02, "noise_factor": 1.0, "common": 1.0}
     noise = dataclasses.replace(model.noise, common=1.0)
     scaled = inversion.scaled_model(model.problem, noise)
-    every = math.ceil(len(model.up) / EPOCHS)
+    every = math.ceil(len(model.up) / TUNING_EPOCHS)
     fast = without_seasons(model.up, time)
     found = inversion.tune(scaled, start, fast, every=every).estimate
     logger.info("training begins with %s", found)
@@ -126,7 +126,7 @@ def make_folds(
     keys = jax.random.split(jax.random.key(filling.seed), filling.members)
     held = np.zeros((filling.members, rows), bool)
     for member, key in enumerate(keys):
-        drawn = spatial_folds.held_out(distance, radius, centres, key)
+        drawn = spatial_folds.sample_neighbourhoods(distance, radius, centres, key)
         held[member, : len(lon)] = drawn
     near = jnp.asarray(radius, distance.dtype)
     return joint_model.Folds(
@@ -134,7 +134,7 @@ def make_folds(
     ), keys
 
 
-def train(
+def train_study_members(
     study: config.Study,
     training_data: joint_model.TrainingData,
     given: tuple[tuple[float, float, float], jax.Array],

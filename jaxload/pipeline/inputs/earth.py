@@ -8,7 +8,7 @@ from jaxload import config, earth, io
 from jaxload.constants import EARTH_RADIUS
 from jaxload.pipeline.messages import naming
 
-__all__ = ["love_numbers", "model_of"]
+__all__ = ["model_of", "study_love_numbers"]
 
 #: Models that need no file, beside PREM, of which there is a table.
 PUBLISHED = {"iasp91": earth.iasp91, "ak135": earth.ak135}
@@ -21,7 +21,7 @@ GRAVITY = 9.82
 DEGREE_2 = {"h": (-0.992, 0.15), "k": (-0.305, 0.15)}
 
 
-def love_numbers(study: config.Study) -> earth.LoveNumbers:
+def study_love_numbers(study: config.Study) -> earth.LoveNumbers:
     """Find the load Love numbers of a study's Earth.
 
     Args:

@@ -9,10 +9,10 @@ import xarray as xr
 from jaxload import config, io
 from jaxload.pipeline.messages import naming
 
-__all__ = ["read_source"]
+__all__ = ["read_grid_source"]
 
 
-def read_source(
+def read_grid_source(
     study: config.Study,
     setting: str,
     source: str | config.GridSource,

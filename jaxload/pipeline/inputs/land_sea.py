@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from jaxload import config, io
 from jaxload.pipeline.messages import naming
 
-__all__ = ["read_land", "sea_share"]
+__all__ = ["sea_share", "study_land"]
 
 Floats = NDArray[np.float64]
 
 
-def read_land(study: config.Study) -> xr.Dataset:
+def study_land(study: config.Study) -> xr.Dataset:
     """Read where land is: the mask of a study, or that of the package.
 
     Args:
@@ -36,7 +36,7 @@ def sea_share(land: xr.Dataset, grid: xr.Dataset) -> Floats:
     """Find how much of each cell of a grid is sea.
 
     Args:
-      land: As of `read_land`.
+      land: As of `study_land`.
       grid: Has the cells.
 
     Returns:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, earth, io, sphere
-from jaxload.pipeline.inputs.earth import love_numbers
+from jaxload.pipeline.inputs.earth import study_love_numbers
 from jaxload.pipeline.inputs.files_of_series import series_files
-from jaxload.pipeline.inputs.gridded import read_source
+from jaxload.pipeline.inputs.gridded import read_grid_source
 from jaxload.pipeline.messages import naming
 
 __all__ = [
@@ -159,7 +159,7 @@ def make_design(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> jax
     radius = grid.cell_radius
     if settings.disc_radius_km:
         radius = float(sphere.arc_from_length(1e3 * settings.disc_radius_km))
-    love, exact = love_numbers(study), None
+    love, exact = study_love_numbers(study), None
     kernel = earth.disc_kernel(love, radius=radius)
     if settings.cells == "rectangle":
         exact = earth.rectangle_kernel(love, reach=NEAR * grid.spacing)
@@ -200,7 +200,7 @@ def read_comparisons(study: config.Study, region: Outline) -> dict[str, xr.Datas
             box=(*box, min(north + margin, 90.0)), start=study.gnss.start
         )
         given = ("evaluation.land_model", asked.land_model, "tws", settings)
-        found["land_model"] = read_source(study, *given)
+        found["land_model"] = read_grid_source(study, *given)
     return found
 
 
@@ -220,7 +220,7 @@ def read_gravity(study: config.Study, setting: str, grids: config.Grids) -> xr.D
       ValueError: If a file cannot be read, or centres have no month in common.
     """
     several = config.grid_sources(grids)
-    centres = [read_source(study, setting, one, io.STORAGES) for one in several]
+    centres = [read_grid_source(study, setting, one, io.STORAGES) for one in several]
     if len(centres) == 1:
         return io.storage_anomaly(centres[0])
     with naming(f"{setting} {config.grid_names(grids)}"):

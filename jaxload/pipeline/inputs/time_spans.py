@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from jaxload import io, series
 from jaxload._calendar import DAY
 
-__all__ = ["epoch_spans", "over_epochs", "spans_of"]
+__all__ = ["bring_to_epochs", "epoch_spans", "spans_of"]
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
@@ -41,7 +41,9 @@ def spans_of(time: Times) -> Times:
     return io.stamped_spans(time, span=span).bounds
 
 
-def over_epochs(values: Floats, bounds: Times, epochs: Times) -> tuple[Floats, Floats]:
+def bring_to_epochs(
+    values: Floats, bounds: Times, epochs: Times
+) -> tuple[Floats, Floats]:
     """Bring series to epochs: averaged over them, or interpolated between longer means.
 
     Args:

@@ -10,11 +10,11 @@ from scipy.spatial import KDTree
 
 from jaxload import config, io, sphere
 from jaxload._calendar import DAY
-from jaxload.pipeline.inputs.gridded import read_source
-from jaxload.pipeline.inputs.time_spans import epoch_spans, over_epochs
+from jaxload.pipeline.inputs.gridded import read_grid_source
+from jaxload.pipeline.inputs.time_spans import bring_to_epochs, epoch_spans
 from jaxload.pipeline.messages import naming
 
-__all__ = ["Places", "WeatherSeries", "read_weather"]
+__all__ = ["WeatherPlaces", "WeatherSeries", "read_weather"]
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ AROUND = 40 * DAY
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Places:
+class WeatherPlaces:
     """Where weather is wanted.
 
     Attributes:
@@ -60,7 +60,7 @@ class WeatherSeries:
 
 
 def read_weather(
-    study: config.Study, places: Places, gnss: xr.Dataset
+    study: config.Study, places: WeatherPlaces, gnss: xr.Dataset
 ) -> WeatherSeries:
     """Read the weather of places, and bring it to the epochs of the heights.
 
@@ -88,7 +88,9 @@ def read_weather(
         with naming(f"weather.{quantity} {source}"):
             at = io.sample_grid(grid, places.lon, places.lat, names=places.name)
             values = at[quantity].values.astype(np.float64)
-            series, _ = over_epochs(values, grid.time_bnds.values, epoch_spans(gnss))
+            series, _ = bring_to_epochs(
+                values, grid.time_bnds.values, epoch_spans(gnss)
+            )
             if quantity == "precipitation":
                 series = np.maximum(series, 0.0)  # a curve through means may undershoot
             if places.nearest:
@@ -102,7 +104,7 @@ def _read(
     study: config.Study,
     quantity: str,
     source: config.GridSource,
-    places: Places,
+    places: WeatherPlaces,
     gnss: xr.Dataset,
 ) -> xr.Dataset:
     time = gnss.time.values.astype("M8[D]")
@@ -117,10 +119,10 @@ def _read(
         start=str(time[0] - AROUND),
         stop=str(time[-1] + AROUND),
     )
-    return read_source(study, f"weather.{quantity}", source, quantity, settings)
+    return read_grid_source(study, f"weather.{quantity}", source, quantity, settings)
 
 
-def _filled(series: Floats, places: Places) -> Floats:
+def _filled(series: Floats, places: WeatherPlaces) -> Floats:
     """Places that have nothing at all take the weather of the nearest that has."""
     some = np.isfinite(series).any(axis=0)
     if some.all() or not some.any():
@@ -134,7 +136,7 @@ def _filled(series: Floats, places: Places) -> Floats:
     return series
 
 
-def _check_complete(series: Floats, places: Places, gnss: xr.Dataset) -> None:
+def _check_complete(series: Floats, places: WeatherPlaces, gnss: xr.Dataset) -> None:
     missing = ~np.isfinite(series)
     if not missing.any():
         return

@@ -14,9 +14,9 @@ from jaxload.pipeline.messages import SHOWN, listed
 __all__ = [
     "PER_STATION",
     "clean",
-    "describe",
+    "cleaning_summary",
     "find_events",
-    "is_asked",
+    "needs_cleaning",
     "without_trend",
 ]
 
@@ -52,7 +52,7 @@ FEWEST = 3
 COMPONENTS = 4
 
 
-def is_asked(study: config.Study) -> bool:
+def needs_cleaning(study: config.Study) -> bool:
     """Say whether a study wants anything done to its heights.
 
     Args:
@@ -118,7 +118,7 @@ def clean(
     return gnss
 
 
-def describe(gnss: xr.Dataset) -> dict[str, Any]:
+def cleaning_summary(gnss: xr.Dataset) -> dict[str, Any]:
     """Say in numbers what cleaning did.
 
     Args:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from jaxload import config, earth, io, series
 from jaxload.pipeline.chunks import blocks
-from jaxload.pipeline.inputs.gridded import read_source
-from jaxload.pipeline.inputs.land_sea import read_land, sea_share
+from jaxload.pipeline.inputs.gridded import read_grid_source
+from jaxload.pipeline.inputs.land_sea import sea_share, study_land
 from jaxload.pipeline.messages import naming
 from jaxload.pipeline.prepare.polar_rows import to_poles
 
@@ -72,7 +72,7 @@ def grid_load(
         regional = io.on_one_turn(regional)
         _check_stations(regional, gnss, files[1], kind)
         globe, regional = at_common_times(globe, regional, files)
-    land = read_land(study) if kind == "atmosphere" else None
+    land = study_land(study) if kind == "atmosphere" else None
     sea = None if land is None else sea_share(land, globe)
     degree = study.loads.max_degree or None
     how = (earth.Harmonic(degree), earth.Convolution())
@@ -120,7 +120,7 @@ def read_load_grid(
     settings = io.GridSettings(start=str(span[0]), stop=str(span[1]))
     kind = setting.removeprefix("loads.").removesuffix("_regional")
     quantity = QUANTITIES[kind]
-    grid = read_source(study, setting, source, quantity, settings)
+    grid = read_grid_source(study, setting, source, quantity, settings)
     if not grid[quantity].notnull().any():
         where = "land" if kind == "soil" else "sea" if kind == "ocean" else "data"
         raise ValueError(

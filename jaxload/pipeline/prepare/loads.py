@@ -9,14 +9,20 @@ from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, series
 from jaxload._calendar import DAY
-from jaxload.pipeline.inputs.earth import love_numbers
-from jaxload.pipeline.inputs.time_spans import epoch_spans, over_epochs
+from jaxload.pipeline.inputs.earth import study_love_numbers
+from jaxload.pipeline.inputs.time_spans import bring_to_epochs, epoch_spans
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.messages import naming
 from jaxload.pipeline.prepare.cleaning import without_trend
 from jaxload.pipeline.prepare.grid_loads import grid_load
 
-__all__ = ["at_epochs", "is_asked", "load_scores", "remove_loads", "station_loads"]
+__all__ = [
+    "load_scores",
+    "loads_at_epochs",
+    "loads_at_stations",
+    "needs_loads",
+    "remove_loads",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +42,7 @@ SHOWN = 5
 PREFIX = "load_"
 
 
-def is_asked(study: config.Study) -> bool:
+def needs_loads(study: config.Study) -> bool:
     """Say whether a study wants loads taken out.
 
     Args:
@@ -45,7 +51,7 @@ def is_asked(study: config.Study) -> bool:
     return bool(study.loads.grids or study.loads.displacement)
 
 
-def station_loads(
+def loads_at_stations(
     study: config.Study,
     gnss: xr.Dataset,
     watch: Callable[[float], None],
@@ -71,14 +77,14 @@ def station_loads(
         values, time = _read_stations(study, load, of_cells.get(load.name, []), gnss)
         source = f"loads.displacement {load}"
         bounds = _station_spans(study, time, source)
-        _add(found, load.name, at_epochs(values, time, gnss, source, bounds))
+        _add(found, load.name, loads_at_epochs(values, time, gnss, source, bounds))
     grids = study.loads.grids
-    love = love_numbers(study) if grids else None
+    love = study_love_numbers(study) if grids else None
     for number, (kind, files) in enumerate(grids.items()):
         report_progress = lambda share, done=number: watch((done + share) / len(grids))
         values, (time, bounds) = grid_load(study, kind, gnss, love, report_progress)
         source = f"loads.{kind} {files[0]}"
-        _add(found, kind, at_epochs(values, time, gnss, source, bounds))
+        _add(found, kind, loads_at_epochs(values, time, gnss, source, bounds))
     watch(1.0)
     return found
 
@@ -176,7 +182,7 @@ def _not_there(source: str, gnss: xr.Dataset, absent: NDArray[np.bool_]) -> str:
     )
 
 
-def at_epochs(
+def loads_at_epochs(
     values: NDArray[np.float64],
     time: NDArray[np.datetime64],
     gnss: xr.Dataset,
@@ -208,7 +214,7 @@ def at_epochs(
     if bounds is None:
         bounds = io.stamped_spans(time).bounds
     _check_overlap(bounds, epochs, source)
-    found, share = over_epochs(values, bounds, epochs)
+    found, share = bring_to_epochs(values, bounds, epochs)
     unknown = np.isnan(found)
     if series.are_finer(bounds, epochs):
         _warn_of_parts(source, share, unknown)
@@ -316,7 +322,7 @@ def remove_loads(
     Args:
       study: Says in `cleaning.trend` whether they have.
       gnss: The heights.
-      loads: From `station_loads`.
+      loads: From `loads_at_stations`.
 
     Returns:
       The heights without the loads as ``up``, with as ``up_cleaned``, and the loads as

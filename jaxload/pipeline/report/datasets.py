@@ -22,11 +22,11 @@ __all__ = [
     "Result",
     "as_groundwater",
     "filled_results",
+    "record_length",
     "station_results",
     "water_results",
     "with_errors",
     "with_rows_used",
-    "years_of",
 ]
 
 #: Years from which an annual amplitude is written.
@@ -210,7 +210,7 @@ def water_results(
         coords={"time": time, "lat": grid.lat_axis, "lon": grid.lon_axis},
         attrs=_about(study) | {"beta": beta},
     )
-    if years_of(time.values) >= SHORTEST:
+    if record_length(time.values) >= SHORTEST:
         amplitude = annual_amplitudes(solution.load, time.values)
         raster = sphere.to_raster(grid, amplitude.astype(np.float32))
         labels = {"units": "mm", "long_name": "annual amplitude of water storage"}
@@ -218,7 +218,7 @@ def water_results(
     return io.label_dataset(water)
 
 
-def years_of(time: NDArray[np.datetime64]) -> float:
+def record_length(time: NDArray[np.datetime64]) -> float:
     """Say how long a record is.
 
     Args:

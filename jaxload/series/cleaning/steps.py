@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jaxload._check import require_float64
 from jaxload.series.cleaning.filters import running_median
-from jaxload.series.fitting.coloured_noise import GAUSSIAN, Noise, block_noise
+from jaxload.series.fitting.coloured_noise import GAUSSIAN, NoiseAmplitudes, block_noise
 from jaxload.series.fitting.step_scan import level_shocks
 from jaxload.series.fitting.trajectory import (
     Terms,
@@ -71,7 +71,7 @@ class Steps:
     epoch: NDArray[np.int64]
     size: NDArray[np.float64]
     sigma: NDArray[np.float64]
-    noise: Noise
+    noise: NoiseAmplitudes
 
     @property
     def count(self) -> NDArray[np.int64]:
@@ -129,7 +129,7 @@ class _Record:
     values: Array
     years: Array
     weight: Array
-    noise: Noise
+    noise: NoiseAmplitudes
     seen: NDArray[np.bool_]
     settings: Detection
 
@@ -240,7 +240,7 @@ def _nearest(loose: NDArray, held: NDArray, best: NDArray) -> NDArray[np.bool_]:
 
 def _without_outliers(
     data: Array, years: Array, weight: Array, settings: Detection
-) -> tuple[Array, Array, Noise]:
+) -> tuple[Array, Array, NoiseAmplitudes]:
     """Series less a trajectory without their outliers, and what their noise is."""
     terms = Terms(degree=1, periods=settings.periods)
     values = jnp.where(weight > 0, data, jnp.nan)
@@ -255,7 +255,11 @@ def _without_outliers(
 
 
 def _listed(
-    sizes: NDArray, scores: NDArray, known: NDArray, years: NDArray, noise: Noise
+    sizes: NDArray,
+    scores: NDArray,
+    known: NDArray,
+    years: NDArray,
+    noise: NoiseAmplitudes,
 ) -> Steps:
     most = int(known.sum(axis=0).max(initial=0))
     epoch = np.full((known.shape[1], most), -1)

@@ -7,7 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-__all__ = ["MEMORIES", "Noise", "block_noise", "flicker_variance", "whitened_products"]
+__all__ = [
+    "MEMORIES",
+    "NoiseAmplitudes",
+    "block_noise",
+    "flicker_variance",
+    "whitened_products",
+]
 
 #: Days in a mean Gregorian year.
 DAYS_PER_YEAR = 365.2425
@@ -25,7 +31,7 @@ MEMORIES = 0.001 * 6.0 ** np.arange(9)
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Noise:
+class NoiseAmplitudes:
     """How large each kind of noise is at a station.
 
     Attributes:
@@ -58,7 +64,7 @@ def flicker_variance() -> float:
 
 
 def whitened_products(
-    basis: Array, values: Array, weight: Array, years: Array, noise: Noise
+    basis: Array, values: Array, weight: Array, years: Array, noise: NoiseAmplitudes
 ) -> tuple[Array, Array]:
     """Products of terms and values under the covariance of the noise.
 
@@ -115,7 +121,7 @@ def whitened_products(
     return square, logarithm
 
 
-def block_noise(values: Array, years: Array, weight: Array) -> Noise:
+def block_noise(values: Array, years: Array, weight: Array) -> NoiseAmplitudes:
     """White and flicker noise from differences of neighbouring means.
 
     Differences of neighbouring values are mostly white noise and those of means over
@@ -127,7 +133,7 @@ def block_noise(values: Array, years: Array, weight: Array) -> Noise:
       weight: ``1 / sigma**2``, zero if missing, shape (epoch, station).
 
     Returns:
-      The `Noise` of each station.
+      The `NoiseAmplitudes` of each station.
     """
     interval = jnp.median(jnp.diff(years))
     short, long = (_differences(values, weight, interval, size) for size in BLOCKS)
@@ -139,7 +145,7 @@ def block_noise(values: Array, years: Array, weight: Array) -> Noise:
     white = jnp.maximum(white, 0.05 * first / white_first)
     flicker = jnp.where(jnp.isfinite(flicker), flicker, 0)
     white = jnp.where(jnp.isfinite(white) & (white > 0), white, 1)
-    return Noise(jnp.sqrt(white), jnp.sqrt(flicker), jnp.zeros_like(white))
+    return NoiseAmplitudes(jnp.sqrt(white), jnp.sqrt(flicker), jnp.zeros_like(white))
 
 
 def _differences(

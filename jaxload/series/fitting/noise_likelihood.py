@@ -10,7 +10,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload.series.batches import by_station
-from jaxload.series.fitting.coloured_noise import Noise, whitened_products
+from jaxload.series.fitting.coloured_noise import NoiseAmplitudes, whitened_products
 from jaxload.series.fitting.regression import regress
 from jaxload.series.fitting.trajectory import (
     BATCH,
@@ -39,7 +39,7 @@ def estimate_noise(
     terms: Terms | None = None,
     events: Events | None = None,
     walk: bool = False,
-) -> Noise:
+) -> NoiseAmplitudes:
     """Find the amplitudes of the noise that make the series most likely.
 
     Beside a trajectory whose terms are fitted anew for each ratio of flicker to white
@@ -57,7 +57,7 @@ def estimate_noise(
       walk: Whether there is a random walk too; few series are long enough to tell.
 
     Returns:
-      The `Noise`, for `fit_trajectory`; NaN where a station has too few data.
+      The `NoiseAmplitudes`, for `fit_trajectory`; NaN where a station has too few data.
 
     Raises:
       ValueError: If shapes disagree.
@@ -74,14 +74,14 @@ def estimate_noise(
 @functools.partial(jax.jit, static_argnames=("terms", "walk"))
 def _estimate(
     terms: Terms, walk: bool, values: Array, years: Array, weight: Array, known: Events
-) -> Noise:
+) -> NoiseAmplitudes:
     one = functools.partial(_estimate_one, terms, walk, years)
     return by_station(one, values.T, weight.T, known, most=BATCH)
 
 
 def _estimate_one(
     terms: Terms, walk: bool, years: Array, values: Array, weight: Array, known: Events
-) -> Noise:
+) -> NoiseAmplitudes:
     basis = trajectory_basis(terms, years, (years[0] + years[-1]) / 2, known)
     seen = weight > 0
     total = jnp.where(seen.any(), weight.sum(), 1)
@@ -90,9 +90,9 @@ def _estimate_one(
     typical = jnp.sqrt(jnp.maximum(seen.sum(), 1).astype(total.dtype) / total)
     least = jnp.asarray(np.log(RATIOS[0]), values.dtype)
 
-    def amplitudes(ratios: Array) -> Noise:
+    def amplitudes(ratios: Array) -> NoiseAmplitudes:
         size = jnp.where(ratios > least, jnp.exp(ratios), 0) * typical
-        return Noise(jnp.ones_like(size[0]), size[0], size[1])
+        return NoiseAmplitudes(jnp.ones_like(size[0]), size[0], size[1])
 
     def cost(ratios: Array) -> tuple[Array, Array]:
         noise = amplitudes(ratios)

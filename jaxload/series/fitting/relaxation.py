@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxload.series.fitting.trajectory import KINDS, Events, Terms, fit_trajectory
+from jaxload.series.fitting.trajectory import TERM_KINDS, Events, Terms, fit_trajectory
 
 __all__ = ["relaxation_times"]
 
@@ -41,7 +41,7 @@ def relaxation_times(
       ValueError: If shapes disagree.
     """
     fit = functools.partial(fit_trajectory, values, years, sigma=sigma, terms=terms)
-    for kind in KINDS[4:]:
+    for kind in TERM_KINDS[4:]:
         least = fit(events=events).scatter
         for candidate in np.asarray(candidates):
             old = getattr(events, kind)

@@ -15,7 +15,7 @@ from jaxload.series.fitting.coloured_noise import GAUSSIAN
 from jaxload.series.fitting.regression import products, regress
 from jaxload.series.fitting.trajectory import (
     BATCH,
-    KINDS,
+    TERM_KINDS,
     Events,
     Terms,
     Trajectory,
@@ -105,7 +105,7 @@ def remove_terms(
     Args:
       values: Series [mm], shape (epoch, station); NaN if missing.
       years: Time [years], ascending, shape (epoch,).
-      kinds: Which of `KINDS` go.
+      kinds: Which of `TERM_KINDS` go.
       sigma: Standard error of the values, same shape or (station,).
       terms: Trend and seasons.
       events: Steps and relaxations.
@@ -143,7 +143,7 @@ def detrended(fit: Trajectory, values: ArrayLike, years: ArrayLike) -> Array:
     Returns:
       Series without them, same shape.
     """
-    kinds = tuple(kind for kind in KINDS if kind != "seasons")
+    kinds = tuple(kind for kind in TERM_KINDS if kind != "seasons")
     held = shrinkage(values, years, kinds, terms=fit.terms, events=fit.events)
     fit = _joined(fit, held, jnp.asarray(values), jnp.asarray(years))
     return jnp.asarray(values) - evaluate_trajectory(fit, years, kinds)
@@ -208,7 +208,7 @@ def shrinkage(
     Args:
       values: Series [mm], shape (epoch, station); NaN if missing.
       years: Time [years], ascending, shape (epoch,).
-      kinds: Which of `KINDS` are to be taken out.
+      kinds: Which of `TERM_KINDS` are to be taken out.
       terms: Trend and seasons.
       events: Steps and relaxations.
 
@@ -222,12 +222,14 @@ def shrinkage(
       Efron & Morris (1973), Stein's estimation rule and its competitors - an empirical
       Bayes approach, doi:10.1080/01621459.1973.10481350.
     """
-    unknown = set(kinds) - set(KINDS)
+    unknown = set(kinds) - set(TERM_KINDS)
     if unknown:
-        raise ValueError(f"{sorted(unknown)} are no kinds of terms; take of {KINDS}")
+        raise ValueError(
+            f"{sorted(unknown)} are no kinds of terms; take of {TERM_KINDS}"
+        )
     data, years, weight, known = prepared(values, years, None, events)
     terms = Terms() if terms is None else terms
-    ordered = tuple(kind for kind in KINDS if kind in kinds)
+    ordered = tuple(kind for kind in TERM_KINDS if kind in kinds)
     return _shrinkage(terms, ordered, data, years, weight, known)
 
 

@@ -9,7 +9,11 @@ import numpy as np
 from jax import Array
 
 from jaxload.series.batches import by_station
-from jaxload.series.fitting.coloured_noise import MEMORIES, Noise, flicker_variance
+from jaxload.series.fitting.coloured_noise import (
+    MEMORIES,
+    NoiseAmplitudes,
+    flicker_variance,
+)
 
 __all__ = ["Shocks", "level_shocks"]
 
@@ -42,7 +46,7 @@ def level_shocks(
     values: Array,
     years: Array,
     weight: Array,
-    noise: Noise,
+    noise: NoiseAmplitudes,
     known: Array,
     periods: tuple[float, ...],
 ) -> Shocks:
@@ -77,7 +81,7 @@ def level_shocks(
 def _one(
     values: Array,
     weight: Array,
-    noise: Noise,
+    noise: NoiseAmplitudes,
     known: Array,
     *,
     years: Array,

@@ -11,11 +11,11 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
 from jaxload.series.batches import by_station
-from jaxload.series.fitting.coloured_noise import Noise, whitened_products
+from jaxload.series.fitting.coloured_noise import NoiseAmplitudes, whitened_products
 from jaxload.series.fitting.regression import products, regress
 
 __all__ = [
-    "KINDS",
+    "TERM_KINDS",
     "Events",
     "Terms",
     "Trajectory",
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 #: What the terms of a trajectory can be, in their order.
-KINDS = ("offset", "trend", "seasons", "steps", "exponential", "logarithmic")
+TERM_KINDS = ("offset", "trend", "seasons", "steps", "exponential", "logarithmic")
 
 #: Stations that are fitted side by side; more would not be faster, but need memory.
 BATCH = 32
@@ -102,7 +102,7 @@ class Trajectory:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """One of `KINDS` for each term."""
+        """One of `TERM_KINDS` for each term."""
         return term_kinds(self.terms, self.events)
 
     @property
@@ -113,7 +113,7 @@ class Trajectory:
         found += [f"power {power}" for power in powers]
         for period in self.terms.periods:
             found += [f"cos {period:g} yr", f"sin {period:g} yr"]
-        for kind in KINDS[3:]:
+        for kind in TERM_KINDS[3:]:
             number = getattr(self.events, kind).shape[1]
             found += [f"{kind} {n + 1}" for n in range(number)]
         return tuple(found)
@@ -209,7 +209,7 @@ def fit_trajectory(
     sigma: ArrayLike | None = None,
     terms: Terms | None = None,
     events: Events | None = None,
-    noise: Noise | None = None,
+    noise: NoiseAmplitudes | None = None,
     precision: ArrayLike | None = None,
 ) -> Trajectory:
     """Fit trend, seasons, steps and relaxation to each station.
@@ -259,7 +259,7 @@ def _checked_precision(
     values: Array,
     terms: Terms,
     happened: Events,
-    noise: Noise | None,
+    noise: NoiseAmplitudes | None,
 ) -> Array:
     if noise is not None:
         raise ValueError("noise and precision are both given; leave one of them out")
@@ -318,7 +318,7 @@ def _fit(
     years: Array,
     weight: Array,
     happened: Events,
-    known: tuple[Noise | None, Array | None],
+    known: tuple[NoiseAmplitudes | None, Array | None],
 ) -> Trajectory:
     middle = (years[0] + years[-1]) / 2
     one = functools.partial(_fit_one, terms, years, middle)
@@ -342,7 +342,7 @@ def _fit_one(
     values: Array,
     weight: Array,
     happened: Events,
-    known: tuple[Noise | None, Array | None],
+    known: tuple[NoiseAmplitudes | None, Array | None],
 ) -> tuple:
     noise, precision = known
     seen = weight > 0
@@ -414,28 +414,28 @@ def _elapsed(years: Array, relaxation: Array) -> Array:
 
 
 def term_kinds(terms: Terms, happened: Events) -> tuple[str, ...]:
-    """One of `KINDS` for each term.
+    """One of `TERM_KINDS` for each term.
 
     Args:
       terms: Trend and seasons.
       happened: Steps and relaxations, with or without the axis of stations.
     """
     found = ["offset"] + ["trend"] * terms.degree + ["seasons"] * 2 * len(terms.periods)
-    for kind, tail in zip(KINDS[3:], (0, 1, 1)):
+    for kind, tail in zip(TERM_KINDS[3:], (0, 1, 1)):
         array = getattr(happened, kind)
         found += [kind] * array.shape[array.ndim - 1 - tail]
     return tuple(found)
 
 
 def evaluate_trajectory(
-    fit: Trajectory, years: ArrayLike, kinds: tuple[str, ...] = KINDS
+    fit: Trajectory, years: ArrayLike, kinds: tuple[str, ...] = TERM_KINDS
 ) -> Array:
     """Evaluate some or all terms; undetermined ones are zero.
 
     Args:
       fit: From `fit_trajectory`.
       years: Any times [years], shape (epoch,).
-      kinds: Which of `KINDS`.
+      kinds: Which of `TERM_KINDS`.
 
     Returns:
       Sum of the terms in the unit of the series, shape (epoch, station); NaN for
@@ -444,9 +444,11 @@ def evaluate_trajectory(
     Raises:
       ValueError: If one of `kinds` is not known.
     """
-    unknown = set(kinds) - set(KINDS)
+    unknown = set(kinds) - set(TERM_KINDS)
     if unknown:
-        raise ValueError(f"{sorted(unknown)} are no kinds of terms; take of {KINDS}")
+        raise ValueError(
+            f"{sorted(unknown)} are no kinds of terms; take of {TERM_KINDS}"
+        )
     return _evaluate(fit, jnp.asarray(years, fit.estimates.dtype), tuple(kinds))
 
 

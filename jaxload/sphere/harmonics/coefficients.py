@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from jaxload.sphere.harmonics.legendre_functions import (
     DEGREES,
-    ORDERS,
+    ORDERS_PER_TILE,
     check_degree,
     chunk_count,
 )
@@ -88,9 +88,9 @@ def to_tiles(coefficients: Array) -> Array:
     # the next row stood above the diagonal there, so it is zero.
     flat = by_order.reshape(count * count, *lead)
     skewed = pad_zeros(flat, count).reshape(count, count + 1, *lead)[:, :count]
-    padded = pad_zeros(skewed, blocks * ORDERS - count)
+    padded = pad_zeros(skewed, blocks * ORDERS_PER_TILE - count)
     padded = pad_zeros(jnp.swapaxes(padded, 0, 1), chunks * DEGREES - count)
-    tiles = padded.reshape(chunks, DEGREES, blocks, ORDERS, *lead)
+    tiles = padded.reshape(chunks, DEGREES, blocks, ORDERS_PER_TILE, *lead)
     return jnp.moveaxis(tiles, 2, 0)
 
 
@@ -106,7 +106,7 @@ def from_tiles(tiles: Array, max_degree: int) -> Array:
     """
     count, lead = max_degree + 1, tiles.shape[4:]
     skewed = jnp.moveaxis(tiles, 0, 2)
-    skewed = skewed.reshape(-1, tiles.shape[0] * ORDERS, *lead)[:count, :count]
+    skewed = skewed.reshape(-1, tiles.shape[0] * ORDERS_PER_TILE, *lead)[:count, :count]
     wide = jnp.moveaxis(pad_zeros(skewed, 1), 0, 1)
     square = wide.reshape(count * (count + 1), *lead)[: count * count]
     by_order = square.reshape(count, count, *lead)

@@ -31,11 +31,10 @@ from jaxload.constants import DEGREE
 __all__ = [
     "DEGREES",
     "MAX_DEGREE",
-    "ORDERS",
+    "ORDERS_PER_TILE",
     "Slab",
     "State",
     "Tile",
-    "advance",
     "associated_legendre",
     "blocks_of",
     "check_degree",
@@ -43,6 +42,7 @@ __all__ = [
     "cosine_power",
     "first_state",
     "firsts_of",
+    "next_tile",
     "sector_factors",
 ]
 
@@ -50,7 +50,7 @@ __all__ = [
 MAX_DEGREE = 2700
 
 #: Orders and degrees of one tile: few enough for a tile to stay in cache.
-ORDERS, DEGREES = 16, 32
+ORDERS_PER_TILE, DEGREES = 16, 32
 
 #: By what the functions are scaled.
 SCALE = 1e-280
@@ -101,7 +101,7 @@ def chunk_count(max_degree: int) -> tuple[int, int]:
     Args:
       max_degree: The last degree.
     """
-    return -(-(max_degree + 1) // ORDERS), -(-(max_degree + 1) // DEGREES)
+    return -(-(max_degree + 1) // ORDERS_PER_TILE), -(-(max_degree + 1) // DEGREES)
 
 
 def sector_factors(count: int) -> np.ndarray:
@@ -129,7 +129,7 @@ def first_state(orders: int, sine: Array) -> State:
     return zeros, zeros
 
 
-def advance(state: State, tile: Tile, sine: Array) -> tuple[State, Slab]:
+def next_tile(state: State, tile: Tile, sine: Array) -> tuple[State, Slab]:
     """Compute a tile from the one below it.
 
     Args:
@@ -196,8 +196,11 @@ def blocks_of(max_degree: int, extra: int = 0) -> tuple[Array, Array]:
       Two arrays of shape (block, order).
     """
     blocks = chunk_count(max_degree)[0]
-    order = ORDERS * np.arange(blocks)[:, None] + np.arange(ORDERS + extra)[None, :]
-    factor = sector_factors(blocks * ORDERS + extra)[order]
+    order = (
+        ORDERS_PER_TILE * np.arange(blocks)[:, None]
+        + np.arange(ORDERS_PER_TILE + extra)[None, :]
+    )
+    factor = sector_factors(blocks * ORDERS_PER_TILE + extra)[order]
     return jnp.asarray(order, jnp.float64), jnp.asarray(factor)
 
 
@@ -241,7 +244,7 @@ def _every_function(lat: Array, max_degree: int) -> Array:
     factor = jnp.asarray(sector_factors(count))
 
     def chunk(state: State, first: Array) -> tuple[State, Array]:
-        state, slab = advance(state, Tile(order, factor, first), sine)
+        state, slab = next_tile(state, Tile(order, factor, first), sine)
         return state, jnp.stack(slab, axis=1)
 
     first = DEGREES * jnp.arange(chunks, dtype=lat.dtype)

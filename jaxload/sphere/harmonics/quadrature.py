@@ -8,7 +8,7 @@ from scipy.special import roots_legendre
 
 from jaxload.constants import DEGREE
 
-__all__ = ["Rows", "latitude_rows", "longitude_start"]
+__all__ = ["GridRows", "latitude_rows", "longitude_start"]
 
 #: How far a row may lie from where it belongs, as a fraction of the distance of rows:
 #: files round their axes.
@@ -16,7 +16,7 @@ TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
-class Rows:
+class GridRows:
     """The rows of a global grid.
 
     Attributes:
@@ -31,7 +31,7 @@ class Rows:
     max_degree: int
 
 
-def latitude_rows(lat: ArrayLike) -> Rows:
+def latitude_rows(lat: ArrayLike) -> GridRows:
     """Recognise the rows of a global grid and find their weights.
 
     Equally spaced rows may hold both poles, one pole, or none (middles of cells); else
@@ -64,7 +64,7 @@ def latitude_rows(lat: ArrayLike) -> Rows:
         raise ValueError(_complaint(given))
     if given[0] > given[-1]:
         return rows
-    return Rows(rows.lat[::-1], rows.weights[::-1], rows.max_degree)
+    return GridRows(rows.lat[::-1], rows.weights[::-1], rows.max_degree)
 
 
 def _candidates(southward: NDArray[np.float64]):
@@ -81,14 +81,14 @@ def _candidates(southward: NDArray[np.float64]):
     yield _matching(southward, colatitude, lambda _: (weights[::-1], count - 1))
 
 
-def _matching(southward, colatitude, rule) -> Rows | None:
+def _matching(southward, colatitude, rule) -> GridRows | None:
     """Rows at these colatitudes by this rule, if that is where they are."""
     lat = 90 - colatitude
     allowed = TOLERANCE * 180 / len(lat)
     if not (np.abs(southward - lat) <= allowed).all():
         return None
     weights, max_degree = rule(colatitude * DEGREE)
-    return Rows(lat, weights, max_degree)
+    return GridRows(lat, weights, max_degree)
 
 
 def _fejer(theta: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:

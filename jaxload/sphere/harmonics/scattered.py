@@ -20,14 +20,14 @@ from jaxload.sphere.harmonics.coefficients import (
 )
 from jaxload.sphere.harmonics.legendre_functions import (
     DEGREES,
-    ORDERS,
+    ORDERS_PER_TILE,
     State,
     Tile,
-    advance,
     blocks_of,
     cosine_power,
     first_state,
     firsts_of,
+    next_tile,
 )
 
 __all__ = ["gradient_at", "synthesise_at"]
@@ -145,7 +145,7 @@ def _sum_orders(tiles: Array, places: Places, last: int, turn: Turn) -> Array:
     def block(total: Array, part: tuple[Array, Array, Array]) -> tuple[Array, None]:
         order, factor, tiles = part
         sums = _sum_degrees(tiles, order, factor, places.sine, last, turn is _slopes)
-        return total + turn(places, order[:ORDERS], sums), None
+        return total + turn(places, order[:ORDERS_PER_TILE], sums), None
 
     kinds = 2 if turn is _slopes else 1
     total = jnp.zeros((kinds, tiles.shape[-1], len(places.lon)), tiles.dtype)
@@ -161,9 +161,9 @@ def _sum_degrees(
     def full(carry, first: Array, coefficients: Array):
         state, sums = carry
         tile = Tile(order, factor, first)
-        after, slab = advance(state, tile, sine)
+        after, slab = next_tile(state, tile, sine)
         rows = jnp.stack(slab, axis=1).reshape(DEGREES, *state[0].shape)
-        functions = [rows[:, :ORDERS]]
+        functions = [rows[:, :ORDERS_PER_TILE]]
         functions += [_derivative(state, tile, rows)] if slopes else []
         pairs = zip(sums, functions)
         added = (x + einsum("bmp,bmce->mcep", q, coefficients) for x, q in pairs)
@@ -177,7 +177,7 @@ def _sum_degrees(
         held = order[0] + first <= last
         return jax.lax.cond(held, full, skip, carry, first, coefficients), None
 
-    empty = jnp.zeros((ORDERS, *tiles.shape[3:], len(sine)), tiles.dtype)
+    empty = jnp.zeros((ORDERS_PER_TILE, *tiles.shape[3:], len(sine)), tiles.dtype)
     carry = (first_state(len(order), sine), (empty,) * (2 if slopes else 1))
     return jax.lax.scan(chunk, carry, (firsts_of(last), tiles))[0][1]
 
@@ -203,7 +203,7 @@ def _slopes(places: Places, order: Array, sums: Sums) -> Array:
 
 def _derivative(before: State, tile: Tile, rows: Array) -> Array:
     """dQ/dsin(lat), which is Q of the next order times a number."""
-    order = tile.order[:ORDERS]
+    order = tile.order[:ORDERS_PER_TILE]
     above = (tile.first + jnp.arange(DEGREES, dtype=order.dtype))[:, None]
     # The same degree stands one row lower where the order is one more.
     lower = jnp.concatenate([before[0][None], rows[:-1]])[:, 1:]

@@ -30,17 +30,17 @@ from jaxload.sphere.harmonics.coefficients import (
 )
 from jaxload.sphere.harmonics.legendre_functions import (
     DEGREES,
-    ORDERS,
+    ORDERS_PER_TILE,
     Slab,
     State,
     Tile,
-    advance,
     blocks_of,
     check_degree,
     chunk_count,
     cosine_power,
     first_state,
     firsts_of,
+    next_tile,
 )
 from jaxload.sphere.harmonics.quadrature import latitude_rows, longitude_start
 
@@ -186,7 +186,7 @@ def _sum_degrees(tiles: Array, order: Array, factor: Array, sine: Array, last: i
 
     def full(carry: tuple[State, Slab], first: Array, tile: Array):
         state, totals = carry
-        state, slab = advance(state, Tile(order, factor, first), sine)
+        state, slab = next_tile(state, Tile(order, factor, first), sine)
         pairs = zip(totals, slab, _by_parity(tile))
         return state, tuple(x + einsum("bmr,bmce->mcer", q, c) for x, q, c in pairs)
 
@@ -198,8 +198,8 @@ def _sum_degrees(tiles: Array, order: Array, factor: Array, sine: Array, last: i
         skip = lambda carry, *_: carry
         return jax.lax.cond(held, full, skip, carry, first, tile), None
 
-    total = jnp.zeros((ORDERS, *tiles.shape[3:], len(sine)), tiles.dtype)
-    carry = (first_state(ORDERS, sine), (total, total))
+    total = jnp.zeros((ORDERS_PER_TILE, *tiles.shape[3:], len(sine)), tiles.dtype)
+    carry = (first_state(ORDERS_PER_TILE, sine), (total, total))
     return jax.lax.scan(chunk, carry, (firsts_of(last), tiles))[0][1]
 
 
@@ -255,8 +255,8 @@ def _waves(weighted: Array, rows: Parallels, start: Array, max_degree: int) -> S
     both = jnp.stack([spectrum.real, -spectrum.imag]) / weighted.shape[-1]
     both = jnp.moveaxis(both, -1, 0)
     blocks = chunk_count(max_degree)[0]
-    both = pad_zeros(both, blocks * ORDERS - max_degree - 1)
-    both = both.reshape(blocks, ORDERS, *both.shape[1:])
+    both = pad_zeros(both, blocks * ORDERS_PER_TILE - max_degree - 1)
+    both = both.reshape(blocks, ORDERS_PER_TILE, *both.shape[1:])
     signed = rows.share * rows.sign[rows.pair]
     one, other = (both[..., rows.pair[i]] for i in (0, 1))
     fold = lambda x: one * x[0][(None,) * 4] + other * x[1][(None,) * 4]
@@ -267,7 +267,7 @@ def _project(waves: Slab, order: Array, factor: Array, sine: Array, last: int) -
     """Degrees of a block, shape (chunk, degree, order, 2, epoch)."""
 
     def full(state: State, first: Array) -> tuple[State, Array]:
-        state, slab = advance(state, Tile(order, factor, first), sine)
+        state, slab = next_tile(state, Tile(order, factor, first), sine)
         both = [einsum("bmr,mcer->bmce", q, wave) for q, wave in zip(slab, waves)]
         return state, jnp.stack(both, axis=1).reshape(empty.shape)
 
@@ -276,8 +276,8 @@ def _project(waves: Slab, order: Array, factor: Array, sine: Array, last: int) -
         held = order[0] + first <= last
         return jax.lax.cond(held, full, lambda state, _: (state, empty), state, first)
 
-    empty = jnp.zeros((DEGREES, ORDERS, *waves[0].shape[1:-1]), sine.dtype)
-    return jax.lax.scan(chunk, first_state(ORDERS, sine), firsts_of(last))[1]
+    empty = jnp.zeros((DEGREES, ORDERS_PER_TILE, *waves[0].shape[1:-1]), sine.dtype)
+    return jax.lax.scan(chunk, first_state(ORDERS_PER_TILE, sine), firsts_of(last))[1]
 
 
 def _axis(name: str, values: ArrayLike) -> NDArray[np.float64]:

@@ -11,13 +11,13 @@ import pathlib
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QUANTUM", "TABLES", "LoveTable", "read_table", "write_table"]
+__all__ = ["LOVE_TABLES", "QUANTUM", "LoveTable", "read_love_table", "write_table"]
 
 #: What the numbers are whole multiples of [-], about what rounding leaves uncertain.
 QUANTUM = 1e-11
 
 #: The tables by name.
-TABLES = {"prem": pathlib.Path(__file__).with_name("prem.npz")}
+LOVE_TABLES = {"prem": pathlib.Path(__file__).with_name("prem.npz")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,16 +58,16 @@ def write_table(path: pathlib.Path, table: LoveTable) -> None:
     )
 
 
-def read_table(name: str) -> LoveTable:
+def read_love_table(name: str) -> LoveTable:
     """Read a table by its name.
 
     Args:
-      name: One of `TABLES`.
+      name: One of `LOVE_TABLES`.
 
     Returns:
       The table.
     """
-    with np.load(TABLES[name], allow_pickle=False) as file:
+    with np.load(LOVE_TABLES[name], allow_pickle=False) as file:
         whole = file["second_difference"].cumsum(axis=1).cumsum(axis=1)
         radius, gravity = float(file["radius"]), float(file["gravity"])
     h, degree_l, degree_k = whole * QUANTUM

@@ -7,7 +7,7 @@ from rich.console import Console
 from jaxload.earth.interior.propagation import Integration
 from jaxload.earth.interior.reference_models import prem
 from jaxload.earth.love.from_model import love_numbers
-from jaxload.earth.love.tables import TABLES, LoveTable, write_table
+from jaxload.earth.love.tables import LOVE_TABLES, LoveTable, write_table
 
 __all__ = ["main"]
 
@@ -25,9 +25,11 @@ def main() -> None:
         love = love_numbers(prem(), MAX_DEGREE, "CE", SETTINGS)
         h, l, k = (np.asarray(numbers) for numbers in (love.h, love.l, love.k))
     table = LoveTable(h, l, k, float(love.radius), float(love.gravity))
-    write_table(TABLES["prem"], table)
-    size = TABLES["prem"].stat().st_size
-    console.log(f"{TABLES['prem']}: degrees 0 to {len(h) - 1:,}, {size / 1e3:.0f} kB")
+    write_table(LOVE_TABLES["prem"], table)
+    size = LOVE_TABLES["prem"].stat().st_size
+    console.log(
+        f"{LOVE_TABLES['prem']}: degrees 0 to {len(h) - 1:,}, {size / 1e3:.0f} kB"
+    )
 
 
 if __name__ == "__main__":
