@@ -14,7 +14,12 @@ from jaxload.io.files.paths import at_home
 from jaxload.io.outlines.features import Feature, by_name, pick
 from jaxload.io.outlines.geojson import load_json, read_json_features
 from jaxload.io.outlines.projections import to_degrees
-from jaxload.io.outlines.shapes import Outline, kinds_of, merge_outlines, polygons_of
+from jaxload.io.outlines.shapes import (
+    Outline,
+    geometry_kinds,
+    merge_outlines,
+    polygons_of,
+)
 from jaxload.io.outlines.text import read_text_features
 from jaxload.io.outlines.vector import find_vector, read_vector
 from jaxload.io.outlines.wkt import is_wkt, read_wkt_features
@@ -141,7 +146,9 @@ def _merged(
     """The polygons of features, or the closed lines of a file without polygons."""
     projected = source.crs or (crs if _beyond_degrees(source) else None)
     convert = to_degrees(projected, str(source.path))
-    lines = not any("polygon" in kinds_of(one.geometry) for one in source.features)
+    lines = not any(
+        "polygon" in geometry_kinds(one.geometry) for one in source.features
+    )
     parts = [one for each in features for one in polygons_of(each, convert, lines)]
     if not parts:
         raise ValueError(
@@ -166,7 +173,7 @@ def _enclosing(source: _Source) -> list[Feature]:
             f"{source.path} has several layers of outlines, {', '.join(layers[:20])}; "
             f"name one, as '{source.path.name}: {layers[0]}'"
         )
-    kinds = [kinds_of(feature.geometry) for feature in source.features]
+    kinds = [geometry_kinds(feature.geometry) for feature in source.features]
     wanted = {"polygon", "ring"}
     if not any(wanted & set(each) for each in kinds):
         wanted = {"line"}
@@ -183,7 +190,7 @@ def _counted(features: Sequence[Feature], wanted: Collection[str] = ()) -> str:
     """How many geometries there are of each kind but the wanted ones, in words."""
     count: collections.Counter[str] = collections.Counter()
     for feature in features:
-        count.update(kinds_of(feature.geometry) or ["empty feature"])
+        count.update(geometry_kinds(feature.geometry) or ["empty feature"])
     words = [
         f"{number} {kind}{'s' * (number > 1)}"
         for kind, number in count.items()

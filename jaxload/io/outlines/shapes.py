@@ -14,7 +14,7 @@ from jaxload._longitude import common_turn
 from jaxload.io.outlines.features import Feature
 from jaxload.io.outlines.rings import ring_polygon
 
-__all__ = ["Outline", "kinds_of", "merge_outlines", "polygons_of"]
+__all__ = ["Outline", "geometry_kinds", "merge_outlines", "polygons_of"]
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def _odd(regions: list[BaseGeometry]) -> BaseGeometry:
     return regions[0]
 
 
-def kinds_of(geometry: BaseGeometry | None) -> list[str]:
+def geometry_kinds(geometry: BaseGeometry | None) -> list[str]:
     """Say of what kinds the parts of a geometry are.
 
     Args:
