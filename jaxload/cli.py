@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import dataclasses
 import functools
+import json
 import logging
 import os
 import signal
@@ -182,6 +183,12 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument(
         "words", nargs="*", metavar="WORD", help="only those that hold all of these"
     )
+    table.add_argument(
+        "--schema",
+        action="store_true",
+        help="print the JSON schema of study files, by which editors complete and "
+        "check them",
+    )
     table.set_defaults(command=_settings)
     example = commands.add_parser(
         "example", parents=[common], help="write a study file to begin with"
@@ -240,6 +247,9 @@ def _example(options: argparse.Namespace, console: Console) -> None:
 
 def _settings(options: argparse.Namespace, console: Console) -> None:
     del console
+    if options.schema:
+        _say([json.dumps(config.json_schema(), indent=1, ensure_ascii=False)])
+        return
     chosen = [
         setting
         for setting in config.settings()

@@ -704,7 +704,7 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
     np.testing.assert_array_equal(filled.sigma[0], result.water.row_sigma[len(LON) :])
     assert "grace" in result.summary["gain_over_stations_only"]
     lines = report.describe(tmp_path)
-    assert any(line.startswith("12 cells filled (displacement)") for line in lines)
+    assert any(line.startswith("12 cells filled (joint-displacement)") for line in lines)
     assert any(
         line.startswith("2 networks trained (joint-displacement)") for line in lines
     )

@@ -4,6 +4,7 @@ from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
 from jaxload.config.reference import Setting, settings
+from jaxload.config.schema import json_schema
 from jaxload.config.screening import Screening
 from jaxload.config.series import SeriesColumns, SeriesSource
 from jaxload.config.sources import (
@@ -43,6 +44,7 @@ __all__ = [
     "grid_names",
     "grid_source",
     "grid_sources",
+    "json_schema",
     "read_study",
     "settings",
     "station_load",

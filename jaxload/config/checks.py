@@ -8,6 +8,7 @@ import typing
 from typing import Any
 
 __all__ = [
+    "REQUIRED",
     "check_at_least",
     "check_choices",
     "check_day",
@@ -15,6 +16,9 @@ __all__ = [
     "check_zero_or_more",
     "unknown_word",
 ]
+
+#: Marks settings that a study has to have, where it has their table.
+REQUIRED = {"required": True}
 
 
 def check_at_least(name: str, value: int, least: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from jaxload.config.study import Study
 from jaxload.config.values import is_table, kinds_of, toml_value
 
-__all__ = ["Setting", "settings"]
+__all__ = ["Setting", "is_required", "meanings", "settings"]
 
 #: What the types of settings are called.
 NAMES = {str: "text", float: "number", int: "whole number", bool: "true or false"}
@@ -47,7 +47,7 @@ def settings() -> list[Setting]:
 
 def _settings(table: type, prefix: str, shown: set[type]) -> Iterator[Setting]:
     shown.add(table)
-    hints, meanings = typing.get_type_hints(table), _meanings(table)
+    hints, said = typing.get_type_hints(table), meanings(table)
     for field in dataclasses.fields(table):
         if table is Study and field.name == "folder":
             continue
@@ -57,7 +57,7 @@ def _settings(table: type, prefix: str, shown: set[type]) -> Iterator[Setting]:
         # A table of the study itself is a heading; an inline one is a value.
         if table is not Study or not tables:
             words = _words(kinds)
-            yield Setting(name, words, _default(field), meanings[field.name])
+            yield Setting(name, words, _default(field), said[field.name])
         for inner in tables:
             if inner not in shown:
                 yield from _settings(inner, f"{name}.", shown)
@@ -76,13 +76,31 @@ def _kind(kind: Any) -> str:
 
 
 def _default(field: dataclasses.Field) -> str | None:
-    if field.default is not dataclasses.MISSING:
-        return "" if field.default is None else toml_value(field.default)
-    return None if field.default_factory is dataclasses.MISSING else ""
+    if is_required(field):
+        return None
+    there = field.default not in (dataclasses.MISSING, None)
+    return toml_value(field.default) if there else ""
 
 
-def _meanings(table: type) -> dict[str, str]:
-    """The lines of a docstring below "Attributes:", by name."""
+def is_required(field: dataclasses.Field) -> bool:
+    """Tell whether a study has to have a setting, where it has its table.
+
+    Args:
+      field: The setting.
+    """
+    none = field.default is field.default_factory is dataclasses.MISSING
+    return none or field.metadata.get("required", False)
+
+
+def meanings(table: type) -> dict[str, str]:
+    """Read what settings mean from the docstring of their table.
+
+    Args:
+      table: The dataclass.
+
+    Returns:
+      The lines below "Attributes:", by the name of the setting.
+    """
     found: dict[str, str] = {}
     name = ""
     _, _, below = (inspect.getdoc(table) or "").partition("Attributes:\n")

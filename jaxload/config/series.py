@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from jaxload.config.checks import check_choices
+from jaxload.config.checks import REQUIRED, check_choices
 
 __all__ = [
     "SeriesColumns",
@@ -44,7 +44,7 @@ class SeriesColumns:
       footer: Number of lines after the table.
     """
 
-    up: Column = ""
+    up: Column = dataclasses.field(default="", metadata=REQUIRED)
     time: Column | tuple[Column, ...] = 0
     time_format: str = ""
     up_sigma: Column = ""
@@ -90,7 +90,7 @@ class SeriesSource:
       columns: As `Gnss.columns`.
     """
 
-    files: str | tuple[str, ...] = ""
+    files: str | tuple[str, ...] = dataclasses.field(default="", metadata=REQUIRED)
     format: str = ""
     units: str = ""
     missing_sigma: float = 0.0

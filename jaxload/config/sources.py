@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from jaxload.config.checks import check_choices
+from jaxload.config.checks import REQUIRED, check_choices
 
 __all__ = [
     "GridSource",
@@ -43,7 +43,7 @@ class GridSource:
         (in the order of the files) or "mean".
     """
 
-    files: str | tuple[str, ...] = ""
+    files: str | tuple[str, ...] = dataclasses.field(default="", metadata=REQUIRED)
     variable: str | tuple[str, ...] = ""
     units: str = ""
     time_units: str = ""

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 import re
 
+from jaxload.config.checks import REQUIRED
+
 __all__ = ["StationLoad", "station_load"]
 
 #: How names of files end that are of any load.
@@ -32,7 +34,7 @@ class StationLoad:
         recognised if it is empty.
     """
 
-    files: str | tuple[str, ...] = ""
+    files: str | tuple[str, ...] = dataclasses.field(default="", metadata=REQUIRED)
     name: str = ""
     units: str = ""
     columns: str = ""

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from jaxload.config.checks import check_choices, check_day, check_given
+from jaxload.config.checks import REQUIRED, check_choices, check_day, check_given
 from jaxload.config.series import (
     SameDay,
     SeriesColumns,
@@ -59,7 +59,7 @@ class Gnss:
       strict: Whether a file that cannot be read stops everything, or is left out.
     """
 
-    files: SeriesFiles = ""
+    files: SeriesFiles = dataclasses.field(default="", metadata=REQUIRED)
     sites: str = ""
     sites_order: Literal["", "lon lat", "lat lon"] = ""
     sites_columns: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ class Region:
       offset: 0 puts cell centres on multiples of `spacing`, 0.5 cell edges.
     """
 
-    boundary: str = ""
+    boundary: str = dataclasses.field(default="", metadata=REQUIRED)
     name_property: str = ""
     crs: str = ""
     spacing: float = 0.25

@@ -8,6 +8,7 @@ import math
 from typing import Literal
 
 from jaxload.config.checks import (
+    REQUIRED,
     check_at_least,
     check_choices,
     check_given,
@@ -38,8 +39,8 @@ class Weather:
       precipitation_variable: Likewise.
     """
 
-    temperature: str | GridSource = ""
-    pressure: str | GridSource = ""
+    temperature: str | GridSource = dataclasses.field(default="", metadata=REQUIRED)
+    pressure: str | GridSource = dataclasses.field(default="", metadata=REQUIRED)
     precipitation: str | GridSource = ""
     precipitation_hours: float = 0.0
     temperature_variable: str = ""

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from jaxload.config.checks import check_choices
+from jaxload.config.checks import REQUIRED, check_choices
 
 __all__ = ["WellSource", "well_source"]
 
@@ -35,7 +35,7 @@ class WellSource:
       delimiter: What parts the columns; empty to recognise it.
     """
 
-    files: str | tuple[str, ...] = ""
+    files: str | tuple[str, ...] = dataclasses.field(default="", metadata=REQUIRED)
     sites: str = ""
     well: str = ""
     time: str = ""
