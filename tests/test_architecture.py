@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pathlib
 import pkgutil
+import re
 import types
 
 import jaxload
@@ -207,3 +208,27 @@ def test_a_public_name_means_one_thing():
 def meaning(thing):
     """Equal for one object, and for equal unions of types."""
     return thing if isinstance(thing, types.UnionType) else id(thing)
+
+
+#: Verbs that say nothing of what is computed.
+OF_SPEECH = re.compile(
+    r"\b(tells?|told|telling|says?|said|saying|surprise[sd]?|hears?|heard|silent|"
+    r"silence|asks?|asked|answer\w*|believes?|believed|speaks?|spoken|lessons?|"
+    r"foretells?|foretold|listens?|knows|knew|sees)\b",
+    re.IGNORECASE,
+)
+#: Rooms whose first lines are still to be written in the terms of the field.
+UNMENDED = ("jaxload.config", "jaxload.inversion")
+
+
+def test_first_lines_speak_of_the_field_and_not_of_speech():
+    wrong = set()
+    for module in map(importlib.import_module, MODULES):
+        things = [getattr(module, public) for public in module.__all__]
+        for thing in [module, *things]:
+            documented = inspect.ismodule(thing) or callable(thing)
+            first = (inspect.getdoc(thing) or "").split("\n")[0] if documented else ""
+            home = getattr(thing, "__module__", None) or module.__name__
+            if OF_SPEECH.search(first) and not home.startswith(UNMENDED):
+                wrong.add(f"{home}: {first}")
+    assert not wrong

@@ -43,7 +43,7 @@ WORLD = synthetic.WeatherSettings(start="2015-01-01", stop="2017-12-31", spacing
 
 
 def filling_study(system: str, folder: str | os.PathLike[str] = ".") -> config.Study:
-    """Say how water is sought.
+    """Make the settings by which water is estimated.
 
     Args:
       system: One of `FILLERS`.

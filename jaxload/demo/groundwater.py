@@ -21,7 +21,7 @@ LOADS = {"atmosphere": "atmosphere", "soil": "soil_water", "ocean": "ocean"}
 
 
 def groundwater_study(folder: str | os.PathLike[str] = ".") -> config.Study:
-    """Say how groundwater is sought.
+    """Make the settings by which groundwater is estimated.
 
     Args:
       folder: Where the files of `write_world` are.

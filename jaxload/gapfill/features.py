@@ -1,4 +1,4 @@
-"""What a gap filler is told of a place: its weather, and the time of the year."""
+"""Features of a place for gap filling: its weather, and the time of the year."""
 
 from collections.abc import Callable, Sequence
 

@@ -208,7 +208,7 @@ def read_json(path: PathLike) -> dict[str, Any]:
 
 
 def is_result(path: PathLike) -> bool:
-    """Tell files that were written here from those of others.
+    """Check whether a file was written here.
 
     Args:
       path: A netCDF file, a picture or JSON.

@@ -148,7 +148,7 @@ WATER = dataclasses.replace(grid_layout("twsa"), name="water grid")
 
 
 def label_dataset(dataset: xr.Dataset) -> xr.Dataset:
-    """Attach units and names to every variable that the schema knows.
+    """Attach units and names to every variable of the schema.
 
     Args:
       dataset: Values already in canonical units.

@@ -1,4 +1,4 @@
-"""A whole study: read, invert, judge, write. The one room that knows all parts."""
+"""A whole study: read, invert, evaluate, write. The one room that uses all others."""
 
 from jaxload.pipeline.estimation.unsolved import Unsolved
 from jaxload.pipeline.inputs.libraries import check_libraries

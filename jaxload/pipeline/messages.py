@@ -23,7 +23,7 @@ def listed(names: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def naming(source: str) -> Iterator[None]:
-    """Say which part of a study it is that cannot be used.
+    """Add to errors the part of the study that cannot be used.
 
     Args:
       source: What the study calls it, and its file.

@@ -1,4 +1,4 @@
-"""Stages timed, and told to whoever watches."""
+"""Stages timed, and their progress reported."""
 
 import contextlib
 import dataclasses
@@ -29,7 +29,7 @@ def ignore(stage: str, share: float) -> None:
 
 @dataclasses.dataclass
 class Clock:
-    """Seconds of each stage, and whom to tell.
+    """Seconds of each stage, and the callback for progress.
 
     Attributes:
       watch: Told of the progress.

@@ -1,4 +1,4 @@
-"""What training left: numbers, curves, and how they are told."""
+"""The record of a training: hyperparameters and learning curves."""
 
 import dataclasses
 from typing import Any

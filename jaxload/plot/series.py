@@ -126,7 +126,7 @@ def comparison(
     titles: Mapping[str, str],
     shifts: Mapping[str, int] | None = None,
 ) -> Figure:
-    """Draw series at some places beside what others say of them.
+    """Draw series at some places beside references.
 
     Args:
       ours: Groundwater [mm], dimensions (time, place), any names.

@@ -1,4 +1,4 @@
-"""Time series of any origin; knows no physics."""
+"""Time series of any origin, without physics."""
 
 from jaxload.series.cleaning.filters import hampel, moving_average, running_median
 from jaxload.series.cleaning.outliers import Cleaned, Rejection, reject_outliers

@@ -54,7 +54,7 @@ def usual_step(bounds: Times) -> np.timedelta64:
 
 
 def are_finer(bounds: Times, wanted: Times) -> bool:
-    """Say whether values are known as finely as they are wanted, or more finely.
+    """Check whether values are as fine in time as is wanted, or finer.
 
     Args:
       bounds: What the values are of, shape (span, 2); the same twice for instants, of
@@ -151,7 +151,7 @@ def between_spans(values: Floats, bounds: Times, wanted: Times) -> Floats:
 
 
 def known_times(bounds: Times, wanted: Times) -> NDArray[np.bool_]:
-    """Say which epochs have their middle in a span of a series.
+    """Mark the epochs that have their middle in a span of a series.
 
     Args:
       bounds: Of spans with a value, shape (span, 2); instants reach half-way to those

@@ -1,4 +1,4 @@
-"""Water that weather leaves in snow, soil and ground, and water it knows nothing of."""
+"""Water that weather leaves in snow, soil and ground, and water apart from it."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What satellites and a land-surface model would say of the water."""
+"""Observations of the water by satellites and a land-surface model."""
 
 import dataclasses
 

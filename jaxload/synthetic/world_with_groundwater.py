@@ -1,4 +1,4 @@
-"""Western Yunnan: groundwater that a network of receivers sees beneath other loads."""
+"""Western Yunnan: groundwater beneath other loads, observed by GNSS stations."""
 
 import dataclasses
 

@@ -37,7 +37,7 @@ OLDER = {"study.toml", "truth.nc"}
 def simulated_folder(
     folder: str | os.PathLike[str], world: str, settings: Any
 ) -> Iterator[pathlib.Path]:
-    """Hold a folder for the files of one world, and say of which.
+    """Hold a folder for the files of one world, whose settings are kept in it.
 
     Stations of two worlds in one folder would pass for one network.
 

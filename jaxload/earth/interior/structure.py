@@ -44,7 +44,7 @@ def ground_radius(model: EarthModel) -> Array:
 
 
 def fluid_layers(model: EarthModel) -> Array:
-    """Say which layers are fluid, that is without shear modulus, shape (layer,)."""
+    """Find the layers that are fluid, that is without shear modulus, shape (layer,)."""
     return jnp.all(jnp.asarray(model.shear_modulus) == 0, axis=1)
 
 

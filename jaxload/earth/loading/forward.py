@@ -95,7 +95,7 @@ def remove_restore(
     how: tuple[Harmonic, Convolution] | None = None,
     components: Sequence[str] = ("up",),
 ) -> Array:
-    """Displacement by a global field, refined where a regional one knows more.
+    """Compute displacement by a global field, refined where there is a regional one.
 
     The global field is expanded in spherical harmonics. Its expansion gives the
     displacement by the long waves, and is taken from the regional field; what is left

@@ -103,7 +103,7 @@ def table_frame(columns: Sequence[ArrayLike]) -> str:
 
 
 def is_times_degree(columns: Sequence[ArrayLike]) -> bool:
-    """Say whether columns hold n l' and n k', by k' of degree 2.
+    """Check whether columns hold n l' and n k', by k' of degree 2.
 
     Args:
       columns: Degree, h', l' and k' [-], each of shape (row,).

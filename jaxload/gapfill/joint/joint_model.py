@@ -421,7 +421,7 @@ def gaussian_nll(rest: Array, variance: Array, rows: Array) -> Array:
 
 
 def receivers(training_data: TrainingData) -> Array:
-    """Tell stations from other rows.
+    """Mark the rows that are stations.
 
     Args:
       training_data: Any.

@@ -185,7 +185,7 @@ def predict(
     devices: Devices | None = None,
     watch: Callable[[float], None] | None = None,
 ) -> NDArray:
-    """Let every member tell what it would see at every place.
+    """Predict the target of every member at every place.
 
     One member after the other, a few epochs at a time: beside the result, only the
     features need memory.

@@ -1,4 +1,4 @@
-"""DWLIM: networks of some stations, weighted by distance, tell what others would see.
+"""DWLIM: displacement predicted by networks of stations, weighted by distance.
 
 The deep learning weight loading inversion model: one network for each station that
 moves with the weather, trained from components of temperature and pressure
@@ -72,7 +72,7 @@ def inverse_distance_mean(
     *,
     power: float = 1.0,
 ) -> NDArray:
-    """Average what members tell, near ones with more weight.
+    """Average predictions of members by inverse distance.
 
     A member at distance zero decides alone, unless it is the place's own.
 

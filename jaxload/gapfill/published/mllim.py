@@ -1,4 +1,4 @@
-"""MLLIM: random forests of all stations tell what another would see.
+"""MLLIM: displacement predicted by random forests of all stations.
 
 The machine learning loading inversion model: one forest for each station, grown from
 its temperature and pressure; where no receiver stands, every forest tells a
@@ -141,7 +141,7 @@ def predict(
     *,
     watch: Callable[[float], None] | None = None,
 ) -> Floats:
-    """Average what all forests tell from the weather of a place.
+    """Average the predictions of all forests from the weather of a place.
 
     Args:
       forests: From `fit_forests`.

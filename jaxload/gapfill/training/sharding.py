@@ -1,4 +1,4 @@
-"""Members or places shared out among devices, none of which asks another.
+"""Members or places distributed over devices that never wait for each other.
 
 A program that trains networks side by side has no more than one core of a CPU at work
 for most of the time, however many there are; and one GPU of several.

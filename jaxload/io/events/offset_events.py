@@ -121,7 +121,7 @@ def _choice(
 
 
 def kind_of_note(note: str) -> str:
-    """Find the kind of a step from what is said of it.
+    """Find the kind of a step from the note about it.
 
     Args:
       note: As ``EQ M8.3 - Hokkaido`` or ``antenna change``.

@@ -65,7 +65,7 @@ def _unusable(folder: pathlib.Path, reason: str) -> ValueError:
 
 @contextlib.contextmanager
 def locked_folder(folder: PathLike) -> Iterator[None]:
-    """Keep other processes out of a folder, as long as they ask as well.
+    """Lock a folder against other processes that lock it too.
 
     The system releases the lock when the process ends, however it ends.
 

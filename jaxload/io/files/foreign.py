@@ -1,4 +1,4 @@
-"""Files that hold no text of data, told by how they begin."""
+"""Files that hold no text of data, recognised by their beginning."""
 
 import re
 
@@ -53,7 +53,7 @@ _REFUSAL = re.compile(
 
 
 def what_it_is(start: bytes) -> str:
-    """Say what a file is that holds no data in text.
+    """Name the kind of a file that holds no data in text.
 
     Args:
       start: Its first bytes, unpacked.
@@ -72,7 +72,7 @@ def what_it_is(start: bytes) -> str:
 
 
 def what_stands_for_netcdf(start: bytes) -> str:
-    """Say what a file is that should be netCDF.
+    """Name the kind of a file that should be netCDF.
 
     Args:
       start: Its first bytes.

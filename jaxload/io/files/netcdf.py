@@ -1,4 +1,4 @@
-"""NetCDF files that are broken, or cannot be written: said in one sentence."""
+"""Errors of netCDF files that are broken or cannot be written, in one sentence."""
 
 import contextlib
 import pathlib
@@ -32,7 +32,7 @@ BROKEN = (
 
 @contextlib.contextmanager
 def reading_netcdf(path: pathlib.Path) -> Iterator[None]:
-    """Say in one sentence that a file is broken, wherever that turns out.
+    """Raise one sentence for a file that is broken, wherever that turns out.
 
     Args:
       path: The file.

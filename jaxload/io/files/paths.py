@@ -201,7 +201,7 @@ def children(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def nearest(path: PathLike) -> str:
-    """Say what there is that is called nearly like a path that is not there.
+    """Name the files that are called nearly like a path that is not there.
 
     Args:
       path: The path, or a pattern.

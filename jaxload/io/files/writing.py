@@ -73,7 +73,7 @@ def _settle(path: pathlib.Path) -> None:
 
 
 def reason_of(error: OSError) -> str:
-    """Say why the system refused something.
+    """Name the reason why the system refused something.
 
     Args:
       error: What it raised.
@@ -85,7 +85,7 @@ def reason_of(error: OSError) -> str:
 
 
 def why_full(path: pathlib.Path) -> OSError | None:
-    """Find out why a library could not write a file, where it does not say so.
+    """Find the reason why a library could not write a file, where it names none.
 
     Args:
       path: The file, which grows by the attempt.
@@ -104,7 +104,7 @@ def why_full(path: pathlib.Path) -> OSError | None:
 
 
 def is_left_over(name: str) -> bool:
-    """Tell what `replacing` writes to from all other files.
+    """Check whether a file is what `replacing` writes to.
 
     Args:
       name: Of a file.

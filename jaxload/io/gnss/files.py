@@ -34,7 +34,7 @@ SHOWN = 3
 def read_files(
     files: Mapping[pathlib.Path, Reading], workers: int = 1, watch: Watch | None = None
 ) -> tuple[list[Series], list[FileProblem]]:
-    """Read files, several at once if asked for.
+    """Read files, several at once where wanted.
 
     Args:
       files: The files, and how each is read.
@@ -141,7 +141,7 @@ def _check_units(series: Series, reading: Reading, path: pathlib.Path) -> None:
 
 
 def group_problems(problems: Sequence[FileProblem]) -> list[str]:
-    """Say once what is wrong with several files in the same way.
+    """Group the files that have the same problem.
 
     Args:
       problems: Files, each with what is wrong.

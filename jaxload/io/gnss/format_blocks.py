@@ -69,7 +69,7 @@ def is_tms(source: Source) -> bool:
 
 
 def read_tms(source: Source, reading: Reading) -> list[Series]:
-    """Read a SINEX TMS file; a block of it says what its columns are, and their units.
+    """Read a SINEX TMS file, by its block of columns and their units.
 
     Raises:
       ValueError: If it has no such block or none of data.

@@ -81,7 +81,7 @@ def is_rneu(source: Source) -> bool:
 
 
 def is_spotgins(source: Source) -> bool:
-    """Whether a comment at the top says SPOTGINS."""
+    """Whether a comment at the top names SPOTGINS."""
     return any("SPOTGINS" in line for line in source.lines[:3])
 
 

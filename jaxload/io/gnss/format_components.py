@@ -1,4 +1,4 @@
-"""Series of one component a file, which the name of the file or its suffix tells."""
+"""Series of one component a file, named in the name of the file or its suffix."""
 
 import re
 
@@ -72,7 +72,7 @@ def read_est_noise(source: Source, reading: Reading) -> list[Series]:
 
 
 def is_component(source: Source) -> bool:
-    """Whether the name tells a component, and lines are a time, a value, an error."""
+    """Whether the name holds a component, and lines are a time, a value, an error."""
     # What is called .up, and dates with three columns, have a format of their own.
     if not source.rows or not component_in_name(source.path):
         return False

@@ -86,7 +86,7 @@ def _dates(table: Table, index: int) -> np.ndarray:
 
 
 def is_mb(source: Source) -> bool:
-    """Whether one of the first lines says ``NAME to N Solution``."""
+    """Whether one of the first lines holds ``NAME to N Solution``."""
     return any(_MB.search(line[:200]) for line in source.lines[:5])
 
 

@@ -295,7 +295,7 @@ def is_named(path: pathlib.Path) -> bool:
 
 
 def read_source(source: Source, reading: Reading) -> list[Series]:
-    """Read a file in the format that is asked for, or that its content shows.
+    """Read a file in the format that is wanted, or that its content shows.
 
     Args:
       source: The file.

@@ -1,4 +1,4 @@
-"""What headers say: which column holds what, in which units, and of which place."""
+"""Headers: which column holds what, in which units, and of which place."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""What a user says of files that do not say it themselves."""
+"""Properties of files that they do not hold themselves, as settings."""
 
 import dataclasses
 import os

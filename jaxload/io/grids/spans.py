@@ -49,7 +49,7 @@ REMARKS = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Spans:
-    """Begin and end of entries, and what says so.
+    """Begin and end of entries, and where these come from.
 
     Attributes:
       bounds: First instant of each entry and first after it, shape (time, 2); the same
@@ -63,7 +63,7 @@ class Spans:
 
 
 def parse_span(span: str | float | np.timedelta64 | None) -> Span:
-    """Parse what a product is said to be a mean of.
+    """Parse the period that entries of a product are means of.
 
     Args:
       span: "day", "week" (GPS week), "month" or "year" of the calendar; a length as
@@ -195,7 +195,7 @@ def grid_remark(origin: str, method: str) -> tuple[bool, str]:
 
 
 def file_spans(content: xr.Dataset, stamp: str, span: Span) -> xr.Dataset:
-    """Add what the entries of one file are means of, as far as it can be told of it.
+    """Add what the entries of one file are means of, as far as the file shows it.
 
     Args:
       content: The file, its times decoded, with ``time_bnds`` if it has bounds.
@@ -219,7 +219,7 @@ def file_spans(content: xr.Dataset, stamp: str, span: Span) -> xr.Dataset:
 def complete_spans(
     dataset: xr.Dataset, stamp: str, span: Span, method: str
 ) -> xr.Dataset:
-    """Add what the entries of all files are means of, where one file did not tell.
+    """Add what the entries of all files are means of, where one file is not enough.
 
     Args:
       dataset: All entries, ``time_bnds`` missing for some.

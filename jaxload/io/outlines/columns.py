@@ -1,4 +1,4 @@
-"""Which columns of an outline in text are lon and lat, and which tell rings apart."""
+"""Which columns of an outline in text are lon and lat, and which separate rings."""
 
 import dataclasses
 import pathlib

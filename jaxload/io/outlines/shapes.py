@@ -82,7 +82,7 @@ def _odd(regions: list[BaseGeometry]) -> BaseGeometry:
 
 
 def geometry_kinds(geometry: BaseGeometry | None) -> list[str]:
-    """Say of what kinds the parts of a geometry are.
+    """List the kinds of the parts of a geometry.
 
     Args:
       geometry: Any geometry, or None.

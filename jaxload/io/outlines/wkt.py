@@ -52,7 +52,7 @@ def _column(header: str) -> tuple[str, int] | None:
 def read_wkt_features(
     path: pathlib.Path, lines: Sequence[str]
 ) -> tuple[list[Feature], str | None]:
-    """Read geometries, and beside them what a table says of each.
+    """Read geometries, and beside them the properties of each in a table.
 
     Args:
       path: The file, for messages.

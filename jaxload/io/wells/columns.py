@@ -73,7 +73,7 @@ _UNITS_HERE = {"米": "m", "厘米": "cm", "毫米": "mm", "公尺": "m"}
 
 @dataclasses.dataclass(frozen=True)
 class WellColumns:
-    """What the columns of a table of wells are called, where they do not say it.
+    """Names of the columns of a table of wells that are not among the usual ones.
 
     Attributes:
       well: Name or number of the well.

@@ -54,7 +54,7 @@ class InversionResult:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StationsOnly:
-    """What stations say by themselves.
+    """The inversion of stations alone, the baseline.
 
     Attributes:
       model: With its noise settled.

@@ -26,7 +26,7 @@ CELLS_IN_A_LENGTH = 6
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
-    """The observations of a study and what is believed about them.
+    """The observations of a study, their noise and the prior of the load.
 
     Attributes:
       problem: Design matrix and prior.
@@ -100,7 +100,7 @@ def of_stations(model: Model, count: int) -> Model:
 
 
 def make_prior(study: config.Study, grid: sphere.Grid) -> inversion.Prior:
-    """Say what is believed of the water before the data.
+    """Make the prior of the water.
 
     Args:
       study: The study.

@@ -1,4 +1,4 @@
-"""Water from heights, in the way that a study asks for."""
+"""Water from heights, in the way that a study sets."""
 
 import dataclasses
 

@@ -54,7 +54,7 @@ def standard_deviations(
     weights: NDArray[np.float64],
     watch: Callable[[float], None],
 ) -> Errors:
-    """Find the standard errors that a study asks for.
+    """Compute the standard errors that a study wants.
 
     Args:
       study: Says which.
@@ -88,7 +88,7 @@ def standard_deviations(
 
 
 def uncertainty_kind(study: config.Study, model: Model) -> str:
-    """Say which standard errors a study asks for.
+    """Find which standard errors a study wants.
 
     Args:
       study: The study.

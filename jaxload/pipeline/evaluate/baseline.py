@@ -29,7 +29,7 @@ def with_stations_only(
     daily: NDArray[np.float64],
     references: Mapping[str, xr.Dataset],
 ) -> xr.Dataset:
-    """Put what stations alone say of regions beside what was found.
+    """Add regional means of the stations-only baseline to the estimates.
 
     Args:
       regions: From `region_means`.

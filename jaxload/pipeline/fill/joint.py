@@ -1,4 +1,4 @@
-"""A network trained through the inversion, and what both say together."""
+"""A network trained through the inversion, and the estimate by both."""
 
 import dataclasses
 import functools

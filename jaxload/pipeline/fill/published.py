@@ -134,7 +134,7 @@ def decomposed(
     folder: pathlib.Path | None,
     watch: Hear,
 ) -> Floats:
-    """Take weather apart as a study asks for.
+    """Decompose the weather as a study sets.
 
     Args:
       study: Says how in its table ``[features]``.
@@ -267,7 +267,7 @@ def _weighed(errors: Floats, distance: Floats) -> Floats:
 def describe_validation(
     method: str, gnss: xr.Dataset, up: Floats, found: Validation
 ) -> dict[str, Any]:
-    """Say how well stations were predicted from others.
+    """Summarise how well stations are predicted from others.
 
     Args:
       method: As in `config.Gapfill`.

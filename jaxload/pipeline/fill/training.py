@@ -53,7 +53,7 @@ KEPT = 6
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class JointTraining:
-    """Members, and what the inversion is to be told.
+    """Trained members, and the hyperparameters of the inversion.
 
     Attributes:
       fitted: Through the inversion.

@@ -6,7 +6,7 @@ __all__ = ["series_files"]
 
 
 def series_files(study: config.Study) -> list[io.GnssFiles]:
-    """Turn what a study says of its files of series into how they are read.
+    """Turn the settings of files of series into options of their reader.
 
     Args:
       study: The study; its table ``[gnss]`` counts.

@@ -145,7 +145,7 @@ def standard_errors(study: config.Study, gnss: xr.Dataset) -> NDArray[np.float64
 
 
 def make_design(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> jax.Array:
-    """Say what each cell's water does to each station.
+    """Compute the design matrix of the stations.
 
     Args:
       study: The study.

@@ -124,7 +124,7 @@ def append_virtual_stations(gnss: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
 
 
 def is_virtual(gnss: xr.Dataset) -> NDArray[np.bool_]:
-    """Tell filled cells from stations.
+    """Mark the rows that are virtual stations.
 
     Args:
       gnss: Stations, perhaps from `append_virtual_stations`.

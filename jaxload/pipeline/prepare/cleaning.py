@@ -53,7 +53,7 @@ COMPONENTS = 4
 
 
 def needs_cleaning(study: config.Study) -> bool:
-    """Say whether a study wants anything done to its heights.
+    """Check whether a study wants anything done to its heights.
 
     Args:
       study: The study.
@@ -67,7 +67,7 @@ def clean(
     watch: Callable[[float], None],
     happened: series.Events | None = None,
 ) -> xr.Dataset:
-    """Clean heights as a study asks for.
+    """Clean heights as a study sets.
 
     Args:
       study: Says how in its table ``[cleaning]``.
@@ -119,7 +119,7 @@ def clean(
 
 
 def cleaning_summary(gnss: xr.Dataset) -> dict[str, Any]:
-    """Say in numbers what cleaning did.
+    """Summarise in numbers what cleaning did.
 
     Args:
       gnss: From `clean`.

@@ -1,4 +1,4 @@
-"""Heights that are no anomaly: mended as a study asks, refused, or warned of."""
+"""Heights that are no anomaly: centred as a study sets, refused, or warned of."""
 
 import logging
 from typing import Any

@@ -43,7 +43,7 @@ PREFIX = "load_"
 
 
 def needs_loads(study: config.Study) -> bool:
-    """Say whether a study wants loads taken out.
+    """Check whether a study wants loads taken out.
 
     Args:
       study: The study.
@@ -353,7 +353,7 @@ def _labels(meaning: str) -> dict[str, str]:
 
 
 def load_scores(gnss: xr.Dataset) -> dict[str, dict[str, dict[str, float]]]:
-    """Say how much of the heights each load explains.
+    """Compute how much of the heights each load explains.
 
     Args:
       gnss: From `remove_loads`.

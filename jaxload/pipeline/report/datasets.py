@@ -219,7 +219,7 @@ def water_results(
 
 
 def record_length(time: NDArray[np.datetime64]) -> float:
-    """Say how long a record is.
+    """Describe the length of a record.
 
     Args:
       time: Epochs, ascending, shape (epoch,).
@@ -243,7 +243,7 @@ def _rastered(grid: sphere.Grid, load: ArrayLike) -> NDArray[np.float32]:
 
 
 def with_rows_used(water: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
-    """Say from which rows water was estimated.
+    """Add which rows water was estimated from.
 
     Args:
       water: From `water_results`.

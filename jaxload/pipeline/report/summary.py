@@ -24,7 +24,7 @@ __all__ = ["describe_errors", "peak_memory", "summarise"]
 def summarise(
     stations: xr.Dataset, water: xr.Dataset, choice: Choice, found: Estimate
 ) -> dict[str, Any]:
-    """Say in plain numbers what was found and on what.
+    """Summarise results and data in plain numbers.
 
     Args:
       stations: From `station_results`.
@@ -83,7 +83,7 @@ def _versions() -> dict[str, str]:
 
 
 def describe_errors(errors: Errors, regions: xr.Dataset) -> dict[str, Any]:
-    """Say how well water is known.
+    """Summarise the standard errors of water.
 
     Args:
       errors: What there is of standard errors.

@@ -204,7 +204,7 @@ def move(found: Unfinished, folder: pathlib.Path) -> None:
 
 
 def is_unfinished(folder: pathlib.Path) -> bool:
-    """Tell whether a result waits to be written.
+    """Check whether a result waits to be written.
 
     Args:
       folder: Where results go.

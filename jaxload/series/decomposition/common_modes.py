@@ -23,7 +23,7 @@ def common_mode(
     share: float = 0.5,
     explained: float = 0.01,
 ) -> Array:
-    """What components say that most stations do together; subtract it to remove it.
+    """Compute what most stations do together in components; subtract to remove it.
 
     A component is common if more than `share` of the stations answer to it with more
     than `response` of the largest answer, in the same sense, and it explains more than

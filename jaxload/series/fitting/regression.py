@@ -46,7 +46,7 @@ def products(basis: Array, values: Array, weight: Array) -> Array:
 
 
 def regress(square: Array, count: Array) -> Regression:
-    """Solve what `products` says; terms that depend on those before them are left out.
+    """Solve the normal equations of `products`, without terms that depend on others.
 
     Args:
       square: From `products`, shape (term + 1, term + 1).
