@@ -704,10 +704,8 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
     np.testing.assert_array_equal(filled.sigma[0], result.water.row_sigma[len(LON) :])
     assert "grace" in result.summary["gain_over_stations_only"]
     lines = report.describe(tmp_path)
-    assert any(line.startswith("12 cells filled (joint-displacement)") for line in lines)
-    assert any(
-        line.startswith("2 networks trained (joint-displacement)") for line in lines
-    )
+    for start in ("12 cells filled", "2 networks trained"):
+        assert any(line.startswith(f"{start} (joint-displacement)") for line in lines)
     told = result.summary["learning"]
     assert told["gravity_rows"] == 1
     # How sure one may be of filled cells is found beside the other numbers.
