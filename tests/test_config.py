@@ -1,10 +1,12 @@
 """Study files are checked key by key, and survive a round trip."""
 
 import dataclasses
+import tomllib
 
 import pytest
+from hypothesis import given, strategies
 
-from jaxload import cli, config
+from jaxload import cli, config, studies
 
 GOOD = """
 title = "a \\"quoted\\" \\\\study\\nin\\ttwo lines é"
@@ -26,7 +28,7 @@ regions = ["a.geojson", "b.geojson: ONE, TWO"]
 def write(tmp_path):
     def write(text):
         path = tmp_path / "study.toml"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8", newline="")
         return path
 
     return write
@@ -515,3 +517,45 @@ def test_settings_are_found_by_words(capsys):
     assert capsys.readouterr().out.startswith("inversion.beta_count = ")
     assert cli.main(["settings", "nosuchword"]) == 2
     assert "no setting holds 'nosuchword'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", studies.example_names())
+def test_a_shipped_study_survives_the_round_trip(name, write):
+    study = config.read_study(write(studies.example_text(name)))
+    text = config.to_toml(study)
+    assert config.read_study(write(text)) == study
+    # Written once more it is the same text, by which a result knows its study.
+    assert config.to_toml(config.read_study(write(text))) == text
+
+
+ODD = [
+    'a "quoted" \\ word',
+    "'''",
+    '"""',
+    "two\nlines\r\nand a\ttab",
+    "\x00\x1f\x7f\u2028",
+    "\u6c34\u50a8\u91cf \U0001f4a7 \u0301",
+    "# no comment = [1]",
+    "  spaces at both ends ",
+    "ends with a backslash \\",
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_odd_text_survives_the_round_trip(text, write):
+    soil = config.GridSource((text, "b.nc"), units=text, fill=-1e-20)
+    study = config.Study(
+        config.Gnss(("a.up", config.SeriesSource(text, "pos"))),
+        config.Region(text),
+        title=text,
+        loads=config.Loads(soil=soil, displacement=(text,)),
+        evaluation=config.Evaluation(regions=(text, "plain")),
+        inversion=config.Inversion(beta=1e-300, beta_min=1e-9, beta_max=1e16),
+    )
+    assert config.read_study(write(config.to_toml(study)), ".") == study
+
+
+@given(strategies.text(strategies.characters(exclude_categories=["Cs"]), max_size=20))
+def test_any_text_survives_the_round_trip(text):
+    study = config.Study(config.Gnss("x"), config.Region("y"), title=text)
+    assert tomllib.loads(config.to_toml(study))["title"] == text

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from jaxload.config.study import Study
-from jaxload.config.values import is_table, kinds_of, toml_value
+from jaxload.config.values import is_table, kinds_of
+from jaxload.config.writing import one_line
 
 __all__ = ["Setting", "is_required", "meanings", "settings"]
 
@@ -79,7 +80,7 @@ def _default(field: dataclasses.Field) -> str | None:
     if is_required(field):
         return None
     there = field.default not in (dataclasses.MISSING, None)
-    return toml_value(field.default) if there else ""
+    return one_line(field.default) if there else ""
 
 
 def is_required(field: dataclasses.Field) -> bool:

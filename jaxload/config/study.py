@@ -11,8 +11,9 @@ from jaxload.config.inversion import Inversion
 from jaxload.config.renamed import current_settings
 from jaxload.config.screening import Screening
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
-from jaxload.config.values import build_table, toml_value, unknown_setting
+from jaxload.config.values import build_table, unknown_setting
 from jaxload.config.weather import Features, Weather
+from jaxload.config.writing import written
 
 __all__ = ["Study", "read_study", "to_toml"]
 
@@ -175,15 +176,4 @@ def to_toml(study: Study) -> str:
     Returns:
       The text; `read_study` gives the same study back.
     """
-    lines = [f"title = {toml_value(study.title)}"]
-    for field in dataclasses.fields(study):
-        part = getattr(study, field.name)
-        if dataclasses.is_dataclass(part):
-            lines += ["", f"[{field.name}]"]
-            values = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
-            lines += [
-                f"{key} = {toml_value(value)}"
-                for key, value in values.items()
-                if value is not None
-            ]
-    return "\n".join(lines) + "\n"
+    return written(study)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pydantic
     from pydantic_core import ErrorDetails
 
-__all__ = ["build_table", "is_table", "kinds_of", "toml_value", "unknown_setting"]
+__all__ = ["build_table", "is_table", "kinds_of", "unknown_setting"]
 
 #: What is expected, by the kind of a problem.
 EXPECTED = {
@@ -210,27 +210,3 @@ def kinds_of(wanted: Any) -> list[Any]:
         inner = kinds_of(typing.get_args(wanted)[0])
         return [wanted, *filter(is_table, inner)]
     return [wanted]
-
-
-def toml_value(value: Any) -> str:
-    """Write a value as TOML does.
-
-    Args:
-      value: A plain value, a tuple, or a dataclass, which becomes an inline table of
-        what differs from its defaults.
-
-    Returns:
-      The text.
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        # What JSON escapes, a basic string of TOML escapes the same way.
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(toml_value, value))}]"
-    if dataclasses.is_dataclass(value):
-        pairs = [(f, getattr(value, f.name)) for f in dataclasses.fields(value)]
-        texts = [f"{f.name} = {toml_value(x)}" for f, x in pairs if x != f.default]
-        return f"{{ {', '.join(texts)} }}"
-    return repr(value)
