@@ -253,7 +253,10 @@ def _settings(options: argparse.Namespace, console: Console) -> None:
     chosen = [
         setting
         for setting in config.settings()
-        if all(word in f"{setting.name} {setting.meaning}" for word in options.words)
+        if all(
+            word.lower() in f"{setting.name} {setting.meaning}".lower()
+            for word in options.words
+        )
     ]
     if not chosen:
         raise ValueError(
@@ -266,11 +269,9 @@ def _setting_lines(setting: config.Setting) -> list[str]:
     plain = {None: " (required)", "": ""}
     value = plain.get(setting.default, f" = {setting.default}")
     meaning = f"{setting.meaning} [{setting.kind}]"
-    indent = "    "
-    return [
-        setting.name + value,
-        *textwrap.wrap(meaning, 84, initial_indent=indent, subsequent_indent=indent),
-    ]
+    # Words such as "first-differences" are searched for as they are written.
+    lines = textwrap.wrap(meaning, 80, break_on_hyphens=False)
+    return [setting.name + value, *(f"    {line}" for line in lines)]
 
 
 def _complain(console: Console, error: Exception) -> None:

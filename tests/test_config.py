@@ -1,6 +1,7 @@
 """Study files are checked key by key, and survive a round trip."""
 
 import dataclasses
+import re
 import tomllib
 
 import pytest
@@ -512,9 +513,30 @@ def test_every_setting_is_listed_with_what_it_means():
     assert any(name.endswith(".time_units") for name in listed)
 
 
+def test_a_meaning_stands_by_itself():
+    """Who looks up one setting sees neither others nor the names of classes."""
+    classes = "GridSource|SeriesSource|SeriesColumns|StationLoad|WellSource|None"
+    tables = r"(Gnss|Region|Loads|Evaluation|Inversion|Gapfill|Features)\."
+    for setting in config.settings():
+        assert len(setting.meaning.split()) > 2, setting
+        assert setting.meaning[0].isupper() or setting.meaning[0] == '"', setting
+        assert setting.meaning.endswith("."), setting
+        assert not re.search(rf"\b({classes})\b|{tables}", setting.meaning), setting
+        assert not re.match("Likewise|As |The same|Its|Of ", setting.meaning), setting
+    kinds = {setting.name: setting.kind for setting in config.settings()}
+    assert kinds["gnss.columns"] == "table as of gnss.files.columns"
+    assert kinds["loads.soil"] == "text or table as of loads.atmosphere"
+    assert kinds["evaluation.grace"] == (
+        "text or table as of loads.atmosphere or list of these"
+    )
+    assert kinds["earth.ocean"] == 'empty or "crust" or "water"'
+
+
 def test_settings_are_found_by_words(capsys):
     assert cli.main(["settings", "beta_count"]) == 0
     assert capsys.readouterr().out.startswith("inversion.beta_count = ")
+    assert cli.main(["settings", "BETA", "logarithm"]) == 0
+    assert capsys.readouterr().out.startswith("inversion.beta_count = 25\n    Number")
     assert cli.main(["settings", "nosuchword"]) == 2
     assert "no setting holds 'nosuchword'" in capsys.readouterr().err
 

@@ -62,12 +62,12 @@ class Gapfill:
         stopping; how well they are predicted calibrates the standard errors.
       neighbourhood_km: Radius of the neighbourhoods of stations that are held out
         together [km].
-      grace: Monthly TWSA as netCDF, or a list of several centres as `Evaluation.grace`,
+      grace: Monthly TWSA as netCDF, or a list of several centres as `evaluation.grace`,
         whose means over the regions of ``[evaluation]`` the joint methods take as
         further observations; empty for none.
       grace_sigma: Standard error of such a mean [mm].
       virtual_station_loads: Displacement of the centres of filled cells by loads, one
-        load an entry as in `Loads.displacement`, with the same names; names of files
+        load an entry as in `loads.displacement`, with the same names; names of files
         begin with the name of the cell. A load that is removed from stations has to be
         removed from filled cells too.
       checkpoints: Folder for checkpoints, from which an interrupted training resumes;

@@ -17,26 +17,29 @@ KINDS = ("atmosphere", "soil", "ocean")
 
 @dataclasses.dataclass(frozen=True)
 class Cleaning:
-    """Table ``[cleaning]``: what is done to heights before anything else.
+    """Table ``[cleaning]``: what is done to the heights before anything else.
 
-    In this order: outliers, steps and trend, common mode, means, reconstruction. With
-    the defaults nothing is done.
+    In this order: outliers, steps and trend, common mode, averages, reconstruction.
+    With the defaults nothing is done.
 
     Attributes:
-      outliers: "none", "3-sigma" or "iqr" (3 interquartile ranges), about a trajectory
-        with rate and seasons.
-      steps: A file of offsets, whose steps and relaxations are fitted and taken out;
-        "detect" to look for them; empty for none.
-      trend: "keep", or "remove" for offset and rate, fitted beside seasons, which
-        stay. Loads then lose theirs too.
-      short_records: What becomes of stations whose heights are too few months (about
-        30) to tell rate and seasons apart where trends or steps are taken out: "keep"
-        leaves in them what they do not determine, "drop" leaves the stations out.
-      common_mode: What stations share beside rates and seasons, to be taken out:
-        "none", their mean ("stack"), or of "components" those that most share.
-      average: "none", "weekly" (Sunday to Saturday, dated Wednesday) or "monthly".
-      reconstruct: Number of strongest periods that are kept; 0 keeps heights as they
-        are.
+      outliers: Rule by which outliers about a trajectory with rate and seasons are
+        removed: "none", "3-sigma" or "iqr" (3 interquartile ranges).
+      steps: File of the times of steps; steps and postseismic relaxations are fitted
+        and removed. "detect" finds the times in the heights. Empty for none.
+      trend: "keep", or "remove" to subtract offset and rate, which are fitted together
+        with the seasons; the seasons stay. The same is then removed from loads.
+      short_records: What to do about stations with too few months of data (fewer than
+        about 30) to separate rate and seasons, where trends or steps are removed:
+        "keep" leaves what is not determined in their heights, "drop" leaves the
+        stations out.
+      common_mode: Common-mode error of the network to be removed, after rates and
+        seasons: "none", the mean over the stations ("stack"), or the leading principal
+        "components".
+      average: Averaging in time: "none", "weekly" (Sunday to Saturday, dated Wednesday)
+        or "monthly".
+      reconstruct: Number of strongest periods from which the heights are reconstructed;
+        0 keeps the heights as they are.
     """
 
     outliers: Literal["none", "3-sigma", "iqr"] = "none"
@@ -58,26 +61,29 @@ class Cleaning:
 
 @dataclasses.dataclass(frozen=True)
 class Loads:
-    """Table ``[loads]``: what moves stations and is not sought.
+    """Table ``[loads]``: loads whose displacement is removed from the heights.
 
     Grids are netCDF files, patterns of several, or tables as `GridSource`. A cell
-    without values carries nothing. Under air the sea gives way as an inverted barometer
-    does.
+    without values carries no load. Under air pressure the sea responds as an inverted
+    barometer.
 
     Attributes:
-      atmosphere: Surface pressure on the globe.
-      atmosphere_regional: The same on finer cells in a region, which refines it.
-      soil: Water in soil, snow and canopy on the globe.
-      soil_regional: The same on finer cells.
-      ocean: Sea-level anomaly on the globe, without its steric part.
-      ocean_regional: The same on finer cells.
-      land_mask: Where land is on the globe, as netCDF: 1 on land and 0 at sea, or
-        shares of land; text or a table of which files and variable count.
-        Empty for the mask of a quarter of a degree that the package carries, to which
-        lakes, ice sheets and the Caspian are land and ice shelves are sea.
+      atmosphere: Grid of global surface pressure.
+      atmosphere_regional: Finer grid of surface pressure in a region, which replaces
+        the global one there.
+      soil: Global grid of water in soil, snow and canopy.
+      soil_regional: Finer grid of the same in a region, which replaces the global one
+        there.
+      ocean: Global grid of the sea-level anomaly without its steric part.
+      ocean_regional: Finer grid of the same in a region, which replaces the global one
+        there.
+      land_mask: Global grid of land, 1 on land and 0 at sea or fractions of land, as
+        netCDF or a table of which files and variable count. Empty for the mask of 0.25
+        degrees in the package, in which lakes, ice sheets and the Caspian Sea are land
+        and ice shelves are sea.
       displacement: Displacement of the stations by loads, as computed by others, one
-        load an entry: ``"loading/*.ntal"`` or, with a name of its own,
-        ``"soil: loading/*.hydl"``, or a table as `StationLoad`.
+        load an entry: ``"loading/*.ntal"``, or ``"soil: loading/*.hydl"`` with a name
+        of its own, or a table such as ``{ files = "loading/*.txt", name = "soil" }``.
       displacement_units: Units of these files where they state none: "mm", "cm", "m" or
         any other unit of length.
       displacement_stamp: Position of the dates of these files in the weeks or months of
@@ -85,7 +91,7 @@ class Loads:
         very times, "auto" for the week or month around each date. It does not matter
         for daily files.
       max_degree: Last degree of the expansion of global grids; 0 takes the highest that
-        each resolves.
+        each grid resolves.
     """
 
     atmosphere: str | GridSource = ""
@@ -123,22 +129,23 @@ class Loads:
 
 @dataclasses.dataclass(frozen=True)
 class Groundwater:
-    """Table ``[groundwater]``: says that what is left to heights is groundwater.
+    """Table ``[groundwater]``: declares that the remaining water is groundwater.
 
     With this table, even an empty one, water is called ``gwsa`` in the results, not
     ``twsa``, and groundwater storage anomaly.
 
     Attributes:
-      grace: Monthly total water as netCDF, or a list of several centres as
-        `Evaluation.grace`; with the soil water of `Loads` taken out it
-        is compared with the result.
-      wells: Water tables as csv or RDB, or a table as `WellSource`.
-      specific_yield: Of wells for which the file has none.
-      precipitation: Grid of precipitation as netCDF.
-      precipitation_hours: Hours in which an amount of precipitation gathered, for files
-        that do not say: 1 for hourly ERA5. 0 for rates, and for bounds of time. The
-        same as ``span`` in a table.
-      drought: Whether drought indices of the regions are wanted.
+      grace: Monthly TWSA as netCDF, or a list of the files of several centres as in
+        `evaluation.grace`; less the water of `loads.soil` it is compared with the
+        result. Empty for none.
+      wells: Water tables of wells as csv or RDB files, or a table such as ``{ files =
+        "wells.csv", value = "stage", quantity = "level" }``; empty for none.
+      specific_yield: Specific yield of wells whose file has none [-].
+      precipitation: Grid of precipitation as netCDF; empty for none.
+      precipitation_hours: Hours over which an amount of precipitation accumulated, for
+        files that do not state it: 1 for hourly ERA5. 0 for rates, and for files with
+        time bounds. The same as ``span`` in a table.
+      drought: Whether drought indices of the regions are computed.
     """
 
     grace: Grids = ""

@@ -15,44 +15,54 @@ Criterion = Literal["leave-one-out", "leave-group-out", "gcv", "l-curve", "abic"
 
 @dataclasses.dataclass(frozen=True)
 class Inversion:
-    """Table ``[inversion]``: the prior, its weight, the noise and the way to estimate.
+    """Table ``[inversion]``: prior, noise and method of estimation.
 
     Attributes:
-      prior: What is small: "laplacian" curvature, "identity" water itself (ridge),
-        "first-differences" slopes; or "matern", water of unit variance whose
-        correlation falls with distance, so that 1/beta is its standard deviation [mm].
-      boundary: Edge of the Laplacian: "zero", "free" or "edge".
-      metric: Of the Laplacian: "grid" for steps of the grid, "sphere" for distances on
-        the sphere.
-      correlation_length_km: Distance at which the correlation of "matern" has fallen to
-        0.14.
-      amplitude: netCDF map of the water to expect, such as the standard deviation of a
-        model, or a record of which that is taken; text or a table as `GridSource`, of
-        which files, variable and fill count; empty for the same everywhere. Its
-        root mean square over the cells is taken out: beta says how much, the map where.
-      beta: Weight of the prior, or "choose" to let `criterion` choose it.
-      criterion: "leave-one-out", "leave-group-out" (blocks of stations within
-        `block_km`), "gcv", "l-curve" or "abic" (largest marginal likelihood).
-      block_km: Largest distance within a group that is left out together.
-      beta_min: First of the weights that are tried.
-      beta_max: Last of them.
-      beta_count: How many, equally spaced in the logarithm.
-      common_mode_mm: Standard deviation of an offset that all stations of an epoch
-        share; 0 for none, "estimate" for that of the largest marginal likelihood of
-        the heights without their lines and seasons. Standard errors of regions are
-        honest with it only; but part of the water that the whole region shares is then
-        taken for an offset, less of it with `correlation_time_days`.
-      station_weights: Whether stations that the others predict badly count less.
-      robust: Weights of single observations: "none", "huber" or "student-t".
+      prior: What the prior penalises: the curvature of the load ("laplacian"), the load
+        itself ("identity", ridge), its differences between neighbouring cells
+        ("first-differences"); or "matern", a load of unit variance whose correlation
+        falls with distance, so that 1/beta is its standard deviation [mm].
+      boundary: Boundary condition of the Laplacian: "zero" load outside the grid,
+        "free" (no gradient across its edge), or "edge", which compares cells of the
+        edge with each other as the program GNSS2TWS does.
+      metric: Distances in the Laplacian: "grid" counts steps of the grid, "sphere"
+        measures on the sphere.
+      correlation_length_km: Distance at which the correlation of the prior "matern" has
+        fallen to 0.14 [km].
+      amplitude: Map of the expected size of the load as netCDF, such as the standard
+        deviation of a model, or a record whose standard deviation is taken; text, or a
+        table of which files, variable and fill count. The map is divided by its root
+        mean square over the cells, so that `beta` sets the overall size. Empty for the
+        same size everywhere.
+      beta: Weight of the prior, or "choose" to select it by `criterion`.
+      criterion: Criterion by which beta is selected: "leave-one-out" and
+        "leave-group-out" cross-validation (groups are stations within `block_km`),
+        generalised cross-validation ("gcv"), the corner of the "l-curve", or "abic",
+        the largest marginal likelihood.
+      block_km: Largest distance within a group of stations that are left out together
+        [km], for "leave-group-out".
+      beta_min: Smallest beta that is tried.
+      beta_max: Largest beta that is tried.
+      beta_count: Number of betas that are tried, equally spaced in the logarithm.
+      common_mode_mm: Standard deviation of a common-mode error that shifts all stations
+        of an epoch alike [mm]; 0 for none, "estimate" for that with the largest
+        marginal likelihood of the heights without trends and seasons. Standard errors
+        of regional means are realistic only with it, but part of the load that is
+        common to the whole region is then attributed to it; less of it with
+        `correlation_time_days`.
+      station_weights: Whether stations that the others predict badly get a smaller
+        weight.
+      robust: Loss that reduces the weight of outlying observations: "none", "huber" or
+        "student-t".
       correlation_time_days: Lag at which the temporal correlation of the load has
         fallen to 1/e [days]; 0 for epochs that are independent of each other.
       unknowns: What is estimated: the load at all "epochs", or the load patterns of the
         leading principal "components" of the record.
       components: Number of principal components.
-      errors: Standard errors of "cells" and regions, of "regions" only, or "none".
-        "auto" takes those of cells where that takes a minute at most, of regions where
-        it would take longer, and none where they are not known: with
-        `correlation_time_days`, and for "components".
+      errors: Which standard errors are computed: those of "cells" and regions, of
+        "regions" only, or "none". "auto" computes those of cells if that takes a minute
+        at most and those of regions otherwise; it computes none for "components" and
+        with `correlation_time_days`, where they are not known.
     """
 
     prior: Literal["laplacian", "identity", "first-differences", "matern"] = "laplacian"

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import re
+import types
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -42,12 +43,11 @@ def settings() -> list[Setting]:
       The settings in the order of the tables; those of inline tables, such as
       ``{ files = "...", variable = "..." }``, follow the first setting that takes them.
     """
-    shown: set[type] = set()
-    return list(_settings(Study, "", shown))
+    return list(_settings(Study, "", {}))
 
 
-def _settings(table: type, prefix: str, shown: set[type]) -> Iterator[Setting]:
-    shown.add(table)
+def _settings(table: type, prefix: str, shown: dict[Any, str]) -> Iterator[Setting]:
+    shown[table] = prefix.rstrip(".")
     hints, said = typing.get_type_hints(table), meanings(table)
     for field in dataclasses.fields(table):
         if table is Study and field.name == "folder":
@@ -57,23 +57,32 @@ def _settings(table: type, prefix: str, shown: set[type]) -> Iterator[Setting]:
         name = prefix + field.name
         # A table of the study itself is a heading; an inline one is a value.
         if table is not Study or not tables:
-            words = _words(kinds)
+            words = _words(hints[field.name], shown)
             yield Setting(name, words, _default(field), said[field.name])
         for inner in tables:
             if inner not in shown:
                 yield from _settings(inner, f"{name}.", shown)
 
 
-def _words(kinds: list[Any]) -> str:
-    return " or ".join(dict.fromkeys(map(_kind, kinds)))
+def _words(wanted: Any, shown: dict[Any, str]) -> str:
+    """The types that a setting may have, in words; tables by where they were shown."""
+    union = typing.get_origin(wanted) in (types.UnionType, typing.Union)
+    parts = typing.get_args(wanted) if union else (wanted,)
+    lists = [part for part in parts if typing.get_origin(part) is tuple]
+    plain = [p for p in parts if p not in lists and p is not types.NoneType]
+    words = [_word(part, shown) for part in plain]
+    for inner in (_words(typing.get_args(one)[0], shown) for one in lists):
+        same = inner == " or ".join(words)
+        words.append("list of these" if same and len(words) > 1 else f"list of {inner}")
+    return " or ".join(words)
 
 
-def _kind(kind: Any) -> str:
-    if typing.get_origin(kind) is tuple:
-        return f"list of {_words(kinds_of(typing.get_args(kind)[0]))}"
+def _word(kind: Any, shown: dict[Any, str]) -> str:
     if typing.get_origin(kind) is typing.Literal:
-        return " or ".join(f'"{choice}"' for choice in typing.get_args(kind))
-    return NAMES.get(kind, "table")
+        choices = typing.get_args(kind)
+        return " or ".join(f'"{choice}"' if choice else "empty" for choice in choices)
+    table = f"table as of {shown[kind]}" if kind in shown else "table"
+    return NAMES.get(kind, table)
 
 
 def _default(field: dataclasses.Field) -> str | None:

@@ -22,21 +22,26 @@ class Screening:
     with less than 1.5 years of data cannot be judged and are kept.
 
     Attributes:
-      action: What becomes of suspects: "warn" names them and keeps them, "drop" leaves
-        them out, "downweight" multiplies their standard errors by `factor`, "none" does
-        not look.
-      checks: By what they are compared: "rate"; annual "amplitude"; slow "scatter"
-        about the trajectory; "phase" of the annual term; "grace", the annual term
-        against the uplift that `evaluation.grace` predicts, where that is named:
-        porous ground rises when water comes.
-      neighbours: Nearest stations with which each one is compared.
+      action: What to do about suspect stations: "warn" names and keeps them, "drop"
+        leaves them out, "downweight" multiplies their standard errors by `factor`,
+        "none" does not look for them.
+      checks: Properties that are compared with the neighbours: "rate"; annual
+        "amplitude"; "scatter" about the trajectory without noise from day to
+        day; "phase" of the
+        annual term; and "grace", the annual term against the uplift that
+        `evaluation.grace` predicts, where that file is named (porous ground rises when
+        water arrives, elastic ground sinks).
+      neighbours: Number of nearest stations with which each station is compared.
       limit: Largest robust z-score of rate, amplitude and scatter.
       season_limit: Largest robust z-score of the annual term, for "phase" and "grace".
-      phase_months: Smallest difference of the annual maximum for these [months].
-      least_rate: Least spread of rates between neighbours [mm/year]; larger where
-        tectonics or glacial isostasy change rates from station to station.
-      least_amplitude: Least spread of amplitudes and scatter between neighbours [mm].
-      factor: On the standard errors of suspects under "downweight".
+      phase_months: Smallest difference in the time of the annual maximum that "phase"
+        and "grace" report [months].
+      least_rate: Smallest spread of rates between neighbours that is assumed [mm/year];
+        choose a larger one where tectonics or glacial isostasy change rates from
+        station to station.
+      least_amplitude: Smallest spread of amplitudes and scatter between neighbours that
+        is assumed [mm].
+      factor: Factor on the standard errors of suspect stations, for "downweight".
     """
 
     action: Literal["warn", "drop", "downweight", "none"] = "warn"

@@ -22,24 +22,26 @@ SameDay = Literal["error", "first", "last", "mean"]
 
 @dataclasses.dataclass(frozen=True)
 class SeriesColumns:
-    """Where a table of series has what: names of its header, or positions from 0.
+    """Columns of a table of series: names in its header, or positions from 0.
 
     Attributes:
-      up: Vertical displacement, or height.
-      time: The day; a list where it takes several columns, as ``["year", "doy"]``.
-      time_format: A pattern for `time`, as ``"%d.%m.%Y"`` or ``"%Y %j"``, or a name as
-        of `Gnss.time_format`; empty to recognise it.
-      up_sigma: Standard error of `up`; `Gnss.missing_sigma` if there is none.
-      north: Northward displacement, if there is any.
-      north_sigma: Its standard error.
-      east: Eastward displacement, if there is any.
-      east_sigma: Its standard error.
-      station: Names of stations, where a table holds several.
-      lon: Longitude of the station [degrees], if it is there.
-      lat: Its latitude [degrees].
-      units: Of displacements and standard errors; `Gnss.units` if empty.
-      delimiter: What parts the columns, as ";" or " "; empty to recognise it.
-      decimal: The decimal sign, "." or ",".
+      up: Column of the vertical displacement or height.
+      time: Column of the day; a list where several columns hold it, as
+        ``["year", "doy"]``.
+      time_format: Pattern for `time`, such as ``"%d.%m.%Y"`` or ``"%Y %j"``, or a name
+        as in `gnss.time_format`; recognised if empty.
+      up_sigma: Column of the standard error of `up`; without it `gnss.missing_sigma`
+        holds.
+      north: Column of the northward displacement; empty for none.
+      north_sigma: Column of its standard error; empty for none.
+      east: Column of the eastward displacement; empty for none.
+      east_sigma: Column of its standard error; empty for none.
+      station: Column of station names, in tables of several stations.
+      lon: Column of the station's longitude [degrees]; empty for none.
+      lat: Column of the station's latitude [degrees]; empty for none.
+      units: Units of displacements and standard errors; those of `gnss.units` if empty.
+      delimiter: Character between columns, such as ";" or " "; recognised if empty.
+      decimal: Decimal sign, "." or ",".
       skip: Number of lines before the header or the table.
       footer: Number of lines after the table.
     """
@@ -77,17 +79,18 @@ class SeriesSource:
     """Files of series of one kind, with what they do not state themselves.
 
     In a list, as ``files = ["a/*.pos", { files = "b/*.csv", units = "mm" }]``, or as
-    tables ``[[gnss.files]]``. What is empty is as of `Gnss`. A file that several
-    entries name is read as the last of them says.
+    tables ``[[gnss.files]]``. A setting that is empty has the value of the same setting
+    in ``[gnss]``. A file that several entries name is read as the last of them says.
 
     Attributes:
       files: A folder, a pattern or a file, or a list of these.
-      format: As `Gnss.format`.
-      units: As `Gnss.units`.
-      missing_sigma: As `Gnss.missing_sigma` [mm].
-      time_format: As `Gnss.time_format`.
-      same_day: As `Gnss.same_day`.
-      columns: As `Gnss.columns`.
+      format: Name of the format of these files; that of `gnss.format` if empty.
+      units: Units of these files; those of `gnss.units` if empty.
+      missing_sigma: Standard error where these files have none [mm]; that of
+        `gnss.missing_sigma` if 0.
+      time_format: Format of their times; that of `gnss.time_format` if empty.
+      same_day: Rule for different rows of one day; that of `gnss.same_day` if empty.
+      columns: Columns of these files; those of `gnss.columns` by default.
     """
 
     files: str | tuple[str, ...] = dataclasses.field(default="", metadata=REQUIRED)

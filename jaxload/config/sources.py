@@ -25,21 +25,21 @@ class GridSource:
     table: ``{ files = "soil.nc", variable = "mrso", units = "kg m-2" }``.
 
     Attributes:
-      files: A netCDF file, a pattern, or a list of either, joined in time.
-      variable: What the files call the quantity, or a list of variables to add up;
-        empty to recognise it.
-      units: Units of the values, for files that do not state them, or not the true
-        ones; empty for those of the files.
-      time_units: Units of time, as "days since 2002-01-01"; empty for those of the
-        files.
-      stamp: Where times stand in the spans that entries are means of: "start",
-        "middle", "end", or "instant" for values at the very times; empty for what the
-        files and their times say.
-      span: What entries are means of, and in what amounts of precipitation gathered:
-        "day", "week", "month" or "year" of the calendar, or a length as "3 hours";
-        empty likewise.
-      fill: A number that stands for no data though the files do not declare it.
-      duplicates: What becomes of several entries of one time: "error", "first", "last"
+      files: A netCDF file, a pattern, or a list of these, joined in time.
+      variable: Name of the variable in the files, or a list of variables to add up;
+        recognised if empty.
+      units: Units of the values, for files that do not state them or state wrong ones;
+        those of the files if empty.
+      time_units: Units of time, such as "days since 2002-01-01"; those of the files if
+        empty.
+      stamp: Position of the times in the spans over which entries are averaged:
+        "start", "middle", "end", or "instant" for values at the very times; "auto" or
+        empty for what the files and their times show.
+      span: Span over which an entry is averaged, or over which an amount of
+        precipitation accumulated: "day", "week", "month" or "year" of the calendar, or
+        a length such as "3 hours"; empty for what the files and their times show.
+      fill: Number that marks missing data though the files do not declare it.
+      duplicates: What to do about several entries of one time: "error", "first", "last"
         (in the order of the files) or "mean".
     """
 

@@ -22,16 +22,16 @@ class StationLoad:
     "soil", units = "mm", columns = "year doy up" }``.
 
     Attributes:
-      files: A file, a pattern, or a list of either.
-      name: What the load is called in the results; empty for what the names of the
-        files say.
-      units: "mm", "cm", "m" or any other of length; empty for what the files state, or
-        ``displacement_units``.
-      columns: A word for each column of the files, of up, north, east, station, date,
-        mjd, decimal_year, year, month, day and doy, or ``-`` for one that is of no use;
+      files: A file, a pattern, or a list of these.
+      name: Name of the load in the results; empty for the name that follows from the
+        names of the files.
+      units: Units of displacement: "mm", "cm", "m" or any other unit of length; empty
+        for what the files state, or else `loads.displacement_units`.
+      columns: One word for each column of the files: up, north, east, station, date,
+        mjd, decimal_year, year, month, day, doy, or - for a column that is ignored;
         empty for what the files state.
-      time_format: How files write time in one column, as of `Gnss.time_format`;
-        recognised if it is empty.
+      time_format: Format of times in one column, as in `gnss.time_format`; recognised
+        if empty.
     """
 
     files: str | tuple[str, ...] = dataclasses.field(default="", metadata=REQUIRED)

@@ -23,21 +23,21 @@ class Study:
     """A whole study file.
 
     Attributes:
-      gnss: What was observed.
-      region: Where water is sought.
-      title: For figures and results.
-      screening: What becomes of stations that do not move as elastic ground.
-      cleaning: What is done to heights first.
-      loads: What is taken out of them.
-      earth: How the ground answers a load.
-      inversion: The prior and its weight.
-      evaluation: What the result is held against.
-      groundwater: Says that the result is groundwater, and what it is held against;
-        None for water of all kinds.
-      weather: What is known of it everywhere; None where nothing is filled.
-      features: As what it is given to that which fills.
-      gapfill: How places without a receiver are filled; None for not at all.
-      folder: Against which relative paths are read; not in the file.
+      gnss: The observed heights.
+      region: Where water is estimated.
+      title: Title of figures and results.
+      screening: Stations that do not move as elastic ground under load.
+      cleaning: What is done to the heights before anything else.
+      loads: Loads whose displacement is removed from the heights.
+      earth: The response of the Earth to a load.
+      inversion: Prior, noise and method of estimation.
+      evaluation: Observations with which the result is compared.
+      groundwater: Declares that the remaining water is groundwater, and names what it
+        is compared with; without this table water is of all kinds.
+      weather: Gridded weather, from which cells without a station are filled.
+      features: Decomposition of the weather into predictors.
+      gapfill: How cells without a station are filled; without this table none is.
+      folder: Folder of relative paths; not in the file.
     """
 
     gnss: Gnss

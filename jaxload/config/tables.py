@@ -19,44 +19,51 @@ __all__ = ["Earth", "Evaluation", "Gnss", "Region"]
 
 @dataclasses.dataclass(frozen=True)
 class Gnss:
-    """Table ``[gnss]``: what was observed.
+    """Table ``[gnss]``: the observed heights.
 
     Attributes:
-      files: A folder or a pattern, such as ``"gnss/*.up"``, a list of them, or of
-        tables as `SeriesSource` where files of several kinds are to be read.
-      sites: A list of where stations stand, for formats that do not hold it.
-      sites_order: "lon lat" or "lat lon", for a list that does not name its columns; if
-        empty, what its values show, or else longitudes first.
-      sites_columns: What the columns of the list are, in their order, as
-        ``["station", "lat", "lon", "height"]``; "x", "y" and "z" are geocentric, any
-        other word is of no matter.
-      start: First day, ISO; that of the data if empty.
-      end: Last day, itself included; that of the data if empty.
-      sigma: "station" takes the median formal error of each station for all its days,
-        "daily" the error of each observation.
-      include: Names of the only stations that are used; all of them if empty.
-      exclude: Names of stations that are left out, each alone or with the reason, as
+      files: Files of heights: a folder, a pattern such as ``"gnss/*.up"``, or a list of
+        these. Each of them may be a table, such as ``{ files = "b/*.txt", units = "mm"
+        }``, with what holds for these files only.
+      sites: File with the coordinates of the stations, for formats that do not hold
+        them.
+      sites_order: Order of the coordinates in a list without column names: "lon lat" or
+        "lat lon". If empty, the order follows from the values, and is "lon lat" where
+        both are possible.
+      sites_columns: Names of the columns of that list in their order, such as
+        ``["station", "lat", "lon", "height"]``. "x", "y" and "z" are geocentric
+        coordinates; columns of any other name are ignored.
+      start: First day, as 2006-01-01; the first day of the data if empty.
+      end: Last day, which is included; the last day of the data if empty.
+      sigma: Standard errors of the heights: "station" takes the median formal error of
+        each station for all of its days, "daily" the formal error of each day.
+      include: Names of the stations to be used; all stations if empty.
+      exclude: Names of stations to be left out, each alone or with a reason, as
         ``"CRCN: pumped aquifer"``.
-      largest_sigma: Times the median formal error of a station beyond which its day is
-        missing where `sigma` is "station", which would weigh it as any other; 0 keeps
+      largest_sigma: Largest formal error of a day, as a multiple of the station's
+        median, where `sigma` is "station"; days with a larger one are removed. 0 keeps
         all days.
-      reference: What heights are relative to: "keep" leaves them as they are, anomalies
-        or not; "mean" takes the mean of each station out.
-      outside_grid: What becomes of a station outside the grid: "error" or "drop".
-      format: Name of the files' format, as "pos"; their content tells if empty.
-      units: Of files whose format leaves them open, "mm", "cm", "m" or any other of
-        length.
-      missing_sigma: Standard error [mm] of files that have none; 0 refuses them.
-      time_format: How files write time whose content leaves it open: for decimal years
-        "decimal_year" (of the calendar), "julian_year" (365.25 days each since noon of
-        1 January 2000), "julian_year_midnight" (since its beginning), "doy/365",
-        "(doy-1)/365", "doy/365.25" and their like, or "doy/length"; for other columns
-        a pattern as "%d/%m/%Y". What content shows is recognised if it is empty.
-      same_day: What becomes of several rows of one day that differ: "error" refuses the
-        file, "first" or "last" takes one of them, "mean" their mean.
-      columns: Where the files have what, as `SeriesColumns`, if they are tables of no
-        known format.
-      strict: Whether a file that cannot be read stops everything, or is left out.
+      reference: "keep" leaves the heights as they are; "mean" subtracts the mean of
+        each station.
+      outside_grid: What to do about a station outside the grid: "error" stops, "drop"
+        leaves the station out.
+      format: Name of the files' format, such as "pos"; recognised from their content if
+        empty.
+      units: Units of heights and errors in formats without fixed units: "mm", "cm", "m"
+        or any other unit of length.
+      missing_sigma: Standard error of heights in files without errors [mm]; with 0 such
+        files are refused.
+      time_format: Format of times that the content of the files leaves open. For
+        decimal years: "decimal_year" (of the calendar), "julian_year" (365.25 days
+        each, from noon of 1 January 2000), "julian_year_midnight" (from midnight of
+        that day), "doy/365", "(doy-1)/365", "doy/365.25" and the like, or "doy/length".
+        For other columns a pattern such as "%d/%m/%Y". Recognised if empty.
+      same_day: What to do about different rows of one day: "error" refuses the file,
+        "first" and "last" take one of the rows, "mean" takes their mean.
+      columns: Columns of tables in no known format, such as ``{ time = "date", up =
+        "dU" }``.
+      strict: Whether a file that cannot be read stops the run; otherwise it is left out
+        with a warning.
     """
 
     files: SeriesFiles = dataclasses.field(default="", metadata=REQUIRED)
@@ -120,20 +127,22 @@ class Gnss:
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """Table ``[region]``: where water is sought.
+    """Table ``[region]``: where water is estimated.
 
     Attributes:
-      boundary: Outline, as ``"file"`` for all that it encloses, or ``"file: NAME,
-        NAME"`` for some of its features, in any format: text, GeoJSON, well-known
-        text, and with ``jaxload[outlines]`` shapefiles, GeoPackages, KML and others.
-      name_property: Property of the features in which the name after the colon is
-        looked for; the likeliest if empty.
-      crs: Coordinate system of outlines that are not in degrees and do not say in
-        which, such as ``"EPSG:32647"``; none if empty. It holds for those of
-        `evaluation.regions` too.
+      boundary: Outline of the region, as ``"file"`` for everything inside it, or
+        ``"file: NAME, NAME"`` for some of its features. Formats are text, GeoJSON and
+        well-known text, and with ``jaxload[outlines]`` shapefiles, GeoPackages, KML and
+        others.
+      name_property: Property of the features that holds their names; recognised if
+        empty.
+      crs: Coordinate system of outlines that are not in degrees and do not state it,
+        such as ``"EPSG:32647"``; it also holds for `evaluation.regions`. Empty for
+        degrees.
       spacing: Side of a cell [degrees].
-      buffer: Belt of cells around the outline [degrees of arc].
-      offset: 0 puts cell centres on multiples of `spacing`, 0.5 cell edges.
+      buffer: Width of the belt of cells around the outline [degrees of arc].
+      offset: Position of the cells: 0 puts their centres on multiples of `spacing`, 0.5
+        puts their edges there.
     """
 
     boundary: str = dataclasses.field(default="", metadata=REQUIRED)
@@ -149,24 +158,28 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class Earth:
-    """Table ``[earth]``: how the ground answers a load.
+    """Table ``[earth]``: the response of the Earth to a load.
 
     Attributes:
-      model: "prem", "iasp91", "ak135", or a file with columns of radius or depth, vp,
-        vs and density, as those of TauP (.nd, .tvel), AxiSEM (.bm) and LoadDef; order
-        and units are known by a header, or by the mass of the Earth.
-      frame: Origin of the reference frame: "CE", "CM" or "CF".
+      model: Model of the Earth: "prem", "iasp91", "ak135", or a file with columns of
+        radius or depth, vp, vs and density, such as those of TauP (.nd, .tvel), AxiSEM
+        (.bm) and LoadDef. Order and units of its columns follow from its header, or
+        from the mass of the Earth.
+      frame: Origin of the reference frame: "CE" (centre of mass of the solid Earth),
+        "CM" (of the whole Earth) or "CF" (centre of figure).
       max_degree: Last degree of the loading series.
-      disc_radius_km: One disc radius for all cells; 0 takes discs of the cells' areas.
-      cells: "disc" everywhere, or "rectangle" for the true outline of the cells near a
-        station.
-      max_distance_deg: Distance between a station and a cell's centre [degrees of arc]
-        beyond which its water is taken to do nothing, as some published systems have
-        it; 0 for none. What far water does is then put on near cells.
-      love: A table of load Love numbers by degree in place of `model`: columns of n, h,
+      disc_radius_km: Radius of the discs that stand for cells [km]; 0 takes discs with
+        the areas of the cells.
+      cells: Shape of a cell in the Green's functions: "disc" everywhere, or "rectangle"
+        for the true outline of cells near a station.
+      max_distance_deg: Distance between a station and the centre of a cell beyond which
+        the cell has no effect on the station, as in some published systems [degrees of
+        arc]; 0 for no limit. With a limit the effect of distant water is attributed to
+        near cells.
+      love: Table of load Love numbers by degree in place of `model`, with columns n, h,
         l and k; empty for none.
-      ocean: What becomes of water on top of a model of a file: "crust" puts the rock of
-        its floor in its place, "water" keeps it, with every load on the floor; empty
+      ocean: Treatment of an ocean on top of a model from a file: "crust" replaces it by
+        the rock of its floor, "water" keeps it and puts every load on the floor; empty
         refuses such a model.
     """
 
@@ -210,18 +223,21 @@ class Earth:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """Table ``[evaluation]``: what the result is held against.
+    """Table ``[evaluation]``: observations with which the result is compared.
 
     Attributes:
-      grace: Monthly TWSA as netCDF, or a list of several centres, each text or a table
-        as `GridSource`, whose mean is taken; empty for none.
-      land_model: Total water storage of a land-surface model as netCDF, such as
-        GLDAS-2.2, or a pattern of files; empty for none.
-      regions: Outlines to average over, as ``"file"`` for all of its features by their
-        names, or ``"file: NAME, NAME"`` for some of them, in any format.
-      name_property: Property of the features that holds their names; the likeliest if
+      grace: Monthly TWSA as netCDF, or a list of the files of several centres, whose
+        mean is taken; each is text or a table with the keys of `loads.atmosphere`.
+        Empty for none.
+      land_model: Total water storage of a land-surface model such as GLDAS-2.2, as
+        netCDF or a pattern of files; empty for none.
+      regions: Outlines over which water is averaged, as ``"file"`` for all features by
+        their names, or ``"file: NAME, NAME"`` for some of them, in the formats of
+        `region.boundary`.
+      name_property: Property of the features that holds their names; recognised if
         empty.
-      detrend: Whether straight lines are taken out before comparing.
+      detrend: Whether linear trends are removed from both series before they are
+        compared.
     """
 
     grace: Grids = ""

@@ -27,16 +27,19 @@ class Weather:
     Each has to last as long as the heights.
 
     Attributes:
-      temperature: Of the air at the surface, as of GLDAS-2.2.
-      pressure: Of the air at the surface, as of ERA5.
-      precipitation: A further feature of the methods that learn; empty for none.
-      precipitation_hours: Hours in which an amount of precipitation gathered, for files
-        that do not say: 1 for hourly ERA5. 0 for rates, and for bounds of time. The
-        same as ``span`` in a table.
-      temperature_variable: What the file calls it, where that cannot be recognised;
-        the same as ``variable`` in a table.
-      pressure_variable: Likewise.
-      precipitation_variable: Likewise.
+      temperature: Grid of the air temperature at the surface, such as that of
+        GLDAS-2.2.
+      pressure: Grid of the air pressure at the surface, such as that of ERA5.
+      precipitation: Grid of precipitation, a further predictor of the joint methods;
+        empty for none.
+      precipitation_hours: Hours over which an amount of precipitation accumulated, for
+        files that do not state it: 1 for hourly ERA5. 0 for rates, and for files with
+        time bounds. The same as ``span`` in a table.
+      temperature_variable: Name of the variable in the files of `temperature`, where it
+        is not recognised; the same as ``variable`` in a table.
+      pressure_variable: Name of the variable in the files of `pressure`, likewise.
+      precipitation_variable: Name of the variable in the files of `precipitation`,
+        likewise.
     """
 
     temperature: str | GridSource = dataclasses.field(default="", metadata=REQUIRED)
@@ -75,19 +78,20 @@ class Weather:
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """Table ``[features]``: how temperature and pressure are taken apart.
+    """Table ``[features]``: decomposition of temperature and pressure into predictors.
 
     Attributes:
-      method: "none" takes the normalised series whole; "emd", "eemd" and "meemd" their
-        components, as `series.decompose` says.
-      components: How many of each series, the rest included.
+      method: "none" takes the normalised series as they are; "emd", "eemd" and "meemd"
+        decompose them into oscillations by empirical mode decomposition, its ensemble
+        form, and its ensemble form with a test of permutation entropy.
+      components: Number of components of each series, the residual included.
       ensemble_size: Number of copies with added noise that "eemd" and "meemd" average
         over; an even number.
       noise_ratio: Standard deviation of that noise relative to that of the series.
-      seed: Of the noise.
-      cache: Folder in which components are kept, so that nothing is taken apart twice;
-        by default the folder ``features`` where the results go.
-      workers: Processes that share the work.
+      seed: Seed of that noise.
+      cache: Folder in which components are kept, so that a second run does not
+        decompose again; the folder ``features`` in the results if empty.
+      workers: Number of processes that share the work.
     """
 
     method: Literal["none", "emd", "eemd", "meemd"] = "none"

@@ -16,23 +16,24 @@ class WellSource:
     "wells.csv", value = "stage", quantity = "level", units = "feet" }``.
 
     Attributes:
-      files: A file, a pattern, or a list of either.
-      sites: Where wells stand, as a list of stations has it, for tables that do not
-        say it.
-      well: Column of names or numbers of wells; empty to recognise it, as are all that
-        follow.
-      time: Column of the day.
-      value: Column of the water table.
-      quantity: What that is: "depth" below the ground or "level" above anything.
-      specific_yield: Column of the specific yield, if there is one.
-      lon: Column of the longitude.
-      lat: Column of the latitude.
-      time_format: How days are written: a pattern, as "%d/%m/%Y", or a name, as
-        "decimal_year" or "mjd" and others of `Gnss.time_format`; empty for any way that
-        has one meaning.
-      units: Of the water table: "m", "feet" or any other of length; empty for those
-        that the file states, or metres.
-      delimiter: What parts the columns; empty to recognise it.
+      files: A file, a pattern, or a list of these.
+      sites: File with the coordinates of the wells, written as a list of stations, for
+        tables that do not hold them.
+      well: Column of well names or numbers; recognised if empty.
+      time: Column of the day; recognised if empty.
+      value: Column of the water table; recognised if empty.
+      quantity: Meaning of `value`: "depth" below the ground, or "level" above a datum;
+        recognised if empty.
+      specific_yield: Column of the specific yield [-]; recognised if empty and there is
+        one.
+      lon: Column of the longitude [degrees]; recognised if empty.
+      lat: Column of the latitude [degrees]; recognised if empty.
+      time_format: Format of days: a pattern such as "%d/%m/%Y", or a name such as
+        "decimal_year", "mjd" and others of `gnss.time_format`; empty for any format
+        that has one meaning.
+      units: Units of the water table: "m", "feet" or any other unit of length; empty
+        for those that the file states, or else metres.
+      delimiter: Character between columns; recognised if empty.
     """
 
     files: str | tuple[str, ...] = dataclasses.field(default="", metadata=REQUIRED)
