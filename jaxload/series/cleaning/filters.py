@@ -4,6 +4,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -43,7 +44,8 @@ def moving_average(values: ArrayLike, window: int, *, least: int = 1) -> Array:
 
 def _moving_sum(values: Array, window: int) -> Array:
     # Not differences of running sums, which leave the rounding of all epochs behind.
-    zero = jnp.zeros((), values.dtype)
+    # A sum has a derivative where JAX sees that it begins at zero, so not a tracer.
+    zero = np.zeros((), values.dtype)
     half = window // 2
     return jax.lax.reduce_window(
         values, zero, jax.lax.add, (window, 1), (1, 1), ((half, half), (0, 0))
