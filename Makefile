@@ -28,10 +28,10 @@ READY_CUDA := .venv/ready-cuda
 BENCHMARKS := $(basename $(notdir $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint bench fuzz faults gpu clean
+.PHONY: help demo test test32 slow lint bench fuzz faults gpu clean
 
 help:  ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
 demo: $(READY)  ## simulate a world, invert it, compare with the truth; into demo/
 	$(BIN)/jaxload demo --out demo
@@ -41,6 +41,10 @@ test: $(READY)  ## run the tests, but for the slow ones
 
 slow: $(READY)  ## run the slow tests
 	$(ONE_THREAD) $(BIN)/python -m pytest $(SPREAD) -m slow $(PYTEST)
+
+test32: $(READY)  ## run the tests of what works in single precision
+	$(ONE_THREAD) JAX_ENABLE_X64=0 $(BIN)/python -m pytest $(PYTEST) \
+	  tests/test_single_precision.py
 
 lint: $(READY)  ## check style, format and types
 	$(BIN)/ruff check .

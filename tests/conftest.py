@@ -1,11 +1,16 @@
 import gc
+import os
 import pathlib
 
 import jax
 import numpy as np
 import pytest
 
-jax.config.update("jax_enable_x64", True)
+#: Off in ``make test32`` only, which runs the one file about single precision.
+DOUBLE = os.environ.get("JAX_ENABLE_X64", "1").lower() not in ("0", "false")
+collect_ignore = ["test_single_precision.py"] if DOUBLE else []
+
+jax.config.update("jax_enable_x64", DOUBLE)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Among which networks are shared out.
