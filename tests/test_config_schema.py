@@ -140,6 +140,7 @@ def test_every_setting_of_the_schema_has_its_meaning_choices_and_default():
                 assert listed[f"{table}.{key}"].meaning == setting["description"]
                 needed = key in SCHEMA["$defs"][name]["required"]
                 assert (listed[f"{table}.{key}"].default is None) == needed
+                assert not (needed and "default" in setting)
     assert "null" not in json.dumps(SCHEMA)
 
 
