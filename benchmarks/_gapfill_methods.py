@@ -21,7 +21,7 @@ from jaxload.gapfill.published import dwlim, mllim as forest
 from jaxload.gapfill.training import optimise
 from jaxload.gapfill.training.spatial_folds import centres_for_fraction
 from jaxload.inversion import Noise, Problem
-from jaxload.inversion.uncertainty.functionals import Target
+from jaxload.inversion.uncertainty.functionals import Functionals
 from jaxload.pipeline.estimation.noise_model import without_seasons
 from jaxload.pipeline.fill.training import member_variance
 from jaxload.series.decomposition.emd import Decomposition
@@ -121,10 +121,12 @@ def seasonal(case: Case) -> Estimate:
 
     found = _estimate(case, rows)
     sd = []
+    data = inversion.observations(case.up, noise)
     for target in _targets(case, case.traditional):
-        given = (case.traditional, case.up, noise, weights, functions)
-        side = (target.cross, target.variance)
-        sd.append(np.sqrt(inversion.time_function_variance(*given, side)))
+        variance = inversion.time_function_variance(
+            case.traditional, data, weights, functions, functionals=target
+        )
+        sd.append(np.sqrt(variance))
     return dataclasses.replace(found, basin_sd=sd[0], far_sd=sd[1])
 
 
@@ -391,8 +393,10 @@ def _seasonal_weights(case: Case) -> tuple[Noise, tuple[float, float], Array]:
 
     def minus(logs: Array, problem: Problem, up: Array) -> Array:
         own = dataclasses.replace(noise, common=jnp.exp(logs[2]))
-        given = (own, (jnp.exp(logs[0]), jnp.exp(logs[1])), functions)
-        return -inversion.time_function_mean(problem, up, *given).log_evidence
+        data = inversion.observations(up, own)
+        weights = jnp.exp(logs[0]), jnp.exp(logs[1])
+        found = inversion.time_function_mean(problem, data, weights, functions)
+        return -found.log_evidence
 
     slope = jax.jit(jax.value_and_grad(minus))
     given = (case.traditional, jnp.asarray(case.up))
@@ -408,12 +412,12 @@ def _seasonal_mean(case: Case, masked: Mask) -> Floats:
     noise, weights, functions = _seasonal_weights(case)
     up = np.where(masked, np.nan, case.up)
     found = inversion.time_function_mean(
-        case.traditional, up, noise, weights, functions
+        case.traditional, inversion.observations(up, noise), weights, functions
     )
     return np.asarray(functions @ found.maps)
 
 
-def _targets(case: Case, problem: Problem) -> Iterator[Target]:
+def _targets(case: Case, problem: Problem) -> Iterator[Functionals]:
     prior = inversion.smooth_prior(case.world.cells.laplacian)
     yield inversion.averages(problem, prior, case.basins)
     yield inversion.some_cells(problem, prior, case.sampled)
@@ -462,9 +466,11 @@ def _estimate(
         # What receivers share is part of what one more of them would see.
         fitted = np.asarray(found.fitted + found.common[:, None])
         foretold.append(np.where(scored, fitted[:, : case.stations], np.nan))
-    given = (rows.displacement, *(believed or (rows.noise, rows.beta)))
+    noise, beta = believed or (rows.noise, rows.beta)
+    data = inversion.observations(rows.displacement, noise)
+    factor = inversion.factorise(rows.problem, data, beta)
     sd = [
-        np.asarray(inversion.posterior_sd(target, *given).sd)
+        np.asarray(inversion.posterior_sd(factor, target).sd)
         for target in _targets(case, rows.problem)
     ]
     anomaly = load - load.mean(axis=0)
@@ -476,7 +482,9 @@ def _solved(rows: Rows, masked: Mask) -> inversion.Solution:
     out[: len(masked)] = masked
     displacement = np.where(out, np.nan, rows.displacement)
     problem, noise, beta = rows.problem, rows.noise, rows.beta
-    return inversion.solve(problem, displacement, noise, beta, mean=rows.mean)
+    return inversion.solve(
+        problem, inversion.observations(displacement, noise), beta, mean=rows.mean
+    )
 
 
 METHODS: dict[str, Callable[[Case], Estimate]] = {

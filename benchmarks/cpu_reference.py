@@ -33,7 +33,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
@@ -202,12 +201,13 @@ def beside(
     plain, published = in_data_space(network, some), by_all_cells(network, dense)
     once = prepared(network, plain)
     problem = inversion.smooth_problem(network.design, network.operator)
-    gaps = inversion.find_gaps(network.displacement)
-    data = (problem, jnp.asarray(network.displacement), network.sigma, BETA)
-    left_out = functools.partial(inversion.leave_one_out_residual, *data, gaps=gaps)
+    data = inversion.observations(network.displacement, network.sigma)
+    left_out = lambda: inversion.leave_one_out_residual(
+        inversion.factorise(problem, data, BETA)
+    )
     criterion, got = _watched(left_out)
     criterion["error"] = largest_error(got[plain.epochs], plain.residual)
-    solve = functools.partial(inversion.solve, *data, gaps=gaps)
+    solve = functools.partial(inversion.solve, problem, data, BETA)
     water = water_row(solve, plain, published)
     rows = [
         *once,
@@ -271,7 +271,7 @@ def prepared(network: Network, plain: Reference) -> list[dict[str, Any]]:
         },
         {
             "what": "layout of the gaps",
-            **measure(inversion.find_gaps, network.displacement),
+            **measure(inversion.find_pattern, network.displacement),
         },
     ]
 
@@ -305,16 +305,16 @@ def many_weights(network: Network) -> list[dict[str, Any]]:
     """Leave-one-out at many weights beside one, by the same call; then with gaps."""
     problem = inversion.smooth_problem(network.design, network.operator)
     whole = np.where(np.isfinite(network.displacement), network.displacement, 0)
-    data = (problem, whole, network.sigma)
-    none = inversion.find_gaps(whole)
-    one = measure(inversion.scan, *data, MANY[:1], gaps=none, repeat=9)
-    many = measure(inversion.scan, *data, MANY, gaps=none, repeat=9)
-    direct = lambda beta: inversion.leave_one_out(*data, beta, gaps=none)
+    data = inversion.observations(whole, network.sigma)
+    one = measure(inversion.scan, problem, data, MANY[:1], repeat=9)
+    many = measure(inversion.scan, problem, data, MANY, repeat=9)
+    direct = lambda beta: inversion.leave_one_out(
+        inversion.factorise(problem, data, beta)
+    )
     alone = measure(direct, BETA, repeat=9)
-    got = inversion.scan(*data, MANY, gaps=none)
-    gaps = inversion.find_gaps(network.displacement)
-    gappy = (problem, network.displacement, network.sigma)
-    some = measure(inversion.scan, *gappy, FEW, gaps=gaps, repeat=5)
+    got = inversion.scan(problem, data, MANY)
+    gappy = inversion.observations(network.displacement, network.sigma)
+    some = measure(inversion.scan, problem, gappy, FEW, repeat=5)
     rows = [
         {"what": "no gaps, scan of one beta", **one},
         {"what": "no gaps, leave_one_out at one beta", **alone},

@@ -7,6 +7,8 @@ where there are no gaps; the gradient of the log evidence; and the tuning of thr
 hyperparameters. NumPy does some epochs and its time is scaled to all of them.
 """
 
+import dataclasses
+import functools
 import resource
 import time
 from collections.abc import Callable
@@ -130,25 +132,23 @@ def _at_one_beta(
     sigma: np.ndarray,
     distance: np.ndarray,
 ) -> list[dict[str, Any]]:
-    gaps, blocks = (
-        inversion.find_gaps(displacement),
-        distance_blocks(distance, BLOCK_KM),
-    )
+    blocks = distance_blocks(distance, BLOCK_KM)
     some = np.linspace(0, len(displacement) - 1, SOME).astype(int)
     want, each = numpy_way(np.asarray(problem.gram), displacement[some], sigma, blocks)
-    data, part = (problem, displacement, sigma, BETA), displacement[some]
-    few = (problem, part, sigma, BETA)
+    data = inversion.observations(displacement, sigma)
+    few = inversion.observations(displacement[some], sigma)
     score = want["count"].sum() * want["misfit"].sum() / want["trace"].sum() ** 2
-    grouped = lambda *args, **kw: leave_group_out_residual(*args, groups=blocks, **kw)
-    cases: dict[str, tuple[Callable, Any, Any]] = {
-        "leave-one-out": (leave_one_out_residual, few, want["left_out"]),
-        "GCV": (gcv, few, score),
-        "log evidence": (epoch_log_evidence, few, want["evidence"]),
-        f"leave-group-out, {blocks.max() + 1} blocks": (grouped, few, want["grouped"]),
+    grouped = lambda factor: leave_group_out_residual(factor, blocks)
+    cases: dict[str, tuple[Callable, Any]] = {
+        "leave-one-out": (leave_one_out_residual, want["left_out"]),
+        "GCV": (gcv, score),
+        "log evidence": (epoch_log_evidence, want["evidence"]),
+        f"leave-group-out, {blocks.max() + 1} blocks": (grouped, want["grouped"]),
     }
     lines = []
-    for name, (function, short, expected) in cases.items():
-        spent = measure(function, *data, gaps=gaps, repeat=5)
+    for name, (question, expected) in cases.items():
+        ask = functools.partial(_asked, question, problem)
+        spent = measure(ask, data, repeat=5)
         numpy_s = each * len(displacement)
         lines.append(
             {
@@ -156,26 +156,35 @@ def _at_one_beta(
                 **spent,
                 "numpy_s": numpy_s,
                 "ratio": numpy_s / spent["median_s"],
-                "largest_error": _error(function(*short), expected),
+                "largest_error": _error(ask(few), expected),
             }
         )
     return lines
+
+
+def _asked(
+    question: Callable[..., Any],
+    problem: inversion.Problem,
+    data: inversion.Observations,
+) -> Any:
+    return question(inversion.factorise(problem, data, BETA))
 
 
 def _sweeps(
     problem: inversion.Problem, displacement: np.ndarray, sigma: np.ndarray
 ) -> list[dict[str, Any]]:
     """Many weights: without gaps by one decomposition, with gaps one by one."""
-    gaps = inversion.find_gaps(displacement)
-    gapped = measure(scan, problem, displacement, sigma, FEW, gaps=gaps)
-    each = [leave_one_out(problem, displacement, sigma, b, gaps=gaps) for b in FEW]
-    got = scan(problem, displacement, sigma, FEW, gaps=gaps)
+    data = inversion.observations(displacement, sigma)
+    gapped = measure(scan, problem, data, FEW)
+    asked = lambda data, beta: leave_one_out(inversion.factorise(problem, data, beta))
+    each = [asked(data, beta) for beta in FEW]
+    got = scan(problem, data, FEW)
     whole = np.where(np.isfinite(displacement), displacement, 0)
-    none = inversion.find_gaps(whole)
-    one = measure(leave_one_out, problem, whole, sigma, BETA, gaps=none, repeat=9)
-    many = measure(scan, problem, whole, sigma, MANY, gaps=none, repeat=9)
+    without = inversion.observations(whole, sigma)
+    one = measure(asked, without, BETA, repeat=9)
+    many = measure(scan, problem, without, MANY, repeat=9)
     want, numpy_s = numpy_sweep(np.asarray(problem.gram), whole, sigma)
-    error = _error(scan(problem, whole, sigma, MANY, gaps=none), want)
+    error = _error(scan(problem, without, MANY), want)
     per_value = gapped["median_s"] / len(FEW)
     return [
         {
@@ -199,23 +208,24 @@ def _sweeps(
 def _by_gradient(
     problem: inversion.Problem, displacement: np.ndarray, sigma: np.ndarray
 ) -> list[dict[str, Any]]:
-    gaps = inversion.find_gaps(displacement)
+    record = inversion.observations(displacement, sigma)
 
     @jax.jit
-    def evidence(logs: jax.Array, record: jax.Array, gaps: inversion.Gaps) -> jax.Array:
+    def evidence(logs: jax.Array, record: inversion.Observations) -> jax.Array:
         beta, common = jnp.exp(logs)
         noise = Noise(jnp.asarray(sigma), None, common)
-        return log_evidence(problem, record, noise, beta, gaps=gaps)
+        data = dataclasses.replace(record, noise=noise)
+        return log_evidence(inversion.factorise(problem, data, beta))
 
     slope = jax.jit(jax.grad(evidence))
-    at, record = jnp.log(jnp.array([BETA, 1.0])), jnp.asarray(displacement)
-    value = measure(evidence, at, record, gaps)
+    at = jnp.log(jnp.array([BETA, 1.0]))
+    value = measure(evidence, at, record)
     before = _peak_gib()
-    gradient = measure(slope, at, record, gaps)
+    gradient = measure(slope, at, record)
     step = jnp.array([1e-4, 0.0])
-    ends = [evidence(at + sign * step, record, gaps) for sign in (1, -1)]
+    ends = [evidence(at + sign * step, record) for sign in (1, -1)]
     difference = (ends[0] - ends[1]) / 2e-4
-    error = _error(slope(at, record, gaps)[0], np.asarray(difference))
+    error = _error(slope(at, record)[0], np.asarray(difference))
     return [
         {"what": "log evidence, two hyperparameters", **value},
         {
@@ -247,7 +257,8 @@ def _components(
     problem: inversion.Problem, displacement: np.ndarray, sigma: np.ndarray
 ) -> dict[str, Any]:
     start = time.perf_counter()
-    found = variance_components(problem, displacement, sigma, beta=0.1)
+    data = inversion.observations(displacement, sigma)
+    found = variance_components(problem, data, beta=0.1)
     said = f"beta {found.beta:.3g}, sigma times {found.factor[0]:.3g}"
     return {
         "what": f"variance components: {said}, {found.iterations} steps",

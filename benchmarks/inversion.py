@@ -43,11 +43,12 @@ def daily_rows() -> list[dict]:
     design = earth.design_matrix(kernel, places, grid)
     problem = inversion.smooth_problem(design, grid.laplacian)
     few = np.linspace(0, len(displacement) - 1, 200).astype(int)
-    found = measure(inversion.solve, problem, displacement, sigma, BETA)
-    part = (problem, displacement[few], sigma[few], BETA)
+    data = inversion.observations(displacement, sigma)
+    found = measure(inversion.solve, problem, data, BETA)
+    part = (problem, inversion.observations(displacement[few], sigma[few]), BETA)
     each = measure(inversion.solve, *part, method="epoch")
     share = len(displacement) / len(few)
-    load = inversion.solve(problem, displacement, sigma, BETA).load[few]
+    load = inversion.solve(problem, data, BETA).load[few]
     want = inversion.solve(*part, method="epoch").load
     size = f"{sigma.shape[1]} stations, {len(grid.lon)} cells, {len(sigma)} epochs"
     return [
@@ -100,14 +101,14 @@ def _predictions(
     displacement = jnp.asarray(rng.normal(size=(epochs, size)))
     missing = jnp.asarray(rng.uniform(size=displacement.shape) < 0.1)
     displacement = jnp.where(missing, jnp.nan, displacement)
-    gaps = inversion.find_gaps(displacement)
+    data = inversion.observations(displacement, jnp.ones(size))
     shape = ProblemSize(epochs, size, cells, 0, 0.1 * size, shared=True, normal=True)
-    call = (problem, displacement, jnp.ones(size), 0.5)
+    call = (problem, data, 0.5)
     return [
         {
             "what": f"{name}: {epochs} epochs, {size} rows, {cells} cells",
             "predicted_s": cost,
-            **measure(inversion.solve, *call, gaps=gaps, method=name, repeat=5),
+            **measure(inversion.solve, *call, method=name, repeat=5),
         }
         for name, cost in costs(shape).items()
     ]

@@ -107,13 +107,12 @@ def _evidence_alone(
         numbers: joint_model.Hyperparameters, training_data: joint_model.TrainingData
     ) -> Array:
         noise = joint_model.noise_of(training_data, numbers)
-        given = (
-            training_data.problem,
-            training_data.displacement,
-            noise,
-            jnp.exp(numbers.beta),
+        data = inversion.observations(
+            training_data.displacement, noise, pattern=training_data.pattern
         )
-        return inversion.log_evidence(*given, gaps=training_data.gaps)
+        beta = jnp.exp(numbers.beta)
+        factor = inversion.factorise(training_data.problem, data, beta)
+        return inversion.log_evidence(factor)
 
     first = jax.tree.map(lambda x: x[0], parameters.inversion)
     inverted = jax.jit(jax.grad(alone))

@@ -227,7 +227,9 @@ def _foretold(
     """Heights of all stations by an inversion without some, offset and all [mm]."""
     problem = _problem(network, np.arange(len(network.lon)))
     up = np.where(out, np.nan, network.up)
-    solution = inversion.solve(problem, up, noise, beta, mean=mean)
+    solution = inversion.solve(
+        problem, inversion.observations(up, noise), beta, mean=mean
+    )
     return np.asarray(solution.fitted) + np.asarray(solution.common)[:, None]
 
 

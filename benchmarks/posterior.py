@@ -29,7 +29,11 @@ from jaxload.inversion.prior.smoothness import (
     prior_variance,
     smooth_prior,
 )
-from jaxload.inversion.uncertainty.functionals import Target, averages, every_cell
+from jaxload.inversion.uncertainty.functionals import (
+    Functionals,
+    averages,
+    every_cell,
+)
 from jaxload.inversion.uncertainty.posterior import (
     posterior_covariance,
     posterior_sd,
@@ -55,25 +59,33 @@ class _Places:
         self.lon, self.lat = lon, lat
 
 
+def factor_of(problem: inversion.Problem, up: Any, sigma: Any) -> inversion.Factor:
+    """What posterior questions are asked of."""
+    data = inversion.observations(up, sigma)
+    return inversion.factorise(problem, data, BETA)
+
+
 def numpy_way(
-    target: Target, row: np.ndarray, sigma: np.ndarray, beta: float
+    problem: inversion.Problem,
+    target: Functionals,
+    row: np.ndarray,
+    sigma: np.ndarray,
 ) -> np.ndarray:
     """One epoch, obviously right: take out the missing rows, factorise, subtract."""
     seen = np.isfinite(row)
-    gram = np.asarray(target.problem.gram)[np.ix_(seen, seen)]
-    factor = np.linalg.cholesky(gram + np.diag((beta * sigma[seen]) ** 2))
+    gram = np.asarray(problem.gram)[np.ix_(seen, seen)]
+    factor = np.linalg.cholesky(gram + np.diag((BETA * sigma[seen]) ** 2))
     cross = np.asarray(target.cross)[:, seen]
     image = scipy.linalg.solve_triangular(factor, cross.T, lower=True)
     variance = np.asarray(target.variance) - np.sum(image**2, axis=0)
-    return np.sqrt(variance) / beta
+    return np.sqrt(variance) / BETA
 
 
 def compared(
     what: str,
     found: Callable[[], Any],
-    target: Target,
+    asked: tuple[inversion.Problem, Functionals],
     record: tuple[np.ndarray, np.ndarray],
-    beta: float,
 ) -> dict[str, Any]:
     """Time of a function and its error against `numpy_way` at a few epochs."""
     up, sigma = record
@@ -83,7 +95,7 @@ def compared(
     seconds, want = [], []
     for epoch in some:
         start = time.perf_counter()
-        want.append(numpy_way(target, up[epoch], daily[epoch], beta))
+        want.append(numpy_way(*asked, up[epoch], daily[epoch]))
         seconds.append(time.perf_counter() - start)
     reference = float(np.median(seconds)) * len(up)
     error = np.max(abs(np.asarray(found())[some] / np.array(want) - 1))
@@ -96,9 +108,9 @@ def compared(
     }
 
 
-def streamed(target: Target, up: np.ndarray, sigma: np.ndarray) -> int:
+def streamed(factor: inversion.Factor, target: Functionals) -> int:
     """Walk through a record without keeping it; the number of values seen."""
-    parts = stream_sd(target, up, sigma, BETA)
+    parts = stream_sd(factor, target)
     return sum(np.asarray(part.sd).size for _, part in parts)
 
 
@@ -114,45 +126,44 @@ def western() -> list[dict[str, Any]]:
     size = f"{len(sigma)} rows, {len(grid.lon)} cells, {len(up)} epochs"
     cells = every_cell(problem, prior)
     record = (up, sigma)
-    sd = lambda target: posterior_sd(target, up, sigma, BETA).sd
+    factor = factor_of(problem, up, sigma)
+    sd = lambda target: posterior_sd(factor, target).sd
     basins = averages(problem, prior, _squares(grid))
     few = slice(3000, 3100)
     daily = each[few]
+    changing = factor_of(problem, up[few], daily)
+    some = factor_of(problem, up[few], sigma)
     return [
         {
             "what": f"prior variance of all cells, {size}",
             **measure(prior_variance, prior),
         },
-        compared(f"sd of all cells, {size}", lambda: sd(cells), cells, record, BETA),
-        {"what": "the same, streamed", **measure(streamed, cells, up, sigma, repeat=1)},
+        compared(
+            f"sd of all cells, {size}", lambda: sd(cells), (problem, cells), record
+        ),
+        {"what": "the same, streamed", **measure(streamed, factor, cells, repeat=1)},
         compared(
             f"sd of {len(basins.variance)} basins, {size}",
             lambda: sd(basins),
-            basins,
+            (problem, basins),
             record,
-            BETA,
         ),
         {
             "what": "their covariances",
-            **measure(lambda: posterior_covariance(basins, up, sigma, BETA)),
+            **measure(lambda: posterior_covariance(factor, basins)),
         },
         compared(
             "sd of all cells, sigma of the day, 100 epochs, exact",
-            lambda: posterior_sd(cells, up[few], daily, BETA).sd,
-            cells,
+            lambda: posterior_sd(changing, cells).sd,
+            (problem, cells),
             (up[few], daily),
-            BETA,
         ),
-        *(probed(cells, up[few], daily, count) for count in (8, 32)),
+        *(probed(changing, cells, count) for count in (8, 32)),
         {
             "what": "5 posterior samples of all cells, 100 epochs",
-            **measure(
-                lambda: posterior_samples(
-                    problem, prior, up[few], sigma, BETA, Sampling(5)
-                )
-            ),
+            **measure(lambda: posterior_samples(some, prior, Sampling(5))),
         },
-        resolved(cells, grid, up[:1], sigma),
+        resolved(factor_of(problem, up[:1], sigma), cells, grid),
     ]
 
 
@@ -164,16 +175,12 @@ def _squares(grid: sphere.Grid) -> np.ndarray:
     return inside / inside.sum(axis=1, keepdims=True)
 
 
-def probed(
-    target: Target, up: np.ndarray, sigma: np.ndarray, count: int
-) -> dict[str, Any]:
+def probed(factor: inversion.Factor, target: Functionals, count: int) -> dict[str, Any]:
     """Time of probing, its error and what it says of it."""
     how = Probing(budget=0, count=count)
-    times = measure(
-        lambda: posterior_sd(target, up, sigma, BETA, probing=how), repeat=2
-    )
-    got = posterior_sd(target, up, sigma, BETA, probing=how)
-    want = posterior_sd(target, up, sigma, BETA)
+    times = measure(lambda: posterior_sd(factor, target, probing=how), repeat=2)
+    got = posterior_sd(factor, target, probing=how)
+    want = posterior_sd(factor, target)
     error = np.asarray(got.sd / want.sd - 1)
     return {
         "what": f"these by {count} probes",
@@ -185,19 +192,19 @@ def probed(
 
 
 def resolved(
-    target: Target, grid: sphere.Grid, up: np.ndarray, sigma: np.ndarray
+    factor: inversion.Factor, target: Functionals, grid: sphere.Grid
 ) -> dict[str, Any]:
     """Time of the map of resolution of a day, and a summary of it."""
     lon, lat = np.radians(grid.lon), np.radians(grid.lat)
     unit = [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]
     position = RADIUS_KM * np.stack(unit, axis=1)
-    call = lambda: resolution_map(target, position, up, sigma, BETA)
+    call = lambda: resolution_map(factor, target, position)
     times, found = measure(call, repeat=2), call()
     return {
         "what": "map of resolution, one day",
         **times,
         "radius_km": float(np.median(found.radius)),
-        "freedom": float(degrees_of_freedom(target.problem, up, sigma, BETA)[0]),
+        "freedom": float(degrees_of_freedom(factor)[0]),
     }
 
 
@@ -221,17 +228,17 @@ def national() -> list[dict[str, Any]]:
     part = (up[-96:], sigma)
     check = compared(
         "",
-        lambda: posterior_sd(target, *part, BETA).sd,
-        target,
+        lambda: posterior_sd(factor_of(problem, *part), target).sd,
+        (problem, target),
         part,
-        BETA,
     )
     size = f"{rows} rows, {len(grid.lon)} cells, {epochs} epochs"
-    times = measure(streamed, target, up, sigma, repeat=1)
+    times = measure(streamed, factor_of(problem, up, sigma), target, repeat=1)
     reference = check["numpy_s"] / len(part[0]) * epochs
     few = part[0][:8]
     daily = sigma * rng.lognormal(0, 0.08, size=few.shape)
-    exact = lambda: posterior_sd(target, few, daily, BETA).sd
+    changing = factor_of(problem, few, daily)
+    exact = lambda: posterior_sd(changing, target).sd
     return [
         {
             "what": f"sd of all cells, streamed, {size}",
@@ -244,7 +251,7 @@ def national() -> list[dict[str, Any]]:
             "what": "the same, sigma varies by 8%, 8 epochs, exact",
             **measure(exact, repeat=2),
         },
-        probed(target, few, daily, 32),
+        probed(changing, target, 32),
     ]
 
 
@@ -283,7 +290,8 @@ def calibration() -> list[dict[str, Any]]:
         ("first differences of like variance", rough, alike, sigma, truths),
     ]
     own = [(world.displacement, world.water)]
-    chosen = inversion.select(prior_problem(design, prior), world.displacement, sigma)
+    data = inversion.observations(world.displacement, sigma)
+    chosen = inversion.select(prior_problem(design, prior), data)
     for name, noise in (
         ("white noise", sigma),
         ("white noise and common mode", Noise(jnp.asarray(sigma), common=0.5)),
@@ -322,8 +330,8 @@ def _coverage(
     target = averages(problem, prior, weights)
     ratios = []
     for up, water in truths:
-        load = np.asarray(inversion.solve(problem, up, noise, beta).load)
-        sd = np.asarray(posterior_sd(target, up, noise, beta).sd)
+        found = inversion.solve(problem, inversion.observations(up, noise), beta)
+        load, sd = np.asarray(found.load), posterior_sd(found, target).sd
         ratios.append(abs((load - water) @ weights.T / sd))
     inner, outer = (float(np.mean(np.array(ratios) < limit)) for limit in SIGMAS)
     return {"within_68": inner, "within_95": outer}

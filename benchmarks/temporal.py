@@ -43,12 +43,18 @@ def problem_of(places: Any, grid: sphere.Grid) -> inversion.Problem:
 def invert_in_time(*data: Any, times: np.ndarray, scale: float) -> inversion.Solution:
     """Invert with a memory of `scale` days."""
     problem, up, sigma, beta = data
-    return solve_in_time(problem, up, sigma, beta, autoregression(times, scale))
+    bound = inversion.observations(up, sigma, share_inverse=False)
+    return solve_in_time(problem, bound, beta, autoregression(times, scale))
+
+
+def invert_epochs(problem: inversion.Problem, up: Any, sigma: Any, beta: float) -> Any:
+    """Invert each epoch by itself."""
+    return inversion.solve(problem, inversion.observations(up, sigma), beta)
 
 
 def ways(times: np.ndarray) -> dict[str, Any]:
     """Each way to invert, called with problem, displacement, sigma and beta."""
-    found: dict[str, Any] = {"no memory": inversion.solve}
+    found: dict[str, Any] = {"no memory": invert_epochs}
     for scale in SCALES:
         name = f"memory of {scale:g} days"
         found[name] = functools.partial(invert_in_time, times=times, scale=scale)

@@ -68,6 +68,10 @@ def problem() -> inversion.Problem:
     return inversion.prior_problem(design(), prior())
 
 
+def data() -> inversion.Observations:
+    return inversion.observations(heights(), np.ones(STATIONS))
+
+
 def small_problem() -> inversion.Problem:
     return inversion.prior_problem(design()[:, :4], small_prior())
 
@@ -240,7 +244,10 @@ OBJECTS: dict[str, dict[str, Callable[[], Any]]] = {
         "uplift_design": design,
         "beta": lambda: 0.02,
         "distance": distance,
-        "target": lambda: inversion.every_cell(problem(), prior()),
+        "data": data,
+        "water": lambda: inversion.solve(problem(), data(), 0.02),
+        "functionals": lambda: inversion.every_cell(problem(), prior()),
+        "weights": lambda: np.ones((2, design().shape[1])),
         "variable": lambda: np.empty((EPOCHS, design().shape[1])),
     },
     "inversion.stacking": {
@@ -250,7 +257,11 @@ OBJECTS: dict[str, dict[str, Callable[[], Any]]] = {
     "inversion.uncertainty.functionals": {
         "problem": small_problem,
         "prior": small_prior,
-        "displacement": lambda: heights(1096),
+        "water": lambda: inversion.solve(
+            small_problem(),
+            inversion.observations(heights(1096), np.ones(STATIONS)),
+            0.02,
+        ),
     },
     "inversion.estimation.conditioning": {
         "filled": lambda: noise(EPOCHS, 3),

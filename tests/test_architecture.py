@@ -166,7 +166,6 @@ def test_no_module_is_named_as_what_it_exports():
 #: Public names that mean two things: pairs of modules, to be renamed. Takes no new one.
 TWO_MEANINGS = {
     "VARIABLES": ("config.renamed", "io.schema"),
-    "each_epoch": ("inversion.noise", "inversion.uncertainty.epoch_variance"),
     "over_epochs": ("inversion.noise", "inversion.uncertainty.posterior"),
     "smooth": ("inversion.temporal.markov", "sphere.harmonics.gaussian"),
     # The same product at full precision, made where it is needed.

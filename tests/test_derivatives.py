@@ -132,9 +132,8 @@ def joint_loss(common):
 
 def memory(scale, values):
     chain = inversion.autoregression(inverse.TIMES, jnp.exp(scale))
-    return inversion.temporal_residual(
-        inverse.PROBLEM, values, np.ones(inverse.ROWS), 0.7, chain, HIDDEN
-    )
+    data = inversion.observations(values, np.ones(inverse.ROWS))
+    return inversion.temporal_residual(inverse.PROBLEM, data, 0.7, chain, hidden=HIDDEN)
 
 
 @functools.cache
@@ -150,9 +149,8 @@ def through_the_prior(design, scale):
 
 
 def components(patterns, beta):
-    amplitudes = np.ones((3, 2))
-    sigma = np.ones(inverse.ROWS)
-    given = (inverse.PROBLEM, patterns, amplitudes, sigma, jnp.exp(beta))
+    data = inversion.observations(patterns, np.ones(inverse.ROWS))
+    given = (inverse.PROBLEM, data, jnp.exp(beta), np.ones((3, 2)))
     return inverse.solution(inversion.solve_by_components(*given))
 
 

@@ -66,7 +66,9 @@ def test_an_overconfident_prior_is_widened_to_the_least_held_out_nlpd(
     assert found.beta < np.log(5.0) - 1
     some = np.asarray(training_data.displacement)[::2]
     thin = dataclasses.replace(
-        training_data, displacement=jnp.asarray(some), gaps=inversion.find_gaps(some)
+        training_data,
+        displacement=jnp.asarray(some),
+        pattern=inversion.find_pattern(some),
     )
 
     def negative_log_predictive_density(**changed):

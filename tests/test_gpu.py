@@ -18,6 +18,7 @@ from jaxload import earth, inversion, sphere
 from jaxload.gapfill.joint import joint_losses, joint_model
 from jaxload.gapfill.networks import lstm
 from jaxload.gapfill.training import member_batches
+from jaxload.inversion import observations
 from jaxload.inversion.temporal.smoothing import solve_in_time
 from jaxload.inversion.uncertainty.functionals import every_cell
 
@@ -36,7 +37,7 @@ class World:
         design = np.random.default_rng(6).normal(size=(STATIONS, CELLS))
         prior = inversion.smooth_prior(CHAIN)
         self.problem = inversion.smooth_problem(design, CHAIN)
-        self.gaps = inversion.find_gaps(UP)
+        self.pattern = inversion.find_pattern(UP)
         self.every = every_cell(inversion.prior_problem(design, prior), prior)
         self.memory = inversion.autoregression(np.arange(float(EPOCHS)), 4.0)
         line = np.arange(float(STATIONS))
@@ -61,24 +62,33 @@ def design_matrix(_):
 
 
 def water(world, up, sigma):
-    given, gaps = (world.problem, up, sigma, BETA), world.gaps
-    residual = inversion.leave_one_out_residual(*given, gaps=gaps)
-    return inversion.solve(*given, gaps=gaps).load, residual
+    data = inversion.observations(up, sigma, pattern=world.pattern)
+    found = inversion.solve(world.problem, data, BETA)
+    return found.load, inversion.leave_one_out_residual(found)
 
 
 def evidence(world, beta, up, sigma):
     value = lambda beta: inversion.log_evidence(
-        world.problem, up, sigma, beta, gaps=world.gaps
+        inversion.factorise(
+            world.problem,
+            inversion.observations(up, sigma, pattern=world.pattern),
+            beta,
+        )
     )
     return jax.value_and_grad(value)(beta)
 
 
 def spread(world, sigma):
-    return inversion.posterior_sd(world.every, UP, sigma, BETA).sd
+    return inversion.posterior_sd(
+        inversion.factorise(world.problem, inversion.observations(UP, sigma), BETA),
+        world.every,
+    ).sd
 
 
 def water_with_a_memory(world, up, sigma):
-    return solve_in_time(world.problem, up, sigma, BETA, world.memory).load
+    return solve_in_time(
+        world.problem, observations(up, sigma), BETA, world.memory
+    ).load
 
 
 def networks(_, inputs):

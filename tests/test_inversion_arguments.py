@@ -12,9 +12,7 @@ import scipy.sparse as sp
 from jaxload import inversion
 from jaxload.inversion.estimation.robust import weighted_sigma
 from jaxload.inversion.hyperparameters.empirical_bayes import scaled_model
-from jaxload.inversion.hyperparameters.evidence import epoch_log_evidence
 from jaxload.inversion.noise import Noise, covariance_noise
-from jaxload.inversion.uncertainty.resolution import leverage, observation_weights
 from jaxload.inversion.uncertainty.sampling import Sampling
 
 EPOCHS, ROWS, CELLS = 4, 3, 5
@@ -49,56 +47,75 @@ def tuned(problem, displacement, sigma, beta):
 
 
 def weighed_down(problem, displacement, sigma, beta):
-    return inversion.reweight(problem, displacement, sigma, beta, inversion.Huber())
+    data = inversion.observations(displacement, sigma)
+    return inversion.reweight(problem, data, beta, inversion.Huber())
 
 
-def with_a_memory(function, *rest):
-    return lambda p, d, s, b: function(p, d, s, b, memory(d), *rest)
+def bound(function):
+    """Called with the problem, bound data and beta."""
+    return lambda p, d, s, b: function(p, inversion.observations(d, s), b)
+
+
+def asked(question, *rest):
+    """A question that is asked of a factor."""
+    return bound(lambda p, data, b: question(inversion.factorise(p, data, b), *rest))
+
+
+def asked_of_target(question):
+    return bound(
+        lambda p, data, b: question(inversion.factorise(p, data, b), target(p))
+    )
 
 
 #: Every function of observations, called with problem, displacement, sigma, beta.
 FUNCTIONS = {
-    "solve": inversion.solve,
-    "dual": inversion.dual,
-    "leave_one_out": inversion.leave_one_out,
-    "leave_one_out_residual": inversion.leave_one_out_residual,
-    "leave_group_out": functools.partial(inversion.leave_group_out, groups=GROUPS),
-    "leave_group_out_residual": functools.partial(
-        inversion.leave_group_out_residual, groups=GROUPS
+    "solve": bound(inversion.solve),
+    "solved": asked(lambda factor: factor.solved),
+    "leave_one_out": asked(inversion.leave_one_out),
+    "leave_one_out_residual": asked(inversion.leave_one_out_residual),
+    "leave_group_out": asked(inversion.leave_group_out, GROUPS),
+    "leave_group_out_residual": asked(inversion.leave_group_out_residual, GROUPS),
+    "gcv": asked(inversion.gcv),
+    "l_curve": asked(inversion.l_curve),
+    "log_evidence": asked(inversion.log_evidence),
+    "epoch_log_evidence": asked(inversion.epoch_log_evidence),
+    "abic": asked(inversion.abic),
+    "scan": lambda p, d, s, b: inversion.scan(p, inversion.observations(d, s), [b]),
+    "select": lambda p, d, s, b: inversion.select(
+        p, inversion.observations(d, s), betas=[b]
     ),
-    "gcv": inversion.gcv,
-    "l_curve": inversion.l_curve,
-    "log_evidence": inversion.log_evidence,
-    "epoch_log_evidence": epoch_log_evidence,
-    "abic": inversion.abic,
-    "scan": lambda p, d, s, b: inversion.scan(p, d, s, [b]),
-    "select": lambda p, d, s, b: inversion.select(p, d, s, betas=[b]),
     "variance_components": lambda p, d, s, b: inversion.variance_components(
-        p, d, s, beta=b
+        p, inversion.observations(d, s), beta=b
     ),
     "tune": tuned,
     "reweight": weighed_down,
-    "solve_in_time": with_a_memory(inversion.solve_in_time),
+    "solve_in_time": lambda p, d, s, b: inversion.solve_in_time(
+        p, inversion.observations(d, s), b, memory(d)
+    ),
     "temporal_residual": lambda p, d, s, b: inversion.temporal_residual(
-        p, d, s, b, memory(d), np.zeros(np.shape(d), bool)
+        p,
+        inversion.observations(d, s),
+        b,
+        memory(d),
+        hidden=np.zeros(np.shape(d), bool),
     ),
-    "posterior_sd": lambda p, *rest: inversion.posterior_sd(target(p), *rest),
-    "posterior_covariance": lambda p, *rest: inversion.posterior_covariance(
-        target(p), *rest
+    "posterior_sd": asked_of_target(inversion.posterior_sd),
+    "posterior_covariance": asked_of_target(inversion.posterior_covariance),
+    "stream_sd": asked_of_target(lambda *given: list(inversion.stream_sd(*given))),
+    "posterior_samples": asked(inversion.posterior_samples, PRIOR, Sampling(1)),
+    "observation_weights": asked_of_target(inversion.observation_weights),
+    "averaging_kernels": asked_of_target(inversion.averaging_kernels),
+    "point_spread": asked(inversion.point_spread, CELL),
+    "resolution_map": bound(
+        lambda p, data, b: inversion.resolution_map(
+            inversion.factorise(p, data, b),
+            inversion.every_cell(p, PRIOR),
+            np.arange(float(CELLS))[:, None],
+        )
     ),
-    "stream_sd": lambda p, *rest: list(inversion.stream_sd(target(p), *rest)),
-    "posterior_samples": lambda p, *rest: inversion.posterior_samples(
-        p, PRIOR, *rest, Sampling(1)
-    ),
-    "observation_weights": lambda p, *rest: observation_weights(target(p), *rest),
-    "averaging_kernels": lambda p, *rest: inversion.averaging_kernels(target(p), *rest),
-    "point_spread": lambda p, *rest: inversion.point_spread(p, CELL, *rest),
-    "resolution_map": lambda p, *rest: inversion.resolution_map(
-        inversion.every_cell(p, PRIOR), np.arange(float(CELLS))[:, None], *rest
-    ),
-    "leverage": leverage,
-    "degrees_of_freedom": inversion.degrees_of_freedom,
-    "recover": lambda p, *rest: inversion.recover(p, np.ones(CELLS), *rest),
+    "leverage": asked(inversion.leverage),
+    "degrees_of_freedom": asked(inversion.degrees_of_freedom),
+    "recover": bound(lambda p, data, b: inversion.recover(p, data, b, np.ones(CELLS))),
 }
 
 
@@ -132,8 +149,14 @@ WRONG = {
     "one sigma": ({"sigma": 1.0}, r"sigma has shape \(\), expected .*give"),
     "sigma of others": ({"sigma": np.ones(2)}, "sigma has 2 along 'row'"),
     "sigma transposed": ({"sigma": np.ones((ROWS, EPOCHS))}, "is sigma transposed"),
-    "transposed": ({"displacement": GOOD.T}, "is (it|displacement) transposed"),
-    "one axis": ({"displacement": GOOD[0]}, r"displacement has shape \(3,\), expect"),
+    "transposed": (
+        {"displacement": GOOD.T},
+        "(are values|is data|is it|is sigma) transposed",
+    ),
+    "one axis": (
+        {"displacement": GOOD[0]},
+        r"(values|displacement) has shape \(3,\), expect",
+    ),
     "no epochs": ({"displacement": GOOD[:0]}, "left nothing|no epoch"),
     "skewed noise": ({"sigma": Noise(ONES, skewed())}, r"not symmetric.*\(0, 1\)"),
     "indefinite noise": ({"sigma": Noise(ONES, INDEFINITE)}, "not positive definite"),
@@ -201,24 +224,44 @@ def test_checks_of_values_do_not_stand_in_the_way_of_jit(name):
 def test_an_epoch_without_data_has_the_prior():
     data = GOOD.copy()
     data[1] = np.nan
-    assert not inversion.solve(PROBLEM, data, ONES, 2.0).load[1].any()
+    assert (
+        not inversion.solve(PROBLEM, inversion.observations(data, ONES), 2.0)
+        .load[1]
+        .any()
+    )
     assert not weighed_down(PROBLEM, data, ONES, 2.0).solution.load[1].any()
-    assert inversion.degrees_of_freedom(PROBLEM, data, ONES, 2.0)[1] == 0
-    assert epoch_log_evidence(PROBLEM, data, ONES, 2.0)[1] == 0
+    assert FUNCTIONS["degrees_of_freedom"](PROBLEM, data, ONES, 2.0)[1] == 0
+    assert FUNCTIONS["epoch_log_evidence"](PROBLEM, data, ONES, 2.0)[1] == 0
     prior = np.sqrt(inversion.prior_variance(PRIOR))[CELL] / 2
-    got = inversion.posterior_sd(known_target(), data, ONES, 2.0).sd[1]
+    got = inversion.posterior_sd(
+        inversion.factorise(PROBLEM, inversion.observations(data, ONES), 2.0),
+        known_target(),
+    ).sd[1]
     np.testing.assert_allclose(got, prior, rtol=1e-10)
 
 
 def test_a_record_without_data_is_no_error_where_there_is_an_answer():
     nothing = np.full((EPOCHS, ROWS), np.nan)
-    assert not inversion.solve(PROBLEM, nothing, ONES, 1.0).load.any()
+    assert not inversion.solve(
+        PROBLEM, inversion.observations(nothing, ONES), 1.0
+    ).load.any()
     assert not FUNCTIONS["solve_in_time"](PROBLEM, nothing, ONES, 1.0).load.any()
-    assert np.isnan(inversion.leave_one_out(PROBLEM, nothing, ONES, 1.0))
+    assert np.isnan(
+        inversion.leave_one_out(
+            inversion.factorise(PROBLEM, inversion.observations(nothing, ONES), 1.0)
+        )
+    )
     free = sp.csr_array(np.diff(np.eye(CELLS), axis=0))
     problem = inversion.smooth_problem(DESIGN, free)
-    assert inversion.log_evidence(problem, nothing, ONES, 1.0) == 0
-    assert not inversion.solve(problem, nothing, ONES, 1.0).ok.any()
+    assert (
+        inversion.log_evidence(
+            inversion.factorise(problem, inversion.observations(nothing, ONES), 1.0)
+        )
+        == 0
+    )
+    assert not inversion.solve(
+        problem, inversion.observations(nothing, ONES), 1.0
+    ).ok.any()
     for name in ("scan", "select", "tune", "variance_components"):
         with pytest.raises(ValueError, match=r"no epoch|no observation"):
             FUNCTIONS[name](PROBLEM, nothing, ONES, 1.0)
@@ -227,14 +270,18 @@ def test_a_record_without_data_is_no_error_where_there_is_an_answer():
 def test_a_component_that_vanishes_has_not_converged():
     """Data without any scatter say so of the noise, and a warning says it not."""
     level = np.ones((EPOCHS, ROWS))
-    found = inversion.variance_components(PROBLEM, level, ONES, beta=1.0)
+    found = inversion.variance_components(
+        PROBLEM, inversion.observations(level, ONES), beta=1.0
+    )
     assert not found.converged
 
 
 def test_integers_are_numbers():
     whole = np.arange(EPOCHS * ROWS).reshape(EPOCHS, ROWS)
-    got = inversion.solve(PROBLEM, whole, np.ones(ROWS, int), 1)
-    want = inversion.solve(PROBLEM, whole.astype(float), ONES, 1.0)
+    got = inversion.solve(PROBLEM, inversion.observations(whole, np.ones(ROWS, int)), 1)
+    want = inversion.solve(
+        PROBLEM, inversion.observations(whole.astype(float), ONES), 1.0
+    )
     np.testing.assert_array_equal(got.load, want.load)
 
 

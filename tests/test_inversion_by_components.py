@@ -45,10 +45,13 @@ def normal_equations(design, rows, sigma):
 @pytest.mark.slow
 def test_all_components_give_what_all_epochs_give(problem, displacement, sigma):
     parts = series.principal_components(displacement, ROWS)
+    # The mean is one more pattern, of amplitude one.
+    patterns = np.concatenate([parts.patterns, parts.mean[None]])
+    amplitudes = np.concatenate([parts.amplitudes, np.ones((EPOCHS, 1))], axis=1)
     got = solve_by_components(
-        problem, parts.patterns, parts.amplitudes, sigma, BETA, mean=parts.mean
+        problem, inversion.observations(patterns, sigma), BETA, amplitudes
     )
-    want = inversion.solve(problem, displacement, sigma, BETA)
+    want = inversion.solve(problem, inversion.observations(displacement, sigma), BETA)
     assert got.ok.all()
     np.testing.assert_allclose(got.load, want.load, atol=1e-9)
     np.testing.assert_allclose(got.fitted, want.fitted, atol=1e-9)
@@ -61,9 +64,10 @@ def test_leading_components_give_what_the_series_they_rebuild_give(
     displacement[displacement > 3] = np.nan
     parts = series.principal_components(displacement, 3)
     noise = inversion.Noise(sigma, common=4.0)
-    got = solve_by_components(problem, parts.patterns, parts.amplitudes, noise, BETA)
+    data = inversion.observations(parts.patterns, noise)
+    got = solve_by_components(problem, data, BETA, parts.amplitudes)
     rebuilt = series.reconstructed(parts) - parts.mean[None, :]
-    want = inversion.solve(problem, rebuilt, noise, BETA)
+    want = inversion.solve(problem, inversion.observations(rebuilt, noise), BETA)
     np.testing.assert_allclose(got.load, want.load, atol=1e-9)
     np.testing.assert_allclose(got.common, want.common, atol=1e-9)
 
@@ -79,17 +83,20 @@ def test_leaving_out_a_row_is_inverting_the_patterns_without_it(
         water = normal_equations(design[rest], patterns[:, rest], sigma[rest])
         predicted = amplitudes @ water @ design[row]
         missed[:, row] = amplitudes @ patterns[:, row] - predicted
-    got = leave_one_out_by_components(problem, patterns, amplitudes, sigma, BETA)
+    data = inversion.observations(patterns, sigma)
+    factor = inversion.factorise(problem, data, BETA)
+    got = leave_one_out_by_components(factor, amplitudes)
     np.testing.assert_allclose(got, np.sqrt(np.mean(missed**2)), rtol=1e-9)
 
 
 def test_patterns_are_scanned_as_epochs_are(problem, displacement, sigma):
     parts = series.principal_components(displacement, 3)
     betas = np.geomspace(0.05, 5, 9)
-    got = inversion.scan(problem, parts.patterns, sigma, betas)
+    data = inversion.observations(parts.patterns, sigma)
+    got = inversion.scan(problem, data, betas)
     want = [
         leave_one_out_by_components(
-            problem, parts.patterns, parts.amplitudes, sigma, beta
+            inversion.factorise(problem, data, beta), parts.amplitudes
         )
         for beta in betas
     ]
@@ -103,10 +110,12 @@ def test_a_row_without_a_pattern_is_a_row_deleted(design, problem, sigma, rng):
     amplitudes[6] = np.nan
     rest = np.delete(np.arange(ROWS), 4)
     water = normal_equations(design[rest], patterns[:, rest], sigma[rest])
-    got = solve_by_components(problem, patterns, amplitudes, sigma, BETA)
+    data = inversion.observations(patterns, sigma)
+    got = solve_by_components(problem, data, BETA, amplitudes)
     np.testing.assert_array_equal(np.flatnonzero(~got.ok), [6])
     np.testing.assert_allclose(got.load, amplitudes @ water, atol=1e-9)
-    known = leave_one_out_by_components(problem, patterns, amplitudes[:6], sigma, BETA)
+    factor = inversion.factorise(problem, data, BETA)
+    known = leave_one_out_by_components(factor, amplitudes[:6])
     assert np.isfinite(known)
 
 
@@ -114,12 +123,12 @@ def test_a_pattern_that_cannot_be_inverted_is_flagged_at_every_epoch(design, sig
     free = sp.diags_array([-1.0, 1.0], offsets=[0, 1], shape=(CELLS - 1, CELLS))
     problem = inversion.smooth_problem(design, free)
     patterns = np.full((1, ROWS), np.nan)
-    got = solve_by_components(problem, patterns, np.ones((3, 1)), sigma, BETA)
+    data = inversion.observations(patterns, sigma)
+    got = solve_by_components(problem, data, BETA, np.ones((3, 1)))
     assert not got.ok.any()
     assert np.isnan(got.load).all()
-    assert np.isnan(
-        leave_one_out_by_components(problem, patterns, np.ones((3, 1)), sigma, BETA)
-    )
+    factor = inversion.factorise(problem, data, BETA)
+    assert np.isnan(leave_one_out_by_components(factor, np.ones((3, 1))))
 
 
 @pytest.mark.slow
@@ -127,31 +136,36 @@ def test_gradients_agree_with_finite_differences(problem, sigma, rng):
     patterns, amplitudes = rng.normal(size=(2, ROWS)), rng.normal(size=(3, 2))
 
     def outputs(patterns, amplitudes, beta):
-        arguments = problem, patterns, amplitudes, sigma, beta
-        left_out = leave_one_out_by_components(*arguments)
-        return jnp.sum(solve_by_components(*arguments).load ** 2) + left_out
+        data = inversion.observations(patterns, sigma)
+        factor = inversion.factorise(problem, data, beta)
+        left_out = leave_one_out_by_components(factor, amplitudes)
+        found = solve_by_components(problem, data, beta, amplitudes)
+        return jnp.sum(found.load**2) + left_out
 
     check_grads(outputs, (patterns, amplitudes, 0.4), order=1, modes=["rev"])
 
 
 ERRORS = {
-    "transposed": (lambda p, a: (p.T, a), "patterns"),
+    "transposed": (lambda p, a: (p.T, a), "'component'"),
     "other components": (lambda p, a: (p, a[:, :1]), "'component'"),
 }
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_what_is_wrong_is_named(name, problem, sigma, rng):
+def test_what_is_wrong_is_named(name, problem, rng):
     change, message = ERRORS[name]
     given = change(rng.normal(size=(2, ROWS)), rng.normal(size=(EPOCHS, 2)))
+    patterns, amplitudes = given
+    data = inversion.observations(patterns, np.ones(patterns.shape[1]))
     with pytest.raises(ValueError, match=message):
-        solve_by_components(problem, *given, sigma, BETA)
+        solve_by_components(problem, data, BETA, amplitudes)
 
 
 def test_the_dtype_of_the_problem_is_kept(design, sigma, rng):
     problem = inversion.smooth_problem(design.astype(np.float32), ROUGHNESS)
     patterns, amplitudes = rng.normal(size=(2, ROWS)), rng.normal(size=(EPOCHS, 2))
-    got = solve_by_components(problem, patterns, amplitudes, sigma, BETA)
+    data = inversion.observations(patterns, sigma)
+    got = solve_by_components(problem, data, BETA, amplitudes)
     assert got.load.dtype == got.common.dtype == jnp.float32
 
 
@@ -180,7 +194,7 @@ def test_stations_of_the_western_us_that_components_never_saw_are_predicted(data
     hidden = np.arange(up.shape[1]) % 5 == 0
     used = np.where(hidden[None, :], np.nan, up)
     miss = lambda water: np.nanstd((up - np.asarray(water.fitted))[:, hidden])
-    direct = miss(inversion.solve(problem, used, sigma, 0.01))
+    direct = miss(inversion.solve(problem, inversion.observations(used, sigma), 0.01))
     parts = series.principal_components(used, 5, weights=1 / sigma**2)
     assert parts.converged
     assert parts.explained[0] > 0.3

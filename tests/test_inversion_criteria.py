@@ -12,6 +12,7 @@ import shapely
 from scipy.spatial import KDTree
 
 from jaxload import earth, sphere, synthetic
+from jaxload.inversion import factorise, find_pattern, observations
 from jaxload.inversion.estimation.least_squares import solve
 from jaxload.inversion.hyperparameters.beta_scan import best, scan, select
 from jaxload.inversion.hyperparameters.criteria import (
@@ -27,7 +28,6 @@ from jaxload.inversion.hyperparameters.group_cross_validation import (
     leave_group_out,
     leave_group_out_residual,
 )
-from jaxload.inversion.missing.patterns import find_gaps
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.prior.smoothness import smooth_problem
 
@@ -141,7 +141,7 @@ def test_gcv_is_that_of_the_dense_hat_matrix(problem, design, operator, noise, g
         misfit += left @ weight @ left
         trace += np.trace(np.eye(len(seen)) - fit)
         count += len(seen)
-    got = gcv(problem, gapped, noise, beta)
+    got = gcv(factorise(problem, observations(gapped, noise), beta))
     np.testing.assert_allclose(got, count * misfit / trace**2, rtol=1e-8)
 
 
@@ -154,7 +154,7 @@ def test_the_l_curve_has_the_norms_of_the_solution(
         left = row[seen] - fit @ row[seen]
         misfit += left @ weight @ left
         norm += np.sum((operator @ (inverse @ row[seen])) ** 2)
-    got = l_curve(problem, gapped, noise, beta)
+    got = l_curve(factorise(problem, observations(gapped, noise), beta))
     np.testing.assert_allclose(got.misfit, np.sqrt(misfit), rtol=1e-8)
     np.testing.assert_allclose(got.norm, np.sqrt(norm), rtol=1e-8)
 
@@ -165,8 +165,11 @@ def test_the_l_curve_has_the_norms_of_the_solution(
 def test_a_scan_is_the_criterion_at_each_beta(record, problem, noise, request):
     displacement = request.getfixturevalue(record)
     for criterion in (leave_one_out, gcv, l_curve, abic):
-        got = scan(problem, displacement, noise, BETAS, criterion=criterion)
-        want = [criterion(problem, displacement, noise, beta) for beta in BETAS]
+        got = scan(
+            problem, observations(displacement, noise), BETAS, criterion=criterion
+        )
+        data = observations(displacement, noise)
+        want = [criterion(factorise(problem, data, beta)) for beta in BETAS]
         want = jax.tree.map(lambda *values: np.array(values), *want)
         close = functools.partial(np.testing.assert_allclose, rtol=1e-8)
         jax.tree.map(close, got, want)
@@ -175,8 +178,11 @@ def test_a_scan_is_the_criterion_at_each_beta(record, problem, noise, request):
 def test_a_scan_takes_noise_that_changes_in_time(problem, gapped, rng):
     sigma = rng.uniform(0.5, 2.0, size=gapped.shape)
     for given in (sigma, Noise(sigma[0], None, sigma[:, 0])):
-        got = scan(problem, gapped, given, BETAS[:3])
-        want = [leave_one_out(problem, gapped, given, beta) for beta in BETAS[:3]]
+        got = scan(problem, observations(gapped, given), BETAS[:3])
+        want = [
+            leave_one_out(factorise(problem, observations(gapped, given), beta))
+            for beta in BETAS[:3]
+        ]
         np.testing.assert_allclose(got, want, rtol=1e-9)
 
 
@@ -184,10 +190,9 @@ def test_a_scan_calls_any_other_function_and_shows_progress(problem, whole):
     seen = []
     got = scan(
         problem,
-        whole,
-        np.ones(ROWS),
+        observations(whole, np.ones(ROWS)),
         BETAS,
-        criterion=lambda *given, gaps: (given[3] - 1) ** 2 + 0 * gaps.missing,
+        criterion=lambda factor: (factor.beta - 1) ** 2,
         watch=lambda beta, value: seen.append((beta, value)),
     )
     np.testing.assert_allclose(got, (BETAS - 1) ** 2)
@@ -201,10 +206,15 @@ def test_a_row_that_free_fields_use_up_is_left_out_of_a_sweep_too(rng):
     design[:4, 6:] = design[4:, :6] = 0
     problem = smooth_problem(design, chains)
     whole = rng.normal(size=(9, 5))
-    got = scan(problem, whole, np.ones(5), BETAS)
-    want = [leave_one_out(problem, whole, np.ones(5), beta) for beta in BETAS]
+    got = scan(problem, observations(whole, np.ones(5)), BETAS)
+    want = [
+        leave_one_out(factorise(problem, observations(whole, np.ones(5)), beta))
+        for beta in BETAS
+    ]
     np.testing.assert_allclose(got, want, rtol=1e-8)
-    residual = leave_one_out_residual(problem, whole, np.ones(5), 1.0)
+    residual = leave_one_out_residual(
+        factorise(problem, observations(whole, np.ones(5)), 1.0)
+    )
     assert np.isnan(residual[:, 4]).all()
     assert np.isfinite(residual[:, :4]).all()
 
@@ -230,7 +240,9 @@ def test_leave_group_out_is_deleting_each_group(
     if daily:
         once = Noise(once.sigma)
         noise = Noise(np.broadcast_to(once.sigma, gapped.shape))
-    got = leave_group_out_residual(problem, gapped, noise, 0.6, groups=groups)
+    got = leave_group_out_residual(
+        factorise(problem, observations(gapped, noise), 0.6), groups=groups
+    )
     checked = 0
     for epoch, (row, seen) in enumerate(epochs(gapped)):
         for here in seen:
@@ -246,14 +258,18 @@ def test_leave_group_out_is_deleting_each_group(
             np.testing.assert_allclose(got[epoch, here], want, rtol=1e-7, atol=1e-9)
             checked += 1
     assert checked > 40
-    rms = leave_group_out(problem, gapped, noise, 0.6, groups=groups)
+    rms = leave_group_out(
+        factorise(problem, observations(gapped, noise), 0.6), groups=groups
+    )
     np.testing.assert_allclose(rms, np.sqrt(np.nanmean(np.square(got))), rtol=1e-12)
 
 
 def test_leaving_out_single_rows_is_leave_one_out(problem, noise, gapped):
     groups = np.arange(ROWS)
-    got = leave_group_out_residual(problem, gapped, noise, 0.6, groups=groups)
-    want = leave_one_out_residual(problem, gapped, noise, 0.6)
+    got = leave_group_out_residual(
+        factorise(problem, observations(gapped, noise), 0.6), groups=groups
+    )
+    want = leave_one_out_residual(factorise(problem, observations(gapped, noise), 0.6))
     np.testing.assert_allclose(got, want, rtol=1e-8)
 
 
@@ -261,13 +277,17 @@ def test_leaving_out_single_rows_is_leave_one_out(problem, noise, gapped):
 def test_what_is_undetermined_without_its_group_is_not_a_number(design, gapped):
     groups = np.array([0, 0, 0, 0, 0, 0, 0, 1])
     gapped[:, 7] = np.nan
-    few, gaps = gapped[4:10], find_gaps(gapped[4:10], kinds=1)
-    leave = functools.partial(leave_group_out_residual, groups=groups, gaps=gaps)
+    few = gapped[4:10]
+    data = observations(few, np.ones(ROWS), pattern=find_pattern(few, kinds=1))
+
+    def leave(problem):
+        return leave_group_out_residual(factorise(problem, data, 0.6), groups)
+
     free = smooth_problem(design, OPERATORS["free"])
-    assert np.isnan(leave(free, few, np.ones(ROWS), 0.6)).all()
+    assert np.isnan(leave(free)).all()
     # Where zero is the prior mean, it is what such observations are predicted by.
     zero = smooth_problem(design, OPERATORS["zero outside"])
-    np.testing.assert_allclose(leave(zero, few, np.ones(ROWS), 0.6), few, rtol=1e-9)
+    np.testing.assert_allclose(leave(zero), few, rtol=1e-9)
 
 
 @pytest.mark.slow
@@ -275,10 +295,10 @@ def test_leave_group_out_can_be_scanned_and_jitted(problem, gapped):
     groups = GROUPS["blocks"]
     criterion = functools.partial(leave_group_out, groups=groups)
     sigma = jnp.ones(ROWS)
-    got = scan(problem, gapped, sigma, BETAS[:2], criterion=criterion)
-    gaps = find_gaps(gapped)
-    jitted = jax.jit(lambda b, d, g: criterion(problem, d, sigma, b, gaps=g))
-    want = [jitted(beta, gapped, gaps) for beta in BETAS[:2]]
+    got = scan(problem, observations(gapped, sigma), BETAS[:2], criterion=criterion)
+    data = observations(gapped, sigma)
+    jitted = jax.jit(lambda beta, data: criterion(factorise(problem, data, beta)))
+    want = [jitted(beta, data) for beta in BETAS[:2]]
     np.testing.assert_allclose(got, want, rtol=1e-10)
 
 
@@ -325,13 +345,17 @@ def test_select_by_the_l_curve_gives_its_corner(rng):
     noisy = truth @ design.T + 0.01 * rng.normal(size=(40, 30))
     problem = smooth_problem(design, OPERATORS["zero outside"])
     betas = np.geomspace(0.1, 1e4, 31)
-    curve = scan(problem, noisy, 0.01 * np.ones(30), betas, criterion=l_curve)
+    curve = scan(
+        problem, observations(noisy, 0.01 * np.ones(30)), betas, criterion=l_curve
+    )
     assert (np.diff(curve.misfit) > 0).all()
     assert (np.diff(curve.norm) < 0).all()
     want = l_curve_corner(betas, curve.misfit, curve.norm)
     sigma = 0.01 * np.ones(30)
-    assert want == select(problem, noisy, sigma, criterion=l_curve, betas=betas)
-    best_fit = solve(problem, noisy, sigma, want).load
+    assert want == select(
+        problem, observations(noisy, sigma), criterion=l_curve, betas=betas
+    )
+    best_fit = solve(problem, observations(noisy, sigma), want).load
     assert np.sqrt(np.mean((best_fit - truth) ** 2)) < 0.05 * np.std(truth)
 
 
@@ -348,7 +372,12 @@ def test_known_beta_is_recovered(missing, rng):
     betas = truth * np.geomspace(1 / 30, 30, 21)
     problem = smooth_problem(design, operator)
     for criterion in (leave_one_out, gcv, abic):
-        beta = select(problem, noisy, np.ones(rows), betas=betas, criterion=criterion)
+        beta = select(
+            problem,
+            observations(noisy, np.ones(rows)),
+            betas=betas,
+            criterion=criterion,
+        )
         assert 0.7 < beta / truth < 1.45
 
 
@@ -369,7 +398,9 @@ def test_on_the_twin_every_criterion_finds_nearly_the_best_beta():
     inside = shapely.contains_xy(twin.region, grid.lon, grid.lat)
 
     def error(beta):
-        load = np.asarray(solve(problem, twin.displacement, sigma, beta).load)
+        load = np.asarray(
+            solve(problem, observations(twin.displacement, sigma), beta).load
+        )
         return np.sqrt(np.mean((load - twin.water[:, near])[:, inside] ** 2))
 
     least = min(error(beta) for beta in betas)
@@ -377,7 +408,10 @@ def test_on_the_twin_every_criterion_finds_nearly_the_best_beta():
     groups = functools.partial(leave_group_out, groups=away < 0.5)
     for criterion in (leave_one_out, groups, gcv, abic, l_curve):
         beta = select(
-            problem, twin.displacement, sigma, criterion=criterion, betas=betas
+            problem,
+            observations(twin.displacement, sigma),
+            criterion=criterion,
+            betas=betas,
         )
         assert error(beta) < 1.1 * least
 
@@ -386,7 +420,7 @@ CRITERIA = {
     "leave-one-out": leave_one_out,
     "GCV": gcv,
     "ABIC": abic,
-    "L-curve": lambda *args, **kw: sum(jax.tree.leaves(l_curve(*args, **kw))),
+    "L-curve": lambda factor: sum(jax.tree.leaves(l_curve(factor))),
     "leave-group-out": functools.partial(
         leave_group_out, groups=np.array([0, 0, 1, 1, 2, 2, 0, 1])
     ),
@@ -397,8 +431,9 @@ CRITERIA = {
 def test_float32_gives_the_same_in_fewer_digits(name, design, gapped):
     problem = smooth_problem(design, OPERATORS["zero outside"])
     single = jax.tree.map(lambda values: jnp.asarray(values, jnp.float32), problem)
-    got = CRITERIA[name](single, gapped, np.ones(ROWS), 0.6)
-    want = CRITERIA[name](problem, gapped, np.ones(ROWS), 0.6)
+    data = observations(gapped, np.ones(ROWS))
+    got = CRITERIA[name](factorise(single, data, 0.6))
+    want = CRITERIA[name](factorise(problem, data, 0.6))
     assert got.dtype == jnp.float32
     np.testing.assert_allclose(got, want, rtol=1e-4)
 
@@ -406,39 +441,59 @@ def test_float32_gives_the_same_in_fewer_digits(name, design, gapped):
 def test_a_sweep_in_float32_gives_the_same_in_fewer_digits(problem, often, rng):
     single = jax.tree.map(lambda values: jnp.asarray(values, jnp.float32), problem)
     noise = noises(rng)["both"]
-    got = scan(single, often, noise, BETAS)
-    np.testing.assert_allclose(got, scan(problem, often, noise, BETAS), rtol=1e-4)
+    got = scan(single, observations(often, noise), BETAS)
+    np.testing.assert_allclose(
+        got, scan(problem, observations(often, noise), BETAS), rtol=1e-4
+    )
 
 
 def two(problem, displacement, **settings):
-    return scan(problem, displacement, np.ones(ROWS), [0.1, 1.0], **settings)
+    data = observations(displacement, np.ones(displacement.shape[1]))
+    return scan(problem, data, [0.1, 1.0], **settings)
 
 
-def nowhere(*_, gaps):
-    return np.nan * gaps.missing
+def nowhere(factor):
+    return np.nan * factor.beta
 
 
 ERRORS = {
-    "no betas": (lambda p, d: scan(p, d, np.ones(ROWS), []), "one or more"),
-    "a matrix of betas": (lambda p, d: scan(p, d, np.ones(ROWS), [[1.0]]), "in a row"),
-    "negative beta": (lambda p, d: scan(p, d, np.ones(ROWS), [-1, 1]), "holds -1"),
+    "no betas": (
+        lambda p, d: scan(p, observations(d, np.ones(ROWS)), []),
+        "one or more",
+    ),
+    "a matrix of betas": (
+        lambda p, d: scan(p, observations(d, np.ones(ROWS)), [[1.0]]),
+        "in a row",
+    ),
+    "negative beta": (
+        lambda p, d: scan(p, observations(d, np.ones(ROWS)), [-1, 1]),
+        "holds -1",
+    ),
     "beta not a number": (
-        lambda p, d: scan(p, d, np.ones(ROWS), [0.1, np.nan]),
+        lambda p, d: scan(p, observations(d, np.ones(ROWS)), [0.1, np.nan]),
         "holds nan",
     ),
-    "unsorted betas": (lambda p, d: scan(p, d, np.ones(ROWS), [2, 1]), "ascending"),
-    "negative sigma": (lambda p, d: scan(p, d, -np.ones(ROWS), [1, 2]), "sigma is -1"),
+    "unsorted betas": (
+        lambda p, d: scan(p, observations(d, np.ones(ROWS)), [2, 1]),
+        "ascending",
+    ),
+    "negative sigma": (
+        lambda p, d: scan(p, observations(d, -np.ones(ROWS)), [1, 2]),
+        "sigma is -1",
+    ),
     "transposed": (lambda p, d: two(p, d.T), "transposed"),
     "one observation an epoch": (
         lambda p, d: two(p, np.where(np.arange(ROWS) == 2, d, np.nan)),
         "no epoch has more than 1 observations",
     ),
     "nowhere a number": (
-        lambda p, d: select(p, d, np.ones(ROWS), criterion=nowhere, betas=[1, 2]),
+        lambda p, d: select(
+            p, observations(d, np.ones(ROWS)), criterion=nowhere, betas=[1, 2]
+        ),
         "not a number for any of the 2 betas",
     ),
     "select by the evidence": (
-        lambda p, d: select(p, d, np.ones(ROWS), criterion=log_evidence),
+        lambda p, d: select(p, observations(d, np.ones(ROWS)), criterion=log_evidence),
         "select by abic",
     ),
     "values of other betas": (lambda *_: best([1.0, 2.0], [3.0]), "shape"),
@@ -455,22 +510,28 @@ ERRORS = {
         "not positive",
     ),
     "groups of another network": (
-        lambda p, d: leave_group_out(p, d, np.ones(ROWS), 1.0, groups=[0, 1]),
+        lambda p, d: leave_group_out(
+            factorise(p, observations(d, np.ones(ROWS)), 1.0), groups=[0, 1]
+        ),
         "groups has shape",
     ),
     "one group of all": (
-        lambda p, d: leave_group_out(p, d, np.ones(ROWS), 1.0, groups=[0] * ROWS),
+        lambda p, d: leave_group_out(
+            factorise(p, observations(d, np.ones(ROWS)), 1.0), groups=[0] * ROWS
+        ),
         "leaves no data",
     ),
     "a neighbourhood of all": (
         lambda p, d: leave_group_out(
-            p, d, np.ones(ROWS), 1.0, groups=np.ones((ROWS, ROWS), bool)
+            factorise(p, observations(d, np.ones(ROWS)), 1.0),
+            groups=np.ones((ROWS, ROWS), bool),
         ),
         "leaves no data",
     ),
     "a row outside its neighbourhood": (
         lambda p, d: leave_group_out(
-            p, d, np.ones(ROWS), 1.0, groups=np.zeros((ROWS, ROWS), bool)
+            factorise(p, observations(d, np.ones(ROWS)), 1.0),
+            groups=np.zeros((ROWS, ROWS), bool),
         ),
         "does not hold row 0",
     ),
@@ -491,13 +552,18 @@ def test_what_is_wrong_is_named(name, problem, whole):
 
 def test_the_end_of_the_range_is_reported(problem, whole, caplog):
     with caplog.at_level(logging.WARNING):
-        select(problem, whole, np.ones(ROWS), betas=[1e-8, 1e-7], criterion=gcv)
+        select(
+            problem,
+            observations(whole, np.ones(ROWS)),
+            betas=[1e-8, 1e-7],
+            criterion=gcv,
+        )
     assert "widen" in caplog.text
 
 
 def test_a_record_without_gaps_is_solved_once_for_all_betas(problem, whole):
     """What `solve` gives at one beta is what the criteria of that beta are made of."""
-    solution = solve(problem, whole, np.ones(ROWS), BETAS[2])
-    curve = scan(problem, whole, np.ones(ROWS), BETAS, criterion=l_curve)
+    solution = solve(problem, observations(whole, np.ones(ROWS)), BETAS[2])
+    curve = scan(problem, observations(whole, np.ones(ROWS)), BETAS, criterion=l_curve)
     misfit = np.linalg.norm(whole - solution.fitted)
     np.testing.assert_allclose(curve.misfit[2], misfit, rtol=1e-9)

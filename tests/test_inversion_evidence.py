@@ -8,13 +8,13 @@ import scipy.linalg
 import scipy.sparse as sp
 from scipy.stats import multivariate_normal
 
+from jaxload.inversion import factorise, find_pattern, observations
 from jaxload.inversion.hyperparameters.evidence import (
     abic,
     epoch_log_evidence,
     log_evidence,
     variance_components,
 )
-from jaxload.inversion.missing.patterns import find_gaps
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.prior.smoothness import smooth_problem
 
@@ -66,7 +66,9 @@ def covariance(design, operator, noise, beta):
 def test_the_evidence_is_the_density_of_each_epoch(design, displacement, noise, rng):
     problem = smooth_problem(design, chain("zero"))
     mean = rng.normal(size=(EPOCHS, CELLS))
-    got = epoch_log_evidence(problem, displacement, noise, BETA, mean=mean)
+    got = epoch_log_evidence(
+        factorise(problem, observations(displacement, noise), BETA, mean=mean)
+    )
     whole = covariance(design, chain("zero"), noise, BETA)
     for epoch, row in enumerate(displacement):
         seen = np.flatnonzero(np.isfinite(row))
@@ -78,15 +80,19 @@ def test_the_evidence_is_the_density_of_each_epoch(design, displacement, noise, 
             row[seen], expected, whole[np.ix_(seen, seen)]
         )
         np.testing.assert_allclose(got[epoch], want, rtol=1e-9)
-    together = log_evidence(problem, displacement, noise, BETA, mean=mean)
+    together = log_evidence(
+        factorise(problem, observations(displacement, noise), BETA, mean=mean)
+    )
     np.testing.assert_allclose(together, np.sum(got), rtol=1e-12)
-    score = abic(problem, displacement, noise, BETA, mean=mean)
+    score = abic(factorise(problem, observations(displacement, noise), BETA, mean=mean))
     np.testing.assert_allclose(score, 2 - 2 * together, rtol=1e-12)
 
 
 def test_with_a_free_level_it_is_the_density_of_contrasts(design, displacement, noise):
     problem = smooth_problem(design, chain("free"))
-    got = epoch_log_evidence(problem, displacement, noise, BETA)
+    got = epoch_log_evidence(
+        factorise(problem, observations(displacement, noise), BETA)
+    )
     whole = covariance(design, chain("free"), noise, BETA)
     level = design @ np.ones((CELLS, 1))
     for epoch, row in enumerate(displacement):
@@ -104,7 +110,9 @@ def test_noise_that_changes_in_time_changes_each_density(design, displacement, r
     problem = smooth_problem(design, chain("zero"))
     sigma = rng.uniform(0.5, 2, size=displacement.shape)
     common = rng.uniform(0, 1, size=EPOCHS)
-    got = epoch_log_evidence(problem, displacement, Noise(sigma, None, common), BETA)
+    got = epoch_log_evidence(
+        factorise(problem, observations(displacement, Noise(sigma, None, common)), BETA)
+    )
     for epoch in range(5, EPOCHS):
         here = Noise(sigma[epoch], np.eye(ROWS), common[epoch])
         whole = covariance(design, chain("zero"), here, BETA)
@@ -119,11 +127,13 @@ def test_noise_that_changes_in_time_changes_each_density(design, displacement, r
 def test_an_epoch_that_says_nothing_leaves_the_gradient_alone(design, displacement):
     """With a free level that is an epoch without data, or with a single observation."""
     problem = smooth_problem(design, chain("free"))
-    gaps, sigma = find_gaps(displacement), jnp.ones(ROWS)
-    at = lambda beta, d, g: log_evidence(problem, d, sigma, beta, gaps=g)
+    gaps, sigma = find_pattern(displacement), jnp.ones(ROWS)
+    at = lambda beta, d, g: log_evidence(
+        factorise(problem, observations(d, sigma, pattern=g), beta)
+    )
     got = jax.grad(at)(BETA, displacement, gaps)
     rest = np.delete(displacement, [3, 4], axis=0)
-    want = jax.grad(at)(BETA, rest, find_gaps(rest))
+    want = jax.grad(at)(BETA, rest, find_pattern(rest))
     np.testing.assert_allclose(got, want, rtol=1e-9)
     assert np.isfinite(got)
 
@@ -148,15 +158,17 @@ def test_variance_components_are_where_the_evidence_is_largest(ends, rng):
     data = drawn(design, 0.8, true_sigma, rng, ends=ends)
     data[0] = np.nan
     found = variance_components(
-        problem, data, sigma, groups=groups, beta=3.0, tolerance=1e-8
+        problem, observations(data, sigma), groups=groups, beta=3.0, tolerance=1e-8
     )
     assert found.converged
-    gaps = find_gaps(data)
+    gaps = find_pattern(data)
 
     def at(logs):
         changed = jnp.asarray(found.sigma) * jnp.exp(logs[1:])[groups]
         beta = found.beta * jnp.exp(logs[0])
-        return log_evidence(problem, data, changed, beta, gaps=gaps)
+        return log_evidence(
+            factorise(problem, observations(data, changed, pattern=gaps), beta)
+        )
 
     slope = jax.grad(at)(jnp.zeros(3))
     np.testing.assert_allclose(slope, 0, atol=1e-4)
@@ -170,7 +182,7 @@ def test_variance_components_take_sigma_that_changes_in_time(design, rng):
     problem = smooth_problem(design, chain("zero"))
     shape = rng.uniform(0.8, 1.2, size=(400, ROWS))
     data = drawn(design, 0.8, np.ones(ROWS), rng)
-    found = variance_components(problem, data, 3 * shape, beta=0.3)
+    found = variance_components(problem, observations(data, 3 * shape), beta=0.3)
     assert found.converged
     assert found.sigma.shape == shape.shape
     assert abs(np.log(3 * found.factor[0])) < 0.15
@@ -179,12 +191,14 @@ def test_variance_components_take_sigma_that_changes_in_time(design, rng):
 def test_an_estimate_that_does_not_converge_says_so(design, rng):
     problem = smooth_problem(design, chain("zero"))
     data = drawn(design, 0.8, np.ones(ROWS), rng, epochs=30)
-    found = variance_components(problem, data, np.ones(ROWS), tolerance=-1.0)
+    found = variance_components(
+        problem, observations(data, np.ones(ROWS)), tolerance=-1.0
+    )
     assert not found.converged
 
 
 ERRORS = {
-    "correlated": ({"sigma": Noise(np.ones(ROWS))}, "independent rows"),
+    "correlated": ({"sigma": Noise(np.ones(ROWS), common=1.0)}, "independent rows"),
     "groups of another network": ({"groups": np.array([0, 1])}, "groups has shape"),
     "a group without rows": ({"groups": np.full(ROWS, 1)}, "belongs to group 0"),
     "named groups": ({"groups": np.full(ROWS, 0.5)}, "whole number"),
@@ -196,6 +210,7 @@ ERRORS = {
 def test_what_is_wrong_is_named(name, design, displacement):
     change, message = ERRORS[name]
     problem = smooth_problem(design, chain("zero"))
-    arguments = {"sigma": np.ones(ROWS)} | change
+    settings = {"sigma": np.ones(ROWS)} | change
+    data = observations(displacement, settings.pop("sigma"))
     with pytest.raises(ValueError, match=message):
-        variance_components(problem, displacement, **arguments)
+        variance_components(problem, data, **settings)

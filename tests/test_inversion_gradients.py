@@ -14,10 +14,8 @@ import scipy.sparse as sp
 from jax.test_util import check_grads
 
 from jaxload import inversion
-from jaxload.inversion.missing.blocks import find_blocks
 from jaxload.inversion.noise import Noise, exponential_correlation
 from jaxload.inversion.temporal.evidence import temporal_log_evidence
-from jaxload.inversion.uncertainty.resolution import leverage
 
 GAPPED = np.array([[1.0, np.nan, -0.5, 0.2], [0.3, 0.2, 0.8, -1.0], [0.7, 0.1, 0.4, 2]])
 EPOCHS, ROWS = GAPPED.shape
@@ -28,8 +26,7 @@ PRIOR = inversion.smooth_prior(SLOPE)
 DESIGN = np.random.default_rng(5).normal(size=(ROWS, CELLS))
 PROBLEM = inversion.prior_problem(DESIGN, PRIOR)
 TARGET = inversion.some_cells(PROBLEM, PRIOR, np.arange(2))
-GAPS = inversion.find_gaps(GAPPED, kinds=1)
-BLOCKS = find_blocks(GAPPED, member=2, kinds=1)
+GAPS = inversion.find_pattern(GAPPED, kinds=1)
 DISTANCE = jnp.asarray(abs(np.subtract.outer(np.arange(4.0), np.arange(4.0))))
 GROUPS = np.array([0, 0, 1, 1])
 
@@ -53,18 +50,29 @@ class Numbers:
 
     @property
     def plain(self):
-        return self.observed, jnp.exp(self.sigma), jnp.exp(self.beta)
+        data = inversion.observations(self.observed, jnp.exp(self.sigma))
+        return data, jnp.exp(self.beta)
 
     @property
     def shared(self):
         correlation = exponential_correlation(DISTANCE, jnp.exp(self.length), 0.8)
         noise = Noise(jnp.exp(self.sigma), correlation, jnp.exp(self.common))
-        return self.observed, noise, jnp.exp(self.beta)
+        data = inversion.observations(self.observed, noise, pattern=GAPS)
+        return data, jnp.exp(self.beta)
+
+    @property
+    def factor(self):
+        return inversion.factorise(PROBLEM, *self.shared)
+
+    @property
+    def about_mean(self):
+        return inversion.factorise(PROBLEM, *self.shared, mean=self.mean)
 
     @property
     def daily(self):
         sigma = jnp.exp(self.sigma)[None, :] * (1 + 0.1 * jnp.arange(3.0))[:, None]
-        return self.observed, sigma, jnp.exp(self.beta)
+        data = inversion.observations(self.observed, sigma)
+        return inversion.factorise(PROBLEM, data, jnp.exp(self.beta))
 
     @property
     def memory(self):
@@ -95,10 +103,8 @@ def robust(loss, numbers):
 
 #: Criteria and estimates, as functions of `Numbers`.
 TABLE = {
-    "solve": lambda n: solution(
-        inversion.solve(PROBLEM, *n.shared, mean=n.mean, gaps=GAPS)
-    ),
-    "dual": lambda n: inversion.dual(PROBLEM, *n.shared, gaps=GAPS),
+    "solve": lambda n: solution(inversion.solve(PROBLEM, *n.shared, mean=n.mean)),
+    "factorise": lambda n: n.factor.solved,
     "reweight, Huber": functools.partial(robust, inversion.Huber()),
     "reweight, StudentT": functools.partial(robust, inversion.StudentT()),
     "solve_in_time": lambda n: solution(
@@ -110,29 +116,21 @@ TABLE = {
     "temporal_log_evidence": lambda n: temporal_log_evidence(
         PROBLEM, *n.shared, n.memory, mean=n.mean
     ),
-    "leave_one_out": lambda n: inversion.leave_one_out(PROBLEM, *n.shared, gaps=GAPS),
-    "leave_group_out": lambda n: inversion.leave_group_out(
-        PROBLEM, *n.shared, groups=GROUPS, gaps=GAPS
+    "leave_one_out": lambda n: inversion.leave_one_out(n.factor),
+    "leave_group_out": lambda n: inversion.leave_group_out(n.factor, GROUPS),
+    "gcv": lambda n: inversion.gcv(n.factor),
+    "l_curve": lambda n: jax.tree.leaves(inversion.l_curve(n.factor)),
+    "log_evidence": lambda n: inversion.log_evidence(n.about_mean),
+    "abic": lambda n: inversion.abic(n.about_mean),
+    "posterior_sd": lambda n: inversion.posterior_sd(n.factor, TARGET).sd,
+    "posterior_sd, daily sigma": lambda n: inversion.posterior_sd(n.daily, TARGET).sd,
+    "posterior_covariance": lambda n: inversion.posterior_covariance(n.factor, TARGET),
+    "averaging_kernels": lambda n: inversion.averaging_kernels(n.factor, TARGET),
+    "point_spread": lambda n: inversion.point_spread(
+        inversion.factorise(PROBLEM, *n.plain), np.arange(2)
     ),
-    "gcv": lambda n: inversion.gcv(PROBLEM, *n.shared, gaps=GAPS),
-    "l_curve": lambda n: jax.tree.leaves(
-        inversion.l_curve(PROBLEM, *n.shared, gaps=GAPS)
-    ),
-    "log_evidence": lambda n: inversion.log_evidence(
-        PROBLEM, *n.shared, mean=n.mean, gaps=GAPS
-    ),
-    "abic": lambda n: inversion.abic(PROBLEM, *n.shared, mean=n.mean, gaps=GAPS),
-    "posterior_sd": lambda n: (
-        inversion.posterior_sd(TARGET, *n.shared, blocks=BLOCKS).sd
-    ),
-    "posterior_sd, daily sigma": lambda n: inversion.posterior_sd(TARGET, *n.daily).sd,
-    "posterior_covariance": lambda n: inversion.posterior_covariance(
-        TARGET, *n.shared, blocks=BLOCKS
-    ),
-    "averaging_kernels": lambda n: inversion.averaging_kernels(TARGET, *n.shared),
-    "point_spread": lambda n: inversion.point_spread(PROBLEM, np.arange(2), *n.plain),
-    "leverage": lambda n: leverage(PROBLEM, *n.shared),
-    "degrees_of_freedom": lambda n: inversion.degrees_of_freedom(PROBLEM, *n.shared),
+    "leverage": lambda n: inversion.leverage(n.factor),
+    "degrees_of_freedom": lambda n: inversion.degrees_of_freedom(n.factor),
 }
 
 #: Those whose first derivatives are checked at every run; all are with ``-m slow``.
@@ -158,10 +156,11 @@ def through_the_prior(given):
     """The design, a map of amplitudes and a free field, into all that they enter."""
     prior = inversion.smooth_prior(SLOPE, scale=jnp.exp(given["scale"]))
     problem = inversion.prior_problem(given["design"], prior)
-    found = inversion.solve(problem, GAPPED, np.ones(ROWS), 0.7, gaps=GAPS)
+    data = inversion.observations(GAPPED, np.ones(ROWS), pattern=GAPS)
+    found = inversion.solve(problem, data, 0.7)
     target = inversion.some_cells(problem, prior, np.arange(2))
-    spread = inversion.posterior_sd(target, GAPPED, np.ones(ROWS), 0.7, blocks=BLOCKS)
-    evidence = inversion.log_evidence(problem, GAPPED, np.ones(ROWS), 0.7, gaps=GAPS)
+    spread = inversion.posterior_sd(found, target)
+    evidence = inversion.log_evidence(found)
     return found.load, found.fitted, spread.sd, evidence
 
 

@@ -62,26 +62,36 @@ def log_volume(drift, displacement):
 def test_the_density_is_that_of_the_known_rows_times_that_of_the_others(
     problem, displacement, sigma
 ):
-    whole = inversion.log_evidence(problem, displacement, of_all(sigma), BETA)
+    whole = inversion.log_evidence(
+        inversion.factorise(
+            problem, inversion.observations(displacement, of_all(sigma)), BETA
+        )
+    )
     silent = displacement.copy()
     silent[:, :OTHERS] = np.nan
-    known = inversion.log_evidence(problem, silent, sigma, BETA)
+    known = inversion.log_evidence(
+        inversion.factorise(problem, inversion.observations(silent, sigma), BETA)
+    )
     whole = whole - log_volume(problem.drift, displacement)
     known = known - log_volume(problem.drift, silent)
     rest, left = given(problem, displacement, sigma)
-    others = inversion.log_evidence(rest, left, of_others(sigma), BETA)
+    others = inversion.log_evidence(
+        inversion.factorise(rest, inversion.observations(left, of_others(sigma)), BETA)
+    )
     np.testing.assert_allclose(known + others, whole, rtol=1e-8)
 
 
 def test_what_the_others_add_to_the_load_completes_it(problem, displacement, sigma):
     silent = displacement.copy()
     silent[:, :OTHERS] = np.nan
-    known = inversion.solve(problem, silent, sigma, BETA)
-    whole = inversion.solve(problem, displacement, of_all(sigma), BETA)
+    known = inversion.solve(problem, inversion.observations(silent, sigma), BETA)
+    whole = inversion.solve(
+        problem, inversion.observations(displacement, of_all(sigma)), BETA
+    )
     rest, left = given(problem, displacement, sigma)
     want = displacement[:, :OTHERS] - known.fitted[:, :OTHERS]
     np.testing.assert_allclose(left, want, atol=1e-8)
-    added = inversion.solve(rest, left, of_others(sigma), BETA)
+    added = inversion.solve(rest, inversion.observations(left, of_others(sigma)), BETA)
     np.testing.assert_allclose(known.load + added.load, whole.load, atol=1e-8)
     np.testing.assert_allclose(
         known.fitted[:, :OTHERS] + added.fitted, whole.fitted[:, :OTHERS], atol=1e-8
@@ -95,7 +105,11 @@ def test_it_differentiates_in_what_is_known(problem, displacement, sigma):
         rest, left = given(
             problem, up, jnp.asarray(sigma).at[OTHERS:].set(errors), beta
         )
-        return inversion.log_evidence(rest, left, of_others(sigma), beta)
+        return inversion.log_evidence(
+            inversion.factorise(
+                rest, inversion.observations(left, of_others(sigma)), beta
+            )
+        )
 
     at = (jnp.asarray(displacement[:, OTHERS:]), jnp.asarray(sigma[OTHERS:]), BETA)
     check_grads(jax.jit(evidence), at, order=1, modes=["rev"], rtol=1e-5)

@@ -104,14 +104,17 @@ CASES = [
 def test_all_methods_agree(prior, noise, displacement, rng):
     problem = a_problem(rng, prior)
     noise = noises(rng)[noise]
-    gaps = inversion.find_gaps(displacement, kinds=1)
+    gaps = inversion.find_pattern(displacement, kinds=1)
     want = textbook(problem, OPERATORS[prior], noise, displacement)
     commons = []
     for method in METHODS:
         if method == "shared" and np.ndim(noise.sigma) == 2:
             continue
         got = inversion.solve(
-            problem, displacement, noise, BETA, gaps=gaps, method=method
+            problem,
+            inversion.observations(displacement, noise, pattern=gaps),
+            BETA,
+            method=method,
         )
         assert got.ok.all(), method
         np.testing.assert_allclose(
@@ -130,8 +133,11 @@ def test_all_methods_agree(prior, noise, displacement, rng):
 def test_under_jit_without_gaps_nothing_changes(daily, displacement, rng):
     problem = a_problem(rng, "free level")
     sigma = noises(rng)["sigma per epoch" if daily else "sigma per row"].sigma
-    want = inversion.solve(problem, displacement, sigma, BETA)
-    got = jax.jit(inversion.solve)(problem, displacement, sigma, BETA)
+    want = inversion.solve(problem, inversion.observations(displacement, sigma), BETA)
+    unknown = jax.jit(lambda *given: inversion.observations(*given))
+    bound = unknown(displacement, sigma)
+    assert bound.pattern is None
+    got = jax.jit(inversion.solve)(problem, bound, BETA)
     np.testing.assert_allclose(got.load, want.load, rtol=1e-8, atol=1e-9)
     np.testing.assert_array_equal(got.ok, want.ok)
 
@@ -180,14 +186,12 @@ def outputs(operator, method, given):
         jnp.array([1.0, 1.0, 0.0, 1.0]),
     )
     data = jnp.where(np.isnan(POINT), jnp.nan, given["displacement"])
-    gaps = inversion.find_gaps(POINT, kinds=1)
+    gaps = inversion.find_pattern(POINT, kinds=1)
     found = inversion.solve(
         problem,
-        data,
-        noise,
+        inversion.observations(data, noise, pattern=gaps),
         given["beta"],
         mean=given["mean"],
-        gaps=gaps,
         method=method,
     )
     return found.load, found.fitted, found.common
@@ -241,10 +245,14 @@ def test_an_epoch_that_is_not_ok_leaves_the_gradient_of_the_others_finite(rng):
 
     def loss(design, beta):
         problem = inversion.smooth_problem(design, SLOPE)
-        found = inversion.solve(problem, displacement, np.ones(ROWS), beta)
+        found = inversion.solve(
+            problem, inversion.observations(displacement, np.ones(ROWS)), beta
+        )
         return jnp.sum(jnp.where(found.ok[:, None], found.load, 0) ** 2)
 
-    assert not inversion.solve(problem, displacement, np.ones(ROWS), BETA).ok[2]
+    assert not inversion.solve(
+        problem, inversion.observations(displacement, np.ones(ROWS)), BETA
+    ).ok[2]
     for gradient in jax.grad(loss, argnums=(0, 1))(problem.design, BETA):
         assert np.isfinite(gradient).all()
 
@@ -259,11 +267,14 @@ def test_the_reverse_pass_takes_at_most_three_times_the_memory(method, rng):
         for start in rng.integers(0, epochs, 6):
             displacement[start : start + 15, row] = np.nan
     problem = inversion.smooth_problem(design, sp.eye_array(cells))
-    gaps = inversion.find_gaps(displacement, kinds=2)
+    gaps = inversion.find_pattern(displacement, kinds=2)
 
     def loss(problem, displacement, sigma, beta, gaps):
         found = inversion.solve(
-            problem, displacement, sigma, beta, gaps=gaps, method=method
+            problem,
+            inversion.observations(displacement, sigma, pattern=gaps),
+            beta,
+            method=method,
         )
         return jnp.sum(found.load**2)
 
@@ -281,7 +292,9 @@ def test_an_epoch_that_has_not_converged_is_flagged(displacement, rng):
     displacement[4] = np.nan
     few = ConjugateGradient(iterations=1)
     daily = noises(rng)["sigma per epoch"]
-    got = inversion.solve(problem, displacement, daily, BETA, method=few)
+    got = inversion.solve(
+        problem, inversion.observations(displacement, daily), BETA, method=few
+    )
     assert got.ok[4]
     assert got.ok.sum() == 1
     assert np.isnan(got.load[~got.ok]).all()
@@ -292,7 +305,12 @@ def test_a_matrix_that_is_not_positive_definite_is_flagged_by_each(displacement,
     problem = a_problem(rng, "definite")
     bad = dataclasses.replace(problem, gram=-1e3 * problem.gram)
     for method in ("shared", "epoch", "conjugate_gradient", "refined"):
-        got = inversion.solve(bad, displacement, np.ones(ROWS), BETA, method=method)
+        got = inversion.solve(
+            bad,
+            inversion.observations(displacement, np.ones(ROWS)),
+            BETA,
+            method=method,
+        )
         assert not got.ok.any(), method
 
 
@@ -306,7 +324,13 @@ def test_situations_of_the_field_change_nothing(method, displacement, rng):
     displacement[1], mean = np.nan, rng.normal(size=(EPOCHS, CELLS))
     left = displacement - mean @ design.T
     some = np.arange(EPOCHS) != 1
-    got = inversion.solve(twice, displacement, noise, BETA, mean=mean, method=method)
+    got = inversion.solve(
+        twice,
+        inversion.observations(displacement, noise),
+        BETA,
+        mean=mean,
+        method=method,
+    )
     np.testing.assert_array_equal(got.ok, some)
     left[1] = 0
     want = (mean + textbook(twice, SLOPE, noise, left))[some]
@@ -321,8 +345,12 @@ def test_the_problem_of_few_cells_can_be_solved_by_normal_equations(rng):
     prior = inversion.smooth_prior(SLOPE, scale=scale)
     problem = inversion.prior_problem(rng.normal(size=(ROWS, CELLS)), prior)
     data = rng.normal(size=(EPOCHS, ROWS))
-    want = inversion.solve(problem, data, np.ones(ROWS), BETA, method="epoch")
-    got = inversion.solve(problem, data, np.ones(ROWS), BETA, method="primal")
+    want = inversion.solve(
+        problem, inversion.observations(data, np.ones(ROWS)), BETA, method="epoch"
+    )
+    got = inversion.solve(
+        problem, inversion.observations(data, np.ones(ROWS)), BETA, method="primal"
+    )
     np.testing.assert_allclose(got.load, want.load, rtol=1e-8, atol=1e-9)
     assert inversion.prior_problem(problem.design[:CELLS], prior).normal is None
 
@@ -333,7 +361,12 @@ def test_more_gaps_than_data_change_nothing(rng):
     displacement[np.arange(EPOCHS), np.arange(EPOCHS) % ROWS] = 1.0
     want = textbook(problem, CHAIN, Noise(np.ones(ROWS)), displacement)
     for method in METHODS:
-        got = inversion.solve(problem, displacement, np.ones(ROWS), BETA, method=method)
+        got = inversion.solve(
+            problem,
+            inversion.observations(displacement, np.ones(ROWS)),
+            BETA,
+            method=method,
+        )
         np.testing.assert_allclose(got.load, want, rtol=1e-8, atol=1e-9)
 
 
@@ -344,7 +377,12 @@ def test_fewer_data_than_free_fields_are_flagged_by_each(rng):
     displacement = rng.normal(size=(EPOCHS, ROWS))
     displacement[3, 1:] = np.nan
     for method in METHODS[:4]:
-        got = inversion.solve(problem, displacement, np.ones(ROWS), BETA, method=method)
+        got = inversion.solve(
+            problem,
+            inversion.observations(displacement, np.ones(ROWS)),
+            BETA,
+            method=method,
+        )
         assert not got.ok[3], method
         assert got.ok.sum() == EPOCHS - 1, method
 
@@ -370,7 +408,8 @@ def test_float32_warns_where_its_rounding_is_more_than_a_hundredth_of_sigma(
     method, beta, rng
 ):
     """What it says is what the rounding does, within a factor of three."""
-    data = 100 * rng.normal(size=(EPOCHS, ROWS)), np.ones(ROWS), beta
+    values = 100 * rng.normal(size=(EPOCHS, ROWS))
+    data = inversion.observations(values, np.ones(ROWS)), beta
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         low = inversion.solve(hilbert(jnp.float32), *data, method=method)
@@ -389,8 +428,12 @@ def test_float32_warns_where_its_rounding_is_more_than_a_hundredth_of_sigma(
 def test_float32_stays_float32_and_near(method, displacement, rng):
     problem = a_problem(rng, "definite")
     low = jax.tree.map(lambda values: values.astype(jnp.float32), problem)
-    want = inversion.solve(problem, displacement, np.ones(ROWS), BETA)
-    got = inversion.solve(low, displacement, np.ones(ROWS), BETA, method=method)
+    want = inversion.solve(
+        problem, inversion.observations(displacement, np.ones(ROWS)), BETA
+    )
+    got = inversion.solve(
+        low, inversion.observations(displacement, np.ones(ROWS)), BETA, method=method
+    )
     assert got.load.dtype == got.fitted.dtype == got.common.dtype == jnp.float32
     assert got.ok.all()
     np.testing.assert_allclose(got.load, want.load, rtol=1e-3, atol=1e-3)
@@ -404,7 +447,8 @@ def test_refinement_solves_what_float32_cannot_invert(rng):
     displacement = rng.normal(size=(4, rows))
     displacement[1, 5] = np.nan
     beta = float(np.sqrt(np.linalg.norm(problem.gram, 2) / 1e5))
-    data = (problem, displacement, np.ones(rows), beta)
+    bound = inversion.observations(displacement, np.ones(rows))
+    data = (problem, bound, beta)
     got, want = inversion.solve(*data, method="refined"), inversion.solve(*data)
     assert got.ok.all()
     np.testing.assert_allclose(got.load, want.load, atol=1e-6 * abs(want.load).max())
@@ -453,22 +497,33 @@ def test_shapes_choose_the_method(name):
 
 ERRORS = {
     "unknown": (
-        lambda p, d: inversion.solve(p, d, np.ones(ROWS), BETA, method="fast"),
+        lambda p, d: inversion.solve(
+            p, inversion.observations(d, np.ones(ROWS)), BETA, method="fast"
+        ),
         "method is 'fast', expected one of",
     ),
     "shared for daily sigma": (
-        lambda p, d: inversion.solve(p, d, np.ones(d.shape), BETA, method="shared"),
+        lambda p, d: inversion.solve(
+            p, inversion.observations(d, np.ones(d.shape)), BETA, method="shared"
+        ),
         "the same at all epochs",
     ),
     "shared under jit": (
         lambda p, d: jax.jit(
-            lambda d: inversion.solve(p, d, np.ones(ROWS), BETA, method="shared").load
+            lambda d: (
+                inversion.solve(
+                    p, inversion.observations(d, np.ones(ROWS)), BETA, method="shared"
+                ).load
+            )
         )(d),
-        "call find_gaps outside",
+        "call find_pattern outside",
     ),
     "primal without L": (
         lambda p, d: inversion.solve(
-            dataclasses.replace(p, normal=None), d, np.ones(ROWS), BETA, method="primal"
+            dataclasses.replace(p, normal=None),
+            inversion.observations(d, np.ones(ROWS)),
+            BETA,
+            method="primal",
         ),
         "with_normal_matrix",
     ),

@@ -94,9 +94,13 @@ def test_every_noise_is_its_covariance_in_the_normal_equations(
 ):
     noise, operator = noises(rng)[name], OPERATORS[boundary]
     problem = inversion.smooth_problem(design, operator)
-    gaps = inversion.find_gaps(displacement, kinds=1)
-    got = inversion.solve(problem, displacement, noise, BETA, gaps=gaps)
-    dual = inversion.dual(problem, displacement, noise, BETA, gaps=gaps)
+    gaps = inversion.find_pattern(displacement, kinds=1)
+    got = inversion.solve(
+        problem, inversion.observations(displacement, noise, pattern=gaps), BETA
+    )
+    dual = inversion.factorise(
+        problem, inversion.observations(displacement, noise), BETA
+    ).solved
     assert got.ok.all()
     for epoch in range(EPOCHS):
         load, offset, size = one_epoch(problem, operator, noise, displacement, epoch)
@@ -125,7 +129,9 @@ def test_stacked_kinds_of_rows_add_their_normal_equations(design, rng):
     kinds = other_kinds(rng, design)
     rows = stack_rows(kinds)
     problem = inversion.smooth_problem(rows.design, CHAIN)
-    got = inversion.solve(problem, rows.displacement, rows.sigma, BETA)
+    got = inversion.solve(
+        problem, inversion.observations(rows.displacement, rows.sigma), BETA
+    )
     for epoch in range(EPOCHS):
         normal = BETA**2 * (CHAIN.T @ CHAIN).toarray()
         right = np.zeros(CELLS)
@@ -197,10 +203,12 @@ def test_two_receivers_at_one_place_need_noise_of_their_own(design, displacement
     distance[0, 1] = distance[1, 0] = 0
     problem = inversion.smooth_problem(design[[0, 0, *range(2, ROWS)]], CHAIN)
     own = Noise(np.ones(ROWS), exponential_correlation(distance, 1.0, share=0.9))
-    assert inversion.solve(problem, displacement, own, BETA).ok.all()
+    assert inversion.solve(
+        problem, inversion.observations(displacement, own), BETA
+    ).ok.all()
     same = Noise(np.ones(ROWS), exponential_correlation(distance, 1.0))
     with pytest.raises(ValueError, match="for rows at one place"):
-        inversion.solve(problem, displacement, same, BETA)
+        inversion.solve(problem, inversion.observations(displacement, same), BETA)
 
 
 def asymmetric():
@@ -234,7 +242,7 @@ def test_a_noise_that_is_none_is_refused(name, design, displacement):
     noise, message = BAD_NOISES[name]
     problem = inversion.smooth_problem(design, CHAIN)
     with pytest.raises(ValueError, match=message):
-        inversion.solve(problem, displacement, noise, BETA)
+        inversion.solve(problem, inversion.observations(displacement, noise), BETA)
 
 
 BAD_MATRICES = {

@@ -12,7 +12,8 @@ import scipy.sparse as sp
 import shapely
 
 from jaxload import earth, inversion, synthetic
-from jaxload.inversion.missing.blocks import blocks_in_time, find_blocks
+from jaxload.inversion import factorise, find_pattern, observations
+from jaxload.inversion.missing.pattern import blocks_in_time, missing_rows
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.prior.smoothness import (
     prior_problem,
@@ -154,9 +155,14 @@ def test_covariances_are_those_of_the_normal_equations(
     want = weights @ whole @ weights.T
     problem, prior = prepared(design, name)
     target = averages(problem, prior, weights)
-    got = posterior_covariance(target, displacement, noise, BETA)
+    got = posterior_covariance(
+        factorise(problem, observations(displacement, noise), BETA), target
+    )
     np.testing.assert_allclose(got, want, rtol=1e-7, atol=1e-9 * abs(want).max())
-    cells = posterior_sd(every_cell(problem, prior), displacement, noise, BETA)
+    cells = posterior_sd(
+        factorise(problem, observations(displacement, noise), BETA),
+        every_cell(problem, prior),
+    )
     np.testing.assert_allclose(cells.sd**2, variances(whole), rtol=1e-7)
     assert cells.exact
 
@@ -167,22 +173,30 @@ def test_the_layout_of_gaps_changes_nothing(
 ):
     problem, prior = prepared(design, "free level")
     target = averages(problem, prior, weights)
-    blocks = find_blocks(displacement, member=member, kinds=kinds)
-    got = posterior_sd(target, displacement, sigma, BETA, blocks=blocks).sd
+    pattern = find_pattern(displacement, member=member, kinds=kinds)
+    factor = factorise(
+        problem, observations(displacement, sigma, pattern=pattern), BETA
+    )
+    got = posterior_sd(factor, target).sd
+    streamed = [part.sd for _, part in stream_sd(factor, target, member=member)]
+    np.testing.assert_allclose(np.concatenate(streamed), got, rtol=1e-9)
     daily = np.broadcast_to(sigma, displacement.shape)
-    want = posterior_sd(target, displacement, daily, BETA).sd
+    want = posterior_sd(
+        factorise(problem, observations(displacement, daily), BETA), target
+    ).sd
     np.testing.assert_allclose(got, want, rtol=1e-9)
-    assert len(blocks.kinds) <= kinds
+    assert max(len(pattern.groups), len(pattern.gaps)) <= kinds
 
 
 def test_blocks_hold_every_gap_once(displacement):
-    blocks = find_blocks(displacement, member=4, kinds=2)
+    missing = np.isnan(displacement)
     found = np.zeros(displacement.shape, int)
-    for epochs, block in blocks_in_time(blocks):
+    for epochs, block in blocks_in_time(missing, member=4):
         for place, epoch in enumerate(range(epochs.start, epochs.stop)):
             for index in (block.common, block.missing[place]):
                 np.add.at(found[epoch], index[index < ROWS], 1)
-    np.testing.assert_array_equal(found, np.isnan(displacement))
+    np.testing.assert_array_equal(found, missing)
+    np.testing.assert_array_equal(missing_rows(find_pattern(displacement)), missing)
 
 
 @pytest.mark.slow
@@ -191,8 +205,16 @@ def test_a_stream_is_the_whole_record_in_order(design, displacement, rng):
     target = every_cell(problem, prior)
     for kind in ("by row", "common by epoch"):
         noise = make_noise(kind, rng)
-        want = posterior_sd(target, displacement, noise, BETA).sd
-        parts = list(stream_sd(target, displacement, noise, BETA, member=5))
+        want = posterior_sd(
+            factorise(problem, observations(displacement, noise), BETA), target
+        ).sd
+        parts = list(
+            stream_sd(
+                factorise(problem, observations(displacement, noise), BETA),
+                target,
+                member=5,
+            )
+        )
         assert [epochs.start for epochs, _ in parts] == [0, 5, 10, 15, 20]
         got = np.concatenate([part.sd for _, part in parts])
         np.testing.assert_allclose(got, want, rtol=1e-9)
@@ -203,14 +225,20 @@ def test_jit_with_and_without_the_layout_changes_nothing(
 ):
     problem, prior = prepared(design, "free level")
     target = averages(problem, prior, weights)
-    want = posterior_covariance(target, displacement, sigma, BETA)
+    want = posterior_covariance(
+        factorise(problem, observations(displacement, sigma), BETA), target
+    )
     both = jax.jit(
         lambda t, d, b: (
-            posterior_covariance(t, d, sigma, BETA, blocks=b),
-            posterior_sd(t, d, sigma, BETA, blocks=b).sd,
+            posterior_covariance(
+                factorise(problem, observations(d, sigma, pattern=b), BETA), t
+            ),
+            posterior_sd(
+                factorise(problem, observations(d, sigma, pattern=b), BETA), t
+            ).sd,
         )
     )
-    for blocks in (find_blocks(displacement), None):
+    for blocks in (find_pattern(displacement), None):
         covariance, sd = both(target, jnp.asarray(displacement), blocks)
         np.testing.assert_allclose(covariance, want, rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose(sd**2, variances(want), rtol=1e-9)
@@ -218,9 +246,14 @@ def test_jit_with_and_without_the_layout_changes_nothing(
 
 def test_single_cells_are_those_of_all(design, displacement, sigma):
     problem, prior = prepared(design, "free level")
-    every = posterior_sd(every_cell(problem, prior), displacement, sigma, BETA).sd
+    every = posterior_sd(
+        factorise(problem, observations(displacement, sigma), BETA),
+        every_cell(problem, prior),
+    ).sd
     target = some_cells(problem, prior, [7, 0])
-    some = posterior_sd(target, displacement, sigma, BETA).sd
+    some = posterior_sd(
+        factorise(problem, observations(displacement, sigma), BETA), target
+    ).sd
     np.testing.assert_allclose(some, every[:, np.array([7, 0])], rtol=1e-9)
 
 
@@ -230,10 +263,14 @@ def test_without_data_the_prior_remains(design, displacement, sigma):
     displacement[2] = np.nan
     operator = OPERATORS["zero outside"]
     want = np.linalg.inv((operator.T @ operator).toarray()) / BETA**2
-    got = posterior_sd(target, displacement, sigma, BETA).sd
+    got = posterior_sd(
+        factorise(problem, observations(displacement, sigma), BETA), target
+    ).sd
     np.testing.assert_allclose(got[2], np.sqrt(np.diag(want)), rtol=1e-9)
     assert (got[0] < got[2]).all()
-    vague = posterior_sd(target, displacement, 1e9 * sigma, BETA).sd
+    vague = posterior_sd(
+        factorise(problem, observations(displacement, 1e9 * sigma), BETA), target
+    ).sd
     np.testing.assert_allclose(vague[0], np.sqrt(np.diag(want)), rtol=1e-9)
 
 
@@ -246,7 +283,10 @@ def test_where_free_fields_are_undetermined_there_is_no_number(
     displacement[6, 1:] = np.nan
     displacement[6, 0] = 1.0
     for noise in (sigma, np.broadcast_to(sigma, displacement.shape)):
-        got = posterior_sd(every_cell(problem, prior), displacement, noise, BETA).sd
+        got = posterior_sd(
+            factorise(problem, observations(displacement, noise), BETA),
+            every_cell(problem, prior),
+        ).sd
         lost = np.isnan(got).any(axis=1)
         assert lost[4] == (needed > 0)
         assert lost.sum() == lost[4]
@@ -257,7 +297,9 @@ def test_a_slope_needs_two_rows(design, displacement, sigma):
     displacement[6, 1:] = np.nan
     displacement[6, 0] = 1.0
     target = some_cells(problem, prior, [0, 3])
-    covariance = posterior_covariance(target, displacement, sigma, BETA)
+    covariance = posterior_covariance(
+        factorise(problem, observations(displacement, sigma), BETA), target
+    )
     assert np.isnan(covariance[6]).all()
     assert np.isfinite(np.delete(covariance, 6, axis=0)).all()
 
@@ -266,7 +308,10 @@ def test_perfect_data_leave_no_doubt_of_what_they_see(design, displacement):
     problem, prior = prepared(design, "zero outside")
     target = averages(problem, prior, design)
     small = 1e-5
-    got = posterior_sd(target, displacement, np.full(ROWS, small), BETA).sd
+    got = posterior_sd(
+        factorise(problem, observations(displacement, np.full(ROWS, small)), BETA),
+        target,
+    ).sd
     seen = np.isfinite(displacement)
     np.testing.assert_allclose(got[seen], small, rtol=1e-2)
     assert (got[~seen] > 0.1).all()
@@ -279,14 +324,20 @@ def test_two_receivers_at_one_place_are_one_that_is_better(
     better = sigma.copy()
     better[0] /= np.sqrt(2)
     want = posterior_sd(
-        averages(problem, prior, weights), displacement, better, BETA
+        factorise(problem, observations(displacement, better), BETA),
+        averages(problem, prior, weights),
     ).sd
     twice = prior_problem(np.concatenate([design, design[:1]]), prior)
     got = posterior_sd(
+        factorise(
+            twice,
+            observations(
+                np.concatenate([displacement, displacement[:, :1]], axis=1),
+                np.append(sigma, sigma[0]),
+            ),
+            BETA,
+        ),
         averages(twice, prior, weights),
-        np.concatenate([displacement, displacement[:, :1]], axis=1),
-        np.append(sigma, sigma[0]),
-        BETA,
     ).sd
     np.testing.assert_allclose(got, want, rtol=1e-8)
 
@@ -295,7 +346,9 @@ def test_variances_of_epochs_add(design, displacement, sigma, weights):
     problem, prior = prepared(design, "free level")
     displacement[11] = np.nan
     target = averages(problem, prior, weights)
-    spread = posterior_sd(target, displacement, sigma, BETA)
+    spread = posterior_sd(
+        factorise(problem, observations(displacement, sigma), BETA), target
+    )
     sums = np.zeros((2, EPOCHS))
     sums[0, [3, 0]] = 1, -1
     sums[1, 12:18] = 1 / 6
@@ -327,13 +380,20 @@ def test_samples_have_the_posterior_covariance(name, kind, design, weights, rng)
     displacement = np.broadcast_to(one, (many, ROWS))
     problem, prior = prepared(design, name)
     draws = posterior_samples(
-        problem, prior, displacement, used, BETA, Sampling(count=count)
+        factorise(problem, observations(displacement, used), BETA),
+        prior,
+        Sampling(count=count),
     )
     assert draws.shape == (many, count, CELLS)
-    estimate = inversion.solve(problem, one, noise, BETA).load[0]
+    estimate = inversion.solve(problem, inversion.observations(one, noise), BETA).load[
+        0
+    ]
     error = (np.asarray(draws) - np.asarray(estimate)) @ weights.T
     error = error.reshape(-1, len(weights))
-    want = posterior_covariance(averages(problem, prior, weights), one, noise, BETA)[0]
+    want = posterior_covariance(
+        factorise(problem, observations(one, noise), BETA),
+        averages(problem, prior, weights),
+    )[0]
     whitened = error @ np.linalg.inv(np.linalg.cholesky(want)).T
     got = whitened.T @ whitened / len(whitened)
     np.testing.assert_allclose(got, np.eye(len(got)), atol=5 * np.sqrt(2 / len(error)))
@@ -346,12 +406,13 @@ def test_samples_of_one_seed_are_the_same_and_of_epochs_are_not(
 ):
     problem, prior = prepared(design, "zero outside")
     displacement[:] = 0.0
-    draw = functools.partial(posterior_samples, problem, prior, displacement, sigma)
-    first, again = draw(BETA, Sampling(3, seed=1)), draw(BETA, Sampling(3, seed=1))
+    factor = factorise(problem, observations(displacement, sigma), BETA)
+    draw = functools.partial(posterior_samples, factor, prior)
+    first, again = draw(Sampling(3, seed=1)), draw(Sampling(3, seed=1))
     np.testing.assert_array_equal(first, again)
     flat = np.asarray(first).reshape(-1, CELLS)
     assert len(np.unique(flat.round(9), axis=0)) == len(flat)
-    assert abs(first - draw(BETA, Sampling(3, seed=2))).min() > 0
+    assert abs(first - draw(Sampling(3, seed=2))).min() > 0
 
 
 @pytest.mark.slow
@@ -365,13 +426,19 @@ def test_probing_is_unbiased_and_knows_its_error(
     noise = make_noise(kind, rng)
     problem, prior = prepared(design, name)
     target = averages(problem, prior, weights)
-    want = posterior_sd(target, displacement, noise, BETA)
+    want = posterior_sd(
+        factorise(problem, observations(displacement, noise), BETA), target
+    )
     assert want.exact
     seeds = 150
     found, claimed = [], []
     for seed in range(seeds):
         how = Probing(budget=0, count=12, seed=seed)
-        got = posterior_sd(target, displacement, noise, BETA, probing=how)
+        got = posterior_sd(
+            factorise(problem, observations(displacement, noise), BETA),
+            target,
+            probing=how,
+        )
         assert not got.exact
         found.append(got.sd**2)
         claimed.append(2 * got.relative_error * got.sd**2)
@@ -386,7 +453,11 @@ def test_probing_is_unbiased_and_knows_its_error(
 def test_probing_is_left_alone_where_one_inverse_serves(design, displacement, sigma):
     problem, prior = prepared(design, "zero outside")
     target = every_cell(problem, prior)
-    got = posterior_sd(target, displacement, sigma, BETA, probing=Probing(budget=0))
+    got = posterior_sd(
+        factorise(problem, observations(displacement, sigma), BETA),
+        target,
+        probing=Probing(budget=0),
+    )
     assert got.exact
     assert float(got.relative_error.max()) == 0
 
@@ -394,10 +465,13 @@ def test_probing_is_left_alone_where_one_inverse_serves(design, displacement, si
 @pytest.mark.slow
 def test_more_probes_err_less(design, displacement, weights, rng):
     noise = make_noise("by epoch and row", rng)
-    target = averages(*prepared(design, "zero outside"), weights)
+    problem, prior = prepared(design, "zero outside")
+    target = averages(problem, prior, weights)
     few, many = (
         posterior_sd(
-            target, displacement, noise, BETA, probing=Probing(budget=0, count=count)
+            factorise(problem, observations(displacement, noise), BETA),
+            target,
+            probing=Probing(budget=0, count=count),
         ).relative_error.mean()
         for count in (8, 800)
     )
@@ -446,14 +520,21 @@ def test_intervals_cover_what_they_say_when_the_prior_is_true():
         up = water @ problem.design.T + noise_samples(noise, of_noise, seen.shape)
         up = jnp.where(seen, up, jnp.nan)
         for beta in (true_beta, 3 * true_beta):
-            load = inversion.solve(problem, up, noise, beta).load
+            load = inversion.solve(
+                problem, inversion.observations(up, noise), beta
+            ).load
             errors.append((load - water) @ weights.T)
-    spread = posterior_sd(target, world.displacement, noise, true_beta).sd
+    spread = posterior_sd(
+        factorise(problem, observations(world.displacement, noise), true_beta), target
+    ).sd
     inner, outer = coverage(np.array(errors[::2]), spread[None])
     assert 0.64 < inner < 0.72
     assert 0.93 < outer < 0.97
     # The bands can be missed: a beta three times too large is too sure of itself.
-    spread = posterior_sd(target, world.displacement, noise, 3 * true_beta).sd
+    spread = posterior_sd(
+        factorise(problem, observations(world.displacement, noise), 3 * true_beta),
+        target,
+    ).sd
     inner, outer = coverage(np.array(errors[1::2]), spread[None])
     assert inner < 0.5
     assert outer < 0.8
@@ -465,18 +546,28 @@ def test_keeps_the_dtype_of_its_input(dtype, design, displacement, sigma, weight
     prior = smooth_prior(OPERATORS["zero outside"])
     problem = prior_problem(jnp.asarray(design, dtype), prior)
     target = averages(problem, prior, weights)
-    assert posterior_sd(target, displacement, sigma, BETA).sd.dtype == dtype
-    covariance = posterior_covariance(target, displacement, sigma, BETA)
-    assert covariance.dtype == dtype
-    draws = posterior_samples(problem, prior, displacement, sigma, BETA, Sampling(1))
-    assert draws.dtype == dtype
-    whole = posterior_sd(
-        averages(prior_problem(design, prior), prior, weights),
-        displacement,
-        sigma,
-        BETA,
+    assert (
+        posterior_sd(
+            factorise(problem, observations(displacement, sigma), BETA), target
+        ).sd.dtype
+        == dtype
     )
-    got = posterior_sd(target, displacement, sigma, BETA)
+    covariance = posterior_covariance(
+        factorise(problem, observations(displacement, sigma), BETA), target
+    )
+    assert covariance.dtype == dtype
+    draws = posterior_samples(
+        factorise(problem, observations(displacement, sigma), BETA), prior, Sampling(1)
+    )
+    assert draws.dtype == dtype
+    double = prior_problem(design, prior)
+    whole = posterior_sd(
+        factorise(double, observations(displacement, sigma), BETA),
+        averages(double, prior, weights),
+    )
+    got = posterior_sd(
+        factorise(problem, observations(displacement, sigma), BETA), target
+    )
     np.testing.assert_allclose(got.sd, whole.sd, rtol=1e-3)
 
 
@@ -516,41 +607,82 @@ ERRORS = {
         "budget is nan",
     ),
     "all covariances of all cells": (
-        lambda c: posterior_covariance(every_cell(c.problem, c.prior), c.d, c.s, 1.0),
-        "make it with averages or some_cells",
+        lambda c: posterior_covariance(
+            factorise(c.problem, observations(c.d, c.s), 1.0),
+            every_cell(c.problem, c.prior),
+        ),
+        "make them with averages or some_cells",
     ),
     "beta zero": (
-        lambda c: posterior_sd(every_cell(c.problem, c.prior), c.d, c.s, 0.0),
+        lambda c: posterior_sd(
+            factorise(c.problem, observations(c.d, c.s), 0.0),
+            every_cell(c.problem, c.prior),
+        ),
         "beta is 0, expected a positive",
     ),
     "sigma of another network": (
-        lambda c: posterior_sd(every_cell(c.problem, c.prior), c.d, c.s[1:], 1.0),
+        lambda c: posterior_sd(
+            factorise(c.problem, observations(c.d, c.s[1:]), 1.0),
+            every_cell(c.problem, c.prior),
+        ),
         "sigma has 7 along 'row'",
     ),
     "blocks of another record": (
         lambda c: posterior_sd(
-            every_cell(c.problem, c.prior), c.d, c.s, 1.0, blocks=find_blocks(c.d[1:])
+            factorise(
+                c.problem, observations(c.d, c.s, pattern=find_pattern(c.d[1:])), 1.0
+            ),
+            every_cell(c.problem, c.prior),
         ),
         "another record",
     ),
     "blocks of other gaps": (
         lambda c: posterior_sd(
+            factorise(
+                c.problem,
+                observations(c.d, c.s, pattern=find_pattern(np.ones(c.d.shape))),
+                1.0,
+            ),
             every_cell(c.problem, c.prior),
-            c.d,
-            c.s,
-            1.0,
-            blocks=find_blocks(np.ones(c.d.shape)),
         ),
         "another record",
     ),
-    "no member": (lambda c: find_blocks(c.d, member=0), "member is 0"),
-    "blocks of one epoch": (
-        lambda c: find_blocks(c.d[0]),
+    "no member": (lambda c: find_pattern(c.d, member=0), "member is 0"),
+    "nothing at a time": (
+        lambda c: next(
+            stream_sd(
+                factorise(c.problem, observations(c.d, c.s), 1.0),
+                every_cell(c.problem, c.prior),
+                member=0,
+            )
+        ),
+        "member is 0",
+    ),
+    "a pattern of one epoch": (
+        lambda c: find_pattern(c.d[0]),
         "expected .epoch row",
+    ),
+    "functionals of another network": (
+        lambda c: posterior_sd(
+            factorise(c.problem, observations(c.d, c.s), 1.0),
+            every_cell(prior_problem(np.ones((3, CELLS)), c.prior), c.prior),
+        ),
+        "functionals has 3 along 'row'",
+    ),
+    "a solution that holds no factor": (
+        lambda c: posterior_sd(
+            jax.jit(inversion.solve)(c.problem, observations(c.d, c.s), 1.0),
+            every_cell(c.problem, c.prior),
+        ),
+        "without a factor answers no questions",
     ),
     "weights of other epochs": (
         lambda c: over_epochs(
-            posterior_sd(every_cell(c.problem, c.prior), c.d, c.s, 1.0), np.ones((1, 3))
+            posterior_sd(
+                factorise(c.problem, observations(c.d, c.s), 1.0),
+                every_cell(c.problem, c.prior),
+            ),
+            np.ones((1, 3)),
         ),
         "weights has 3 along 'epoch'",
     ),
@@ -568,4 +700,4 @@ def test_what_is_wrong_is_named(name, design, displacement, sigma):
 
 def test_blocks_of_a_traced_record_are_refused(displacement):
     with pytest.raises(ValueError, match="call it outside jit"):
-        jax.jit(find_blocks)(jnp.asarray(displacement))
+        jax.jit(find_pattern)(jnp.asarray(displacement))

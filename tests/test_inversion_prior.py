@@ -90,7 +90,7 @@ def test_a_scale_is_an_operator_on_the_scaled_load(operator, scale, rng):
     data = rng.normal(size=(3, 6))
     data[1, 2] = np.nan
     problem = prior_problem(design, smooth_prior(operator, scale=scale))
-    got = inversion.solve(problem, data, np.ones(6), 0.7).load
+    got = inversion.solve(problem, inversion.observations(data, np.ones(6)), 0.7).load
     rough = operator.toarray() / scale
     for load, row in zip(got, data):
         seen = np.isfinite(row)
@@ -213,7 +213,9 @@ def test_gradients_in_a_scale_beside_free_fields(operator, rng):
     @jax.jit
     def outputs(scale):
         prior = smooth_prior(operator, scale=jnp.exp(scale))
-        solution = inversion.solve(prior_problem(design, prior), data, sigma, 0.5)
+        solution = inversion.solve(
+            prior_problem(design, prior), inversion.observations(data, sigma), 0.5
+        )
         return jnp.sum(solution.load**2) + jnp.sum(prior_variance(prior))
 
     at = jnp.asarray(0.2 * rng.normal(size=cells))
@@ -238,7 +240,9 @@ def test_a_prior_mean_from_a_function_is_differentiated_through(rng):
     @jax.jit
     def misfit(weights):
         mean = jnp.tanh(features @ weights)
-        solution = inversion.solve(problem, data, np.ones(4), 0.7, mean=mean)
+        solution = inversion.solve(
+            problem, inversion.observations(data, np.ones(4)), 0.7, mean=mean
+        )
         return jnp.sum(solution.load**2)
 
     weights = jnp.asarray(rng.normal(size=(2, CELLS)))

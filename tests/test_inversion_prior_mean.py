@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from jaxload import inversion
+from jaxload.inversion import factorise, observations
 from jaxload.inversion.hyperparameters.evidence import epoch_log_evidence
 
 EPOCHS, ROWS, CELLS = 6, 4, 5
@@ -37,20 +38,43 @@ def broken():
 
 
 def solve_in_time(problem, up, sigma, beta, *, mean):
-    return inversion.solve_in_time(problem, up, sigma, beta, MEMORY, mean=mean)
+    return inversion.solve_in_time(
+        problem, inversion.observations(up, sigma), beta, MEMORY, mean=mean
+    )
 
 
 def evidence_in_time(problem, up, sigma, beta, *, mean):
-    return inversion.temporal_log_evidence(problem, up, sigma, beta, MEMORY, mean=mean)
+    return inversion.temporal_log_evidence(
+        problem, inversion.observations(up, sigma), beta, MEMORY, mean=mean
+    )
 
 
 def reweight(problem, up, sigma, beta, *, mean):
     loss = inversion.Huber()
-    return inversion.reweight(problem, up, sigma, beta, loss, mean=mean).solution
+    return inversion.reweight(
+        problem, inversion.observations(up, sigma), beta, loss, mean=mean
+    ).solution
 
 
-DENSITIES = [inversion.log_evidence, inversion.abic, evidence_in_time]
-SOLUTIONS = [inversion.solve, solve_in_time, reweight]
+def bound(problem, up, sigma, beta):
+    pattern = inversion.find_pattern(up)
+    return problem, inversion.observations(up, sigma, pattern=pattern), beta
+
+
+def log_evidence(*given, mean):
+    return inversion.log_evidence(inversion.factorise(*bound(*given), mean=mean))
+
+
+def abic(*given, mean):
+    return inversion.abic(inversion.factorise(*bound(*given), mean=mean))
+
+
+def solve(*given, mean):
+    return inversion.solve(*bound(*given), mean=mean)
+
+
+DENSITIES = [log_evidence, abic, evidence_in_time]
+SOLUTIONS = [solve, solve_in_time, reweight]
 
 
 @pytest.mark.parametrize("function", [*DENSITIES, *SOLUTIONS])
@@ -64,8 +88,7 @@ def test_a_prior_mean_that_is_not_finite_is_refused(
 
 
 def jitted(function, problem, up):
-    gaps = {} if function.__module__ == __name__ else {"gaps": inversion.find_gaps(up)}
-    call = functools.partial(function, problem, up, SIGMA, 0.5, **gaps)
+    call = functools.partial(function, problem, up, SIGMA, 0.5)
     return jax.jit(lambda mean: call(mean=mean))
 
 
@@ -99,8 +122,10 @@ def test_under_jit_water_about_a_mean_that_is_not_finite_is_not_ok(
 
 def test_the_evidence_of_other_epochs_keeps_its_derivative(problem, up, broken):
     def density(mean):
-        gaps = inversion.find_gaps(up)
-        each = epoch_log_evidence(problem, up, SIGMA, 0.5, mean=mean, gaps=gaps)
+        gaps = inversion.find_pattern(up)
+        each = epoch_log_evidence(
+            factorise(problem, observations(up, SIGMA, pattern=gaps), 0.5, mean=mean)
+        )
         return jnp.sum(jnp.where(np.arange(EPOCHS) != 2, each, 0))
 
     slope = jax.jit(jax.grad(density))(broken)

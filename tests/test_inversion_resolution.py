@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from jaxload import inversion
+from jaxload.inversion import factorise, observations
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.prior.smoothness import prior_problem, smooth_prior
 from jaxload.inversion.uncertainty.functionals import averages, every_cell
@@ -66,7 +67,11 @@ def resolution_matrix(case, noise):
     for unit in np.eye(CELLS):
         seen = np.isfinite(case.displacement)
         uplift = np.where(seen, np.asarray(case.problem.design) @ unit, np.nan)
-        columns.append(inversion.solve(case.problem, uplift, noise, BETA).load)
+        columns.append(
+            inversion.solve(
+                case.problem, inversion.observations(uplift, noise), BETA
+            ).load
+        )
     return np.stack(columns, axis=-1)
 
 
@@ -75,17 +80,17 @@ def resolution_matrix(case, noise):
 def test_kernels_and_point_spreads_are_rows_and_columns_of_one_matrix(case, kind, rng):
     noise = NOISES[kind](rng)
     want = resolution_matrix(case, noise)
-    record = (case.displacement, noise, BETA)
-    rows = averaging_kernels(case.every, *record)
+    factor = factorise(case.problem, observations(case.displacement, noise), BETA)
+    rows = averaging_kernels(factor, case.every)
     np.testing.assert_allclose(rows, want, rtol=1e-7, atol=1e-9)
     cells = [3, 0, 17]
-    columns = point_spread(case.problem, cells, *record)
+    columns = point_spread(factor, cells)
     swapped = np.swapaxes(want, 1, 2)[:, cells]
     np.testing.assert_allclose(columns, swapped, rtol=1e-7, atol=1e-9)
-    freedom = degrees_of_freedom(case.problem, *record)
+    freedom = degrees_of_freedom(factor)
     trace = np.trace(want, axis1=1, axis2=2)
     np.testing.assert_allclose(freedom, trace, rtol=1e-7)
-    own = resolution_map(case.every, case.position, *record).own
+    own = resolution_map(factor, case.every, case.position).own
     np.testing.assert_allclose(own, np.diagonal(want, axis1=1, axis2=2), atol=1e-9)
 
 
@@ -93,18 +98,26 @@ def test_observation_weights_make_the_estimate(case, rng):
     weights = rng.normal(size=(2, CELLS))
     sigma = NOISES["plain"](rng)
     target = averages(case.problem, case.prior, weights)
-    got = observation_weights(target, case.displacement, sigma, BETA)
+    got = observation_weights(
+        factorise(case.problem, observations(case.displacement, sigma), BETA), target
+    )
     seen = np.isfinite(case.displacement)
     assert (np.asarray(got)[~np.broadcast_to(seen[:, None], got.shape)] == 0).all()
-    load = inversion.solve(case.problem, case.displacement, sigma, BETA).load
+    load = inversion.solve(
+        case.problem, inversion.observations(case.displacement, sigma), BETA
+    ).load
     estimate = np.einsum("efr,er->ef", got, np.nan_to_num(case.displacement))
     np.testing.assert_allclose(estimate, load @ weights.T, rtol=1e-8, atol=1e-10)
 
 
 def test_leverage_is_the_change_of_a_fit_with_its_observation(case, rng):
     sigma = NOISES["plain"](rng)
-    got = leverage(case.problem, case.displacement, sigma, BETA)
-    fit = lambda d: inversion.solve(case.problem, d, sigma, BETA).fitted
+    got = leverage(
+        factorise(case.problem, observations(case.displacement, sigma), BETA)
+    )
+    fit = lambda d: (
+        inversion.solve(case.problem, inversion.observations(d, sigma), BETA).fitted
+    )
     for row in range(ROWS):
         moved = case.displacement.copy()
         moved[:, row] += 1.0
@@ -117,17 +130,22 @@ def test_freedom_goes_from_the_free_fields_to_the_data(case):
     sigma = np.ones(ROWS)
     seen = np.isfinite(case.displacement).sum(axis=1)
     free = case.problem.free.shape[1]
-    stiff = degrees_of_freedom(case.problem, case.displacement, sigma, 1e5)
+    stiff = degrees_of_freedom(
+        factorise(case.problem, observations(case.displacement, sigma), 1e5)
+    )
     np.testing.assert_allclose(stiff, free, atol=1e-6)
-    soft = degrees_of_freedom(case.problem, case.displacement, sigma, 1e-5)
+    soft = degrees_of_freedom(
+        factorise(case.problem, observations(case.displacement, sigma), 1e-5)
+    )
     np.testing.assert_allclose(soft, seen, atol=1e-6)
 
 
 def test_without_data_nothing_is_resolved(case):
     case.displacement[2] = np.nan
-    record = (case.displacement, np.ones(ROWS), BETA)
-    kernels = averaging_kernels(case.every, *record)
-    found = resolution_map(case.every, case.position, *record)
+    data = observations(case.displacement, np.ones(ROWS))
+    factor = factorise(case.problem, data, BETA)
+    kernels = averaging_kernels(factor, case.every)
+    found = resolution_map(factor, case.every, case.position)
     if case.problem.free.shape[1]:
         assert np.isnan(kernels[2]).all()
     else:
@@ -146,7 +164,11 @@ def test_the_radius_is_that_of_an_even_disc():
     prior = smooth_prior(sp.eye_array(side**2))
     problem = prior_problem(disc[None, :].astype(float), prior)
     target = every_cell(problem, prior)
-    found = resolution_map(target, place, np.zeros((1, 1)), np.ones(1), 1e-3)
+    found = resolution_map(
+        factorise(problem, observations(np.zeros((1, 1)), np.ones(1)), 1e-3),
+        target,
+        place,
+    )
     at = int(20 * side + 20)
     np.testing.assert_allclose(found.radius[0, at], radius, rtol=0.02)
     np.testing.assert_allclose(found.total[0, at], 1.0, rtol=1e-6)
@@ -165,11 +187,15 @@ def test_more_stations_resolve_finer():
         design = -np.exp(-(((line - stations[:, None]) / 2.0) ** 2))
         problem = prior_problem(design, prior)
         found = resolution_map(
+            factorise(
+                problem,
+                observations(
+                    np.zeros((1, len(stations))), np.full(len(stations), 0.01)
+                ),
+                0.1,
+            ),
             every_cell(problem, prior),
             line[:, None],
-            np.zeros((1, len(stations))),
-            np.full(len(stations), 0.01),
-            0.1,
         )
         radius.append(np.median(found.radius))
     assert radius[0] < 0.6 * radius[1]
@@ -177,13 +203,26 @@ def test_more_stations_resolve_finer():
 
 def test_the_map_can_be_jitted_and_keeps_its_dtype(case):
     sigma = np.ones(ROWS)
-    want = resolution_map(case.every, case.position, case.displacement, sigma, BETA)
+    want = resolution_map(
+        factorise(case.problem, observations(case.displacement, sigma), BETA),
+        case.every,
+        case.position,
+    )
+
+    @jax.jit
+    def call(problem, functionals, position, displacement, sigma):
+        factor = factorise(problem, observations(displacement, sigma), BETA)
+        return resolution_map(factor, functionals, position)
+
     record = (case.position, case.displacement, sigma)
-    call = jax.jit(lambda t, p, d, s: resolution_map(t, p, d, s, BETA))
-    got = call(case.every, *map(jnp.asarray, record))
+    got = call(case.problem, case.every, *map(jnp.asarray, record))
     np.testing.assert_allclose(got.radius, want.radius, rtol=1e-7)
-    single = jax.tree.map(lambda x: x.astype(jnp.float32), case.every)
-    assert resolution_map(single, *record, BETA).radius.dtype == jnp.float32
+    single = lambda tree: jax.tree.map(lambda x: x.astype(jnp.float32), tree)
+    factor = factorise(
+        single(case.problem), observations(case.displacement, sigma), BETA
+    )
+    low = resolution_map(factor, single(case.every), case.position)
+    assert low.radius.dtype == jnp.float32
 
 
 def test_a_checkerboard_has_squares_of_its_size():
@@ -206,14 +245,16 @@ def test_a_pattern_comes_back_where_the_network_is_dense():
     problem = prior_problem(-np.eye(CELLS), prior)
     displacement = np.zeros((2, CELLS))
     displacement[1, 12:] = np.nan
-    got = recover(problem, board, displacement, sigma, 1.0)
+    got = recover(problem, observations(displacement, sigma), 1.0, board)
     kept = 1 / (1 + 0.1**2)
     np.testing.assert_allclose(got.load[0], kept * board, rtol=1e-9)
     np.testing.assert_allclose(got.gain, [kept, kept * 12 / 25], rtol=1e-9)
     np.testing.assert_allclose(got.correlation[0], 1)
     assert got.correlation[1] < 0.8
     np.testing.assert_allclose(got.rms[0], 100 * (1 - kept), rtol=1e-7)
-    noisy = recover(problem, board, displacement, sigma, 1.0, jax.random.key(1))
+    noisy = recover(
+        problem, observations(displacement, sigma), 1.0, board, key=jax.random.key(1)
+    )
     apart = np.asarray(noisy.load - got.load)[0]
     assert 0.05 < apart.std() < 0.2
 
@@ -222,15 +263,19 @@ def test_spikes_come_back_as_point_spreads(case):
     sigma = np.ones(ROWS)
     pattern = spikes(CELLS, [7], 3.0)
     assert pattern.sum() == 3
-    got = recover(case.problem, pattern, case.displacement, sigma, BETA)
-    want = point_spread(case.problem, [7], case.displacement, sigma, BETA)[:, 0]
+    got = recover(case.problem, observations(case.displacement, sigma), BETA, pattern)
+    want = point_spread(
+        factorise(case.problem, observations(case.displacement, sigma), BETA), [7]
+    )[:, 0]
     np.testing.assert_allclose(got.load, 3 * want, rtol=1e-8, atol=1e-10)
 
 
 def test_nothing_that_comes_back_has_no_correlation():
     prior = smooth_prior(sp.eye_array(CELLS))
     problem = prior_problem(np.ones((1, CELLS)), prior)
-    got = recover(problem, np.ones(CELLS), np.full((1, 1), np.nan), np.ones(1), 1.0)
+    got = recover(
+        problem, observations(np.full((1, 1), np.nan), np.ones(1)), 1.0, np.ones(CELLS)
+    )
     assert np.isnan(got.correlation).all()
     assert got.gain == 0
 
@@ -249,7 +294,9 @@ def test_noise_has_the_covariance_it_was_given(rng):
 
 ERRORS = {
     "cell too far": (
-        lambda c: point_spread(c.problem, [CELLS], c.displacement, c.sigma, BETA),
+        lambda c: point_spread(
+            factorise(c.problem, observations(c.displacement, c.sigma), BETA), [CELLS]
+        ),
         "cells holds 25, but there are 25 cells",
     ),
     "spike too far": (lambda _: spikes(4, [0, 4]), "cells holds 4, but there are 4"),
@@ -259,27 +306,31 @@ ERRORS = {
         "column has 1 along 'cell'",
     ),
     "pattern of another grid": (
-        lambda c: recover(c.problem, np.ones(3), c.displacement, c.sigma, BETA),
+        lambda c: recover(
+            c.problem, observations(c.displacement, c.sigma), BETA, np.ones(3)
+        ),
         "pattern has 3 along 'cell'",
     ),
     "positions of other cells": (
         lambda c: resolution_map(
-            c.every, np.ones((3, 2)), c.displacement, c.sigma, BETA
+            factorise(c.problem, observations(c.displacement, c.sigma), BETA),
+            c.every,
+            np.ones((3, 2)),
         ),
-        "has 25 along 'cell', but position has 3",
+        "position has 3 along 'cell', but design has 25",
     ),
     "a map of basins": (
         lambda c: resolution_map(
+            factorise(c.problem, observations(c.displacement, c.sigma), BETA),
             averages(c.problem, c.prior, np.ones((2, CELLS))),
             np.ones((2, 2)),
-            c.displacement,
-            c.sigma,
-            BETA,
         ),
-        "has 25 along 'cell', but target has 2",
+        "position has 2 along 'cell', but design has 25",
     ),
     "beta negative": (
-        lambda c: averaging_kernels(c.every, c.displacement, c.sigma, -1.0),
+        lambda c: averaging_kernels(
+            factorise(c.problem, observations(c.displacement, c.sigma), -1.0), c.every
+        ),
         "beta is -1",
     ),
 }

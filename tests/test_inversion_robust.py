@@ -9,6 +9,7 @@ import scipy.optimize
 import scipy.sparse as sp
 
 from jaxload import inversion
+from jaxload.inversion import observations
 from jaxload.inversion.estimation.robust import (
     Huber,
     StudentT,
@@ -66,7 +67,7 @@ def rho(loss, u):
 def test_the_loss_is_minimised(name, world):
     """No optimiser that sees the loss itself finds anything lower nearby."""
     loss = LOSSES[name]
-    got = reweight(world.problem, world.dirty, world.sigma, BETA, loss)
+    got = reweight(world.problem, observations(world.dirty, world.sigma), BETA, loss)
     assert got.solution.ok.all()
     design = np.asarray(world.problem.design)
     for epoch in (0, 7, 20):
@@ -84,9 +85,15 @@ def test_the_loss_is_minimised(name, world):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_outliers_hardly_matter(name, world):
-    clean = inversion.solve(world.problem, world.clean, world.sigma, BETA).load
-    dirty = inversion.solve(world.problem, world.dirty, world.sigma, BETA).load
-    robust = reweight(world.problem, world.dirty, world.sigma, BETA, LOSSES[name])
+    clean = inversion.solve(
+        world.problem, inversion.observations(world.clean, world.sigma), BETA
+    ).load
+    dirty = inversion.solve(
+        world.problem, inversion.observations(world.dirty, world.sigma), BETA
+    ).load
+    robust = reweight(
+        world.problem, observations(world.dirty, world.sigma), BETA, LOSSES[name]
+    )
     off = lambda load: np.sqrt(np.mean((load - clean) ** 2) / np.mean(clean**2))
     assert off(dirty) > 0.07
     assert off(robust.solution.load) < {"Huber": 0.025, "Student-t": 0.015}[name]
@@ -97,8 +104,12 @@ def test_outliers_hardly_matter(name, world):
 
 
 def test_without_outliers_little_is_lost(world):
-    clean = inversion.solve(world.problem, world.clean, world.sigma, BETA)
-    robust = reweight(world.problem, world.clean, world.sigma, BETA, Huber())
+    clean = inversion.solve(
+        world.problem, inversion.observations(world.clean, world.sigma), BETA
+    )
+    robust = reweight(
+        world.problem, observations(world.clean, world.sigma), BETA, Huber()
+    )
     error = lambda solution: np.sqrt(np.mean((solution.load - world.load) ** 2))
     assert error(robust.solution) < 1.1 * error(clean)
 
@@ -106,14 +117,16 @@ def test_without_outliers_little_is_lost(world):
 def test_the_common_offset_is_not_taken_for_outliers(world, rng):
     offset = 20 * rng.normal(size=(EPOCHS, 1))
     noise = Noise(world.sigma, common=400.0)
-    got = reweight(world.problem, world.clean + offset, noise, BETA, Huber())
+    got = reweight(
+        world.problem, observations(world.clean + offset, noise), BETA, Huber()
+    )
     np.testing.assert_allclose(got.solution.common, offset[:, 0], atol=4)
     assert np.median(got.weights[np.isfinite(world.clean)]) > 0.99
 
 
 def test_weights_that_have_not_converged_are_flagged(world):
     once = Huber(iterations=1, tolerance=1e-9)
-    got = reweight(world.problem, world.dirty, world.sigma, BETA, once)
+    got = reweight(world.problem, observations(world.dirty, world.sigma), BETA, once)
     assert got.iterations == 1
     assert not got.solution.ok.any()
 
@@ -121,7 +134,9 @@ def test_weights_that_have_not_converged_are_flagged(world):
 def test_an_epoch_without_data_gives_the_prior_mean(world, rng):
     world.dirty[3] = np.nan
     mean = rng.normal(size=(EPOCHS, CELLS))
-    got = reweight(world.problem, world.dirty, world.sigma, BETA, Huber(), mean=mean)
+    got = reweight(
+        world.problem, observations(world.dirty, world.sigma), BETA, Huber(), mean=mean
+    )
     np.testing.assert_array_equal(got.solution.load[3], mean[3])
     assert got.solution.ok.all()
 
@@ -179,11 +194,12 @@ def test_what_is_wrong_is_named(name):
 @pytest.mark.slow
 def test_jit_changes_nothing(world):
     """Nor do gaps that are known beforehand, of which the first solution makes use."""
-    at = (world.problem, world.dirty, world.sigma, BETA, Huber(tolerance=1e-6))
+    pattern = inversion.find_pattern(world.dirty, kinds=1)
+    data = observations(world.dirty, world.sigma, pattern=pattern)
+    at = (world.problem, data, BETA, Huber(tolerance=1e-6))
     want = reweight(*at)
-    gaps = inversion.find_gaps(world.dirty, kinds=1)
-    got = jax.jit(reweight, static_argnums=4)(*at, gaps=gaps)
+    got = jax.jit(reweight, static_argnums=3)(*at)
     assert got.iterations == want.iterations
     np.testing.assert_allclose(got.solution.load, want.solution.load, rtol=1e-6)
     with pytest.raises(ValueError, match="another record"):
-        reweight(world.problem, world.clean[1:], world.sigma, BETA, Huber(), gaps=gaps)
+        observations(world.clean[1:], world.sigma, pattern=pattern)

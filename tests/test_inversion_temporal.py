@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import scipy.stats
 
 from jaxload import inversion
+from jaxload.inversion import observations
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.temporal import markov as chains, space_time
 from jaxload.inversion.temporal.evidence import temporal_log_evidence
@@ -144,7 +145,7 @@ def test_both_ways_to_run_a_recurrence_agree(rng):
 def test_equals_the_dense_space_time_system(operator, design, displacement, sigma):
     problem = inversion.smooth_problem(design, OPERATORS[operator])
     for memory, covariance in MEMORIES.values():
-        got = solve_in_time(problem, displacement, sigma, 0.7, memory)
+        got = solve_in_time(problem, observations(displacement, sigma), 0.7, memory)
         want = dense(design, OPERATORS[operator], covariance, displacement, sigma, 0.7)
         assert got.ok.all()
         np.testing.assert_allclose(got.load, want, atol=1e-8 * abs(want).max())
@@ -169,11 +170,13 @@ def test_the_evidence_is_the_density_of_the_contrasts(
     inner = contrast.T @ whole[np.ix_(used, used)] @ contrast
     data = contrast.T @ displacement.ravel()[used]
     want = scipy.stats.multivariate_normal.logpdf(data, cov=inner)
-    got = temporal_log_evidence(problem, displacement, noise, 0.7, memory)
+    got = temporal_log_evidence(problem, observations(displacement, noise), 0.7, memory)
     np.testing.assert_allclose(got, want, rtol=1e-10)
     mean = rng.normal(size=(EPOCHS, CELLS))
     moved = displacement + mean @ design.T
-    got = temporal_log_evidence(problem, moved, noise, 0.7, memory, mean=mean)
+    got = temporal_log_evidence(
+        problem, observations(moved, noise), 0.7, memory, mean=mean
+    )
     np.testing.assert_allclose(got, want, rtol=1e-10)
 
 
@@ -190,13 +193,13 @@ def test_noise_that_rows_share_is_its_covariance(
 ):
     problem = inversion.smooth_problem(design, OPERATORS[operator])
     noise, (memory, covariance) = shared_noises(rng)[name], MEMORIES["random walk"]
-    got = solve_in_time(problem, displacement, noise, 0.7, memory)
+    got = solve_in_time(problem, observations(displacement, noise), 0.7, memory)
     want = dense(design, OPERATORS[operator], covariance, displacement, noise, 0.7)
     assert got.ok.all()
     np.testing.assert_allclose(got.load, want, atol=1e-8 * abs(want).max())
     alone = autoregression(TIMES, 1e-3)
-    got = solve_in_time(problem, displacement, noise, 0.7, alone)
-    want = inversion.solve(problem, displacement, noise, 0.7)
+    got = solve_in_time(problem, observations(displacement, noise), 0.7, alone)
+    want = inversion.solve(problem, inversion.observations(displacement, noise), 0.7)
     np.testing.assert_allclose(got.load, want.load, atol=1e-8 * abs(want.load).max())
     np.testing.assert_allclose(got.common, want.common, atol=1e-8)
 
@@ -206,9 +209,11 @@ def test_without_memory_it_is_the_solution_epoch_by_epoch(
     operator, design, displacement, sigma
 ):
     problem = inversion.smooth_problem(design, OPERATORS[operator])
-    want = inversion.solve(problem, displacement, sigma, 0.7).load
+    want = inversion.solve(
+        problem, inversion.observations(displacement, sigma), 0.7
+    ).load
     memory = autoregression(TIMES, 1e-3)
-    got = solve_in_time(problem, displacement, sigma, 0.7, memory).load
+    got = solve_in_time(problem, observations(displacement, sigma), 0.7, memory).load
     np.testing.assert_allclose(got, want, atol=1e-8 * abs(want).max())
 
 
@@ -216,9 +221,11 @@ def test_a_prior_mean_is_taken_off_and_put_back(design, displacement, rng):
     problem = inversion.smooth_problem(design, FIXED)
     memory = MEMORIES["autoregression"][0]
     mean = rng.normal(size=(EPOCHS, CELLS))
-    got = solve_in_time(problem, displacement, np.ones(ROWS), 0.7, memory, mean=mean)
+    got = solve_in_time(
+        problem, observations(displacement, np.ones(ROWS)), 0.7, memory, mean=mean
+    )
     shifted = displacement - mean @ design.T
-    want = solve_in_time(problem, shifted, np.ones(ROWS), 0.7, memory)
+    want = solve_in_time(problem, observations(shifted, np.ones(ROWS)), 0.7, memory)
     np.testing.assert_allclose(got.load, want.load + mean, rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(got.fitted, want.fitted + mean @ design.T, atol=1e-11)
 
@@ -228,7 +235,7 @@ def test_an_epoch_without_data_is_filled_from_its_neighbours(design, displacemen
     displacement[:, 4] = np.nan
     memory, covariance = MEMORIES["autoregression"]
     problem = inversion.smooth_problem(design, FIXED)
-    got = solve_in_time(problem, displacement, np.ones(ROWS), 0.7, memory)
+    got = solve_in_time(problem, observations(displacement, np.ones(ROWS)), 0.7, memory)
     want = dense(design, FIXED, covariance, displacement, np.ones(ROWS), 0.7)
     assert abs(want[6]).max() > 0.01
     np.testing.assert_allclose(got.load, want, atol=1e-8 * abs(want).max())
@@ -238,7 +245,7 @@ def test_an_epoch_whose_level_is_undetermined_is_flagged(design, displacement):
     displacement[6] = np.nan
     problem = inversion.smooth_problem(design, OPERATORS["free"])
     memory = MEMORIES["autoregression"][0]
-    got = solve_in_time(problem, displacement, np.ones(ROWS), 0.7, memory)
+    got = solve_in_time(problem, observations(displacement, np.ones(ROWS)), 0.7, memory)
     np.testing.assert_array_equal(got.ok, np.arange(EPOCHS) != 6)
     np.testing.assert_array_equal(np.isfinite(got.load).all(axis=1), got.ok)
 
@@ -250,7 +257,9 @@ def test_an_iteration_cut_short_is_flagged_not_returned(
     problem = inversion.smooth_problem(design, FIXED)
     # Fewer epochs than elsewhere, or the program compiled there would run.
     memory = autoregression(TIMES[:9], 4.0)
-    got = solve_in_time(problem, displacement[:9], np.ones(ROWS), 0.7, memory)
+    got = solve_in_time(
+        problem, observations(displacement[:9], np.ones(ROWS)), 0.7, memory
+    )
     assert not got.ok.any()
     assert np.isnan(got.load).all()
 
@@ -268,7 +277,9 @@ def test_a_common_mode_and_stations_that_came_late_need_few_iterations(
     data[:25, ::2] = np.nan
     memory = autoregression(np.arange(epochs), 20.0)
     problem = inversion.smooth_problem(design, FIXED)
-    got = solve_in_time(problem, data, Noise(np.ones(rows), common=tau2), beta, memory)
+    got = solve_in_time(
+        problem, observations(data, Noise(np.ones(rows), common=tau2)), beta, memory
+    )
     seen = np.isfinite(data).ravel()
     lag = abs(np.subtract.outer(np.arange(epochs), np.arange(epochs)))
     spatial = np.linalg.inv((FIXED.T @ FIXED).toarray()) / beta**2
@@ -306,15 +317,17 @@ def test_hidden_stations_tell_the_memory_and_the_load_gains_by_it(rng):
     @jax.jit
     def score(scale):
         memory = autoregression(days, scale)
-        error = temporal_residual(problem, data, sigma, 1.0, memory, hidden)
+        error = temporal_residual(
+            problem, observations(data, sigma), 1.0, memory, hidden=hidden
+        )
         return jnp.sqrt(jnp.nanmean(error**2))
 
     scores = [float(score(scale)) for scale in scales]
     assert scales[np.argmin(scores)] == truth
     assert scores[2] < 0.97 * scores[0]
     memory = autoregression(days, truth)
-    with_memory = solve_in_time(problem, data, sigma, 1.0, memory).load
-    without = inversion.solve(problem, data, sigma, 1.0).load
+    with_memory = solve_in_time(problem, observations(data, sigma), 1.0, memory).load
+    without = inversion.solve(problem, inversion.observations(data, sigma), 1.0).load
     rms = lambda values: float(np.sqrt(np.mean((values - load) ** 2)))
     assert rms(with_memory) < 0.8 * rms(without)
 
@@ -336,18 +349,20 @@ def test_a_hidden_observation_is_not_used(design, displacement):
     memory = MEMORIES["autoregression"][0]
     hidden = np.zeros(displacement.shape, bool)
     hidden[4, 0] = hidden[9, 0] = True
-    data = (problem, displacement, np.ones(ROWS), 0.7, memory)
-    got = temporal_residual(*data, hidden)
+    residual = lambda values: temporal_residual(
+        problem, observations(values, np.ones(ROWS)), 0.7, memory, hidden=hidden
+    )
+    got = residual(displacement)
     np.testing.assert_array_equal(np.isfinite(got), hidden)
     changed = displacement + 100 * hidden
-    moved = temporal_residual(problem, changed, *data[2:], hidden)
+    moved = residual(changed)
     np.testing.assert_allclose(moved[hidden] - got[hidden], 100, rtol=1e-9)
 
 
 def test_keeps_single_precision(design, displacement):
     problem = inversion.smooth_problem(jnp.asarray(design, jnp.float32), FIXED)
     memory, covariance = MEMORIES["autoregression"]
-    got = solve_in_time(problem, displacement, np.ones(ROWS), 0.7, memory)
+    got = solve_in_time(problem, observations(displacement, np.ones(ROWS)), 0.7, memory)
     want = dense(design, FIXED, covariance, displacement, np.ones(ROWS), 0.7)
     assert got.load.dtype == got.fitted.dtype == jnp.float32
     np.testing.assert_allclose(got.load, want, atol=1e-3 * abs(want).max())
@@ -386,10 +401,12 @@ def test_what_does_not_fit_is_refused(design, displacement):
     memory = MEMORIES["autoregression"][0]
     short = Memory(memory.keep[1:], memory.fresh[1:])
     with pytest.raises(ValueError, match="'epoch'"):
-        solve_in_time(problem, displacement, np.ones(ROWS), 0.7, short)
+        solve_in_time(problem, observations(displacement, np.ones(ROWS)), 0.7, short)
     with pytest.raises(ValueError, match="beta is -1"):
-        solve_in_time(problem, displacement, np.ones(ROWS), -1.0, memory)
+        solve_in_time(problem, observations(displacement, np.ones(ROWS)), -1.0, memory)
     plain = dataclasses.replace(Noise(np.ones(ROWS)))
-    got = solve_in_time(problem, displacement, plain, 0.7, memory)
-    want = solve_in_time(problem, displacement, np.ones(ROWS), 0.7, memory)
+    got = solve_in_time(problem, observations(displacement, plain), 0.7, memory)
+    want = solve_in_time(
+        problem, observations(displacement, np.ones(ROWS)), 0.7, memory
+    )
     np.testing.assert_array_equal(got.load, want.load)

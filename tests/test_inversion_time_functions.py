@@ -58,10 +58,12 @@ def test_maps_and_rest_are_those_of_one_gaussian(
     problem = inversion.smooth_problem(design, CHAIN)
     weights = (BETA, AMPLITUDE)
     found = inversion.time_function_mean(
-        problem, displacement, noise, weights, functions
+        problem, inversion.observations(displacement, noise), weights, functions
     )
     mean = functions @ np.asarray(found.maps)
-    load = inversion.solve(problem, displacement, noise, BETA, mean=mean).load
+    load = inversion.solve(
+        problem, inversion.observations(displacement, noise), BETA, mean=mean
+    ).load
     _, cross, covariance = written_out(design, noise, functions)
     seen = np.isfinite(displacement).ravel()
     data, block = displacement.ravel()[seen], covariance[np.ix_(seen, seen)]
@@ -76,10 +78,13 @@ def test_the_variance_is_that_of_one_gaussian(
 ):
     problem = inversion.smooth_problem(design, CHAIN)
     means = rng.uniform(size=(3, CELLS))
-    smooth = np.linalg.inv((CHAIN.T @ CHAIN).toarray())
-    target = (means @ smooth @ design.T, np.einsum("mc,cd,md->m", means, smooth, means))
+    target = inversion.averages(problem, inversion.smooth_prior(CHAIN), means)
     found = inversion.time_function_variance(
-        problem, displacement, noise, (BETA, AMPLITUDE), functions, target
+        problem,
+        inversion.observations(displacement, noise),
+        (BETA, AMPLITUDE),
+        functions,
+        functionals=target,
     )
     prior, cross, covariance = written_out(design, noise, functions)
     seen = np.isfinite(displacement).ravel()
@@ -95,9 +100,11 @@ def test_maps_that_may_not_move_leave_the_mean_at_zero(
 ):
     problem = inversion.smooth_problem(design, CHAIN)
     found = inversion.time_function_mean(
-        problem, displacement, noise, (BETA, 1e7), functions
+        problem, inversion.observations(displacement, noise), (BETA, 1e7), functions
     )
-    alone = inversion.log_evidence(problem, displacement, noise, BETA)
+    alone = inversion.log_evidence(
+        inversion.factorise(problem, inversion.observations(displacement, noise), BETA)
+    )
     np.testing.assert_allclose(found.maps, 0, atol=1e-9)
     np.testing.assert_allclose(found.log_evidence, alone, rtol=1e-10)
 
@@ -107,7 +114,7 @@ def test_two_receivers_at_one_place_are_no_obstacle(
 ):
     twice = inversion.smooth_problem(design[[0, 0, 1, 2]], CHAIN)
     found = inversion.time_function_mean(
-        twice, displacement, noise, (BETA, AMPLITUDE), functions
+        twice, inversion.observations(displacement, noise), (BETA, AMPLITUDE), functions
     )
     assert np.isfinite(found.maps).all()
 
@@ -120,7 +127,7 @@ def test_the_evidence_has_the_derivatives_of_its_weights(
     evidence = jax.jit(
         lambda weights: (
             inversion.time_function_mean(
-                problem, displacement, noise, weights, functions
+                problem, inversion.observations(displacement, noise), weights, functions
             ).log_evidence
         )
     )
@@ -131,5 +138,8 @@ def test_fields_left_free_are_refused(design, displacement, functions, noise):
     problem = inversion.smooth_problem(design, FREE)
     with pytest.raises(ValueError, match="leaves fields free"):
         inversion.time_function_mean(
-            problem, displacement, noise, (BETA, AMPLITUDE), functions
+            problem,
+            inversion.observations(displacement, noise),
+            (BETA, AMPLITUDE),
+            functions,
         )

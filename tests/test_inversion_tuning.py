@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from jaxload.inversion import factorise, observations
 from jaxload.inversion.hyperparameters.empirical_bayes import scaled_model, tune
 from jaxload.inversion.hyperparameters.evidence import log_evidence, variance_components
 from jaxload.inversion.noise import Noise
@@ -70,9 +71,9 @@ def test_what_is_maximised_is_the_log_evidence(design):
     def at(logs):
         beta, factor, common = jnp.exp(logs)
         noise = Noise(factor * jnp.ones(ROWS), None, common)
-        return log_evidence(problem, data[:202], noise, beta) + log_evidence(
-            problem, data[204:], noise, beta
-        )
+        return log_evidence(
+            factorise(problem, observations(data[:202], noise), beta)
+        ) + log_evidence(factorise(problem, observations(data[204:], noise), beta))
 
     best = jnp.log(jnp.asarray([tuned.estimate[name] for name in START]))
     np.testing.assert_allclose(tuned.log_evidence, at(best), rtol=1e-9)
@@ -90,7 +91,9 @@ def test_it_is_what_variance_components_converge_to(design):
     problem, data = smooth_problem(design, chain()), drawn(design, 3, 5)
     start = {"beta": 0.2, "noise_factor": 0.5}
     tuned = tune(scaled_model(problem, np.ones(ROWS)), start, data)
-    found = variance_components(problem, data, np.ones(ROWS), tolerance=1e-7)
+    found = variance_components(
+        problem, observations(data, np.ones(ROWS)), tolerance=1e-7
+    )
     np.testing.assert_allclose(tuned.estimate["beta"], found.beta, rtol=1e-4)
     np.testing.assert_allclose(tuned.estimate["noise_factor"], found.factor, rtol=1e-4)
 
@@ -136,7 +139,7 @@ def test_noise_that_changes_in_time_is_taken_along(design):
     half = tune(scaled_model(problem, sigma[::2]), start, data[::2])
     assert tuned.estimate == pytest.approx(half.estimate, rel=1e-6)
     noise = Noise(tuned.estimate["noise_factor"] * sigma[::2])
-    want = log_evidence(problem, data[::2], noise, 1.0)
+    want = log_evidence(factorise(problem, observations(data[::2], noise), 1.0))
     np.testing.assert_allclose(tuned.log_evidence, want, rtol=1e-9)
 
 

@@ -1,8 +1,9 @@
 """Regularised least squares for many epochs; knows nothing of the Earth."""
 
+from jaxload.inversion.binding import Observations, observations
 from jaxload.inversion.estimation.conditioning import given_last_rows
-from jaxload.inversion.estimation.data_space import Dual
-from jaxload.inversion.estimation.least_squares import dual, solve
+from jaxload.inversion.estimation.factor import Factor, factorise
+from jaxload.inversion.estimation.least_squares import solve
 from jaxload.inversion.estimation.robust import (
     Huber,
     StudentT,
@@ -10,23 +11,20 @@ from jaxload.inversion.estimation.robust import (
     station_weights,
     weights_from_residuals,
 )
-from jaxload.inversion.hyperparameters.beta_scan import (
-    best,
-    leave_one_out,
-    leave_one_out_residual,
-    scan,
-    select,
-)
+from jaxload.inversion.hyperparameters.beta_scan import best, scan, select
 from jaxload.inversion.hyperparameters.criteria import (
     LCurve,
     gcv,
     l_curve,
     l_curve_corner,
+    leave_one_out,
+    leave_one_out_residual,
 )
 from jaxload.inversion.hyperparameters.empirical_bayes import Tuned, scaled_model, tune
 from jaxload.inversion.hyperparameters.evidence import (
     VarianceComponents,
     abic,
+    epoch_log_evidence,
     log_evidence,
     variance_components,
 )
@@ -37,7 +35,7 @@ from jaxload.inversion.hyperparameters.group_cross_validation import (
 )
 from jaxload.inversion.linalg.iterative_refinement import Refinement
 from jaxload.inversion.linalg.pcg import ConjugateGradient
-from jaxload.inversion.missing.patterns import Gaps, find_gaps
+from jaxload.inversion.missing.pattern import MissingPattern, find_pattern
 from jaxload.inversion.noise import Noise, covariance_noise, exponential_correlation
 from jaxload.inversion.principal_components import (
     leave_one_out_by_components,
@@ -69,7 +67,12 @@ from jaxload.inversion.time_regression import (
     time_function_mean,
     time_function_variance,
 )
-from jaxload.inversion.uncertainty.functionals import averages, every_cell, some_cells
+from jaxload.inversion.uncertainty.functionals import (
+    Functionals,
+    averages,
+    every_cell,
+    some_cells,
+)
 from jaxload.inversion.uncertainty.posterior import (
     Spread,
     posterior_covariance,
@@ -86,6 +89,8 @@ from jaxload.inversion.uncertainty.resolution import (
     Resolution,
     averaging_kernels,
     degrees_of_freedom,
+    leverage,
+    observation_weights,
     point_spread,
     resolution_map,
 )
@@ -94,12 +99,14 @@ from jaxload.inversion.uncertainty.stochastic_diagonal import Probing
 
 __all__ = [
     "ConjugateGradient",
-    "Dual",
-    "Gaps",
+    "Factor",
+    "Functionals",
     "Huber",
     "LCurve",
     "Memory",
+    "MissingPattern",
     "Noise",
+    "Observations",
     "Prior",
     "Probing",
     "Problem",
@@ -123,10 +130,11 @@ __all__ = [
     "covariance_noise",
     "degrees_of_freedom",
     "distance_blocks",
-    "dual",
+    "epoch_log_evidence",
     "every_cell",
     "exponential_correlation",
-    "find_gaps",
+    "factorise",
+    "find_pattern",
     "gcv",
     "given_last_rows",
     "hold_out",
@@ -137,9 +145,12 @@ __all__ = [
     "leave_one_out",
     "leave_one_out_by_components",
     "leave_one_out_residual",
+    "leverage",
     "log_evidence",
     "matern_prior",
     "matern_problem",
+    "observation_weights",
+    "observations",
     "point_spread",
     "posterior_covariance",
     "posterior_samples",

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+from numpy.typing import NDArray
 
 from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.linalg.spd import einsum
@@ -23,6 +24,8 @@ __all__ = [
     "each_epoch",
     "exponential_correlation",
     "is_shared",
+    "is_steady",
+    "noise_at",
     "noise_covariance",
     "noise_times",
     "over_epochs",
@@ -139,12 +142,12 @@ def as_noise(sigma: ArrayLike | Noise, dtype: jnp.dtype) -> Noise:
     )
 
 
-def check_noise(noise: Noise, displacement: Array) -> None:
+def check_noise(noise: Noise, values: Array) -> None:
     """Check the shapes of a noise model and what can be seen of its values.
 
     Args:
       noise: From `as_noise`.
-      displacement: Observations, shape (epoch, row).
+      values: Observations, shape (epoch, row).
 
     Raises:
       ValueError: If shapes disagree, the correlation is not one, or the variance of the
@@ -155,7 +158,7 @@ def check_noise(noise: Noise, displacement: Array) -> None:
             f"sigma has shape {noise.sigma.shape}, expected (row) or (epoch row); give "
             "a standard error for each row"
         )
-    named = {"displacement": (displacement, "epoch row")}
+    named = {"values": (values, "epoch row")}
     named["sigma"] = (noise.sigma, "row" if noise.sigma.ndim == 1 else "epoch row")
     if noise.correlation is not None:
         named["correlation"] = (noise.correlation, "row row")
@@ -210,6 +213,33 @@ def is_shared(noise: Noise) -> bool:
       noise: From `as_noise`.
     """
     return noise.sigma.ndim == 1
+
+
+def is_steady(noise: Noise) -> bool:
+    """Whether the covariance is the same at all epochs.
+
+    Args:
+      noise: From `as_noise`.
+    """
+    return is_shared(noise) and (noise.common is None or jnp.ndim(noise.common) == 0)
+
+
+def noise_at(noise: Noise, epochs: slice | Array | NDArray[np.int64]) -> Noise:
+    """Take the noise of some epochs.
+
+    Args:
+      noise: From `as_noise`.
+      epochs: Which, as an index.
+
+    Returns:
+      The `Noise`, with what has an axis of epochs taken at those.
+    """
+    sigma, common = noise.sigma, noise.common
+    if sigma.ndim == 2:
+        sigma = sigma[epochs]
+    if common is not None and jnp.ndim(common) == 1:
+        common = common[epochs]
+    return dataclasses.replace(noise, sigma=sigma, common=common)
 
 
 def scaled_noise(noise: Noise, beta: Array, seen: Array) -> Noise:

@@ -8,10 +8,11 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
+from jaxload.inversion.binding import Observations
+from jaxload.inversion.estimation.factor import Factor, factor_of
 from jaxload.inversion.estimation.least_squares import solve
 from jaxload.inversion.hyperparameters.criteria import leave_one_out_residual
 from jaxload.inversion.linalg.spd import einsum
-from jaxload.inversion.noise import Noise
 from jaxload.inversion.problem import Problem, Solution
 
 __all__ = ["leave_one_out_by_components", "solve_by_components"]
@@ -19,12 +20,9 @@ __all__ = ["leave_one_out_by_components", "solve_by_components"]
 
 def solve_by_components(
     problem: Problem,
-    patterns: ArrayLike,
-    amplitudes: ArrayLike,
-    sigma: ArrayLike | Noise,
+    patterns: Observations,
     beta: ArrayLike,
-    *,
-    mean: ArrayLike | None = None,
+    amplitudes: ArrayLike,
 ) -> Solution:
     """Invert the spatial pattern of each component, then recombine in time.
 
@@ -38,14 +36,12 @@ def solve_by_components(
 
     Args:
       problem: Design matrix and prior.
-      patterns: Displacement by each component at unit amplitude [mm], shape
-        (component, row); NaN where a row has none.
-      amplitudes: Amplitude in time [-], shape (epoch, component).
-      sigma: Standard error of the patterns [mm], shape (row,) or (component, row), or a
-        `Noise`. If it is that of observations, beta means what it means in `solve`.
+      patterns: From `observations`: displacement by each component at unit amplitude
+        [mm], shape (component, row), NaN where a row has none, in the place of epochs.
+        If their errors are those of observations, beta means what it means in `solve`.
       beta: Weight of the prior, scalar, positive.
-      mean: Displacement that the components are counted from [mm], shape (row,),
-        inverted too, as one more pattern, the last; left out if not given.
+      amplitudes: Amplitude in time [-], shape (epoch, component). The mean that
+        components are counted from is one more pattern, of amplitude one.
 
     Returns:
       The `Solution`, epoch by epoch. `ok` is False, and values are NaN, where an
@@ -56,8 +52,9 @@ def solve_by_components(
 
     Example:
       >>> parts = series.principal_components(up, 3)
-      >>> water = solve_by_components(
-      ...     problem, parts.patterns, parts.amplitudes, sigma, beta
+      >>> patterns = inversion.observations(parts.patterns, sigma)
+      >>> water = inversion.solve_by_components(
+      ...     problem, patterns, beta, parts.amplitudes
       ... )
 
     Source:
@@ -65,9 +62,8 @@ def solve_by_components(
       al. (2021), doi:10.1016/j.rse.2020.112249, for water, with sigma = 1 throughout,
       patterns of unit length and no mean, as their program GNSS2TWS does.
     """
-    patterns, amplitudes = _together(problem, patterns, amplitudes, mean)
-    parts = solve(problem, patterns, sigma, beta)
-    return _recombined(parts, amplitudes)
+    amplitudes = _checked(problem, patterns, amplitudes)
+    return _recombined(solve(problem, patterns, beta), amplitudes)
 
 
 @jax.jit
@@ -83,31 +79,20 @@ def _recombined(parts: Solution, amplitudes: Array) -> Solution:
 
 
 def leave_one_out_by_components(
-    problem: Problem,
-    patterns: ArrayLike,
-    amplitudes: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    *,
-    mean: ArrayLike | None = None,
+    found: Factor | Solution, amplitudes: ArrayLike
 ) -> Array:
-    """Root mean square by which rows are missed that the patterns leave out in turn.
+    """Compute the rms of rows predicted from the patterns of the others.
 
     Counts the rebuilt displacement, at all epochs, less what the other rows predict.
     Where amplitudes are uncorrelated and of unit mean square, it is `leave_one_out` of
-    the patterns taken as epochs, which `scan` evaluates at many weights at once, and
-    as `select` takes it.
+    the patterns taken as epochs, which `scan` evaluates at many weights at once.
 
     Not for: comparison with `leave_one_out` of observations. The patterns have seen the
     row that is left out, and what they do not rebuild is not counted.
 
     Args:
-      problem: Design matrix and prior.
-      patterns: As in `solve_by_components`.
+      found: Of patterns bound as `solve_by_components` takes them.
       amplitudes: Shape (epoch, component), finite.
-      sigma: As in `solve_by_components`.
-      beta: Weight of the prior, scalar, positive.
-      mean: As in `solve_by_components`.
 
     Returns:
       The root mean square [mm], scalar; NaN if nothing can be predicted.
@@ -119,9 +104,9 @@ def leave_one_out_by_components(
       Jiang et al. (2021), doi:10.1016/j.rse.2020.112249; its square is the CVSS of
       their program GNSS2TWS, found there by inverting anew without each station.
     """
-    patterns, amplitudes = _together(problem, patterns, amplitudes, mean)
-    residual = leave_one_out_residual(problem, patterns, sigma, beta)
-    return _rms(residual, amplitudes)
+    factor = factor_of(found)
+    amplitudes = _checked(factor.problem, factor.data, amplitudes)
+    return _rms(leave_one_out_residual(factor), amplitudes)
 
 
 @jax.jit
@@ -135,26 +120,11 @@ def _rms(residual: Array, amplitudes: Array) -> Array:
     return jnp.where(count > 0, jnp.sqrt(square), math.nan)
 
 
-def _together(
-    problem: Problem,
-    patterns: ArrayLike,
-    amplitudes: ArrayLike,
-    mean: ArrayLike | None,
-) -> tuple[Array, Array]:
-    """Patterns and amplitudes in the dtype of the problem, the mean among them."""
-    dtype = problem.design.dtype
-    patterns, amplitudes = (jnp.asarray(x, dtype) for x in (patterns, amplitudes))
+def _checked(problem: Problem, patterns: Observations, amplitudes: ArrayLike) -> Array:
+    """The amplitudes in the dtype of the problem."""
+    amplitudes = jnp.asarray(amplitudes, problem.design.dtype)
     check_shapes(
-        design=(problem.design, "row cell"),
-        patterns=(patterns, "component row"),
+        patterns=(patterns.values, "component row"),
         amplitudes=(amplitudes, "epoch component"),
     )
-    if mean is None:
-        return patterns, amplitudes
-    mean = jnp.asarray(mean, dtype)
-    check_shapes(design=(problem.design, "row cell"), mean=(mean, "row"))
-    always = jnp.ones((len(amplitudes), 1), dtype)
-    return (
-        jnp.concatenate([patterns, mean[None, :]]),
-        jnp.concatenate([amplitudes, always], axis=1),
-    )
+    return amplitudes

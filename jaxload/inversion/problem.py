@@ -1,6 +1,7 @@
 """What is to be solved, and what comes out."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -76,10 +77,11 @@ def with_normal_matrix(problem: Problem, operator: sp.spmatrix | sp.sparray) -> 
     return dataclasses.replace(problem, normal=normal)
 
 
-@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Solution:
-    """What the data and the prior say together.
+    """The load given data and prior.
+
+    A pytree of its arrays; the factor does not leave a compiled function with them.
 
     Attributes:
       load: Equivalent water height [mm], shape (epoch, cell).
@@ -87,9 +89,20 @@ class Solution:
       ok: False where the system could not be solved, shape (epoch,).
       common: Estimate of the offset common to the rows of an epoch [mm], shape
         (epoch,); zero where the noise has none.
+      factor: The `Factor` it was found with, of which criteria and errors are asked;
+        None where there is none.
     """
 
     load: Array
     fitted: Array
     ok: Array
     common: Array
+    factor: Any = dataclasses.field(default=None, compare=False, repr=False)
+
+
+jax.tree_util.register_dataclass(
+    Solution,
+    data_fields=["load", "fitted", "ok", "common"],
+    meta_fields=[],
+    drop_fields=["factor"],
+)

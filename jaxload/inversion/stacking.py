@@ -60,7 +60,8 @@ def stack_rows(kinds: Sequence[Rows]) -> Rows:
       >>> grace = Rows(footprints, averages, jnp.full(3, 20.0), "grace")
       >>> rows = stack_rows([up, grace])
       >>> problem = smooth_problem(rows.design, grid.laplacian)
-      >>> water = solve(problem, rows.displacement, rows.sigma, beta)
+      >>> data = observations(rows.displacement, rows.sigma)
+      >>> water = solve(problem, data, beta)
     """
     if not kinds:
         raise ValueError("there are no rows to stack; give at least one Rows")

@@ -15,13 +15,20 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
-from jaxload.inversion.estimation.data_space import epoch_inverse
+from jaxload.inversion.binding import Observations, bind
+from jaxload.inversion.estimation.factor import factorise
 from jaxload.inversion.hyperparameters.evidence import log_evidence
+from jaxload.inversion.linalg.saddle_point import observed_inverse
 from jaxload.inversion.linalg.spd import einsum
-from jaxload.inversion.missing.patterns import Gaps
-from jaxload.inversion.noise import Noise, each_epoch, over_epochs, scaled_noise
-from jaxload.inversion.observations import checked_arguments
+from jaxload.inversion.noise import (
+    Noise,
+    each_epoch,
+    noise_covariance,
+    over_epochs,
+    scaled_noise,
+)
 from jaxload.inversion.problem import Problem
+from jaxload.inversion.uncertainty.functionals import Functionals
 
 __all__ = ["TimeMean", "time_function_mean", "time_function_variance"]
 
@@ -49,12 +56,9 @@ class TimeMean:
 
 def time_function_mean(
     problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
+    data: Observations,
     weights: tuple[ArrayLike, ArrayLike],
     functions: ArrayLike,
-    *,
-    gaps: Gaps | None = None,
 ) -> TimeMean:
     """Estimate the maps of functions of time under a smooth prior.
 
@@ -65,11 +69,9 @@ def time_function_mean(
 
     Args:
       problem: Design matrix and prior, which rest and maps share.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      data: From `observations`.
       weights: Of the prior of the rest, beta, and of that of the maps, a; scalars.
       functions: Values of the functions, shape (epoch, function).
-      gaps: As in `solve`.
 
     Returns:
       The `TimeMean`.
@@ -79,8 +81,8 @@ def time_function_mean(
 
     Example:
       >>> season = series.seasonal_basis(time)[:, 2:]
-      >>> found = inversion.time_function_mean(problem, up, sigma, (0.02, 0.01), season)
-      >>> inversion.solve(problem, up, sigma, 0.02, mean=season @ found.maps)
+      >>> found = inversion.time_function_mean(problem, data, (0.02, 0.01), season)
+      >>> water = inversion.solve(problem, data, 0.02, mean=season @ found.maps)
 
     Source:
       Universal kriging with a proper prior for the drift: Omre & Halvorsen (1989),
@@ -88,11 +90,12 @@ def time_function_mean(
       & Williams (2006), Gaussian Processes for Machine Learning, section 2.7.
     """
     beta, amplitude = weights
-    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
+    factor = factorise(problem, data, beta)
+    data, beta = factor.data, factor.beta
     amplitude = jnp.asarray(amplitude, beta.dtype)
     functions = jnp.asarray(functions, beta.dtype)
     check_shapes(
-        displacement=(displacement, "epoch row"),
+        data=(data.values, "epoch row"),
         functions=(functions, "epoch function"),
     )
     if problem.drift.shape[1]:
@@ -100,9 +103,8 @@ def time_function_mean(
             "the prior leaves fields free, so that the maps of functions of time have "
             "no amplitude; use the boundary 'zero', or a ridge"
         )
-    evidence = log_evidence(problem, displacement, noise, beta, gaps=gaps)
-    numbers = (beta, amplitude, evidence)
-    return _regressed(problem, displacement, noise, numbers, functions)
+    numbers = (beta, amplitude, log_evidence(factor))
+    return _regressed(problem, data.counted, data.noise, numbers, functions)
 
 
 @jax.jit
@@ -143,7 +145,7 @@ def _said_of_maps(
         (sigma, common), displacement, functions = epoch
         own = dataclasses.replace(noise, sigma=sigma, common=common)
         seen = jnp.isfinite(displacement)
-        inverse = epoch_inverse(problem.gram, own, seen)[0]
+        inverse, _ = observed_inverse(problem.gram + noise_covariance(own), seen)
         image = einsum("rs,s->r", inverse, jnp.where(seen, displacement, 0))
         pairs = functions[:, None] * functions[None, :]
         more = (
@@ -162,38 +164,34 @@ def _said_of_maps(
 
 def time_function_variance(
     problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
+    data: Observations,
     weights: tuple[ArrayLike, ArrayLike],
     functions: ArrayLike,
-    target: tuple[ArrayLike, ArrayLike],
+    *,
+    functionals: Functionals,
 ) -> Array:
-    """Posterior variance of means over cells, under maps and rest together.
+    """Compute the posterior variance of functionals under maps and rest together.
 
     Args:
       problem: As for `time_function_mean`.
-      displacement: Likewise; only which are NaN counts.
-      sigma: Likewise.
+      data: Likewise; only which are missing counts, and their noise.
       weights: Likewise.
       functions: Likewise.
-      target: Covariance with the displacement ``G C w`` of each mean w [mm2], shape
-        (mean, row), and its variance ``w' C w``, shape (mean,); both in units of beta.
+      functionals: From `averages`, `some_cells` or `every_cell`.
 
     Returns:
-      Variance of the estimate [mm2], shape (epoch, mean).
+      Variance of the estimate [mm2], shape (epoch, functional).
 
     Raises:
       ValueError: As `time_function_mean`.
     """
-    found = time_function_mean(problem, displacement, sigma, weights, functions)
-    displacement, noise, beta = checked_arguments(
-        problem, displacement, sigma, weights[0]
-    )
-    amplitude, functions, side, own = (
-        jnp.asarray(x, beta.dtype) for x in (weights[1], functions, *target)
-    )
+    found = time_function_mean(problem, data, weights, functions)
+    data, beta = bind(problem, data, weights[0])
+    amplitude = jnp.asarray(weights[1], beta.dtype)
+    functions = jnp.asarray(functions, beta.dtype)
     numbers = (beta, amplitude, found.taken)
-    return _variance(problem, displacement, noise, numbers, functions, (side, own))
+    target = (functionals.cross, functionals.variance)
+    return _variance(problem, data.counted, data.noise, numbers, functions, target)
 
 
 @jax.jit
@@ -212,7 +210,7 @@ def _variance(
     def one(noise: Noise, epoch: tuple[Array, Array]) -> Array:
         displacement, function = epoch
         seen = jnp.isfinite(displacement)
-        inverse = epoch_inverse(problem.gram, noise, seen)[0]
+        inverse, _ = observed_inverse(problem.gram + noise_covariance(noise), seen)
         # By how much a mean follows the rest's displacement, and is moved by the maps'.
         share = einsum("mr,rs->ms", side, inverse)
         moved = (side - einsum("mr,rs->ms", share, problem.gram)) / amplitude**2

@@ -31,7 +31,7 @@ from jaxload.gapfill.joint.virtual_rows import (
     condition_on_virtual_rows,
     with_virtual_rows,
 )
-from jaxload.inversion import find_gaps
+from jaxload.inversion import find_pattern
 
 __all__ = ["calibrate", "calibrate_virtual"]
 
@@ -107,7 +107,7 @@ def _thinned(training_data: TrainingData, every: int) -> TrainingData:
         training_data,
         displacement=some,
         features=training_data.features[:1],
-        gaps=find_gaps(np.asarray(some)[:, : training_data.observed]),
+        pattern=find_pattern(np.asarray(some)[:, : training_data.observed]),
     )
 
 

@@ -9,10 +9,10 @@ from jax import Array
 from jaxload.gapfill.joint.joint_model import (
     Parameters,
     TrainingData,
+    count_observations,
     gaussian_nll,
     masked_log_evidence,
     negative_log_predictive_density,
-    observations,
     subtract_prior_mean,
 )
 from jaxload.gapfill.joint.virtual_rows import (
@@ -53,7 +53,7 @@ def joint_load_losses(
         del key
         rest = subtract_prior_mean(parameters, training_data, segment)
         said = masked_log_evidence(rest, parameters.inversion, held)
-        return own * _station_nll(rest, ~held) - said / observations(
+        return own * _station_nll(rest, ~held) - said / count_observations(
             training_data, ~held
         )
 

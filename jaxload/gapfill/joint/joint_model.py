@@ -26,7 +26,15 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
 from jaxload.gapfill.networks.lstm import NetworkSize, Weights, apply, initialise
-from jaxload.inversion import Gaps, Noise, Problem, find_gaps, log_evidence
+from jaxload.inversion import (
+    MissingPattern,
+    Noise,
+    Problem,
+    factorise,
+    find_pattern,
+    log_evidence,
+    observations,
+)
 
 __all__ = [
     "Folds",
@@ -34,13 +42,13 @@ __all__ = [
     "Parameters",
     "TrainingData",
     "check_predictions",
+    "count_observations",
     "gaussian_nll",
     "initial_parameters",
     "make_training_data",
     "masked_log_evidence",
     "negative_log_predictive_density",
     "noise_of",
-    "observations",
     "predict_displacement",
     "predict_load",
     "receivers",
@@ -50,9 +58,6 @@ __all__ = [
 
 #: Load and displacement that an output of one stands for [mm].
 LOAD_SCALE_MM, UPLIFT_SCALE_MM = 100.0, 5.0
-
-#: Factor on the sigma of masked rows, which leaves them without information.
-MASKED_SIGMA_FACTOR = 1e4
 
 
 @jax.tree_util.register_dataclass
@@ -123,7 +128,7 @@ class TrainingData:
       problem: Design matrix and prior of the rows.
       displacement: Observations [mm], shape (epoch, row); NaN if missing.
       sigma: Standard error [mm], shape (row,).
-      gaps: Of `displacement`, without virtual stations.
+      pattern: Where `displacement` is missing, without virtual stations.
       features: Input of the network [-], shape (epoch, place, feature). In the form of
         displacement places are the stations, then the virtual stations.
       moved: Displacement of each row by a unit of load at a place [mm/mm], shape
@@ -134,7 +139,7 @@ class TrainingData:
     problem: Problem
     displacement: Array
     sigma: Array
-    gaps: Gaps
+    pattern: MissingPattern
     features: Array
     moved: Array
     folds: Folds
@@ -206,7 +211,7 @@ def make_training_data(
         problem,
         jnp.asarray(displacement, dtype),
         jnp.asarray(sigma, dtype),
-        find_gaps(displacement[:, : sizes["row"] - filled]),
+        find_pattern(displacement[:, : sizes["row"] - filled]),
         features,
         given.astype(dtype),
         folds,
@@ -288,25 +293,18 @@ def _anomaly(values: Array) -> Array:
     return values - jnp.mean(values, axis=0, keepdims=True)
 
 
-def noise_of(
-    training_data: TrainingData,
-    hyperparameters: Hyperparameters,
-    masked: ArrayLike = False,
-) -> Noise:
+def noise_of(training_data: TrainingData, hyperparameters: Hyperparameters) -> Noise:
     """Make the noise model of the rows from hyperparameters.
 
     Args:
       training_data: With standard errors.
       hyperparameters: Of one member.
-      masked: Rows that are excluded, boolean, shape () or (row,).
 
     Returns:
       The `Noise`.
     """
     receiver = receivers(training_data)
     factor = jnp.where(receiver, jnp.exp(hyperparameters.noise), 1)
-    masked = jnp.broadcast_to(jnp.asarray(masked), receiver.shape)
-    factor = jnp.where(masked, MASKED_SIGMA_FACTOR, factor)
     common = jnp.exp(2 * hyperparameters.common)
     return Noise(training_data.sigma * factor, common=common, common_rows=receiver)
 
@@ -373,7 +371,7 @@ def negative_log_predictive_density(
     masked = jnp.zeros_like(target_rows) if masked is None else masked
     both = masked_log_evidence(training_data, hyperparameters, masked)
     others = masked_log_evidence(training_data, hyperparameters, masked | target_rows)
-    return -(both - others) / observations(training_data, target_rows)
+    return -(both - others) / count_observations(training_data, target_rows)
 
 
 def masked_log_evidence(
@@ -389,18 +387,14 @@ def masked_log_evidence(
     Returns:
       Log marginal likelihood of the other rows, ().
     """
-    noise = noise_of(training_data, hyperparameters, masked)
-    beta = jnp.exp(hyperparameters.beta)
-    given = (training_data.problem, training_data.displacement, noise, beta)
-    said = log_evidence(*given, gaps=training_data.gaps)
-    # The errors of masked rows are so large that each has a constant density by itself.
-    seen = jnp.isfinite(training_data.displacement) & masked[None, :]
-    spread = jnp.where(
-        masked,
-        jnp.log(2 * jnp.pi * (MASKED_SIGMA_FACTOR * training_data.sigma) ** 2),
-        0,
+    data = observations(
+        training_data.displacement,
+        noise_of(training_data, hyperparameters),
+        pattern=training_data.pattern,
     )
-    return said + jnp.sum(jnp.where(seen, spread[None, :], 0)) / 2
+    data = dataclasses.replace(data, used=~masked)
+    beta = jnp.exp(hyperparameters.beta)
+    return log_evidence(factorise(training_data.problem, data, beta))
 
 
 def gaussian_nll(rest: Array, variance: Array, rows: Array) -> Array:
@@ -432,7 +426,7 @@ def receivers(training_data: TrainingData) -> Array:
     return jnp.arange(len(training_data.sigma)) < len(training_data.folds.distance)
 
 
-def observations(training_data: TrainingData, rows: Array) -> Array:
+def count_observations(training_data: TrainingData, rows: Array) -> Array:
     """Count the observations of rows.
 
     Args:

@@ -5,9 +5,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
+from jaxload.inversion.binding import check_finite
 from jaxload.inversion.linalg.saddle_point import saddle_inverse
 from jaxload.inversion.linalg.spd import einsum, inverse
-from jaxload.inversion.observations import check_finite
 from jaxload.inversion.problem import Problem
 
 __all__ = ["given_last_rows"]
@@ -45,8 +45,9 @@ def given_last_rows(
         values can be seen, a displacement is not finite.
 
     Example:
-      >>> others, foretold = given_last_rows(problem, filled, error, beta)
-      >>> log_evidence(others, heights - foretold, sigma, beta)
+      >>> others, predicted = inversion.given_last_rows(problem, filled, error, beta)
+      >>> data = inversion.observations(heights - predicted, sigma)
+      >>> density = inversion.log_evidence(inversion.factorise(others, data, beta))
 
     Source:
       Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, eqs. 2.25,
@@ -69,7 +70,7 @@ def given_last_rows(
     sigma = jnp.where(finite, sigma, jnp.nan)
     displacement = jnp.where(finite[None, :], displacement, 0)
     matrix = problem.gram[others:, others:] + jnp.diag((beta * sigma) ** 2)
-    known = saddle_inverse(inverse(matrix), problem.drift[others:])
+    known, _ = saddle_inverse(inverse(matrix), problem.drift[others:])
     # Covariance of the known rows with the others and with the load; then what is free.
     to_rows, to_cells = (
         jnp.concatenate([covariance, fields.T])

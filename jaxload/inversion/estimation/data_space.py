@@ -1,4 +1,4 @@
-"""The data-space systems of every epoch, solved together.
+"""What is asked of the data-space systems, whichever way they are solved.
 
 An epoch observes the rows o and misses the rest. What every estimate needs is the
 multiplier ``A_oo^-1 d_o`` of the observed block of ``A = G C G' + beta^2 R``; what
@@ -7,34 +7,35 @@ needs is ``log det A_oo``. All three come from one elimination.
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
-from jaxload.inversion.linalg.spd import einsum, inverse_and_log_determinant
-from jaxload.inversion.missing.patterns import Gaps, Rest
-from jaxload.inversion.noise import (
-    Noise,
-    common_rows,
-    noise_covariance,
-    over_epochs,
-)
+from jaxload.inversion.linalg.spd import einsum, inverse
 
 __all__ = [
-    "Dual",
-    "epoch_dual",
-    "epoch_inverse",
-    "epoch_solve",
-    "shared_dual",
-    "shared_solve",
+    "DataSpaceInverse",
+    "DataSpaceSolution",
+    "LeftOut",
+    "diagonal",
+    "left_out_residual",
+    "outer",
+    "without_rounding",
 ]
+
+#: Joins rows, shape (row, functional), with weighted ones: `diagonal` or `outer`.
+Contract = Callable[[Array, Array], Array]
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Dual:
-    """The solution of the data-space system; zero where a row is missing.
+class DataSpaceSolution:
+    """The solution of the data-space systems; zero where a row is missing.
 
     Where the prior leaves fields free, D their displacement, ``A_oo^-1`` stands for
     what is left of it when they are estimated beside, and ``log det A_oo`` for
@@ -43,294 +44,144 @@ class Dual:
 
     Attributes:
       multiplier: ``A_oo^-1 d_o`` [1/mm in units of beta], shape (epoch, row).
-      precision: Diagonal of ``A_oo^-1``, shape (epoch, row).
+      inverse_diagonal: Diagonal of ``A_oo^-1``, shape (epoch, row).
       log_determinant: ``log det A_oo``, shape (epoch,).
     """
 
     multiplier: Array
-    precision: Array
+    inverse_diagonal: Array
     log_determinant: Array
-
-
-def shared_dual(
-    gram: Array, drift: Array, noise: Noise, displacement: Array, gaps: Gaps
-) -> Dual:
-    """Solve every epoch from one inverse, where sigma is the same at all epochs.
-
-    With P = A^-1 of all rows and m the missing ones, the inverse of the observed block
-    is ``P_oo - P_om P_mm^-1 P_mo`` and its determinant that of A times that of
-    ``P_mm``: an epoch costs an inverse of the size of its gap only. The elimination is
-    done in two steps, first of what a group of epochs misses in common. A common offset
-    whose variance changes in time is added at the end, by its rank of one.
-
-    Args:
-      gram: Covariance of the predicted displacement, shape (row, row).
-      drift: Displacement by unpenalised fields, shape (row, drift).
-      noise: Of covariance ``beta^2 R``, sigma of shape (row,).
-      displacement: Observations, NaN where missing, shape (epoch, row).
-      gaps: What is missing, from `find_gaps`.
-
-    Returns:
-      The `Dual`; NaN at epochs whose system is not positive definite.
-
-    Source:
-      Block inversion by the Schur complement; Golub & Van Loan (2013), Matrix
-      Computations, section 3.2.11.
-    """
-    seen = jnp.isfinite(displacement)
-    data = jnp.where(seen, displacement, 0)
-    if noise.common is None or noise.common.ndim == 0:
-        matrix = gram + noise_covariance(noise)
-        return _shared(matrix, drift, data, seen, gaps)
-    matrix = gram + noise_covariance(dataclasses.replace(noise, common=None))
-    offset = jnp.where(seen, common_rows(noise)[None, :], 0)
-    # The offset's rows are a second right side; all else is done once.
-    both = jax.vmap(
-        lambda right: _shared(matrix, drift, right, seen, gaps),
-        out_axes=Dual(0, None, None),  # pyright: ignore[reportArgumentType]
-    )(jnp.stack([data, offset]))
-    return _with_offset(both, offset, noise.common)
-
-
-def shared_solve(
-    gram: Array, noise: Noise, seen: Array, right: Array, gaps: Gaps
-) -> Array:
-    """Solve every epoch for several right sides at once, as `shared_dual` does.
-
-    Where the right sides have a lower precision than the matrices, only what is done
-    for each epoch is done in theirs: the errors of an inverse made by halves grow with
-    the condition number, so that a large matrix may have none in float32.
-
-    Args:
-      gram: Covariance of the predicted displacement, shape (row, row).
-      noise: Of covariance ``beta^2 R``, sigma of shape (row,).
-      seen: Where there are observations, shape (epoch, row).
-      right: Right sides, zero where nothing was seen, shape (side, epoch, row).
-      gaps: What is missing, from `find_gaps`.
-
-    Returns:
-      The solutions, shape (side, epoch, row).
-    """
-    empty = jnp.zeros((len(gram), 0), gram.dtype)
-
-    def solved(noise: Noise, right: Array) -> Array:
-        matrix = gram + noise_covariance(noise)
-        one = lambda side: _shared(matrix, empty, side, seen, gaps).multiplier
-        return jax.vmap(one)(right)
-
-    if noise.common is None or noise.common.ndim == 0:
-        return solved(noise, right)
-    offset = jnp.where(seen, common_rows(noise)[None, :], 0).astype(right.dtype)
-    both = jnp.concatenate([right, offset[None]])
-    found = solved(dataclasses.replace(noise, common=None), both)
-    found, image = found[:-1], found[-1]
-    variance = noise.common.astype(right.dtype)
-    share = variance / (1 + variance * jnp.sum(offset * image, axis=1))
-    amount = share[None, :] * jnp.sum(offset[None] * found, axis=2)
-    return found - amount[:, :, None] * image[None]
-
-
-def _shared(matrix: Array, drift: Array, data: Array, seen: Array, gaps: Gaps) -> Dual:
-    whole, log_determinant = inverse_and_log_determinant(matrix)
-    smallest = _rounding(whole, drift)
-    explained, log_drift = _explained(whole, drift)
-    start = _Start(whole - explained, log_determinant + log_drift)
-    left, dual = _eliminate_common(start, data, gaps)
-    for rest in gaps.rests:
-        dual = _eliminate_rest(left, dual, rest)
-    # Rounding leaves the missing rows near zero.
-    dual = Dual(
-        jnp.where(seen, dual.multiplier, 0),
-        jnp.where(seen, dual.precision, 0),
-        dual.log_determinant,
-    )
-    return dual if smallest is None else _determined(dual, smallest)
-
-
-def _with_offset(both: Dual, offset: Array, variance: Array) -> Dual:
-    """Add a variance of the offset, from what it and the data give without it.
-
-    Sherman-Morrison: ``(A + v c c')^-1 = P - P c c' P v / (1 + v c' P c)``.
-    """
-    multiplier, image = both.multiplier
-    growth = 1 + variance * jnp.sum(offset * image, axis=1)
-    share = variance / growth
-    amount = share * jnp.sum(offset * multiplier, axis=1)
-    return Dual(
-        multiplier - amount[:, None] * image,
-        both.precision - share[:, None] * image**2,
-        both.log_determinant + jnp.log(growth),
-    )
-
-
-def epoch_dual(gram: Array, drift: Array, noise: Noise, displacement: Array) -> Dual:
-    """Solve every epoch by its own inverse, for noise that varies in time.
-
-    Args:
-      gram: Covariance of the predicted displacement, shape (row, row).
-      drift: Displacement by unpenalised fields, shape (row, drift).
-      noise: Of covariance ``beta^2 R``.
-      displacement: Observations, NaN where missing, shape (epoch, row).
-
-    Returns:
-      The `Dual`; NaN at epochs whose system is not positive definite.
-    """
-
-    def one(noise: Noise, displacement: Array) -> Dual:
-        seen = jnp.isfinite(displacement)
-        inverted, log_determinant = epoch_inverse(gram, noise, seen)
-        smallest = _rounding(inverted, drift)
-        known = jnp.where(seen[:, None], drift, 0)
-        explained, log_drift = _explained(inverted, known)
-        inverted = inverted - explained
-        multiplier = einsum("st,t->s", inverted, jnp.where(seen, displacement, 0))
-        dual = Dual(multiplier, jnp.diag(inverted), log_determinant + log_drift)
-        return dual if smallest is None else _determined(dual, smallest)
-
-    return over_epochs(one, noise, displacement)
-
-
-def epoch_solve(gram: Array, noise: Noise, seen: Array, right: Array) -> Array:
-    """Solve every epoch for several right sides at once, as `epoch_dual` does.
-
-    Args:
-      gram: Covariance of the predicted displacement, shape (row, row).
-      noise: Of covariance ``beta^2 R``.
-      seen: Where there are observations, shape (epoch, row).
-      right: Right sides, zero where nothing was seen, shape (side, epoch, row).
-
-    Returns:
-      The solutions, shape (side, epoch, row).
-    """
-
-    def one(noise: Noise, epoch: tuple[Array, Array]) -> Array:
-        seen, right = epoch
-        return einsum("st,kt->ks", epoch_inverse(gram, noise, seen)[0], right)
-
-    found = over_epochs(one, noise, (seen, jnp.swapaxes(right, 0, 1)))
-    return jnp.swapaxes(found, 0, 1)
-
-
-def epoch_inverse(gram: Array, noise: Noise, seen: Array) -> tuple[Array, Array]:
-    """``A_oo^-1`` with zeros around it, and ``log det A_oo``, of one epoch.
-
-    Args:
-      gram: Covariance of the predicted displacement, shape (row, row).
-      noise: Of covariance ``beta^2 R``, of this epoch.
-      seen: Where there are observations, shape (row,).
-    """
-    both = seen[:, None] & seen[None, :]
-    alone = jnp.diag(jnp.where(seen, 0, 1).astype(gram.dtype))
-    matrix = jnp.where(both, gram + noise_covariance(noise), alone)
-    inverted, log_determinant = inverse_and_log_determinant(matrix)
-    return jnp.where(both, inverted, 0), log_determinant
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class _Start:
-    """The inverse of all rows, and the logarithm of the determinant it belongs to."""
+class LeftOut:
+    """The rows of each group that is left out, padded by the number of rows.
 
-    inverse: Array
-    log_determinant: Array
-
-
-def _rounding(inverted: Array, drift: Array) -> Array | None:
-    """Below this a precision is zero but for rounding, shape (row,).
-
-    Only a drift can use up an observation entirely; without one there is no bound.
+    Attributes:
+      index: Rows that are left out together, shape (group, row of group).
+      wanted: Those whose residual is taken from this group; else the number of rows.
     """
-    if drift.shape[1] == 0:
-        return None
-    return 1e3 * jnp.finfo(inverted.dtype).eps * jnp.diag(inverted)
+
+    index: NDArray[np.int32]
+    wanted: NDArray[np.int32]
 
 
-def _determined(dual: Dual, smallest: Array) -> Dual:
-    smallest = jnp.broadcast_to(smallest, dual.precision.shape)
-    gone = dual.precision < smallest
-    return dataclasses.replace(dual, precision=jnp.where(gone, 0, dual.precision))
+class DataSpaceInverse(Protocol):
+    """A way to invert the systems of all epochs: `SharedInverse` or `EpochInverse`."""
+
+    def evaluate(self, values: Array) -> DataSpaceSolution:
+        """Solve for the observations, with diagonals and determinants."""
+        ...
+
+    def solve(self, right: Array) -> Array:
+        """Solve for several right sides, shape (side, epoch, row)."""
+        ...
+
+    def left_out(self, multiplier: Array, groups: LeftOut) -> Array:
+        """Residuals of rows predicted from those outside their group."""
+        ...
+
+    def reduction(self, fields: Array, contract: Contract) -> Array:
+        """By how much the data reduce the prior variance of functionals."""
+        ...
 
 
-def _explained(inverted: Array, drift: Array) -> tuple[Array, Array]:
-    """What drops out of the inverse when the drift is estimated beside the load.
+def diagonal(weighted: Array, rows: Array) -> Array:
+    """Compute ``diag(X' Y)`` for two matrices of shape (row, functional).
 
-    And the logarithm of the determinant of the drift's normal matrix.
+    Args:
+      weighted: Y.
+      rows: X.
+
+    Returns:
+      Shape (functional,).
     """
-    if drift.shape[1] == 0:
-        return jnp.zeros((1, 1), inverted.dtype), jnp.zeros((), inverted.dtype)
-    image = einsum("st,tk->sk", inverted, drift)
-    normal = einsum("tk,tl->kl", drift, image)
-    amounts, log_determinant = inverse_and_log_determinant(normal)
-    return einsum("sk,kl,tl->st", image, amounts, image), log_determinant
+    return jnp.sum(weighted * rows, axis=0)
 
 
-def _eliminate_common(start: _Start, data: Array, gaps: Gaps) -> tuple[Array, Dual]:
-    """Inverses left for each group, (group, row, row), and the dual by them."""
+def outer(weighted: Array, rows: Array) -> Array:
+    """Compute ``X' Y`` for two matrices of shape (row, functional).
 
-    def eliminate(part: tuple[Array, Array]) -> tuple[Array, Dual]:
-        epoch, common = part
-        left, log_determinant = start.inverse, start.log_determinant
-        if common.shape[-1]:
-            rows = left.at[common].get(mode="fill", fill_value=0)
-            weighted, log_gap = _weighted(rows, common)
-            left = left - einsum("ks,kt->st", rows, weighted)
-            log_determinant = log_determinant + log_gap
-        left, log_determinant = (
-            each.astype(data.dtype) for each in (left, log_determinant)
-        )
-        some = data.at[epoch].get(mode="fill", fill_value=0)
-        multiplier = einsum("es,st->et", some, left)
-        diagonal = jnp.broadcast_to(jnp.diag(left)[None, :], multiplier.shape)
-        each = jnp.broadcast_to(log_determinant, multiplier.shape[:1])
-        return left, Dual(multiplier, diagonal, each)
+    Args:
+      weighted: Y.
+      rows: X.
 
-    nothing = jnp.zeros(gaps.shape, data.dtype)
-    lefts, dual = [], Dual(nothing, nothing, nothing[:, 0])
-    for groups in gaps.groups:
-        left, part = jax.lax.map(
-            jax.checkpoint(eliminate), (groups.epoch, groups.common)
-        )
-        lefts.append(left)
-        dual = _updated(dual, jnp.asarray(groups.epoch), part)
-    return jnp.concatenate(lefts), dual
+    Returns:
+      Shape (functional, functional).
+    """
+    return einsum("kf,kg->fg", rows, weighted)
 
 
-def _eliminate_rest(left: Array, dual: Dual, rest: Rest) -> Dual:
-    """Eliminate what single epochs miss beyond their group."""
+def without_rounding(
+    solved: DataSpaceSolution, largest: Array, contrasts: Array
+) -> DataSpaceSolution:
+    """Set to zero what is zero but for rounding: what free fields use up.
 
-    def eliminate(part: tuple[Array, Array, Array]) -> Dual:
-        epoch, group, missing = part
-        rows = left.at[group[:, None], missing].get(mode="fill", fill_value=0)
-        weighted, log_gap = jax.vmap(_weighted)(rows, missing)
-        before = jax.tree.map(
-            lambda values: values.at[epoch].get(mode="fill", fill_value=0), dual
-        )
-        at_missing = jax.vmap(_at)(before.multiplier, missing)
-        return Dual(
-            before.multiplier - einsum("eks,ek->es", weighted, at_missing),
-            before.precision - jnp.sum(rows * weighted, axis=1),
-            before.log_determinant + log_gap,
-        )
+    Args:
+      solved: Of systems with free fields.
+      largest: Diagonal of the inverse before those are estimated, shape (row,) or
+        (epoch, row).
+      contrasts: Observations less free fields, shape (epoch,). Where there are none
+        more, these explain the data entirely.
 
-    parts = (rest.epoch, rest.group, rest.missing)
-    part = jax.lax.map(jax.checkpoint(eliminate), parts)
-    return _updated(dual, jnp.asarray(rest.epoch), part)
-
-
-def _updated(dual: Dual, epoch: Array, part: Dual) -> Dual:
-    return jax.tree.map(
-        lambda all_epochs, some: all_epochs.at[epoch].set(some, mode="drop"), dual, part
+    Returns:
+      The solution.
+    """
+    rounding = 1e3 * jnp.finfo(largest.dtype).eps * largest
+    rounding = jnp.broadcast_to(rounding, solved.inverse_diagonal.shape)
+    left = (contrasts > 0)[:, None]
+    there = left & ~(solved.inverse_diagonal < rounding)
+    return DataSpaceSolution(
+        jnp.where(left, solved.multiplier, 0),
+        jnp.where(there, solved.inverse_diagonal, 0),
+        jnp.where(contrasts > 0, solved.log_determinant, 0),
     )
 
 
-def _at(values: Array, index: Array) -> Array:
-    """Values along the last axis, zero where the index is padding."""
-    return values.at[..., index].get(mode="fill", fill_value=0)
+def left_out_residual(
+    inverted: Array, drift: Array, seen: Array, multiplier: Array, groups: LeftOut
+) -> Array:
+    """Predict groups from all other rows, at epochs that observe the same rows.
+
+    With K the inverse and B the observed rows of a group, ``r_B = K_BB^-1 (K d)_B``.
+
+    Args:
+      inverted: K, shape (row, row).
+      drift: Displacement by free fields, shape (row, drift).
+      seen: Which rows there are, shape (row,).
+      multiplier: ``K d``, shape (epoch, row).
+      groups: What is left out together.
+
+    Returns:
+      Residual [mm], shape (epoch, row).
+    """
+    index = groups.index
+    known = seen.at[index].get(mode="fill", fill_value=False)
+    both = known[:, :, None] & known[:, None, :]
+    block = inverted.at[index[:, :, None], index[:, None, :]].get(
+        mode="fill", fill_value=0
+    )
+    eye = jnp.eye(index.shape[1], dtype=inverted.dtype)[None]
+    fixed = _still_determined(drift, seen, jnp.where(known, index, len(seen)))
+    block = jnp.where(both & fixed[:, None, None], block, eye)
+    right = multiplier.at[:, index].get(mode="fill", fill_value=0)
+    residual = einsum("gmn,egn->egm", inverse(block), jnp.where(known[None], right, 0))
+    residual = jnp.where(fixed[None, :, None], residual, jnp.nan)
+    nothing = jnp.full(multiplier.shape, jnp.nan, multiplier.dtype)
+    result = nothing.at[:, groups.wanted].set(residual, mode="drop")
+    return jnp.where(seen[None], result, jnp.nan)
 
 
-def _weighted(rows: Array, missing: Array) -> tuple[Array, Array]:
-    """``P_mm^-1 P_m:`` from the rows ``P_m:``, shape (missing, row); log det P_mm."""
-    padding = (missing == rows.shape[-1]).astype(rows.dtype)
-    block = _at(rows, missing) + jnp.diag(padding)
-    inverted, log_determinant = inverse_and_log_determinant(block)
-    return einsum("jk,ks->js", inverted, rows), log_determinant
+def _still_determined(drift: Array, seen: Array, index: Array) -> Array:
+    """Whether an epoch determines the free fields without a group, shape (group,)."""
+    if drift.shape[1] == 0:
+        return jnp.ones(len(index), bool)
+    rows = jax.lax.stop_gradient(jnp.where(seen[:, None], drift, 0))
+    pairs = rows[:, :, None] * rows[:, None, :]
+    whole = jnp.sum(pairs, axis=0)
+    lost = jnp.sum(pairs.at[index].get(mode="fill", fill_value=0), axis=1)
+    scale = jnp.sqrt(jnp.diag(whole))
+    left = (whole[None] - lost) / (scale[:, None] * scale[None, :])[None]
+    inflation = jnp.diagonal(inverse(left), axis1=1, axis2=2).max(axis=1)
+    return inflation * 1e3 * float(jnp.finfo(drift.dtype).eps) < 1

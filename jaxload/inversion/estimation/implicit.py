@@ -12,13 +12,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxload.inversion.estimation.cost_model import Method
-from jaxload.inversion.estimation.data_space import epoch_solve, shared_solve
+from jaxload.inversion.estimation.epoch_inverse import EpochInverse
 from jaxload.inversion.estimation.preconditioning import preconditioner
+from jaxload.inversion.estimation.shared_inverse import make_shared_inverse
 from jaxload.inversion.linalg.iterative_refinement import Refinement, refined
 from jaxload.inversion.linalg.pcg import ConjugateGradient, conjugate_gradient
 from jaxload.inversion.linalg.spd import determined_inverse, einsum
-from jaxload.inversion.missing.patterns import Gaps
+from jaxload.inversion.missing.pattern import MissingPattern
 from jaxload.inversion.noise import Noise, noise_times
+from jaxload.inversion.problem import Problem
 
 __all__ = ["System", "system_multiplier", "system_times"]
 
@@ -29,16 +31,18 @@ class System:
     """The matrices ``A_oo`` of all epochs, none of them written out.
 
     Attributes:
-      gram: Covariance of the predicted displacement, shape (row, row).
+      problem: Design matrix and prior.
       noise: Of covariance ``beta^2 R``.
       seen: Where there are observations, shape (epoch, row).
-      gaps: Their layout; None where it is not known or of no use.
+      used: Rows that count, shape (row,); None for all.
+      pattern: Where observations are missing; None where it is unknown or of no use.
     """
 
-    gram: Array
+    problem: Problem
     noise: Noise
     seen: Array
-    gaps: Gaps | None
+    used: Array | None
+    pattern: MissingPattern | None
 
 
 def system_times(system: System, values: Array) -> Array:
@@ -53,24 +57,24 @@ def system_times(system: System, values: Array) -> Array:
     """
     flat = values.reshape(-1, *system.seen.shape)
     noise = jax.vmap(lambda one: noise_times(system.noise, one))(flat)
-    whole = einsum("ker,rs->kes", flat, system.gram) + noise
+    whole = einsum("ker,rs->kes", flat, system.problem.gram) + noise
     return jnp.where(system.seen[None], whole, 0).reshape(values.shape)
 
 
 def system_multiplier(
-    system: System, drift: Array, data: Array, method: Method
+    system: System, data: Array, method: Method
 ) -> tuple[Array, Array]:
     """The multipliers ``A_oo^-1 d_o``, with the drift estimated beside.
 
     Args:
       system: The matrices.
-      drift: Displacement by unpenalised fields, shape (row, drift).
       data: Observations, zero where there are none, shape (epoch, row).
       method: How to solve.
 
     Returns:
       The multipliers, shape (epoch, row), and whether they were found, shape (epoch,).
     """
+    drift = system.problem.drift
     columns = jnp.where(system.seen[None], drift.T[:, None, :], 0)
     right = jnp.concatenate([data[None], columns])
     found, solved = jax.lax.custom_linear_solve(
@@ -94,23 +98,36 @@ def _solved(system: System, right: Array, method: Method) -> tuple[Array, Array]
     right = jnp.where(system.seen[None], right, 0)
     times = lambda values: system_times(system, values)
     if isinstance(method, ConjugateGradient):
-        nearly = preconditioner(system.gram, system.noise, system.seen)
+        nearly = preconditioner(system.problem.gram, system.noise, system.seen)
         return conjugate_gradient(times, nearly, right, method)
     if isinstance(method, Refinement):
         # What all epochs share is inverted as it is, and lowered then.
-        low = _lowered(system) if system.gaps is None else system
+        low = _lowered(system) if system.pattern is None else system
         return refined(times, lambda values: _direct(low, values), right, method)
     return _direct(system, right), jnp.ones(right.shape[:2], bool)
 
 
 def _direct(system: System, right: Array) -> Array:
-    if system.gaps is None:
-        return epoch_solve(system.gram, system.noise, system.seen, right)
-    return shared_solve(system.gram, system.noise, system.seen, right, system.gaps)
+    # The free fields are estimated beside, by `system_multiplier`.
+    fixed = dataclasses.replace(
+        system.problem,
+        free=system.problem.free[:, :0],
+        drift=system.problem.drift[:, :0],
+    )
+    if system.pattern is None:
+        return EpochInverse(fixed, system.noise, system.seen).solve(right)
+    return make_shared_inverse(
+        fixed, system.noise, system.seen, system.used, system.pattern
+    ).solve(right)
 
 
 def _lowered(system: System) -> System:
     low = lambda values: values.astype(jnp.float32)
+    gram = low(system.problem.gram)
     return dataclasses.replace(
-        system, gram=low(system.gram), noise=jax.tree.map(low, system.noise)
+        system,
+        problem=dataclasses.replace(
+            system.problem, gram=gram, drift=low(system.problem.drift)
+        ),
+        noise=jax.tree.map(low, system.noise),
     )

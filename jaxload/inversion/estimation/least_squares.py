@@ -1,5 +1,6 @@
 """Solve the regularised least-squares problem of every epoch at once."""
 
+import dataclasses
 import functools
 import warnings
 
@@ -9,23 +10,17 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import is_concrete
+from jaxload.inversion.binding import Observations, about_mean
 from jaxload.inversion.estimation.cost_model import Method
-from jaxload.inversion.estimation.data_space import Dual, epoch_dual, shared_dual
+from jaxload.inversion.estimation.factor import Factor, factorise
 from jaxload.inversion.estimation.implicit import System, system_multiplier
 from jaxload.inversion.estimation.method import planned
 from jaxload.inversion.estimation.normal_equations import primal_load
 from jaxload.inversion.linalg.spd import determined_inverse, einsum
-from jaxload.inversion.missing.patterns import Gaps
 from jaxload.inversion.noise import Noise, common_estimate, noise_times, scaled_noise
-from jaxload.inversion.observations import (
-    about_mean,
-    checked_arguments,
-    known_gaps,
-    prior_mean,
-)
 from jaxload.inversion.problem import Problem, Solution
 
-__all__ = ["Problem", "Solution", "dual", "solve"]
+__all__ = ["Problem", "Solution", "solve"]
 
 #: Share of sigma that rounding may move a result by before a warning is given.
 TOLERABLE = 0.01
@@ -33,12 +28,10 @@ TOLERABLE = 0.01
 
 def solve(
     problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
+    data: Observations,
     beta: ArrayLike,
     *,
     mean: ArrayLike | None = None,
-    gaps: Gaps | None = None,
     method: Method | None = None,
 ) -> Solution:
     """Estimate the load of every epoch by regularised least squares.
@@ -64,12 +57,9 @@ def solve(
 
     Args:
       problem: Design matrix and prior, from `smooth_problem`.
-      displacement: Observed uplift d [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], positive, shape (row,) or (epoch, row), or a `Noise`.
+      data: From `observations`.
       beta: Weight of the prior [1/mm per unit of L], scalar, positive.
       mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
-      gaps: `find_gaps(displacement)`; needed under `jit` for the method "shared",
-        found here otherwise.
       method: As above; the one of least cost by `method.costs` if not given.
 
     Returns:
@@ -80,105 +70,59 @@ def solve(
       result by more than 1% of sigma.
 
     Raises:
-      ValueError: If shapes disagree, sigma or beta are not positive, the mean is not
-        finite, or the method cannot be used.
+      ValueError: If shapes disagree, beta is not positive, the mean is not finite, or
+        the method cannot be used.
 
     Source:
       Tarantola (2005), Inverse Problem Theory, ch. 3, doi:10.1137/1.9780898717921;
       Argus et al. (2014), doi:10.1002/2014GL059570, for the smoothed GNSS inversion.
     """
-    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
-    prior = prior_mean(problem, displacement, mean)
-    residual = displacement if prior is None else displacement - prior.fitted
-    method, gaps = planned(problem, displacement, noise, gaps, method)
+    factor = factorise(problem, data, beta, mean=mean)
+    method, shared = planned(problem, factor.data, method)
+    asked = factor
+    if not shared:
+        data = dataclasses.replace(factor.data, pattern=None, fits=None)
+        asked = dataclasses.replace(factor, data=data)
+    residual, noise = asked.data.values, asked.data.noise
     if method == "primal":
-        solution, left = _by_normal_equations(problem, residual, noise, beta)
+        solution, left = _by_normal_equations(problem, asked.data, asked.beta)
     else:
-        multiplier, found = _multiplier(problem, residual, noise, beta, gaps, method)
-        solution = _primal(problem, residual, noise, beta, (multiplier, found))
+        if isinstance(method, str) and all(map(is_concrete, _arrays(asked))):
+            # The program that criteria run too, whose result they share.
+            multiplier, found = asked.solved.multiplier, jnp.ones(len(residual), bool)
+            factor = factor.with_solution(asked.solved)
+        else:
+            multiplier, found = _implicit(problem, asked.data, asked.beta, method)
+        solution = _primal(problem, asked.data, asked.beta, (multiplier, found))
         left = multiplier
         if residual.dtype == jnp.float32:
-            left = _unexplained(solution, residual, noise, beta, multiplier)
+            left = _unexplained(solution, asked.data, asked.beta, multiplier)
     _warn_of_rounding(left, solution, residual, noise)
-    return solution if prior is None else about_mean(solution, prior)
+    if factor.mean is not None:
+        solution = about_mean(solution, factor.mean)
+    return dataclasses.replace(solution, factor=factor)
 
 
-def dual(
-    problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    *,
-    gaps: Gaps | None = None,
-) -> Dual:
-    """Solve the data-space systems alone, for criteria and predictions.
-
-    Args:
-      problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], positive, shape (row,) or (epoch, row), or a `Noise`.
-      beta: Weight of the prior, scalar, positive.
-      gaps: As in `solve`.
-
-    Returns:
-      The `Dual`: multipliers, diagonals of the inverses and determinants.
-
-    Raises:
-      ValueError: As `solve`.
-    """
-    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
-    return _dual(
-        problem, displacement, noise, beta, known_gaps(displacement, noise, gaps)
-    )
-
-
-@jax.jit
-def _dual(
-    problem: Problem, displacement: Array, noise: Noise, beta: Array, gaps: Gaps | None
-) -> Dual:
-    noise = scaled_noise(noise, beta, jnp.isfinite(displacement))
-    if gaps is not None:
-        return shared_dual(problem.gram, problem.drift, noise, displacement, gaps)
-    return epoch_dual(problem.gram, problem.drift, noise, displacement)
-
-
-def _multiplier(
-    problem: Problem,
-    residual: Array,
-    noise: Noise,
-    beta: Array,
-    gaps: Gaps | None,
-    method: Method,
-) -> tuple[Array, Array]:
-    given = jax.tree.leaves((problem, residual, noise, beta))
-    if isinstance(method, str) and all(map(is_concrete, given)):
-        # The program that criteria run too: it is compiled once for both.
-        multiplier = _dual(problem, residual, noise, beta, gaps).multiplier
-        return multiplier, jnp.ones(len(residual), bool)
-    return _implicit(problem, residual, noise, beta, gaps, method)
+def _arrays(factor: Factor) -> list[Array]:
+    return jax.tree.leaves((factor.problem, factor.data, factor.beta))
 
 
 @functools.partial(jax.jit, static_argnames="method")
 def _implicit(
-    problem: Problem,
-    residual: Array,
-    noise: Noise,
-    beta: Array,
-    gaps: Gaps | None,
-    method: Method,
+    problem: Problem, data: Observations, beta: Array, method: Method
 ) -> tuple[Array, Array]:
-    seen = jnp.isfinite(residual)
-    noise = scaled_noise(noise, beta, seen)
-    system = System(problem.gram, noise, seen, gaps)
-    data = jnp.where(seen, residual, 0)
-    return system_multiplier(system, problem.drift, data, method)
+    seen = data.seen
+    noise = scaled_noise(data.noise, beta, seen)
+    system = System(problem, noise, seen, data.used, data.pattern)
+    right = jnp.where(seen, data.values, 0)
+    multiplier, found = system_multiplier(system, right, method)
+    return multiplier, found if data.fits is None else found & data.fits
 
 
 @jax.jit
 def _primal(
     problem: Problem,
-    residual: Array,
-    noise: Noise,
+    data: Observations,
     beta: Array,
     solved: tuple[Array, Array],
 ) -> Solution:
@@ -187,10 +131,10 @@ def _primal(
     found = found & jnp.isfinite(multiplier).all(axis=-1)
     load = einsum("es,cs->ec", multiplier, problem.cross)
     fitted = einsum("es,st->et", multiplier, problem.gram)
-    noise = scaled_noise(noise, beta, jnp.isfinite(residual))
+    noise = scaled_noise(data.noise, beta, data.seen)
     if problem.drift.shape[1]:
-        rest = residual - fitted - noise_times(noise, multiplier)
-        weights, known = _drift(problem.drift, rest)
+        rest = data.values - fitted - noise_times(noise, multiplier)
+        weights, known = _drift(problem.drift, jnp.where(data.seen, rest, jnp.nan))
         load = load + einsum("ek,ck->ec", weights, problem.free)
         fitted = fitted + einsum("ek,sk->es", weights, problem.drift)
         found = found & known
@@ -217,15 +161,17 @@ def _drift(drift: Array, rest: Array) -> tuple[Array, Array]:
 
 @jax.jit
 def _by_normal_equations(
-    problem: Problem, residual: Array, noise: Noise, beta: Array
+    problem: Problem, data: Observations, beta: Array
 ) -> tuple[Solution, Array]:
-    noise = scaled_noise(noise, beta, jnp.isfinite(residual))
+    residual = data.counted
+    noise = scaled_noise(data.noise, beta, data.seen)
     known = jnp.ones(len(residual), bool)
     if problem.drift.shape[1]:
         known = _drift(problem.drift, residual)[1]
     prior = (jnp.asarray(problem.normal), problem.free)
-    data = (residual, known)
-    load, multiplier, left = primal_load(problem.design, prior, noise, data)
+    load, multiplier, left = primal_load(
+        problem.design, prior, noise, (residual, known)
+    )
     fitted = einsum("ec,rc->er", load, problem.design)
     common = common_estimate(noise, multiplier)
     found = known & jnp.isfinite(load).all(axis=-1)
@@ -259,8 +205,8 @@ def _largest_share(
 
 @jax.jit
 def _unexplained(
-    solution: Solution, residual: Array, noise: Noise, beta: Array, multiplier: Array
+    solution: Solution, data: Observations, beta: Array, multiplier: Array
 ) -> Array:
     """What the data-space equations are short of, [mm]."""
-    scaled = scaled_noise(noise, beta, jnp.isfinite(residual))
-    return residual - solution.fitted - noise_times(scaled, multiplier)
+    scaled = scaled_noise(data.noise, beta, data.seen)
+    return data.values - solution.fitted - noise_times(scaled, multiplier)

@@ -1,9 +1,9 @@
 """Choose how to solve, from what is given."""
 
 import numpy as np
-from jax import Array
 
 from jaxload._check import is_concrete
+from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.cost_model import (
     Method,
     ProblemSize,
@@ -11,81 +11,69 @@ from jaxload.inversion.estimation.cost_model import (
     named_method,
 )
 from jaxload.inversion.linalg.iterative_refinement import Refinement
-from jaxload.inversion.missing.patterns import Gaps
-from jaxload.inversion.noise import Noise, is_shared
-from jaxload.inversion.observations import check_gaps, known_gaps
+from jaxload.inversion.noise import is_shared
 from jaxload.inversion.problem import Problem
 
 __all__ = ["planned"]
 
 
 def planned(
-    problem: Problem,
-    displacement: Array,
-    noise: Noise,
-    gaps: Gaps | None,
-    method: Method | None,
-) -> tuple[Method, Gaps | None]:
-    """The method, and the layout of gaps where it uses one.
+    problem: Problem, data: Observations, method: Method | None
+) -> tuple[Method, bool]:
+    """Choose the method, and whether it uses one inverse for all epochs.
 
     Args:
       problem: Design matrix and prior.
-      displacement: Observations, shape (epoch, row).
-      noise: From `as_noise`.
-      gaps: As the user gave them.
+      data: From `bind`.
       method: As the user named it; None for the cheapest.
 
     Returns:
-      A method with its settings, and the gaps or None.
+      A method with its settings, and whether it uses the pattern of missing data.
 
     Raises:
       ValueError: If the method does not exist or cannot be used here.
     """
-    method = None if method is None else named_method(method)
-    if gaps is not None and is_shared(noise):
-        check_gaps(displacement, gaps)
-    known = is_shared(noise) and (gaps is not None or is_concrete(displacement))
+    known = data.pattern is not None
     if method is None:
-        method = fastest_method(_shape(problem, displacement, noise, gaps, known))
+        method = fastest_method(_size(problem, data))
+    method = named_method(method)
     if method == "shared" and not known:
-        raise ValueError(_unshared(noise))
+        raise ValueError(_unshared(data))
     if method == "primal" and problem.normal is None:
         raise ValueError(
             "method 'primal' needs L'L in the problem; make it by with_normal_matrix"
         )
-    if method == "shared" or isinstance(method, Refinement):
-        return method, known_gaps(displacement, noise, gaps)
-    return method, None
+    return method, known and (method == "shared" or isinstance(method, Refinement))
 
 
-def _unshared(noise: Noise) -> str:
-    if not is_shared(noise):
+def _unshared(data: Observations) -> str:
+    if not is_shared(data.noise):
         return (
-            f"sigma has shape {noise.sigma.shape}, but method 'shared' needs one that "
-            "is the same at all epochs; take another method"
+            f"sigma has shape {data.noise.sigma.shape}, but method 'shared' needs one "
+            "that is the same at all epochs; take another method"
         )
     return (
-        "method 'shared' needs the gaps under jit; call find_gaps outside and pass its "
-        "result as gaps="
+        "method 'shared' needs the pattern of missing data, which is unknown under "
+        "jit and was not asked for with share_inverse=False; call find_pattern "
+        "outside and pass its result to observations as pattern="
     )
 
 
-def _shape(
-    problem: Problem, displacement: Array, noise: Noise, gaps: Gaps | None, known: bool
-) -> ProblemSize:
-    epochs, rows = displacement.shape
+def _size(problem: Problem, data: Observations) -> ProblemSize:
+    epochs, rows = data.values.shape
     missing = 0.0
-    if known and gaps is not None and is_concrete(gaps.missing):
-        missing = float(gaps.missing) / max(epochs, 1)
-    elif known and is_concrete(displacement):
-        missing = float(np.isnan(np.asarray(displacement)).sum()) / max(epochs, 1)
+    if data.pattern is not None:
+        if is_concrete(data.pattern.missing):
+            missing = float(data.pattern.missing) / max(epochs, 1)
+        elif is_concrete(data.values):
+            missing = float(np.isnan(np.asarray(data.values)).sum()) / max(epochs, 1)
     return ProblemSize(
         epochs=epochs,
         rows=rows,
         cells=problem.design.shape[1],
         drift=problem.drift.shape[1],
         missing=missing,
-        shared=known,
+        shared=data.pattern is not None,
         normal=problem.normal is not None,
-        correlated=noise.correlation is not None,
+        correlated=data.noise.correlation is not None,
     )

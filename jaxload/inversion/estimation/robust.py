@@ -11,11 +11,11 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.binding import Observations, bind, prior_mean
 from jaxload.inversion.estimation.cost_model import Method
+from jaxload.inversion.estimation.factor import factorise
 from jaxload.inversion.estimation.least_squares import solve
-from jaxload.inversion.missing.patterns import Gaps
-from jaxload.inversion.noise import Noise, is_shared
-from jaxload.inversion.observations import check_gaps, checked_arguments, prior_mean
+from jaxload.inversion.noise import Noise
 from jaxload.inversion.problem import Problem, Solution
 
 __all__ = [
@@ -128,13 +128,11 @@ def loss_weight(loss: Loss, residual: ArrayLike) -> Array:
 
 def reweight(
     problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
+    data: Observations,
     beta: ArrayLike,
     loss: Loss,
     *,
     mean: ArrayLike | None = None,
-    gaps: Gaps | None = None,
 ) -> Reweighted:
     """Estimate the load of every epoch with outliers held down.
 
@@ -143,73 +141,80 @@ def reweight(
     where the noise has one. Where it has correlations, each row's sigma is raised by
     its weight and the correlation stays.
 
-    Derivatives take the weights as the fixed point that they are, not as constants.
+    Where sigma is constant in time, the first solution takes one inverse for all
+    epochs; the weights of the later ones differ from epoch to epoch. Derivatives take
+    the weights as the fixed point that they are, not as constants.
 
     Args:
       problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      data: From `observations`.
       beta: Weight of the prior, scalar.
       loss: `Huber` or `StudentT`, with their settings.
       mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
-      gaps: `find_gaps(displacement)`; where sigma is constant in time, the first
-        solution then takes one inverse for all epochs. The weights of the later ones
-        differ from epoch to epoch.
 
     Returns:
-      The `Reweighted`.
+      The `Reweighted`. Its solution holds the factor of the last weights.
 
     Raises:
-      ValueError: As `solve`, and if the gaps are those of another record.
+      ValueError: As `solve`.
 
     Source:
       Holland & Welsch (1977), doi:10.1080/03610927708827533.
     """
-    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
+    data, beta = bind(problem, data, beta)
     if mean is not None:
         mean = jnp.asarray(mean, problem.design.dtype)
-        prior_mean(problem, displacement, mean)
-    if gaps is not None:
-        check_gaps(displacement, gaps)
-    gaps = gaps if is_shared(noise) else None
-    return _reweighted(problem, displacement, noise, beta, (mean, gaps), loss)
+        prior_mean(problem, data.values, mean)
+    found = _reweighted(problem, data, beta, mean, loss)
+    weighted = dataclasses.replace(
+        data,
+        noise=_lowered(data, found.weights),
+        pattern=None,
+        fits=None,
+    )
+    factor = factorise(problem, weighted, beta, mean=mean)
+    solution = dataclasses.replace(found.solution, factor=factor)
+    return dataclasses.replace(found, solution=solution)
+
+
+def _lowered(data: Observations, weights: Array) -> Noise:
+    """The noise with standard errors raised by the weights, shape (epoch, row)."""
+    sigma = jnp.where(data.seen, jnp.broadcast_to(data.noise.sigma, weights.shape), 1)
+    sigma = sigma / jnp.sqrt(jnp.where(data.seen, weights, 1))
+    return dataclasses.replace(data.noise, sigma=sigma)
 
 
 @functools.partial(jax.jit, static_argnames="loss")
 def _reweighted(
     problem: Problem,
-    displacement: Array,
-    noise: Noise,
+    data: Observations,
     beta: Array,
-    given: tuple[Array | None, Gaps | None],
+    mean: Array | None,
     loss: Loss,
 ) -> Reweighted:
-    mean, gaps = given
-    seen = jnp.isfinite(displacement)
-    each = jnp.broadcast_to(noise.sigma, displacement.shape)
-    each = jnp.where(seen, each, 1)
+    seen = data.seen
+    each = jnp.where(seen, jnp.broadcast_to(data.noise.sigma, seen.shape), 1)
 
     def solved(weights: Array) -> Solution:
-        sigma = each / jnp.sqrt(jnp.where(seen, weights, 1))
-        lowered = dataclasses.replace(noise, sigma=sigma)
-        return solve(
-            problem, displacement, lowered, beta, mean=mean, method=loss.method
+        lowered = dataclasses.replace(
+            data, noise=_lowered(data, weights), pattern=None, fits=None
         )
+        return solve(problem, lowered, beta, mean=mean, method=loss.method)
 
     def update(weights: Array) -> Array:
         return weighed(solved(weights))
 
     def weighed(solution: Solution) -> Array:
-        left = displacement - solution.fitted - solution.common[:, None]
+        left = data.values - solution.fitted - solution.common[:, None]
         # Epochs that cannot be solved keep the weights they began with.
         known = seen & solution.ok[:, None]
         weight = loss_weight(loss, jnp.where(known, left, 0) / each)
         return jnp.where(known, weight, seen.astype(each.dtype))
 
     start, begun = seen.astype(each.dtype), 0
-    if gaps is not None:
+    if data.pattern is not None:
         # All weights are one yet: the noise is still the same at all epochs.
-        first = solve(problem, displacement, noise, beta, mean=mean, gaps=gaps)
+        first = solve(problem, data, beta, mean=mean)
         start, begun = jax.lax.stop_gradient(weighed(first)), 1
     most = loss.iterations - begun
     weights, count = _fixed_point(update, start, loss.tolerance, most)

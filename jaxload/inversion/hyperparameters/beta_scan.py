@@ -1,6 +1,5 @@
 """Choose the weight of the prior from the data themselves."""
 
-import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jax.typing import ArrayLike
 
+from jaxload.inversion.binding import Observations
+from jaxload.inversion.estimation.factor import Factor, factor_at, factorise
 from jaxload.inversion.hyperparameters.criteria import (
     LCurve,
     gcv,
@@ -20,7 +20,6 @@ from jaxload.inversion.hyperparameters.criteria import (
     l_curve_of,
     leave_one_out,
     leave_one_out_of,
-    leave_one_out_residual,
 )
 from jaxload.inversion.hyperparameters.eigen_sweep import (
     recurring_patterns,
@@ -38,19 +37,17 @@ from jaxload.inversion.hyperparameters.sufficient_statistics import (
     epoch_sums,
     total,
 )
-from jaxload.inversion.missing.patterns import Gaps, find_gaps
-from jaxload.inversion.noise import Noise, as_noise, is_shared
-from jaxload.inversion.observations import checked_arguments
+from jaxload.inversion.noise import is_steady
 from jaxload.inversion.problem import Problem
 
-__all__ = ["best", "leave_one_out", "leave_one_out_residual", "scan", "select"]
+__all__ = ["best", "scan", "select"]
 
 logger = logging.getLogger(__name__)
 
 Criterion = Callable[..., Any]
 
 #: How each criterion follows from sums over the record.
-FORMULAS: dict[Criterion, Callable[[Sums, Array], Any]] = {
+FORMULAS: dict[Criterion, Callable[[Sums, Any], Any]] = {
     leave_one_out: leave_one_out_of,
     gcv: gcv_of,
     l_curve: l_curve_of,
@@ -59,24 +56,13 @@ FORMULAS: dict[Criterion, Callable[[Sums, Array], Any]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Record:
-    """The arguments of a criterion, but for beta."""
-
-    problem: Problem
-    displacement: np.ndarray
-    sigma: ArrayLike | Noise
-    gaps: Gaps | None
-
-
 def scan(
     problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
+    data: Observations,
     betas: Sequence[float] | np.ndarray,
     *,
     criterion: Criterion = leave_one_out,
-    gaps: Gaps | None = None,
+    mean: ArrayLike | None = None,
     watch: Callable[[float, Any], None] | None = None,
 ) -> Any:
     """Evaluate a criterion at several weights of the prior.
@@ -87,13 +73,12 @@ def scan(
 
     Args:
       problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      data: From `observations`.
       betas: Weights to try, positive and ascending, shape (beta,).
-      criterion: Called like `leave_one_out`. Of the criteria of this package those
-        without settings of their own are computed as said above, any other function
-        is called once for each weight.
-      gaps: As in `solve`.
+      criterion: Called with a `Factor`, like `leave_one_out`. Of the criteria of this
+        package those without settings of their own are computed as said above, any
+        other function is called once for each weight.
+      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
       watch: Called with each weight and its value, to show progress.
 
     Returns:
@@ -103,13 +88,10 @@ def scan(
       ValueError: As `solve`, if `betas` are not as said, or if no epoch has two
         observations.
     """
-    betas, displacement = _checked_betas(betas), np.asarray(displacement)
-    checked_arguments(problem, displacement, sigma, betas[0])
-    _check_pairs(displacement)
-    if gaps is None and is_shared(as_noise(sigma, problem.design.dtype)):
-        gaps = find_gaps(displacement)
-    record = _Record(problem, displacement, sigma, gaps)
-    evaluate = _evaluator(record, betas, criterion)
+    betas = _checked_betas(betas)
+    factor = factorise(problem, data, betas[0], mean=mean)
+    _check_pairs(np.asarray(factor.data.values))
+    evaluate = _evaluator(factor, betas, criterion)
     values = []
     for number, beta in enumerate(betas.tolist()):
         value = jax.tree.map(float, evaluate(number, beta))
@@ -120,25 +102,30 @@ def scan(
 
 
 def _evaluator(
-    record: _Record, betas: np.ndarray, criterion: Criterion
+    factor: Factor, betas: np.ndarray, criterion: Criterion
 ) -> Callable[[int, float], Any]:
     """The criterion at the weight of a number, by the cheapest of the exact ways."""
     if criterion not in FORMULAS:
-        arguments = (record.problem, record.displacement, record.sigma)
-        return lambda _, beta: criterion(*arguments, beta, gaps=record.gaps)
-    formula, dtype = FORMULAS[criterion], record.problem.design.dtype
-    fixed, rest = _swept_part(record, betas)
-    if not len(rest.displacement):
+        return lambda _, beta: criterion(_at_beta(factor, beta))
+    formula, dtype = FORMULAS[criterion], factor.beta.dtype
+    fixed, rest = _swept_part(factor, betas)
+    if rest is None:
         values = formula(_added(fixed), jnp.asarray(betas, dtype))
         values = jax.tree.map(np.asarray, values)
         return lambda number, _: _at(values, number)
 
     def evaluate(number: int, beta: float) -> Any:
         sums = [_at(sums, number) for sums in fixed]
-        sums.append(_direct(rest, beta, redundancy=criterion is gcv))
-        return formula(_added(sums), jnp.asarray(beta, dtype))
+        here = _at_beta(rest, beta)
+        sums.append(total(epoch_sums(here, redundancy=criterion is gcv)))
+        return formula(_added(sums), here.beta)
 
     return evaluate
+
+
+def _at_beta(factor: Factor, beta: float) -> Factor:
+    beta_there = jnp.asarray(beta, factor.beta.dtype)
+    return Factor(factor.problem, factor.data, beta_there, factor.mean)
 
 
 def _at(values: Any, number: int) -> Any:
@@ -149,34 +136,20 @@ def _added(parts: list[Sums]) -> Sums:
     return jax.tree.map(lambda *each: sum(each), *parts)
 
 
-def _direct(record: _Record, beta: float, *, redundancy: bool) -> Sums:
-    sums = epoch_sums(
-        record.problem,
-        record.displacement,
-        record.sigma,
-        beta,
-        gaps=record.gaps,
-        redundancy=redundancy,
-    )
-    return total(sums)
-
-
-def _swept_part(record: _Record, betas: np.ndarray) -> tuple[list[Sums], _Record]:
+def _swept_part(factor: Factor, betas: np.ndarray) -> tuple[list[Sums], Factor | None]:
     """The sums of recurring patterns at all weights, and what is left of the record."""
-    dtype = record.problem.design.dtype
-    noise = as_noise(record.sigma, dtype)
-    if not is_shared(noise) or (noise.common is not None and jnp.ndim(noise.common)):
-        return [], record
-    recurring = recurring_patterns(record.displacement.astype(dtype))
+    data, dtype = factor.data, factor.beta.dtype
+    if not is_steady(data.noise) or data.used is not None:
+        return [], factor
+    recurring = recurring_patterns(np.asarray(data.values))
     if not len(recurring.count):
-        return [], record
+        return [], factor
     sums = [
-        swept(spectrum(record.problem, noise, *pattern), jnp.asarray(betas, dtype))
+        swept(spectrum(factor.problem, data.noise, *pattern), jnp.asarray(betas, dtype))
         for pattern in zip(recurring.seen, recurring.scatter, recurring.count)
     ]
-    displacement = record.displacement[recurring.others]
-    gaps = find_gaps(displacement) if len(displacement) else None
-    rest = dataclasses.replace(record, displacement=displacement, gaps=gaps)
+    some = len(recurring.others) > 0
+    rest = factor_at(factor, recurring.others) if some else None
     return jax.tree.map(np.asarray, sums), rest
 
 
@@ -198,34 +171,32 @@ def _checked_betas(betas: Sequence[float] | np.ndarray) -> np.ndarray:
     return betas
 
 
-def _check_pairs(displacement: np.ndarray) -> None:
-    most = np.isfinite(displacement).sum(axis=1).max(initial=0)
+def _check_pairs(values: np.ndarray) -> None:
+    most = np.isfinite(values).sum(axis=1).max(initial=0)
     if most < 2:
         raise ValueError(
             f"no epoch has more than {most} observations, and two are needed to tell "
-            "signal from noise; is displacement transposed or masked?"
+            "signal from noise; are values transposed or masked?"
         )
 
 
 def select(
     problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
+    data: Observations,
     *,
     criterion: Criterion = leave_one_out,
     betas: Sequence[float] | np.ndarray | None = None,
-    gaps: Gaps | None = None,
+    mean: ArrayLike | None = None,
 ) -> float:
-    """The weight of the prior for which a criterion is smallest.
+    """Choose the weight of the prior for which a criterion is smallest.
 
     Args:
       problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
-      criterion: Called like `leave_one_out`.
+      data: From `observations`.
+      criterion: Called with a `Factor`, like `leave_one_out`.
       betas: Weights to try; 25 from 1e-4 to 1, equally spaced in the logarithm, if not
         given.
-      gaps: As in `solve`.
+      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
 
     Returns:
       The best of `betas`; a warning is logged where it is the first or the last. For
@@ -238,14 +209,14 @@ def select(
     if criterion is log_evidence:
         raise ValueError("log_evidence is best where it is largest; select by abic")
     betas = np.geomspace(1e-4, 1, 25) if betas is None else np.asarray(betas, float)
-    values = scan(problem, displacement, sigma, betas, criterion=criterion, gaps=gaps)
+    values = scan(problem, data, betas, criterion=criterion, mean=mean)
     if isinstance(values, LCurve):
         return l_curve_corner(betas, values.misfit, values.norm)
     return best(betas, values)
 
 
 def best(betas: np.ndarray, values: np.ndarray) -> float:
-    """The weight whose criterion is smallest.
+    """Find the weight whose criterion is smallest.
 
     Args:
       betas: Weights, shape (beta,).

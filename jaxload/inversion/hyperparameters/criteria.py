@@ -1,8 +1,4 @@
-"""Criteria that a weight of the prior is judged by, all exact and gaps and all.
-
-Each is called like `leave_one_out`, and `select` minimises it. The likelihood and its
-kin are in `evidence`, leaving out more than one row at a time in `left_out`.
-"""
+"""Criteria for the weight of the prior: predictions, cross-validation, the L-curve."""
 
 import dataclasses
 
@@ -10,20 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
 from numpy import typing as npt
 from scipy.interpolate import CubicSpline
 
-from jaxload.inversion.estimation.least_squares import dual
+from jaxload.inversion.estimation.factor import Factor, factor_of
 from jaxload.inversion.hyperparameters.sufficient_statistics import (
     Sums,
     epoch_sums,
     residual,
     total,
 )
-from jaxload.inversion.missing.patterns import Gaps
-from jaxload.inversion.noise import Noise
-from jaxload.inversion.problem import Problem
+from jaxload.inversion.problem import Solution
 
 __all__ = [
     "LCurve",
@@ -35,6 +28,7 @@ __all__ = [
     "leave_one_out",
     "leave_one_out_of",
     "leave_one_out_residual",
+    "root_mean_square",
 ]
 
 #: Points between two weights at which the curvature of the L-curve is looked at.
@@ -44,7 +38,7 @@ FINER = 16
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class LCurve:
-    """Both sides of the bargain that a weight of the prior strikes.
+    """The two norms between which a weight of the prior decides.
 
     Attributes:
       misfit: ``|(d - G x) / sigma|`` [-], scalar or shape (beta,).
@@ -55,73 +49,61 @@ class LCurve:
     norm: Array
 
 
-def leave_one_out_residual(
-    problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    *,
-    gaps: Gaps | None = None,
-) -> Array:
-    """Each observation minus its prediction from the others of its epoch.
+def leave_one_out_residual(found: Factor | Solution) -> Array:
+    """Compute each observation minus its prediction from the others of its epoch.
 
     Exact without solving anything twice: with K the inverse of the epoch's data-space
     matrix, ``r_i = (K d)_i / K_ii``. Noise that a row shares with others, a common
     offset for one, is predicted with the load.
 
     Args:
-      problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
-      beta: Weight of the prior, scalar.
-      gaps: As in `solve`.
+      found: From `solve` or `factorise`.
 
     Returns:
       Residual [mm], shape (epoch, row); NaN where there is no observation, or where
       without it the free fields of the prior are undetermined.
 
     Raises:
-      ValueError: As `solve`.
+      ValueError: If a solution holds no factor.
 
     Source:
       Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, eq. 5.12.
     """
-    return _residual(dual(problem, displacement, sigma, beta, gaps=gaps))
+    return _residual(factor_of(found).solved)
 
 
 _residual = jax.jit(residual)
 
 
-def leave_one_out(
-    problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    *,
-    gaps: Gaps | None = None,
-) -> Array:
-    """Root mean square of the leave-one-out residuals, a criterion for `select`.
+def leave_one_out(found: Factor | Solution) -> Array:
+    """Compute the rms of the leave-one-out residuals, a criterion for `select`.
 
     Args:
-      problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
-      beta: Weight of the prior, scalar.
-      gaps: As in `solve`.
+      found: From `solve` or `factorise`.
 
     Returns:
       The rms over all observations [mm], scalar; smaller is better.
 
     Raises:
-      ValueError: As `solve`.
+      ValueError: As `leave_one_out_residual`.
     """
-    left_out = leave_one_out_residual(problem, displacement, sigma, beta, gaps=gaps)
-    return _rms(left_out)
+    return root_mean_square(leave_one_out_residual(found))
 
 
 @jax.jit
-def _rms(left_out: Array) -> Array:
-    return jnp.sqrt(jnp.nanmean(left_out**2))
+def root_mean_square(left_out: Array) -> Array:
+    """Compute the rms of residuals that are numbers.
+
+    Args:
+      left_out: Residual [mm], any shape; NaN where there is none.
+
+    Returns:
+      The rms [mm], scalar.
+    """
+    # A square of NaN has a derivative of NaN, masked or not.
+    known = jnp.isfinite(left_out)
+    squares = jnp.where(known, left_out, 0) ** 2
+    return jnp.sqrt(jnp.sum(squares) / jnp.sum(known, dtype=squares.dtype))
 
 
 def leave_one_out_of(sums: Sums, beta: Array) -> Array:
@@ -130,38 +112,27 @@ def leave_one_out_of(sums: Sums, beta: Array) -> Array:
     return jnp.sqrt(sums.squares / sums.predicted)
 
 
-def gcv(
-    problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    *,
-    gaps: Gaps | None = None,
-) -> Array:
-    """Generalised cross-validation, a criterion for `select`.
+def gcv(found: Factor | Solution) -> Array:
+    """Compute generalised cross-validation, a criterion for `select`.
 
     ``N |R^-1/2 (d - G x)|^2 / trace(1 - H)^2`` over the N observations of all epochs, H
     the hat matrix that makes ``G x`` from d; free fields and a common offset count as
     fitted by the former and as noise by the latter. The trace is exact under gaps.
 
     Args:
-      problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
-      beta: Weight of the prior, scalar.
-      gaps: As in `solve`.
+      found: From `solve` or `factorise`.
 
     Returns:
       The criterion [-], scalar; smaller is better. Near one where sigma is right.
 
     Raises:
-      ValueError: As `solve`.
+      ValueError: As `leave_one_out_residual`.
 
     Source:
       Golub, Heath & Wahba (1979), doi:10.1080/00401706.1979.10489751.
     """
-    sums = epoch_sums(problem, displacement, sigma, beta, gaps=gaps)
-    return gcv_of(total(sums), jnp.asarray(beta))
+    factor = factor_of(found)
+    return gcv_of(total(epoch_sums(factor)), factor.beta)
 
 
 def gcv_of(sums: Sums, beta: Array) -> Array:
@@ -170,36 +141,25 @@ def gcv_of(sums: Sums, beta: Array) -> Array:
     return sums.observations * sums.misfit / sums.redundancy**2
 
 
-def l_curve(
-    problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    *,
-    gaps: Gaps | None = None,
-) -> LCurve:
-    """The misfit and the roughness of the solution, over all epochs.
+def l_curve(found: Factor | Solution) -> LCurve:
+    """Compute the misfit and the roughness of the solution, over all epochs.
 
     For `scan`, which gives both for every weight, and `select`, which finds the corner.
 
     Args:
-      problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
-      beta: Weight of the prior, scalar.
-      gaps: As in `solve`.
+      found: From `solve` or `factorise`.
 
     Returns:
       Both norms.
 
     Raises:
-      ValueError: As `solve`.
+      ValueError: As `leave_one_out_residual`.
 
     Source:
       Hansen (1992), doi:10.1137/1034115.
     """
-    sums = epoch_sums(problem, displacement, sigma, beta, gaps=gaps, redundancy=False)
-    return l_curve_of(total(sums), jnp.asarray(beta))
+    factor = factor_of(found)
+    return l_curve_of(total(epoch_sums(factor, redundancy=False)), factor.beta)
 
 
 def l_curve_of(sums: Sums, beta: Array) -> LCurve:

@@ -12,14 +12,23 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
+from jaxload.inversion.binding import Observations, bind, observations
+from jaxload.inversion.estimation.factor import factorise
 from jaxload.inversion.hyperparameters.eigen_sweep import recurring_patterns
 from jaxload.inversion.hyperparameters.evidence import log_evidence
-from jaxload.inversion.hyperparameters.sufficient_statistics import at_epochs
-from jaxload.inversion.linalg.saddle_point import drift_log_determinant
-from jaxload.inversion.linalg.spd import einsum, inverse_and_log_determinant
-from jaxload.inversion.missing.patterns import Gaps, find_gaps
-from jaxload.inversion.noise import Noise, as_noise, noise_covariance, scaled_noise
-from jaxload.inversion.observations import checked_arguments
+from jaxload.inversion.linalg.saddle_point import (
+    drift_log_determinant,
+    observed_inverse,
+    saddle_inverse,
+)
+from jaxload.inversion.noise import (
+    Noise,
+    as_noise,
+    is_steady,
+    noise_at,
+    noise_covariance,
+    scaled_noise,
+)
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.temporal.evidence import temporal_log_evidence
 from jaxload.inversion.temporal.markov import Memory, check_memory
@@ -81,9 +90,8 @@ class _Record:
     """Observations: the recurring ones, and the other epochs with their numbers."""
 
     patterns: _Patterns | None
-    displacement: Array
+    others: Observations
     epoch: Array
-    gaps: Gaps | None
     contrasts: float
 
 
@@ -245,7 +253,7 @@ def _record(
             f"{problem.gram.shape[0]}) for this model; is it transposed?"
         )
     displacement = displacement.astype(problem.gram.dtype)
-    checked_arguments(problem, displacement, noise, start.get("beta", 1.0))
+    bind(problem, observations(displacement, noise), start.get("beta", 1.0))
     contrasts = np.isfinite(displacement).sum(axis=1) - problem.drift.shape[1]
     epoch = np.flatnonzero(contrasts > 0)
     epoch = epoch[epoch % int(every) == 0]
@@ -254,15 +262,18 @@ def _record(
             "no epoch has more observations than the prior has free fields, so that "
             "there is no evidence; is displacement masked?"
         )
+    noise = as_noise(noise, displacement.dtype)
     if memory is not None:
-        return _remembered(displacement, contrasts, memory, every)
-    return _sorted(
-        displacement, epoch, float(contrasts[epoch].sum()), _is_steady(noise)
-    )
+        return _remembered(displacement, noise, contrasts, memory, every)
+    return _sorted(displacement, noise, epoch, float(contrasts[epoch].sum()))
 
 
 def _remembered(
-    displacement: NDArray, contrasts: NDArray, memory: Memory, every: int
+    displacement: NDArray,
+    noise: Noise,
+    contrasts: NDArray,
+    memory: Memory,
+    every: int,
 ) -> _Record:
     """All epochs in their order."""
     if every != 1:
@@ -271,9 +282,9 @@ def _remembered(
             "and the times of the memory instead"
         )
     check_memory(memory, jnp.asarray(displacement))
-    epoch = jnp.arange(len(displacement))
+    data = observations(displacement, noise, share_inverse=False)
     count = float(contrasts.clip(0).sum())
-    return _Record(None, jnp.asarray(displacement), epoch, None, count)
+    return _Record(None, data, jnp.arange(len(displacement)), count)
 
 
 def _parts(
@@ -283,25 +294,21 @@ def _parts(
     return problem, noise, memory[0] if memory else None
 
 
-def _is_steady(noise: Noise) -> bool:
-    """Whether the noise is the same at all epochs."""
-    varying = None if noise.common is None else np.ndim(noise.common)
-    return np.ndim(noise.sigma) == 1 and not varying
-
-
 def _sorted(
-    displacement: NDArray, epoch: NDArray[np.int64], contrasts: float, steady: bool
+    displacement: NDArray, noise: Noise, epoch: NDArray[np.int64], contrasts: float
 ) -> _Record:
-    patterns, gaps = None, None
-    if steady:
+    patterns = None
+    if is_steady(noise):
         recurring = recurring_patterns(displacement[epoch])
         count = recurring.count.astype(displacement.dtype)
         parts = (recurring.seen, count, recurring.scatter)
         patterns = _Patterns(*map(jnp.asarray, parts)) if len(count) else None
         epoch = epoch[recurring.others]
-        gaps = find_gaps(displacement[epoch]) if len(epoch) else None
-    others = jnp.asarray(displacement[epoch])
-    return _Record(patterns, others, jnp.asarray(epoch), gaps, contrasts)
+    if len(epoch):
+        others = observations(displacement[epoch], noise_at(noise, epoch))
+    else:
+        others = Observations(jnp.asarray(displacement[epoch]), noise)
+    return _Record(patterns, others, jnp.asarray(epoch), contrasts)
 
 
 def _scalars(names: list[str], values: Sequence[float] | Array) -> dict[str, Array]:
@@ -322,9 +329,9 @@ def _descent(
         if memory is None:
             found = _log_evidence(problem, as_noise(noise, beta.dtype), beta, record)
         else:
-            found = temporal_log_evidence(
-                problem, record.displacement, noise, beta, memory
-            )
+            noise = as_noise(noise, beta.dtype)
+            data = dataclasses.replace(record.others, noise=noise)
+            found = temporal_log_evidence(problem, data, beta, memory)
         return -found / record.contrasts
 
     def climb(place: NDArray) -> tuple[float, NDArray]:
@@ -344,10 +351,9 @@ def _log_evidence(
         at = lambda pattern: _pattern_log_evidence(problem, noise, beta, pattern)
         found += jnp.sum(jax.lax.map(at, record.patterns))
     if len(record.epoch):
-        noise = at_epochs(noise, record.epoch)
-        found += log_evidence(
-            problem, record.displacement, noise, beta, gaps=record.gaps
-        )
+        here = noise_at(noise, record.epoch)
+        data = dataclasses.replace(record.others, noise=here)
+        found += log_evidence(factorise(problem, data, beta))
     return found
 
 
@@ -360,21 +366,14 @@ def _pattern_log_evidence(
     is the trace of P times the sum of ``d d'``.
     """
     seen, drift = pattern.seen, problem.drift
-    both = seen[:, None] & seen[None, :]
-    alone = jnp.diag(jnp.where(seen, 0, 1).astype(beta.dtype))
     scaled = scaled_noise(noise, beta, seen[None, :])
-    matrix = jnp.where(both, problem.gram + noise_covariance(scaled), alone)
-    inverted, log_determinant = inverse_and_log_determinant(matrix)
-    quadratic = jnp.sum(inverted * pattern.scatter)
-    if drift.shape[1]:
-        image = einsum("rs,sk->rk", jnp.where(both, inverted, 0), drift)
-        normal, log_normal = inverse_and_log_determinant(
-            einsum("rk,rl->kl", jnp.where(seen[:, None], drift, 0), image)
-        )
-        amount = einsum("rk,rs,sl->kl", image, pattern.scatter, image)
-        quadratic -= jnp.sum(normal * amount)
-        log_determinant += log_normal
-        log_determinant -= drift_log_determinant(drift, seen[None, :])[0]
+    matrix = problem.gram + noise_covariance(scaled)
+    inverted, log_determinant = observed_inverse(matrix, seen)
+    seen_drift = jnp.where(seen[:, None], drift, 0)
+    whole, log_drift = saddle_inverse(inverted, seen_drift)
+    rows = len(seen)
+    quadratic = jnp.sum(whole[:rows, :rows] * pattern.scatter)
+    log_determinant += log_drift - drift_log_determinant(drift, seen[None, :])[0]
     contrasts = jnp.sum(seen, dtype=beta.dtype) - drift.shape[1]
     scaled_determinant = log_determinant - contrasts * jnp.log(beta**2)
     each = contrasts * jnp.log(2 * jnp.pi) + scaled_determinant

@@ -15,13 +15,11 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from jaxload.inversion.estimation.data_space import Dual
-from jaxload.inversion.estimation.least_squares import dual
+from jaxload.inversion.binding import Observations, bind
+from jaxload.inversion.estimation.data_space import DataSpaceSolution
+from jaxload.inversion.estimation.factor import Factor, evaluate, factor_of
 from jaxload.inversion.hyperparameters.sufficient_statistics import Sums, epoch_sums
-from jaxload.inversion.missing.patterns import Gaps, find_gaps
-from jaxload.inversion.noise import Noise
-from jaxload.inversion.observations import checked_arguments, prior_mean
-from jaxload.inversion.problem import Problem
+from jaxload.inversion.problem import Problem, Solution
 
 __all__ = [
     "VarianceComponents",
@@ -39,16 +37,8 @@ MOST_ITERATIONS = 100
 FARTHEST = 1.0
 
 
-def epoch_log_evidence(
-    problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    *,
-    mean: ArrayLike | None = None,
-    gaps: Gaps | None = None,
-) -> Array:
-    """The logarithm of the marginal likelihood of every epoch's data.
+def epoch_log_evidence(found: Factor | Solution) -> Array:
+    """Compute the logarithm of the marginal likelihood of every epoch's data.
 
     With n rows observed and p free fields D,
     ``-1/2 ((n - p) log(2 pi) + log det V + log det D' V^-1 D - log det D'D + d' P d)``,
@@ -58,62 +48,39 @@ def epoch_log_evidence(
     Differentiable in all arrays and in beta.
 
     Args:
-      problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
-      beta: Weight of the prior, scalar.
-      mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
-      gaps: As in `solve`.
+      found: From `solve` or `factorise`.
 
     Returns:
       Log density [log of 1/mm^(n - p)], shape (epoch,); 0 where n is not above p, NaN
       where a mean under `jit` is not finite.
 
     Raises:
-      ValueError: As `solve`.
+      ValueError: As `leave_one_out_residual`.
 
     Source:
       Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545; Harville (1974),
       doi:10.1093/biomet/61.2.383.
     """
-    dtype = problem.design.dtype
-    left = jnp.asarray(displacement, dtype)
-    prior = prior_mean(problem, left, mean)
-    if prior is not None:
-        left = left - prior.fitted
-    sums = epoch_sums(problem, left, sigma, beta, gaps=gaps, redundancy=False)
-    density = log_evidence_of(sums, jnp.asarray(beta, dtype))
-    return density if prior is None else jnp.where(prior.known, density, jnp.nan)
+    factor = factor_of(found)
+    density = log_evidence_of(epoch_sums(factor, redundancy=False), factor.beta)
+    if factor.mean is None:
+        return density
+    return jnp.where(factor.mean.known, density, jnp.nan)
 
 
-def log_evidence(
-    problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    *,
-    mean: ArrayLike | None = None,
-    gaps: Gaps | None = None,
-) -> Array:
-    """The logarithm of the marginal likelihood of all data; larger is better.
+def log_evidence(found: Factor | Solution) -> Array:
+    """Compute the logarithm of the marginal likelihood of all data.
 
     Args:
-      problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
-      beta: Weight of the prior, scalar.
-      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
-      gaps: As in `solve`.
+      found: From `solve` or `factorise`.
 
     Returns:
-      The sum of `epoch_log_evidence` over the epochs, scalar.
+      The sum of `epoch_log_evidence` over the epochs, scalar; larger is better.
 
     Raises:
-      ValueError: As `solve`.
+      ValueError: As `leave_one_out_residual`.
     """
-    return jnp.sum(
-        epoch_log_evidence(problem, displacement, sigma, beta, mean=mean, gaps=gaps)
-    )
+    return jnp.sum(epoch_log_evidence(found))
 
 
 def log_evidence_of(sums: Sums, beta: Array) -> Array:
@@ -123,40 +90,26 @@ def log_evidence_of(sums: Sums, beta: Array) -> Array:
     return -(sums.contrasts * jnp.log(2 * jnp.pi) + scaled + quadratic) / 2
 
 
-def abic(
-    problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    *,
-    mean: ArrayLike | None = None,
-    gaps: Gaps | None = None,
-) -> Array:
-    """Akaike's Bayesian information criterion, for `select`.
+def abic(found: Factor | Solution) -> Array:
+    """Compute Akaike's Bayesian information criterion, for `select`.
 
     ``-2 log evidence + 2``, for the one hyperparameter beta. To compare models of k
     hyperparameters add ``2 (k - 1)``.
 
     Args:
-      problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
-      beta: Weight of the prior, scalar.
-      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
-      gaps: As in `solve`.
+      found: From `solve` or `factorise`.
 
     Returns:
       The criterion [-], scalar; smaller is better.
 
     Raises:
-      ValueError: As `solve`.
+      ValueError: As `leave_one_out_residual`.
 
     Source:
       Akaike (1980), Likelihood and the Bayes procedure, Trabajos de Estadistica 31;
       Yabuki & Matsu'ura (1992), doi:10.1111/j.1365-246X.1992.tb00102.x.
     """
-    found = log_evidence(problem, displacement, sigma, beta, mean=mean, gaps=gaps)
-    return 2 - 2 * found
+    return 2 - 2 * log_evidence(found)
 
 
 def abic_of(sums: Sums, beta: Array) -> Array:
@@ -187,13 +140,11 @@ class VarianceComponents:
 
 def variance_components(
     problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike,
+    data: Observations,
     *,
     groups: ArrayLike | None = None,
     beta: float = 0.1,
     tolerance: float = 1e-4,
-    gaps: Gaps | None = None,
 ) -> VarianceComponents:
     """Estimate the variance of the prior and of groups of data together.
 
@@ -207,29 +158,29 @@ def variance_components(
 
     Args:
       problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row).
+      data: From `observations`, of independent errors.
       groups: Number of the group of each row, from 0, shape (row,); one if not given.
       beta: Weight of the prior to start from.
       tolerance: Relative step of all factors below which it has converged.
-      gaps: As in `solve`.
 
     Returns:
       The `VarianceComponents`.
 
     Raises:
-      ValueError: As `solve`, and for a `Noise` with correlation, or a group that no
-        observation belongs to.
+      ValueError: As `solve`, and for noise with correlation or a common mode, or a
+        group that no observation belongs to.
 
     Source:
       Koch & Kusche (2002), doi:10.1007/s00190-002-0245-x.
     """
-    sigma = _independent(sigma)
-    checked_arguments(problem, displacement, sigma, beta)
-    displacement = np.asarray(displacement)
-    labels = _labels(groups, displacement)
-    if gaps is None and sigma.ndim == 1:
-        gaps = find_gaps(displacement)
+    data, _ = bind(problem, data, beta)
+    if data.noise.correlation is not None or data.noise.common is not None:
+        raise ValueError(
+            "variance components need independent rows; bind the standard errors "
+            "instead of a Noise, or use tune"
+        )
+    sigma, values = np.asarray(data.noise.sigma), np.asarray(data.values)
+    labels = _labels(groups, values)
 
     def growth(place: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(over="ignore"):
@@ -237,8 +188,10 @@ def variance_components(
         if not (0 < beta < np.inf and (scaled > 0).all() and (scaled < np.inf).all()):
             # A component that wants to vanish never settles.
             return np.full(place.shape, np.nan)
-        solved = dual(problem, displacement, scaled, beta, gaps=gaps)
-        parts = _parts(problem, displacement, beta * scaled, solved)
+        noise = dataclasses.replace(data.noise, sigma=jnp.asarray(scaled, sigma.dtype))
+        here = dataclasses.replace(data, noise=noise)
+        solved = evaluate(problem, here, jnp.asarray(beta, sigma.dtype))
+        parts = _parts(problem, values, beta * scaled, solved)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.log(_components(parts, beta, labels)) / 2
 
@@ -287,24 +240,15 @@ def _extrapolation(
     return further * min(1, FARTHEST / abs(further).max(initial=FARTHEST))
 
 
-def _independent(sigma: ArrayLike | Noise) -> NDArray[np.float64]:
-    if isinstance(sigma, Noise):
-        raise ValueError(
-            "variance components need independent rows; give the standard errors "
-            "instead of a Noise, or use tune"
-        )
-    return np.asarray(sigma, float)
-
-
-def _labels(groups: ArrayLike | None, displacement: NDArray) -> NDArray[np.int64]:
-    rows = displacement.shape[1]
+def _labels(groups: ArrayLike | None, values: NDArray) -> NDArray[np.int64]:
+    rows = values.shape[1]
     labels = np.zeros(rows, int) if groups is None else np.asarray(groups)
     if labels.shape != (rows,) or labels.dtype.kind not in "iu" or labels.min() < 0:
         raise ValueError(
             f"groups has shape {labels.shape} and dtype {labels.dtype}, expected one "
             f"whole number from 0 for each of the {rows} rows"
         )
-    observed = np.isfinite(displacement).any(axis=0)
+    observed = np.isfinite(values).any(axis=0)
     empty = np.setdiff1d(np.arange(labels.max() + 1), labels[observed])
     if len(empty):
         raise ValueError(
@@ -325,10 +269,10 @@ class _Parts:
 
 
 def _parts(
-    problem: Problem, displacement: NDArray, scaled: NDArray, solved: Dual
+    problem: Problem, values: NDArray, scaled: NDArray, solved: DataSpaceSolution
 ) -> _Parts:
     """The parts, in units of beta, from systems with noise of `scaled` errors."""
-    seen = np.isfinite(displacement)
+    seen = np.isfinite(values)
     contrasts = seen.sum(axis=1) - problem.drift.shape[1]
     # What has no more observations than free fields says nothing.
     seen = seen & (contrasts > 0)[:, None]
@@ -336,7 +280,7 @@ def _parts(
     multiplier = np.where(seen, solved.multiplier, 0)
     return _Parts(
         misfit=(weight * multiplier**2).sum(axis=0),
-        redundancy=(weight * np.where(seen, solved.precision, 0)).sum(axis=0),
+        redundancy=(weight * np.where(seen, solved.inverse_diagonal, 0)).sum(axis=0),
         roughness=float(np.sum((multiplier @ np.asarray(problem.gram)) * multiplier)),
         contrasts=int(contrasts.clip(0).sum()),
     )

@@ -1,52 +1,115 @@
-"""Inverses of ``[[A, D], [D', 0]]``, D the displacement by fields without a prior."""
+"""Inverses of ``[[A, D], [D', 0]]``, D the displacement by fields without a prior.
 
+The block of rows is ``A^-1`` less what drops out when those fields are estimated beside
+the load. Rows that an epoch misses are eliminated from it as from any inverse.
+"""
+
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxload.inversion.linalg.spd import einsum, inverse, inverse_and_log_determinant
 
-__all__ = ["determined", "drift_log_determinant", "masked_inverse", "saddle_inverse"]
+__all__ = [
+    "determined",
+    "drift_log_determinant",
+    "eliminated",
+    "gap_weights",
+    "observed_inverse",
+    "saddle_inverse",
+    "take",
+]
 
 
-def saddle_inverse(inverted: Array, drift: Array) -> Array:
-    """The inverse of ``[[A, D], [D', 0]]`` from that of A.
+def saddle_inverse(
+    inverted: Array, drift: Array, enough: Array | bool = True
+) -> tuple[Array, Array]:
+    """Compute the inverse of ``[[A, D], [D', 0]]`` from that of A.
 
     Args:
       inverted: ``A^-1``, zero where a row is missing, shape (row, row).
       drift: D, shape (row, drift).
+      enough: Whether there are as many rows as free fields. Where not, the result means
+        nothing, but has derivatives.
 
     Returns:
-      The inverse, shape (row + drift, row + drift); `inverted` where drift is 0.
+      The inverse, shape (row + drift, row + drift); `inverted` where drift is 0. And
+      ``log det D' A^-1 D``, zero there, scalar.
 
     Source:
       Benzi, Golub & Liesen (2005), Numerical solution of saddle point problems,
       section 3.3, doi:10.1017/S0962492904000212.
     """
     if not drift.shape[1]:
-        return inverted
+        return inverted, jnp.zeros((), inverted.dtype)
     image = einsum("rs,sk->rk", inverted, drift)
-    normal = inverse(einsum("rk,rl->kl", drift, image))
+    normal = einsum("rk,rl->kl", drift, image)
+    normal = jnp.where(enough, normal, jnp.eye(len(normal), dtype=normal.dtype))
+    normal, log_determinant = inverse_and_log_determinant(normal)
     amount = einsum("rk,kl->rl", image, normal)
     left = inverted - einsum("rk,sk->rs", amount, image)
     above = jnp.concatenate([left, amount], axis=1)
-    return jnp.concatenate([above, jnp.concatenate([amount.T, -normal], axis=1)])
+    below = jnp.concatenate([amount.T, -normal], axis=1)
+    return jnp.concatenate([above, below]), log_determinant
 
 
-def masked_inverse(matrix: Array, drift: Array, seen: Array) -> Array:
-    """The saddle inverse of one epoch's rows, zero at the missing ones.
+def observed_inverse(matrix: Array, seen: Array) -> tuple[Array, Array]:
+    """Compute the inverse of the block of observed rows, and its log determinant.
 
     Args:
       matrix: A of all rows, shape (row, row).
-      drift: D of all rows, shape (row, drift).
       seen: Which rows there are, shape (row,).
 
     Returns:
-      The inverse, shape (row + drift, row + drift).
+      ``A_oo^-1`` with zeros around it, shape (row, row), and ``log det A_oo``.
     """
     both = seen[:, None] & seen[None, :]
     alone = jnp.diag(jnp.where(seen, 0, 1).astype(matrix.dtype))
-    inverted = inverse(jnp.where(both, matrix, alone))
-    return saddle_inverse(jnp.where(both, inverted, 0), drift)
+    inverted, log_determinant = inverse_and_log_determinant(
+        jnp.where(both, matrix, alone)
+    )
+    return jnp.where(both, inverted, 0), log_determinant
+
+
+def take(matrix: Array, index: Array) -> Array:
+    """Rows of a matrix, zero where the index is padding."""
+    return matrix.at[index].get(mode="fill", fill_value=0)
+
+
+def gap_weights(rows: Array, missing: Array, padding: Array) -> tuple[Array, Array]:
+    """Compute ``P_mm^-1 P_m:`` and ``log det P_mm`` for missing rows m.
+
+    Args:
+      rows: ``P_m:``, shape (missing, row).
+      missing: Their numbers, shape (missing,).
+      padding: Where there is no such row, or it is not used, shape (missing,).
+
+    Returns:
+      The weights, shape (missing, row), zero where there is padding, and the logarithm.
+    """
+    block = rows.at[..., missing].get(mode="fill", fill_value=0)
+    inverted, log_determinant = inverse_and_log_determinant(
+        block + jnp.diag(padding.astype(rows.dtype))
+    )
+    return einsum("jk,ks->js", inverted, rows), log_determinant
+
+
+def eliminated(inverted: Array, missing: Array, padding: Array) -> Array:
+    """Compute the inverse without some rows, which are near zero in it.
+
+    Args:
+      inverted: Shape (row, row).
+      missing: Numbers of the rows, shape (missing,).
+      padding: Where there is no such row, or it is not used, shape (missing,).
+
+    Returns:
+      The inverse of the block of the other rows, shape (row, row).
+    """
+    if not len(missing):
+        return inverted
+    rows = take(inverted, missing)
+    weights, _ = gap_weights(rows, missing, padding)
+    return inverted - einsum("kr,ks->rs", rows, weights)
 
 
 def determined(drift: Array, seen: Array) -> Array:
@@ -61,6 +124,7 @@ def determined(drift: Array, seen: Array) -> Array:
     """
     if not drift.shape[1]:
         return jnp.ones(len(seen), bool)
+    drift = jax.lax.stop_gradient(drift)
     unit = drift / jnp.sqrt(jnp.sum(drift**2, axis=0, keepdims=True))
     normal = einsum("er,rk,rl->ekl", seen.astype(unit.dtype), unit, unit)
     # Positive definite beyond rounding, or else the inverse is not a number.
@@ -71,17 +135,21 @@ def determined(drift: Array, seen: Array) -> Array:
 
 
 def drift_log_determinant(drift: Array, seen: Array) -> Array:
-    """The logarithm of ``det D_o' D_o``, which frees a likelihood from the basis of D.
+    """Compute ``log det D_o' D_o``, which frees a likelihood from the basis of D.
 
     Args:
       drift: Displacement by free fields, shape (row, drift).
       seen: Where there are observations, boolean, shape (epoch, row).
 
     Returns:
-      Shape (epoch,); 0 where there is no drift, NaN where it is undetermined.
+      Shape (epoch,); 0 where there is no drift or there are too few rows, NaN where
+      they do not determine it.
     """
     if drift.shape[1] == 0:
         return jnp.zeros(len(seen), drift.dtype)
     pairs = drift[:, :, None] * drift[:, None, :]
     normal = einsum("er,rkl->ekl", seen.astype(drift.dtype), pairs)
-    return inverse_and_log_determinant(normal)[1]
+    # Where there are too few rows the result means nothing, but has derivatives.
+    enough = jnp.sum(seen, axis=1) >= drift.shape[1]
+    eye = jnp.eye(drift.shape[1], dtype=drift.dtype)[None]
+    return inverse_and_log_determinant(jnp.where(enough[:, None, None], normal, eye))[1]

@@ -57,7 +57,7 @@ def matern_prior(
 
     Example:
       >>> prior = matern_prior(sphere.diffusion_terms(grid), length=300.0, scale=50.0)
-      >>> solution = solve(prior_problem(design, prior), displacement, sigma, beta=1.0)
+      >>> solution = solve(prior_problem(design, prior), data, beta=1.0)
 
     Source:
       Lindgren, Rue & Lindstrom (2011), doi:10.1111/j.1467-9868.2011.00777.x; exchange

@@ -12,10 +12,14 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxload.inversion.linalg.saddle_point import drift_log_determinant
+from jaxload.inversion.binding import Observations
+from jaxload.inversion.estimation.factor import factorise
+from jaxload.inversion.linalg.saddle_point import (
+    drift_log_determinant,
+    observed_inverse,
+)
 from jaxload.inversion.linalg.spd import einsum, inverse_and_log_determinant
 from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
-from jaxload.inversion.observations import checked_arguments, prior_mean
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.temporal.markov import Memory, check_memory
 
@@ -24,8 +28,7 @@ __all__ = ["temporal_log_evidence"]
 
 def temporal_log_evidence(
     problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
+    data: Observations,
     beta: ArrayLike,
     memory: Memory,
     *,
@@ -44,8 +47,7 @@ def temporal_log_evidence(
 
     Args:
       problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], shape (row,) or (epoch, row), or a `Noise`.
+      data: From `observations`.
       beta: Weight of the prior, scalar.
       memory: From `autoregression` or `random_walk`.
       mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
@@ -61,14 +63,12 @@ def temporal_log_evidence(
       Schweppe (1965), doi:10.1109/TIT.1965.1053737; with free fields: de Jong (1991),
       doi:10.1214/aos/1176348139.
     """
-    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
-    check_memory(memory, displacement)
+    factor = factorise(problem, data, beta, mean=mean)
+    values, noise, prior = factor.data.counted, factor.data.noise, factor.mean
+    check_memory(memory, values)
     dtype = problem.design.dtype
-    prior = prior_mean(problem, displacement, mean)
-    if prior is not None:
-        displacement = displacement - prior.fitted
     memory = jax.tree.map(lambda values: jnp.asarray(values, dtype), memory)
-    density = _log_evidence(problem, displacement, noise, beta, memory)
+    density = _log_evidence(problem, values, noise, factor.beta, memory)
     return density if prior is None else jnp.where(prior.known.all(), density, jnp.nan)
 
 
@@ -120,13 +120,13 @@ def _filtered(problem: Problem, noise: Noise, epochs: _Epoch) -> tuple[Array, Ar
         here = dataclasses.replace(noise, sigma=now.sigma, common=now.common)
         whole = covariance + noise_covariance(here)
         weight, size = _weight(whole, problem.drift, now.seen)
-        negative_log_predictive_density = now.data - jnp.where(now.seen, expected, 0)
-        pull = einsum("rs,s->r", weight, negative_log_predictive_density)
+        innovation = now.data - jnp.where(now.seen, expected, 0)
+        pull = einsum("rs,s->r", weight, innovation)
         gain = einsum("rs,st->rt", covariance, weight)
         expected = expected + einsum("rs,s->r", covariance, pull)
         covariance = covariance - einsum("rs,st->rt", gain, covariance)
         covariance = (covariance + covariance.T) / 2
-        sums = sums[0] + size, sums[1] + jnp.sum(negative_log_predictive_density * pull)
+        sums = sums[0] + size, sums[1] + jnp.sum(innovation * pull)
         return (expected, covariance, *sums), None
 
     zero = jnp.zeros((), dtype)
@@ -154,10 +154,7 @@ def _scanned(step: Callable, start: tuple, epochs: _Epoch) -> tuple:
 
 def _weight(whole: Array, drift: Array, seen: Array) -> tuple[Array, Array]:
     """The inverse of what was observed, free fields taken out, and its log size."""
-    both = seen[:, None] & seen[None, :]
-    alone = jnp.diag(jnp.where(seen, 0, 1).astype(whole.dtype))
-    inverted, size = inverse_and_log_determinant(jnp.where(both, whole, alone))
-    inverted = jnp.where(both, inverted, 0)
+    inverted, size = observed_inverse(whole, seen)
     if drift.shape[1] == 0:
         return inverted, size
     some, eye = seen.any(), jnp.eye(drift.shape[1], dtype=drift.dtype)

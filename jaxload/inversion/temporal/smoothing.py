@@ -12,9 +12,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
+from jaxload.inversion.binding import Observations, about_mean, bind
+from jaxload.inversion.estimation.factor import factorise
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import Noise, common_estimate, scaled_noise
-from jaxload.inversion.observations import about_mean, checked_arguments, prior_mean
 from jaxload.inversion.problem import Problem, Solution
 from jaxload.inversion.temporal.inverse_noise import (
     NoiseWeight,
@@ -33,8 +34,7 @@ __all__ = ["hold_out", "solve_in_time", "temporal_residual"]
 
 def solve_in_time(
     problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
+    data: Observations,
     beta: ArrayLike,
     memory: Memory,
     *,
@@ -50,8 +50,7 @@ def solve_in_time(
 
     Args:
       problem: Design matrix and prior.
-      displacement: Observed uplift d [mm], shape (epoch, row); NaN if missing.
-      sigma: Standard error [mm], positive, shape (row,) or (epoch, row), or a `Noise`.
+      data: From `observations`.
       beta: Weight of the prior [1/mm per unit of L], scalar, positive.
       memory: From `autoregression` or `random_walk`.
       mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
@@ -62,28 +61,26 @@ def solve_in_time(
       undetermined and, everywhere, should the iteration not converge.
 
     Raises:
-      ValueError: If shapes disagree, or sigma or beta are not positive.
+      ValueError: If shapes disagree, or beta is not positive.
 
     Example:
-      >>> memory = autoregression(gnss.time.values, time_scale=60.0)
-      >>> water = solve_in_time(problem, up, sigma, beta, memory)
+      >>> memory = inversion.autoregression(times, time_scale=60.0)
+      >>> water = inversion.solve_in_time(problem, data, beta, memory)
 
     Source:
       Rauch, Tung & Striebel (1965), doi:10.2514/3.3166, in the modes of the spatial
       covariance; conjugate gradients: Hestenes & Stiefel (1952),
       doi:10.6028/jres.049.044.
     """
-    displacement, noise, beta = checked_arguments(problem, displacement, sigma, beta)
-    check_memory(memory, displacement)
-    prior = prior_mean(problem, displacement, mean)
-    if prior is not None:
-        displacement = displacement - prior.fitted
-    solution = _solve(problem, displacement, noise, beta, _cast(memory, problem))
-    if prior is None:
+    factor = factorise(problem, data, beta, mean=mean)
+    values, noise = factor.data.counted, factor.data.noise
+    check_memory(memory, values)
+    solution = _solve(problem, values, noise, factor.beta, _cast(memory, problem))
+    if factor.mean is None:
         return solution
     # Every epoch helps the others: a mean that is not finite anywhere spoils them all.
-    known = jnp.broadcast_to(prior.known.all(), prior.known.shape)
-    return about_mean(solution, dataclasses.replace(prior, known=known))
+    known = jnp.broadcast_to(factor.mean.known.all(), factor.mean.known.shape)
+    return about_mean(solution, dataclasses.replace(factor.mean, known=known))
 
 
 def _cast(memory: Memory, problem: Problem) -> Memory:
@@ -116,13 +113,13 @@ def _solve(
 
 def temporal_residual(
     problem: Problem,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
+    data: Observations,
     beta: ArrayLike,
     memory: Memory,
+    *,
     hidden: ArrayLike,
 ) -> Array:
-    """Observations minus their prediction from those that are not hidden.
+    """Compute observations minus their prediction from those that are not hidden.
 
     A score to choose the memory and beta by, in which it is differentiable. Hide what
     the estimate is judged on: a single observation, or a stretch of a station, is told
@@ -131,8 +128,7 @@ def temporal_residual(
 
     Args:
       problem: Design matrix and prior.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: As in `solve_in_time`.
+      data: From `observations`.
       beta: Weight of the prior, scalar, positive.
       memory: From `autoregression` or `random_walk`.
       hidden: True where an observation is not used, shape (epoch, row).
@@ -143,21 +139,23 @@ def temporal_residual(
     Raises:
       ValueError: As `solve_in_time`.
     """
-    displacement = jnp.asarray(displacement, problem.design.dtype)
+    data, beta = bind(problem, data, beta)
     hidden = jnp.asarray(hidden, bool)
-    check_shapes(displacement=(displacement, "epoch row"), hidden=(hidden, "epoch row"))
-    used = jnp.where(hidden, jnp.nan, displacement)
-    solution = solve_in_time(problem, used, sigma, beta, memory)
-    return jnp.where(hidden, displacement - solution.fitted, jnp.nan)
+    check_shapes(data=(data.values, "epoch row"), hidden=(hidden, "epoch row"))
+    values = jnp.where(hidden, jnp.nan, data.values)
+    # The whole record is solved at once, whatever is missing.
+    used = dataclasses.replace(data, values=values, pattern=None, fits=None)
+    solution = solve_in_time(problem, used, beta, memory)
+    return jnp.where(hidden, data.counted - solution.fitted, jnp.nan)
 
 
 def hold_out(
-    displacement: ArrayLike, key: Array, share: float = 0.1, stretch: int | None = None
+    values: ArrayLike, key: Array, share: float = 0.1, stretch: int | None = None
 ) -> Array:
     """Choose observations to hide: whole rows, or stretches of rows, at random.
 
     Args:
-      displacement: Observed uplift, shape (epoch, row); NaN if missing.
+      values: Observations, shape (epoch, row); NaN if missing.
       key: A `jax.random.key`.
       share: About which share to hide, above 0 and below 1.
       stretch: Epochs in a stretch; whole rows if not given.
@@ -168,7 +166,7 @@ def hold_out(
     Raises:
       ValueError: If the share or the stretch is out of range.
     """
-    seen = jnp.isfinite(jnp.asarray(displacement))
+    seen = jnp.isfinite(jnp.asarray(values))
     epochs, rows = seen.shape
     stretch = max(epochs, 1) if stretch is None else stretch
     if not (0 < share < 1 and stretch >= 1):

@@ -13,19 +13,18 @@ from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.prior.smoothness import Prior, prior_covariance, prior_variance
 from jaxload.inversion.problem import Problem
 
-__all__ = ["Target", "averages", "check_cells", "every_cell", "some_cells"]
+__all__ = ["Functionals", "averages", "check_cells", "every_cell", "some_cells"]
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Target:
+class Functionals:
     """Linear functionals of the load of an epoch, such as means over basins.
 
     Made once by `averages`, `some_cells` or `every_cell`; what is asked of it after
     that can be jitted and differentiated.
 
     Attributes:
-      problem: Design matrix and prior.
       cross: Prior covariance with the rows up to 1/beta^2, ``W C G'``, shape
         (functional, row).
       free: Amount of the free fields in each, ``W F``, shape (functional, drift).
@@ -35,14 +34,21 @@ class Target:
         there are too many functionals to want it.
     """
 
-    problem: Problem
     cross: Array
     free: Array
     variance: Array
     covariance: Array | None
 
+    @property
+    def fields(self) -> Array:
+        """Covariance with the rows and amounts of the free fields, side by side.
 
-def averages(problem: Problem, prior: Prior, weights: ArrayLike) -> Target:
+        Shape (row + drift, functional).
+        """
+        return jnp.concatenate([self.cross, self.free], axis=1).T
+
+
+def averages(problem: Problem, prior: Prior, weights: ArrayLike) -> Functionals:
     """Weighted sums over cells: means over basins, differences, gradients.
 
     Args:
@@ -51,14 +57,14 @@ def averages(problem: Problem, prior: Prior, weights: ArrayLike) -> Target:
       weights: Weight of each cell [-], finite, shape (functional, cell).
 
     Returns:
-      The `Target`.
+      The `Functionals`.
 
     Raises:
       ValueError: If shapes disagree, or a weight is not a number.
 
     Example:
       >>> basins = averages(problem, prior, np.array([[0.5, 0.5, 0.0, 0.0]]))
-      >>> posterior_sd(basins, displacement, sigma, beta).sd.shape
+      >>> posterior_sd(water, basins).sd.shape
       (1096, 1)
     """
     weights = jnp.asarray(weights, problem.design.dtype)
@@ -73,8 +79,7 @@ def averages(problem: Problem, prior: Prior, weights: ArrayLike) -> Target:
             "finite numbers; give cells that do not count a weight of zero"
         )
     covariance = einsum("fc,cg->fg", weights, prior_covariance(prior, weights.T))
-    return Target(
-        problem,
+    return Functionals(
         einsum("fc,cr->fr", weights, problem.cross),
         einsum("fc,ck->fk", weights, problem.free),
         jnp.diag(covariance),
@@ -82,7 +87,7 @@ def averages(problem: Problem, prior: Prior, weights: ArrayLike) -> Target:
     )
 
 
-def some_cells(problem: Problem, prior: Prior, cells: ArrayLike) -> Target:
+def some_cells(problem: Problem, prior: Prior, cells: ArrayLike) -> Functionals:
     """Single cells by their number.
 
     Args:
@@ -91,7 +96,7 @@ def some_cells(problem: Problem, prior: Prior, cells: ArrayLike) -> Target:
       cells: Numbers of cells, shape (functional,).
 
     Returns:
-      The `Target`.
+      The `Functionals`.
 
     Raises:
       ValueError: If shapes disagree, or there is no cell of a number.
@@ -101,7 +106,7 @@ def some_cells(problem: Problem, prior: Prior, cells: ArrayLike) -> Target:
     return averages(problem, prior, (cells[:, None] == np.arange(count)).astype(float))
 
 
-def every_cell(problem: Problem, prior: Prior) -> Target:
+def every_cell(problem: Problem, prior: Prior) -> Functionals:
     """All cells, without the covariance between them.
 
     Args:
@@ -109,14 +114,14 @@ def every_cell(problem: Problem, prior: Prior) -> Target:
       prior: The prior that it was made with.
 
     Returns:
-      The `Target`; its functionals are the cells.
+      The `Functionals`; its functionals are the cells.
 
     Raises:
       ValueError: If problem and prior have different cells.
     """
     _check_prior(problem, prior)
     variance = prior_variance(prior).astype(problem.design.dtype)
-    return Target(problem, problem.cross, problem.free, variance, None)
+    return Functionals(problem.cross, problem.free, variance, None)
 
 
 def check_cells(problem: Problem, cells: ArrayLike) -> np.ndarray:

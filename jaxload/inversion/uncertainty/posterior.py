@@ -20,33 +20,37 @@ from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.binding import Observations
+from jaxload.inversion.estimation.data_space import Contract, diagonal, outer
+from jaxload.inversion.estimation.factor import (
+    Factor,
+    data_space_inverse,
+    factor_of,
+)
+from jaxload.inversion.estimation.shared_inverse import (
+    Reduction,
+    block_reduction,
+    make_shared_inverse,
+)
 from jaxload.inversion.linalg.saddle_point import determined
 from jaxload.inversion.linalg.spd import einsum
-from jaxload.inversion.missing.blocks import Blocks, Kind, blocks_in_time, find_blocks
-from jaxload.inversion.noise import Noise
-from jaxload.inversion.observations import checked_arguments
-from jaxload.inversion.uncertainty.epoch_variance import (
-    layout,
-    noise_at,
-    one_inverse,
-    reduction_by_data,
-    shared_start,
+from jaxload.inversion.missing.pattern import (
+    MissingPattern,
+    PaddedBlocks,
+    blocks_in_time,
 )
-from jaxload.inversion.uncertainty.functionals import Target
+from jaxload.inversion.noise import is_steady, noise_at, scaled_noise
+from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.uncertainty.functionals import Functionals
 from jaxload.inversion.uncertainty.stochastic_diagonal import (
     Probing,
     affordable,
-    probed_taken,
-)
-from jaxload.inversion.uncertainty.variance_reduction import (
-    Start,
-    block_reduction,
-    diagonal,
-    outer,
+    probed_reduction,
 )
 
 __all__ = [
@@ -77,15 +81,12 @@ class Spread:
 
 
 def posterior_sd(
-    target: Target,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
+    found: Factor | Solution,
+    functionals: Functionals,
     *,
-    blocks: Blocks | None = None,
     probing: Probing | None = None,
 ) -> Spread:
-    """Standard deviation of functionals of the load at every epoch.
+    """Compute the standard deviation of functionals of the load at every epoch.
 
     Exact wherever the noise is the same at all epochs: one inverse then serves the
     record and an epoch costs ``2 r^2`` operations a functional, with r the rows it
@@ -94,99 +95,83 @@ def posterior_sd(
     `probing`, the difference of the variance from that under the mean noise is
     estimated by random probes, without bias, and the result says so.
 
-    Differentiable in all that is not on the host; exact under `jit`.
+    Differentiable in all that is not on the host; exact under `jit`. Of the
+    observations, only which are missing counts.
 
     Args:
-      target: The functionals, from `averages`, `some_cells` or `every_cell`.
-      displacement: Observed uplift [mm], shape (epoch, row); only which are NaN counts.
-      sigma: As in `solve`.
-      beta: Weight of the prior, scalar, positive.
-      blocks: `find_blocks(displacement)`; needed under `jit` for the faster way, found
-        here otherwise.
+      found: From `solve` or `factorise`.
+      functionals: From `averages`, `some_cells` or `every_cell`.
       probing: When and how to probe.
 
     Returns:
       The `Spread`. An epoch without data has the prior's standard deviation.
 
     Raises:
-      ValueError: As `solve`, and if `blocks` are of another record.
+      ValueError: If a solution holds no factor, or shapes disagree.
+
+    Example:
+      >>> basins = inversion.averages(problem, prior, weights)
+      >>> sd = inversion.posterior_sd(water, basins).sd
 
     Source:
       Tarantola (2005), Inverse Problem Theory, ch. 3, doi:10.1137/1.9780898717921;
       with free fields: Cressie (1993), Statistics for Spatial Data, section 3.4,
       doi:10.1002/9781119115151.
     """
-    displacement, noise, beta = checked_arguments(
-        target.problem, displacement, sigma, beta
-    )
-    blocks = layout(displacement, noise, blocks)
+    factor = _checked(found, functionals)
+    problem, data, beta = factor.problem, factor.data, factor.beta
     probing = Probing() if probing is None else probing
-    seen = jnp.isfinite(displacement)
-    traced = not is_concrete(displacement)
-    if blocks is not None or traced or affordable(seen.shape, target, probing):
-        taken = reduction_by_data(target, seen, noise, beta, blocks, diagonal)
-        return _spread(target, seen, beta, taken, None)
-    gaps = find_blocks(displacement)
-    taken, error = probed_taken(target, seen, noise, beta, gaps, probing)
-    return _spread(target, seen, beta, taken, error)
+    shared = data.pattern is not None and is_steady(data.noise)
+    if (
+        shared
+        or not is_concrete(data.values)
+        or affordable(data.values.shape, functionals, probing)
+    ):
+        reduction = _reduction(problem, data, beta, functionals, diagonal)
+        return _spread(problem, data, beta, functionals, (reduction, None))
+    parts = probed_reduction(problem, data, beta, functionals, probing)
+    return _spread(problem, data, beta, functionals, parts)
 
 
-def posterior_covariance(
-    target: Target,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    *,
-    blocks: Blocks | None = None,
-) -> Array:
-    """Covariance between functionals of the load at every epoch, exact.
+def posterior_covariance(found: Factor | Solution, functionals: Functionals) -> Array:
+    """Compute the covariance between functionals of the load at every epoch, exact.
 
     Args:
-      target: The functionals, from `averages` or `some_cells`.
-      displacement: Observed uplift [mm], shape (epoch, row); only which are NaN counts.
-      sigma: As in `solve`.
-      beta: Weight of the prior, scalar, positive.
-      blocks: As in `posterior_sd`.
+      found: From `solve` or `factorise`.
+      functionals: From `averages` or `some_cells`.
 
     Returns:
       Covariance [mm2], shape (epoch, functional, functional); NaN where the data leave
       the free fields undetermined.
 
     Raises:
-      ValueError: As `posterior_sd`, and if `target` comes from `every_cell`.
+      ValueError: As `posterior_sd`, and if `functionals` come from `every_cell`.
     """
-    if target.covariance is None:
+    if functionals.covariance is None:
         raise ValueError(
-            "target holds no covariance between its functionals; make it with averages "
-            "or some_cells instead of every_cell"
+            "functionals hold no covariance between each other; make them with "
+            "averages or some_cells instead of every_cell"
         )
-    displacement, noise, beta = checked_arguments(
-        target.problem, displacement, sigma, beta
-    )
-    blocks = layout(displacement, noise, blocks)
-    seen = jnp.isfinite(displacement)
-    taken = reduction_by_data(target, seen, noise, beta, blocks, outer)
-    known = determined(target.problem.drift, seen)[:, None, None]
-    left = (target.covariance[None] - taken) / beta**2
+    factor = _checked(found, functionals)
+    problem, data, beta = factor.problem, factor.data, factor.beta
+    reduction = _reduction(problem, data, beta, functionals, outer)
+    known = _known(problem, data)[:, None, None]
+    left = (functionals.covariance[None] - reduction) / beta**2
     return jnp.where(known, (left + jnp.swapaxes(left, 1, 2)) / 2, jnp.nan)
 
 
 def stream_sd(
-    target: Target,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
+    found: Factor | Solution,
+    functionals: Functionals,
     *,
     member: int = 32,
     probing: Probing | None = None,
 ) -> Iterator[tuple[slice, Spread]]:
-    """`posterior_sd` a few epochs at a time, for records that memory cannot hold.
+    """Compute `posterior_sd` a few epochs at a time, where memory holds no more.
 
     Args:
-      target: The functionals.
-      displacement: Observed uplift [mm], shape (epoch, row); only which are NaN counts.
-      sigma: As in `solve`.
-      beta: Weight of the prior, scalar, positive.
+      found: From `solve` or `factorise`.
+      functionals: From `averages`, `some_cells` or `every_cell`.
       member: Epochs that come at a time, positive.
       probing: As in `posterior_sd`; its budget is that of the whole record.
 
@@ -197,41 +182,40 @@ def stream_sd(
       ValueError: As `posterior_sd`, at the first step.
 
     Example:
-      >>> for epochs, part in stream_sd(target, displacement, sigma, beta):
+      >>> for epochs, part in inversion.stream_sd(water, functionals):
       ...     variable[epochs] = np.asarray(part.sd)
     """
-    displacement, noise, beta = checked_arguments(
-        target.problem, displacement, sigma, beta
-    )
-    seen = jnp.isfinite(displacement)
-    if not one_inverse(noise):
-        yield from _stream_each(target, displacement, noise, beta, member, probing)
+    factor = _checked(found, functionals)
+    problem, data, beta = factor.problem, factor.data, factor.beta
+    if not is_steady(data.noise):
+        yield from _stream_each(factor, functionals, member, probing)
         return
-    blocks = find_blocks(displacement, member=member)
-    shared = shared_start(target, seen, noise, beta, diagonal)
-    for epochs, block in blocks_in_time(blocks):
-        taken = _block(shared, block, blocks.shape[1])[: epochs.stop - epochs.start]
-        yield epochs, _spread(target, seen[epochs], beta, taken, None)
+    missing = ~np.isfinite(np.asarray(data.values))
+    start, used = _start(problem, data, beta, functionals)
+    for epochs, block in blocks_in_time(missing, member):
+        reduction = _block(start, block, used)[: epochs.stop - epochs.start]
+        here = dataclasses.replace(
+            data, values=data.values[epochs], pattern=None, fits=None
+        )
+        yield epochs, _spread(problem, here, beta, functionals, (reduction, None))
 
 
 def _stream_each(
-    target: Target,
-    displacement: Array,
-    noise: Noise,
-    beta: Array,
-    member: int,
-    probing: Probing | None,
+    factor: Factor, functionals: Functionals, member: int, probing: Probing | None
 ) -> Iterator[tuple[slice, Spread]]:
     probing = Probing() if probing is None else probing
-    count = len(displacement)
+    data, count = factor.data, len(factor.data.values)
     some = dataclasses.replace(probing, budget=probing.budget * member / count)
     for first in range(0, count, member):
         epochs = slice(first, min(first + member, count))
-        here = noise_at(noise, epochs)
-        yield (
-            epochs,
-            posterior_sd(target, displacement[epochs], here, beta, probing=some),
+        here = dataclasses.replace(
+            data,
+            values=data.values[epochs],
+            noise=noise_at(data.noise, epochs),
+            pattern=None,
         )
+        part = dataclasses.replace(factor, data=here, mean=None)
+        yield epochs, posterior_sd(part, functionals, probing=some)
 
 
 def over_epochs(spread: Spread, weights: ArrayLike) -> Spread:
@@ -264,17 +248,59 @@ def over_epochs(spread: Spread, weights: ArrayLike) -> Spread:
     return Spread(jnp.sqrt(total), error / jnp.where(total > 0, total, 1), spread.exact)
 
 
-@functools.partial(jax.jit, static_argnames="rows")
-def _block(shared: Start, block: Kind, rows: int) -> Array:
-    return block_reduction(shared, block, rows, diagonal)
+def _checked(found: Factor | Solution, functionals: Functionals) -> Factor:
+    factor = factor_of(found)
+    check_shapes(
+        gram=(factor.problem.gram, "row row"),
+        functionals=(functionals.cross, "functional row"),
+    )
+    return factor
+
+
+def _known(problem: Problem, data: Observations) -> Array:
+    known = determined(problem.drift, data.seen)
+    return known if data.fits is None else known & data.fits
+
+
+@functools.partial(jax.jit, static_argnames="contract")
+def _reduction(
+    problem: Problem,
+    data: Observations,
+    beta: Array,
+    functionals: Functionals,
+    contract: Contract,
+) -> Array:
+    inverse = data_space_inverse(problem, data, beta, steady=True)
+    return inverse.reduction(functionals.fields, contract)
+
+
+@jax.jit
+def _start(
+    problem: Problem, data: Observations, beta: Array, functionals: Functionals
+) -> tuple[Reduction, Array]:
+    noise = scaled_noise(data.noise, beta, data.seen)
+    # Blocks come one by one: no pattern is needed.
+    empty = MissingPattern((), (), (), np.int64(0), np.int32(0), data.values.shape)
+    shared = make_shared_inverse(problem, noise, data.seen, data.used, empty)
+    return shared.start(functionals.fields, diagonal), shared.used
+
+
+@jax.jit
+def _block(start: Reduction, block: PaddedBlocks, used: Array) -> Array:
+    return block_reduction(start, block, used, diagonal)
 
 
 @jax.jit
 def _spread(
-    target: Target, seen: Array, beta: Array, taken: Array, error: Array | None
+    problem: Problem,
+    data: Observations,
+    beta: Array,
+    functionals: Functionals,
+    parts: tuple[Array, Array | None],
 ) -> Spread:
-    left = jnp.maximum(target.variance[None, :] - taken, 0)
-    known = determined(target.problem.drift, seen)[:, None] & jnp.isfinite(left)
+    reduction, error = parts
+    left = jnp.maximum(functionals.variance[None, :] - reduction, 0)
+    known = _known(problem, data)[:, None] & jnp.isfinite(left)
     # Where the variance is zero its root has no derivative.
     positive = known & (left > 0)
     root = jnp.where(positive, jnp.sqrt(jnp.where(positive, left, 1)), 0) / beta

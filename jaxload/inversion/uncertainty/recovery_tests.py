@@ -10,9 +10,9 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import check_shapes
+from jaxload.inversion.binding import Observations, bind
 from jaxload.inversion.estimation.least_squares import solve
 from jaxload.inversion.linalg.spd import einsum
-from jaxload.inversion.noise import Noise
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.uncertainty.sampling import noise_samples
 
@@ -94,22 +94,20 @@ class Recovery:
 
 def recover(
     problem: Problem,
-    pattern: ArrayLike,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
+    data: Observations,
     beta: ArrayLike,
+    pattern: ArrayLike,
+    *,
     key: Array | None = None,
 ) -> Recovery:
     """Compute what a network would see of a pattern, and invert it.
 
     Args:
       problem: Design matrix and prior.
-      pattern: The true load [mm], shape (cell,).
-      displacement: A record whose gaps are taken over, shape (epoch, row); its values
-        do not count.
-      sigma: As in `solve`.
+      data: From `observations`; only which are missing counts, and their noise.
       beta: Weight of the prior, scalar, positive.
-      key: A `jax.random.key`; with it, noise as `sigma` says is added.
+      pattern: The true load [mm], shape (cell,).
+      key: A `jax.random.key`; with it, noise is added.
 
     Returns:
       The `Recovery` at every epoch.
@@ -123,18 +121,15 @@ def recover(
       succeeds, and success with one pattern is not resolution.
     """
     pattern = jnp.asarray(pattern, problem.design.dtype)
-    displacement = jnp.asarray(displacement, pattern.dtype)
-    check_shapes(
-        design=(problem.design, "row cell"),
-        pattern=(pattern, "cell"),
-        displacement=(displacement, "epoch row"),
-    )
+    data, beta = bind(problem, data, beta)
+    check_shapes(design=(problem.design, "row cell"), pattern=(pattern, "cell"))
     uplift = einsum("rc,c->r", problem.design, pattern)
-    uplift = jnp.broadcast_to(uplift, displacement.shape)
+    uplift = jnp.broadcast_to(uplift, data.values.shape)
     if key is not None:
-        uplift = uplift + noise_samples(sigma, key, displacement.shape)
-    uplift = jnp.where(jnp.isfinite(displacement), uplift, jnp.nan)
-    return _scores(solve(problem, uplift, sigma, beta).load, pattern)
+        uplift = uplift + noise_samples(data.noise, key, data.values.shape)
+    uplift = jnp.where(jnp.isfinite(data.values), uplift, jnp.nan)
+    made = dataclasses.replace(data, values=uplift)
+    return _scores(solve(problem, made, beta).load, pattern)
 
 
 @jax.jit

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxload.inversion.estimation.factor import Factor, factor_of
 from jaxload.inversion.estimation.least_squares import solve
 from jaxload.inversion.linalg.spd import einsum
-from jaxload.inversion.missing.patterns import find_gaps
 from jaxload.inversion.noise import Noise, as_noise, common_rows
 from jaxload.inversion.prior.smoothness import Prior, prior_samples
-from jaxload.inversion.problem import Problem
+from jaxload.inversion.problem import Solution
 
 __all__ = ["Sampling", "noise_samples", "posterior_samples"]
 
@@ -35,30 +35,20 @@ class Sampling:
 
 
 def posterior_samples(
-    problem: Problem,
-    prior: Prior,
-    displacement: ArrayLike,
-    sigma: ArrayLike | Noise,
-    beta: ArrayLike,
-    sampling: Sampling,
+    found: Factor | Solution, prior: Prior, sampling: Sampling
 ) -> Array:
-    """Draw loads that the data and the prior allow, at every epoch.
+    """Draw loads from the posterior at every epoch.
 
     Perturb and solve: with u a draw from the prior and e one of the noise,
     ``x + u - solve(G u + e)`` is a draw from the posterior about its mean x, exactly
     and without a factor of any matrix of the cells. With them any function of the load
     gets its error, such as the extent of a drought.
 
-    For a prior mean m, pass ``displacement - m @ design.T`` and add m.
-
     Not for: `jit`, since draws from the prior are made on the host.
 
     Args:
-      problem: From `prior_problem`.
-      prior: The prior that it was made with.
-      displacement: Observed uplift [mm], shape (epoch, row); NaN if missing.
-      sigma: As in `solve`.
-      beta: Weight of the prior, scalar, positive.
+      found: From `solve` or `factorise`.
+      prior: The prior that the problem was made with.
       sampling: How many.
 
     Returns:
@@ -66,26 +56,31 @@ def posterior_samples(
       `solve` gives NaN.
 
     Raises:
-      ValueError: As `solve`.
+      ValueError: If a solution holds no factor.
 
     Source:
       Papandreou & Yuille (2010), Gaussian sampling by local perturbations, NIPS 23;
       Orieux, Feron & Giovannelli (2012), doi:10.1109/LSP.2012.2189104.
     """
-    displacement = jnp.asarray(displacement, problem.design.dtype)
-    noise = as_noise(sigma, displacement.dtype)
-    gaps = find_gaps(displacement) if noise.sigma.ndim == 1 else None
-    centre = solve(problem, displacement, noise, beta, gaps=gaps).load
+    factor = factor_of(found)
+    problem, data, beta = factor.problem, factor.data, factor.beta
+    centre = found.load if isinstance(found, Solution) else _mean(factor)
     draws = []
     for key in jax.random.split(jax.random.key(sampling.seed), sampling.count):
         of_prior, of_noise = jax.random.split(key)
-        load = prior_samples(prior, of_prior, len(displacement)) / jnp.asarray(beta)
-        load = load.astype(displacement.dtype)
+        load = prior_samples(prior, of_prior, len(data.values)) / beta
+        load = load.astype(data.values.dtype)
         made = einsum("ec,rc->er", load, problem.design)
-        made = made + noise_samples(noise, of_noise, displacement.shape)
-        made = jnp.where(jnp.isfinite(displacement), made, jnp.nan)
-        draws.append(centre + load - solve(problem, made, noise, beta, gaps=gaps).load)
+        made = made + noise_samples(data.noise, of_noise, data.values.shape)
+        made = jnp.where(jnp.isfinite(data.values), made, jnp.nan)
+        drawn = dataclasses.replace(data, values=made)
+        draws.append(centre + load - solve(problem, drawn, beta).load)
     return jnp.stack(draws, axis=1)
+
+
+def _mean(factor: Factor) -> Array:
+    load = solve(factor.problem, factor.data, factor.beta).load
+    return load if factor.mean is None else load + factor.mean.load
 
 
 def noise_samples(

@@ -6,19 +6,23 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxload.inversion.linalg.saddle_point import masked_inverse
+from jaxload.inversion.binding import Observations
+from jaxload.inversion.estimation.data_space import diagonal
+from jaxload.inversion.estimation.factor import data_space_inverse
+from jaxload.inversion.linalg.saddle_point import observed_inverse, saddle_inverse
 from jaxload.inversion.linalg.spd import einsum
-from jaxload.inversion.missing.blocks import Blocks
-from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
-from jaxload.inversion.uncertainty.epoch_variance import (
+from jaxload.inversion.missing.pattern import find_pattern
+from jaxload.inversion.noise import (
+    Noise,
     each_epoch,
-    fields,
-    reduction_by_data,
+    noise_covariance,
+    over_epochs,
+    scaled_noise,
 )
-from jaxload.inversion.uncertainty.functionals import Target
-from jaxload.inversion.uncertainty.variance_reduction import diagonal
+from jaxload.inversion.problem import Problem
+from jaxload.inversion.uncertainty.functionals import Functionals
 
-__all__ = ["Probing", "affordable", "mean_noise", "probed_taken"]
+__all__ = ["Probing", "affordable", "mean_noise", "probed_reduction"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,17 +54,19 @@ class Probing:
             )
 
 
-def affordable(shape: tuple[int, ...], target: Target, probing: Probing) -> bool:
+def affordable(
+    shape: tuple[int, ...], functionals: Functionals, probing: Probing
+) -> bool:
     """Whether an inverse of each epoch and its products stay within the budget.
 
     Args:
       shape: Epochs and rows.
-      target: The functionals.
+      functionals: What is to be known.
       probing: With the budget.
     """
     epochs, rows = shape
-    functionals = len(target.variance)
-    return epochs * (2.0 * rows**2 * functionals + 4.0 * rows**3) <= probing.budget
+    count = len(functionals.variance)
+    return epochs * (2.0 * rows**2 * count + 4.0 * rows**3) <= probing.budget
 
 
 def mean_noise(noise: Noise, seen: Array) -> Noise:
@@ -73,7 +79,7 @@ def mean_noise(noise: Noise, seen: Array) -> Noise:
     Returns:
       The `Noise`, sigma of shape (row,).
     """
-    sigma, common = each_epoch(noise, seen)
+    sigma, common = each_epoch(noise, len(seen))
     count = jnp.maximum(seen.sum(axis=0), 1).astype(sigma.dtype)
     square = jnp.where(seen, sigma, 0) ** 2
     return dataclasses.replace(
@@ -83,15 +89,14 @@ def mean_noise(noise: Noise, seen: Array) -> Noise:
     )
 
 
-def probed_taken(
-    target: Target,
-    seen: Array,
-    noise: Noise,
+def probed_reduction(
+    problem: Problem,
+    data: Observations,
     beta: Array,
-    blocks: Blocks,
+    functionals: Functionals,
     probing: Probing,
 ) -> tuple[Array, Array]:
-    """What the data take from the variances at every epoch, estimated.
+    """Estimate by how much the data reduce the prior variances at every epoch.
 
     Under the mean noise it is known exactly, gaps and all; what probes estimate is the
     change that an epoch's own noise makes to it. With h the covariance of a functional
@@ -103,11 +108,10 @@ def probed_taken(
     larger the prior is. An epoch pays ``4 row`` operations a functional and probe.
 
     Args:
-      target: The functionals.
-      seen: Where there are observations, shape (epoch, row).
-      noise: Their noise, not scaled by beta.
+      problem: Design matrix and prior.
+      data: Not traced.
       beta: Weight of the prior, scalar.
-      blocks: The gaps.
+      functionals: What is to be known.
       probing: Number of probes and their seed.
 
     Returns:
@@ -118,32 +122,48 @@ def probed_taken(
       Diagonals from signs: Bekas, Kokiopoulou & Saad (2007),
       doi:10.1016/j.apnum.2007.01.003.
     """
-    middle = mean_noise(noise, seen)
-    known = reduction_by_data(target, seen, middle, beta, blocks, diagonal)
-    shape = (seen.shape[1], probing.count)
+    middle = mean_noise(data.noise, data.seen)
+    steady = dataclasses.replace(data, noise=middle, pattern=find_pattern(data.values))
+    known = _known_reduction(problem, steady, beta, functionals)
+    shape = (data.values.shape[1], probing.count)
     sign = jax.random.rademacher(jax.random.key(probing.seed), shape, known.dtype)
-    change, error = _change(target, seen, (noise, middle), beta, sign)
+    noises = (data.noise, middle)
+    change, error = _change(problem, data.seen, noises, beta, functionals, sign)
     return known + change, error
 
 
 @jax.jit
+def _known_reduction(
+    problem: Problem, data: Observations, beta: Array, functionals: Functionals
+) -> Array:
+    inverse = data_space_inverse(problem, data, beta, steady=True)
+    return inverse.reduction(functionals.fields, diagonal)
+
+
+@jax.jit
 def _change(
-    target: Target, seen: Array, noises: tuple[Noise, Noise], beta: Array, sign: Array
+    problem: Problem,
+    seen: Array,
+    noises: tuple[Noise, Noise],
+    beta: Array,
+    functionals: Functionals,
+    sign: Array,
 ) -> tuple[Array, Array]:
     """Mean over the probes of what an epoch's own noise changes, and its error."""
     noise, middle = (scaled_noise(each, beta, seen) for each in noises)
-    problem, covariance = target.problem, fields(target)
+    covariance = functionals.fields
     rows, count = sign.shape
     steady = noise_covariance(middle)
     left, right = _probes(steady, sign)
 
-    def one(epoch: tuple[Array, Array | None, Array]) -> tuple[Array, Array]:
-        sigma, common, seen = epoch
-        daily = noise_covariance(dataclasses.replace(noise, sigma=sigma, common=common))
-        before, after = (
-            masked_inverse(problem.gram + own, problem.drift, seen)[:, :rows]
-            for own in (steady, daily)
-        )
+    def inverse(own: Array, seen: Array) -> Array:
+        inverted, _ = observed_inverse(problem.gram + own, seen)
+        drift = jnp.where(seen[:, None], problem.drift, 0)
+        return saddle_inverse(inverted, drift)[0][:, :rows]
+
+    def one(noise: Noise, seen: Array) -> tuple[Array, Array]:
+        daily = noise_covariance(noise)
+        before, after = (inverse(own, seen) for own in (steady, daily))
         # Where nothing is seen either noise is a place-holder.
         change = jnp.where(seen[:, None] & seen[None, :], daily - steady, 0)
         first = einsum("rs,sk->kr", before, left)
@@ -153,7 +173,7 @@ def _change(
         )
         return product.mean(axis=0), product.std(axis=0, ddof=1) / count**0.5
 
-    return jax.lax.map(one, (*each_epoch(noise, seen), seen))
+    return over_epochs(one, noise, seen)
 
 
 def _probes(covariance: Array, sign: Array) -> tuple[Array, Array]:

@@ -159,5 +159,5 @@ def _water(path: pathlib.Path, shape: tuple[int, int]) -> NDArray[np.float32]:
             f"{path} holds mascons of GSFC as a list, but no cmwe of {shape[0]} "
             f"mascons and {shape[1]} times; fetch it again"
         )
-    with np.errstate(over="ignore"):  # infinite water is refused with its file
+    with np.errstate(over="ignore", invalid="ignore"):  # refused with its file
         return as_numbers(values, f"{path}: solution/cmwe").astype(np.float32)

@@ -17,6 +17,7 @@ from jaxload.pipeline.estimation.noise_model import (
     with_station_weights,
 )
 from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.estimation.solution import patterns_and_mean
 
 __all__ = ["Choice", "choose"]
 
@@ -142,20 +143,19 @@ def _scan(
         )
         watch(len(tried) / len(betas))
 
-    data = (model.problem, _data(model), model.noise)
+    parts = model.parts
+    # With components, their patterns and the mean stand for the epochs.
+    values = model.up if parts is None else patterns_and_mean(parts)
+    data = inversion.observations(values, model.noise)
     values = inversion.scan(
-        *data, betas, criterion=criterion.function, watch=report_progress
+        model.problem,
+        data,
+        betas,
+        criterion=criterion.function,
+        watch=report_progress,
     )
     beta = settings.beta if not isinstance(settings.beta, str) else _best(betas, values)
     return Choice(beta, criterion.name, criterion.unit, tried)
-
-
-def _data(model: Model) -> NDArray[np.float64]:
-    """What stands for the epochs: with components, their patterns and the mean."""
-    if model.parts is None:
-        return model.up
-    parts = model.parts
-    return np.concatenate([np.asarray(parts.patterns), np.asarray(parts.mean)[None]])
 
 
 def _betas(study: config.Study) -> NDArray[np.float64]:

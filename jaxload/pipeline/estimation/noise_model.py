@@ -81,8 +81,9 @@ def with_station_weights(model: Model, beta: float) -> Model:
     Returns:
       The model with weighted stations.
     """
-    given = (model.problem, model.up, model.noise, beta)
-    left_out = inversion.leave_one_out_residual(*given)
+    data = inversion.observations(model.up, model.noise)
+    factor = inversion.factorise(model.problem, data, beta)
+    left_out = inversion.leave_one_out_residual(factor)
     weights = inversion.weights_from_residuals(left_out)
     sigma = np.asarray(model.noise.sigma) / np.sqrt(np.asarray(weights))
     noise = dataclasses.replace(model.noise, sigma=sigma)

@@ -10,7 +10,7 @@ from jaxload.inversion.principal_components import solve_by_components
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.series.decomposition.pca import Components
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "estimate", "patterns_and_mean"]
 
 LOSSES = {"huber": inversion.Huber(), "student-t": inversion.StudentT()}
 
@@ -52,43 +52,46 @@ def estimate(
         return _by_components(model, model.parts, beta)
     if study.inversion.correlation_time_days:
         memory = inversion.autoregression(time, study.inversion.correlation_time_days)
-        given = (model.problem, model.up, model.noise, beta)
-        return Estimate(inversion.solve_in_time(*given, memory), model.noise)
+        data = inversion.observations(model.up, model.noise, share_inverse=False)
+        solution = inversion.solve_in_time(model.problem, data, beta, memory)
+        return Estimate(solution, model.noise)
+    data = inversion.observations(model.up, model.noise)
     if study.inversion.robust != "none":
-        return _robust(model, beta, LOSSES[study.inversion.robust])
-    given = (model.problem, model.up, model.noise, beta)
-    gaps = inversion.find_gaps(model.up) if np.ndim(model.noise.sigma) == 1 else None
-    solution = inversion.solve(*given, gaps=gaps)
-    left_out = inversion.leave_one_out_residual(*given, gaps=gaps)
+        return _robust(model, data, beta, LOSSES[study.inversion.robust])
+    solution = inversion.solve(model.problem, data, beta)
+    left_out = inversion.leave_one_out_residual(solution)
     return Estimate(solution, model.noise, np.asarray(left_out))
 
 
 def _by_components(model: Model, parts: Components, beta: float) -> Estimate:
-    solution = solve_by_components(
-        model.problem,
-        parts.patterns,
-        parts.amplitudes,
-        model.noise,
-        beta,
-        mean=parts.mean,
-    )
+    data = inversion.observations(patterns_and_mean(parts), model.noise)
+    always = np.ones((len(parts.amplitudes), 1))
+    amplitudes = np.concatenate([parts.amplitudes, always], axis=1)
+    solution = solve_by_components(model.problem, data, beta, amplitudes)
     return Estimate(solution, model.noise)
 
 
+def patterns_and_mean(parts: Components) -> NDArray[np.float64]:
+    """Put the mean of a record beside its patterns, as one more of them.
+
+    Args:
+      parts: Principal components.
+
+    Returns:
+      Displacement [mm], shape (component + 1, row).
+    """
+    return np.concatenate([np.asarray(parts.patterns), np.asarray(parts.mean)[None]])
+
+
 def _robust(
-    model: Model, beta: float, loss: inversion.Huber | inversion.StudentT
+    model: Model,
+    data: inversion.Observations,
+    beta: float,
+    loss: inversion.Huber | inversion.StudentT,
 ) -> Estimate:
     """Left out with the weights as they came out; they are not found anew."""
-    found = inversion.reweight(model.problem, model.up, model.noise, beta, loss)
-    weights = np.asarray(found.weights)
-    seen = np.isfinite(model.up)
-    sigma = np.broadcast_to(model.noise.sigma, seen.shape)
-    sigma = sigma / np.sqrt(np.where(seen, weights, 1))
-    noise = dataclasses.replace(model.noise, sigma=sigma)  # pyright: ignore[reportArgumentType]
-    left_out = inversion.leave_one_out_residual(model.problem, model.up, noise, beta)
-    return Estimate(
-        found.solution,
-        noise,
-        np.asarray(left_out),
-        np.where(seen, weights, np.nan),
-    )
+    found = inversion.reweight(model.problem, data, beta, loss)
+    weights = np.where(np.isfinite(model.up), np.asarray(found.weights), np.nan)
+    solution = found.solution
+    left_out = np.asarray(inversion.leave_one_out_residual(solution))
+    return Estimate(solution, solution.factor.data.noise, left_out, weights)

@@ -70,8 +70,8 @@ def standard_deviations(
     if kind == "none":
         return Errors(kind)
     regions = inversion.averages(model.problem, model.prior, weights)
-    given = (model.up, found[0].noise, found[1])
-    spread = inversion.posterior_sd(regions, *given)
+    factor = _factor(model, *found)
+    spread = inversion.posterior_sd(factor, regions)
     parts, means = [spread], np.array(spread.sd)
     ok = np.asarray(found[0].solution.ok)
     means[~ok] = np.nan
@@ -79,12 +79,21 @@ def standard_deviations(
     if kind == "cells":
         target = inversion.every_cell(model.problem, model.prior)
         cells = np.empty((len(model.up), len(target.variance)), np.float32)
-        for epochs, part in inversion.stream_sd(target, *given, member=MEMBER):
+        for epochs, part in inversion.stream_sd(factor, target, member=MEMBER):
             cells[epochs] = part.sd
             parts.append(part)
             watch(epochs.stop / len(cells))
         cells[~ok] = np.nan
     return Errors(kind, _method(parts), means, cells)
+
+
+def _factor(model: Model, found: Estimate, beta: float) -> inversion.Factor:
+    """That of the estimate, unless its errors are calibrated otherwise."""
+    factor = found.solution.factor
+    if factor is not None and factor.data.noise is found.noise and factor.beta == beta:
+        return factor
+    data = inversion.observations(model.up, found.noise)
+    return inversion.factorise(model.problem, data, beta)
 
 
 def uncertainty_kind(study: config.Study, model: Model) -> str:

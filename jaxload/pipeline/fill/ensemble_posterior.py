@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sparse
+from jax import Array
 from numpy.typing import NDArray
 
 from jaxload import config, inversion
@@ -93,10 +94,9 @@ def solve_about_mean(
     mean = np.zeros((len(up), 0)) if expected is None else expected.members.mean(axis=0)
     moved = np.zeros_like(up) if expected is None else mean @ expected.moved.T
     beta = jnp.exp(trained.numbers.beta)
-    given = (training_data.problem, up - moved, noise, beta)
-    gaps = inversion.find_gaps(up)
-    solution = inversion.solve(*given, gaps=gaps)
-    left_out = inversion.leave_one_out_residual(*given, gaps=gaps)
+    data = inversion.observations(up - moved, noise)
+    solution = inversion.solve(training_data.problem, data, beta)
+    left_out = inversion.leave_one_out_residual(solution)
     fitted = np.asarray(solution.fitted) + moved
     solution = dataclasses.replace(solution, fitted=fitted)
     if expected is not None:
@@ -137,9 +137,9 @@ def total_uncertainty(
     if errors.regions is None or len(members) < 2:
         return errors
     beta = float(jnp.exp(trained.numbers.beta))
+    bound = inversion.observations(model.up, found.noise)
     multipliers = [
-        np.asarray(inversion.dual(model.problem, up, found.noise, beta).multiplier)
-        for up in told.left(model.up)
+        np.asarray(_multiplier(model, bound, up, beta)) for up in told.left(model.up)
     ]
     cross = np.asarray(model.problem.cross)
     means, cells = [], errors.cells
@@ -153,3 +153,11 @@ def total_uncertainty(
             cells[epochs] = np.hypot(cells[epochs], spread)
     regions = np.sqrt(errors.regions**2 + np.concatenate(means))
     return dataclasses.replace(errors, regions=regions, cells=cells)
+
+
+def _multiplier(
+    model: Model, bound: inversion.Observations, up: Floats, beta: float
+) -> Array:
+    """The multipliers of other values of the same observations."""
+    data = dataclasses.replace(bound, values=jnp.asarray(up, bound.values.dtype))
+    return inversion.factorise(model.problem, data, beta).solved.multiplier

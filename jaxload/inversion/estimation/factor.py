@@ -1,0 +1,220 @@
+"""The factor of an inversion: one factorisation, of which all questions are asked."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from jaxload.inversion.binding import (
+    Observations,
+    PriorMean,
+    bind,
+    prior_mean,
+    select_epochs,
+)
+from jaxload.inversion.estimation.data_space import (
+    DataSpaceInverse,
+    DataSpaceSolution,
+)
+from jaxload.inversion.estimation.epoch_inverse import EpochInverse
+from jaxload.inversion.estimation.shared_inverse import make_shared_inverse
+from jaxload.inversion.noise import Noise, is_steady, scaled_noise
+from jaxload.inversion.problem import Problem, Solution
+
+__all__ = [
+    "Factor",
+    "data_space_inverse",
+    "epoch_inverse",
+    "evaluate",
+    "factor_at",
+    "factor_of",
+    "factorise",
+]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Factor:
+    """The data-space systems of a record at one weight of the prior.
+
+    Nothing is computed before a question is asked, and each thing once: criteria,
+    predictions and errors that are asked of one factor share it.
+
+    Attributes:
+      problem: Design matrix and prior.
+      data: Observations about the prior mean.
+      beta: Weight of the prior, scalar.
+      mean: The prior mean; None for zero.
+    """
+
+    problem: Problem
+    data: Observations
+    beta: Array
+    mean: PriorMean | None = None
+
+    @functools.cached_property
+    def solved(self) -> DataSpaceSolution:
+        """The solution of the systems; NaN where the mean is not finite."""
+        solved = evaluate(self.problem, self.data, self.beta)
+        known = None if self.mean is None else self.mean.known
+        if known is None:
+            return solved
+        multiplier = jnp.where(known[:, None], solved.multiplier, jnp.nan)
+        log_determinant = jnp.where(known, solved.log_determinant, jnp.nan)
+        return dataclasses.replace(
+            solved, multiplier=multiplier, log_determinant=log_determinant
+        )
+
+    def with_solution(self, solved: DataSpaceSolution) -> "Factor":
+        """Keep a solution that is known already.
+
+        Args:
+          solved: As `solved` gives it.
+
+        Returns:
+          The factor, which does not solve its systems again.
+        """
+        factor = dataclasses.replace(self)
+        vars(factor)["solved"] = solved
+        return factor
+
+    @property
+    def noise(self) -> Noise:
+        """The noise of covariance ``beta^2 R``."""
+        return scaled_noise(self.data.noise, self.beta, self.data.seen)
+
+
+def factorise(
+    problem: Problem,
+    data: Observations,
+    beta: ArrayLike,
+    *,
+    mean: ArrayLike | None = None,
+) -> Factor:
+    """Bind a problem, observations and a weight, to ask criteria and errors of.
+
+    `solve` gives such a factor with the load; here the load is left out.
+
+    Args:
+      problem: Design matrix and prior, from `smooth_problem`.
+      data: From `observations`.
+      beta: Weight of the prior [1/mm per unit of L], scalar, positive.
+      mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
+
+    Returns:
+      The `Factor`.
+
+    Raises:
+      ValueError: If shapes disagree, beta is not positive or the mean not finite.
+
+    Example:
+      >>> factor = inversion.factorise(problem, data, 0.02)
+      >>> inversion.leave_one_out(factor), inversion.log_evidence(factor)
+    """
+    data, beta = bind(problem, data, beta)
+    prior = prior_mean(problem, data.values, mean)
+    if prior is not None:
+        data = dataclasses.replace(data, values=data.values - prior.fitted)
+    return Factor(problem, data, beta, prior)
+
+
+def factor_of(found: Factor | Solution) -> Factor:
+    """The factor that a question is asked of.
+
+    Args:
+      found: A factor, or a solution that holds one.
+
+    Returns:
+      The factor.
+
+    Raises:
+      ValueError: If the solution holds none.
+    """
+    factor = found.factor if isinstance(found, Solution) else found
+    if isinstance(factor, Factor):
+        return factor
+    raise ValueError(
+        f"a {type(found).__name__} without a factor answers no questions: it came out "
+        "of jit, of components or of a temporal prior; ask "
+        "inversion.factorise(problem, data, beta) instead"
+    )
+
+
+def factor_at(factor: Factor, epochs: NDArray[np.int64]) -> Factor:
+    """Take some epochs of a factor.
+
+    Args:
+      factor: Not traced.
+      epochs: Their numbers, shape (epoch,).
+
+    Returns:
+      The `Factor`.
+    """
+    mean = factor.mean
+    if mean is not None:
+        mean = jax.tree.map(lambda values: values[epochs], mean)
+    data = select_epochs(factor.data, epochs)
+    return dataclasses.replace(factor, data=data, mean=mean)
+
+
+@jax.jit
+def evaluate(problem: Problem, data: Observations, beta: Array) -> DataSpaceSolution:
+    """Solve the data-space systems for the observations.
+
+    Args:
+      problem: Design matrix and prior.
+      data: From `bind`.
+      beta: Weight of the prior, scalar.
+
+    Returns:
+      The `DataSpaceSolution`; NaN where a system is not positive definite, or the
+      pattern of missing data does not fit.
+    """
+    solved = data_space_inverse(problem, data, beta).evaluate(data.values)
+    if data.fits is None:
+        return solved
+    multiplier = jnp.where(data.fits[:, None], solved.multiplier, jnp.nan)
+    diagonal = jnp.where(data.fits[:, None], solved.inverse_diagonal, jnp.nan)
+    log_determinant = jnp.where(data.fits, solved.log_determinant, jnp.nan)
+    return DataSpaceSolution(multiplier, diagonal, log_determinant)
+
+
+def data_space_inverse(
+    problem: Problem, data: Observations, beta: Array, *, steady: bool = False
+) -> DataSpaceInverse:
+    """Choose how to invert the systems: one inverse for all epochs where that is exact.
+
+    Args:
+      problem: Design matrix and prior.
+      data: From `bind`.
+      beta: Weight of the prior, scalar.
+      steady: Whether blocks of the inverse are asked for, which a common offset whose
+        variance changes in time makes each epoch's own.
+
+    Returns:
+      A `SharedInverse` or an `EpochInverse`.
+    """
+    if data.pattern is None or (steady and not is_steady(data.noise)):
+        return epoch_inverse(problem, data, beta)
+    seen = data.seen
+    noise = scaled_noise(data.noise, beta, seen)
+    return make_shared_inverse(problem, noise, seen, data.used, data.pattern)
+
+
+def epoch_inverse(problem: Problem, data: Observations, beta: Array) -> EpochInverse:
+    """Invert the system of each epoch by itself.
+
+    Args:
+      problem: Design matrix and prior.
+      data: From `bind`.
+      beta: Weight of the prior, scalar.
+
+    Returns:
+      The `EpochInverse`.
+    """
+    seen = data.seen
+    return EpochInverse(problem, scaled_noise(data.noise, beta, seen), seen)

@@ -1,0 +1,425 @@
+"""One inverse for all epochs; each pays for its gap only.
+
+With P = A^-1 of all rows and m the missing ones, the inverse of the observed block is
+``P_oo - P_om P_mm^-1 P_mo`` and its determinant that of A times that of ``P_mm``. The
+elimination is done in two steps, first of what a group of epochs misses in common.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxload.inversion.estimation.data_space import (
+    Contract,
+    DataSpaceSolution,
+    LeftOut,
+    left_out_residual,
+    without_rounding,
+)
+from jaxload.inversion.linalg.saddle_point import (
+    eliminated,
+    gap_weights,
+    observed_inverse,
+    saddle_inverse,
+    take,
+)
+from jaxload.inversion.linalg.spd import einsum, inverse
+from jaxload.inversion.missing.pattern import EpochGaps, MissingPattern, PaddedBlocks
+from jaxload.inversion.noise import Noise, common_rows, noise_covariance
+from jaxload.inversion.problem import Problem
+
+__all__ = ["Reduction", "SharedInverse", "block_reduction", "make_shared_inverse"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class SharedInverse:
+    """The systems of all epochs from one inverse, from `make_shared_inverse`.
+
+    Attributes:
+      inverse: Saddle inverse of all rows, zero at those that are not used, shape
+        (row + drift, row + drift).
+      log_determinant: Of the used block of A, the free fields taken out, scalar.
+      largest: Diagonal of ``A^-1`` with the free fields in it, shape (row,).
+      problem: Design matrix and prior.
+      noise: Of covariance ``beta^2 R``.
+      seen: Where there are observations, shape (epoch, row).
+      used: Rows that count, shape (row,).
+      pattern: Where observations are missing.
+    """
+
+    inverse: Array
+    log_determinant: Array
+    largest: Array
+    problem: Problem
+    noise: Noise
+    seen: Array
+    used: Array
+    pattern: MissingPattern
+
+    @property
+    def rows(self) -> Array:
+        """The block of rows of the inverse, shape (row, row)."""
+        count = self.seen.shape[1]
+        return self.inverse[:count, :count]
+
+    def evaluate(self, values: Array) -> DataSpaceSolution:
+        """Solve for the observations, with diagonals and determinants.
+
+        Args:
+          values: Observations, shape (epoch, row).
+
+        Returns:
+          The `DataSpaceSolution`; NaN at epochs whose system is not positive definite.
+
+        Source:
+          Block inversion by the Schur complement; Golub & Van Loan (2013), Matrix
+          Computations, section 3.2.11.
+        """
+        data = jnp.where(self.seen, values, 0)
+        if self.noise.common is None or self.noise.common.ndim == 0:
+            solved = self._evaluated(data)
+        else:
+            offset = jnp.where(self.seen, common_rows(self.noise)[None, :], 0)
+            # The offset's rows are a second right side; all else is done once.
+            both = jax.vmap(
+                self._evaluated,
+                out_axes=DataSpaceSolution(0, None, None),  # pyright: ignore[reportArgumentType]
+            )(jnp.stack([data, offset]))
+            solved = _with_offset(both, offset, self.noise.common)
+        free = self.problem.drift.shape[1]
+        if not free:
+            return solved
+        return without_rounding(solved, self.largest, self.seen.sum(axis=1) - free)
+
+    def solve(self, right: Array) -> Array:
+        """Solve for several right sides at once.
+
+        Where the right sides have a lower precision than the matrices, only what is
+        done for each epoch is done in theirs: the errors of an inverse made by halves
+        grow with the condition number, so that a large matrix may have none in float32.
+
+        Args:
+          right: Zero where nothing was seen, shape (side, epoch, row).
+
+        Returns:
+          The solutions, shape (side, epoch, row).
+        """
+        one = lambda side: self._evaluated(side).multiplier
+        if self.noise.common is None or self.noise.common.ndim == 0:
+            return jax.vmap(one)(right)
+        offset = jnp.where(self.seen, common_rows(self.noise)[None, :], 0)
+        offset = offset.astype(right.dtype)
+        solved = jax.vmap(one)(jnp.concatenate([right, offset[None]]))
+        solved, image = solved[:-1], solved[-1]
+        variance = self.noise.common.astype(right.dtype)
+        share = variance / (1 + variance * jnp.sum(offset * image, axis=1))
+        amount = share[None, :] * jnp.sum(offset[None] * solved, axis=2)
+        return solved - amount[:, :, None] * image[None]
+
+    def left_out(self, multiplier: Array, groups: LeftOut) -> Array:
+        """Residuals of rows predicted from those outside their group.
+
+        Args:
+          multiplier: Of `evaluate`, shape (epoch, row).
+          groups: What is left out together.
+
+        Returns:
+          Residual [mm], shape (epoch, row); NaN where nothing is seen or determined.
+        """
+        drift, count = self.problem.drift, self.seen.shape[1]
+
+        def of_group(part: tuple[Array, Array]) -> tuple[Array, Array]:
+            epoch, common = part
+            known = self.used.at[common].set(False, mode="drop")
+            left = eliminated(self.rows, common, self._padding(common, known))
+            there = self.seen.at[epoch].get(mode="fill", fill_value=False)
+            some = multiplier.at[epoch].get(mode="fill", fill_value=0)
+            found = left_out_residual(left, drift, known, some, groups)
+            return left, jnp.where(there, found, jnp.nan)
+
+        def of_epoch(part: tuple[Array, Array, Array]) -> Array:
+            epoch, group, missing = part
+            there = self.seen.at[epoch].get(mode="fill", fill_value=False)
+            some = multiplier.at[epoch].get(mode="fill", fill_value=0)
+            left = eliminated(lefts[group], missing, self._padding(missing, there))
+            return left_out_residual(left, drift, there, some[None], groups)[0]
+
+        lefts, result = [], jnp.full(self.seen.shape, jnp.nan, multiplier.dtype)
+        for part in self.pattern.groups:
+            left, found = jax.lax.map(
+                jax.checkpoint(of_group), (part.epoch, part.common)
+            )
+            lefts.append(left)
+            result = result.at[part.epoch].set(found, mode="drop")
+        lefts = jnp.concatenate(lefts)
+        for gaps in self.pattern.gaps:
+            flat = (
+                gaps.epoch.reshape(-1),
+                gaps.group.reshape(-1),
+                gaps.missing.reshape(-1, gaps.missing.shape[-1]),
+            )
+            found = jax.lax.map(jax.checkpoint(of_epoch), flat)
+            result = result.at[flat[0]].set(found, mode="drop")
+        return result.reshape(-1, count)
+
+    def reduction(self, fields: Array, contract: Contract) -> Array:
+        """By how much the data reduce the prior variance of functionals.
+
+        Args:
+          fields: Covariance h with the rows and amounts of the free fields, shape
+            (row + drift, functional).
+          contract: `diagonal` for variances, `outer` for covariances.
+
+        Returns:
+          Shape (epoch, functional) or (epoch, functional, functional).
+        """
+        start = self.start(fields, contract)
+        result = jnp.zeros((len(self.seen), *start.reduction.shape), fields.dtype)
+        for blocks in self.pattern.blocks:
+            step = lambda block: block_reduction(start, block, self.used, contract)
+            part = jax.lax.map(jax.checkpoint(step), blocks)
+            result = result.at[blocks.epoch].set(part, mode="drop")
+        return result
+
+    def start(self, fields: Array, contract: Contract) -> "Reduction":
+        """Prepare `block_reduction` as if no row were missing.
+
+        Args:
+          fields: As in `reduction`.
+          contract: Likewise.
+
+        Returns:
+          The `Reduction`.
+        """
+        image = einsum("rs,sf->rf", self.inverse, fields)
+        return Reduction(self.inverse, image, contract(image, fields))
+
+    def _padding(self, missing: Array, seen: Array) -> Array:
+        """Where an index is none of a used row, or too few rows are seen without it."""
+        few = jnp.sum(seen, axis=-1) <= self.problem.drift.shape[1]
+        unused = ~self.used.at[missing].get(mode="fill", fill_value=False)
+        return unused if not self.problem.drift.shape[1] else unused | few[..., None]
+
+    def _evaluated(self, data: Array) -> DataSpaceSolution:
+        left, solved = self._without_common(data)
+        for gaps in self.pattern.gaps:
+            solved = self._without_gaps(left, solved, gaps)
+        # Rounding leaves the missing rows near zero.
+        return dataclasses.replace(
+            solved,
+            multiplier=jnp.where(self.seen, solved.multiplier, 0),
+            inverse_diagonal=jnp.where(self.seen, solved.inverse_diagonal, 0),
+        )
+
+    def _without_common(self, data: Array) -> tuple[Array, DataSpaceSolution]:
+        """Inverses of the groups, (group, row, row), and the solution by them."""
+
+        def eliminate(part: tuple[Array, Array]) -> tuple[Array, DataSpaceSolution]:
+            epoch, common = part
+            left, log_determinant = self.rows, self.log_determinant
+            if common.shape[-1]:
+                rows = take(left, common)
+                seen = self.used.at[common].set(False, mode="drop")
+                padding = self._padding(common, seen)
+                weights, log_gap = gap_weights(rows, common, padding)
+                left = left - einsum("ks,kt->st", rows, weights)
+                log_determinant = log_determinant + log_gap
+            left, log_determinant = (
+                each.astype(data.dtype) for each in (left, log_determinant)
+            )
+            some = data.at[epoch].get(mode="fill", fill_value=0)
+            multiplier = einsum("es,st->et", some, left)
+            diagonal = jnp.broadcast_to(jnp.diag(left)[None, :], multiplier.shape)
+            each = jnp.broadcast_to(log_determinant, multiplier.shape[:1])
+            return left, DataSpaceSolution(multiplier, diagonal, each)
+
+        nothing = jnp.zeros(data.shape, data.dtype)
+        solved = DataSpaceSolution(nothing, nothing, nothing[:, 0])
+        lefts = []
+        for groups in self.pattern.groups:
+            left, part = jax.lax.map(
+                jax.checkpoint(eliminate), (groups.epoch, groups.common)
+            )
+            lefts.append(left)
+            solved = _updated(solved, jnp.asarray(groups.epoch), part)
+        return jnp.concatenate(lefts), solved
+
+    def _without_gaps(
+        self, left: Array, solved: DataSpaceSolution, gaps: EpochGaps
+    ) -> DataSpaceSolution:
+        """Eliminate what single epochs miss beyond their group."""
+
+        def eliminate(part: tuple[Array, Array, Array]) -> DataSpaceSolution:
+            epoch, group, missing = part
+            rows = left.at[group[:, None], missing].get(mode="fill", fill_value=0)
+            seen = self.seen.at[epoch].get(mode="fill", fill_value=False)
+            padding = self._padding(missing, seen)
+            weights, log_gap = jax.vmap(gap_weights)(rows, missing, padding)
+            before = jax.tree.map(
+                lambda values: values.at[epoch].get(mode="fill", fill_value=0), solved
+            )
+            at_missing = jax.vmap(_at)(before.multiplier, missing)
+            return DataSpaceSolution(
+                before.multiplier - einsum("eks,ek->es", weights, at_missing),
+                before.inverse_diagonal - jnp.sum(rows * weights, axis=1),
+                before.log_determinant + log_gap,
+            )
+
+        parts = (gaps.epoch, gaps.group, gaps.missing)
+        part = jax.lax.map(jax.checkpoint(eliminate), parts)
+        return _updated(solved, jnp.asarray(gaps.epoch), part)
+
+
+def make_shared_inverse(
+    problem: Problem,
+    noise: Noise,
+    seen: Array,
+    used: Array | None,
+    pattern: MissingPattern,
+) -> SharedInverse:
+    """Invert the matrix of all used rows.
+
+    Args:
+      problem: Design matrix and prior.
+      noise: Of covariance ``beta^2 R``, sigma of shape (row,). A common offset whose
+        variance changes in time is added at the end, by its rank of one.
+      seen: Where there are observations, shape (epoch, row).
+      used: Rows that count, shape (row,); None for all.
+      pattern: Where observations are missing.
+
+    Returns:
+      The `SharedInverse`.
+    """
+    steady = noise
+    if noise.common is not None and noise.common.ndim:
+        steady = dataclasses.replace(noise, common=None)
+    used = jnp.ones(seen.shape[1], bool) if used is None else used
+    matrix = problem.gram + noise_covariance(steady)
+    inverted, log_determinant = observed_inverse(matrix, used)
+    drift = jnp.where(used[:, None], problem.drift, 0)
+    whole, log_drift = saddle_inverse(inverted, drift)
+    return SharedInverse(
+        whole,
+        log_determinant + log_drift,
+        jnp.diag(inverted),
+        problem,
+        noise,
+        seen,
+        used,
+        pattern,
+    )
+
+
+def _with_offset(
+    both: DataSpaceSolution, offset: Array, variance: Array
+) -> DataSpaceSolution:
+    """Add a variance of the offset, from what it and the data give without it.
+
+    Sherman-Morrison: ``(A + v c c')^-1 = P - P c c' P v / (1 + v c' P c)``.
+    """
+    multiplier, image = both.multiplier
+    growth = 1 + variance * jnp.sum(offset * image, axis=1)
+    share = variance / growth
+    amount = share * jnp.sum(offset * multiplier, axis=1)
+    return DataSpaceSolution(
+        multiplier - amount[:, None] * image,
+        both.inverse_diagonal - share[:, None] * image**2,
+        both.log_determinant + jnp.log(growth),
+    )
+
+
+def _updated(
+    solved: DataSpaceSolution, epoch: Array, part: DataSpaceSolution
+) -> DataSpaceSolution:
+    return jax.tree.map(
+        lambda values, some: values.at[epoch].set(some, mode="drop"), solved, part
+    )
+
+
+def _at(values: Array, index: Array) -> Array:
+    """Values along the last axis, zero where the index is padding."""
+    return values.at[..., index].get(mode="fill", fill_value=0)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Reduction:
+    """By how much data reduce a prior variance, with what eliminating rows needs.
+
+    With h the covariance of a functional of the load with the rows and the amounts of
+    the free fields, data of inverse Q take ``h' Q h`` from its variance: generalised
+    least squares, the variance of the drift added.
+
+    Attributes:
+      inverse: Saddle inverse Q, shape (row + drift, row + drift).
+      image: ``Q h``, shape (row + drift, functional).
+      reduction: ``h' Q h`` as the contraction has it, shape (functional,) or
+        (functional, functional).
+    """
+
+    inverse: Array
+    image: Array
+    reduction: Array
+
+
+def block_reduction(
+    start: Reduction, block: PaddedBlocks, used: Array, contract: Contract
+) -> Array:
+    """By how much the data of each epoch of a block reduce a prior variance.
+
+    The rows that the block misses throughout are eliminated once, from the inverse Q
+    and from ``Y = Q h``; an epoch then pays for the r rows m that it misses beside
+    them, ``Y_m' Q_mm^-1 Y_m``, which costs r^2 for a functional, where its own inverse
+    would cost the square of all rows.
+
+    Args:
+      start: From `SharedInverse.start`.
+      block: Without its leading axis.
+      used: Rows that count, shape (row,).
+      contract: `diagonal` for variances, `outer` for covariances.
+
+    Returns:
+      Shape (epoch of block, functional) or (epoch of block, functional, functional).
+    """
+    # Behind the last row stand the free fields: padding has to go further out.
+    counts = jnp.append(used, False)
+    common, missing = (
+        jnp.where(counts[index], index, len(start.inverse))
+        for index in (block.common, block.missing)
+    )
+    if common.shape[-1]:
+        start = _eliminated(start, common, contract)
+    if not missing.shape[-1]:
+        return jnp.broadcast_to(start.reduction, (len(missing), *start.reduction.shape))
+
+    # The small inverses together, the long rows one epoch after the other.
+    inverted = jax.vmap(lambda index: _gap_inverse(start.inverse, index))(missing)
+
+    def one(gap: tuple[Array, Array]) -> Array:
+        index, inverted = gap
+        at_missing = take(start.image, index)
+        weighted = einsum("jk,kf->jf", inverted, at_missing)
+        return start.reduction - contract(weighted, at_missing)
+
+    return jax.lax.map(one, (missing, inverted))
+
+
+def _eliminated(start: Reduction, missing: Array, contract: Contract) -> Reduction:
+    near, at_missing = take(start.inverse, missing), take(start.image, missing)
+    inverted = _gap_inverse(start.inverse, missing)
+    weighted = einsum("jk,kf->jf", inverted, at_missing)
+    return Reduction(
+        start.inverse - einsum("jr,js->rs", near, einsum("jk,ks->js", inverted, near)),
+        start.image - einsum("jr,jf->rf", near, weighted),
+        start.reduction - contract(weighted, at_missing),
+    )
+
+
+def _gap_inverse(whole: Array, missing: Array) -> Array:
+    """``Q_mm^-1``, one on the diagonal where the index is padding."""
+    padding = (missing == len(whole)).astype(whole.dtype)
+    block = whole.at[missing[:, None], missing[None, :]].get(mode="fill", fill_value=0)
+    return inverse(block + jnp.diag(padding))
