@@ -5,11 +5,13 @@
 #   make test WORKERS=0              in one process
 #   make fuzz INPUTS=100000          fewer damaged files
 #   make faults KILLS=10             fewer killed runs
+#   make mutants MUTANTS=10          fewer changes of the package
 
 PYTHON ?= python3
 PYTEST ?=
 INPUTS ?= 1000000
 KILLS ?= 50
+MUTANTS ?= 60
 # Most of the time goes into compilation, which keeps one core busy. A file's tests share
 # what they set up, so they stay together.
 WORKERS ?= 2
@@ -28,7 +30,7 @@ READY_CUDA := .venv/ready-cuda
 BENCHMARKS := $(basename $(notdir $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test32 slow lint bench fuzz faults gpu clean
+.PHONY: help demo test test32 slow lint bench fuzz faults mutants gpu clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -62,6 +64,9 @@ faults: $(READY)  ## kill runs, fill disks, damage binary files; goes on if stop
 	$(ONE_THREAD) $(BIN)/python tests/faults.py --kills $(KILLS)
 	$(ONE_THREAD) $(BIN)/python tests/full_disks.py
 	$(ONE_THREAD) $(BIN)/python tests/damaged.py
+
+mutants: $(READY)  ## change the package in $(MUTANTS) places and see which tests fall
+	$(ONE_THREAD) $(BIN)/python tests/mutants.py --count $(MUTANTS)
 
 gpu: $(READY_CUDA)  ## run every test and benchmark that wants an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu $(PYTEST) || [ $$? -eq 5 ]  # 5: none collected

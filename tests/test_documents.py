@@ -197,7 +197,6 @@ def test_files_that_documents_name_are_there():
         for path in DOCUMENTS
         if path.name != "CHANGELOG.md"
         for file in named.findall(path.read_text())
-        # Written by who follows the document.
-        if file != "notebooks/executed.ipynb" and not (ROOT / file).exists()
+        if not (ROOT / file).exists()
     ]
     assert not missing

@@ -319,6 +319,19 @@ def test_a_network_that_diverged_has_no_loss(request, kind, outputs, objective):
         np.testing.assert_array_equal(np.isfinite(values), [True, False])
 
 
+def test_before_training_errors_are_as_large_as_residuals_or_standard_errors(water):
+    """The network predicts zero, so that heights are what is left."""
+    quiet = np.where(np.arange(STATIONS) < 3, 0.01, 5.0)
+    up = np.asarray(water.displacement) * quiet
+    data = dataclasses.replace(water, displacement=jnp.asarray(up))
+    loss = joint_losses.pretraining_load_losses()[0]
+    got = loss(parameters(loud=False), data, jax.random.key(0))
+    variance = np.maximum(np.nanmean(up**2, axis=0), np.asarray(data.sigma) ** 2)
+    for member, held in enumerate(HELD):
+        want = -norm.logpdf(up, 0, np.sqrt(variance))[:, ~held]
+        np.testing.assert_allclose(got[member], np.nanmean(want), rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
     loss, key = joint_losses.joint_load_losses()[0], jax.random.key(0)

@@ -182,6 +182,22 @@ def test_series_without_steps_or_data_have_none(rng):
     assert found.count.tolist() == [0] * 32
 
 
+def test_a_strong_step_stays_and_no_step_is_too_weak(rng):
+    """Stairs up a ramp weaken those that came before them."""
+    values, years, sigma, _ = simulated(rng)
+    values = sigma * rng.normal(size=values.shape)
+    strong, ramp = 700, np.clip(np.arange(1500) - 600, 0, 300)
+    values[strong:, 0] += 15 * sigma[:, 0].mean()
+    values[:, 1:4] += 0.1 * ramp[:, None] * np.array([1.0, 0.5, 0.25])
+    found = series.find_steps(values, years, sigma=sigma)
+    assert found.count[0] == 1
+    assert abs(found.epoch[0, 0] - strong) <= 2
+    assert found.size[0, 0] == pytest.approx(15 * sigma[:, 0].mean(), rel=0.05)
+    assert found.count[1] > 1
+    score = (found.size / found.sigma)[found.epoch >= 0] ** 2
+    assert score.min() >= series.Detection().threshold ** 2
+
+
 def test_steps_need_double_precision(uneven):
     values, years, _ = uneven
     jax.config.update("jax_enable_x64", False)

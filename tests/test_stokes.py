@@ -231,6 +231,20 @@ def test_low_degrees_are_replaced_and_missing_ones_kept(rng):
     np.testing.assert_array_equal(found.cosine[:, 4:], given.cosine[:, 4:])
 
 
+@pytest.mark.parametrize("name", ["c10", "c11", "s11", "c20", "c30"])
+def test_a_low_degree_goes_to_its_own_degree_and_order_only(name, rng):
+    stokes = Stokes(random_harmonics(rng), GM, RADIUS)
+    low = low_degrees(4, **{name: np.arange(4.0)})
+    found, given = replace_low_degrees(stokes, low).harmonics, stokes.harmonics
+    kind = {"c": "cosine", "s": "sine"}[name[0]]
+    degree, order = int(name[1]), int(name[2])
+    for part in ("cosine", "sine"):
+        expected = np.array(getattr(given, part))
+        if part == kind:
+            expected[:, degree, order] = np.arange(4.0)
+        np.testing.assert_array_equal(getattr(found, part), expected)
+
+
 def test_replacements_of_other_epochs_are_refused(rng):
     stokes = Stokes(random_harmonics(rng), GM, RADIUS)
     with pytest.raises(ValueError, match="match them by time"):
