@@ -279,7 +279,7 @@ FILLED = {
     ),
     "filling with a memory": (
         "beta = 0.01",
-        "beta = 0.01\nmemory_days = 9\n" + FILL,
+        "beta = 0.01\ncorrelation_time_days = 9\n" + FILL,
         'method "dwlim" cannot be combined with inversion.correlation_time_days',
     ),
     "a joint network of every day's errors": (
@@ -339,7 +339,7 @@ REFUSED = {
         'correlation_time_days = 9\nerrors = "cells"', "combined with inversion.errors"
     ),
     "components and memory": inverts(
-        'unknowns = "components"\nmemory_days = 9',
+        'unknowns = "components"\ncorrelation_time_days = 9',
         "combined with inversion.correlation_time",
     ),
     "components of every day's errors": inverts(
