@@ -199,8 +199,7 @@ def test_stations_of_the_western_us_that_components_never_saw_are_predicted(data
     assert parts.converged
     assert parts.explained[0] > 0.3
     assert 0.5 < parts.explained.sum() < 0.9
-    few = miss(
-        solve_by_components(problem, parts.patterns, parts.amplitudes, sigma, 0.01)
-    )
+    patterns = inversion.observations(parts.patterns, sigma)
+    few = miss(solve_by_components(problem, patterns, 0.01, parts.amplitudes))
     assert direct < 0.8 * np.nanstd(up[:, hidden])
     assert 0.9 < few / direct < 1.1
