@@ -239,11 +239,11 @@ def _by_displacement(case: Case, lessons: schedule.TrainingSchedule) -> Estimate
         )
         error = np.sqrt((sd[some] ** 2).mean(axis=0) + spread)
         values = np.where(receiver, displacement, filled)
-        beta = float(jnp.exp(whole.beta))
+        beta = float(jnp.exp(whole.log_beta))
         return Rows(case.filled, values, noise_of(whole, error), beta)
 
     sure, factor = calibration.calibrate_virtual(training_data, fitted.parameters)
-    believed = noise_of(sure, within * float(factor)), float(jnp.exp(sure.beta))
+    believed = noise_of(sure, within * float(factor)), float(jnp.exp(sure.log_beta))
     found = _estimate(case, rows_of, believed)
     base = rows_of(np.zeros(case.stations, bool), None)
     members = [
@@ -275,14 +275,20 @@ def _by_water(case: Case, lessons: schedule.TrainingSchedule) -> Estimate:
     predict_cells = jax.jit(jax.vmap(joint_model.predict_load, in_axes=(0, None)))
     means = np.asarray(predict_cells(fitted.parameters, training_data.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
-    noise, beta = joint_model.noise_of(training_data, whole), float(jnp.exp(whole.beta))
+    noise, beta = (
+        joint_model.noise_of(training_data, whole),
+        float(jnp.exp(whole.log_beta)),
+    )
 
     def rows(_: Mask, member: int | None) -> Rows:
         mean = means.mean(axis=0) if member is None else means[member]
         return Rows(case.traditional, case.up, noise, beta, mean @ case.to_cells)
 
     sure = calibration.calibrate(training_data, fitted.parameters)
-    believed = (joint_model.noise_of(training_data, sure), float(jnp.exp(sure.beta)))
+    believed = (
+        joint_model.noise_of(training_data, sure),
+        float(jnp.exp(sure.log_beta)),
+    )
     found = _estimate(case, rows, believed)
     everyone = np.zeros(case.stations, bool)
     return _joined(case, found, [rows(everyone, n) for n in range(len(means))])

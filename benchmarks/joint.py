@@ -110,7 +110,7 @@ def _evidence_alone(
         data = inversion.observations(
             training_data.displacement, noise, pattern=training_data.pattern
         )
-        beta = jnp.exp(numbers.beta)
+        beta = jnp.exp(numbers.log_beta)
         factor = inversion.factorise(training_data.problem, data, beta)
         return inversion.log_evidence(factor)
 

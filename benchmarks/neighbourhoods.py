@@ -174,8 +174,11 @@ def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
     told = jax.jit(jax.vmap(joint_model.predict_load, in_axes=(0, None)))
     expected = np.asarray(told(learned.parameters, training_data.features)).mean(axis=0)
     numbers = jax.tree.map(jnp.mean, learned.parameters.inversion)
-    beta, common = float(jnp.exp(numbers.beta)), float(jnp.exp(numbers.common))
-    sigma = jnp.asarray(network.sigma * float(jnp.exp(numbers.noise)))
+    beta, common = (
+        float(jnp.exp(numbers.log_beta)),
+        float(jnp.exp(numbers.log_common_mode_sd)),
+    )
+    sigma = jnp.asarray(network.sigma * float(jnp.exp(numbers.log_noise_factor)))
     noise = Noise(sigma, common=common**2)
     foretold = _foretold(network, noise, beta, out, expected @ to_cells)
     return foretold, {"beta": beta, "common_mode_mm": common}

@@ -124,7 +124,7 @@ def network(inputs, readout):
 
 
 def joint_loss(common):
-    numbers = dataclasses.replace(PARAMETERS.inversion, common=common)
+    numbers = dataclasses.replace(PARAMETERS.inversion, log_common_mode_sd=common)
     loss = joint_losses.joint_load_losses()[0]
     parameters = dataclasses.replace(PARAMETERS, inversion=numbers)
     return loss(parameters, DATA, jax.random.key(0))
@@ -267,7 +267,7 @@ TABLE = {
     "drought_severity": (lambda x: evaluate.drought_severity(x, MONTHS), (SERIES,)),
     # gapfill
     "lstm.apply": (network, (normal(20, 2, 2), normal(3, 1))),
-    "joint_load_losses": (joint_loss, (PARAMETERS.inversion.common,)),
+    "joint_load_losses": (joint_loss, (PARAMETERS.inversion.log_common_mode_sd,)),
     # inversion
     "temporal_residual": (memory, (jnp.asarray(0.5), jnp.nan_to_num(inverse.GAPPED))),
     "solve_by_components": (components, (normal(2, inverse.ROWS), jnp.asarray(-0.3))),

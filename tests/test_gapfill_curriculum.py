@@ -75,7 +75,7 @@ def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(
         jax.tree.leaves(taken_up.network), jax.tree.leaves(taught.network)
     ):
         np.testing.assert_array_equal(after, before)
-    factor = np.exp([taken_up.inversion.beta, taken_up.inversion.noise])
+    factor = np.exp([taken_up.inversion.log_beta, taken_up.inversion.log_noise_factor])
     np.testing.assert_allclose(factor[0], 4 * NUMBERS[0])
     np.testing.assert_allclose(factor[1], NUMBERS[1])
     assert learned.last is learned.jointly
@@ -126,7 +126,9 @@ def test_weights_decay_and_numbers_of_the_inversion_do_not(training_data):
     weak, small = (np.abs(x.network.recurrent).mean() for x in end)
     assert small < weak
     for parameters in end:
-        np.testing.assert_allclose(np.exp(parameters.inversion.beta), 4 * NUMBERS[0])
+        np.testing.assert_allclose(
+            np.exp(parameters.inversion.log_beta), 4 * NUMBERS[0]
+        )
 
 
 def test_rates_are_swept_side_by_side(training_data):

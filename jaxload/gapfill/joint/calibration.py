@@ -57,7 +57,7 @@ def calibrate(
 
     Example:
       >>> numbers = calibrate(training_data, learned.last.parameters)
-      >>> noise, beta = noise_of(training_data, numbers), jnp.exp(numbers.beta)
+      >>> noise, beta = noise_of(training_data, numbers), jnp.exp(numbers.log_beta)
     """
     rest = jax.jit(
         lambda one, training_data: subtract_prior_mean(one, training_data).displacement
@@ -96,7 +96,7 @@ def calibrate_virtual(
 
 def _begin(parameters: Parameters) -> NDArray[np.float64]:
     numbers = parameters.inversion
-    every = (numbers.beta, numbers.noise, numbers.common)
+    every = (numbers.log_beta, numbers.log_noise_factor, numbers.log_common_mode_sd)
     return np.array([float(jnp.mean(x)) for x in every])
 
 

@@ -63,17 +63,17 @@ LOAD_SCALE_MM, UPLIFT_SCALE_MM = 100.0, 5.0
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Hyperparameters:
-    """Hyperparameters of the inversion, as logarithms, each of shape ().
+    """Logarithms of the hyperparameters of the inversion, each of shape ().
 
     Attributes:
-      beta: Weight of the prior.
-      noise: Factor on the standard errors of the stations [-].
-      common: Standard deviation of their common mode [mm].
+      log_beta: Of the weight of the prior.
+      log_noise_factor: Of the factor on the standard errors of the stations [-].
+      log_common_mode_sd: Of the standard deviation of their common mode [mm].
     """
 
-    beta: Array
-    noise: Array
-    common: Array
+    log_beta: Array
+    log_noise_factor: Array
+    log_common_mode_sd: Array
 
 
 @jax.tree_util.register_dataclass
@@ -249,7 +249,7 @@ def unstack_members(parameters: Parameters) -> list[Parameters]:
       The parameters of each.
     """
     take = lambda number: jax.tree.map(lambda values: values[number], parameters)
-    return [take(number) for number in range(len(parameters.inversion.beta))]
+    return [take(number) for number in range(len(parameters.inversion.log_beta))]
 
 
 def predict_load(
@@ -304,8 +304,8 @@ def noise_of(training_data: TrainingData, hyperparameters: Hyperparameters) -> N
       The `Noise`.
     """
     receiver = receivers(training_data)
-    factor = jnp.where(receiver, jnp.exp(hyperparameters.noise), 1)
-    common = jnp.exp(2 * hyperparameters.common)
+    factor = jnp.where(receiver, jnp.exp(hyperparameters.log_noise_factor), 1)
+    common = jnp.exp(2 * hyperparameters.log_common_mode_sd)
     return Noise(training_data.sigma * factor, common=common, common_rows=receiver)
 
 
@@ -393,7 +393,7 @@ def masked_log_evidence(
         pattern=training_data.pattern,
     )
     data = dataclasses.replace(data, used=~masked)
-    beta = jnp.exp(hyperparameters.beta)
+    beta = jnp.exp(hyperparameters.log_beta)
     return log_evidence(factorise(training_data.problem, data, beta))
 
 

@@ -41,7 +41,7 @@ def fill_with_network(
     filled = with_virtual_rows(training_data, mean[:, count:], sd[count:])
 
     def own(hyperparameters: Hyperparameters, rows: Array) -> Array:
-        error = training_data.sigma[:count] * jnp.exp(hyperparameters.noise)
+        error = training_data.sigma[:count] * jnp.exp(hyperparameters.log_noise_factor)
         rest = training_data.displacement[:, :count] - mean[:, :count]
         return gaussian_nll(rest, sd[:count] ** 2 + error**2, rows[:count])
 
@@ -86,7 +86,7 @@ def condition_on_virtual_rows(
         filled.problem,
         filled.displacement[:, seen:],
         filled.sigma[seen:],
-        jnp.exp(hyperparameters.beta),
+        jnp.exp(hyperparameters.log_beta),
     )
     count = len(filled.folds.distance)
     return dataclasses.replace(

@@ -93,7 +93,7 @@ def solve_about_mean(
     up = np.asarray(training_data.displacement)
     mean = np.zeros((len(up), 0)) if expected is None else expected.members.mean(axis=0)
     moved = np.zeros_like(up) if expected is None else mean @ expected.moved.T
-    beta = jnp.exp(trained.numbers.beta)
+    beta = jnp.exp(trained.numbers.log_beta)
     data = inversion.observations(up - moved, noise)
     solution = inversion.solve(training_data.problem, data, beta)
     left_out = inversion.leave_one_out_residual(solution)
@@ -136,7 +136,7 @@ def total_uncertainty(
     members = range(len(told.members))
     if errors.regions is None or len(members) < 2:
         return errors
-    beta = float(jnp.exp(trained.numbers.beta))
+    beta = float(jnp.exp(trained.numbers.log_beta))
     bound = inversion.observations(model.up, found.noise)
     multipliers = [
         np.asarray(_multiplier(model, bound, up, beta)) for up in told.left(model.up)

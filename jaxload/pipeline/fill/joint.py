@@ -151,12 +151,12 @@ def _with_displacement(
             noise = joint_model.noise_of(
                 with_virtual_rows(training_data, jnp.asarray(mean), within), sure
             )
-            believed = (noise, float(jnp.exp(sure.beta)))
+            believed = (noise, float(jnp.exp(sure.log_beta)))
             members = (found, trained, VirtualDataEnsemble(told.members[:, :, count:]))
             report_progress = functools.partial(clock.watch, "errors")
             given = (members, believed, area.basins.weights, report_progress)
             errors = total_uncertainty(study, model, *given)
-    choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
+    choice = Choice(float(jnp.exp(trained.numbers.log_beta)), TRAINED, "1", [])
     return InversionResult(found, choice, errors, alone.regions, learned)
 
 
@@ -257,7 +257,7 @@ def _with_water(
             learned.summary["uncertainty_hyperparameters"] = as_summary(sure)
             believed = (
                 joint_model.noise_of(training_data, sure),
-                float(jnp.exp(sure.beta)),
+                float(jnp.exp(sure.log_beta)),
             )
             report_progress = functools.partial(clock.watch, "errors")
             given = (
@@ -267,7 +267,7 @@ def _with_water(
                 report_progress,
             )
             errors = total_uncertainty(study, model, *given)
-    choice = Choice(float(jnp.exp(trained.numbers.beta)), TRAINED, "1", [])
+    choice = Choice(float(jnp.exp(trained.numbers.log_beta)), TRAINED, "1", [])
     return InversionResult(found, choice, errors, alone.regions, learned)
 
 

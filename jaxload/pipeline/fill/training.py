@@ -199,7 +199,11 @@ def as_summary(numbers: joint_model.Hyperparameters) -> dict[str, float]:
     Returns:
       ``beta``, ``noise_factor`` and ``common_mode_mm``.
     """
-    logarithms = (numbers.beta, numbers.noise, numbers.common)
+    logarithms = (
+        numbers.log_beta,
+        numbers.log_noise_factor,
+        numbers.log_common_mode_sd,
+    )
     return dict(zip(NAMES, (float(jnp.exp(value)) for value in logarithms)))
 
 
