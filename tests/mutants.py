@@ -123,9 +123,10 @@ def tests_of(path: pathlib.Path) -> list[str]:
 
 
 def run(path: pathlib.Path, number: int, folder: pathlib.Path) -> dict[str, Any]:
-    changed, line, old, new = mutate(path.read_text(), number)
+    # What is copied may be edited meanwhile; all that is run is of one moment.
     copy = folder / path.relative_to(ROOT)
     kept = copy.read_text()
+    changed, line, old, new = mutate(kept, number)
     copy.write_text(changed)
     tests, started = tests_of(path), time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]

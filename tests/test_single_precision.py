@@ -41,7 +41,8 @@ def test_this_is_run_without_float64():
 
 def test_the_load_is_that_of_the_normal_equations(problem, displacement):
     sigma, beta = np.linspace(0.5, 1, ROWS, dtype=np.float32), 0.7
-    found = inversion.solve(problem, displacement, sigma, beta).load
+    data = inversion.observations(displacement, sigma)
+    found = inversion.solve(problem, data, beta).load
     assert found.dtype == jnp.float32
     roughness = beta**2 * (SLOPE.T @ SLOPE).toarray()
     for epoch, heights in enumerate(displacement.astype(float)):
@@ -54,17 +55,15 @@ def test_the_load_is_that_of_the_normal_equations(problem, displacement):
 
 
 def test_the_weight_is_chosen_as_in_double_precision(problem, displacement):
-    sigma, betas = np.ones(ROWS, np.float32), np.geomspace(0.1, 10, 5)
-    values = [
-        inversion.leave_one_out(problem, displacement, sigma, beta) for beta in betas
-    ]
+    def errors(problem, values, sigma):
+        data = inversion.observations(values, sigma)
+        found = [inversion.solve(problem, data, b) for b in np.geomspace(0.1, 10, 5)]
+        return [float(inversion.leave_one_out(one)) for one in found]
+
+    values = errors(problem, displacement, np.ones(ROWS, np.float32))
     with jax.enable_x64(True):
         twin = inversion.smooth_problem(np.asarray(problem.design, float), SLOPE)
-        heights = displacement.astype(float)
-        wanted = [
-            inversion.leave_one_out(twin, heights, np.ones(ROWS), beta)
-            for beta in betas
-        ]
+        wanted = errors(twin, displacement.astype(float), np.ones(ROWS))
     np.testing.assert_allclose(values, wanted, **CLOSE)
 
 
@@ -72,7 +71,8 @@ def test_slopes_of_the_load_are_those_of_double_precision(problem, displacement)
     sigma = np.ones(ROWS, np.float32)
 
     def total(problem, beta):
-        return jnp.sum(inversion.solve(problem, displacement, sigma, beta).load ** 2)
+        data = inversion.observations(displacement, sigma)
+        return jnp.sum(inversion.solve(problem, data, beta).load ** 2)
 
     found = jax.grad(total, argnums=1)(problem, 0.7)
     with jax.enable_x64(True):
@@ -90,11 +90,11 @@ def test_a_design_matrix_needs_float64_and_serves_afterwards():
     problem = inversion.smooth_problem(design.astype(np.float32), operator)
     sigma = np.ones(small.STATIONS, np.float32)
     heights = small.heights().astype(np.float32)
-    found = inversion.solve(problem, heights, sigma, 0.02)
+    found = inversion.solve(problem, inversion.observations(heights, sigma), 0.02)
     with jax.enable_x64(True):
-        wanted = inversion.solve(
-            inversion.smooth_problem(design, operator), small.heights(), sigma, 0.02
-        )
+        twin = inversion.smooth_problem(design, operator)
+        data = inversion.observations(small.heights(), sigma)
+        wanted = inversion.solve(twin, data, 0.02)
         load, fitted = np.asarray(wanted.load), np.asarray(wanted.fitted)
     np.testing.assert_allclose(found.fitted, fitted, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(found.load, load, atol=1e-3 * np.nanmax(abs(load)))
@@ -159,7 +159,8 @@ def test_scores_and_means_are_those_of_double_precision(rng):
 
 def test_standard_errors_are_those_of_the_inverse_precision(displacement, problem):
     target = inversion.every_cell(problem, inversion.smooth_prior(SLOPE))
-    sd = inversion.posterior_sd(target, displacement, np.ones(ROWS, np.float32), 0.7).sd
+    data = inversion.observations(displacement, np.ones(ROWS, np.float32))
+    sd = inversion.posterior_sd(inversion.solve(problem, data, 0.7), target).sd
     assert sd.dtype == jnp.float32
     design = np.asarray(problem.design, float)
     precision = design.T @ design + 0.7**2 * (SLOPE.T @ SLOPE).toarray()
