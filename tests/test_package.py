@@ -42,7 +42,7 @@ def test_the_package_runs_as_a_module():
         text=True,
         check=True,
     )
-    assert ran.stdout == f"jaxload {jaxload.__version__}\n"
+    assert (ran.stdout, ran.stderr) == (f"jaxload {jaxload.__version__}\n", "")
 
 
 def test_types_are_declared():
