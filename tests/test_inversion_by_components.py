@@ -116,7 +116,25 @@ def test_a_row_without_a_pattern_is_a_row_deleted(design, problem, sigma, rng):
     np.testing.assert_allclose(got.load, amplitudes @ water, atol=1e-9)
     factor = inversion.factorise(problem, data, BETA)
     known = leave_one_out_by_components(factor, amplitudes[:6])
-    assert np.isfinite(known)
+    missed = []
+    for row in rest:
+        others = np.delete(rest, np.flatnonzero(rest == row))
+        water = normal_equations(design[others], patterns[:, others], sigma[others])
+        missed.append(amplitudes[:6] @ (patterns[:, row] - water @ design[row]))
+    np.testing.assert_allclose(known, np.sqrt(np.mean(np.square(missed))), rtol=1e-9)
+
+
+def test_a_row_that_misses_one_pattern_is_no_score(problem, sigma, rng):
+    """Amplitudes of a part of the patterns would be those of other series."""
+    patterns, amplitudes = rng.normal(size=(2, ROWS)), rng.normal(size=(EPOCHS, 2))
+    patterns[1, 4] = np.nan
+    data = inversion.observations(patterns, sigma)
+    factor = inversion.factorise(problem, data, BETA)
+    residual = np.asarray(inversion.leave_one_out_residual(factor))
+    seen = np.delete(np.arange(ROWS), 4)
+    want = np.sqrt(np.mean((amplitudes @ residual[:, seen]) ** 2))
+    got = leave_one_out_by_components(factor, amplitudes)
+    np.testing.assert_allclose(got, want, rtol=1e-9)
 
 
 def test_a_pattern_that_cannot_be_inverted_is_flagged_at_every_epoch(design, sigma):
