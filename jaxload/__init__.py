@@ -28,7 +28,7 @@ PACKAGES = (
 
 __all__ = ["PACKAGES", "__version__"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> types.ModuleType:
