@@ -20,7 +20,7 @@ from jaxload.inversion.temporal.markov import (
     Memory,
     autoregression,
     random_walk,
-    smooth,
+    smooth_chain,
     smoother,
     time_covariance,
 )
@@ -124,7 +124,7 @@ def test_the_smoother_is_the_dense_filter_of_each_series(name, rng):
     variance = np.array([0.0, 1e-12, 0.1, 50.0])
     values = rng.normal(size=(EPOCHS, len(variance)))
     prepared = smoother(memory, jnp.asarray(variance))
-    got = smooth(prepared, jnp.asarray(values))
+    got = smooth_chain(prepared, jnp.asarray(values))
     for series, size in enumerate(variance):
         data = size * covariance + np.eye(EPOCHS)
         want = size * covariance @ np.linalg.solve(data, values[:, series])

@@ -8,6 +8,7 @@ import shapely
 import xarray as xr
 
 from jaxload import config, inversion, io, sphere
+from jaxload.inversion.estimation import factor
 from jaxload.pipeline.estimation.hyperparameters import choose
 from jaxload.pipeline.estimation.problem import make_model, make_prior
 from jaxload.pipeline.estimation.solution import estimate
@@ -107,6 +108,18 @@ def test_errors_of_cells_and_regions_are_those_of_the_posterior(model, dense, gn
         stations = station_results(gnss, found)
         np.testing.assert_allclose(stations.common_mode[epoch], offset, rtol=1e-4)
     assert stations.common_mode.attrs["units"] == "mm"
+
+
+def test_an_estimate_and_its_errors_factorise_once(model, dense, monkeypatch):
+    calls, evaluate = [], factor.evaluate
+    monkeypatch.setattr(
+        factor, "evaluate", lambda *given: calls.append(1) or evaluate(*given)
+    )
+    found = estimate(asked(), model, TIME, BETA)
+    assert found.left_out is not None
+    weights = np.ones((1, len(dense[1])))
+    standard_deviations(asked(), model, (found, BETA), weights, lambda _: None)
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(

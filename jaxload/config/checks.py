@@ -1,4 +1,4 @@
-"""What settings are held against, and what is said where they fail."""
+"""Checks of settings, and the messages of those that fail."""
 
 import datetime
 import difflib
@@ -82,7 +82,7 @@ def _words(hint: Any) -> tuple[str, ...]:
 
 
 def unknown_word(where: str, value: object, words: tuple[str, ...]) -> str:
-    """Say which words a setting can be.
+    """List the words that a setting can be.
 
     Args:
       where: What the setting is called.
@@ -115,7 +115,7 @@ def check_day(name: str, value: str) -> None:
 
 
 def check_zero_or_more(name: str, value: float, meaning: str) -> None:
-    """Check a number whose zero says that a thing is not wanted.
+    """Check a number whose zero stands for a thing that is not wanted.
 
     Args:
       name: What the setting is called.

@@ -1,4 +1,4 @@
-"""The table of a study file that says how cells without a station are filled."""
+"""The table of a study file for filling cells without a station."""
 
 import dataclasses
 import math

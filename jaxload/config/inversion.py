@@ -1,4 +1,4 @@
-"""The table of a study file that says how water is estimated."""
+"""The table of a study file for estimating water."""
 
 import dataclasses
 import math

@@ -93,7 +93,7 @@ def _default(field: dataclasses.Field) -> str | None:
 
 
 def is_required(field: dataclasses.Field) -> bool:
-    """Tell whether a study has to have a setting, where it has its table.
+    """Whether a study has to have a setting, where it has its table.
 
     Args:
       field: The setting.

@@ -223,7 +223,7 @@ def _keys_below(above: tuple[str, ...]) -> list[dict[str, str]]:
 
 
 def is_of_earlier_release(content: Mapping[str, Any]) -> bool:
-    """Tell whether a study is written with names of an earlier release.
+    """Whether a study is written with names of an earlier release.
 
     Args:
       content: Tables and settings as a file has them.

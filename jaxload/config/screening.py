@@ -1,4 +1,4 @@
-"""The table of a study file that says which stations do not move as elastic ground."""
+"""The table of a study file for stations that do not move as elastic ground."""
 
 import dataclasses
 import math

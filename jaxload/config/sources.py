@@ -115,7 +115,7 @@ def grid_names(value: Grids) -> str:
 def with_older(
     source: GridSource, where: str, name: str, older: tuple[str, str]
 ) -> GridSource:
-    """Enter what a setting beside the grid says of it.
+    """Enter a setting that stands beside the grid.
 
     Args:
       source: The grid.

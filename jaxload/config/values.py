@@ -157,7 +157,7 @@ MISMATCHES = {*EXPECTED, "literal_error"}
 
 
 def unknown_setting(where: str, table: type) -> str:
-    """Say that there is no such setting.
+    """Make the message for a setting that does not exist.
 
     Args:
       where: What it is called, with its tables.
@@ -182,7 +182,7 @@ def _table_at(kind: type, where: Sequence[str | int]) -> type:
 
 
 def is_table(kind: Any) -> typing.TypeGuard[type]:
-    """Tell whether a type is that of a table.
+    """Whether a type is that of a table.
 
     Args:
       kind: The type.

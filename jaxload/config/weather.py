@@ -1,4 +1,4 @@
-"""Tables of a study file that say what is known of the weather, and as which features.
+"""Tables of a study file for weather and the features made of it.
 
 They serve what fills places without a receiver; see `Gapfill`.
 """

@@ -1,4 +1,4 @@
-"""Regularised least squares for many epochs; knows nothing of the Earth."""
+"""Regularised least squares for many epochs, independent of the Earth."""
 
 from jaxload.inversion.binding import Observations, observations
 from jaxload.inversion.estimation.conditioning import given_last_rows

@@ -25,10 +25,10 @@ __all__ = [
     "exponential_correlation",
     "is_shared",
     "is_steady",
+    "map_epochs",
     "noise_at",
     "noise_covariance",
     "noise_times",
-    "over_epochs",
     "scaled_noise",
 ]
 
@@ -322,7 +322,7 @@ def common_rows(noise: Noise) -> Array:
     return noise.common_rows
 
 
-def over_epochs(one: Callable[[Noise, Any], Any], noise: Noise, rest: Any) -> Any:
+def map_epochs(one: Callable[[Noise, Any], Any], noise: Noise, rest: Any) -> Any:
     """Call a function for one epoch after the other, each with the noise of its own.
 
     What it makes on its way is made again in the reverse pass, not kept.

@@ -23,8 +23,8 @@ from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import (
     Noise,
     each_epoch,
+    map_epochs,
     noise_covariance,
-    over_epochs,
     scaled_noise,
 )
 from jaxload.inversion.problem import Problem
@@ -220,4 +220,4 @@ def _variance(
         pull = (moved[:, None, :] * function[None, :, None]).reshape(len(own), -1)
         return rest + maps - einsum("mi,ij,mj->m", pull, taken, pull)
 
-    return over_epochs(one, noise, (displacement, functions))
+    return map_epochs(one, noise, (displacement, functions))

@@ -1,4 +1,4 @@
-"""What is asked of the data-space systems, whichever way they are solved.
+"""Data-space systems: their solution, and the protocol of ways to invert them.
 
 An epoch observes the rows o and misses the rest. What every estimate needs is the
 multiplier ``A_oo^-1 d_o`` of the observed block of ``A = G C G' + beta^2 R``; what

@@ -21,7 +21,7 @@ from jaxload.inversion.linalg.saddle_point import (
     saddle_inverse,
 )
 from jaxload.inversion.linalg.spd import einsum
-from jaxload.inversion.noise import Noise, noise_covariance, over_epochs
+from jaxload.inversion.noise import Noise, map_epochs, noise_covariance
 from jaxload.inversion.problem import Problem
 
 __all__ = ["EpochInverse"]
@@ -30,7 +30,7 @@ __all__ = ["EpochInverse"]
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class EpochInverse:
-    """The systems of all epochs, each inverted when it is asked.
+    """The systems of all epochs, each inverted when it is needed.
 
     Attributes:
       problem: Design matrix and prior.
@@ -62,7 +62,7 @@ class EpochInverse:
             solved = DataSpaceSolution(multiplier, jnp.diag(rows), log_determinant)
             return solved, jnp.diag(inverted)
 
-        solved, largest = over_epochs(one, self.noise, (self.seen, values))
+        solved, largest = map_epochs(one, self.noise, (self.seen, values))
         free = self.problem.drift.shape[1]
         if not free:
             return solved
@@ -83,7 +83,7 @@ class EpochInverse:
             whole = self._inverses(noise, seen)[1]
             return einsum("st,kt->ks", whole[: len(seen), : len(seen)], right)
 
-        solved = over_epochs(one, self.noise, (self.seen, jnp.swapaxes(right, 0, 1)))
+        solved = map_epochs(one, self.noise, (self.seen, jnp.swapaxes(right, 0, 1)))
         return jnp.swapaxes(solved, 0, 1)
 
     def left_out(self, multiplier: Array, groups: LeftOut) -> Array:
@@ -103,7 +103,7 @@ class EpochInverse:
             drift = self.problem.drift
             return left_out_residual(whole, drift, seen, multiplier[None], groups)[0]
 
-        return over_epochs(one, self.noise, (self.seen, multiplier))
+        return map_epochs(one, self.noise, (self.seen, multiplier))
 
     def reduction(self, fields: Array, contract: Contract) -> Array:
         """By how much the data reduce the prior variance of functionals.
@@ -140,7 +140,7 @@ class EpochInverse:
             return jnp.where(known, result, jnp.nan)
 
         known = determined(self.problem.drift, self.seen)
-        return over_epochs(one, self.noise, (self.seen, known))
+        return map_epochs(one, self.noise, (self.seen, known))
 
     def _inverses(self, noise: Noise, seen: Array) -> tuple[Array, Array, Array]:
         """``A_oo^-1``, the saddle inverse, and their log determinant, of one epoch."""

@@ -1,4 +1,4 @@
-"""The factor of an inversion: one factorisation, of which all questions are asked."""
+"""The factor of an inversion: one factorisation for all that is derived from it."""
 
 import dataclasses
 import functools
@@ -95,7 +95,7 @@ def factorise(
     *,
     mean: ArrayLike | None = None,
 ) -> Factor:
-    """Bind a problem, observations and a weight, to ask criteria and errors of.
+    """Bind a problem, observations and a weight, for criteria and errors.
 
     `solve` gives such a factor with the load; here the load is left out.
 
@@ -123,7 +123,7 @@ def factorise(
 
 
 def factor_of(found: Factor | Solution) -> Factor:
-    """The factor that a question is asked of.
+    """The factor of a solution, or a factor itself.
 
     Args:
       found: A factor, or a solution that holds one.

@@ -11,8 +11,8 @@ from jaxload.inversion.linalg.spd import einsum, inverse
 from jaxload.inversion.noise import (
     Noise,
     common_rows,
+    map_epochs,
     noise_covariance,
-    over_epochs,
 )
 
 __all__ = ["primal_load"]
@@ -63,7 +63,7 @@ def primal_load(
         move = einsum("rc,cd,d->r", design, inverted, rest)
         return load, multiplier, jax.lax.stop_gradient(move)
 
-    return over_epochs(one, noise, data)
+    return map_epochs(one, noise, data)
 
 
 def _weighting(noise: Noise, seen: Array) -> Callable[[Array], Array]:

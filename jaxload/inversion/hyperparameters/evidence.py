@@ -119,7 +119,7 @@ def abic_of(sums: Sums, beta: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class VarianceComponents:
-    """How large the prior and each group of data say they are.
+    """Estimated variances of the prior and of groups of data.
 
     Attributes:
       beta: One over the standard deviation of the prior, as `solve` takes it.

@@ -59,7 +59,7 @@ def _diagonal(matrix: Array) -> Array:
 
 @jax.custom_jvp
 def inverse_and_log_determinant(matrix: Array) -> tuple[Array, Array]:
-    """Invert symmetric positive definite matrices, and say how large they are.
+    """Invert symmetric positive definite matrices, with their log determinants.
 
     By halves, ``[[A, B], [B', D]]`` with the Schur complement of A, down to small
     blocks that are swept. LAPACK is left out on purpose: batched factorisations or

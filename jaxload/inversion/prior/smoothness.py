@@ -1,4 +1,4 @@
-"""What is believed of the load before the data: roughness, scale, free fields."""
+"""Priors of the load: roughness, scale, free fields."""
 
 import dataclasses
 

@@ -18,7 +18,12 @@ from jaxload.inversion.linalg.pcg import (
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import Noise, noise_covariance, noise_times
 from jaxload.inversion.problem import Problem
-from jaxload.inversion.temporal.markov import Memory, smooth, smoother, time_covariance
+from jaxload.inversion.temporal.markov import (
+    Memory,
+    smooth_chain,
+    smoother,
+    time_covariance,
+)
 
 __all__ = ["shared_noise_solve", "typical_noise"]
 
@@ -167,7 +172,7 @@ def _nearly(system: _System) -> LinearMap:
     scale = jnp.where(system.seen, usual.sigma[None, :] / sigma, 0)
 
     def whole(values: Array) -> Array:
-        signal = smooth(series, einsum("er,rk->ek", values, modes.vector))
+        signal = smooth_chain(series, einsum("er,rk->ek", values, modes.vector))
         direct = einsum("er,rs->es", values, modes.weight)
         return direct - einsum("ek,rk->er", signal, modes.vector)
 

@@ -17,7 +17,7 @@ __all__ = [
     "autoregression",
     "check_memory",
     "random_walk",
-    "smooth",
+    "smooth_chain",
     "smoother",
     "time_covariance",
 ]
@@ -222,7 +222,7 @@ def smoother(memory: Memory, variance: Array) -> Smoother:
     return Smoother((1 - gain) * keep, gain, back, after, jnp.sum(jnp.log1p(expected)))
 
 
-def smooth(prepared: Smoother, values: Array) -> Array:
+def smooth_chain(prepared: Smoother, values: Array) -> Array:
     """Apply ``V T (V T + 1)^-1`` to each series, with V its variance.
 
     Args:

@@ -28,7 +28,7 @@ from jaxload.inversion.temporal.inverse_noise import NoiseWeight, noise_weight, 
 from jaxload.inversion.temporal.markov import (
     Memory,
     Smoother,
-    smooth,
+    smooth_chain,
     smoother,
     time_covariance,
 )
@@ -265,7 +265,7 @@ def _fitted(solver: _Solver, data: Array) -> Array:
 
 def _smoothed(solver: _Solver, values: Array) -> Array:
     """``(K^-1 + W_0)^-1 values``: exact, series by series."""
-    series = smooth(solver.series, einsum("er,rk->ek", values, solver.modes))
+    series = smooth_chain(solver.series, einsum("er,rk->ek", values, solver.modes))
     back = einsum("ek,rk->er", series, solver.modes)
     if solver.level.shape[1]:
         level = einsum("er,rk->ek", values, solver.level)

@@ -280,7 +280,8 @@ def _start(
 ) -> tuple[Reduction, Array]:
     noise = scaled_noise(data.noise, beta, data.seen)
     # Blocks come one by one: no pattern is needed.
-    empty = MissingPattern((), (), (), np.int64(0), np.int32(0), data.values.shape)
+    epochs, rows = data.values.shape
+    empty = MissingPattern((), (), (), np.int64(0), np.int32(0), (epochs, rows))
     shared = make_shared_inverse(problem, noise, data.seen, data.used, empty)
     return shared.start(functionals.fields, diagonal), shared.used
 

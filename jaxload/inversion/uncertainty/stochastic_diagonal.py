@@ -15,8 +15,8 @@ from jaxload.inversion.missing.pattern import find_pattern
 from jaxload.inversion.noise import (
     Noise,
     each_epoch,
+    map_epochs,
     noise_covariance,
-    over_epochs,
     scaled_noise,
 )
 from jaxload.inversion.problem import Problem
@@ -173,7 +173,7 @@ def _change(
         )
         return product.mean(axis=0), product.std(axis=0, ddof=1) / count**0.5
 
-    return over_epochs(one, noise, seen)
+    return map_epochs(one, noise, seen)
 
 
 def _probes(covariance: Array, sign: Array) -> tuple[Array, Array]:
