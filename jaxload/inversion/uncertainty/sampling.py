@@ -68,8 +68,8 @@ def posterior_samples(
     draws = []
     for key in jax.random.split(jax.random.key(sampling.seed), sampling.count):
         of_prior, of_noise = jax.random.split(key)
-        load = prior_samples(prior, of_prior, len(data.values)) / beta
-        load = load.astype(data.values.dtype)
+        load = prior_samples(prior, of_prior, len(data.values))
+        load = load.astype(data.values.dtype) / beta
         made = einsum("ec,rc->er", load, problem.design)
         made = made + noise_samples(data.noise, of_noise, data.values.shape)
         made = jnp.where(jnp.isfinite(data.values), made, jnp.nan)
