@@ -52,7 +52,7 @@ def training_data():
 @pytest.mark.slow
 def test_numbers_are_those_from_which_heights_were_drawn(training_data):
     found = calibrate(training_data, parameters((3.0, 1.0, 0.5)))
-    got = np.array([found.beta, found.noise, found.common])
+    got = np.array([found.log_beta, found.log_noise_factor, found.log_common_mode_sd])
     # Who knows eight receivers knows what all share, however much it is as a rule.
     assert (abs(got - np.log(TRUE)) < [0.1, 0.05, 0.4]).all()
 
@@ -63,7 +63,7 @@ def test_an_overconfident_prior_is_widened_to_the_least_held_out_nlpd(
 ):
     sure = parameters((5.0, 1.4, 2.5))
     found = calibrate(training_data, sure, every=2)
-    assert found.beta < np.log(5.0) - 1
+    assert found.log_beta < np.log(5.0) - 1
     some = np.asarray(training_data.displacement)[::2]
     thin = dataclasses.replace(
         training_data,
@@ -80,7 +80,7 @@ def test_an_overconfident_prior_is_widened_to_the_least_held_out_nlpd(
         return float(np.mean(each))
 
     least = negative_log_predictive_density()
-    for name in ("beta", "noise", "common"):
+    for name in ("log_beta", "log_noise_factor", "log_common_mode_sd"):
         for step in (-0.2, 0.2):
             assert (
                 negative_log_predictive_density(**{name: getattr(found, name) + step})

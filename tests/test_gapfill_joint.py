@@ -341,7 +341,10 @@ def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
         inverted = joint_model.Hyperparameters(*numbers)
         return loss(dataclasses.replace(given, inversion=inverted), water, key).sum()
 
-    now = [getattr(given.inversion, n) for n in ("beta", "noise", "common")]
+    now = [
+        getattr(given.inversion, n)
+        for n in ("log_beta", "log_noise_factor", "log_common_mode_sd")
+    ]
     slopes = jax.grad(of)(now)
     for number, slope in enumerate(slopes):
         up, down = (
