@@ -76,7 +76,7 @@ def test_a_step_through_the_inversion_is_timed_from_its_first_call(
     network, form, monkeypatch
 ):
     # Quick to compile, and quicker yet to run.
-    loss = lambda parameters, *_: jnp.exp(parameters.inversion.beta)
+    loss = lambda parameters, *_: jnp.exp(parameters.inversion.log_beta)
     monkeypatch.setitem(joint.OBJECTIVES, form, lambda _: (loss,))
     evidence = lambda *given, **_: given[3]
     monkeypatch.setattr(joint.inversion, "log_evidence", evidence)
