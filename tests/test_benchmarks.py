@@ -78,7 +78,7 @@ def test_a_step_through_the_inversion_is_timed_from_its_first_call(
     # Quick to compile, and quicker yet to run.
     loss = lambda parameters, *_: jnp.exp(parameters.inversion.log_beta)
     monkeypatch.setitem(joint.OBJECTIVES, form, lambda _: (loss,))
-    evidence = lambda *given, **_: given[3]
+    evidence = lambda factor: factor.beta
     monkeypatch.setattr(joint.inversion, "log_evidence", evidence)
     row = joint._timed(network, ("a step", 4, 5, 1), form, None)
     assert row["places"] == (4 if form == "water" else 12 + 5)
