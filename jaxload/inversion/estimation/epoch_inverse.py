@@ -17,8 +17,7 @@ from jaxload.inversion.estimation.data_space import (
 )
 from jaxload.inversion.linalg.saddle_point import (
     determined,
-    observed_inverse,
-    saddle_inverse,
+    observed_saddle_inverse,
 )
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import Noise, map_epochs, noise_covariance
@@ -145,8 +144,4 @@ class EpochInverse:
     def _inverses(self, noise: Noise, seen: Array) -> tuple[Array, Array, Array]:
         """``A_oo^-1``, the saddle inverse, and their log determinant, of one epoch."""
         matrix = self.problem.gram + noise_covariance(noise)
-        inverted, log_determinant = observed_inverse(matrix, seen)
-        drift = jnp.where(seen[:, None], self.problem.drift, 0)
-        enough = jnp.sum(seen) >= drift.shape[1]
-        whole, log_drift = saddle_inverse(inverted, drift, enough)
-        return inverted, whole, log_determinant + log_drift
+        return observed_saddle_inverse(matrix, self.problem.drift, seen)

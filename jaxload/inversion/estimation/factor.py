@@ -18,12 +18,13 @@ from jaxload.inversion.binding import (
     select_epochs,
 )
 from jaxload.inversion.estimation.data_space import (
+    Contract,
     DataSpaceInverse,
     DataSpaceSolution,
 )
 from jaxload.inversion.estimation.epoch_inverse import EpochInverse
 from jaxload.inversion.estimation.shared_inverse import make_shared_inverse
-from jaxload.inversion.noise import Noise, is_steady, scaled_noise
+from jaxload.inversion.noise import is_steady, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "factor_at",
     "factor_of",
     "factorise",
+    "prior_reduction",
 ]
 
 
@@ -81,11 +83,6 @@ class Factor:
         factor = dataclasses.replace(self)
         vars(factor)["solved"] = solved
         return factor
-
-    @property
-    def noise(self) -> Noise:
-        """The noise of covariance ``beta^2 R``."""
-        return scaled_noise(self.data.noise, self.beta, self.data.seen)
 
 
 def factorise(
@@ -181,6 +178,27 @@ def evaluate(problem: Problem, data: Observations, beta: Array) -> DataSpaceSolu
     diagonal = jnp.where(data.fits[:, None], solved.inverse_diagonal, jnp.nan)
     log_determinant = jnp.where(data.fits, solved.log_determinant, jnp.nan)
     return DataSpaceSolution(multiplier, diagonal, log_determinant)
+
+
+@functools.partial(jax.jit, static_argnames="contract")
+def prior_reduction(
+    problem: Problem, data: Observations, beta: Array, fields: Array, contract: Contract
+) -> Array:
+    """By how much the data reduce the prior variance of functionals, exactly.
+
+    Args:
+      problem: Design matrix and prior.
+      data: From `bind`.
+      beta: Weight of the prior, scalar.
+      fields: Covariance with the rows and amounts of the free fields, shape
+        (row + drift, functional).
+      contract: `diagonal` for variances, `outer` for covariances.
+
+    Returns:
+      Shape (epoch, functional) or (epoch, functional, functional).
+    """
+    inverse = data_space_inverse(problem, data, beta, steady=True)
+    return inverse.reduction(fields, contract)
 
 
 def data_space_inverse(

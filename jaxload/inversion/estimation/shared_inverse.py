@@ -21,8 +21,7 @@ from jaxload.inversion.estimation.data_space import (
 from jaxload.inversion.linalg.saddle_point import (
     eliminated,
     gap_weights,
-    observed_inverse,
-    saddle_inverse,
+    observed_saddle_inverse,
     take,
 )
 from jaxload.inversion.linalg.spd import einsum, inverse
@@ -129,12 +128,12 @@ class SharedInverse:
         Returns:
           Residual [mm], shape (epoch, row); NaN where nothing is seen or determined.
         """
-        drift, count = self.problem.drift, self.seen.shape[1]
+        drift = self.problem.drift
 
         def of_group(part: tuple[Array, Array]) -> tuple[Array, Array]:
             epoch, common = part
             known = self.used.at[common].set(False, mode="drop")
-            left = eliminated(self.rows, common, self._padding(common, known))
+            left, _ = eliminated(self.rows, common, self._padding(common, known))
             there = self.seen.at[epoch].get(mode="fill", fill_value=False)
             some = multiplier.at[epoch].get(mode="fill", fill_value=0)
             found = left_out_residual(left, drift, known, some, groups)
@@ -144,7 +143,7 @@ class SharedInverse:
             epoch, group, missing = part
             there = self.seen.at[epoch].get(mode="fill", fill_value=False)
             some = multiplier.at[epoch].get(mode="fill", fill_value=0)
-            left = eliminated(lefts[group], missing, self._padding(missing, there))
+            left, _ = eliminated(lefts[group], missing, self._padding(missing, there))
             return left_out_residual(left, drift, there, some[None], groups)[0]
 
         lefts, result = [], jnp.full(self.seen.shape, jnp.nan, multiplier.dtype)
@@ -163,7 +162,7 @@ class SharedInverse:
             )
             found = jax.lax.map(jax.checkpoint(of_epoch), flat)
             result = result.at[flat[0]].set(found, mode="drop")
-        return result.reshape(-1, count)
+        return result
 
     def reduction(self, fields: Array, contract: Contract) -> Array:
         """By how much the data reduce the prior variance of functionals.
@@ -219,17 +218,10 @@ class SharedInverse:
 
         def eliminate(part: tuple[Array, Array]) -> tuple[Array, DataSpaceSolution]:
             epoch, common = part
-            left, log_determinant = self.rows, self.log_determinant
-            if common.shape[-1]:
-                rows = take(left, common)
-                seen = self.used.at[common].set(False, mode="drop")
-                padding = self._padding(common, seen)
-                weights, log_gap = gap_weights(rows, common, padding)
-                left = left - einsum("ks,kt->st", rows, weights)
-                log_determinant = log_determinant + log_gap
-            left, log_determinant = (
-                each.astype(data.dtype) for each in (left, log_determinant)
-            )
+            seen = self.used.at[common].set(False, mode="drop")
+            left, log_gap = eliminated(self.rows, common, self._padding(common, seen))
+            left = left.astype(data.dtype)
+            log_determinant = (self.log_determinant + log_gap).astype(data.dtype)
             some = data.at[epoch].get(mode="fill", fill_value=0)
             multiplier = einsum("es,st->et", some, left)
             diagonal = jnp.broadcast_to(jnp.diag(left)[None, :], multiplier.shape)
@@ -298,12 +290,12 @@ def make_shared_inverse(
         steady = dataclasses.replace(noise, common=None)
     used = jnp.ones(seen.shape[1], bool) if used is None else used
     matrix = problem.gram + noise_covariance(steady)
-    inverted, log_determinant = observed_inverse(matrix, used)
-    drift = jnp.where(used[:, None], problem.drift, 0)
-    whole, log_drift = saddle_inverse(inverted, drift)
+    inverted, whole, log_determinant = observed_saddle_inverse(
+        matrix, problem.drift, used
+    )
     return SharedInverse(
         whole,
-        log_determinant + log_drift,
+        log_determinant,
         jnp.diag(inverted),
         problem,
         noise,

@@ -18,8 +18,7 @@ from jaxload.inversion.hyperparameters.eigen_sweep import recurring_patterns
 from jaxload.inversion.hyperparameters.evidence import log_evidence
 from jaxload.inversion.linalg.saddle_point import (
     drift_log_determinant,
-    observed_inverse,
-    saddle_inverse,
+    observed_saddle_inverse,
 )
 from jaxload.inversion.noise import (
     Noise,
@@ -368,12 +367,10 @@ def _pattern_log_evidence(
     seen, drift = pattern.seen, problem.drift
     scaled = scaled_noise(noise, beta, seen[None, :])
     matrix = problem.gram + noise_covariance(scaled)
-    inverted, log_determinant = observed_inverse(matrix, seen)
-    seen_drift = jnp.where(seen[:, None], drift, 0)
-    whole, log_drift = saddle_inverse(inverted, seen_drift)
+    _, whole, log_determinant = observed_saddle_inverse(matrix, drift, seen)
     rows = len(seen)
     quadratic = jnp.sum(whole[:rows, :rows] * pattern.scatter)
-    log_determinant += log_drift - drift_log_determinant(drift, seen[None, :])[0]
+    log_determinant -= drift_log_determinant(drift, seen[None, :])[0]
     contrasts = jnp.sum(seen, dtype=beta.dtype) - drift.shape[1]
     scaled_determinant = log_determinant - contrasts * jnp.log(beta**2)
     each = contrasts * jnp.log(2 * jnp.pi) + scaled_determinant

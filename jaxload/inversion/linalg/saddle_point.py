@@ -16,6 +16,7 @@ __all__ = [
     "eliminated",
     "gap_weights",
     "observed_inverse",
+    "observed_saddle_inverse",
     "saddle_inverse",
     "take",
 ]
@@ -71,6 +72,27 @@ def observed_inverse(matrix: Array, seen: Array) -> tuple[Array, Array]:
     return jnp.where(both, inverted, 0), log_determinant
 
 
+def observed_saddle_inverse(
+    matrix: Array, drift: Array, seen: Array
+) -> tuple[Array, Array, Array]:
+    """Compute both inverses of the block of observed rows.
+
+    Args:
+      matrix: A of all rows, shape (row, row).
+      drift: D of all rows, shape (row, drift).
+      seen: Which rows there are, shape (row,).
+
+    Returns:
+      ``A_oo^-1`` as of `observed_inverse`, the inverse of ``[[A_oo, D_o], [D_o', 0]]``
+      as of `saddle_inverse`, and ``log det A_oo + log det D_o' A_oo^-1 D_o``.
+    """
+    inverted, log_determinant = observed_inverse(matrix, seen)
+    drift = jnp.where(seen[:, None], drift, 0)
+    enough = jnp.sum(seen) >= drift.shape[1]
+    whole, log_drift = saddle_inverse(inverted, drift, enough)
+    return inverted, whole, log_determinant + log_drift
+
+
 def take(matrix: Array, index: Array) -> Array:
     """Rows of a matrix, zero where the index is padding."""
     return matrix.at[index].get(mode="fill", fill_value=0)
@@ -94,7 +116,7 @@ def gap_weights(rows: Array, missing: Array, padding: Array) -> tuple[Array, Arr
     return einsum("jk,ks->js", inverted, rows), log_determinant
 
 
-def eliminated(inverted: Array, missing: Array, padding: Array) -> Array:
+def eliminated(inverted: Array, missing: Array, padding: Array) -> tuple[Array, Array]:
     """Compute the inverse without some rows, which are near zero in it.
 
     Args:
@@ -103,13 +125,14 @@ def eliminated(inverted: Array, missing: Array, padding: Array) -> Array:
       padding: Where there is no such row, or it is not used, shape (missing,).
 
     Returns:
-      The inverse of the block of the other rows, shape (row, row).
+      The inverse of the block of the other rows, shape (row, row), and what the log
+      determinant grows by, scalar.
     """
     if not len(missing):
-        return inverted
+        return inverted, jnp.zeros((), inverted.dtype)
     rows = take(inverted, missing)
-    weights, _ = gap_weights(rows, missing, padding)
-    return inverted - einsum("kr,ks->rs", rows, weights)
+    weights, log_gap = gap_weights(rows, missing, padding)
+    return inverted - einsum("kr,ks->rs", rows, weights), log_gap
 
 
 def determined(drift: Array, seen: Array) -> Array:

@@ -167,7 +167,7 @@ def find_pattern(
             raise ValueError(f"{name} is {value}, expected a positive number")
     groups, common, number = _groups(missing, min(member, max(epochs, 1)), kinds)
     gaps = _gaps(missing & ~common[number], number, kinds)
-    digest = np.uint32(_digest(missing)).astype(np.int32)
+    digest = _digest(missing)
     blocks = _blocks(missing, BLOCK, 1 if small else BLOCK_SHAPES)
     return MissingPattern(groups, gaps, blocks, missing.sum(), digest, missing.shape)
 
@@ -185,8 +185,7 @@ def check_pattern(values: Array, pattern: MissingPattern) -> None:
     same = pattern.shape == values.shape
     if same and is_concrete(values) and is_concrete(pattern.digest):
         missing = np.logical_not(np.isfinite(np.asarray(values)))
-        digest = np.uint32(_digest(missing)).astype(np.int32)
-        same = missing.sum() == pattern.missing and digest == pattern.digest
+        same = missing.sum() == pattern.missing and _digest(missing) == pattern.digest
     if not same:
         raise ValueError(
             f"pattern was found in another record, of shape {pattern.shape}, than "
@@ -245,8 +244,9 @@ def blocks_in_time(
         yield slice(first, min(first + len(block.epoch), len(missing))), block
 
 
-def _digest(missing: NDArray[np.bool_]) -> int:
-    return zlib.crc32(np.packbits(missing, axis=1).tobytes())
+def _digest(missing: NDArray[np.bool_]) -> np.int32:
+    number = zlib.crc32(np.packbits(missing, axis=1).tobytes())
+    return np.uint32(number).astype(np.int32)
 
 
 def _groups(

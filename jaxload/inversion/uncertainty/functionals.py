@@ -9,11 +9,19 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
+from jaxload.inversion.estimation.factor import Factor, factor_of
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.prior.smoothness import Prior, prior_covariance, prior_variance
-from jaxload.inversion.problem import Problem
+from jaxload.inversion.problem import Problem, Solution
 
-__all__ = ["Functionals", "averages", "check_cells", "every_cell", "some_cells"]
+__all__ = [
+    "Functionals",
+    "averages",
+    "check_cells",
+    "every_cell",
+    "factor_for",
+    "some_cells",
+]
 
 
 @jax.tree_util.register_dataclass
@@ -122,6 +130,27 @@ def every_cell(problem: Problem, prior: Prior) -> Functionals:
     _check_prior(problem, prior)
     variance = prior_variance(prior).astype(problem.design.dtype)
     return Functionals(problem.cross, problem.free, variance, None)
+
+
+def factor_for(found: Factor | Solution, functionals: Functionals) -> Factor:
+    """The factor of a solution, checked against functionals.
+
+    Args:
+      found: From `solve` or `factorise`.
+      functionals: From `averages`, `some_cells` or `every_cell`.
+
+    Returns:
+      The factor.
+
+    Raises:
+      ValueError: If a solution holds no factor, or shapes disagree.
+    """
+    factor = factor_of(found)
+    check_shapes(
+        gram=(factor.problem.gram, "row row"),
+        functionals=(functionals.cross, "functional row"),
+    )
+    return factor
 
 
 def check_cells(problem: Problem, cells: ArrayLike) -> np.ndarray:

@@ -15,7 +15,6 @@ and 68 and 95% with it in: put into R what the stations share.
 """
 
 import dataclasses
-import functools
 from collections.abc import Iterator
 
 import jax
@@ -26,11 +25,10 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.binding import Observations
-from jaxload.inversion.estimation.data_space import Contract, diagonal, outer
+from jaxload.inversion.estimation.data_space import diagonal, outer
 from jaxload.inversion.estimation.factor import (
     Factor,
-    data_space_inverse,
-    factor_of,
+    prior_reduction,
 )
 from jaxload.inversion.estimation.shared_inverse import (
     Reduction,
@@ -46,7 +44,7 @@ from jaxload.inversion.missing.pattern import (
 )
 from jaxload.inversion.noise import is_steady, noise_at, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
-from jaxload.inversion.uncertainty.functionals import Functionals
+from jaxload.inversion.uncertainty.functionals import Functionals, factor_for
 from jaxload.inversion.uncertainty.stochastic_diagonal import (
     Probing,
     affordable,
@@ -118,7 +116,7 @@ def posterior_sd(
       with free fields: Cressie (1993), Statistics for Spatial Data, section 3.4,
       doi:10.1002/9781119115151.
     """
-    factor = _checked(found, functionals)
+    factor = factor_for(found, functionals)
     problem, data, beta = factor.problem, factor.data, factor.beta
     probing = Probing() if probing is None else probing
     shared = data.pattern is not None and is_steady(data.noise)
@@ -127,7 +125,7 @@ def posterior_sd(
         or not is_concrete(data.values)
         or affordable(data.values.shape, functionals, probing)
     ):
-        reduction = _reduction(problem, data, beta, functionals, diagonal)
+        reduction = prior_reduction(problem, data, beta, functionals.fields, diagonal)
         return _spread(problem, data, beta, functionals, (reduction, None))
     parts = probed_reduction(problem, data, beta, functionals, probing)
     return _spread(problem, data, beta, functionals, parts)
@@ -152,9 +150,9 @@ def posterior_covariance(found: Factor | Solution, functionals: Functionals) -> 
             "functionals hold no covariance between each other; make them with "
             "averages or some_cells instead of every_cell"
         )
-    factor = _checked(found, functionals)
+    factor = factor_for(found, functionals)
     problem, data, beta = factor.problem, factor.data, factor.beta
-    reduction = _reduction(problem, data, beta, functionals, outer)
+    reduction = prior_reduction(problem, data, beta, functionals.fields, outer)
     known = _known(problem, data)[:, None, None]
     left = (functionals.covariance[None] - reduction) / beta**2
     return jnp.where(known, (left + jnp.swapaxes(left, 1, 2)) / 2, jnp.nan)
@@ -185,7 +183,7 @@ def stream_sd(
       >>> for epochs, part in inversion.stream_sd(water, functionals):
       ...     variable[epochs] = np.asarray(part.sd)
     """
-    factor = _checked(found, functionals)
+    factor = factor_for(found, functionals)
     problem, data, beta = factor.problem, factor.data, factor.beta
     if not is_steady(data.noise):
         yield from _stream_each(factor, functionals, member, probing)
@@ -248,30 +246,9 @@ def over_epochs(spread: Spread, weights: ArrayLike) -> Spread:
     return Spread(jnp.sqrt(total), error / jnp.where(total > 0, total, 1), spread.exact)
 
 
-def _checked(found: Factor | Solution, functionals: Functionals) -> Factor:
-    factor = factor_of(found)
-    check_shapes(
-        gram=(factor.problem.gram, "row row"),
-        functionals=(functionals.cross, "functional row"),
-    )
-    return factor
-
-
 def _known(problem: Problem, data: Observations) -> Array:
     known = determined(problem.drift, data.seen)
     return known if data.fits is None else known & data.fits
-
-
-@functools.partial(jax.jit, static_argnames="contract")
-def _reduction(
-    problem: Problem,
-    data: Observations,
-    beta: Array,
-    functionals: Functionals,
-    contract: Contract,
-) -> Array:
-    inverse = data_space_inverse(problem, data, beta, steady=True)
-    return inverse.reduction(functionals.fields, contract)
 
 
 @jax.jit

@@ -20,7 +20,11 @@ from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.factor import Factor, epoch_inverse, factor_of
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.problem import Problem, Solution
-from jaxload.inversion.uncertainty.functionals import Functionals, check_cells
+from jaxload.inversion.uncertainty.functionals import (
+    Functionals,
+    check_cells,
+    factor_for,
+)
 
 __all__ = [
     "Resolution",
@@ -50,11 +54,7 @@ def observation_weights(found: Factor | Solution, functionals: Functionals) -> A
     Raises:
       ValueError: If a solution holds no factor, or shapes disagree.
     """
-    factor = factor_of(found)
-    check_shapes(
-        gram=(factor.problem.gram, "row row"),
-        functionals=(functionals.cross, "functional row"),
-    )
+    factor = factor_for(found, functionals)
     return _weights(factor.problem, factor.data, factor.beta, functionals)
 
 

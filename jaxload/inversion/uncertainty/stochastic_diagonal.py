@@ -8,8 +8,8 @@ from jax import Array
 
 from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.data_space import diagonal
-from jaxload.inversion.estimation.factor import data_space_inverse
-from jaxload.inversion.linalg.saddle_point import observed_inverse, saddle_inverse
+from jaxload.inversion.estimation.factor import prior_reduction
+from jaxload.inversion.linalg.saddle_point import observed_saddle_inverse
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.missing.pattern import find_pattern
 from jaxload.inversion.noise import (
@@ -124,20 +124,12 @@ def probed_reduction(
     """
     middle = mean_noise(data.noise, data.seen)
     steady = dataclasses.replace(data, noise=middle, pattern=find_pattern(data.values))
-    known = _known_reduction(problem, steady, beta, functionals)
+    known = prior_reduction(problem, steady, beta, functionals.fields, diagonal)
     shape = (data.values.shape[1], probing.count)
     sign = jax.random.rademacher(jax.random.key(probing.seed), shape, known.dtype)
     noises = (data.noise, middle)
     change, error = _change(problem, data.seen, noises, beta, functionals, sign)
     return known + change, error
-
-
-@jax.jit
-def _known_reduction(
-    problem: Problem, data: Observations, beta: Array, functionals: Functionals
-) -> Array:
-    inverse = data_space_inverse(problem, data, beta, steady=True)
-    return inverse.reduction(functionals.fields, diagonal)
 
 
 @jax.jit
@@ -157,9 +149,8 @@ def _change(
     left, right = _probes(steady, sign)
 
     def inverse(own: Array, seen: Array) -> Array:
-        inverted, _ = observed_inverse(problem.gram + own, seen)
-        drift = jnp.where(seen[:, None], problem.drift, 0)
-        return saddle_inverse(inverted, drift)[0][:, :rows]
+        matrix = problem.gram + own
+        return observed_saddle_inverse(matrix, problem.drift, seen)[1][:, :rows]
 
     def one(noise: Noise, seen: Array) -> tuple[Array, Array]:
         daily = noise_covariance(noise)
