@@ -27,10 +27,12 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1
 BIN := .venv/bin
 READY := .venv/ready
 READY_CUDA := .venv/ready-cuda
-BENCHMARKS := $(basename $(notdir $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))))
+READY_TO_COUNT := .cuda/ready
+NO_BENCHMARK := benchmarks/_% benchmarks/gpu_launches.py
+BENCHMARKS := $(basename $(notdir $(filter-out $(NO_BENCHMARK),$(wildcard benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test32 slow lint bench fuzz faults mutants gpu clean
+.PHONY: help demo test test32 slow lint bench launches fuzz faults mutants gpu clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -57,6 +59,9 @@ bench: $(READY)  ## run every benchmark; results go to benchmarks/results/
 	@set -e; for name in $(BENCHMARKS); do \
 	  echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; done
 
+launches: $(READY) $(READY_TO_COUNT)  ## count what an NVIDIA GPU would launch, without one
+	$(BIN)/python -m benchmarks.gpu_launches
+
 fuzz: $(READY)  ## give a million damaged files to every reader; goes on if stopped
 	$(ONE_THREAD) $(BIN)/python tests/fuzz.py --inputs $(INPUTS)
 
@@ -73,7 +78,7 @@ gpu: $(READY_CUDA)  ## run every test and benchmark that wants an NVIDIA GPU
 	$(MAKE) bench
 
 clean:  ## remove the environment, caches and the demo's output
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .jax_cache build dist demo
+	rm -rf .venv .cuda .pytest_cache .ruff_cache .hypothesis .jax_cache build dist demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt
@@ -85,4 +90,13 @@ $(READY): pyproject.toml constraints.txt
 $(READY_CUDA): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  -c constraints.txt -e ".[dev,cuda]"
+	touch $@
+
+# XLA's CUDA plugin at jaxlib's version, in a folder of its own: the environment of the
+# CPU stays as it is.
+$(READY_TO_COUNT): $(READY)
+	version=$$($(BIN)/python -c 'import jaxlib; print(jaxlib.__version__)') && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade \
+	  --target $(@D) --no-deps jax-cuda12-pjrt==$$version \
+	  jax-cuda12-plugin==$$version nvidia-cuda-nvcc-cu12
 	touch $@

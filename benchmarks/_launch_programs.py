@@ -1,0 +1,224 @@
+"""The programs whose launches are counted, at the sizes that they are meant for.
+
+Only where data are missing is held in memory; all other arrays are shapes.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks import _networks
+from jaxload import inversion
+from jaxload.inversion.missing.pattern import MissingPattern
+from jaxload.inversion.problem import Problem
+
+__all__ = ["PROGRAMS", "Program", "Size", "shape"]
+
+#: A function, and what it is given.
+Call = tuple[Callable, tuple[Any, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """Rows, cells and epochs of a network, and where its data are missing.
+
+    Attributes:
+      rows: Number of rows.
+      cells: Number of cells.
+      epochs: Number of epochs.
+      gaps: Makes the record, NaN where missing, shape (epoch, row).
+    """
+
+    rows: int
+    cells: int
+    epochs: int
+    gaps: Callable[[], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A program and how many launches it may have.
+
+    Attributes:
+      name: What it computes.
+      size: Name of the size.
+      budget: Launches of one call, at most.
+      build: Makes the function and its arguments.
+      trips: Turns of loops that the compiler does not know.
+    """
+
+    name: str
+    size: str
+    budget: int
+    build: Callable[[], Call]
+    trips: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Name and size."""
+        return f"{self.name}, {self.size}"
+
+
+def shape(*axes: int, dtype: Any = np.float64) -> jax.ShapeDtypeStruct:
+    """An array of which only the shape is known."""
+    return jax.ShapeDtypeStruct(axes, dtype)
+
+
+def _western() -> np.ndarray:
+    return _networks.observations()[0]
+
+
+def _national() -> np.ndarray:
+    """263 stations begin late and fail; 900 rows are always there."""
+    rng = np.random.default_rng(2)
+    values = _networks.with_gaps(np.zeros((3653, 1163)), 263, 35, rng)
+    for row in range(263):
+        values[: int(rng.exponential(150)), row] = np.nan
+    return values
+
+
+def _large() -> np.ndarray:
+    """Every station is missing a ninth of the time."""
+    rng = np.random.default_rng(4)
+    return _networks.with_gaps(np.zeros((7305, 3000)), 3000, 57, rng)
+
+
+SIZES = {
+    "western": Size(332, 6811, 6209, _western),
+    "national": Size(1163, 17227, 3653, _national),
+    "large": Size(3000, 60_000, 7305, _large),
+}
+
+
+@functools.cache
+def pattern_of(name: str) -> MissingPattern:
+    """Where the data of a size are missing."""
+    return inversion.find_pattern(SIZES[name].gaps())
+
+
+def problem_of(name: str, free: int = 0) -> Problem:
+    """The inverse problem of a size, as shapes."""
+    rows, cells = SIZES[name].rows, SIZES[name].cells
+    design, cross = shape(rows, cells), shape(cells, rows)
+    return Problem(
+        design, cross, shape(rows, rows), shape(cells, free), shape(rows, free)
+    )
+
+
+def criterion_at(
+    criterion: Callable,
+    problem: Problem,
+    values: jax.Array,
+    sigma: jax.Array,
+    beta: jax.Array,
+    pattern: MissingPattern | None,
+) -> jax.Array:
+    """A criterion of a record at one weight of the prior."""
+    data = inversion.observations(values, sigma, pattern=pattern)
+    return criterion(inversion.factorise(problem, data, beta))
+
+
+def _given(name: str, *, daily: bool = False, betas: int = 0) -> tuple[Any, ...]:
+    size = SIZES[name]
+    sigma = shape(size.epochs, size.rows) if daily else shape(size.rows)
+    beta = shape(betas) if betas else shape()
+    pattern = None if daily else pattern_of(name)
+    return problem_of(name), shape(size.epochs, size.rows), sigma, beta, pattern
+
+
+def _criterion(criterion: Callable, name: str, *, daily: bool = False) -> Call:
+    return functools.partial(criterion_at, criterion), _given(name, daily=daily)
+
+
+def _gradient(criterion: Callable, name: str, *, daily: bool = False) -> Call:
+    value = functools.partial(criterion_at, criterion)
+    given = _given(name, daily=daily)
+    return jax.grad(value, argnums=(2, 3)), given
+
+
+def _betas(criterion: Callable, name: str) -> Call:
+    value = functools.partial(criterion_at, criterion)
+    over = jax.vmap(value, in_axes=(None, None, None, 0, None))
+    return over, _given(name, betas=25)
+
+
+def _regions(name: str, *, count: int = 10) -> Call:
+    """Standard deviations of means over regions, sigma of every day."""
+    size = SIZES[name]
+    cross, free = shape(count, size.rows), shape(count, 0)
+    functionals = inversion.Functionals(cross, free, shape(count), shape(count, count))
+
+    def spread(problem, values, sigma, beta, functionals):
+        data = inversion.observations(values, sigma)
+        factor = inversion.factorise(problem, data, beta)
+        return inversion.posterior_sd(factor, functionals).sd
+
+    return spread, (*_given(name, daily=True)[:4], functionals)
+
+
+def _in_time(name: str, *, gradient: bool = False) -> Call:
+    size = SIZES[name]
+
+    def density(problem, values, sigma, beta, scale):
+        data = inversion.observations(values, sigma, share_inverse=False)
+        times = jnp.arange(float(size.epochs))
+        memory = inversion.autoregression(times, scale)
+        return inversion.temporal_log_evidence(problem, data, beta, memory)
+
+    function = jax.grad(density, argnums=(2, 3, 4)) if gradient else density
+    return function, (*_given(name)[:4], shape())
+
+
+CRITERIA = {
+    "leave-one-out": inversion.leave_one_out,
+    "GCV": inversion.gcv,
+    "evidence": inversion.log_evidence,
+}
+ONE_BETA = {"western": 500, "national": 500, "large": 3000}
+
+
+def _programs() -> list[Program]:
+    loo, part = inversion.leave_one_out, functools.partial
+    programs = [
+        Program(name, size, most, part(_criterion, criterion, size))
+        for size, most in ONE_BETA.items()
+        for name, criterion in CRITERIA.items()
+    ]
+    programs += [
+        Program(
+            f"gradient of {name}", "western", 2000, part(_gradient, value, "western")
+        )
+        for name, value in CRITERIA.items()
+        if name != "GCV"
+    ]
+    programs.append(
+        Program(
+            "leave-one-out at 25 betas", "western", 1000, part(_betas, loo, "western")
+        )
+    )
+    for size, most in (("western", 2000), ("national", 5000)):
+        build = part(_criterion, loo, size, daily=True)
+        programs.append(Program("leave-one-out, daily sigma", size, most, build))
+        programs.append(
+            Program("regions' sd, daily sigma", size, most, part(_regions, size))
+        )
+    build = part(_gradient, loo, "western", daily=True)
+    programs.append(
+        Program("gradient of leave-one-out, daily sigma", "western", 5000, build)
+    )
+    build = part(_in_time, "western")
+    programs.append(Program("evidence with a memory", "western", 120_000, build))
+    build = part(_in_time, "western", gradient=True)
+    programs.append(
+        Program("gradient of evidence with a memory", "western", 240_000, build)
+    )
+    return programs
+
+
+#: By name and size.
+PROGRAMS = {program.key: program for program in _programs()}
