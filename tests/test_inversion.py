@@ -185,7 +185,7 @@ def test_leave_one_out_is_deleting_each_station(name, design, displacement, sigm
             np.testing.assert_allclose(got[epoch, station], want, rtol=1e-7)
     # With a free level, the last station of an epoch cannot be predicted.
     alone = np.isfinite(displacement).sum(axis=1, keepdims=True) < 2
-    undetermined = alone & (problem.drift.shape[1] > 0)
+    undetermined = alone & (problem.null_space_response.shape[1] > 0)
     np.testing.assert_array_equal(np.isnan(got), np.isnan(displacement) | undetermined)
     rms = inversion.leave_one_out(
         inversion.factorise(problem, inversion.observations(displacement, sigma), 0.3)
@@ -228,7 +228,7 @@ def test_two_receivers_at_one_place_are_legal(design, displacement, sigma):
 
 def test_a_free_level_is_found_on_every_separate_part_of_the_grid():
     part = laplacian("free")
-    fields = inversion.unpenalised_fields(sp.block_diag([part, part, sp.eye_array(2)]))
+    fields = inversion.null_space_of(sp.block_diag([part, part, sp.eye_array(2)]))
     assert fields.shape == (2 * CELLS + 2, 2)
     np.testing.assert_array_equal(fields.sum(axis=0), CELLS)
 
@@ -237,7 +237,7 @@ def test_free_fields_that_are_not_constant_are_found_and_estimated(rng):
     """Second differences along a line see no straight line."""
     size = 12
     bend = sp.diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(size - 2, size))
-    fields = inversion.unpenalised_fields(bend)
+    fields = inversion.null_space_of(bend)
     line = np.arange(size) - 3.0
     np.testing.assert_allclose(fields @ (fields.T @ line), line, atol=1e-9)
     design, displacement = rng.normal(size=(6, size)), rng.normal(size=(4, 6))
@@ -434,7 +434,7 @@ def test_a_singular_operator_is_named(design):
     half = sp.eye_array(CELLS).tolil()
     half[3, 3] = 0
     with pytest.raises(ValueError, match="singular"):
-        inversion.smooth_problem(design, half, free=np.zeros((CELLS, 0)))
+        inversion.smooth_problem(design, half, null_space=np.zeros((CELLS, 0)))
 
 
 def test_sigma_is_not_asked_for_where_nothing_was_observed(design, displacement, sigma):

@@ -201,8 +201,8 @@ def test_a_covariance_that_is_none_is_refused():
 
 def test_a_singular_prior_is_refused():
     half = sp.csr_array(np.diag([1.0, 1.0, 0.0, 1.0, 1.0]))
-    with pytest.raises(ValueError, match=r"singular.*pass it as free="):
-        inversion.smooth_problem(DESIGN, half, free=np.zeros((CELLS, 0)))
+    with pytest.raises(ValueError, match=r"singular.*pass it as null_space="):
+        inversion.smooth_problem(DESIGN, half, null_space=np.zeros((CELLS, 0)))
 
 
 HOST = {

@@ -247,7 +247,7 @@ def test_leave_group_out_is_deleting_each_group(
     for epoch, (row, seen) in enumerate(epochs(gapped)):
         for here in seen:
             rest = np.setdiff1d(seen, np.flatnonzero(rows_left_out_with(groups, here)))
-            if len(rest) <= problem.drift.shape[1]:
+            if len(rest) <= problem.null_space_response.shape[1]:
                 continue
             inverse, fit, weight = hat(design, operator, once, 0.6, rest)
             # Noise that rows share is predicted with the load.

@@ -72,8 +72,8 @@ def test_the_density_is_that_of_the_known_rows_times_that_of_the_others(
     known = inversion.log_evidence(
         inversion.factorise(problem, inversion.observations(silent, sigma), BETA)
     )
-    whole = whole - log_volume(problem.drift, displacement)
-    known = known - log_volume(problem.drift, silent)
+    whole = whole - log_volume(problem.null_space_response, displacement)
+    known = known - log_volume(problem.null_space_response, silent)
     rest, left = given(problem, displacement, sigma)
     others = inversion.log_evidence(
         inversion.factorise(rest, inversion.observations(left, of_others(sigma)), BETA)

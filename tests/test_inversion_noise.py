@@ -81,7 +81,7 @@ def one_epoch(problem, operator, noise, displacement, epoch):
     offset = tau * shared[seen] @ weight @ (data - rows @ load)
     matrix = np.asarray(problem.gram) + BETA**2 * covariance
     matrix = matrix[np.ix_(seen, seen)]
-    drift = np.asarray(problem.drift)[seen]
+    drift = np.asarray(problem.null_space_response)[seen]
     left = drift.T @ np.linalg.solve(matrix, drift)
     log_determinant = np.linalg.slogdet(matrix)[1] + np.linalg.slogdet(left)[1]
     return load, offset, log_determinant

@@ -67,8 +67,10 @@ def test_covariance_and_variance_are_those_of_the_dense_inverse(operator, scale)
     np.testing.assert_allclose(got, want, atol=error)
     np.testing.assert_allclose(prior_variance(prior), np.diag(want), atol=error)
     free = len(scale) - np.linalg.matrix_rank(operator.toarray(), tol=1e-9)
-    assert prior.free.shape[1] == free
-    np.testing.assert_allclose(operator @ (prior.free / scale[:, None]), 0, atol=1e-9)
+    assert prior.null_space.shape[1] == free
+    np.testing.assert_allclose(
+        operator @ (prior.null_space / scale[:, None]), 0, atol=1e-9
+    )
 
 
 def test_samples_have_the_covariance_of_the_prior(operator, scale):
@@ -81,7 +83,7 @@ def test_samples_have_the_covariance_of_the_prior(operator, scale):
     # Entries scatter by sqrt(2 / count) = 0.01 or less.
     assert abs(error).max() < 0.06
     assert abs(error).mean() < 0.01
-    np.testing.assert_allclose(drawn @ prior.free, 0, atol=1e-6)
+    np.testing.assert_allclose(drawn @ prior.null_space, 0, atol=1e-6)
 
 
 def test_a_scale_is_an_operator_on_the_scaled_load(operator, scale, rng):
@@ -294,11 +296,11 @@ ERRORS = {
     "length not a number": (lambda: matern_prior(TERMS, np.nan), "length is nan"),
     "a length per cell": (lambda: matern_prior(TERMS, np.ones(CELLS)), "scalar"),
     "free of another grid": (
-        lambda: smooth_prior(OPERATORS["free"], free=np.ones((3, 1))),
+        lambda: smooth_prior(OPERATORS["free"], null_space=np.ones((3, 1))),
         "'cell'",
     ),
     "singular": (
-        lambda: smooth_prior(OPERATORS["free"], free=np.zeros((CELLS, 0))),
+        lambda: smooth_prior(OPERATORS["free"], null_space=np.zeros((CELLS, 0))),
         "singular",
     ),
     "sees nothing": (

@@ -129,7 +129,7 @@ def test_leverage_is_the_change_of_a_fit_with_its_observation(case, rng):
 def test_freedom_goes_from_the_free_fields_to_the_data(case):
     sigma = np.ones(ROWS)
     seen = np.isfinite(case.displacement).sum(axis=1)
-    free = case.problem.free.shape[1]
+    free = case.problem.null_space.shape[1]
     stiff = degrees_of_freedom(
         factorise(case.problem, observations(case.displacement, sigma), 1e5)
     )
@@ -146,7 +146,7 @@ def test_without_data_nothing_is_resolved(case):
     factor = factorise(case.problem, data, BETA)
     kernels = averaging_kernels(factor, case.every)
     found = resolution_map(factor, case.every, case.position)
-    if case.problem.free.shape[1]:
+    if case.problem.null_space.shape[1]:
         assert np.isnan(kernels[2]).all()
     else:
         np.testing.assert_array_equal(kernels[2], 0)

@@ -17,7 +17,7 @@ from jaxload.inversion.noise import Noise
 from jaxload.inversion.temporal import markov as chains, space_time
 from jaxload.inversion.temporal.evidence import temporal_log_evidence
 from jaxload.inversion.temporal.markov import (
-    Memory,
+    TemporalPrior,
     autoregression,
     random_walk,
     smooth_chain,
@@ -161,11 +161,11 @@ def test_the_evidence_is_the_density_of_the_contrasts(
     problem = inversion.smooth_problem(design, OPERATORS[operator])
     displacement[5], displacement[8, 1:] = np.nan, np.nan
     seen = np.isfinite(displacement)
-    seen &= seen.sum(axis=1, keepdims=True) > problem.drift.shape[1]
+    seen &= seen.sum(axis=1, keepdims=True) > problem.null_space_response.shape[1]
     used = np.flatnonzero(seen)
     noise, (memory, covariance) = shared_noises(rng)["all, sigma per epoch"], CHAIN
     whole = np.kron(covariance, problem.gram) / 0.7**2 + written_out(noise)
-    level = np.kron(np.eye(EPOCHS), problem.drift)[used]
+    level = np.kron(np.eye(EPOCHS), problem.null_space_response)[used]
     contrast = scipy.linalg.null_space(level.T) if level.size else np.eye(len(used))
     inner = contrast.T @ whole[np.ix_(used, used)] @ contrast
     data = contrast.T @ displacement.ravel()[used]
@@ -399,7 +399,7 @@ def test_what_is_wrong_is_named(name):
 def test_what_does_not_fit_is_refused(design, displacement):
     problem = inversion.smooth_problem(design, FIXED)
     memory = MEMORIES["autoregression"][0]
-    short = Memory(memory.keep[1:], memory.fresh[1:])
+    short = TemporalPrior(memory.keep[1:], memory.fresh[1:])
     with pytest.raises(ValueError, match="'epoch'"):
         solve_in_time(problem, observations(displacement, np.ones(ROWS)), 0.7, short)
     with pytest.raises(ValueError, match="beta is -1"):

@@ -212,8 +212,8 @@ def test_what_is_wrong_is_named(name, design):
             problem.design,
             problem.cross,
             jnp.asarray(gram),
-            problem.free,
-            problem.drift,
+            problem.null_space,
+            problem.null_space_response,
         )
     with pytest.raises(ValueError, match=message):
         tune(scaled_model(problem, np.ones(ROWS)), **call)

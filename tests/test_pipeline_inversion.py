@@ -259,7 +259,7 @@ def test_a_season_of_the_whole_region_is_no_common_mode(model):
 
 
 def covariance(prior):
-    cells = len(prior.free)
+    cells = len(prior.null_space)
     return np.asarray(inversion.prior_covariance(prior, np.eye(cells)))
 
 
@@ -269,7 +269,7 @@ def test_priors_are_what_their_names_say(grid):
         covariance(make_prior(asked(prior="identity"), grid)), np.eye(cells), atol=1e-9
     )
     slopes = make_prior(asked(prior="first-differences"), grid)
-    level = np.asarray(slopes.free)
+    level = np.asarray(slopes.null_space)
     np.testing.assert_allclose(abs(level), cells**-0.5, rtol=1e-9)
     # The square of the differences is the Laplacian that nothing crosses.
     laplacian = sphere.laplacian(grid, boundary="free").toarray()
@@ -279,7 +279,7 @@ def test_priors_are_what_their_names_say(grid):
     unit = np.diag(covariance(long))
     np.testing.assert_allclose(unit, 1, atol=0.2)
     wide = make_prior(asked(metric="sphere", boundary="free"), grid)
-    assert np.asarray(wide.free).shape == (cells, 1)
+    assert np.asarray(wide.null_space).shape == (cells, 1)
 
 
 def test_cells_too_coarse_for_a_correlation_length_are_warned_of(grid, caplog):

@@ -42,7 +42,7 @@ from jaxload.inversion.principal_components import (
     solve_by_components,
 )
 from jaxload.inversion.prior.matern import matern_prior, matern_problem
-from jaxload.inversion.prior.roughness import unpenalised_fields
+from jaxload.inversion.prior.roughness import null_space_of
 from jaxload.inversion.prior.smoothness import (
     Prior,
     prior_covariance,
@@ -56,7 +56,7 @@ from jaxload.inversion.prior.smoothness import (
 from jaxload.inversion.problem import Problem, Solution, with_normal_matrix
 from jaxload.inversion.stacking import Rows, split_rows, stack_rows
 from jaxload.inversion.temporal.evidence import temporal_log_evidence
-from jaxload.inversion.temporal.markov import Memory, autoregression, random_walk
+from jaxload.inversion.temporal.markov import TemporalPrior, autoregression, random_walk
 from jaxload.inversion.temporal.smoothing import (
     hold_out,
     solve_in_time,
@@ -103,7 +103,6 @@ __all__ = [
     "Functionals",
     "Huber",
     "LCurve",
-    "Memory",
     "MissingPattern",
     "Noise",
     "Observations",
@@ -118,6 +117,7 @@ __all__ = [
     "Solution",
     "Spread",
     "StudentT",
+    "TemporalPrior",
     "TimeMean",
     "Tuned",
     "VarianceComponents",
@@ -149,6 +149,7 @@ __all__ = [
     "log_evidence",
     "matern_prior",
     "matern_problem",
+    "null_space_of",
     "observation_weights",
     "observations",
     "point_spread",
@@ -183,7 +184,6 @@ __all__ = [
     "time_function_mean",
     "time_function_variance",
     "tune",
-    "unpenalised_fields",
     "variance_components",
     "weights_from_residuals",
     "with_normal_matrix",

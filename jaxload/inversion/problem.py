@@ -26,9 +26,10 @@ class Problem:
       design: Displacement per unit load G [mm/mm], shape (row, cell).
       cross: ``C G'``, shape (cell, row).
       gram: ``G C G'``, shape (row, row).
-      free: Orthonormal load fields that the prior leaves free, shape (cell, drift);
-        drift is 0 where it leaves none.
-      drift: Displacement by those fields, ``G free``, shape (row, drift).
+      null_space: Orthonormal load fields that the prior does not penalise, called free
+        fields, shape (cell, null); null is 0 where there are none.
+      null_space_response: Displacement by those fields, ``G null_space``, shape
+        (row, null).
       normal: ``L'L``, shape (cell, cell), where cells are fewer than rows and L is
         known, or from `with_normal_matrix`; else None.
     """
@@ -36,8 +37,8 @@ class Problem:
     design: Array
     cross: Array
     gram: Array
-    free: Array
-    drift: Array
+    null_space: Array
+    null_space_response: Array
     normal: Array | None = None
 
 

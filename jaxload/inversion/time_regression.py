@@ -98,7 +98,7 @@ def time_function_mean(
         data=(data.values, "epoch row"),
         functions=(functions, "epoch function"),
     )
-    if problem.drift.shape[1]:
+    if problem.null_space_response.shape[1]:
         raise ValueError(
             "the prior leaves fields free, so that the maps of functions of time have "
             "no amplitude; use the boundary 'zero', or a ridge"

@@ -70,13 +70,13 @@ def given_last_rows(
     sigma = jnp.where(finite, sigma, jnp.nan)
     displacement = jnp.where(finite[None, :], displacement, 0)
     matrix = problem.gram[others:, others:] + jnp.diag((beta * sigma) ** 2)
-    known, _ = saddle_inverse(inverse(matrix), problem.drift[others:])
+    known, _ = saddle_inverse(inverse(matrix), problem.null_space_response[others:])
     # Covariance of the known rows with the others and with the load; then what is free.
     to_rows, to_cells = (
         jnp.concatenate([covariance, fields.T])
         for covariance, fields in (
-            (problem.gram[others:, :others], problem.drift[:others]),
-            (problem.cross[:, others:].T, problem.free),
+            (problem.gram[others:, :others], problem.null_space_response[:others]),
+            (problem.cross[:, others:].T, problem.null_space),
         )
     )
     weight = einsum("kl,lr->kr", known, to_rows)
@@ -87,7 +87,7 @@ def given_last_rows(
         problem.design[:others],
         problem.cross[:, :others] - einsum("kc,kr->cr", to_cells, weight),
         problem.gram[:others, :others] - einsum("kr,ks->rs", to_rows, weight),
-        problem.free[:, :0],
-        problem.drift[:others, :0],
+        problem.null_space[:, :0],
+        problem.null_space_response[:others, :0],
     )
     return rest, foretold

@@ -55,7 +55,7 @@ class ProblemSize:
       epochs: Number of epochs.
       rows: Number of rows of data.
       cells: Number of cells of the load.
-      drift: Number of fields the prior leaves free.
+      null_space_size: Number of fields the prior leaves free.
       missing: Mean number of rows that an epoch misses.
       shared: Whether sigma is the same at all epochs, and the gaps are laid out.
       normal: Whether the problem holds ``L'L``.
@@ -65,7 +65,7 @@ class ProblemSize:
     epochs: int
     rows: int
     cells: int
-    drift: int = 0
+    null_space_size: int = 0
     missing: float = 0.0
     shared: bool = False
     normal: bool = False
@@ -103,12 +103,12 @@ def _inverse(size: float) -> float:
 
 
 def _epoch(shape: ProblemSize) -> float:
-    product = (1 + shape.drift) * SMALL_PRODUCT * shape.rows**2
+    product = (1 + shape.null_space_size) * SMALL_PRODUCT * shape.rows**2
     return shape.epochs * (_inverse(shape.rows) + product + STEP)
 
 
 def _conjugate_gradient(shape: ProblemSize) -> float:
-    numbers = (1 + shape.drift) * shape.epochs * shape.rows
+    numbers = (1 + shape.null_space_size) * shape.epochs * shape.rows
     iteration = numbers * (2 * PRODUCT * shape.rows + VECTOR) + STEP
     return _inverse(shape.rows) + ITERATIONS * iteration
 
@@ -117,7 +117,7 @@ def _shared(shape: ProblemSize) -> float:
     # About half of what a day misses its neighbours miss too.
     gap = shape.missing / 2
     each = _inverse(gap) + gap * shape.rows * (SMALL_PRODUCT * gap + VECTOR)
-    product = (1 + shape.drift) * PRODUCT * shape.rows**2
+    product = (1 + shape.null_space_size) * PRODUCT * shape.rows**2
     return _inverse(shape.rows) + shape.epochs * (each + product)
 
 

@@ -114,7 +114,7 @@ def outer(weighted: Array, rows: Array) -> Array:
 
 
 def without_rounding(
-    solved: DataSpaceSolution, largest: Array, contrasts: Array
+    solved: DataSpaceSolution, largest: Array, contrast_count: Array
 ) -> DataSpaceSolution:
     """Set to zero what is zero but for rounding: what free fields use up.
 
@@ -122,25 +122,29 @@ def without_rounding(
       solved: Of systems with free fields.
       largest: Diagonal of the inverse before those are estimated, shape (row,) or
         (epoch, row).
-      contrasts: Observations less free fields, shape (epoch,). Where there are none
-        more, these explain the data entirely.
+      contrast_count: Observations less free fields, shape (epoch,). Where it is not
+        positive, the free fields explain the data entirely.
 
     Returns:
       The solution.
     """
     rounding = 1e3 * jnp.finfo(largest.dtype).eps * largest
     rounding = jnp.broadcast_to(rounding, solved.inverse_diagonal.shape)
-    left = (contrasts > 0)[:, None]
+    left = (contrast_count > 0)[:, None]
     there = left & ~(solved.inverse_diagonal < rounding)
     return DataSpaceSolution(
         jnp.where(left, solved.multiplier, 0),
         jnp.where(there, solved.inverse_diagonal, 0),
-        jnp.where(contrasts > 0, solved.log_determinant, 0),
+        jnp.where(contrast_count > 0, solved.log_determinant, 0),
     )
 
 
 def left_out_residual(
-    inverted: Array, drift: Array, seen: Array, multiplier: Array, groups: LeftOut
+    inverted: Array,
+    null_space_response: Array,
+    seen: Array,
+    multiplier: Array,
+    groups: LeftOut,
 ) -> Array:
     """Predict groups from all other rows, at epochs that observe the same rows.
 
@@ -148,7 +152,7 @@ def left_out_residual(
 
     Args:
       inverted: K, shape (row, row).
-      drift: Displacement by free fields, shape (row, drift).
+      null_space_response: Displacement by free fields, shape (row, null).
       seen: Which rows there are, shape (row,).
       multiplier: ``K d``, shape (epoch, row).
       groups: What is left out together.
@@ -163,7 +167,9 @@ def left_out_residual(
         mode="fill", fill_value=0
     )
     eye = jnp.eye(index.shape[1], dtype=inverted.dtype)[None]
-    fixed = _still_determined(drift, seen, jnp.where(known, index, len(seen)))
+    fixed = _still_determined(
+        null_space_response, seen, jnp.where(known, index, len(seen))
+    )
     block = jnp.where(both & fixed[:, None, None], block, eye)
     right = multiplier.at[:, index].get(mode="fill", fill_value=0)
     residual = einsum("gmn,egn->egm", inverse(block), jnp.where(known[None], right, 0))
@@ -173,15 +179,15 @@ def left_out_residual(
     return jnp.where(seen[None], result, jnp.nan)
 
 
-def _still_determined(drift: Array, seen: Array, index: Array) -> Array:
+def _still_determined(null_space_response: Array, seen: Array, index: Array) -> Array:
     """Whether an epoch determines the free fields without a group, shape (group,)."""
-    if drift.shape[1] == 0:
+    if null_space_response.shape[1] == 0:
         return jnp.ones(len(index), bool)
-    rows = jax.lax.stop_gradient(jnp.where(seen[:, None], drift, 0))
+    rows = jax.lax.stop_gradient(jnp.where(seen[:, None], null_space_response, 0))
     pairs = rows[:, :, None] * rows[:, None, :]
     whole = jnp.sum(pairs, axis=0)
     lost = jnp.sum(pairs.at[index].get(mode="fill", fill_value=0), axis=1)
     scale = jnp.sqrt(jnp.diag(whole))
     left = (whole[None] - lost) / (scale[:, None] * scale[None, :])[None]
     inflation = jnp.diagonal(inverse(left), axis1=1, axis2=2).max(axis=1)
-    return inflation * 1e3 * float(jnp.finfo(drift.dtype).eps) < 1
+    return inflation * 1e3 * float(jnp.finfo(null_space_response.dtype).eps) < 1

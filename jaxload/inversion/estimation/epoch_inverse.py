@@ -62,10 +62,12 @@ class EpochInverse:
             return solved, jnp.diag(inverted)
 
         solved, largest = map_epochs(one, self.noise, (self.seen, values))
-        free = self.problem.drift.shape[1]
-        if not free:
+        null_space_size = self.problem.null_space_response.shape[1]
+        if not null_space_size:
             return solved
-        return without_rounding(solved, largest, self.seen.sum(axis=1) - free)
+        return without_rounding(
+            solved, largest, self.seen.sum(axis=1) - null_space_size
+        )
 
     def solve(self, right: Array) -> Array:
         """Solve for several right sides at once.
@@ -99,8 +101,10 @@ class EpochInverse:
         def one(noise: Noise, epoch: tuple[Array, Array]) -> Array:
             seen, multiplier = epoch
             whole = self._inverses(noise, seen)[1][: len(seen), : len(seen)]
-            drift = self.problem.drift
-            return left_out_residual(whole, drift, seen, multiplier[None], groups)[0]
+            null_space_response = self.problem.null_space_response
+            return left_out_residual(
+                whole, null_space_response, seen, multiplier[None], groups
+            )[0]
 
         return map_epochs(one, self.noise, (self.seen, multiplier))
 
@@ -109,7 +113,7 @@ class EpochInverse:
 
         Args:
           fields: Covariance h with the rows and amounts of the free fields, shape
-            (row + drift, functional).
+            (row + null, functional).
           contract: `diagonal` for variances, `outer` for covariances.
 
         Returns:
@@ -125,7 +129,7 @@ class EpochInverse:
         """Do something with the saddle inverse of every epoch.
 
         Args:
-          function: Of the inverse, shape (row + drift, row + drift), zero where a row
+          function: Of the inverse, shape (row + null, row + null), zero where a row
             is missing, and of ``beta^2 R``, shape (row, row).
 
         Returns:
@@ -138,10 +142,10 @@ class EpochInverse:
             result = function(self._inverses(noise, seen)[1], noise_covariance(noise))
             return jnp.where(known, result, jnp.nan)
 
-        known = determined(self.problem.drift, self.seen)
+        known = determined(self.problem.null_space_response, self.seen)
         return map_epochs(one, self.noise, (self.seen, known))
 
     def _inverses(self, noise: Noise, seen: Array) -> tuple[Array, Array, Array]:
         """``A_oo^-1``, the saddle inverse, and their log determinant, of one epoch."""
         matrix = self.problem.gram + noise_covariance(noise)
-        return observed_saddle_inverse(matrix, self.problem.drift, seen)
+        return observed_saddle_inverse(matrix, self.problem.null_space_response, seen)

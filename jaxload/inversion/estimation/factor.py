@@ -191,7 +191,7 @@ def prior_reduction(
       data: From `bind`.
       beta: Weight of the prior, scalar.
       fields: Covariance with the rows and amounts of the free fields, shape
-        (row + drift, functional).
+        (row + null, functional).
       contract: `diagonal` for variances, `outer` for covariances.
 
     Returns:

@@ -74,8 +74,8 @@ def system_multiplier(
     Returns:
       The multipliers, shape (epoch, row), and whether they were found, shape (epoch,).
     """
-    drift = system.problem.drift
-    columns = jnp.where(system.seen[None], drift.T[:, None, :], 0)
+    null_space_response = system.problem.null_space_response
+    columns = jnp.where(system.seen[None], null_space_response.T[:, None, :], 0)
     right = jnp.concatenate([data[None], columns])
     found, solved = jax.lax.custom_linear_solve(
         lambda values: system_times(system, values),
@@ -87,9 +87,9 @@ def system_multiplier(
     solved = solved.all(axis=0)
     if not len(columns):
         return found[0], solved
-    normal = einsum("ker,rl->ekl", found[1:], drift)
+    normal = einsum("ker,rl->ekl", found[1:], null_space_response)
     inverted, known = determined_inverse(normal)
-    level = einsum("er,rl->el", found[0], drift)
+    level = einsum("er,rl->el", found[0], null_space_response)
     amount = einsum("ekl,el->ke", inverted, level)
     return found[0] - einsum("ke,ker->er", amount, found[1:]), solved & known
 
@@ -111,8 +111,8 @@ def _direct(system: System, right: Array) -> Array:
     # The free fields are estimated beside, by `system_multiplier`.
     fixed = dataclasses.replace(
         system.problem,
-        free=system.problem.free[:, :0],
-        drift=system.problem.drift[:, :0],
+        null_space=system.problem.null_space[:, :0],
+        null_space_response=system.problem.null_space_response[:, :0],
     )
     if system.pattern is None:
         return EpochInverse(fixed, system.noise, system.seen).solve(right)
@@ -127,7 +127,9 @@ def _lowered(system: System) -> System:
     return dataclasses.replace(
         system,
         problem=dataclasses.replace(
-            system.problem, gram=gram, drift=low(system.problem.drift)
+            system.problem,
+            gram=gram,
+            null_space_response=low(system.problem.null_space_response),
         ),
         noise=jax.tree.map(low, system.noise),
     )

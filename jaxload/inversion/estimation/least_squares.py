@@ -132,11 +132,13 @@ def _primal(
     load = einsum("es,cs->ec", multiplier, problem.cross)
     fitted = einsum("es,st->et", multiplier, problem.gram)
     noise = scaled_noise(data.noise, beta, data.seen)
-    if problem.drift.shape[1]:
+    if problem.null_space_response.shape[1]:
         rest = data.values - fitted - noise_times(noise, multiplier)
-        weights, known = _drift(problem.drift, jnp.where(data.seen, rest, jnp.nan))
-        load = load + einsum("ek,ck->ec", weights, problem.free)
-        fitted = fitted + einsum("ek,sk->es", weights, problem.drift)
+        weights, known = _null_space_amounts(
+            problem.null_space_response, jnp.where(data.seen, rest, jnp.nan)
+        )
+        load = load + einsum("ek,ck->ec", weights, problem.null_space)
+        fitted = fitted + einsum("ek,sk->es", weights, problem.null_space_response)
         found = found & known
     return _flagged(load, fitted, common_estimate(noise, multiplier), found)
 
@@ -150,13 +152,18 @@ def _flagged(load: Array, fitted: Array, common: Array, ok: Array) -> Solution:
     )
 
 
-def _drift(drift: Array, rest: Array) -> tuple[Array, Array]:
+def _null_space_amounts(null_space_response: Array, rest: Array) -> tuple[Array, Array]:
     """Amounts of the free fields that reproduce `rest`, and whether they are known."""
     seen = jnp.isfinite(rest)
     rest = jnp.where(seen, rest, 0)
-    normal = einsum("es,sk,sl->ekl", seen.astype(drift.dtype), drift, drift)
+    normal = einsum(
+        "es,sk,sl->ekl",
+        seen.astype(null_space_response.dtype),
+        null_space_response,
+        null_space_response,
+    )
     inverted, known = determined_inverse(normal)
-    return einsum("ekl,es,sl->ek", inverted, rest, drift), known
+    return einsum("ekl,es,sl->ek", inverted, rest, null_space_response), known
 
 
 @jax.jit
@@ -166,9 +173,9 @@ def _by_normal_equations(
     residual = data.counted
     noise = scaled_noise(data.noise, beta, data.seen)
     known = jnp.ones(len(residual), bool)
-    if problem.drift.shape[1]:
-        known = _drift(problem.drift, residual)[1]
-    prior = (jnp.asarray(problem.normal), problem.free)
+    if problem.null_space_response.shape[1]:
+        known = _null_space_amounts(problem.null_space_response, residual)[1]
+    prior = (jnp.asarray(problem.normal), problem.null_space)
     load, multiplier, left = primal_load(
         problem.design, prior, noise, (residual, known)
     )

@@ -71,7 +71,7 @@ def _size(problem: Problem, data: Observations) -> ProblemSize:
         epochs=epochs,
         rows=rows,
         cells=problem.design.shape[1],
-        drift=problem.drift.shape[1],
+        null_space_size=problem.null_space_response.shape[1],
         missing=missing,
         shared=data.pattern is not None,
         normal=problem.normal is not None,

@@ -34,7 +34,7 @@ def primal_load(
     Args:
       design: Displacement per unit load G, shape (row, cell).
       prior: ``L'L``, shape (cell, cell), and the fields that it does not see,
-        orthonormal, shape (cell, drift).
+        orthonormal, shape (cell, null).
       noise: Of covariance ``N = beta^2 R``.
       data: Observations, NaN where missing, shape (epoch, row), and whether they
         determine those fields, shape (epoch,). Where not, the load means nothing.
@@ -44,9 +44,9 @@ def primal_load(
       data-space system, shape (epoch, row); by how much one more correction would move
       the fit, which is what rounding did, shape (epoch, row).
     """
-    penalty, free = prior
+    penalty, null_space = prior
     # Where data leave these open, penalised they keep derivatives finite.
-    held = jnp.mean(jnp.diag(penalty)) * einsum("ck,dk->cd", free, free)
+    held = jnp.mean(jnp.diag(penalty)) * einsum("ck,dk->cd", null_space, null_space)
 
     def one(noise: Noise, epoch: tuple[Array, Array]) -> tuple[Array, Array, Array]:
         displacement, known = epoch

@@ -39,7 +39,7 @@ class SharedInverse:
 
     Attributes:
       inverse: Saddle inverse of all rows, zero at those that are not used, shape
-        (row + drift, row + drift).
+        (row + null, row + null).
       log_determinant: Of the used block of A, the free fields taken out, scalar.
       largest: Diagonal of ``A^-1`` with the free fields in it, shape (row,).
       problem: Design matrix and prior.
@@ -88,10 +88,12 @@ class SharedInverse:
                 out_axes=DataSpaceSolution(0, None, None),  # pyright: ignore[reportArgumentType]
             )(jnp.stack([data, offset]))
             solved = _with_offset(both, offset, self.noise.common)
-        free = self.problem.drift.shape[1]
-        if not free:
+        null_space_size = self.problem.null_space_response.shape[1]
+        if not null_space_size:
             return solved
-        return without_rounding(solved, self.largest, self.seen.sum(axis=1) - free)
+        return without_rounding(
+            solved, self.largest, self.seen.sum(axis=1) - null_space_size
+        )
 
     def solve(self, right: Array) -> Array:
         """Solve for several right sides at once.
@@ -128,7 +130,7 @@ class SharedInverse:
         Returns:
           Residual [mm], shape (epoch, row); NaN where nothing is seen or determined.
         """
-        drift = self.problem.drift
+        null_space_response = self.problem.null_space_response
 
         def of_group(part: tuple[Array, Array]) -> tuple[Array, Array]:
             epoch, common = part
@@ -136,7 +138,7 @@ class SharedInverse:
             left, _ = eliminated(self.rows, common, self._padding(common, known))
             there = self.seen.at[epoch].get(mode="fill", fill_value=False)
             some = multiplier.at[epoch].get(mode="fill", fill_value=0)
-            found = left_out_residual(left, drift, known, some, groups)
+            found = left_out_residual(left, null_space_response, known, some, groups)
             return left, jnp.where(there, found, jnp.nan)
 
         def of_epoch(part: tuple[Array, Array, Array]) -> Array:
@@ -144,7 +146,9 @@ class SharedInverse:
             there = self.seen.at[epoch].get(mode="fill", fill_value=False)
             some = multiplier.at[epoch].get(mode="fill", fill_value=0)
             left, _ = eliminated(lefts[group], missing, self._padding(missing, there))
-            return left_out_residual(left, drift, there, some[None], groups)[0]
+            return left_out_residual(
+                left, null_space_response, there, some[None], groups
+            )[0]
 
         lefts, result = [], jnp.full(self.seen.shape, jnp.nan, multiplier.dtype)
         for part in self.pattern.groups:
@@ -169,7 +173,7 @@ class SharedInverse:
 
         Args:
           fields: Covariance h with the rows and amounts of the free fields, shape
-            (row + drift, functional).
+            (row + null, functional).
           contract: `diagonal` for variances, `outer` for covariances.
 
         Returns:
@@ -198,9 +202,13 @@ class SharedInverse:
 
     def _padding(self, missing: Array, seen: Array) -> Array:
         """Where an index is none of a used row, or too few rows are seen without it."""
-        few = jnp.sum(seen, axis=-1) <= self.problem.drift.shape[1]
+        few = jnp.sum(seen, axis=-1) <= self.problem.null_space_response.shape[1]
         unused = ~self.used.at[missing].get(mode="fill", fill_value=False)
-        return unused if not self.problem.drift.shape[1] else unused | few[..., None]
+        return (
+            unused
+            if not self.problem.null_space_response.shape[1]
+            else unused | few[..., None]
+        )
 
     def _evaluated(self, data: Array) -> DataSpaceSolution:
         left, solved = self._without_common(data)
@@ -291,7 +299,7 @@ def make_shared_inverse(
     used = jnp.ones(seen.shape[1], bool) if used is None else used
     matrix = problem.gram + noise_covariance(steady)
     inverted, whole, log_determinant = observed_saddle_inverse(
-        matrix, problem.drift, used
+        matrix, problem.null_space_response, used
     )
     return SharedInverse(
         whole,
@@ -346,8 +354,8 @@ class Reduction:
     least squares, the variance of the drift added.
 
     Attributes:
-      inverse: Saddle inverse Q, shape (row + drift, row + drift).
-      image: ``Q h``, shape (row + drift, functional).
+      inverse: Saddle inverse Q, shape (row + null, row + null).
+      image: ``Q h``, shape (row + null, functional).
       reduction: ``h' Q h`` as the contraction has it, shape (functional,) or
         (functional, functional).
     """

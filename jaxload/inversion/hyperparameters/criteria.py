@@ -109,7 +109,7 @@ def root_mean_square(left_out: Array) -> Array:
 def leave_one_out_of(sums: Sums, beta: Array) -> Array:
     """`leave_one_out` from sums over a record; `beta` plays no part."""
     del beta
-    return jnp.sqrt(sums.squares / sums.predicted)
+    return jnp.sqrt(sums.loo_sum_of_squares / sums.loo_count)
 
 
 def gcv(found: Factor | Solution) -> Array:

@@ -17,7 +17,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxload.inversion.hyperparameters.sufficient_statistics import Sums
-from jaxload.inversion.linalg.saddle_point import drift_log_determinant
+from jaxload.inversion.linalg.saddle_point import null_space_log_determinant
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import Noise, noise_covariance
 from jaxload.inversion.problem import Problem
@@ -149,7 +149,9 @@ def spectrum(
     root = np.linalg.cholesky(np.where(both, noise_covariance(noise), alone))
     whiten = functools.partial(scipy.linalg.solve_triangular, root, lower=True)
     gram = whiten(whiten(np.where(both, problem.gram, 0)).T)
-    q, log_drift = _orthonormal(whiten(np.where(seen[:, None], problem.drift, 0)))
+    q, log_drift = _orthonormal(
+        whiten(np.where(seen[:, None], problem.null_space_response, 0))
+    )
     # Moved above all others, what is missing or free can be told by its place.
     shift = 2 * abs(gram).sum(axis=1).max() + 1
     values, vectors = np.linalg.eigh(_without(gram, q) + shift * (alone + q @ q.T))
@@ -164,17 +166,17 @@ def spectrum(
         scatter=to(basis.T @ scatter @ basis),
         determined=jnp.asarray(seen & _determined(basis, kept)),
         constant=to(2 * np.log(np.diag(root)).sum() + log_drift)
-        - drift_log_determinant(problem.drift, there)[0],
+        - null_space_log_determinant(problem.null_space_response, there)[0],
         observed=to(seen.sum()),
         epochs=to(epochs),
     )
 
 
-def _orthonormal(drift: NDArray) -> tuple[NDArray, float]:
+def _orthonormal(null_space_response: NDArray) -> tuple[NDArray, float]:
     """A basis of the columns, and the log determinant of their products."""
-    if drift.shape[1] == 0:
-        return drift, 0.0
-    q, r = np.linalg.qr(drift)
+    if null_space_response.shape[1] == 0:
+        return null_space_response, 0.0
+    q, r = np.linalg.qr(null_space_response)
     return q, 2 * float(np.log(abs(np.diag(r))).sum())
 
 
@@ -217,8 +219,8 @@ def swept(parts: Spectrum, betas: Array) -> Sums:
         useful = jnp.where(parts.kept.any(), parts.epochs, 0)
         log_system = jnp.sum(jnp.where(parts.kept > 0, jnp.log(system), 0))
         return Sums(
-            squares=jnp.sum(left_out),
-            predicted=useful * jnp.sum(parts.determined, dtype=beta.dtype),
+            loo_sum_of_squares=jnp.sum(left_out),
+            loo_count=useful * jnp.sum(parts.determined, dtype=beta.dtype),
             misfit=beta**4 * jnp.sum(weight**2 * diagonal),
             roughness=jnp.sum(parts.values * weight**2 * diagonal),
             redundancy=useful * beta**2 * jnp.sum(weight),
@@ -226,7 +228,7 @@ def swept(parts: Spectrum, betas: Array) -> Sums:
                 useful > 0, useful * (log_system + parts.constant), 0
             ),
             observations=useful * parts.observed,
-            contrasts=useful * jnp.sum(parts.kept),
+            contrast_count=useful * jnp.sum(parts.kept),
         )
 
     return jax.lax.map(at, betas)

@@ -17,7 +17,7 @@ from jaxload.inversion.estimation.factor import factorise
 from jaxload.inversion.hyperparameters.eigen_sweep import recurring_patterns
 from jaxload.inversion.hyperparameters.evidence import log_evidence
 from jaxload.inversion.linalg.saddle_point import (
-    drift_log_determinant,
+    null_space_log_determinant,
     observed_saddle_inverse,
 )
 from jaxload.inversion.noise import (
@@ -30,16 +30,16 @@ from jaxload.inversion.noise import (
 )
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.temporal.evidence import temporal_log_evidence
-from jaxload.inversion.temporal.markov import Memory, check_memory
+from jaxload.inversion.temporal.markov import TemporalPrior, check_temporal_prior
 
 __all__ = ["Tuned", "scaled_model", "tune"]
 
 logger = logging.getLogger(__name__)
 
 #: From named hyperparameters to the problem and the noise that they make, and to the
-#: memory in time where there is one.
+#: temporal prior where there is one.
 Model = Callable[
-    [Mapping[str, Array]], tuple[Problem, Noise] | tuple[Problem, Noise, Memory]
+    [Mapping[str, Array]], tuple[Problem, Noise] | tuple[Problem, Noise, TemporalPrior]
 ]
 
 #: How far from its start a hyperparameter may go, up or down, if no limit is given.
@@ -91,7 +91,7 @@ class _Record:
     patterns: _Patterns | None
     others: Observations
     epoch: Array
-    contrasts: float
+    contrast_count: float
 
 
 def scaled_model(problem: Problem, sigma: ArrayLike | Noise) -> Model:
@@ -143,8 +143,8 @@ def tune(
 
     Args:
       model: From the hyperparameters, scalars by name, to a `Problem` and a `Noise`;
-        can be traced and differentiated. With a `Memory` as a third, what is maximised
-        is `temporal_log_evidence`, which filters the epochs one after the other.
+        can be traced and differentiated. With a `TemporalPrior` as a third, what is
+        maximised is `temporal_log_evidence`, which filters epoch after epoch.
         ``beta`` is also the weight of the prior; it is one where there is none of that
         name. `scaled_model` makes a simple one.
       start: Where to begin, positive, by name.
@@ -160,17 +160,17 @@ def tune(
 
     Raises:
       ValueError: If `start` or `limits` are not positive numbers, limits are of unknown
-        names, `every` is not a positive whole number, or not one under a memory, no
-        epoch has more observations than there are free fields, or the evidence is not a
-        number at the start.
+        names, `every` is not a positive whole number, or not one under a temporal
+        prior, no epoch has more observations than there are free fields, or the
+        evidence is not a number at the start.
 
     Example:
       >>> model = inversion.scaled_model(problem, sigma)
       >>> start = {"beta": 0.02, "common": 1.0, "noise_factor": 1.0}
       >>> tuned = inversion.tune(model, start, up, every=10)
       >>> def remembering(values):
-      ...     memory = inversion.autoregression(times, values["time_scale"])
-      ...     return problem, Noise(sigma), memory
+      ...     temporal_prior = inversion.autoregression(times, values["time_scale"])
+      ...     return problem, Noise(sigma), temporal_prior
       >>> tuned = inversion.tune(remembering, {"beta": 0.02, "time_scale": 30.0}, up)
 
     Source:
@@ -195,14 +195,14 @@ def tune(
         options={"maxiter": most_iterations, "ftol": 1e-12, "gtol": 1e-6},
     )
     logger.info("%s after %d steps", found.message, found.nit)
-    hessian = record.contrasts * _hessian(lambda place: climb(place)[1], found.x)
+    hessian = record.contrast_count * _hessian(lambda place: climb(place)[1], found.x)
     inside = (found.x > bounds[0] + STEP) & (found.x < bounds[1] - STEP)
     error, correlation = _errors(hessian, inside)
     return Tuned(
         estimate=dict(zip(names, np.exp(found.x).tolist())),
         relative_error=dict(zip(names, error.tolist())),
         correlation=correlation,
-        log_evidence=-float(found.fun) * record.contrasts,
+        log_evidence=-float(found.fun) * record.contrast_count,
         iterations=int(found.nit),
         converged=bool(found.success),
     )
@@ -245,7 +245,9 @@ def _record(
     """Sort the epochs that say something by the cheapest way to use them."""
     if every < 1 or int(every) != every:
         raise ValueError(f"every is {every}, expected 1 or more, whole")
-    problem, noise, memory = _parts(model, _scalars(list(start), list(start.values())))
+    problem, noise, temporal_prior = _parts(
+        model, _scalars(list(start), list(start.values()))
+    )
     if displacement.ndim != 2 or displacement.shape[1] != problem.gram.shape[0]:
         raise ValueError(
             f"displacement has shape {displacement.shape}, expected (epoch, "
@@ -253,8 +255,10 @@ def _record(
         )
     displacement = displacement.astype(problem.gram.dtype)
     bind(problem, observations(displacement, noise), start.get("beta", 1.0))
-    contrasts = np.isfinite(displacement).sum(axis=1) - problem.drift.shape[1]
-    epoch = np.flatnonzero(contrasts > 0)
+    contrast_count = (
+        np.isfinite(displacement).sum(axis=1) - problem.null_space_response.shape[1]
+    )
+    epoch = np.flatnonzero(contrast_count > 0)
     epoch = epoch[epoch % int(every) == 0]
     if not len(epoch):
         raise ValueError(
@@ -262,39 +266,42 @@ def _record(
             "there is no evidence; is displacement masked?"
         )
     noise = as_noise(noise, displacement.dtype)
-    if memory is not None:
-        return _remembered(displacement, noise, contrasts, memory, every)
-    return _sorted(displacement, noise, epoch, float(contrasts[epoch].sum()))
+    if temporal_prior is not None:
+        return _remembered(displacement, noise, contrast_count, temporal_prior, every)
+    return _sorted(displacement, noise, epoch, float(contrast_count[epoch].sum()))
 
 
 def _remembered(
     displacement: NDArray,
     noise: Noise,
-    contrasts: NDArray,
-    memory: Memory,
+    contrast_count: NDArray,
+    temporal_prior: TemporalPrior,
     every: int,
 ) -> _Record:
     """All epochs in their order."""
     if every != 1:
         raise ValueError(
-            f"every is {every}, expected 1 for a model with a memory; thin the record "
-            "and the times of the memory instead"
+            f"every is {every}, expected 1 for a model with a temporal prior; thin the "
+            "record and the times of that prior instead"
         )
-    check_memory(memory, jnp.asarray(displacement))
+    check_temporal_prior(temporal_prior, jnp.asarray(displacement))
     data = observations(displacement, noise, share_inverse=False)
-    count = float(contrasts.clip(0).sum())
+    count = float(contrast_count.clip(0).sum())
     return _Record(None, data, jnp.arange(len(displacement)), count)
 
 
 def _parts(
     model: Model, values: Mapping[str, Array]
-) -> tuple[Problem, Noise, Memory | None]:
-    problem, noise, *memory = model(values)
-    return problem, noise, memory[0] if memory else None
+) -> tuple[Problem, Noise, TemporalPrior | None]:
+    problem, noise, *temporal_prior = model(values)
+    return problem, noise, temporal_prior[0] if temporal_prior else None
 
 
 def _sorted(
-    displacement: NDArray, noise: Noise, epoch: NDArray[np.int64], contrasts: float
+    displacement: NDArray,
+    noise: Noise,
+    epoch: NDArray[np.int64],
+    contrast_count: float,
 ) -> _Record:
     patterns = None
     if is_steady(noise):
@@ -307,7 +314,7 @@ def _sorted(
         others = observations(displacement[epoch], noise_at(noise, epoch))
     else:
         others = Observations(jnp.asarray(displacement[epoch]), noise)
-    return _Record(patterns, others, jnp.asarray(epoch), contrasts)
+    return _Record(patterns, others, jnp.asarray(epoch), contrast_count)
 
 
 def _scalars(names: list[str], values: Sequence[float] | Array) -> dict[str, Array]:
@@ -323,15 +330,15 @@ def _descent(
     @jax.value_and_grad
     def loss(place: Array, record: _Record) -> Array:
         values = _scalars(names, jnp.exp(place))
-        problem, noise, memory = _parts(model, values)
+        problem, noise, temporal_prior = _parts(model, values)
         beta = values.get("beta", jnp.ones(())).astype(problem.gram.dtype)
-        if memory is None:
+        if temporal_prior is None:
             found = _log_evidence(problem, as_noise(noise, beta.dtype), beta, record)
         else:
             noise = as_noise(noise, beta.dtype)
             data = dataclasses.replace(record.others, noise=noise)
-            found = temporal_log_evidence(problem, data, beta, memory)
-        return -found / record.contrasts
+            found = temporal_log_evidence(problem, data, beta, temporal_prior)
+        return -found / record.contrast_count
 
     def climb(place: NDArray) -> tuple[float, NDArray]:
         value, slope = loss(jnp.asarray(place), record)
@@ -364,16 +371,18 @@ def _pattern_log_evidence(
     With P of `epoch_log_evidence` the same for all, the sum of ``d' P d`` over epochs
     is the trace of P times the sum of ``d d'``.
     """
-    seen, drift = pattern.seen, problem.drift
+    seen, null_space_response = pattern.seen, problem.null_space_response
     scaled = scaled_noise(noise, beta, seen[None, :])
     matrix = problem.gram + noise_covariance(scaled)
-    _, whole, log_determinant = observed_saddle_inverse(matrix, drift, seen)
+    _, whole, log_determinant = observed_saddle_inverse(
+        matrix, null_space_response, seen
+    )
     rows = len(seen)
     quadratic = jnp.sum(whole[:rows, :rows] * pattern.scatter)
-    log_determinant -= drift_log_determinant(drift, seen[None, :])[0]
-    contrasts = jnp.sum(seen, dtype=beta.dtype) - drift.shape[1]
-    scaled_determinant = log_determinant - contrasts * jnp.log(beta**2)
-    each = contrasts * jnp.log(2 * jnp.pi) + scaled_determinant
+    log_determinant -= null_space_log_determinant(null_space_response, seen[None, :])[0]
+    contrast_count = jnp.sum(seen, dtype=beta.dtype) - null_space_response.shape[1]
+    scaled_determinant = log_determinant - contrast_count * jnp.log(beta**2)
+    each = contrast_count * jnp.log(2 * jnp.pi) + scaled_determinant
     return -(pattern.count * each + beta**2 * quadratic) / 2
 
 

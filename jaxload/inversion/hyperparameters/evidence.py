@@ -85,9 +85,9 @@ def log_evidence(found: Factor | Solution) -> Array:
 
 def log_evidence_of(sums: Sums, beta: Array) -> Array:
     """The log evidence from sums over an epoch or a record, at their weight."""
-    scaled = sums.log_determinant - sums.contrasts * jnp.log(beta**2)
+    scaled = sums.log_determinant - sums.contrast_count * jnp.log(beta**2)
     quadratic = sums.misfit + beta**2 * sums.roughness
-    return -(sums.contrasts * jnp.log(2 * jnp.pi) + scaled + quadratic) / 2
+    return -(sums.contrast_count * jnp.log(2 * jnp.pi) + scaled + quadratic) / 2
 
 
 def abic(found: Factor | Solution) -> Array:
@@ -265,7 +265,7 @@ class _Parts:
     misfit: NDArray[np.float64]
     redundancy: NDArray[np.float64]
     roughness: float
-    contrasts: int
+    contrast_count: int
 
 
 def _parts(
@@ -273,16 +273,16 @@ def _parts(
 ) -> _Parts:
     """The parts, in units of beta, from systems with noise of `scaled` errors."""
     seen = np.isfinite(values)
-    contrasts = seen.sum(axis=1) - problem.drift.shape[1]
+    contrast_count = seen.sum(axis=1) - problem.null_space_response.shape[1]
     # What has no more observations than free fields says nothing.
-    seen = seen & (contrasts > 0)[:, None]
+    seen = seen & (contrast_count > 0)[:, None]
     weight = np.where(seen, scaled**2, 0)
     multiplier = np.where(seen, solved.multiplier, 0)
     return _Parts(
         misfit=(weight * multiplier**2).sum(axis=0),
         redundancy=(weight * np.where(seen, solved.inverse_diagonal, 0)).sum(axis=0),
         roughness=float(np.sum((multiplier @ np.asarray(problem.gram)) * multiplier)),
-        contrasts=int(contrasts.clip(0).sum()),
+        contrast_count=int(contrast_count.clip(0).sum()),
     )
 
 
@@ -291,6 +291,6 @@ def _components(
 ) -> NDArray[np.float64]:
     """By how much the variance of the prior and then of each group is to grow."""
     redundancy = np.bincount(labels, parts.redundancy)
-    share = parts.contrasts - redundancy.sum()
+    share = parts.contrast_count - redundancy.sum()
     data = np.bincount(labels, parts.misfit) / redundancy
     return beta**2 * np.array([parts.roughness / share, *data])

@@ -9,7 +9,7 @@ from jax import Array
 from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.data_space import DataSpaceSolution
 from jaxload.inversion.estimation.factor import Factor, evaluate
-from jaxload.inversion.linalg.saddle_point import drift_log_determinant
+from jaxload.inversion.linalg.saddle_point import null_space_log_determinant
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import noise_times, scaled_noise
 from jaxload.inversion.problem import Problem
@@ -25,24 +25,24 @@ class Sums:
     All of it is additive, so that parts of a record may be computed in different ways.
 
     Attributes:
-      squares: Squared leave-one-out residuals [mm2].
-      predicted: Number of observations that the others determine.
+      loo_sum_of_squares: Squared leave-one-out residuals [mm2].
+      loo_count: Number of observations that the others determine.
       misfit: ``(d - G x)' R^-1 (d - G x)`` [-].
       roughness: ``|L (x - m)|^2``, in the units of L.
       redundancy: Trace of one minus the hat matrix: observations that are not used up.
       log_determinant: Of ``A_oo``, restricted to what the free fields do not explain.
       observations: Their number.
-      contrasts: Observations less free fields, where there are more of them.
+      contrast_count: Observations less free fields, where there are more of them.
     """
 
-    squares: Array
-    predicted: Array
+    loo_sum_of_squares: Array
+    loo_count: Array
     misfit: Array
     roughness: Array
     redundancy: Array
     log_determinant: Array
     observations: Array
-    contrasts: Array
+    contrast_count: Array
 
 
 def residual(solved: DataSpaceSolution) -> Array:
@@ -81,7 +81,7 @@ def epoch_sums(factor: Factor, *, redundancy: bool = True) -> Sums:
         return sums
     slope = lambda beta: evaluate(problem, data, beta).log_determinant
     change = jax.jvp(slope, (beta,), (jnp.ones_like(beta),))[1]
-    trace = jnp.where(sums.contrasts > 0, beta / 2 * change, 0)
+    trace = jnp.where(sums.contrast_count > 0, beta / 2 * change, 0)
     return dataclasses.replace(sums, redundancy=trace)
 
 
@@ -109,17 +109,17 @@ def _sums(
     independent = noise.correlation is None and noise.common is None
     variance = jnp.broadcast_to(noise.sigma**2, seen.shape)
     used = variance * solved.inverse_diagonal if independent else jnp.nan * multiplier
-    contrasts = jnp.sum(seen, axis=1) - problem.drift.shape[1]
+    contrast_count = jnp.sum(seen, axis=1) - problem.null_space_response.shape[1]
     smooth = einsum("er,rs->es", multiplier, problem.gram)
     sums = Sums(
-        squares=jnp.sum(counted**2, axis=1),
-        predicted=jnp.sum(known, axis=1).astype(beta.dtype),
+        loo_sum_of_squares=jnp.sum(counted**2, axis=1),
+        loo_count=jnp.sum(known, axis=1).astype(beta.dtype),
         misfit=beta**2 * jnp.sum(multiplier * noise_times(noise, multiplier), axis=1),
         roughness=jnp.sum(multiplier * smooth, axis=1),
         redundancy=jnp.sum(used, axis=1),
         log_determinant=solved.log_determinant
-        - drift_log_determinant(problem.drift, seen),
+        - null_space_log_determinant(problem.null_space_response, seen),
         observations=jnp.sum(seen, axis=1).astype(beta.dtype),
-        contrasts=contrasts.astype(beta.dtype),
+        contrast_count=contrast_count.astype(beta.dtype),
     )
-    return jax.tree.map(lambda values: jnp.where(contrasts > 0, values, 0), sums)
+    return jax.tree.map(lambda values: jnp.where(contrast_count > 0, values, 0), sums)

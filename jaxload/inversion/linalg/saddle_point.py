@@ -12,9 +12,9 @@ from jaxload.inversion.linalg.spd import einsum, inverse, inverse_and_log_determ
 
 __all__ = [
     "determined",
-    "drift_log_determinant",
     "eliminated",
     "gap_weights",
+    "null_space_log_determinant",
     "observed_inverse",
     "observed_saddle_inverse",
     "saddle_inverse",
@@ -23,28 +23,28 @@ __all__ = [
 
 
 def saddle_inverse(
-    inverted: Array, drift: Array, enough: Array | bool = True
+    inverted: Array, null_space_response: Array, enough: Array | bool = True
 ) -> tuple[Array, Array]:
     """Compute the inverse of ``[[A, D], [D', 0]]`` from that of A.
 
     Args:
       inverted: ``A^-1``, zero where a row is missing, shape (row, row).
-      drift: D, shape (row, drift).
+      null_space_response: D, shape (row, null).
       enough: Whether there are as many rows as free fields. Where not, the result means
         nothing, but has derivatives.
 
     Returns:
-      The inverse, shape (row + drift, row + drift); `inverted` where drift is 0. And
+      The inverse, shape (row + null, row + null); `inverted` where null is 0. And
       ``log det D' A^-1 D``, zero there, scalar.
 
     Source:
       Benzi, Golub & Liesen (2005), Numerical solution of saddle point problems,
       section 3.3, doi:10.1017/S0962492904000212.
     """
-    if not drift.shape[1]:
+    if not null_space_response.shape[1]:
         return inverted, jnp.zeros((), inverted.dtype)
-    image = einsum("rs,sk->rk", inverted, drift)
-    normal = einsum("rk,rl->kl", drift, image)
+    image = einsum("rs,sk->rk", inverted, null_space_response)
+    normal = einsum("rk,rl->kl", null_space_response, image)
     normal = jnp.where(enough, normal, jnp.eye(len(normal), dtype=normal.dtype))
     normal, log_determinant = inverse_and_log_determinant(normal)
     amount = einsum("rk,kl->rl", image, normal)
@@ -73,13 +73,13 @@ def observed_inverse(matrix: Array, seen: Array) -> tuple[Array, Array]:
 
 
 def observed_saddle_inverse(
-    matrix: Array, drift: Array, seen: Array
+    matrix: Array, null_space_response: Array, seen: Array
 ) -> tuple[Array, Array, Array]:
     """Compute both inverses of the block of observed rows.
 
     Args:
       matrix: A of all rows, shape (row, row).
-      drift: D of all rows, shape (row, drift).
+      null_space_response: D of all rows, shape (row, null).
       seen: Which rows there are, shape (row,).
 
     Returns:
@@ -87,9 +87,9 @@ def observed_saddle_inverse(
       as of `saddle_inverse`, and ``log det A_oo + log det D_o' A_oo^-1 D_o``.
     """
     inverted, log_determinant = observed_inverse(matrix, seen)
-    drift = jnp.where(seen[:, None], drift, 0)
-    enough = jnp.sum(seen) >= drift.shape[1]
-    whole, log_drift = saddle_inverse(inverted, drift, enough)
+    null_space_response = jnp.where(seen[:, None], null_space_response, 0)
+    enough = jnp.sum(seen) >= null_space_response.shape[1]
+    whole, log_drift = saddle_inverse(inverted, null_space_response, enough)
     return inverted, whole, log_determinant + log_drift
 
 
@@ -135,20 +135,22 @@ def eliminated(inverted: Array, missing: Array, padding: Array) -> tuple[Array, 
     return inverted - einsum("kr,ks->rs", rows, weights), log_gap
 
 
-def determined(drift: Array, seen: Array) -> Array:
+def determined(null_space_response: Array, seen: Array) -> Array:
     """Whether the rows of an epoch determine the amounts of the free fields.
 
     Args:
-      drift: Displacement by those fields, shape (row, drift).
+      null_space_response: Displacement by those fields, shape (row, null).
       seen: Which rows there are, shape (epoch, row).
 
     Returns:
-      Shape (epoch,); True where drift is 0.
+      Shape (epoch,); True where null is 0.
     """
-    if not drift.shape[1]:
+    if not null_space_response.shape[1]:
         return jnp.ones(len(seen), bool)
-    drift = jax.lax.stop_gradient(drift)
-    unit = drift / jnp.sqrt(jnp.sum(drift**2, axis=0, keepdims=True))
+    null_space_response = jax.lax.stop_gradient(null_space_response)
+    unit = null_space_response / jnp.sqrt(
+        jnp.sum(null_space_response**2, axis=0, keepdims=True)
+    )
     normal = einsum("er,rk,rl->ekl", seen.astype(unit.dtype), unit, unit)
     # Positive definite beyond rounding, or else the inverse is not a number.
     rounding = (
@@ -157,22 +159,22 @@ def determined(drift: Array, seen: Array) -> Array:
     return jnp.isfinite(inverse(normal - rounding[None])).all(axis=(1, 2))
 
 
-def drift_log_determinant(drift: Array, seen: Array) -> Array:
+def null_space_log_determinant(null_space_response: Array, seen: Array) -> Array:
     """Compute ``log det D_o' D_o``, which frees a likelihood from the basis of D.
 
     Args:
-      drift: Displacement by free fields, shape (row, drift).
+      null_space_response: Displacement by free fields, shape (row, null).
       seen: Where there are observations, boolean, shape (epoch, row).
 
     Returns:
       Shape (epoch,); 0 where there is no drift or there are too few rows, NaN where
       they do not determine it.
     """
-    if drift.shape[1] == 0:
-        return jnp.zeros(len(seen), drift.dtype)
-    pairs = drift[:, :, None] * drift[:, None, :]
-    normal = einsum("er,rkl->ekl", seen.astype(drift.dtype), pairs)
+    if null_space_response.shape[1] == 0:
+        return jnp.zeros(len(seen), null_space_response.dtype)
+    pairs = null_space_response[:, :, None] * null_space_response[:, None, :]
+    normal = einsum("er,rkl->ekl", seen.astype(null_space_response.dtype), pairs)
     # Where there are too few rows the result means nothing, but has derivatives.
-    enough = jnp.sum(seen, axis=1) >= drift.shape[1]
-    eye = jnp.eye(drift.shape[1], dtype=drift.dtype)[None]
+    enough = jnp.sum(seen, axis=1) >= null_space_response.shape[1]
+    eye = jnp.eye(null_space_response.shape[1], dtype=null_space_response.dtype)[None]
     return inverse_and_log_determinant(jnp.where(enough[:, None, None], normal, eye))[1]

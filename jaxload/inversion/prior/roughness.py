@@ -28,9 +28,9 @@ __all__ = [
     "apply_transposed",
     "assembled",
     "make_roughness",
+    "null_space_of",
     "pinned_normal",
     "solve_normal",
-    "unpenalised_fields",
 ]
 
 #: A network tells apart a handful of fields that the prior leaves free, not many.
@@ -62,7 +62,7 @@ class Roughness:
     Attributes:
       terms: The matrices M_k, each of shape (row, cell).
       coefficients: The numbers a_k, shape (term,); may be traced.
-      null: Fields with ``L x = 0`` whatever the coefficients, shape (cell, drift).
+      null: Fields with ``L x = 0`` whatever the coefficients, shape (cell, null).
       entries: The matrices as JAX multiplies by them.
       solver: From coefficients to a function that solves the normal equations.
     """
@@ -88,7 +88,7 @@ def make_roughness(
     Args:
       terms: The matrices M_k, each of shape (row, cell).
       coefficients: The numbers a_k, shape (term,); may be traced.
-      null: Fields with ``L x = 0``, shape (cell, drift).
+      null: Fields with ``L x = 0``, shape (cell, null).
 
     Returns:
       The `Roughness`.
@@ -237,7 +237,7 @@ def assembled(roughness: Roughness) -> sp.csc_array:
     return _combined(roughness.terms, _known(roughness.coefficients))
 
 
-def unpenalised_fields(operator: sp.spmatrix | sp.sparray) -> np.ndarray:
+def null_space_of(operator: sp.spmatrix | sp.sparray) -> np.ndarray:
     """The fields that an operator does not see.
 
     Mostly these are the constants on connected parts of the grid. Where more is left
@@ -247,7 +247,7 @@ def unpenalised_fields(operator: sp.spmatrix | sp.sparray) -> np.ndarray:
       operator: Roughness L, sparse, shape (row, cell).
 
     Returns:
-      A basis of the fields with ``L x = 0``, shape (cell, drift); drift may be 0.
+      A basis of the fields with ``L x = 0``, shape (cell, null); null may be 0.
 
     Raises:
       ValueError: If there are more of them than `MOST_FREE_FIELDS`.
@@ -281,13 +281,13 @@ def _null_space(operator: sp.csc_array) -> np.ndarray:
     # A shift of nothing would leave an operator of zeros singular.
     shift = -1e-9 * scale if scale > 0 else -1.0
     values, vectors = eigsh(normal, k=count, sigma=shift, v0=np.ones(cells))
-    free = values <= ROUNDING * scale
-    if free.sum() > MOST_FREE_FIELDS:
+    unpenalised = values <= ROUNDING * scale
+    if unpenalised.sum() > MOST_FREE_FIELDS:
         raise ValueError(
             f"the roughness operator leaves more than {MOST_FREE_FIELDS} fields "
             "unpenalised; take one that sees them"
         )
-    return vectors[:, free]
+    return vectors[:, unpenalised]
 
 
 def _normal_solver(
@@ -308,7 +308,7 @@ def pinned_normal(operator: sp.csc_array, null: NDArray[np.float64]) -> sp.csc_a
 
     Args:
       operator: Roughness L, shape (row, cell).
-      null: Basis of the free fields, shape (cell, drift).
+      null: Basis of the free fields, shape (cell, null).
 
     Returns:
       The matrix, shape (cell, cell).
@@ -329,7 +329,7 @@ def _factorised(matrix: sp.csc_array) -> SuperLU:
     if factor is None or _nearly_singular(factor):
         raise ValueError(
             "the roughness operator is singular: some field is not penalised; pass it "
-            "as free=, or take an operator that fixes the boundary"
+            "as null_space=, or take an operator that fixes the boundary"
         )
     return factor
 

@@ -17,9 +17,9 @@ from jaxload.inversion.prior.roughness import (
     apply_transposed,
     assembled,
     make_roughness,
+    null_space_of,
     pinned_normal,
     solve_normal,
-    unpenalised_fields,
 )
 from jaxload.inversion.problem import Problem, normal_matrix
 
@@ -45,19 +45,19 @@ class Prior:
 
     Attributes:
       roughness: The operator L and how to invert it.
-      free: Orthonormal basis of S times the fields with ``L y = 0``, shape (cell,
-        drift); drift is 0 where there are none.
+      null_space: Orthonormal basis of S times the fields with ``L y = 0``, shape (cell,
+        null); null is 0 where there are none.
       scale: Diagonal of S [mm or -], shape (cell,); None where it is one.
     """
 
     roughness: Roughness
-    free: ArrayLike
+    null_space: ArrayLike
     scale: ArrayLike | None
 
 
 def smooth_prior(
     operator: sp.spmatrix | sp.sparray,
-    free: ArrayLike | None = None,
+    null_space: ArrayLike | None = None,
     scale: ArrayLike | None = None,
 ) -> Prior:
     """The prior under which ``|L (x / scale)|^2`` is small.
@@ -69,7 +69,7 @@ def smooth_prior(
     Args:
       operator: Roughness L, sparse, shape (row, cell): a Laplacian, first
         differences, the identity for ridge regression.
-      free: Fields with ``L y = 0``, shape (cell, drift); found if not given.
+      null_space: Fields with ``L y = 0``, shape (cell, null); found if not given.
       scale: Expected amplitude of each cell, positive, shape (cell,); may be traced.
         One if not given.
 
@@ -81,8 +81,10 @@ def smooth_prior(
         scale is not positive.
     """
     operator = sp.csc_array(operator)
-    fields = unpenalised_fields(operator) if free is None else np.asarray(free, float)
-    check_shapes(operator=(operator, "row cell"), free=(fields, "cell drift"))
+    fields = (
+        null_space_of(operator) if null_space is None else np.asarray(null_space, float)
+    )
+    check_shapes(operator=(operator, "row cell"), null_space=(fields, "cell null"))
     return scaled_prior(make_roughness((operator,), np.ones(1), fields), scale)
 
 
@@ -104,7 +106,7 @@ def scaled_prior(roughness: Roughness, scale: ArrayLike | None = None) -> Prior:
         basis = np.linalg.qr(fields)[0] if fields.shape[1] else fields
         return Prior(roughness, basis, None)
     if np.ndim(scale):
-        check_shapes(free=(fields, "cell drift"), scale=(scale, "cell"))
+        check_shapes(null_space=(fields, "cell null"), scale=(scale, "cell"))
     if is_concrete(scale):
         scale = np.broadcast_to(_checked_scale(np.asarray(scale)), len(fields))
     else:
@@ -151,15 +153,15 @@ def prior_problem(design: ArrayLike, prior: Prior) -> Problem:
       ValueError: If design and prior have different cells.
     """
     design = jnp.asarray(design)
-    free = jnp.asarray(prior.free, design.dtype)
-    check_shapes(prior=(free, "cell drift"), design=(design, "station cell"))
-    level = einsum("sc,ck->sk", design, free)
+    null_space = jnp.asarray(prior.null_space, design.dtype)
+    check_shapes(prior=(null_space, "cell null"), design=(design, "station cell"))
+    level = einsum("sc,ck->sk", design, null_space)
     # The free fields are estimated apart: the covariance need not contain them.
-    rough = design - einsum("sk,ck->sc", level, free)
+    rough = design - einsum("sk,ck->sc", level, null_space)
     cross = prior_covariance(prior, rough.T)
     gram = einsum("sc,ct->st", rough, cross)
     gram = (gram + gram.T) / 2
-    return Problem(design, cross, gram, free, level, _normal(design, prior))
+    return Problem(design, cross, gram, null_space, level, _normal(design, prior))
 
 
 def _normal(design: Array, prior: Prior) -> Array | None:
@@ -175,7 +177,9 @@ def _normal(design: Array, prior: Prior) -> Array | None:
 
 
 def smooth_problem(
-    design: ArrayLike, operator: sp.spmatrix | sp.sparray, free: ArrayLike | None = None
+    design: ArrayLike,
+    operator: sp.spmatrix | sp.sparray,
+    null_space: ArrayLike | None = None,
 ) -> Problem:
     """Prepare ``min |(G x - d) / sigma|^2 + beta^2 |L x|^2`` for `solve`.
 
@@ -185,7 +189,7 @@ def smooth_problem(
     Args:
       design: Displacement per unit load G [mm/mm], shape (station, cell).
       operator: Roughness L, sparse, shape (row, cell), as for `smooth_prior`.
-      free: Fields with ``L x = 0``, shape (cell, drift); found if not given.
+      null_space: Fields with ``L x = 0``, shape (cell, null); found if not given.
 
     Returns:
       The `Problem`.
@@ -195,7 +199,7 @@ def smooth_problem(
     """
     design, operator = jnp.asarray(design), sp.csc_array(operator)
     check_shapes(design=(design, "station cell"), operator=(operator, "row cell"))
-    return prior_problem(design, smooth_prior(operator, free))
+    return prior_problem(design, smooth_prior(operator, null_space))
 
 
 def prior_covariance(prior: Prior, fields: Array) -> Array:
@@ -212,9 +216,9 @@ def prior_covariance(prior: Prior, fields: Array) -> Array:
       ValueError: If the fields have other cells.
     """
     fields = jnp.asarray(fields)
-    free = jnp.asarray(prior.free, fields.dtype)
-    check_shapes(prior=(free, "cell drift"), fields=(fields, "cell column"))
-    return _without(free, _spread(prior, _without(free, fields)))
+    null_space = jnp.asarray(prior.null_space, fields.dtype)
+    check_shapes(prior=(null_space, "cell null"), fields=(fields, "cell column"))
+    return _without(null_space, _spread(prior, _without(null_space, fields)))
 
 
 def _spread(prior: Prior, fields: Array) -> Array:
@@ -225,10 +229,12 @@ def _spread(prior: Prior, fields: Array) -> Array:
     return scale * solve_normal(prior.roughness, scale * fields)
 
 
-def _without(free: Array, fields: Array) -> Array:
-    if not free.shape[1]:
+def _without(null_space: Array, fields: Array) -> Array:
+    if not null_space.shape[1]:
         return fields
-    return fields - einsum("ck,kn->cn", free, einsum("ck,cn->kn", free, fields))
+    return fields - einsum(
+        "ck,kn->cn", null_space, einsum("ck,cn->kn", null_space, fields)
+    )
 
 
 def prior_variance(prior: Prior) -> Array:
@@ -254,12 +260,14 @@ def prior_variance(prior: Prior) -> Array:
     variance = jnp.asarray(inverse_diagonal(normal))
     if prior.scale is not None:
         variance = variance * jnp.asarray(prior.scale, variance.dtype) ** 2
-    free = jnp.asarray(prior.free, variance.dtype)
-    if not free.shape[1]:
+    null_space = jnp.asarray(prior.null_space, variance.dtype)
+    if not null_space.shape[1]:
         return variance
-    image = _spread(prior, free)
-    middle = einsum("ck,cl->kl", free, image)
-    return variance + jnp.sum(free * (einsum("cl,lk->ck", free, middle) - 2 * image), 1)
+    image = _spread(prior, null_space)
+    middle = einsum("ck,cl->kl", null_space, image)
+    return variance + jnp.sum(
+        null_space * (einsum("cl,lk->ck", null_space, middle) - 2 * image), 1
+    )
 
 
 def prior_samples(prior: Prior, key: Array, count: int) -> Array:
@@ -280,4 +288,4 @@ def prior_samples(prior: Prior, key: Array, count: int) -> Array:
     fields = solve_normal(roughness, apply_transposed(roughness, white))
     if prior.scale is not None:
         fields = fields * jnp.asarray(prior.scale, fields.dtype)[:, None]
-    return _without(jnp.asarray(prior.free, fields.dtype), fields).T
+    return _without(jnp.asarray(prior.null_space, fields.dtype), fields).T

@@ -1,4 +1,4 @@
-"""A record with a memory whose noise rows share: correlations, common offsets.
+"""A record correlated in time whose rows share noise: correlations, common offsets.
 
 Noise that rows share has no weight of each observation. The system is solved in data
 space, where a product with the covariance of every epoch is all that is asked for.
@@ -19,7 +19,7 @@ from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import Noise, noise_covariance, noise_times
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.temporal.markov import (
-    Memory,
+    TemporalPrior,
     smooth_chain,
     smoother,
     time_covariance,
@@ -49,8 +49,10 @@ def _modes(problem: Problem, noise: Noise) -> _Modes:
     root = jnp.linalg.cholesky(noise_covariance(noise))
     eye = jnp.eye(len(root), dtype=root.dtype)
     white = jax.scipy.linalg.solve_triangular(root, eye, lower=True)
-    if problem.drift.shape[1]:
-        level = jnp.linalg.qr(einsum("rs,sk->rk", white, problem.drift))[0]
+    if problem.null_space_response.shape[1]:
+        level = jnp.linalg.qr(einsum("rs,sk->rk", white, problem.null_space_response))[
+            0
+        ]
         white = white - einsum("rk,sk,st->rt", level, level, white)
     signal = einsum("rs,st,ut->ru", white, problem.gram, white)
     variance, vector = jnp.linalg.eigh((signal + signal.T) / 2)
@@ -83,10 +85,10 @@ def typical_noise(noise: Noise, seen: Array) -> Noise:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _System:
-    """What the iteration multiplies by; `normal` is that of `drift_inverse`."""
+    """What the iteration multiplies by; `normal` is of `null_space_normal_inverse`."""
 
     problem: Problem
-    memory: Memory
+    temporal_prior: TemporalPrior
     noise: Noise
     seen: Array
     normal: Array
@@ -94,7 +96,7 @@ class _System:
 
 def shared_noise_solve(
     problem: Problem,
-    memory: Memory,
+    temporal_prior: TemporalPrior,
     noise: Noise,
     normal: Array,
     right: tuple[Array, Array, Array],
@@ -109,19 +111,19 @@ def shared_noise_solve(
 
     Args:
       problem: The spatial part.
-      memory: The temporal part.
+      temporal_prior: The temporal part.
       noise: Of covariance ``beta^2 R``.
-      normal: Inverse of ``F_o' F_o``, zero where singular, shape (epoch, drift, drift).
+      normal: Inverse of ``F_o' F_o``, zero where singular, shape (epoch, null, null).
       right: Where there are observations, d, both of shape (epoch, row), and b, shape
-        (epoch, drift).
+        (epoch, null).
       iterations: Most of them.
 
     Returns:
-      a and w beside each other, shape (epoch, row + drift); NaN where the iteration did
+      a and w beside each other, shape (epoch, row + null); NaN where the iteration did
       not converge.
     """
     seen, data, constraint = right
-    system = _System(problem, memory, noise, seen, normal)
+    system = _System(problem, temporal_prior, noise, seen, normal)
     start = _along(system, constraint)
     rest = _allowed(system, data - _times(system, start))
     alone = lambda values: values.reshape(seen.shape)
@@ -139,7 +141,7 @@ def shared_noise_solve(
 
 
 def _times(system: _System, values: Array) -> Array:
-    carried = time_covariance(system.memory, values)
+    carried = time_covariance(system.temporal_prior, values)
     signal = einsum("er,rs->es", carried, system.problem.gram)
     return jnp.where(system.seen, signal + noise_times(system.noise, values), 0)
 
@@ -147,27 +149,33 @@ def _times(system: _System, values: Array) -> Array:
 def _amount(system: _System, values: Array) -> Array:
     """By least squares, the amounts of the free fields in what was observed."""
     inside = jnp.where(system.seen, values, 0)
-    return einsum("ekl,rl,er->ek", system.normal, system.problem.drift, inside)
+    return einsum(
+        "ekl,rl,er->ek", system.normal, system.problem.null_space_response, inside
+    )
 
 
 def _along(system: _System, amount: Array) -> Array:
     """The least multiplier a with ``F_o' a`` as given."""
-    fields = einsum("ekl,rl,ek->er", system.normal, system.problem.drift, amount)
+    fields = einsum(
+        "ekl,rl,ek->er", system.normal, system.problem.null_space_response, amount
+    )
     return jnp.where(system.seen, fields, 0)
 
 
 def _allowed(system: _System, values: Array) -> Array:
     """What is left of values without the free fields."""
-    if system.problem.drift.shape[1] == 0:
+    if system.problem.null_space_response.shape[1] == 0:
         return values
-    fields = einsum("ek,rk->er", _amount(system, values), system.problem.drift)
+    fields = einsum(
+        "ek,rk->er", _amount(system, values), system.problem.null_space_response
+    )
     return values - jnp.where(system.seen, fields, 0)
 
 
 def _nearly(system: _System) -> LinearMap:
     usual = typical_noise(system.noise, system.seen)
     modes = _modes(system.problem, usual)
-    series = smoother(system.memory, modes.variance)
+    series = smoother(system.temporal_prior, modes.variance)
     sigma = jnp.broadcast_to(system.noise.sigma, system.seen.shape)
     scale = jnp.where(system.seen, usual.sigma[None, :] / sigma, 0)
 

@@ -1,4 +1,4 @@
-"""The likelihood of a whole record whose epochs have a memory, exact under gaps.
+"""The likelihood of a whole record whose epochs are correlated, exact under gaps.
 
 A Kalman filter of the displacement at the rows predicts each epoch from those before
 it; how well it does is the likelihood, whatever is missing and however noise changes.
@@ -15,13 +15,13 @@ from jax.typing import ArrayLike
 from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.factor import factorise
 from jaxload.inversion.linalg.saddle_point import (
-    drift_log_determinant,
+    null_space_log_determinant,
     observed_inverse,
 )
 from jaxload.inversion.linalg.spd import einsum, inverse_and_log_determinant
 from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
 from jaxload.inversion.problem import Problem
-from jaxload.inversion.temporal.markov import Memory, check_memory
+from jaxload.inversion.temporal.markov import TemporalPrior, check_temporal_prior
 
 __all__ = ["temporal_log_evidence"]
 
@@ -30,16 +30,16 @@ def temporal_log_evidence(
     problem: Problem,
     data: Observations,
     beta: ArrayLike,
-    memory: Memory,
+    temporal_prior: TemporalPrior,
     *,
     mean: ArrayLike | None = None,
 ) -> Array:
-    """The logarithm of the marginal likelihood of all data, under a memory in time.
+    """The logarithm of the marginal likelihood of all data, under a temporal prior.
 
     What `log_evidence` is to `solve` this is to `solve_in_time`: with n observations of
     covariance V = (T x G C G') + R and p free fields the density of any n - p contrasts
     that these do not move. Exact, and differentiable in all arrays, in beta and in the
-    time scale of the memory; `tune` maximises it where its model gives a memory too.
+    time scale of the temporal prior; `tune` maximises it where its model gives one.
 
     An epoch costs an inverse and four products of matrices of the size of its rows, one
     epoch after the other: for 300 rows some 0.3 Gflop. Memory is that of
@@ -49,7 +49,7 @@ def temporal_log_evidence(
       problem: Design matrix and prior.
       data: From `observations`.
       beta: Weight of the prior, scalar.
-      memory: From `autoregression` or `random_walk`.
+      temporal_prior: From `autoregression` or `random_walk`.
       mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
 
     Returns:
@@ -65,10 +65,12 @@ def temporal_log_evidence(
     """
     factor = factorise(problem, data, beta, mean=mean)
     values, noise, prior = factor.data.counted, factor.data.noise, factor.mean
-    check_memory(memory, values)
+    check_temporal_prior(temporal_prior, values)
     dtype = problem.design.dtype
-    memory = jax.tree.map(lambda values: jnp.asarray(values, dtype), memory)
-    density = _log_evidence(problem, values, noise, factor.beta, memory)
+    temporal_prior = jax.tree.map(
+        lambda values: jnp.asarray(values, dtype), temporal_prior
+    )
+    density = _log_evidence(problem, values, noise, factor.beta, temporal_prior)
     return density if prior is None else jnp.where(prior.known.all(), density, jnp.nan)
 
 
@@ -87,23 +89,27 @@ class _Epoch:
 
 @jax.jit
 def _log_evidence(
-    problem: Problem, displacement: Array, noise: Noise, beta: Array, memory: Memory
+    problem: Problem,
+    displacement: Array,
+    noise: Noise,
+    beta: Array,
+    temporal_prior: TemporalPrior,
 ) -> Array:
     seen = jnp.isfinite(displacement)
-    contrasts = jnp.sum(seen, axis=1) - problem.drift.shape[1]
+    contrast_count = jnp.sum(seen, axis=1) - problem.null_space_response.shape[1]
     # What the free fields explain entirely says nothing, and has no derivative.
-    seen = seen & (contrasts > 0)[:, None]
+    seen = seen & (contrast_count > 0)[:, None]
     scaled = scaled_noise(noise, beta, seen)
     common = scaled.common
     epochs = _Epoch(
-        memory.keep,
-        memory.fresh,
+        temporal_prior.keep,
+        temporal_prior.fresh,
         jnp.broadcast_to(scaled.sigma, seen.shape),
         None if common is None else jnp.broadcast_to(common, seen.shape[:1]),
         seen,
         jnp.where(seen, displacement, 0),
     )
-    count = jnp.sum(jnp.where(contrasts > 0, contrasts, 0)).astype(beta.dtype)
+    count = jnp.sum(jnp.where(contrast_count > 0, contrast_count, 0)).astype(beta.dtype)
     log_determinant, quadratic = _filtered(problem, scaled, epochs)
     scale = count * (jnp.log(2 * jnp.pi) - jnp.log(beta**2))
     return -(scale + log_determinant + beta**2 * quadratic) / 2
@@ -119,7 +125,7 @@ def _filtered(problem: Problem, noise: Noise, epochs: _Epoch) -> tuple[Array, Ar
         covariance = now.keep**2 * covariance + now.fresh * problem.gram
         here = dataclasses.replace(noise, sigma=now.sigma, common=now.common)
         whole = covariance + noise_covariance(here)
-        weight, size = _weight(whole, problem.drift, now.seen)
+        weight, size = _weight(whole, problem.null_space_response, now.seen)
         innovation = now.data - jnp.where(now.seen, expected, 0)
         pull = einsum("rs,s->r", weight, innovation)
         gain = einsum("rs,st->rt", covariance, weight)
@@ -152,16 +158,21 @@ def _scanned(step: Callable, start: tuple, epochs: _Epoch) -> tuple:
     return jax.lax.scan(outer, start, jax.tree.map(cut, epochs))[0]
 
 
-def _weight(whole: Array, drift: Array, seen: Array) -> tuple[Array, Array]:
+def _weight(
+    whole: Array, null_space_response: Array, seen: Array
+) -> tuple[Array, Array]:
     """The inverse of what was observed, free fields taken out, and its log size."""
     inverted, size = observed_inverse(whole, seen)
-    if drift.shape[1] == 0:
+    if null_space_response.shape[1] == 0:
         return inverted, size
-    some, eye = seen.any(), jnp.eye(drift.shape[1], dtype=drift.dtype)
-    image = einsum("rs,sk->rk", inverted, drift)
-    normal = jnp.where(some, einsum("rk,rl->kl", image, drift), eye)
+    some, eye = (
+        seen.any(),
+        jnp.eye(null_space_response.shape[1], dtype=null_space_response.dtype),
+    )
+    image = einsum("rs,sk->rk", inverted, null_space_response)
+    normal = jnp.where(some, einsum("rk,rl->kl", image, null_space_response), eye)
     amount, log_normal = inverse_and_log_determinant(normal)
     known = jnp.where(some, seen, True)
-    own = drift_log_determinant(drift, known[None, :])[0]
+    own = null_space_log_determinant(null_space_response, known[None, :])[0]
     size = size + jnp.where(some, log_normal - own, 0)
     return inverted - einsum("rk,kl,sl->rs", image, amount, image), size

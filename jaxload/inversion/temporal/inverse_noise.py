@@ -9,7 +9,7 @@ from jax import Array
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import Noise, common_rows
 
-__all__ = ["NoiseWeight", "free_field_normal", "noise_weight", "weigh"]
+__all__ = ["NoiseWeight", "noise_weight", "null_space_normal", "weigh"]
 
 
 @jax.tree_util.register_dataclass
@@ -69,18 +69,20 @@ def weigh(weight: NoiseWeight, values: Array) -> Array:
     return own - offset[:, None] * weight.common
 
 
-def free_field_normal(weight: NoiseWeight, drift: Array) -> Array:
+def null_space_normal(weight: NoiseWeight, null_space_response: Array) -> Array:
     """Form ``F' R_oo^-1 F`` of each epoch.
 
     Args:
       weight: From `noise_weight`.
-      drift: Displacement F by the fields that the prior leaves free, (row, drift).
+      null_space_response: Displacement F by the free fields, shape (row, null).
 
     Returns:
-      The normal matrices, shape (epoch, drift, drift).
+      The normal matrices, shape (epoch, null, null).
     """
-    normal = einsum("er,rk,rl->ekl", weight.own, drift, drift)
+    normal = einsum(
+        "er,rk,rl->ekl", weight.own, null_space_response, null_space_response
+    )
     if weight.common is None or weight.gain is None:
         return normal
-    shared = einsum("er,rk->ek", weight.common, drift)
+    shared = einsum("er,rk->ek", weight.common, null_space_response)
     return normal - einsum("e,ek,el->ekl", weight.gain, shared, shared)

@@ -12,10 +12,10 @@ from jaxload._calendar import DAY
 from jaxload._check import check_shapes, is_concrete
 
 __all__ = [
-    "Memory",
     "Smoother",
+    "TemporalPrior",
     "autoregression",
-    "check_memory",
+    "check_temporal_prior",
     "random_walk",
     "smooth_chain",
     "smoother",
@@ -25,7 +25,7 @@ __all__ = [
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Memory:
+class TemporalPrior:
     """A chain ``x_i = keep_i x_(i-1) + sqrt(fresh_i) white_i``, the same in every cell.
 
     Attributes:
@@ -37,7 +37,7 @@ class Memory:
     fresh: Array
 
 
-def autoregression(times: ArrayLike, time_scale: ArrayLike) -> Memory:
+def autoregression(times: ArrayLike, time_scale: ArrayLike) -> TemporalPrior:
     """A load whose correlation falls as ``exp(-lag / time_scale)``, variance constant.
 
     With a time scale far below the sampling, epochs know nothing of each other.
@@ -49,7 +49,7 @@ def autoregression(times: ArrayLike, time_scale: ArrayLike) -> Memory:
       time_scale: Lag at which the correlation is 1/e [days], scalar, positive.
 
     Returns:
-      The `Memory`.
+      The `TemporalPrior`.
 
     Raises:
       ValueError: If the times do not ascend or the time scale is not positive.
@@ -62,13 +62,13 @@ def autoregression(times: ArrayLike, time_scale: ArrayLike) -> Memory:
     time_scale = _positive("time_scale", time_scale)
     keep = jnp.exp(-jnp.asarray(step, time_scale.dtype) / time_scale)
     fresh = -jnp.expm1(-2 * jnp.asarray(step, time_scale.dtype) / time_scale)
-    return Memory(
+    return TemporalPrior(
         jnp.concatenate([jnp.zeros_like(keep[:1]), keep]),
         jnp.concatenate([jnp.ones_like(keep[:1]), fresh]),
     )
 
 
-def random_walk(times: ArrayLike, rate: ArrayLike) -> Memory:
+def random_walk(times: ArrayLike, rate: ArrayLike) -> TemporalPrior:
     """A load that starts with the prior's variance and then wanders off.
 
     Differentiable in `rate`.
@@ -78,7 +78,7 @@ def random_walk(times: ArrayLike, rate: ArrayLike) -> Memory:
       rate: Growth of the variance, in units of the prior's [1/day], scalar, positive.
 
     Returns:
-      The `Memory`.
+      The `TemporalPrior`.
 
     Raises:
       ValueError: If the times do not ascend or the rate is not positive.
@@ -86,17 +86,17 @@ def random_walk(times: ArrayLike, rate: ArrayLike) -> Memory:
     step, rate = _steps(times), _positive("rate", rate)
     fresh = rate * jnp.asarray(step, rate.dtype)
     keep = jnp.ones_like(fresh)
-    return Memory(
+    return TemporalPrior(
         jnp.concatenate([jnp.zeros_like(keep[:1]), keep]),
         jnp.concatenate([jnp.ones_like(keep[:1]), fresh]),
     )
 
 
-def check_memory(memory: Memory, displacement: Array) -> None:
+def check_temporal_prior(temporal_prior: TemporalPrior, displacement: Array) -> None:
     """Check that a chain has the epochs of a record.
 
     Args:
-      memory: The chain.
+      temporal_prior: The chain.
       displacement: Observations, shape (epoch, row).
 
     Raises:
@@ -104,8 +104,8 @@ def check_memory(memory: Memory, displacement: Array) -> None:
     """
     check_shapes(
         displacement=(displacement, "epoch row"),
-        keep=(memory.keep, "epoch"),
-        fresh=(memory.fresh, "epoch"),
+        keep=(temporal_prior.keep, "epoch"),
+        fresh=(temporal_prior.fresh, "epoch"),
     )
 
 
@@ -135,20 +135,20 @@ def _positive(name: str, value: ArrayLike) -> Array:
     return value
 
 
-def time_covariance(memory: Memory, values: Array) -> Array:
+def time_covariance(temporal_prior: TemporalPrior, values: Array) -> Array:
     """Multiply by the covariance T of the epochs.
 
     Args:
-      memory: The chain.
+      temporal_prior: The chain.
       values: Shape (epoch, row).
 
     Returns:
       ``T values``, same shape.
     """
-    keep = memory.keep[:, None]
+    keep = temporal_prior.keep[:, None]
     after = jnp.concatenate([keep[1:], jnp.zeros_like(keep[:1])])
     gathered = _recur(after, values, reverse=True)
-    return _recur(keep, memory.fresh[:, None] * gathered)
+    return _recur(keep, temporal_prior.fresh[:, None] * gathered)
 
 
 def _recur(keep: Array, values: Array, reverse: bool = False) -> Array:
@@ -183,7 +183,7 @@ class Smoother:
       decay: What the filter keeps of its estimate before, shape (epoch, series).
       gain: What it takes from the data, shape (epoch, series).
       back: What the smoother takes from its estimate after, shape (epoch, series).
-      keep: The chain's `Memory.keep` of the epoch after, shape (epoch, 1).
+      keep: The chain's `TemporalPrior.keep` of the epoch after, shape (epoch, 1).
       log_determinant: Logarithm of the determinant of the data's covariance, scalar.
     """
 
@@ -194,11 +194,11 @@ class Smoother:
     log_determinant: Array
 
 
-def smoother(memory: Memory, variance: Array) -> Smoother:
+def smoother(temporal_prior: TemporalPrior, variance: Array) -> Smoother:
     """Prepare to smooth series that are the chain times an amplitude, plus noise.
 
     Args:
-      memory: The chain.
+      temporal_prior: The chain.
       variance: Square of the amplitude over the noise's, shape (series,).
 
     Returns:
@@ -209,13 +209,13 @@ def smoother(memory: Memory, variance: Array) -> Smoother:
       doi:10.2514/3.3166.
     """
 
-    def step(kept: Array, now: Memory) -> tuple[Array, Array]:
+    def step(kept: Array, now: TemporalPrior) -> tuple[Array, Array]:
         expected = now.keep**2 * kept + now.fresh * variance
         return expected / (expected + 1), expected
 
-    expected = jax.lax.scan(step, jnp.zeros_like(variance), memory)[1]
+    expected = jax.lax.scan(step, jnp.zeros_like(variance), temporal_prior)[1]
     gain = expected / (expected + 1)
-    keep = memory.keep[:, None]
+    keep = temporal_prior.keep[:, None]
     after = jnp.concatenate([keep[1:], jnp.zeros_like(keep[:1])])
     later = jnp.concatenate([expected[1:], jnp.ones_like(expected[:1])])
     back = jnp.where(later > 0, gain * after / jnp.where(later > 0, later, 1), 0)

@@ -1,4 +1,4 @@
-"""The load of a whole record at once, with a memory from epoch to epoch.
+"""The load of a whole record at once, correlated from epoch to epoch.
 
 The prior covariance of the load is T x C, an epoch matrix by a cell matrix, and that of
 the displacement T x G C G'.
@@ -19,15 +19,18 @@ from jaxload.inversion.noise import Noise, common_estimate, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
 from jaxload.inversion.temporal.inverse_noise import (
     NoiseWeight,
-    free_field_normal,
     noise_weight,
+    null_space_normal,
 )
 from jaxload.inversion.temporal.markov import (
-    Memory,
-    check_memory,
+    TemporalPrior,
+    check_temporal_prior,
     time_covariance,
 )
-from jaxload.inversion.temporal.space_time import drift_inverse, solve_space_time
+from jaxload.inversion.temporal.space_time import (
+    null_space_normal_inverse,
+    solve_space_time,
+)
 
 __all__ = ["hold_out", "solve_in_time", "temporal_residual"]
 
@@ -36,23 +39,23 @@ def solve_in_time(
     problem: Problem,
     data: Observations,
     beta: ArrayLike,
-    memory: Memory,
+    temporal_prior: TemporalPrior,
     *,
     mean: ArrayLike | None = None,
 ) -> Solution:
     """Estimate the load of all epochs together, each helped by those around it.
 
     Minimises ``(G x - d)' R^-1 (G x - d) + beta^2 (x - m)' (T x C)^-1 (x - m)`` over
-    the whole record, with T the covariance of the epochs under `memory` and R that of
-    the noise, which has no memory. Where the load has none either this is `solve`.
-    Fields that the prior leaves free are free at every epoch anew. Differentiable in
-    every array, to any order.
+    the whole record, with T the covariance of the epochs under `temporal_prior` and R
+    that of the noise, which is independent between epochs. Where the load is so too,
+    this is `solve`. Fields that the prior leaves free are free at every epoch anew.
+    Differentiable in every array, to any order.
 
     Args:
       problem: Design matrix and prior.
       data: From `observations`.
       beta: Weight of the prior [1/mm per unit of L], scalar, positive.
-      memory: From `autoregression` or `random_walk`.
+      temporal_prior: From `autoregression` or `random_walk`.
       mean: Prior mean m of the load [mm], shape (epoch, cell); zero if not given.
 
     Returns:
@@ -64,8 +67,8 @@ def solve_in_time(
       ValueError: If shapes disagree, or beta is not positive.
 
     Example:
-      >>> memory = inversion.autoregression(times, time_scale=60.0)
-      >>> water = inversion.solve_in_time(problem, data, beta, memory)
+      >>> temporal_prior = inversion.autoregression(times, time_scale=60.0)
+      >>> water = inversion.solve_in_time(problem, data, beta, temporal_prior)
 
     Source:
       Rauch, Tung & Striebel (1965), doi:10.2514/3.3166, in the modes of the spatial
@@ -74,8 +77,10 @@ def solve_in_time(
     """
     factor = factorise(problem, data, beta, mean=mean)
     values, noise = factor.data.counted, factor.data.noise
-    check_memory(memory, values)
-    solution = _solve(problem, values, noise, factor.beta, _cast(memory, problem))
+    check_temporal_prior(temporal_prior, values)
+    solution = _solve(
+        problem, values, noise, factor.beta, _cast(temporal_prior, problem)
+    )
     if factor.mean is None:
         return solution
     # Every epoch helps the others: a mean that is not finite anywhere spoils them all.
@@ -83,13 +88,17 @@ def solve_in_time(
     return about_mean(solution, dataclasses.replace(factor.mean, known=known))
 
 
-def _cast(memory: Memory, problem: Problem) -> Memory:
-    return jax.tree.map(lambda x: jnp.asarray(x, problem.design.dtype), memory)
+def _cast(temporal_prior: TemporalPrior, problem: Problem) -> TemporalPrior:
+    return jax.tree.map(lambda x: jnp.asarray(x, problem.design.dtype), temporal_prior)
 
 
 @jax.jit
 def _solve(
-    problem: Problem, displacement: Array, noise: Noise, beta: Array, memory: Memory
+    problem: Problem,
+    displacement: Array,
+    noise: Noise,
+    beta: Array,
+    temporal_prior: TemporalPrior,
 ) -> Solution:
     seen = jnp.isfinite(displacement)
     noise = scaled_noise(noise, beta, seen)
@@ -97,14 +106,16 @@ def _solve(
         weight = noise_weight(noise, seen)
     else:
         weight = NoiseWeight(seen.astype(beta.dtype))
-    normal = drift_inverse(free_field_normal(weight, problem.drift))
-    solved = solve_space_time(problem, memory, noise, normal, displacement)
+    normal = null_space_normal_inverse(
+        null_space_normal(weight, problem.null_space_response)
+    )
+    solved = solve_space_time(problem, temporal_prior, noise, normal, displacement)
     multiplier, amount = solved
-    carried = time_covariance(memory, multiplier)
+    carried = time_covariance(temporal_prior, multiplier)
     load = einsum("er,cr->ec", carried, problem.cross)
     fitted = einsum("er,rs->es", carried, problem.gram)
-    load = load + einsum("ek,ck->ec", amount, problem.free)
-    fitted = fitted + einsum("ek,rk->er", amount, problem.drift)
+    load = load + einsum("ek,ck->ec", amount, problem.null_space)
+    fitted = fitted + einsum("ek,rk->er", amount, problem.null_space_response)
     ok = jnp.isfinite(load).all(axis=1) & jnp.isfinite(normal).all(axis=(1, 2))
     load, fitted = (jnp.where(ok[:, None], x, jnp.nan) for x in (load, fitted))
     common = jnp.where(ok, common_estimate(noise, multiplier), jnp.nan)
@@ -115,22 +126,22 @@ def temporal_residual(
     problem: Problem,
     data: Observations,
     beta: ArrayLike,
-    memory: Memory,
+    temporal_prior: TemporalPrior,
     *,
     hidden: ArrayLike,
 ) -> Array:
     """Compute observations minus their prediction from those that are not hidden.
 
-    A score to choose the memory and beta by, in which it is differentiable. Hide what
+    A score to choose the temporal prior and beta by; differentiable in both. Hide what
     the estimate is judged on: a single observation, or a stretch of a station, is told
-    by that station's own noise before and after too, which has a memory as well. Hide
+    by that station's own noise before and after too, which is correlated as well. Hide
     whole stations (`hold_out`) where water away from them matters.
 
     Args:
       problem: Design matrix and prior.
       data: From `observations`.
       beta: Weight of the prior, scalar, positive.
-      memory: From `autoregression` or `random_walk`.
+      temporal_prior: From `autoregression` or `random_walk`.
       hidden: True where an observation is not used, shape (epoch, row).
 
     Returns:
@@ -145,7 +156,7 @@ def temporal_residual(
     values = jnp.where(hidden, jnp.nan, data.values)
     # The whole record is solved at once, whatever is missing.
     used = dataclasses.replace(data, values=values, pattern=None, fits=None)
-    solution = solve_in_time(problem, used, beta, memory)
+    solution = solve_in_time(problem, used, beta, temporal_prior)
     return jnp.where(hidden, data.counted - solution.fitted, jnp.nan)
 
 

@@ -1,4 +1,4 @@
-"""The data-space system of a whole record whose epochs have a memory.
+"""The data-space system of a whole record whose epochs are correlated.
 
 Its matrix is ``A = T x gram + beta^2 R``, observations by observations. Were every
 row's weight constant in time, the eigenvectors of the weighted gram matrix would turn
@@ -26,29 +26,29 @@ from jaxload.inversion.temporal.correlated_noise import (
 )
 from jaxload.inversion.temporal.inverse_noise import NoiseWeight, noise_weight, weigh
 from jaxload.inversion.temporal.markov import (
-    Memory,
     Smoother,
+    TemporalPrior,
     smooth_chain,
     smoother,
     time_covariance,
 )
 
-__all__ = ["drift_inverse", "solve_space_time"]
+__all__ = ["null_space_normal_inverse", "solve_space_time"]
 
 #: Iterations of conjugate gradients. Stations that came late ask for fifty, whatever
 #: the common mode; correlated noise, whose iteration is another one, for thousands.
 MOST_ITERATIONS = 10_000
 
 
-def drift_inverse(normal: Array) -> Array:
+def null_space_normal_inverse(normal: Array) -> Array:
     """Invert the normal matrix of the free fields of each epoch.
 
     Args:
-      normal: ``F' W F`` with the weights W of an epoch, shape (epoch, drift, drift).
+      normal: ``F' W F`` with the weights W of an epoch, shape (epoch, null, null).
 
     Returns:
       The inverses, NaN where an epoch does not determine those fields, shape (epoch,
-      drift, drift).
+      null, null).
     """
     if normal.shape[1] == 0:
         return normal
@@ -62,7 +62,11 @@ def drift_inverse(normal: Array) -> Array:
 
 
 def solve_space_time(
-    problem: Problem, memory: Memory, noise: Noise, normal: Array, displacement: Array
+    problem: Problem,
+    temporal_prior: TemporalPrior,
+    noise: Noise,
+    normal: Array,
+    displacement: Array,
 ) -> tuple[Array, Array]:
     """Multipliers and amounts of the free fields, as a differentiable function.
 
@@ -71,14 +75,14 @@ def solve_space_time(
 
     Args:
       problem: The spatial part.
-      memory: The temporal part.
+      temporal_prior: The temporal part.
       noise: Of covariance ``beta^2 R``.
-      normal: From `drift_inverse`.
+      normal: From `null_space_normal_inverse`.
       displacement: Observations, NaN where missing, shape (epoch, row).
 
     Returns:
       a, zero where nothing was observed, shape (epoch, row), and w, shape (epoch,
-      drift); NaN if the iteration does not converge.
+      null); NaN if the iteration does not converge.
 
     Source:
       Rauch, Tung & Striebel (1965), doi:10.2514/3.3166, in the modes of the spatial
@@ -91,18 +95,22 @@ def solve_space_time(
     def system(unknown: Array) -> Array:
         multiplier, amount = unknown[:, :rows], unknown[:, rows:]
         inside = jnp.where(seen, multiplier, 0)
-        signal = einsum("er,rs->es", time_covariance(memory, inside), problem.gram)
-        signal = signal + einsum("ek,rk->er", amount, problem.drift)
+        signal = einsum(
+            "er,rs->es", time_covariance(temporal_prior, inside), problem.gram
+        )
+        signal = signal + einsum("ek,rk->er", amount, problem.null_space_response)
         own = noise_times(noise, inside)
-        constraint = einsum("er,rk->ek", inside, problem.drift)
+        constraint = einsum("er,rk->ek", inside, problem.null_space_response)
         return _beside(
             jnp.where(seen, signal + own, multiplier),
             jnp.where(known, constraint, amount),
         )
 
-    solved = _way(*jax.lax.stop_gradient((problem, memory, noise, normal, seen)))
+    solved = _way(
+        *jax.lax.stop_gradient((problem, temporal_prior, noise, normal, seen))
+    )
     data = jnp.where(seen, displacement, 0)
-    right = jnp.pad(data, ((0, 0), (0, problem.drift.shape[1])))
+    right = jnp.pad(data, ((0, 0), (0, problem.null_space_response.shape[1])))
     unknown = jax.lax.custom_linear_solve(
         system, right, lambda _, b: solved(b), symmetric=True
     )
@@ -110,11 +118,15 @@ def solve_space_time(
 
 
 def _way(
-    problem: Problem, memory: Memory, noise: Noise, normal: Array, seen: Array
+    problem: Problem,
+    temporal_prior: TemporalPrior,
+    noise: Noise,
+    normal: Array,
+    seen: Array,
 ) -> Callable[[Array], Array]:
     """How to solve the saddle-point system: by weights, or where rows correlate."""
     if noise.correlation is None:
-        solver = _prepare(problem, memory, noise, normal, seen)
+        solver = _prepare(problem, temporal_prior, noise, normal, seen)
         return lambda right: _solved(solver, right)
     rows, finite = seen.shape[1], jnp.where(jnp.isfinite(normal), normal, 0)
 
@@ -122,7 +134,7 @@ def _way(
         data = jnp.where(seen, right[:, :rows], 0)
         parts = (seen, data, right[:, rows:])
         found = shared_noise_solve(
-            problem, memory, noise, finite, parts, MOST_ITERATIONS
+            problem, temporal_prior, noise, finite, parts, MOST_ITERATIONS
         )
         return _beside(
             jnp.where(seen, found[:, :rows], right[:, :rows]), found[:, rows:]
@@ -145,18 +157,18 @@ class _Solver:
 
     Attributes:
       problem: The spatial part.
-      memory: The temporal part.
+      temporal_prior: The temporal part.
       weight: ``R_oo^-1`` of every epoch.
       constant: That of the same noise at all epochs and rows, for one epoch.
       modes: V times the eigenvectors, shape (row, series).
       level: V times the displacement by the free fields, made orthonormal in units of
-        noise, shape (row, drift).
+        noise, shape (row, null).
       series: How each is smoothed.
-      normal: Inverse of ``F' W F``, zero where singular, shape (epoch, drift, drift).
+      normal: Inverse of ``F' W F``, zero where singular, shape (epoch, null, null).
     """
 
     problem: Problem
-    memory: Memory
+    temporal_prior: TemporalPrior
     weight: NoiseWeight
     constant: NoiseWeight
     modes: Array
@@ -166,7 +178,11 @@ class _Solver:
 
 
 def _prepare(
-    problem: Problem, memory: Memory, noise: Noise, normal: Array, seen: Array
+    problem: Problem,
+    temporal_prior: TemporalPrior,
+    noise: Noise,
+    normal: Array,
+    seen: Array,
 ) -> _Solver:
     """Diagonalise signal and noise together; Golub & Van Loan (2013), section 8.7.2."""
     used = seen.any(axis=0)
@@ -176,19 +192,19 @@ def _prepare(
     white = partial(jax.scipy.linalg.solve_triangular, root, lower=True)
     # A row that never observes has no part in any series.
     gram = jnp.where(used[:, None] & used[None, :], problem.gram, 0)
-    level = white(jnp.where(used[:, None], problem.drift, 0))
+    level = white(jnp.where(used[:, None], problem.null_space_response, 0))
     level = jnp.linalg.qr(level)[0] if level.shape[1] else level
     whitened = _without(level, _without(level, white(white(gram).T)).T)
     variance, modes = jnp.linalg.eigh((whitened + whitened.T) / 2)
     back = lambda series: jnp.where(used[:, None], root @ series, 0)
     return _Solver(
         problem,
-        memory,
+        temporal_prior,
         noise_weight(noise, seen),
         noise_weight(usual, used[None, :]),
         back(modes),
         back(level),
-        smoother(memory, jnp.maximum(variance, 0)),
+        smoother(temporal_prior, jnp.maximum(variance, 0)),
         jnp.where(jnp.isfinite(normal), normal, 0),
     )
 
@@ -201,24 +217,24 @@ def _without(level: Array, values: Array) -> Array:
 
 def _solved(solver: _Solver, right: Array) -> Array:
     """Solve the saddle-point system for any right-hand side."""
-    weight, drift = solver.weight, solver.problem.drift
+    weight, null_space_response = solver.weight, solver.problem.null_space_response
     seen, rows = weight.own > 0, weight.own.shape[1]
     data, start = jnp.where(seen, right[:, :rows], 0), jnp.zeros_like(weight.own)
-    if drift.shape[1]:
+    if null_space_response.shape[1]:
         # Any multiplier with the wanted constraint; the rest is solved for without one.
         amount = einsum("ekl,el->ek", solver.normal, right[:, rows:])
-        push = einsum("ek,rk->er", amount, drift)
+        push = einsum("ek,rk->er", amount, null_space_response)
         start = weigh(weight, push)
         data = jnp.where(seen, data - _signal(solver, start) - push, 0)
     multiplier = weigh(weight, data - _fitted(solver, data))
     rest = weigh(weight, data - _signal(solver, multiplier))
-    amount = einsum("ekl,rl,er->ek", solver.normal, drift, rest)
+    amount = einsum("ekl,rl,er->ek", solver.normal, null_space_response, rest)
     # An unobserved row stands alone in the system: its solution is the right-hand side.
     return _beside(jnp.where(seen, start + multiplier, right[:, :rows]), amount)
 
 
 def _signal(solver: _Solver, multiplier: Array) -> Array:
-    carried = time_covariance(solver.memory, multiplier)
+    carried = time_covariance(solver.temporal_prior, multiplier)
     return einsum("er,rs->es", carried, solver.problem.gram)
 
 

@@ -35,7 +35,8 @@ class Functionals:
     Attributes:
       cross: Prior covariance with the rows up to 1/beta^2, ``W C G'``, shape
         (functional, row).
-      free: Amount of the free fields in each, ``W F``, shape (functional, drift).
+      null_space_amounts: Amount of the free fields in each, ``W F``, shape
+        (functional, null).
       variance: Prior variance up to 1/beta^2, free fields left out, shape
         (functional,).
       covariance: Prior covariance likewise, shape (functional, functional); None where
@@ -43,7 +44,7 @@ class Functionals:
     """
 
     cross: Array
-    free: Array
+    null_space_amounts: Array
     variance: Array
     covariance: Array | None
 
@@ -51,9 +52,9 @@ class Functionals:
     def fields(self) -> Array:
         """Covariance with the rows and amounts of the free fields, side by side.
 
-        Shape (row + drift, functional).
+        Shape (row + null, functional).
         """
-        return jnp.concatenate([self.cross, self.free], axis=1).T
+        return jnp.concatenate([self.cross, self.null_space_amounts], axis=1).T
 
 
 def averages(problem: Problem, prior: Prior, weights: ArrayLike) -> Functionals:
@@ -89,7 +90,7 @@ def averages(problem: Problem, prior: Prior, weights: ArrayLike) -> Functionals:
     covariance = einsum("fc,cg->fg", weights, prior_covariance(prior, weights.T))
     return Functionals(
         einsum("fc,cr->fr", weights, problem.cross),
-        einsum("fc,ck->fk", weights, problem.free),
+        einsum("fc,ck->fk", weights, problem.null_space),
         jnp.diag(covariance),
         (covariance + covariance.T) / 2,
     )
@@ -129,7 +130,7 @@ def every_cell(problem: Problem, prior: Prior) -> Functionals:
     """
     _check_prior(problem, prior)
     variance = prior_variance(prior).astype(problem.design.dtype)
-    return Functionals(problem.cross, problem.free, variance, None)
+    return Functionals(problem.cross, problem.null_space, variance, None)
 
 
 def factor_for(found: Factor | Solution, functionals: Functionals) -> Factor:
@@ -183,6 +184,6 @@ def check_cells(problem: Problem, cells: ArrayLike) -> np.ndarray:
 
 def _check_prior(problem: Problem, prior: Prior) -> None:
     check_shapes(
-        problem=(problem.free, "cell drift"),
-        prior=(jnp.asarray(prior.free), "cell drift"),
+        problem=(problem.null_space, "cell null"),
+        prior=(jnp.asarray(prior.null_space), "cell null"),
     )

@@ -247,7 +247,7 @@ def over_epochs(spread: Spread, weights: ArrayLike) -> Spread:
 
 
 def _known(problem: Problem, data: Observations) -> Array:
-    known = determined(problem.drift, data.seen)
+    known = determined(problem.null_space_response, data.seen)
     return known if data.fits is None else known & data.fits
 
 

@@ -227,7 +227,7 @@ def _weights(
 
 @jax.jit
 def _responses(problem: Problem, data: Observations, beta: Array, unit: Array) -> Array:
-    every = jnp.concatenate([problem.cross, problem.free], axis=1).T
+    every = jnp.concatenate([problem.cross, problem.null_space], axis=1).T
 
     def one(whole: Array, _: Array) -> Array:
         image = einsum("rs,sl->rl", whole[:, : len(unit)], unit)

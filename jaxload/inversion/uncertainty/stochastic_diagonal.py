@@ -150,7 +150,9 @@ def _change(
 
     def inverse(own: Array, seen: Array) -> Array:
         matrix = problem.gram + own
-        return observed_saddle_inverse(matrix, problem.drift, seen)[1][:, :rows]
+        return observed_saddle_inverse(matrix, problem.null_space_response, seen)[1][
+            :, :rows
+        ]
 
     def one(noise: Noise, seen: Array) -> tuple[Array, Array]:
         daily = noise_covariance(noise)

@@ -87,7 +87,7 @@ def of_stations(model: Model, count: int) -> Model:
         design=whole.design[:count],
         cross=whole.cross[:, :count],
         gram=whole.gram[:count, :count],
-        drift=whole.drift[:count],
+        null_space_response=whole.null_space_response[:count],
     )
     noise = dataclasses.replace(
         model.noise,

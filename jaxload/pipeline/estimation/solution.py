@@ -51,9 +51,11 @@ def estimate(
     if model.parts is not None:
         return _by_components(model, model.parts, beta)
     if study.inversion.correlation_time_days:
-        memory = inversion.autoregression(time, study.inversion.correlation_time_days)
+        temporal_prior = inversion.autoregression(
+            time, study.inversion.correlation_time_days
+        )
         data = inversion.observations(model.up, model.noise, share_inverse=False)
-        solution = inversion.solve_in_time(model.problem, data, beta, memory)
+        solution = inversion.solve_in_time(model.problem, data, beta, temporal_prior)
         return Estimate(solution, model.noise)
     data = inversion.observations(model.up, model.noise)
     if study.inversion.robust != "none":
