@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from jaxload import io
 from jaxload.io.files.writing import write_text
-from jaxload.io.text.numbers import parse_numbers
+from jaxload.io.text.table import number_matrix, number_table
 
 GOOD = (
     "20060101    0.950   2.700\n20060102    1.679   2.890\n20060104   -3.839   2.730\n"
@@ -457,8 +457,9 @@ def test_any_bytes_give_a_network_or_one_sentence(tmp_path_factory, content):
 def test_the_fast_parser_agrees_with_the_slow_one(content):
     # A comment sends the whole table to the slow parser.
     columns, lines = {"a": 0, "b": 1, "c": 2}, content.splitlines()
+    table_of = lambda text: number_table("x", text, 3, ": a b c")
     fast, slow = (
-        attempt(lambda t=text: parse_numbers("x", t, columns, 3).tolist())
+        attempt(lambda t=text: number_matrix(table_of(t), columns).tolist())
         for text in (lines, ["# slowly", *lines])
     )
     assert str(fast[0]) == str(slow[0])

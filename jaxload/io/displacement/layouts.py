@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from jaxload.io.gnss.options import check_units
 from jaxload.io.gnss.source import Source
-from jaxload.io.text.numbers import data_lines, shorten
+from jaxload.io.text.lines import COMMENT, data_lines
+from jaxload.io.text.words import find_mark, is_number, shorten
 
 __all__ = ["COLUMN_WORDS", "LoadingColumns", "described_layout", "layout_of"]
 
@@ -164,8 +165,9 @@ def _is_ngl(lines: Sequence[str]) -> bool:
 
 
 def _table(source: Source) -> LoadingColumns:
-    number, first = next(data_lines(source.lines), (0, ""))
-    delimiter = next((sign for sign in (",", ";") if sign in first), None)
+    number, line = next(data_lines(source.lines), (0, ""))
+    first = line.strip()
+    delimiter = find_mark(first, (",", ";"))
     words, units = first.split(delimiter), _stated(source.lines[:HEAD], source)
     if not _begins_with_letters(first):
         return LoadingColumns(
@@ -221,17 +223,14 @@ def _named(header: Sequence[str]) -> tuple[str, ...]:
 
 def _is_row(words: Sequence[str], roles: Sequence[str]) -> bool:
     for word, role in zip(words, roles):
-        if role in ("up", "north", "east"):
-            try:
-                float(word)
-            except ValueError:
-                return False
+        if role in ("up", "north", "east") and not is_number(word):
+            return False
     return True
 
 
 def _stated(lines: Sequence[str], source: Source) -> str:
     """Units that lines before the data state."""
-    head = [line for line in lines[:HEAD] if line.lstrip().startswith(("#", "%"))]
+    head = [line for line in lines[:HEAD] if line.lstrip().startswith(COMMENT)]
     head += [line for _, line in list(data_lines(lines[:HEAD]))[:1]]
     stated = sorted({unit.lower() for unit in _UNIT.findall(" ".join(head))})
     if len({check_units(unit, "units") for unit in stated}) > 1:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxload.io.text.numbers import parse_numbers, read_lines, shorten
+from jaxload.io.text.lines import read_lines
+from jaxload.io.text.table import number_matrix, number_table
+from jaxload.io.text.words import begins_with_number, shorten, with_exponents
 
 __all__ = ["read_love_columns"]
 
@@ -20,7 +22,6 @@ USUAL = {"n": 0, "h": 1, "l": 2, "k": 3}
 DEGREE_2 = {"h": ((-1.3, -0.7),), "l": ((0.01, 0.06), (0.02, 0.12))}
 DEGREE_2 |= {"k": ((-0.4, -0.2), (-0.8, -0.4))}
 
-_FORTRAN = re.compile(r"(\d\.?)[dD]([+-]?\d)")
 _DEGREE = {"n", "deg", "degree"}
 
 
@@ -42,14 +43,14 @@ def read_love_columns(path: pathlib.Path) -> tuple[NDArray[np.float64], ...]:
       ValueError: If a line does not parse, or columns are no load Love numbers of the
         Earth.
     """
-    lines = [
-        _FORTRAN.sub(r"\1E\2", line.replace(",", " ")) for line in read_lines(path)
-    ]
-    skip = next((i for i, line in enumerate(lines) if _begins_with_number(line)), 0)
+    lines = [with_exponents(line.replace(",", " ")) for line in read_lines(path)]
+    skip = next((i for i, line in enumerate(lines) if begins_with_number(line)), 0)
     first = lines[skip] if lines else ""
     width = max(len(first.split()), len(USUAL))
     named = _named(lines[:skip], width)
-    table = parse_numbers(path, lines, named or USUAL, width, skip)
+    layout = f": {' '.join(USUAL)}" if width == len(USUAL) else ", as in the header"
+    rows = number_table(path, lines, width, layout, skip)
+    table = number_matrix(rows, named or USUAL)
     _check_degrees(path, table[:, 0])
     if not named:
         table = _in_order(path, table)
@@ -57,14 +58,6 @@ def read_love_columns(path: pathlib.Path) -> tuple[NDArray[np.float64], ...]:
         _check_load(path, table)
     degree, h, l, k = table.T
     return degree, h, l, k
-
-
-def _begins_with_number(line: str) -> bool:
-    try:
-        float(line.split()[0])
-    except (IndexError, ValueError):
-        return False
-    return True
 
 
 def _named(head: Sequence[str], width: int) -> dict[str, int]:

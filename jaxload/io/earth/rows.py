@@ -8,7 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxload.io.text.numbers import parse_number, read_lines, shorten
+from jaxload.io.text.lines import read_lines
+from jaxload.io.text.words import (
+    is_number,
+    parse_number,
+    shorten,
+    width_error,
+    with_exponents,
+)
 
 __all__ = ["PROFILE_COLUMNS", "EarthRows", "read_earth_rows"]
 
@@ -30,7 +37,6 @@ FEWEST = 4
 
 _COMMENT = re.compile(r"\s*(?:[#%!*]|//|--)")
 _UNIT = re.compile(r"[\[({][^\[\](){}]{0,40}[\])}]")
-_FORTRAN = re.compile(r"(\d\.?)[dD]([+-]?\d)")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9/_-]*(?:\s+[A-Za-z][A-Za-z/_-]*){0,2}")
 
 
@@ -72,7 +78,7 @@ def read_earth_rows(path: pathlib.Path) -> EarthRows:
     """
     lines = read_lines(path)
     words = [(number, _words(line)) for number, line in enumerate(lines, 1)]
-    data = [(number, row) for number, row in words if row and _is_row(row)]
+    data = [(number, row) for number, row in words if row and is_number(row[0])]
     width = _width(path, data)
     first = next(i for i, (_, row) in enumerate(data) if len(row) == width)
     rows = data[first:]
@@ -80,10 +86,8 @@ def read_earth_rows(path: pathlib.Path) -> EarthRows:
     _check_between(path, lines, rows[0][0])
     for number, row in rows:
         if len(row) != width:
-            raise ValueError(
-                f"{path} line {number} has {len(row)} columns, expected {width}, as "
-                f"line {rows[0][0]} has"
-            )
+            expected = f"{width}, as line {rows[0][0]} has"
+            raise width_error(f"{path} line {number}", len(row), expected)
     table = [_numbers(f"{path} line {number}", row) for number, row in rows]
     names = _names(lines[: rows[0][0] - 1], width)
     return EarthRows(path, np.array([n for n, _ in rows]), np.array(table), names)
@@ -95,16 +99,7 @@ def _words(line: str) -> list[str]:
         return []
     if ";" in line:
         line = line.replace(",", ".").replace(";", " ")
-    return _FORTRAN.sub(r"\1E\2", line.replace(",", " ")).split()
-
-
-def _is_row(words: Sequence[str]) -> bool:
-    """Whether the first word is a number, as in a row."""
-    try:
-        float(words[0])
-    except ValueError:
-        return False
-    return True
+    return with_exponents(line.replace(",", " ")).split()
 
 
 def _width(path: pathlib.Path, data: Sequence[tuple[int, list[str]]]) -> int:
@@ -114,10 +109,8 @@ def _width(path: pathlib.Path, data: Sequence[tuple[int, list[str]]]) -> int:
         raise ValueError(f"{path} holds no data; expected lines of radius, vp, vs, rho")
     width = max(sorted(set(widths), reverse=True), key=widths.count)
     if width < FEWEST:
-        raise ValueError(
-            f"{path} line {data[0][0]} has {width} columns, expected {FEWEST} or more: "
-            "radius or depth, vp, vs, rho"
-        )
+        expected = f"{FEWEST} or more: radius or depth, vp, vs, rho"
+        raise width_error(f"{path} line {data[0][0]}", width, expected)
     return width
 
 
@@ -128,17 +121,15 @@ def _check_above(
     counts = [word for _, row in above for word in row]
     if above and str(rows) not in counts:
         number, row = above[0]
-        raise ValueError(
-            f"{path} line {number} has {len(row)} columns, expected {width}, as most "
-            "lines have"
-        )
+        expected = f"{width}, as most lines have"
+        raise width_error(f"{path} line {number}", len(row), expected)
 
 
 def _check_between(path: pathlib.Path, lines: Sequence[str], first: int) -> None:
     """Check that lines without a leading number name discontinuities."""
     for number, line in enumerate(lines[first:], first + 1):
         words = _words(line)
-        if words and not _is_row(words) and not _NAME.fullmatch(" ".join(words)):
+        if words and not is_number(words[0]) and not _NAME.fullmatch(" ".join(words)):
             raise ValueError(
                 f"{path} line {number} is {shorten(line.strip())}, expected numbers, "
                 "or the name of a discontinuity"

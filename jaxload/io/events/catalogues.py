@@ -15,7 +15,7 @@ from jaxload.io.text.dates import (
     days_of_mjd,
     days_of_ordinals,
 )
-from jaxload.io.text.numbers import parse_number, shorten
+from jaxload.io.text.words import parse_number, shorten
 
 __all__ = [
     "is_globk",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxload.io.text.numbers import shorten
+from jaxload.io.text.words import shorten
 
 __all__ = [
     "EVENT_COMPONENTS",

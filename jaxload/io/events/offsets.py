@@ -20,7 +20,7 @@ from jaxload.io.events.catalogues import (
     read_sinex,
 )
 from jaxload.io.events.offset_events import EVENT_COMPONENTS, EVENT_KINDS, Event
-from jaxload.io.events.tables import header_mark, read_event_table, read_rows
+from jaxload.io.events.tables import read_event_table, read_rows
 from jaxload.io.files.paths import at_home, expand, is_pattern
 from jaxload.io.gnss.sites import short_name
 from jaxload.io.gnss.source import station_name
@@ -31,8 +31,9 @@ from jaxload.io.text.dates import (
     days_of_texts,
     days_of_years,
 )
-from jaxload.io.text.numbers import data_lines, read_lines, shorten
+from jaxload.io.text.lines import data_lines, read_lines
 from jaxload.io.text.table import number_column, split_table
+from jaxload.io.text.words import find_mark, shorten
 
 __all__ = ["EVENT_COMPONENTS", "EVENT_KINDS", "is_of", "offset_days", "read_offsets"]
 
@@ -173,11 +174,12 @@ def _read(path: pathlib.Path) -> list[Event]:
     ):
         if is_one(lines):
             return _some(path, list(read(path, lines)))
-    first = next((line for _, line in data_lines(lines)), "")
+    first = next((line.strip() for _, line in data_lines(lines)), "")
     if first.startswith("{"):
         return list(_json_events(path, "\n".join(lines)))
-    if header_mark(first):
-        return list(read_event_table(path, lines, header_mark(first)))
+    mark = find_mark(first)
+    if mark:
+        return list(read_event_table(path, lines, mark))
     words = first.split(maxsplit=4)
     if len(words) == 4 and re.fullmatch(r"\d{4}(\.\d*)?", words[0]):
         return list(_break_events(path, lines))
@@ -203,8 +205,8 @@ def _step_events(path: pathlib.Path, lines: Sequence[str]) -> Iterable[Event]:
         words = line.split(maxsplit=3)
         if len(words) < 3 or words[2] not in _STEPS:
             raise ValueError(
-                f"{path} line {number} is {shorten(line)}, expected NAME yyMMMdd 1 or "
-                "2 and what happened"
+                f"{path} line {number} is {shorten(line.strip())}, expected NAME "
+                "yyMMMdd 1 or 2 and what happened"
             )
         day = days_of_texts(words[1:2], "yyMMMdd")
         checked_days(path, [number], words[1:2], day)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxload.io.events.offset_events import Event, component_of, kind_of
-from jaxload.io.gnss.site_columns import STATIONS, split_row
+from jaxload.io.gnss.site_columns import STATIONS
 from jaxload.io.text.dates import (
     checked_days,
     days_of_dates,
@@ -16,10 +16,17 @@ from jaxload.io.text.dates import (
     days_of_texts,
     days_of_years,
 )
-from jaxload.io.text.numbers import data_lines, shorten
-from jaxload.io.text.table import Table, number_column, split_table
+from jaxload.io.text.lines import data_lines
+from jaxload.io.text.table import (
+    Table,
+    number_column,
+    split_table,
+    table_of_rows,
+    text_column,
+)
+from jaxload.io.text.words import shorten, split_row
 
-__all__ = ["header_mark", "read_event_table", "read_rows"]
+__all__ = ["read_event_table", "read_rows"]
 
 #: What columns are called, best first.
 NAMES = {
@@ -40,15 +47,6 @@ _SLASHED = re.compile(r"\d{4}[/.]\d{1,2}[/.]\d{1,2}\b.*")
 _TURNED = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b.*")
 
 
-def header_mark(line: str) -> str:
-    """What parts the columns of a table with a header; "" if it is none.
-
-    Args:
-      line: The first line that is no comment.
-    """
-    return next((mark for mark in (";", "\t", ",") if mark in line), "")
-
-
 def read_event_table(
     path: pathlib.Path, lines: Sequence[str], mark: str
 ) -> Iterable[Event]:
@@ -66,22 +64,16 @@ def read_event_table(
       ValueError: If a column is not there, or a line does not parse.
     """
     skip, first = next(data_lines(lines))
-    header = [word.strip() for word in split_row(first, mark)]
+    header = split_row(first, mark)
     place = _places(path, header)
     numbered = list(data_lines(lines, skip))
     if not numbered:
         raise ValueError(f"{path} holds no data below its header")
-    rows = [split_row(line, mark) for _, line in numbered]
-    numbers = [number for number, _ in numbered]
-    for number, row in zip(numbers, rows):
-        if len(row) != len(header):
-            raise ValueError(
-                f"{path} line {number} has {len(row)} column{'s' * (len(row) != 1)}, "
-                f"expected {len(header)}, as in the header"
-            )
-    column = {name: [row[index] for row in rows] for name, index in place.items()}
+    rows = [(number, split_row(line, mark)) for number, line in numbered]
+    table = table_of_rows(path, rows, (len(header),), ", as in the header")
+    column = {name: text_column(table, index) for name, index in place.items()}
     modified = _plain(header[place["day"]]) == "mjd"
-    return _events(path, numbers, column, modified)
+    return _events(path, table.numbers, column, modified)
 
 
 def _plain(name: str) -> str:

@@ -14,9 +14,9 @@ from jaxload.io.gnss.options import Reading
 from jaxload.io.gnss.sites import Site, check_site
 from jaxload.io.gnss.source import Source, station_name
 from jaxload.io.gnss.station_series import Series
-from jaxload.io.text.numbers import parse_number
 from jaxload.io.text.table import number_column, split_table, value_column
 from jaxload.io.text.time_columns import time_days
+from jaxload.io.text.words import parse_number
 
 __all__ = ["is_f5", "is_stcd", "is_tms", "read_f5", "read_stcd", "read_tms"]
 

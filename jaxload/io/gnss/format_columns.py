@@ -17,6 +17,7 @@ from jaxload.io.text.table import (
     number_column,
     number_table,
     split_table,
+    table_of_rows,
     text_column,
     value_column,
 )
@@ -146,24 +147,16 @@ def read_neu(source: Source, reading: Reading) -> list[Series]:
         (7, 9),
         ": decimal year (year day) north east up and their sigmas",
     )
-    _check_width(table)
-    first = len(table.rows[0]) - 6
+    width = len(table.rows[0])
+    rows = list(zip(table.numbers, table.rows))
+    table_of_rows(table.path, rows, (width,), " as on the first line")
+    first = width - 6
     if first == 3:
         day = time_days(table, (1, 2), "%Y %j")
     else:
         day = time_days(table, (0,), "", reading.time_format)
     scale = stated_scale(source, reading, "m")
     return [_components(source, table, _after(first, NEU), day, scale)]
-
-
-def _check_width(table: Table) -> None:
-    width = len(table.rows[0])
-    for number, row in zip(table.numbers, table.rows):
-        if len(row) != width:
-            raise ValueError(
-                f"{table.path} line {number} has {len(row)} columns, expected {width} "
-                "as on the first line"
-            )
 
 
 def read_enu(source: Source, reading: Reading) -> list[Series]:

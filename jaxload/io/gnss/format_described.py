@@ -11,9 +11,16 @@ from jaxload.io.gnss.options import Columns, Reading, check_units
 from jaxload.io.gnss.sites import Site, check_site
 from jaxload.io.gnss.source import Source, station_name
 from jaxload.io.gnss.station_series import SERIES_COMPONENTS, Series
-from jaxload.io.text.numbers import data_lines, parse_number, shorten
-from jaxload.io.text.table import Table, number_column, split_table, value_column
+from jaxload.io.text.lines import data_lines
+from jaxload.io.text.table import (
+    Table,
+    number_column,
+    split_table,
+    value_column,
+    with_points,
+)
 from jaxload.io.text.time_columns import time_days, time_format_of
+from jaxload.io.text.words import find_mark, parse_number, shorten
 
 __all__ = [
     "STEADY",
@@ -25,7 +32,6 @@ __all__ = [
     "read_scec",
     "rows_by_station",
     "suggested",
-    "with_points",
 ]
 
 #: Columns of time that a file names without saying so, and how those of several are
@@ -76,7 +82,7 @@ def read_columns(source: Source, columns: Columns) -> list[Series]:
 def _delimiter(source: Source, skip: int) -> str | None:
     """What parts the columns of the last row; blanks if it is none of the usual."""
     lines = [line for _, line in data_lines(source.lines, skip)]
-    return next((one for one in (";", "\t", ",") if one in "".join(lines[-1:])), None)
+    return find_mark("".join(lines[-1:]))
 
 
 def _without_footer(source: Source, footer: int) -> Source:
@@ -160,16 +166,6 @@ def rows_by_station(table: Table, place: int) -> dict[str, Table]:
     return parts
 
 
-def with_points(table: Table) -> Table:
-    """Write the numbers of a table with points in place of commas.
-
-    Args:
-      table: A table of words.
-    """
-    rows = [[word.replace(",", ".") for word in row] for row in table.rows]
-    return Table(table.path, table.numbers, rows)
-
-
 def _series(
     table: Table, places: dict[str, tuple[int, ...]], columns: Columns, station: str
 ) -> Series:
@@ -247,11 +243,11 @@ def suggested(source: Source) -> str:
       An inline table of TOML, with the first column of time and one after it.
     """
     line = next((line for _, line in reversed(list(data_lines(source.lines)))), "")
-    delimiter = next((one for one in (";", "\t", ",") if one in line), "")
-    words = line.split(delimiter or None)
+    delimiter = find_mark(line)
+    words = line.split(delimiter)
     time = next((i for i, w in enumerate(words) if time_format_of([w.strip()])), 0)
     up = min(time + 1, max(len(words) - 1, 1))
-    shown = f'"{delimiter}"'.replace("\t", "\\t")
+    shown = f'"{delimiter or ""}"'.replace("\t", "\\t")
     return (
         f"{{ time = {time}, up = {up}, up_sigma = {up + 1}, delimiter = {shown} }} "
         "(positions from 0, or names of the header), with units and missing_sigma "
@@ -325,7 +321,7 @@ def _self_described(
         units=units,
         time=time,
         time_format=time_format,
-        delimiter="," if "," in first else None,
+        delimiter=find_mark(first, ","),
     )
     return dataclasses.replace(known, **{name: place[name] for name in names})
 

@@ -17,9 +17,9 @@ from jaxload.io.gnss.sites import check_site
 from jaxload.io.gnss.source import Source, station_name
 from jaxload.io.gnss.station_series import Series
 from jaxload.io.text.dates import checked_days, days_of_dates
-from jaxload.io.text.numbers import parse_number
 from jaxload.io.text.table import Table, number_column, split_table, value_column
 from jaxload.io.text.time_columns import time_days, year_days
+from jaxload.io.text.words import parse_number
 
 __all__ = ["is_mb", "is_org", "is_pos", "read_mb", "read_org", "read_pos"]
 

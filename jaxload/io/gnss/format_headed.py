@@ -13,7 +13,6 @@ from jaxload.io.gnss.format_described import (
     STEADY,
     constant_site,
     rows_by_station,
-    with_points,
 )
 from jaxload.io.gnss.frames import geodetic
 from jaxload.io.gnss.headers import (
@@ -29,16 +28,20 @@ from jaxload.io.gnss.options import Reading, check_units
 from jaxload.io.gnss.sites import Site
 from jaxload.io.gnss.source import Source, station_name
 from jaxload.io.gnss.station_series import ONE_COMPONENT, SERIES_COMPONENTS, Series
-from jaxload.io.text.table import Table, number_column, split_table, value_column
+from jaxload.io.text.table import (
+    Table,
+    number_column,
+    split_table,
+    value_column,
+    with_points,
+)
 from jaxload.io.text.time_columns import time_days, time_format_of
+from jaxload.io.text.words import find_mark, has_decimal_comma
 
 __all__ = ["HeadedTable", "is_headed", "read_headed", "read_table"]
 
 #: Longest line that a table and what is above it can have [characters].
 LONGEST = 2000
-
-#: What parts the columns of a table, in the order in which it is looked for.
-DELIMITERS = (";", "\t", ",", None)
 
 #: What parts the stations of a file.
 BETWEEN = re.compile(r"\*{3,}\s*")
@@ -122,7 +125,7 @@ def _layout(lines: Sequence[str]) -> HeadedTable | None:
             continue
         if len(line) > LONGEST:
             return None
-        delimiter = next(d for d in DELIMITERS if d is None or d in line)
+        delimiter = find_mark(line)
         words = line.split(delimiter)
         if _is_row(words) and line.lstrip()[0] not in "#%*!":
             return _named(lines, above, number, delimiter, len(words))
@@ -199,17 +202,13 @@ def read_table(source: Source, layout: HeadedTable, reading: Reading) -> list[Se
     table = split_table(
         source.path, source.lines, widths, what, layout.skip, layout.delimiter
     )
-    if layout.delimiter in (";", "\t") and _has_commas(table):
+    if layout.delimiter in (";", "\t") and has_decimal_comma(table.rows[0]):
         table = with_points(table)
     place = _station_place(table, layout.header)
     if place is None:
         return [_series(source, table, layout, _station(source, table), reading)]
     parts = rows_by_station(table, place)
     return [_series(source, t, layout, n, reading) for n, t in parts.items()]
-
-
-def _has_commas(table: Table) -> bool:
-    return any(re.fullmatch(r"[-+]?\d+,\d+", word.strip()) for word in table.rows[0])
 
 
 def _station_place(table: Table, header: Header) -> int | None:

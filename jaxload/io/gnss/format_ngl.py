@@ -13,7 +13,7 @@ from jaxload.io.gnss.sites import Site, check_site
 from jaxload.io.gnss.source import Source, station_name
 from jaxload.io.gnss.station_series import Series
 from jaxload.io.text.dates import checked_days, days_of_mjd, days_of_texts
-from jaxload.io.text.numbers import data_lines, shorten
+from jaxload.io.text.lines import data_lines
 from jaxload.io.text.table import (
     Table,
     number_column,
@@ -21,6 +21,7 @@ from jaxload.io.text.table import (
     text_column,
     value_column,
 )
+from jaxload.io.text.words import shorten
 
 __all__ = [
     "is_llh",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jaxload.io.gnss.options import UNITS, Reading, check_units
 from jaxload.io.gnss.sites import Site, check_site
 from jaxload.io.gnss.source import Source
-from jaxload.io.text.numbers import parse_number
+from jaxload.io.text.words import parse_number
 from jaxload.io.units import known_conversion
 
 __all__ = [

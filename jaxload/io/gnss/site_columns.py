@@ -1,11 +1,11 @@
 """Which column of a list of stations is what: by its name, or by its values."""
 
-import csv
 import dataclasses
 import re
 from collections.abc import Sequence
 
-from jaxload.io.text.numbers import COMMENT
+from jaxload.io.text.lines import COMMENT
+from jaxload.io.text.words import find_mark, is_number, split_row
 
 __all__ = [
     "COORDINATE_ORDERS",
@@ -14,8 +14,6 @@ __all__ = [
     "bare_layout",
     "complete",
     "find_header",
-    "find_mark",
-    "split_row",
 ]
 
 #: Orders in which a list without names of columns may have its coordinates.
@@ -50,8 +48,6 @@ _ROLE = {word: role for role, words in NAMES.items() for word in words.split()}
 #: Lines among which a header is looked for, and characters of each.
 HEAD, LONGEST = 60, 2000
 
-MARKS = (";", "\t", ",", None)
-
 
 @dataclasses.dataclass(frozen=True)
 class SiteColumns:
@@ -71,30 +67,6 @@ class SiteColumns:
     skip: int = 0
     width: int = 0
     source: str = ""
-
-
-def split_row(line: str, mark: str | None) -> list[str]:
-    """Split a line into its columns.
-
-    Args:
-      line: The line.
-      mark: What parts them; blanks if None.
-    """
-    if mark and '"' in line:
-        try:
-            return [w.strip() for w in next(csv.reader([line], delimiter=mark))]
-        except (csv.Error, StopIteration):
-            pass
-    return [word.strip().strip('"') for word in line.split(mark)]
-
-
-def find_mark(line: str) -> str | None:
-    """Find what parts the columns of a line; None for blanks.
-
-    Args:
-      line: The line.
-    """
-    return next((mark for mark in MARKS if mark is None or mark in line), None)
 
 
 def find_header(lines: Sequence[str], widths: Sequence[int]) -> SiteColumns | None:
@@ -200,7 +172,7 @@ def bare_layout(
       The layout of ``NAME lon lat [height]`` or ``lon lat [height] ... NAME``; None if
       it is neither.
     """
-    numbers = [_is_number(word) for word in words]
+    numbers = [is_number(word) for word in words]
     first, second = order.split()
     if len(words) > 2 and numbers[0] and numbers[1] and not all(numbers):
         name = numbers.index(False)
@@ -214,11 +186,3 @@ def bare_layout(
     if len(words) > 3 and numbers[3]:
         place["height"] = 3
     return SiteColumns(place, mark)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

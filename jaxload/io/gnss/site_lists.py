@@ -18,11 +18,18 @@ from jaxload.io.gnss.site_columns import (
     bare_layout,
     complete,
     find_header,
-    find_mark,
-    split_row,
 )
 from jaxload.io.gnss.sites import Site, check_site, distance_km
-from jaxload.io.text.numbers import data_lines, parse_number, read_lines, shorten
+from jaxload.io.text.lines import data_lines, read_lines
+from jaxload.io.text.words import (
+    find_mark,
+    has_decimal_comma,
+    is_number,
+    parse_number,
+    shorten,
+    split_row,
+    width_error,
+)
 
 __all__ = ["SiteList", "load_sites", "read_sites"]
 
@@ -161,7 +168,7 @@ def _elsewhere(one: Site, other: Site) -> bool:
 def _table(
     path: pathlib.Path, lines: Sequence[str], order: str, columns: Sequence[str]
 ) -> tuple[SiteColumns, list[_Row]]:
-    numbered = [pair for pair in data_lines(lines) if pair[1][0] not in "*!"]
+    numbered = [pair for pair in data_lines(lines) if pair[1].lstrip()[0] not in "*!"]
     if not numbered:
         return SiteColumns({}, None), []
     widths = [len(line.split()) for _, line in numbered[1:50]] or [0]
@@ -205,19 +212,14 @@ def _bare(
     layout = bare_layout(words, mark, order or COORDINATE_ORDERS[0])
     where = f"{path} line {number}"
     if layout is None:
-        count = f"{len(words)} column{'s' * (len(words) != 1)}"
-        raise ValueError(
-            f"{where} has {count}, expected {EXPECTED}, or a line that names the "
-            "columns station, lon and lat"
-        )
+        expected = f"{EXPECTED}, or a line that names the columns station, lon and lat"
+        raise width_error(where, len(words), expected)
     if _is_geocentric(words[1:4]):
         place = {"station": 0, "x": 1, "y": 2, "z": 3}
         return dataclasses.replace(layout, place=place)
     if layout.place["station"] == 0 and _numbers(words[4:5]):
-        raise ValueError(
-            f"{where} has {len(words)} columns, expected {EXPECTED}; say by "
-            "gnss.sites_columns what is where"
-        )
+        expected = f"{EXPECTED}; say by gnss.sites_columns what is where"
+        raise width_error(where, len(words), expected)
     return dataclasses.replace(layout, source="setting" if order else "")
 
 
@@ -239,10 +241,7 @@ def _row(path: pathlib.Path, number: int, line: str, layout: SiteColumns) -> _Ro
     extra = words[layout.width :] if layout.source == "header" else []
     if len(words) <= needed or (not layout.mark and not named and _numbers(extra)):
         expected = f"{layout.width} as in the header" if layout.width else EXPECTED
-        raise ValueError(
-            f"{path} line {number} has {len(words)} column{'s' * (len(words) != 1)}, "
-            f"expected {expected}"
-        )
+        raise width_error(f"{path} line {number}", len(words), expected)
     name = " ".join(words[place["station"] :]) if named else words[place["station"]]
     if not name:
         raise ValueError(f"{path} line {number} names no station")
@@ -280,16 +279,13 @@ def _number(text: str, role: str, where: str) -> float:
     if role == "height" and text.strip("-") in ("", "nan", "NaN"):
         return np.nan
     # Where columns are not parted by commas, one in a number is the decimal sign.
-    comma = re.fullmatch(r"[-+]?\d+,\d+", text)
-    return parse_number(text.replace(",", ".") if comma else text, role, where)
+    number = text.replace(",", ".") if has_decimal_comma([text]) else text
+    return parse_number(number, role, where)
 
 
 def _numbers(words: Sequence[str]) -> bool:
     """Whether there are words and all are numbers."""
-    try:
-        return bool([float(word) for word in words])
-    except ValueError:
-        return False
+    return bool(words) and all(map(is_number, words))
 
 
 def _is_geocentric(words: Sequence[str]) -> bool:
@@ -343,10 +339,8 @@ def _ordered(path: pathlib.Path, rows: list[_Row]) -> tuple[list[_Row], str]:
 
 
 def _degrees(text: str) -> float:
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return np.nan
+    number = text.replace(",", ".")
+    return float(number) if is_number(number) else np.nan
 
 
 def _exchanged(row: _Row) -> _Row:
@@ -404,10 +398,11 @@ def _sinex(path: pathlib.Path, lines: Sequence[str]) -> Iterator[tuple[int, str,
             words = line.split()
             where = f"{path} line {number}"
             if len(words) < 9:
-                raise ValueError(
-                    f"{where} has {len(words)} columns, expected code, point, names, "
-                    "longitude and latitude in degrees, minutes and seconds, and height"
+                expected = (
+                    "code, point, names, longitude and latitude in degrees, minutes "
+                    "and seconds, and height"
                 )
+                raise width_error(where, len(words), expected)
             values = [parse_number(word, "a coordinate", where) for word in words[-7:]]
             lon, lat = (
                 np.copysign(1, d) * (abs(d) + m / 60 + s / 3600)

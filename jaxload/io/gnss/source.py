@@ -6,7 +6,7 @@ import pathlib
 import re
 
 from jaxload.io.files.packed import plain_name
-from jaxload.io.text.numbers import data_lines, read_lines, read_start
+from jaxload.io.text.lines import data_lines, read_lines, read_start
 
 __all__ = [
     "Source",

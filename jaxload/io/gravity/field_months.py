@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jaxload.io.text.numbers import shorten
+from jaxload.io.text.words import shorten
 
 __all__ = ["month_span"]
 

@@ -21,10 +21,10 @@ from jaxload.io.gravity.stokes_records import (
     split_columns,
     stokes_dataset,
     whole_number,
-    with_point,
     with_time,
 )
-from jaxload.io.text.numbers import parse_number, read_lines, shorten
+from jaxload.io.text.lines import read_lines
+from jaxload.io.text.words import parse_number, shorten, with_exponents
 
 __all__ = ["read_icgem"]
 
@@ -175,7 +175,7 @@ def _filled(
 def _from_head(path: pathlib.Path, head: dict[str, list[str]], key: str) -> float:
     if not head.get(key):
         raise ValueError(f"{path} does not say {key} in its header, as ICGEM files do")
-    return parse_number(with_point(head[key][0]), key, str(path))
+    return parse_number(with_exponents(head[key][0]), key, str(path))
 
 
 def _records(
@@ -213,7 +213,7 @@ def _term(where: str, number: int, fields: Sequence[str], errors: int) -> Term:
     if kind in ("acos", "asin"):
         if not behind:
             raise ValueError(f"{where} is a wave without its period; get it again")
-        period = parse_number(with_point(behind.pop()), "period", where)
+        period = parse_number(with_exponents(behind.pop()), "period", where)
         if not period > 0:
             raise ValueError(f"{where} has a period of {period:g} years, expected more")
     limits = [_day(token, where) for token in behind[:2]]

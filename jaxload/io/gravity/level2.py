@@ -20,10 +20,10 @@ from jaxload.io.gravity.stokes_records import (
     split_columns,
     stokes_dataset,
     whole_number,
-    with_point,
     with_time,
 )
-from jaxload.io.text.numbers import parse_number, read_lines, shorten
+from jaxload.io.text.lines import read_lines
+from jaxload.io.text.words import parse_number, shorten, with_exponents
 
 __all__ = ["read_icgem", "read_level2"]
 
@@ -144,7 +144,7 @@ def _old_head(path: pathlib.Path, lines: Sequence[str]) -> Head | None:
         if len(words[key]) < 3:
             raise ValueError(f"{path} has no {' and '.join(names)} behind {key}")
         for name, token in zip(names, words[key][1:]):
-            numbers[name] = parse_number(with_point(token), name, f"{path}, {key}")
+            numbers[name] = parse_number(with_exponents(token), name, f"{path}, {key}")
     if "fully normalized" not in " ".join(words["SHM"]):
         raise ValueError(f"{path} does not say it is fully normalized in its header")
     last, most = (whole_number(path, x, numbers[x]) for x in ("degree", "order"))

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload.io.schema import label_dataset
-from jaxload.io.text.numbers import parse_number, shorten
+from jaxload.io.text.words import parse_number, shorten, with_exponents
 
 __all__ = [
     "Record",
@@ -25,7 +25,6 @@ __all__ = [
     "stokes_dataset",
     "whole_number",
     "with_degrees",
-    "with_point",
     "with_time",
 ]
 
@@ -118,15 +117,6 @@ def whole_number(path: pathlib.Path, name: str, value: float) -> int:
     return int(value)
 
 
-def with_point(token: str) -> str:
-    """Write an exponent of Fortran with E.
-
-    Args:
-      token: The number.
-    """
-    return token.replace("D", "E").replace("d", "e")
-
-
 def split_columns(line: str) -> list[str]:
     """Split a line of fixed columns, which minus signs may join.
 
@@ -160,7 +150,7 @@ def record_of(where: str, number: int, fields: Sequence[str]) -> Record:
         )
     names = ("cosine", "sine", "error of cosine", "error of sine")
     values = tuple(
-        parse_number(with_point(token), name, where)
+        parse_number(with_exponents(token), name, where)
         for name, token in zip(names, fields[2:])
     )
     return Record(number, int(fields[0]), int(fields[1]), values)

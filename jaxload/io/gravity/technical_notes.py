@@ -10,7 +10,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from jaxload.io.gravity.stokes_records import middle, record_time, split_columns
-from jaxload.io.text.numbers import parse_number, read_lines, shorten
+from jaxload.io.text.lines import read_lines
+from jaxload.io.text.words import parse_number, shorten, width_error
 
 __all__ = ["match_months", "read_tn07", "read_tn13", "read_tn14"]
 
@@ -150,10 +151,11 @@ def _flattening(
 ) -> tuple[float, float, list[np.datetime64]]:
     """C20, its error and the span of a line of numbers."""
     if len(fields) not in (5, 7):
-        raise ValueError(
-            f"{where} has {len(fields)} columns, expected 5: MJD, year, C20, its "
-            "anomaly and error, or 7: year, C20, its anomaly, two more and two dates"
+        expected = (
+            "5: MJD, year, C20, its anomaly and error, or 7: year, C20, its anomaly, "
+            "two more and two dates"
         )
+        raise width_error(where, len(fields), expected)
     if len(fields) == 7 and re.fullmatch(r"\d{8}\.\d{4}", fields[5]):
         c20, sigma, air_and_sea = (
             parse_number(fields[i], "C20", where) for i in (1, 3, 4)
@@ -227,10 +229,10 @@ def _degree_one(where: str, fields: Sequence[str]) -> tuple[int, tuple[float, ..
 
 def _ranged(where: str, fields: Sequence[str]) -> list[float]:
     if len(fields) != 10:
-        raise ValueError(
-            f"{where} has {len(fields)} columns, expected 10: begin, year, C20, its "
-            "anomaly and error, the same of C30, end, year"
+        expected = (
+            "10: begin, year, C20, its anomaly and error, the same of C30, end, year"
         )
+        raise width_error(where, len(fields), expected)
     values = [parse_number(t, f"column {i}", where) for i, t in enumerate(fields, 1)]
     for name, index in (("begin", 0), ("end", 8)):
         if not 0 <= values[index] < LAST_MJD:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxload.io.outlines.features import NAME_PROPERTIES
-from jaxload.io.text.numbers import parse_number
+from jaxload.io.text.words import parse_number, width_error
 
 __all__ = ["OutlineColumns", "Row", "columns_of", "header_columns"]
 
@@ -101,10 +101,8 @@ def columns_of(
         columns = OutlineColumns(0, 1, 3)
     for row in rows:
         if len(row.fields) != columns.width:
-            raise ValueError(
-                f"{path} line {row.line} has {len(row.fields)} "
-                f"column{'s' * (len(row.fields) != 1)}, expected {columns.expected}"
-            )
+            where = f"{path} line {row.line}"
+            raise width_error(where, len(row.fields), columns.expected)
     if header is None and columns.width == 3:
         columns = _of_three(path, rows)
     keys = {

@@ -10,7 +10,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from jaxload.io.outlines.features import Feature
-from jaxload.io.text.numbers import shorten
+from jaxload.io.text.words import shorten
 
 __all__ = ["load_json", "read_json_features"]
 

@@ -23,7 +23,7 @@ from jaxload.io.outlines.shapes import (
 from jaxload.io.outlines.text import read_text_features
 from jaxload.io.outlines.vector import find_vector, read_vector
 from jaxload.io.outlines.wkt import is_wkt, read_wkt_features
-from jaxload.io.text.numbers import read_lines
+from jaxload.io.text.lines import read_lines
 
 __all__ = ["read_region", "read_regions"]
 

@@ -1,6 +1,5 @@
 """Rings in text: lon lat lines, segments of GMT, Surfer's counts, tables."""
 
-import csv
 import itertools
 import pathlib
 import re
@@ -12,7 +11,8 @@ import shapely
 
 from jaxload.io.outlines.columns import OutlineColumns, Row, columns_of, header_columns
 from jaxload.io.outlines.features import NAME_PROPERTIES, Feature
-from jaxload.io.text.numbers import parse_number, shorten
+from jaxload.io.text.lines import COMMENT
+from jaxload.io.text.words import find_mark, parse_number, shorten, split_row
 
 __all__ = ["read_text_features"]
 
@@ -73,31 +73,28 @@ def _table(lines: Sequence[str]) -> tuple[OutlineColumns | None, list[Row]]:
     there = [
         (number, line)
         for number, line in enumerate(lines, start=1)
-        if not line.lstrip().startswith(("#", "%"))
+        if not line.lstrip().startswith(COMMENT)
     ]
     first = next((n for n, (_, line) in enumerate(there) if line.strip()), 0)
     text = there[first][1] if there else ""
-    delimiter = next((mark for mark in ";\t," if mark in text), "")
+    delimiter = find_mark(text)
     header = header_columns(_fields(text, delimiter))
     if header is not None:
         there = there[first + 1 :]
     elif delimiter != ";":
-        delimiter = ""
+        delimiter = None
     return header, [Row(n, _fields(line, delimiter)) for n, line in there]
 
 
-def _fields(line: str, delimiter: str) -> list[str]:
+def _fields(line: str, delimiter: str | None) -> list[str]:
     """The fields of a line, between any spaces and commas if no delimiter is named."""
     if line.lstrip().startswith(">") or not line.strip():
         return line.split(maxsplit=0)
     if '"' in line:
-        mark = delimiter or ("," if "," in line else " ")
-        return [
-            part.strip() for part in next(csv.reader([line.strip()], delimiter=mark))
-        ]
-    if not delimiter:
+        return split_row(line, delimiter or find_mark(line, ","))
+    if delimiter is None:
         return line.replace(",", " ").split()
-    fields = [part.strip() for part in line.split(delimiter)]
+    fields = split_row(line, delimiter)
     return [part.replace(",", ".") for part in fields] if delimiter == ";" else fields
 
 

@@ -1,6 +1,5 @@
 """Outlines as well-known text: one geometry a line, or in a column of a table."""
 
-import csv
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from jaxload.io.outlines.features import Feature
+from jaxload.io.text.words import split_quoted, width_error
 
 __all__ = ["is_wkt", "read_wkt_features"]
 
@@ -120,16 +120,9 @@ def _of_table(
 ) -> Iterator[tuple[int, str, dict[str, str]]]:
     numbered = [(n, line) for n, line in enumerate(lines, start=1) if line.strip()]
     mark, place = _column(numbered[0][1]) or (",", 0)
-    csv.field_size_limit(1 << 28)
-    reader = csv.reader([line for _, line in numbered], delimiter=mark)
-    try:
-        names, *rows = list(reader)
-    except csv.Error as error:
-        raise ValueError(f"{path} is a table that cannot be read ({error})") from None
+    names, *rows = split_quoted([line for _, line in numbered], mark)
     for (number, _), row in zip(numbered[1:], rows):
         if len(row) <= place:
-            raise ValueError(
-                f"{path} line {number} has {len(row)} columns, expected {len(names)}"
-            )
+            raise width_error(f"{path} line {number}", len(row), len(names))
         others = {k: v for k, v in zip(names, row) if k != names[place]}
         yield number, row[place], others

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxload.io.text.numbers import shorten
+from jaxload.io.text.words import shorten
 
 __all__ = [
     "checked_days",

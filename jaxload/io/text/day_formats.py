@@ -14,7 +14,7 @@ from jaxload.io.text.dates import (
     days_of_ordinals,
     days_of_years,
 )
-from jaxload.io.text.numbers import shorten
+from jaxload.io.text.words import shorten
 
 __all__ = ["days_as_written", "days_of_fields", "parse_decimal_years", "written_days"]
 

@@ -9,21 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxload.io.fillers import IMPOSSIBLE, without_fillers
-from jaxload.io.text.numbers import data_lines, parse_number
+from jaxload.io.text.lines import data_lines
+from jaxload.io.text.words import is_missing, parse_number, width_error
 
 __all__ = [
     "Table",
     "number_column",
+    "number_matrix",
     "number_table",
     "split_table",
+    "table_of_rows",
     "text_column",
     "value_column",
+    "with_points",
 ]
 
 logger = logging.getLogger(__name__)
-
-#: What stands for a missing number, in lower case; asterisks are Fortran's.
-MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "--"}
 
 #: Numbers from each of these up to the next power of ten stand for a missing value.
 FILLERS = (9999.0, 99999.0, 999999.0)
@@ -47,7 +48,7 @@ class Table:
 
 
 def number_table(
-    path: pathlib.Path, lines: Sequence[str], width: int, layout: str
+    path: pathlib.Path, lines: Sequence[str], width: int, layout: str, skip: int = 0
 ) -> Table:
     """Read lines of numbers parted by blanks, fast where nothing is amiss.
 
@@ -56,6 +57,7 @@ def number_table(
       lines: Its lines.
       width: Number of numbers in each.
       layout: What those are, for messages.
+      skip: Number of lines before the table.
 
     Returns:
       The table.
@@ -63,16 +65,19 @@ def number_table(
     Raises:
       ValueError: If it is empty, or a line has another number of words.
     """
+    body = lines[skip:] if skip else lines
     try:
         # Of nothing but blanks NumPy would complain by a warning.
-        full = any(line.strip() for line in lines)
-        matrix = np.loadtxt(lines, comments=None, ndmin=2) if full else None
+        full = any(line.strip() for line in body)
+        matrix = np.loadtxt(body, comments=None, ndmin=2) if full else None
     except ValueError:
         matrix = None
-    # Blank lines leave the matrix shorter; comments and words leave none.
-    if matrix is None or matrix.shape != (len(lines), width) or np.isinf(matrix).any():
-        return split_table(path, lines, (width,), layout)
-    return Table(path, list(range(1, len(lines) + 1)), [], matrix)
+    if matrix is None or matrix.shape[1] != width or np.isinf(matrix).any():
+        return split_table(path, lines, (width,), layout, skip)
+    numbers = list(range(skip + 1, len(lines) + 1))
+    if len(matrix) < len(body):
+        numbers = [number for number in numbers if lines[number - 1].strip()]
+    return Table(path, numbers, [], matrix)
 
 
 def split_table(
@@ -102,21 +107,8 @@ def split_table(
     fast = _pristine(lines[skip:], widths, delimiter)
     if fast:
         return Table(path, list(range(skip + 1, len(lines) + 1)), fast)
-    numbers, rows = [], []
-    for number, line in data_lines(lines, skip):
-        words = line.split(delimiter)
-        if len(words) not in widths:
-            raise ValueError(
-                f"{path} line {number} has {len(words)} column"
-                f"{'s' * (len(words) != 1)}, expected {_listed(widths)}{layout}"
-            )
-        numbers.append(number)
-        rows.append(words)
-    if not rows:
-        raise ValueError(
-            f"{path} holds no data; expected lines of {_listed(widths)}{layout}"
-        )
-    return Table(path, numbers, rows)
+    rows = [(number, line.split(delimiter)) for number, line in data_lines(lines, skip)]
+    return table_of_rows(path, rows, widths, layout)
 
 
 def _pristine(
@@ -132,8 +124,33 @@ def _pristine(
     return [] if any(row[0].lstrip()[:1] in "#%" for row in rows) else rows
 
 
-def _listed(widths: tuple[int, ...]) -> str:
-    return " or ".join(map(str, widths))
+def table_of_rows(
+    path: pathlib.Path,
+    rows: Sequence[tuple[int, list[str]]],
+    widths: tuple[int, ...],
+    layout: str,
+) -> Table:
+    """Make a table of rows, each of which must have as many words as it may have.
+
+    Args:
+      path: The file, for messages.
+      rows: Number of the line and words of each.
+      widths: Numbers of words that a line may have.
+      layout: What those are, for messages.
+
+    Returns:
+      The table.
+
+    Raises:
+      ValueError: If it is empty, or a line has another number of words.
+    """
+    expected = f"{' or '.join(map(str, widths))}{layout}"
+    for number, row in rows:
+        if len(row) not in widths:
+            raise width_error(f"{path} line {number}", len(row), expected)
+    if not rows:
+        raise ValueError(f"{path} holds no data; expected lines of {expected}")
+    return Table(path, [number for number, _ in rows], [row for _, row in rows])
 
 
 def number_column(table: Table, index: int, name: str) -> NDArray[np.float64]:
@@ -164,9 +181,31 @@ def number_column(table: Table, index: int, name: str) -> NDArray[np.float64]:
 
 def _parse(table: Table, row: int, word: str, name: str) -> float:
     word = word.strip()
-    if word.lower() in MISSING or (word and not word.strip("*")):
+    if is_missing(word):
         return np.nan
     return parse_number(word, name, f"{table.path} line {table.numbers[row]}")
+
+
+def number_matrix(table: Table, columns: dict[str, int]) -> NDArray[np.float64]:
+    """Parse columns of numbers of which none may be absent but as ``nan``.
+
+    Args:
+      table: The table.
+      columns: Position of each column, from 0, by what it is.
+
+    Returns:
+      The numbers, shape (row, column) in the order of `columns`.
+
+    Raises:
+      ValueError: If a word is no number. The message names its line.
+    """
+    if table.matrix is not None:
+        return table.matrix[:, list(columns.values())]
+    rows = []
+    for number, row in zip(table.numbers, table.rows):
+        where = f"{table.path} line {number}"
+        rows.append([parse_number(row[i], k, where) for k, i in columns.items()])
+    return np.array(rows)
 
 
 def value_column(table: Table, index: int, name: str) -> NDArray[np.float64]:
@@ -215,3 +254,13 @@ def text_column(table: Table, index: int) -> list[str]:
       index: Position of the column, from 0.
     """
     return [row[index].strip() for row in table.rows]
+
+
+def with_points(table: Table) -> Table:
+    """Write the numbers of a table with points in place of commas.
+
+    Args:
+      table: A table of words.
+    """
+    rows = [[word.replace(",", ".") for word in row] for row in table.rows]
+    return Table(table.path, table.numbers, rows)

@@ -14,8 +14,8 @@ from jaxload.io.text.dates import (
     days_of_texts,
 )
 from jaxload.io.text.decimal_years import YEAR_FORMATS, days_of_decimals
-from jaxload.io.text.numbers import shorten
 from jaxload.io.text.table import Table, number_column, text_column
+from jaxload.io.text.words import shorten
 
 __all__ = ["ANY_YEAR", "days_in_format", "time_days", "time_format_of", "year_days"]
 

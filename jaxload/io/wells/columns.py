@@ -1,6 +1,5 @@
 """What the columns of tables of wells are: by their names, units and comments."""
 
-import csv
 import dataclasses
 import pathlib
 import re
@@ -8,8 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxload.io.gnss.options import DAY_FORMATS, check_time_format, check_units
-from jaxload.io.text.numbers import COMMENT, read_lines, shorten
-from jaxload.io.text.table import Table
+from jaxload.io.text.lines import COMMENT, data_lines, read_lines
+from jaxload.io.text.table import Table, table_of_rows
+from jaxload.io.text.words import has_decimal_comma, shorten, split_row
 
 __all__ = ["SIGNS", "WellColumns", "WellTable", "read_well_table"]
 
@@ -150,15 +150,12 @@ def read_well_table(path: pathlib.Path, columns: WellColumns) -> WellTable:
       ValueError: If it does not parse, or a column is missing or there twice.
     """
     lines = read_lines(path)
-    numbered = [
-        (number, line)
-        for number, line in enumerate(lines, 1)
-        if line.strip() and line.lstrip()[0] not in COMMENT
-    ]
+    numbered = list(data_lines(lines))
     delimiter = columns.delimiter or _delimiter(numbered[0][1] if numbered else "")
-    (first, header), *rows = _split(numbered, delimiter) or [(0, [])]
-    header = [word.strip() for word in header]
-    if rows and all(_FORMAT.fullmatch(word.strip()) for word in rows[0][1]):
+    mark = None if delimiter == " " else delimiter
+    split = [(number, split_row(line, mark)) for number, line in numbered]
+    (first, header), *rows = split or [(0, [])]
+    if rows and all(map(_FORMAT.fullmatch, rows[0][1])):
         rows = rows[1:]
     if rows and all(len(row) == len(header) + 1 for _, row in rows):
         header = ["", *header]  # R leaves out the name of the column of row names
@@ -168,12 +165,12 @@ def read_well_table(path: pathlib.Path, columns: WellColumns) -> WellTable:
     value = header[place["value"]]
     comments = [line for line in lines[:first] if line.lstrip()[:1] in COMMENT]
     return WellTable(
-        _table(path, header, rows),
+        table_of_rows(path, rows, (len(header),), ", as in the header"),
         place,
         {role: header[index] for role, index in place.items()},
         quantity,
         _units(value, comments),
-        "," if delimiter == ";" and not _has_points(rows) else ".",
+        "," if delimiter == ";" and any(has_decimal_comma(r) for _, r in rows) else ".",
     )
 
 
@@ -181,37 +178,6 @@ def _delimiter(header: str) -> str:
     counts = {sign: header.count(sign) for sign in ("\t", ",", ";", "|")}
     most = max(counts, key=lambda sign: counts[sign])
     return most if counts[most] else " "
-
-
-def _split(
-    numbered: Sequence[tuple[int, str]], delimiter: str
-) -> list[tuple[int, list[str]]]:
-    """The words of each line, of which quotation marks hold some together."""
-    if delimiter == " ":
-        return [(number, line.split()) for number, line in numbered]
-    return [
-        (number, next(csv.reader([line], delimiter=delimiter, skipinitialspace=True)))
-        for number, line in numbered
-        # Beyond this the module for csv refuses a word.
-        if len(line) < csv.field_size_limit()
-    ]
-
-
-def _table(
-    path: pathlib.Path, header: list[str], rows: list[tuple[int, list[str]]]
-) -> Table:
-    width = len(header)
-    for number, row in rows:
-        if len(row) != width:
-            raise ValueError(
-                f"{path} line {number} has {len(row)} column{'s' * (len(row) != 1)}, "
-                f"expected {width}, as in the header"
-            )
-    if not rows:
-        raise ValueError(
-            f"{path} holds no data; expected lines of {width}, as in the header"
-        )
-    return Table(path, [number for number, _ in rows], [row for _, row in rows])
 
 
 def _roles(
@@ -327,9 +293,3 @@ def _is_length(unit: str) -> bool:
         return check_units(unit, "units") > 0
     except ValueError:
         return False
-
-
-def _has_points(rows: Sequence[tuple[int, list[str]]]) -> bool:
-    """Whether numbers have decimal points, so that commas are none."""
-    words = [word.strip() for _, row in rows for word in row]
-    return not any(re.fullmatch(r"-?\d+,\d+", word) for word in words)

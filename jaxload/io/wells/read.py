@@ -16,9 +16,9 @@ from jaxload.io.gnss.search import find_files
 from jaxload.io.gnss.sites import check_site
 from jaxload.io.text.dates import days_of_years
 from jaxload.io.text.day_formats import written_days
-from jaxload.io.text.numbers import shorten
-from jaxload.io.text.table import Table, number_column, text_column
+from jaxload.io.text.table import Table, number_column, text_column, with_points
 from jaxload.io.text.time_columns import days_in_format
+from jaxload.io.text.words import shorten
 from jaxload.io.wells.columns import SIGNS, WellColumns, WellTable, read_well_table
 
 __all__ = ["WellColumns", "read_wells"]
@@ -144,8 +144,7 @@ def _pointed(found: WellTable) -> Table:
     """The table with decimal points."""
     if found.decimal == ".":
         return found.table
-    rows = [[word.replace(",", ".") for word in row] for row in found.table.rows]
-    return Table(found.table.path, found.table.numbers, rows)
+    return with_points(found.table)
 
 
 def _days(found: WellTable, time_format: str) -> NDArray[np.datetime64]:
