@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxload.io.gravity.level2 import read_icgem, read_level2
+from jaxload.io.gravity.icgem import read_icgem
+from jaxload.io.gravity.level2 import read_level2
 from jaxload.io.gravity.stokes_netcdf import read_stokes, write_stokes
 from jaxload.io.gravity.technical_notes import (
     match_months,

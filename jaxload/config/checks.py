@@ -12,8 +12,10 @@ __all__ = [
     "check_at_least",
     "check_choices",
     "check_day",
+    "check_files",
     "check_given",
     "check_zero_or_more",
+    "file_names",
     "unknown_word",
 ]
 
@@ -48,6 +50,29 @@ def check_given(name: str, value: object) -> None:
     """
     if not value:
         raise ValueError(f"{name} is missing; say which file")
+
+
+def file_names(files: str | tuple[str, ...]) -> tuple[str, ...]:
+    """List the files of a table: one name or pattern, or several.
+
+    Args:
+      files: As the study has them.
+    """
+    return (files,) if isinstance(files, str) else files
+
+
+def check_files(files: str | tuple[str, ...], kind: str = "file") -> None:
+    """Check that a table inside others names its files.
+
+    Args:
+      files: As the study has them.
+      kind: What it may name beside patterns and lists.
+
+    Raises:
+      ValueError: If none is named, or one of several is empty.
+    """
+    if not files or not all(file_names(files)):
+        raise ValueError(f"files is missing; name a {kind}, a pattern or a list")
 
 
 def check_choices(settings: Any, table: str = "") -> None:

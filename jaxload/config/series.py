@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from jaxload.config.checks import REQUIRED, check_choices
+from jaxload.config.checks import REQUIRED, check_choices, check_files, file_names
 
 __all__ = [
     "SeriesColumns",
@@ -102,8 +102,7 @@ class SeriesSource:
     columns: SeriesColumns | None = None
 
     def __post_init__(self) -> None:
-        if not self.files or not all(self.paths):
-            raise ValueError("files is missing; name a folder, a pattern or a list")
+        check_files(self.files, "folder")
         check_choices(self)
         if self.format and self.columns:
             raise ValueError(
@@ -119,7 +118,7 @@ class SeriesSource:
     @property
     def paths(self) -> tuple[str, ...]:
         """Each folder, pattern or file."""
-        return (self.files,) if isinstance(self.files, str) else self.files
+        return file_names(self.files)
 
 
 #: Files of series: a folder, a pattern or a file, a table, or a list of either.

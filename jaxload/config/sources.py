@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Literal
 
-from jaxload.config.checks import REQUIRED, check_choices
+from jaxload.config.checks import REQUIRED, check_choices, check_files, file_names
 
 __all__ = [
     "GridSource",
@@ -53,8 +53,7 @@ class GridSource:
     duplicates: Literal["error", "first", "last", "mean"] = "error"
 
     def __post_init__(self) -> None:
-        if not self.files or not all(self.paths):
-            raise ValueError("files is missing; name a file, a pattern or a list")
+        check_files(self.files)
         if self.fill is not None and not math.isfinite(self.fill):
             raise ValueError(
                 f"fill is {self.fill:g}, expected a finite number; what is not finite "
@@ -68,7 +67,7 @@ class GridSource:
     @property
     def paths(self) -> tuple[str, ...]:
         """Each file or pattern."""
-        return (self.files,) if isinstance(self.files, str) else self.files
+        return file_names(self.files)
 
 
 #: Grids of one quantity, or of several centres.

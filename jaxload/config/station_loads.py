@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import re
 
-from jaxload.config.checks import REQUIRED
+from jaxload.config.checks import REQUIRED, check_files, file_names
 
 __all__ = ["StationLoad", "station_load"]
 
@@ -41,8 +41,7 @@ class StationLoad:
     time_format: str = ""
 
     def __post_init__(self) -> None:
-        if not self.files or not all(self.paths):
-            raise ValueError("files is missing; name a file, a pattern or a list")
+        check_files(self.files)
 
     def __str__(self) -> str:
         return ", ".join(self.paths)
@@ -50,7 +49,7 @@ class StationLoad:
     @property
     def paths(self) -> tuple[str, ...]:
         """Each file or pattern."""
-        return (self.files,) if isinstance(self.files, str) else self.files
+        return file_names(self.files)
 
 
 def station_load(value: str | StationLoad) -> StationLoad:

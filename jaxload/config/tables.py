@@ -89,11 +89,6 @@ class Gnss:
     def __post_init__(self) -> None:
         check_given("gnss.files", self.files)
         check_choices(self, "gnss")
-        if not 0 <= self.missing_sigma < math.inf:
-            raise ValueError(
-                f"gnss.missing_sigma is {self.missing_sigma:g}, expected millimetres, "
-                "or 0 where every file holds standard errors"
-            )
         _ = self.sources  # refuses what contradicts itself
         if not (self.largest_sigma == 0 or 1 < self.largest_sigma < math.inf):
             raise ValueError(

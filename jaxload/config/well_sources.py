@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from jaxload.config.checks import REQUIRED, check_choices
+from jaxload.config.checks import REQUIRED, check_choices, check_files, file_names
 
 __all__ = ["WellSource", "well_source"]
 
@@ -50,8 +50,7 @@ class WellSource:
     delimiter: str = ""
 
     def __post_init__(self) -> None:
-        if not self.files or not all(self.paths):
-            raise ValueError("files is missing; name a file, a pattern or a list")
+        check_files(self.files)
         check_choices(self)
 
     def __str__(self) -> str:
@@ -60,7 +59,7 @@ class WellSource:
     @property
     def paths(self) -> tuple[str, ...]:
         """Each file or pattern."""
-        return (self.files,) if isinstance(self.files, str) else self.files
+        return file_names(self.files)
 
 
 def well_source(value: str | WellSource) -> WellSource:

@@ -13,7 +13,8 @@ from jaxload.io.files.writing import write_text
 from jaxload.io.gnss.network import read_gnss, write_gnss, write_up
 from jaxload.io.gnss.options import Columns, GnssFiles, Reading
 from jaxload.io.gnss.site_lists import read_sites
-from jaxload.io.gravity.level2 import read_icgem, read_level2
+from jaxload.io.gravity.icgem import read_icgem
+from jaxload.io.gravity.level2 import read_level2
 from jaxload.io.gravity.stokes_netcdf import read_stokes, write_stokes
 from jaxload.io.gravity.technical_notes import (
     match_months,

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import pathlib
 import warnings
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import xarray as xr
 
 import jaxload
 from jaxload.io.files.netcdf import reading_netcdf, save_netcdf
+from jaxload.io.files.paths import PathLike
 from jaxload.io.files.writing import replacing, write_text
 
 __all__ = [
@@ -25,8 +25,6 @@ __all__ = [
     "write_figure",
     "write_json",
 ]
-
-PathLike = str | os.PathLike[str]
 
 #: Epochs that are read at a time to see that they can be.
 BLOCK = 256

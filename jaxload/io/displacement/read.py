@@ -1,7 +1,6 @@
 """Displacement at stations by known loads: atmosphere, ocean, water, old ice."""
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Collection, Sequence
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from jaxload.io.displacement.layouts import LoadingColumns, described_layout, layout_of
 from jaxload.io.displacement.names import stations_of
+from jaxload.io.files.paths import PathLike
 from jaxload.io.fillers import without_fillers
 from jaxload.io.gnss.format_described import read_columns
 from jaxload.io.gnss.format_netcdf import read_netcdf
@@ -29,8 +29,6 @@ from jaxload.io.text.table import Table, number_column, split_table, text_column
 from jaxload.io.text.time_columns import time_days, year_days
 
 __all__ = ["read_loading"]
-
-PathLike = str | os.PathLike[str]
 
 #: Columns of numbers of which days are made.
 FIELDS = ("mjd", "decimal_year", "year", "month", "day", "doy")

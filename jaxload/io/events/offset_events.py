@@ -12,8 +12,7 @@ __all__ = [
     "EVENT_COMPONENTS",
     "EVENT_KINDS",
     "Event",
-    "component_of",
-    "kind_of",
+    "choice_of",
     "kind_of_note",
 ]
 
@@ -45,10 +44,11 @@ def _table(words: dict[str, str], names: Sequence[str]) -> dict[str, str]:
     return {name: name for name in names} | other
 
 
-_KIND_OF, _COMPONENT_OF = (
-    _table(_KINDS, EVENT_KINDS),
-    _table(_COMPONENTS, EVENT_COMPONENTS),
-)
+#: Each word for a kind or a component with what it stands for, and those that are.
+_CHOICES = {
+    "kind": (_table(_KINDS, EVENT_KINDS), EVENT_KINDS),
+    "component": (_table(_COMPONENTS, EVENT_COMPONENTS), EVENT_COMPONENTS),
+}
 
 #: What notes in plain words say was done to a station.
 _EQUIPMENT = ("antenna", "receiver", "radome", "equipment", "firmware", "monument")
@@ -75,42 +75,19 @@ class Event:
     note: str = ""
 
 
-def kind_of(path: pathlib.Path, number: int, word: str) -> str:
-    """Find the kind that a word stands for; none stands for an offset.
+def choice_of(path: pathlib.Path, number: int, name: str, word: str) -> str:
+    """Find the kind or the component of an event that a word stands for.
 
     Args:
       path: The file, for the message.
       number: The line.
-      word: The word.
+      name: "kind" or "component".
+      word: The word; none stands for an offset, or for all components.
 
     Raises:
       ValueError: If it is not known.
     """
-    return _choice(path, number, "kind", word, (_KIND_OF, EVENT_KINDS))
-
-
-def component_of(path: pathlib.Path, number: int, word: str) -> str:
-    """Find the component that a word stands for; none stands for all.
-
-    Args:
-      path: The file, for the message.
-      number: The line.
-      word: The word.
-
-    Raises:
-      ValueError: If it is not known.
-    """
-    return _choice(path, number, "component", word, (_COMPONENT_OF, EVENT_COMPONENTS))
-
-
-def _choice(
-    path: pathlib.Path,
-    number: int,
-    name: str,
-    word: str,
-    known: tuple[dict[str, str], tuple[str, ...]],
-) -> str:
-    names, listed = known
+    names, listed = _CHOICES[name]
     found = names.get(word.strip().lower() or listed[0])
     if found is None:
         raise ValueError(

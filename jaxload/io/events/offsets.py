@@ -1,7 +1,6 @@
 """Steps in station series: when receivers were changed and the ground broke."""
 
 import json
-import os
 import pathlib
 import re
 from collections.abc import Iterable, Sequence
@@ -21,7 +20,7 @@ from jaxload.io.events.catalogues import (
 )
 from jaxload.io.events.offset_events import EVENT_COMPONENTS, EVENT_KINDS, Event
 from jaxload.io.events.tables import read_event_table, read_rows
-from jaxload.io.files.paths import at_home, expand, is_pattern
+from jaxload.io.files.paths import PathLike, at_home, expand, is_pattern, path_list
 from jaxload.io.gnss.sites import short_name
 from jaxload.io.gnss.source import station_name
 from jaxload.io.text.dates import (
@@ -36,8 +35,6 @@ from jaxload.io.text.table import number_column, split_table
 from jaxload.io.text.words import find_mark, shorten
 
 __all__ = ["EVENT_COMPONENTS", "EVENT_KINDS", "is_of", "offset_days", "read_offsets"]
-
-PathLike = str | os.PathLike[str]
 
 #: The third and fourth number of a line of break.neu.
 _BREAKS = {
@@ -88,10 +85,9 @@ def read_offsets(paths: PathLike | Sequence[PathLike]) -> xr.Dataset:
     Source:
       steps.txt: Blewitt, Hammond and Kreemer (2018), Eos 99, doi:10.1029/2018EO104623.
     """
-    given = [paths] if isinstance(paths, str | os.PathLike) else paths
     files = [
         file
-        for path in given
+        for path in path_list(paths)
         for file in (expand(path) if is_pattern(path) else [at_home(path)])
     ]
     events = {event: None for file in files for event in _read(file)}

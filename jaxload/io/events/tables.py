@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxload.io.events.offset_events import Event, component_of, kind_of
+from jaxload.io.events.offset_events import Event, choice_of
 from jaxload.io.gnss.site_columns import STATIONS
 from jaxload.io.text.dates import (
     checked_days,
@@ -120,8 +120,8 @@ def _events(
         yield Event(
             station.upper(),
             day,
-            kind_of(path, number, kind),
-            component_of(path, number, component),
+            choice_of(path, number, "kind", kind),
+            choice_of(path, number, "component", component),
             relaxation,
             note,
         )

@@ -11,6 +11,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 
+from jaxload.io.files.paths import PathLike
 from jaxload.io.files.writing import is_left_over, reason_of
 
 try:
@@ -21,8 +22,6 @@ except ImportError:  # Where there is none, as on Windows, nothing is locked.
 __all__ = ["LOCK", "locked_folder", "prepare_folder", "remove_left_overs"]
 
 logger = logging.getLogger(__name__)
-
-PathLike = str | os.PathLike[str]
 
 #: The file whose lock says that a process works in the folder.
 LOCK = ".jaxload.lock"

@@ -10,15 +10,18 @@ from collections.abc import Iterable, Sequence
 from jaxload.io.files.packed import is_archive, members
 
 __all__ = [
+    "PathLike",
     "at_home",
     "children",
     "expand",
     "is_pattern",
     "nearest",
     "only_one",
+    "path_list",
     "sort_naturally",
 ]
 
+#: A path as people write it.
 PathLike = str | os.PathLike[str]
 
 #: Names that a message lists.
@@ -41,6 +44,15 @@ def at_home(path: PathLike) -> pathlib.Path:
         return pathlib.Path(path).expanduser()
     except RuntimeError:
         raise ValueError(f"{path} names no user's folder; write it out") from None
+
+
+def path_list(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
+    """List what may be one path or several.
+
+    Args:
+      paths: A path, or several.
+    """
+    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
 
 
 def sort_naturally(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:

@@ -1,5 +1,8 @@
 """Geocentric and geodetic positions to displacement in the local north, east and up."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +10,7 @@ from jaxload.io.gnss.frames import geodetic, local_axes, metres_per_degree
 from jaxload.io.gnss.sites import check_site
 from jaxload.io.gnss.station_series import Series
 from jaxload.io.text.table import Table, number_column
+from jaxload.io.text.words import is_number
 
 __all__ = [
     "CORRELATIONS",
@@ -14,6 +18,7 @@ __all__ = [
     "NEAREST",
     "column_mean",
     "geodetic_series",
+    "is_geocentric",
     "local_series",
     "position_series",
 ]
@@ -106,6 +111,17 @@ def position_series(
         "mean over the file",
         zero=dict(zip("xyz", mean.tolist())),
     )
+
+
+def is_geocentric(words: Sequence[str]) -> bool:
+    """Whether words are x, y and z of a place on the Earth [m].
+
+    Args:
+      words: Of a line.
+    """
+    if len(words) != 3 or not all(map(is_number, words)):
+        return False
+    return NEAREST < math.hypot(*map(float, words)) < FARTHEST
 
 
 def column_mean(table: Table, values: NDArray[np.float64], name: str) -> float:

@@ -10,18 +10,15 @@ from jaxload.io.files.packed import plain_name
 from jaxload.io.gnss.headers import header_site, header_station, stated_scale
 from jaxload.io.gnss.options import Reading
 from jaxload.io.gnss.source import Source, component_in_name, plain_suffix, station_name
-from jaxload.io.gnss.station_series import ONE_COMPONENT, Series
-from jaxload.io.text.dates import checked_days, days_of_dates
+from jaxload.io.gnss.station_series import ONE_COMPONENT, Series, only_station
 from jaxload.io.text.table import (
     Table,
-    number_column,
     number_table,
     split_table,
     table_of_rows,
-    text_column,
     value_column,
 )
-from jaxload.io.text.time_columns import ANY_YEAR, time_days, time_format_of
+from jaxload.io.text.time_columns import ANY_YEAR, date_days, time_days, time_format_of
 
 __all__ = [
     "is_enu",
@@ -117,13 +114,8 @@ def read_up(source: Source, reading: Reading) -> list[Series]:
     value, sigma = (
         scale * value_column(table, i, n) for i, n in ((1, component), (2, "sigma"))
     )
-    day = _dates(table, 0)
+    day = date_days(table, 0)
     return [Series(station, day, {component: value}, {component: sigma}, part=part)]
-
-
-def _dates(table: Table, index: int) -> NDArray[np.datetime64]:
-    date = number_column(table, index, "yyyymmdd")
-    return checked_days(table.path, table.numbers, date.tolist(), days_of_dates(date))
 
 
 def read_short_pos(source: Source, reading: Reading) -> list[Series]:
@@ -132,7 +124,7 @@ def read_short_pos(source: Source, reading: Reading) -> list[Series]:
         source.path, source.lines, (7,), ": yyyymmdd north east up and their sigmas"
     )
     scale = stated_scale(source, reading, "mm")
-    return [_components(source, table, _after(1, NEU), _dates(table, 0), scale)]
+    return [_components(source, table, _after(1, NEU), date_days(table, 0), scale)]
 
 
 def read_neu(source: Source, reading: Reading) -> list[Series]:
@@ -192,7 +184,7 @@ def read_rneu(source: Source, reading: Reading) -> list[Series]:
     table = split_table(source.path, source.lines, (9, 10), layout)
     places = {name: (i, i + 4) for i, name in enumerate(NEU, start=2)}
     scale = stated_scale(source, reading, "mm")
-    return [_components(source, table, places, _dates(table, 0), scale)]
+    return [_components(source, table, places, date_days(table, 0), scale)]
 
 
 def read_named_dat(source: Source, reading: Reading) -> list[Series]:
@@ -203,15 +195,11 @@ def read_named_dat(source: Source, reading: Reading) -> list[Series]:
         (8,),
         ": decimal year north east up, their sigmas and the station",
     )
-    names = {name.upper() for name in text_column(table, 7)}
-    if len(names) > 1:
-        raise ValueError(
-            f"{source.path} holds {len(names)} stations; give each a file of its own"
-        )
+    station = only_station(table, 7)
     day = time_days(table, (0,), "", reading.time_format)
     scale = stated_scale(source, reading, "mm")
     series = _components(source, table, _after(1, NEU), day, scale)
-    return [dataclasses.replace(series, station=names.pop())]
+    return [dataclasses.replace(series, station=station)]
 
 
 def _after(first: int, order: tuple[str, ...]) -> dict[str, tuple[int, int]]:

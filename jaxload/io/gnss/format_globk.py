@@ -16,9 +16,8 @@ from jaxload.io.gnss.options import Reading
 from jaxload.io.gnss.sites import check_site
 from jaxload.io.gnss.source import Source, station_name
 from jaxload.io.gnss.station_series import Series
-from jaxload.io.text.dates import checked_days, days_of_dates
 from jaxload.io.text.table import Table, number_column, split_table, value_column
-from jaxload.io.text.time_columns import time_days, year_days
+from jaxload.io.text.time_columns import date_days, time_days, year_days
 from jaxload.io.text.words import parse_number
 
 __all__ = ["is_mb", "is_org", "is_pos", "read_mb", "read_org", "read_pos"]
@@ -64,7 +63,7 @@ def read_pos(source: Source, reading: Reading) -> list[Series]:
     return [
         Series(
             header_station(source) or station_name(source.path),
-            _dates(table, 0),
+            date_days(table, 0),
             {k: 1e3 * value_column(table, i, k) for k, (i, _) in _POS.items()},
             {
                 k: 1e3 * value_column(table, i, f"{k} sigma")
@@ -78,11 +77,6 @@ def read_pos(source: Source, reading: Reading) -> list[Series]:
 
 def _median(table: Table, index: int) -> float:
     return float(np.median(number_column(table, index, "position")))
-
-
-def _dates(table: Table, index: int) -> np.ndarray:
-    date = number_column(table, index, "yyyymmdd")
-    return checked_days(table.path, table.numbers, date.tolist(), days_of_dates(date))
 
 
 def is_mb(source: Source) -> bool:

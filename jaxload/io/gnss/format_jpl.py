@@ -9,14 +9,8 @@ from numpy.typing import NDArray
 from jaxload.io.gnss.options import Reading
 from jaxload.io.gnss.source import Source, station_name
 from jaxload.io.gnss.station_series import Series
-from jaxload.io.text.dates import checked_days, days_of_texts
-from jaxload.io.text.table import (
-    Table,
-    number_column,
-    split_table,
-    text_column,
-    value_column,
-)
+from jaxload.io.text.table import Table, number_column, split_table, value_column
+from jaxload.io.text.time_columns import time_days
 
 __all__ = ["is_lat_lon_rad", "is_series", "read_lat_lon_rad", "read_series"]
 
@@ -27,9 +21,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds of a day.
 DAY = 86400.0
-
-#: What time is counted from in seconds.
-J2000 = np.datetime64("2000-01-01T12:00:00")
 
 
 def is_series(source: Source) -> bool:
@@ -49,9 +40,7 @@ def read_series(source: Source, reading: Reading) -> list[Series]:
     del reading  # The format fixes its units.
     table = split_table(source.path, source.lines, (17,), ", as .series has them")
     seconds = number_column(table, 10, "seconds")
-    whole = np.where(np.abs(seconds) < 1e10, seconds, 1e10).astype(np.int64)
-    day = (J2000 + whole).astype("datetime64[D]")
-    checked_days(source.path, table.numbers, seconds.tolist(), day)
+    day = time_days(table, (10,), "j2000")
     table, day = _nearest_to_noon(table, day, seconds)
     return [
         Series(
@@ -108,8 +97,7 @@ def read_lat_lon_rad(source: Source, reading: Reading) -> list[Series]:
                 f"{source.path} line {number} is of {row[3]} {row[4]}, expected {name} "
                 f"{direction} and one of {', '.join(_DIRECTIONS)}"
             )
-    text = text_column(table, 5)
-    day = checked_days(source.path, table.numbers, text, days_of_texts(text, "yyMMMdd"))
+    day = time_days(table, (5,), "yyMMMdd")
     component = _DIRECTIONS[direction]
     return [
         Series(

@@ -11,16 +11,16 @@ from jaxload.io.gnss.headers import stated_scale
 from jaxload.io.gnss.options import Reading
 from jaxload.io.gnss.sites import Site, check_site
 from jaxload.io.gnss.source import Source, station_name
-from jaxload.io.gnss.station_series import Series
-from jaxload.io.text.dates import checked_days, days_of_mjd, days_of_texts
+from jaxload.io.gnss.station_series import Series, only_station
+from jaxload.io.text.dates import checked_days, days_of_mjd
 from jaxload.io.text.lines import data_lines
 from jaxload.io.text.table import (
     Table,
     number_column,
     split_table,
-    text_column,
     value_column,
 )
+from jaxload.io.text.time_columns import time_days
 from jaxload.io.text.words import shorten
 
 __all__ = [
@@ -62,23 +62,13 @@ def read_tenv(source: Source, reading: Reading) -> list[Series]:
     table = split_table(source.path, source.lines, (16,), ", as .tenv has them")
     return [
         Series(
-            _one_station(table),
+            only_station(table, 0),
             _days(table, 3),
             {k: 1e3 * value_column(table, i, k) for k, (i, _) in _TENV.items()},
             {k: _sigma(number_column(table, i, k)) for k, (_, i) in _TENV.items()},
             reference="first day of the file",
         )
     ]
-
-
-def _one_station(table: Table) -> str:
-    names = {name.upper() for name in text_column(table, 0)}
-    if len(names) > 1:
-        raise ValueError(
-            f"{table.path} holds {len(names)} stations ({', '.join(sorted(names)[:3])})"
-            "; give each a file of its own"
-        )
-    return names.pop()
 
 
 def _days(table: Table, index: int) -> NDArray[np.datetime64]:
@@ -130,7 +120,7 @@ def read_tenv3(source: Source, reading: Reading) -> list[Series]:
     column = {k: number_column(table, i, k) for k, i in columns.items()}
     return [
         Series(
-            station=_one_station(table),
+            station=only_station(table, 0),
             day=_days(table, columns["MJD"]),
             displacement={k: _position(column, k) for k in _PARTS},
             sigma={k: _sigma(column[v]) for k, v in _SIGMA.items()},
@@ -192,11 +182,10 @@ def read_llh(source: Source, reading: Reading) -> list[Series]:
     del reading
     layout = ": NAME yyMMMdd year lat lon height, sigmas and antenna"
     table = split_table(source.path, source.lines, (10,), layout)
-    text = text_column(table, 1)
-    day = checked_days(source.path, table.numbers, text, days_of_texts(text, "yyMMMdd"))
+    day = time_days(table, (1,), "yyMMMdd")
     names = ("lat", "lon", "up", "lat_sigma", "lon_sigma", "up_sigma")
     position = {name: value_column(table, i, name) for i, name in enumerate(names, 3)}
-    return [geodetic_series(table, _one_station(table), day, position)]
+    return [geodetic_series(table, only_station(table, 0), day, position)]
 
 
 def is_unr_csv(source: Source) -> bool:
@@ -209,10 +198,7 @@ def read_unr_csv(source: Source, reading: Reading) -> list[Series]:
     table = split_table(
         source.path, source.lines, (7,), f": {_UNR_HEADER}", _body(source), ","
     )
-    text = text_column(table, 0)
-    day = checked_days(
-        source.path, table.numbers, text, days_of_texts(text, "%Y-%m-%d")
-    )
+    day = time_days(table, (0,), "%Y-%m-%d")
     scale = stated_scale(source, reading, "mm")
     return [
         Series(

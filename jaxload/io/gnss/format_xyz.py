@@ -1,13 +1,12 @@
 """Series as geocentric positions: SOPAC, IGS, and txyz2 of the Nevada laboratory."""
 
-import math
 import re
 
-from jaxload.io.gnss.cartesian import CORRELATIONS, FARTHEST, NEAREST, local_series
+from jaxload.io.gnss.cartesian import CORRELATIONS, is_geocentric, local_series
 from jaxload.io.gnss.options import Reading
 from jaxload.io.gnss.source import Source
-from jaxload.io.gnss.station_series import Series
-from jaxload.io.text.table import split_table, text_column
+from jaxload.io.gnss.station_series import Series, only_station
+from jaxload.io.text.table import split_table
 from jaxload.io.text.time_columns import time_days
 
 __all__ = ["is_igs_xyz", "is_txyz", "is_xyz", "read_igs_xyz", "read_txyz", "read_xyz"]
@@ -49,7 +48,7 @@ def is_txyz(source: Source) -> bool:
         len(row) in (12, 13)
         and re.fullmatch(r"\d\d[A-Z]{3}\d\d", row[1])
         and re.fullmatch(r"\d{4}\.\d+", row[2])
-        and _is_geocentric(row[3:6])
+        and is_geocentric(row[3:6])
         for row in source.rows
     )
 
@@ -65,13 +64,6 @@ def read_txyz(source: Source, reading: Reading) -> list[Series]:
     return _read(source, (12, 13), (1, 3), layout, ("xy", "yz", "xz"))
 
 
-def _is_geocentric(words: list[str]) -> bool:
-    try:
-        return NEAREST < math.hypot(*map(float, words)) < FARTHEST
-    except (ValueError, OverflowError):
-        return False
-
-
 def _read(
     source: Source,
     widths: tuple[int, ...],
@@ -81,11 +73,7 @@ def _read(
 ) -> list[Series]:
     """Read rows of one station, with its time and x at `places`."""
     table = split_table(source.path, source.lines, widths, layout)
-    names = {name.upper() for name in text_column(table, 0)}
-    if len(names) > 1:
-        raise ValueError(
-            f"{source.path} holds {len(names)} stations; give each a file of its own"
-        )
+    station = only_station(table, 0)
     time, first = places
     day = time_days(table, (time,))
-    return [local_series(table, names.pop(), day, first, correlations)]
+    return [local_series(table, station, day, first, correlations)]

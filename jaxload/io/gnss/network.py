@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jaxload._calendar import days_from
 from jaxload.io.files.netcdf import save_netcdf
+from jaxload.io.files.paths import PathLike
 from jaxload.io.files.writing import write_text
 from jaxload.io.gnss.far_days import without_far_days
 from jaxload.io.gnss.files import group_problems, read_files
@@ -27,7 +28,6 @@ __all__ = ["read_gnss", "write_gnss", "write_up"]
 
 log = logging.getLogger(__name__)
 
-PathLike = str | os.PathLike[str]
 Files = PathLike | GnssFiles
 Day = str | datetime.date | np.datetime64
 

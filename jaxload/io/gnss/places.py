@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxload.io.files.packed import members
+from jaxload.io.files.paths import PathLike
 from jaxload.io.gnss.files import FileProblem
 from jaxload.io.gnss.options import Reading
 from jaxload.io.gnss.site_checks import check_neighbours, check_own_places, find_sites
@@ -16,8 +17,6 @@ from jaxload.io.gnss.sites import Site
 from jaxload.io.gnss.station_series import Series
 
 __all__ = ["SITES_NAME", "find_list", "place_stations"]
-
-PathLike = str | os.PathLike[str]
 
 #: The list that `write_up` leaves beside the series, and `read_gnss` finds there.
 SITES_NAME = "sites.txt"

@@ -2,21 +2,18 @@
 
 import collections
 import logging
-import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
 from jaxload.io.files.foreign import WEB_PAGE
 from jaxload.io.files.packed import ENDINGS, is_archive, plain_name
-from jaxload.io.files.paths import children, expand
+from jaxload.io.files.paths import PathLike, children, expand, path_list
 from jaxload.io.gnss.formats import FORMATS, formats_of, is_named
 from jaxload.io.gnss.source import peek_source
 
 __all__ = ["find_files", "search_files"]
 
 log = logging.getLogger(__name__)
-
-PathLike = str | os.PathLike[str]
 
 #: How names end that belong to a folder of series but hold none.
 COMPANIONS = ("sites.txt", "_break.neu", "steps.txt")
@@ -64,8 +61,7 @@ def search_files(
       FileNotFoundError: If there is none.
       ValueError: If nothing is asked for.
     """
-    several = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    parts = [_search(path) for path in several]
+    parts = [_search(path) for path in path_list(paths)]
     if not parts:
         raise ValueError("no files were given; pass a folder, a pattern or file names")
     files = [file for found, _ in parts for file in found]

@@ -3,14 +3,14 @@
 import dataclasses
 import logging
 import math
-import os
 import pathlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from jaxload.io.gnss.cartesian import FARTHEST, NEAREST, geodetic
+from jaxload.io.files.paths import PathLike
+from jaxload.io.gnss.cartesian import FARTHEST, NEAREST, geodetic, is_geocentric
 from jaxload.io.gnss.site_columns import (
     COORDINATE_ORDERS,
     SITE_ROLES,
@@ -34,8 +34,6 @@ from jaxload.io.text.words import (
 __all__ = ["SiteList", "load_sites", "read_sites"]
 
 log = logging.getLogger(__name__)
-
-PathLike = str | os.PathLike[str]
 
 EXPECTED = "NAME lon lat [height]"
 REMEDY = 'say gnss.sites_order = "lat lon", or by gnss.sites_columns what is where'
@@ -214,7 +212,7 @@ def _bare(
     if layout is None:
         expected = f"{EXPECTED}, or a line that names the columns station, lon and lat"
         raise width_error(where, len(words), expected)
-    if _is_geocentric(words[1:4]):
+    if is_geocentric(words[1:4]):
         place = {"station": 0, "x": 1, "y": 2, "z": 3}
         return dataclasses.replace(layout, place=place)
     if layout.place["station"] == 0 and _numbers(words[4:5]):
@@ -286,12 +284,6 @@ def _number(text: str, role: str, where: str) -> float:
 def _numbers(words: Sequence[str]) -> bool:
     """Whether there are words and all are numbers."""
     return bool(words) and all(map(is_number, words))
-
-
-def _is_geocentric(words: Sequence[str]) -> bool:
-    if len(words) != 3 or not _numbers(words):
-        return False
-    return NEAREST < math.hypot(*map(float, words)) < FARTHEST
 
 
 def _from_centre(position: np.ndarray, where: str) -> Site:

@@ -9,8 +9,16 @@ from numpy.typing import NDArray
 
 from jaxload.io.gnss.frames import local_axes
 from jaxload.io.gnss.sites import Site
+from jaxload.io.text.table import Table, text_column
 
-__all__ = ["ONE_COMPONENT", "SERIES_COMPONENTS", "Series", "join_parts", "tidy"]
+__all__ = [
+    "ONE_COMPONENT",
+    "SERIES_COMPONENTS",
+    "Series",
+    "join_parts",
+    "only_station",
+    "tidy",
+]
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +73,28 @@ class Series:
     part: str = ""
     zero: dict[str, float] = dataclasses.field(default_factory=dict)
     name: str = ""
+
+
+def only_station(table: Table, place: int) -> str:
+    """Find the station that every row of a table names.
+
+    Args:
+      table: The table.
+      place: Position of the column of names, from 0.
+
+    Returns:
+      Its name, upper case.
+
+    Raises:
+      ValueError: If there are several.
+    """
+    names = {name.upper() for name in text_column(table, place)}
+    if len(names) > 1:
+        raise ValueError(
+            f"{table.path} holds {len(names)} stations ({', '.join(sorted(names)[:3])})"
+            "; give each a file of its own"
+        )
+    return names.pop()
 
 
 def tidy(series: Series, path: pathlib.Path, same_day: str = "error") -> Series:

@@ -1,6 +1,5 @@
 """Stokes coefficients from the text files of ICGEM: months, static, and in time."""
 
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,26 +8,25 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from jaxload.io.files.paths import PathLike
 from jaxload.io.gravity.field_months import month_span
 from jaxload.io.gravity.stokes_records import (
     Record,
     StokesRecords,
-    check_alike,
     fill_degrees,
     find_line,
+    join_months,
     record_of,
     record_time,
     split_columns,
     stokes_dataset,
+    text_files,
     whole_number,
-    with_time,
 )
 from jaxload.io.text.lines import read_lines
 from jaxload.io.text.words import parse_number, shorten, with_exponents
 
 __all__ = ["read_icgem"]
-
-PathLike = str | os.PathLike[str]
 
 #: Columns of errors by what the header says of them.
 ERRORS = {"no": 0, "calibrated": 2, "formal": 2, "calibrated_and_formal": 4}
@@ -89,10 +87,7 @@ def read_icgem(
       Barthelmes & Foerste (2011), The ICGEM-format, GFZ Potsdam; format 2.0 as of
       Foerste & Barthelmes (2023), there.
     """
-    single = isinstance(paths, str | os.PathLike)
-    files = [pathlib.Path(p) for p in ([paths] if single else paths)]
-    if not files:
-        raise ValueError("read_icgem got no files; check the pattern that found them")
+    files = text_files(paths, "read_icgem")
     if time is not None:
         return _in_time(files, np.atleast_1d(np.asarray(time, "M8[ns]")))
     models = [_read(path) for path in files]
@@ -104,11 +99,7 @@ def read_icgem(
                 f"{path} does not say of which month it is, in its header or its name; "
                 "read it by itself, or call it after its month, as field_2010-04.gfc"
             )
-    check_alike(files, models)
-    models.sort(key=lambda model: model.bounds)
-    values = np.stack([model.values for model in models], axis=1)
-    dataset = stokes_dataset(values, models[0], ("time", "degree", "order"))
-    return with_time(dataset, np.array([model.bounds for model in models]))
+    return join_months(files, models)
 
 
 def _in_time(files: Sequence[pathlib.Path], time: NDArray) -> xr.Dataset:

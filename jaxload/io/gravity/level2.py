@@ -1,33 +1,28 @@
-"""Stokes coefficients from text: GRACE Level-2."""
+"""Stokes coefficients from the text files of GRACE Level-2: months of any release."""
 
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import xarray as xr
 
-from jaxload.io.gravity.icgem import read_icgem
+from jaxload.io.files.paths import PathLike
 from jaxload.io.gravity.stokes_records import (
     Record,
     StokesRecords,
-    check_alike,
     fill_degrees,
     find_line,
+    join_months,
     record_of,
     record_time,
     split_columns,
-    stokes_dataset,
+    text_files,
     whole_number,
-    with_time,
 )
 from jaxload.io.text.lines import read_lines
 from jaxload.io.text.words import parse_number, shorten, with_exponents
 
-__all__ = ["read_icgem", "read_level2"]
-
-PathLike = str | os.PathLike[str]
+__all__ = ["read_level2"]
 
 _RECORD = "GRCOF2 degree order clm slm clm_std_dev slm_std_dev begin stop"
 
@@ -58,17 +53,8 @@ def read_level2(paths: PathLike | Sequence[PathLike]) -> xr.Dataset:
     Example:
       >>> gsm = io.read_level2(sorted(pathlib.Path("gsm").glob("GSM-2_*")))
     """
-    single = isinstance(paths, str | os.PathLike)
-    files = [pathlib.Path(p) for p in ([paths] if single else paths)]
-    if not files:
-        raise ValueError("read_level2 got no files; check the pattern that found them")
-    models = [_read_level2(path) for path in files]
-    check_alike(files, models)
-    models.sort(key=lambda model: model.bounds)
-    bounds = np.array([model.bounds for model in models])
-    values = np.stack([model.values for model in models], axis=1)
-    dataset = stokes_dataset(values, models[0], ("time", "degree", "order"))
-    return with_time(dataset, bounds)
+    files = text_files(paths, "read_level2")
+    return join_months(files, [_read_level2(path) for path in files])
 
 
 def _read_level2(path: pathlib.Path) -> StokesRecords:

@@ -6,7 +6,6 @@ and order, zero where a file says nothing, and state ``gm`` [m3 s-2] and ``radiu
 Readers of text are in `gravity_fields`.
 """
 
-import os
 import pathlib
 from collections.abc import Iterable
 
@@ -14,14 +13,12 @@ import numpy as np
 import xarray as xr
 
 from jaxload.io.files.netcdf import as_numbers, reading_netcdf, save_netcdf
-from jaxload.io.files.paths import nearest
+from jaxload.io.files.paths import PathLike, nearest
 from jaxload.io.gravity.stokes_records import with_degrees
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import VARIABLES, label_dataset
 
 __all__ = ["read_stokes", "write_stokes"]
-
-PathLike = str | os.PathLike[str]
 
 #: No fully normalised coefficient of the Earth is as large: that of degree 0 is 1.
 LARGEST = 10.0

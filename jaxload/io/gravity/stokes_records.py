@@ -9,23 +9,24 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from jaxload.io.files.paths import PathLike, path_list
 from jaxload.io.schema import label_dataset
 from jaxload.io.text.words import parse_number, shorten, with_exponents
 
 __all__ = [
     "Record",
     "StokesRecords",
-    "check_alike",
     "fill_degrees",
     "find_line",
+    "join_months",
     "middle",
     "record_of",
     "record_time",
     "split_columns",
     "stokes_dataset",
+    "text_files",
     "whole_number",
     "with_degrees",
-    "with_time",
 ]
 
 #: The largest degree that is one.
@@ -238,16 +239,48 @@ def find_line(path: pathlib.Path, lines: Sequence[str], mark: str, what: str) ->
     )
 
 
-def check_alike(files: Sequence[pathlib.Path], models: Sequence[StokesRecords]) -> None:
-    """Check that files can stand in one series.
+def text_files(paths: PathLike | Sequence[PathLike], reader: str) -> list[pathlib.Path]:
+    """List the files of a gravity field or of several months.
+
+    Args:
+      paths: The file, or those of several months.
+      reader: Who reads them, for the message.
+
+    Raises:
+      ValueError: If there are none.
+    """
+    files = [pathlib.Path(path) for path in path_list(paths)]
+    if not files:
+        raise ValueError(f"{reader} got no files; check the pattern that found them")
+    return files
+
+
+def join_months(
+    files: Sequence[pathlib.Path], models: Sequence[StokesRecords]
+) -> xr.Dataset:
+    """Join monthly fields in the order of time.
 
     Args:
       files: The files, for messages.
       models: What they hold.
 
+    Returns:
+      The coefficients, of shape (time, degree, order), with ``time_bnds``.
+
     Raises:
       ValueError: If they differ in degree, GM or radius, or two are of one time.
     """
+    _check_alike(files, models)
+    months = sorted(models, key=lambda model: model.bounds)
+    values = np.stack([month.values for month in months], axis=1)
+    dataset = stokes_dataset(values, months[0], ("time", "degree", "order"))
+    return _with_time(dataset, np.array([month.bounds for month in months]))
+
+
+def _check_alike(
+    files: Sequence[pathlib.Path], models: Sequence[StokesRecords]
+) -> None:
+    """Check that files can stand in one series."""
     first = models[0]
     for path, model in zip(files, models):
         same = (model.gm, model.radius) == (first.gm, first.radius)
@@ -281,13 +314,8 @@ def stokes_dataset(
     return label_dataset(with_degrees(dataset).assign_attrs(attrs))
 
 
-def with_time(dataset: xr.Dataset, bounds: NDArray) -> xr.Dataset:
-    """Add times, the middles of spans, and the spans.
-
-    Args:
-      dataset: With a dimension time.
-      bounds: Begin and end, shape (time, 2).
-    """
+def _with_time(dataset: xr.Dataset, bounds: NDArray) -> xr.Dataset:
+    """Add times, the middles of spans, and the spans."""
     dataset = dataset.assign_coords(time=middle(bounds))
     dataset["time"].attrs["bounds"] = "time_bnds"
     return dataset.assign(time_bnds=(("time", "bnds"), bounds))

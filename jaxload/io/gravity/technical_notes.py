@@ -1,6 +1,5 @@
 """What replaces the lowest degrees of GRACE: technical notes 13 and 14."""
 
-import os
 import pathlib
 import re
 from collections.abc import Sequence
@@ -9,13 +8,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from jaxload.io.files.paths import PathLike
 from jaxload.io.gravity.stokes_records import middle, record_time, split_columns
+from jaxload.io.text.dates import MODIFIED_JULIAN
 from jaxload.io.text.lines import read_lines
 from jaxload.io.text.words import parse_number, shorten, width_error
 
 __all__ = ["match_months", "read_tn07", "read_tn13", "read_tn14"]
-
-PathLike = str | os.PathLike[str]
 
 #: How lines of degree 1 begin that are older than technical note 13: yyyymm, 1, order.
 _MONTH_KEY = re.compile(r"\d{6}\s{1,8}1\s{1,8}[01]")
@@ -26,8 +25,8 @@ _ROW = re.compile(r"\s{0,8}\d{4,5}\.\d+\s+-?\d+\.\d+")
 #: A modified Julian date from here on is none [d]; it is in the year 2132.
 LAST_MJD = 1e5
 
-#: Day 0 of the modified Julian date.
-_MJD = np.datetime64("1858-11-17", "ns")
+#: Day 0 of the modified Julian date, to the nanosecond.
+_MJD = MODIFIED_JULIAN.astype("M8[ns]")
 
 
 def read_tn13(path: PathLike) -> xr.Dataset:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from jaxload._calendar import DAY, month_bounds
 from jaxload.io.files.netcdf import reading_netcdf, with_numbers
-from jaxload.io.files.paths import at_home, expand, is_pattern, nearest
+from jaxload.io.files.paths import PathLike, at_home, expand, is_pattern, nearest
 from jaxload.io.grids.axes import merge_versions
 from jaxload.io.grids.fillers import without_stated, without_undeclared
 from jaxload.io.grids.hints import setting
@@ -35,7 +35,6 @@ from jaxload.io.schema import check_dataset, grid_layout, label_dataset
 
 __all__ = ["GRID", "read_grid"]
 
-PathLike = str | os.PathLike[str]
 Names = str | Sequence[str] | None
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 import collections
 import logging
-import os
 import pathlib
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
-from jaxload.io.files.paths import at_home
+from jaxload.io.files.paths import PathLike, at_home
 from jaxload.io.outlines.features import Feature, by_name, pick
 from jaxload.io.outlines.geojson import load_json, read_json_features
 from jaxload.io.outlines.projections import to_degrees
@@ -29,7 +28,6 @@ __all__ = ["read_region", "read_regions"]
 
 log = logging.getLogger(__name__)
 
-PathLike = str | os.PathLike[str]
 Names = str | Sequence[str] | None
 
 

@@ -17,7 +17,14 @@ from jaxload.io.text.decimal_years import YEAR_FORMATS, days_of_decimals
 from jaxload.io.text.table import Table, number_column, text_column
 from jaxload.io.text.words import shorten
 
-__all__ = ["ANY_YEAR", "days_in_format", "time_days", "time_format_of", "year_days"]
+__all__ = [
+    "ANY_YEAR",
+    "date_days",
+    "days_in_format",
+    "time_days",
+    "time_format_of",
+    "year_days",
+]
 
 Days = NDArray[np.datetime64]
 Numbers = NDArray[np.float64]
@@ -137,6 +144,23 @@ def days_in_format(
         number = number_column(table, places[0], "time")
         return _NUMBERS[time_format](number), number.tolist()
     return _of_words(table, *_without_clock(places, time_format))
+
+
+def date_days(table: Table, index: int) -> Days:
+    """Find the days of a column of dates as numbers, yyyymmdd.
+
+    Args:
+      table: The table.
+      index: Position of the column, from 0.
+
+    Returns:
+      The days, shape (row,).
+
+    Raises:
+      ValueError: If one is no day. The message names its line.
+    """
+    date = number_column(table, index, "yyyymmdd")
+    return checked_days(table.path, table.numbers, date.tolist(), days_of_dates(date))
 
 
 def year_days(table: Table, index: int, time_format: str = "") -> Days:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from jaxload.io.files.paths import PathLike
 from jaxload.io.fillers import without_fillers
 from jaxload.io.gnss.options import check_units
 from jaxload.io.gnss.search import find_files
@@ -22,8 +23,6 @@ from jaxload.io.text.words import shorten
 from jaxload.io.wells.columns import SIGNS, WellColumns, WellTable, read_well_table
 
 __all__ = ["WellColumns", "read_wells"]
-
-PathLike = str | os.PathLike[str]
 
 logger = logging.getLogger(__name__)
 
