@@ -90,9 +90,10 @@ def only_station(table: Table, place: int) -> str:
     """
     names = {name.upper() for name in text_column(table, place)}
     if len(names) > 1:
+        listed = ", ".join(sorted(names)[:3])[:60]
         raise ValueError(
-            f"{table.path} holds {len(names)} stations ({', '.join(sorted(names)[:3])})"
-            "; give each a file of its own"
+            f"{table.path} holds {len(names)} stations ({listed}); give each a file of "
+            "its own"
         )
     return names.pop()
 
