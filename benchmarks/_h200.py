@@ -20,6 +20,7 @@ import numpy as np
 from jax.experimental import topologies
 
 from benchmarks._hlo_launches import Launches, count_launches
+from jaxload._platform import form
 
 __all__ = ["Compiled", "counted_flops", "cuda_environment", "cuda_folder", "for_h200"]
 
@@ -131,11 +132,14 @@ def for_h200(
       The `Compiled`.
     """
     start = time.perf_counter()
-    traced = jax.jit(function).trace(*jax.tree.map(_described, args))
-    compiled = traced.lower().compile()
-    memory = compiled.memory_analysis()
+    with form("accelerator"):
+        traced = jax.jit(function).trace(*jax.tree.map(_described, args))
+        compiled = traced.lower().compile()
+    text, memory = compiled.as_text(), compiled.memory_analysis()
+    assert text is not None
+    assert memory is not None
     return Compiled(
-        count_launches(compiled.as_text(), trips),
+        count_launches(text, trips),
         counted_flops(traced.jaxpr),
         memory.temp_size_in_bytes / GIB,
         memory.argument_size_in_bytes / GIB,

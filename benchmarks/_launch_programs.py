@@ -64,7 +64,7 @@ class Program:
         return f"{self.name}, {self.size}"
 
 
-def shape(*axes: int, dtype: Any = np.float64) -> jax.ShapeDtypeStruct:
+def shape(*axes: int, dtype: Any = np.float64) -> Any:
     """An array of which only the shape is known."""
     return jax.ShapeDtypeStruct(axes, dtype)
 
@@ -167,8 +167,8 @@ def _in_time(name: str, *, gradient: bool = False) -> Call:
     def density(problem, values, sigma, beta, scale):
         data = inversion.observations(values, sigma, share_inverse=False)
         times = jnp.arange(float(size.epochs))
-        memory = inversion.autoregression(times, scale)
-        return inversion.temporal_log_evidence(problem, data, beta, memory)
+        prior = inversion.autoregression(times, scale)
+        return inversion.temporal_log_evidence(problem, data, beta, prior)
 
     function = jax.grad(density, argnums=(2, 3, 4)) if gradient else density
     return function, (*_given(name)[:4], shape())
@@ -212,10 +212,12 @@ def _programs() -> list[Program]:
         Program("gradient of leave-one-out, daily sigma", "western", 5000, build)
     )
     build = part(_in_time, "western")
-    programs.append(Program("evidence with a memory", "western", 120_000, build))
+    programs.append(
+        Program("evidence with a temporal prior", "western", 120_000, build)
+    )
     build = part(_in_time, "western", gradient=True)
     programs.append(
-        Program("gradient of evidence with a memory", "western", 240_000, build)
+        Program("gradient of evidence with a temporal prior", "western", 240_000, build)
     )
     return programs
 

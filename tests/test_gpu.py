@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from jax import export
 
 from jaxload import earth, inversion, sphere
+from jaxload._platform import form
 from jaxload.gapfill.joint import joint_losses, joint_model
 from jaxload.gapfill.networks import lstm
 from jaxload.gapfill.training import member_batches
@@ -140,7 +141,15 @@ TOLERANCE = dict.fromkeys(PROGRAMS, DOUBLE) | {
     "joint training": SINGLE,
 }
 #: Those that do something else on an accelerator.
-OTHERWISE = ["water, errors of every day", "water with a memory", "networks"]
+OTHERWISE = [
+    "water",
+    "water, errors of every day",
+    "evidence",
+    "spread",
+    "spread, errors of every day",
+    "water with a memory",
+    "networks",
+]
 
 
 def made(name):
@@ -176,14 +185,12 @@ def test_an_accelerator_finds_the_numbers_of_the_cpu(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERWISE)
-def test_what_only_accelerators_do_gives_the_same_numbers(name, monkeypatch):
+def test_what_only_accelerators_do_gives_the_same_numbers(name):
     if jax.devices()[0].platform != "cpu":
         pytest.skip("an accelerator is here and does it itself")
     want = found(name)
-    jax.clear_caches()
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    got = found(name)
-    jax.clear_caches()
+    with form("accelerator"):
+        got = found(name)
     assert_same(name, got, want)
 
 

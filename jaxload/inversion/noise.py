@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import check_shapes, is_concrete
+from jaxload._platform import map_parts
 from jaxload.inversion.linalg.spd import einsum
 
 __all__ = [
@@ -322,26 +323,31 @@ def common_rows(noise: Noise) -> Array:
     return noise.common_rows
 
 
-def map_epochs(one: Callable[[Noise, Any], Any], noise: Noise, rest: Any) -> Any:
-    """Call a function for one epoch after the other, each with the noise of its own.
+def map_epochs(
+    one: Callable[[Noise, Any], Any], noise: Noise, rest: Any, each: float
+) -> Any:
+    """Call a function for every epoch, each with the noise of its own.
 
-    What it makes on its way is made again in the reverse pass, not kept.
+    One after the other on a CPU, many at once on an accelerator. What it makes on its
+    way is made again in the reverse pass, not kept.
 
     Args:
       one: Called with a `Noise` of shape (row,) and an epoch of `rest`.
       noise: Any, from `as_noise`.
       rest: A pytree of arrays, epoch first.
+      each: Numbers that `one` holds at a time, roughly.
 
     Returns:
       What `one` returned, epoch first.
     """
     epochs = len(jax.tree.leaves(rest)[0])
 
-    def each(epoch: tuple[tuple[Array, Array | None], Any]) -> Any:
+    def with_noise(epoch: tuple[tuple[Array, Array | None], Any]) -> Any:
         (sigma, common), rest = epoch
         return one(dataclasses.replace(noise, sigma=sigma, common=common), rest)
 
-    return jax.lax.map(jax.checkpoint(each), (each_epoch(noise, epochs), rest))
+    size = each * noise.sigma.dtype.itemsize
+    return map_parts(with_noise, (each_epoch(noise, epochs), rest), size)
 
 
 def each_epoch(noise: Noise, epochs: int) -> tuple[Array, Array | None]:

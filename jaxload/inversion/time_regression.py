@@ -220,4 +220,6 @@ def _variance(
         pull = (moved[:, None, :] * function[None, :, None]).reshape(len(own), -1)
         return rest + maps - einsum("mi,ij,mj->m", pull, taken, pull)
 
-    return map_epochs(one, noise, (displacement, functions))
+    wide = functions.shape[1] * side.size
+    size = 6 * problem.gram.size + 4 * side.size + 2 * wide
+    return map_epochs(one, noise, (displacement, functions), size)

@@ -10,6 +10,8 @@ from typing import Any
 import jax
 from jax import Array
 
+from jaxload._platform import on_platform
+
 __all__ = ["losses"]
 
 #: Members side by side on a CPU.
@@ -33,10 +35,13 @@ def losses(loss: Callable[[Any, Any], Array], parameters: Any, data: Any) -> Arr
       Losses, shape (member,).
     """
     members = len(jax.tree.leaves(parameters)[0])
-    size = min(GROUP, members) if jax.default_backend() == "cpu" else members
-    each = lambda function, parameters: jax.lax.map(
-        lambda both: function(*both), (parameters, data), batch_size=size
-    )
+
+    def each(function: Callable, parameters: Any) -> Any:
+        by = lambda size: (
+            lambda both: jax.lax.map(lambda one: function(*one), both, batch_size=size)
+        )
+        groups, whole = by(min(GROUP, members)), by(members)
+        return on_platform((parameters, data), cpu=groups, accelerator=whole)
 
     @jax.custom_vjp
     def run(parameters: Any) -> Array:

@@ -25,6 +25,9 @@ from jaxload.inversion.problem import Problem
 
 __all__ = ["EpochInverse"]
 
+#: Matrices of the size of an epoch's own that are held at a time.
+MATRICES = 6
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +64,7 @@ class EpochInverse:
             solved = DataSpaceSolution(multiplier, jnp.diag(rows), log_determinant)
             return solved, jnp.diag(inverted)
 
-        solved, largest = map_epochs(one, self.noise, (self.seen, values))
+        solved, largest = map_epochs(one, self.noise, (self.seen, values), self._each)
         null_space_size = self.problem.null_space_response.shape[1]
         if not null_space_size:
             return solved
@@ -84,7 +87,8 @@ class EpochInverse:
             whole = self._inverses(noise, seen)[1]
             return einsum("st,kt->ks", whole[: len(seen), : len(seen)], right)
 
-        solved = map_epochs(one, self.noise, (self.seen, jnp.swapaxes(right, 0, 1)))
+        right = jnp.swapaxes(right, 0, 1)
+        solved = map_epochs(one, self.noise, (self.seen, right), self._each)
         return jnp.swapaxes(solved, 0, 1)
 
     def left_out(self, multiplier: Array, groups: LeftOut) -> Array:
@@ -106,7 +110,7 @@ class EpochInverse:
                 whole, null_space_response, seen, multiplier[None], groups
             )[0]
 
-        return map_epochs(one, self.noise, (self.seen, multiplier))
+        return map_epochs(one, self.noise, (self.seen, multiplier), self._each)
 
     def reduction(self, fields: Array, contract: Contract) -> Array:
         """By how much the data reduce the prior variance of functionals.
@@ -123,14 +127,15 @@ class EpochInverse:
         def one(whole: Array, _: Array) -> Array:
             return contract(einsum("rs,sf->rf", whole, fields), fields)
 
-        return self.each(one)
+        return self.each(one, 3 * fields.size)
 
-    def each(self, function: Callable[[Array, Array], Any]) -> Any:
+    def each(self, function: Callable[[Array, Array], Any], more: float = 0) -> Any:
         """Do something with the saddle inverse of every epoch.
 
         Args:
           function: Of the inverse, shape (row + null, row + null), zero where a row
             is missing, and of ``beta^2 R``, shape (row, row).
+          more: Numbers that it holds beside matrices of that size, roughly.
 
         Returns:
           Its results, epoch first; NaN where the rows leave the free fields
@@ -143,7 +148,13 @@ class EpochInverse:
             return jnp.where(known, result, jnp.nan)
 
         known = determined(self.problem.null_space_response, self.seen)
-        return map_epochs(one, self.noise, (self.seen, known))
+        return map_epochs(one, self.noise, (self.seen, known), self._each + more)
+
+    @property
+    def _each(self) -> int:
+        """Numbers that an epoch holds: the matrix, its factor, both inverses."""
+        size = self.seen.shape[1] + self.problem.null_space_response.shape[1]
+        return MATRICES * size**2
 
     def _inverses(self, noise: Noise, seen: Array) -> tuple[Array, Array, Array]:
         """``A_oo^-1``, the saddle inverse, and their log determinant, of one epoch."""

@@ -63,7 +63,11 @@ def primal_load(
         move = einsum("rc,cd,d->r", design, inverted, rest)
         return load, multiplier, jax.lax.stop_gradient(move)
 
-    return map_epochs(one, noise, data)
+    rows, cells = design.shape
+    size = 6 * cells**2 + 3 * rows * cells
+    if noise.correlation is not None:
+        size += 6 * rows**2
+    return map_epochs(one, noise, data, size)
 
 
 def _weighting(noise: Noise, seen: Array) -> Callable[[Array], Array]:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxload._platform import map_batches, map_parts
 from jaxload.inversion.estimation.data_space import (
     Contract,
     DataSpaceSolution,
@@ -29,7 +30,13 @@ from jaxload.inversion.missing.pattern import EpochGaps, MissingPattern, PaddedB
 from jaxload.inversion.noise import Noise, common_rows, noise_covariance
 from jaxload.inversion.problem import Problem
 
-__all__ = ["Reduction", "SharedInverse", "block_reduction", "make_shared_inverse"]
+__all__ = [
+    "Reduction",
+    "SharedInverse",
+    "block_reduction",
+    "block_size",
+    "make_shared_inverse",
+]
 
 
 @jax.tree_util.register_dataclass
@@ -152,8 +159,8 @@ class SharedInverse:
 
         lefts, result = [], jnp.full(self.seen.shape, jnp.nan, multiplier.dtype)
         for part in self.pattern.groups:
-            left, found = jax.lax.map(
-                jax.checkpoint(of_group), (part.epoch, part.common)
+            left, found = map_parts(
+                of_group, (part.epoch, part.common), 6 * self._whole(multiplier)
             )
             lefts.append(left)
             result = result.at[part.epoch].set(found, mode="drop")
@@ -164,7 +171,7 @@ class SharedInverse:
                 gaps.group.reshape(-1),
                 gaps.missing.reshape(-1, gaps.missing.shape[-1]),
             )
-            found = jax.lax.map(jax.checkpoint(of_epoch), flat)
+            found = map_parts(of_epoch, flat, 6 * self._whole(multiplier))
             result = result.at[flat[0]].set(found, mode="drop")
         return result
 
@@ -183,7 +190,7 @@ class SharedInverse:
         result = jnp.zeros((len(self.seen), *start.reduction.shape), fields.dtype)
         for blocks in self.pattern.blocks:
             step = lambda block: block_reduction(start, block, self.used, contract)
-            part = jax.lax.map(jax.checkpoint(step), blocks)
+            part = map_parts(step, blocks, block_size(start, blocks))
             result = result.at[blocks.epoch].set(part, mode="drop")
         return result
 
@@ -209,6 +216,14 @@ class SharedInverse:
             if not self.problem.null_space_response.shape[1]
             else unused | few[..., None]
         )
+
+    def _row(self, like: Array) -> int:
+        """Bytes of a row of the inverse, in the type of an array."""
+        return len(self.inverse) * like.dtype.itemsize
+
+    def _whole(self, like: Array) -> int:
+        """Bytes of the whole inverse, likewise."""
+        return len(self.inverse) * self._row(like)
 
     def _evaluated(self, data: Array) -> DataSpaceSolution:
         left, solved = self._without_common(data)
@@ -240,8 +255,8 @@ class SharedInverse:
         solved = DataSpaceSolution(nothing, nothing, nothing[:, 0])
         lefts = []
         for groups in self.pattern.groups:
-            left, part = jax.lax.map(
-                jax.checkpoint(eliminate), (groups.epoch, groups.common)
+            left, part = map_parts(
+                eliminate, (groups.epoch, groups.common), 4 * self._whole(data)
             )
             lefts.append(left)
             solved = _updated(solved, jnp.asarray(groups.epoch), part)
@@ -269,7 +284,8 @@ class SharedInverse:
             )
 
         parts = (gaps.epoch, gaps.group, gaps.missing)
-        part = jax.lax.map(jax.checkpoint(eliminate), parts)
+        size = 4 * gaps.missing.shape[-1] * self._row(solved.multiplier)
+        part = map_batches(eliminate, parts, size)
         return _updated(solved, jnp.asarray(gaps.epoch), part)
 
 
@@ -404,7 +420,25 @@ def block_reduction(
         weighted = einsum("jk,kf->jf", inverted, at_missing)
         return start.reduction - contract(weighted, at_missing)
 
-    return jax.lax.map(one, (missing, inverted))
+    size = 3 * missing.shape[-1] * start.image.shape[1] * start.image.dtype.itemsize
+    return map_parts(one, (missing, inverted), size)
+
+
+def block_size(start: Reduction, block: PaddedBlocks) -> int:
+    """Compute the temporary memory of `block_reduction` where epochs go together.
+
+    Args:
+      start: From `SharedInverse.start`.
+      block: With or without its leading axis.
+
+    Returns:
+      Size of a block [bytes], roughly.
+    """
+    epochs, missing = block.missing.shape[-2:]
+    functionals = start.image.shape[1]
+    of_epochs = epochs * (2 * missing * functionals + start.reduction.size)
+    of_block = 3 * (start.image.size + start.inverse.size)
+    return (of_epochs + of_block) * start.image.dtype.itemsize
 
 
 def _eliminated(start: Reduction, missing: Array, contract: Contract) -> Reduction:

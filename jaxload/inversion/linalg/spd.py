@@ -1,10 +1,13 @@
 """Inverses of positive definite matrices, many at a time, from matrix products."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+
+from jaxload._platform import current_form, on_platform
 
 __all__ = [
     "determined_inverse",
@@ -15,6 +18,9 @@ __all__ = [
 
 # TF32 would cost half the digits of a float32 matrix product.
 einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+
+#: Inverses and log determinants of matrices.
+Inversion = Callable[[Array], tuple[Array, Array]]
 
 #: Matrices up to this size are inverted row by row, larger ones by halves.
 LEAF = 52
@@ -57,14 +63,14 @@ def _diagonal(matrix: Array) -> Array:
     return jnp.diagonal(matrix, axis1=-2, axis2=-1)
 
 
-@jax.custom_jvp
 def inverse_and_log_determinant(matrix: Array) -> tuple[Array, Array]:
     """Invert symmetric positive definite matrices, with their log determinants.
 
-    By halves, ``[[A, B], [B', D]]`` with the Schur complement of A, down to small
-    blocks that are swept. LAPACK is left out on purpose: batched factorisations or
-    triangular solves that run side by side can stop XLA's CPU runtime for ever, each
-    waiting for the other's threads (seen with jax 0.10.2 on two cores).
+    On CPUs by halves, ``[[A, B], [B', D]]`` with the Schur complement of A, down to
+    small blocks that are swept. LAPACK is left out there on purpose: batched
+    factorisations or triangular solves that run side by side can stop XLA's CPU runtime
+    for ever, each waiting for the other's threads (seen with jax 0.10.2 on two cores).
+    On accelerators by Cholesky factors, which a library makes in few launches.
 
     Args:
       matrix: Symmetric matrices, shape (..., row, row).
@@ -77,15 +83,20 @@ def inverse_and_log_determinant(matrix: Array) -> tuple[Array, Array]:
       Golub & Van Loan (2013), Matrix Computations, section 3.2.11; sweep operator:
       Goodnight (1979), doi:10.1080/00031305.1979.10482685.
     """
+    forms = {"cpu": _halved, "accelerator": _factorised, None: _chosen}
+    return forms[current_form()](matrix)
+
+
+def _by_halves(matrix: Array) -> tuple[Array, Array]:
     size = matrix.shape[-1]
     if size <= LEAF:
         return _swept(matrix)
     half = -(-size // 2)
-    first, log_first = inverse_and_log_determinant(matrix[..., :half, :half])
+    first, log_first = _by_halves(matrix[..., :half, :half])
     side = matrix[..., :half, half:]
     image = einsum("...ij,...jk->...ik", first, side)
     rest = matrix[..., half:, half:] - einsum("...ji,...jk->...ik", side, image)
-    second, log_second = inverse_and_log_determinant(_symmetric(rest))
+    second, log_second = _by_halves(_symmetric(rest))
     corner = -einsum("...ij,...jk->...ik", image, second)
     first = first - einsum("...ij,...kj->...ik", corner, image)
     rows = [
@@ -95,14 +106,28 @@ def inverse_and_log_determinant(matrix: Array) -> tuple[Array, Array]:
     return _symmetric(jnp.concatenate(rows, axis=-2)), log_first + log_second
 
 
-@inverse_and_log_determinant.defjvp
-def _jvp(
-    primals: tuple[Array], tangents: tuple[Array]
-) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    result, log_determinant = inverse_and_log_determinant(primals[0])
-    change = einsum("...ij,...jk,...kl->...il", result, tangents[0], result)
-    log_change = einsum("...ij,...ij->...", result, tangents[0])
-    return (result, log_determinant), (-change, log_change)
+def _by_cholesky(matrix: Array) -> tuple[Array, Array]:
+    factor = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
+    eye = jnp.broadcast_to(jnp.eye(matrix.shape[-1], dtype=matrix.dtype), matrix.shape)
+    root = jax.lax.linalg.triangular_solve(factor, eye, left_side=True, lower=True)
+    log_determinant = 2 * jnp.sum(jnp.log(_diagonal(factor)), axis=-1)
+    return einsum("...ki,...kj->...ij", root, root), log_determinant
+
+
+def _with_derivative(function: Inversion) -> Inversion:
+    """Give an inversion its derivative, which needs no other inverse."""
+    inverted = jax.custom_jvp(function)
+
+    def change(
+        primals: tuple[Array], tangents: tuple[Array]
+    ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        result, log_determinant = inverted(primals[0])
+        change = einsum("...ij,...jk,...kl->...il", result, tangents[0], result)
+        log_change = einsum("...ij,...ij->...", result, tangents[0])
+        return (result, log_determinant), (-change, log_change)
+
+    inverted.defjvp(change)
+    return inverted
 
 
 def _symmetric(matrix: Array) -> Array:
@@ -127,3 +152,10 @@ def _swept(matrix: Array) -> tuple[Array, Array]:
     nothing = jnp.zeros(matrix.shape[:-2], matrix.dtype)
     swept, log_determinant = jax.lax.fori_loop(0, size, sweep, (matrix, nothing))
     return -swept, log_determinant
+
+
+_halved = _with_derivative(_by_halves)
+_factorised = _with_derivative(_by_cholesky)
+_chosen = _with_derivative(
+    lambda matrix: on_platform(matrix, cpu=_by_halves, accelerator=_by_cholesky)
+)

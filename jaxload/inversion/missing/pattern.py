@@ -27,10 +27,9 @@ __all__ = [
 #: Bytes that the inverses of all groups may take together.
 INVERSES = 2**30
 
-#: Floats that a batch of eliminations may hold: what a core's cache does, and on an
-#: accelerator what keeps it busy.
-BATCH = {"cpu": 2**18}
-LARGE_BATCH = 2**26
+#: Floats that a batch of eliminations may hold: what a core's cache does. Accelerators
+#: join batches.
+BATCH = 2**18
 
 #: Epochs of a block, and what its widths are rounded up to before they are merged.
 BLOCK, STEP = 32, 4
@@ -279,12 +278,11 @@ def _gaps(
     epochs, rows = rest.shape
     size = rest.sum(axis=1)
     some = np.flatnonzero(size)
-    room = BATCH.get(jax.default_backend(), LARGE_BATCH)
     gaps = []
     for part in _kinds(size[some], lambda r: rows * r * (r + 8.0), kinds):
         chosen = some[part]
         width = int(size[chosen].max())
-        batch = min(max(room // (width * rows), 4), len(chosen))
+        batch = min(max(BATCH // (width * rows), 4), len(chosen))
         fill = -len(chosen) % batch
         epoch = np.pad(chosen, (0, fill), constant_values=epochs)
         index = np.pad(

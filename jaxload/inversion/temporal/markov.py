@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 
 from jaxload._calendar import DAY
 from jaxload._check import check_shapes, is_concrete
+from jaxload._platform import on_platform
 
 __all__ = [
     "Smoother",
@@ -155,8 +156,10 @@ def _recur(keep: Array, values: Array, reverse: bool = False) -> Array:
     """``f_i = keep_i f_(i-1) + values_i`` down the first axis, or up it."""
     keep = jnp.broadcast_to(keep, values.shape)
     # On a CPU a loop moves the least memory; an accelerator waits for every step of it.
-    run = _one_by_one if jax.default_backend() == "cpu" else _by_doubling
-    return run(keep, values, reverse)
+    run = lambda form: lambda keep, values: form(keep, values, reverse)
+    return on_platform(
+        keep, values, cpu=run(_one_by_one), accelerator=run(_by_doubling)
+    )
 
 
 def _one_by_one(keep: Array, values: Array, reverse: bool) -> Array:

@@ -166,7 +166,8 @@ def _change(
         )
         return product.mean(axis=0), product.std(axis=0, ddof=1) / count**0.5
 
-    return map_epochs(one, noise, seen)
+    size = 12 * rows**2 + 3 * count * covariance.shape[1]
+    return map_epochs(one, noise, seen, size)
 
 
 def _probes(covariance: Array, sign: Array) -> tuple[Array, Array]:

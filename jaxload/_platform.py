@@ -1,0 +1,194 @@
+"""Work laid out for the platform that a program is compiled for.
+
+A CPU is fastest with what fits its cache, one part after the other. An accelerator
+starts every step anew, so that it wants few steps, as large as its memory allows. Which
+form is taken follows from the platform that a program is compiled for: beside an
+accelerator both are traced, and `jax.lax.platform_dependent` keeps one. Where a process
+has CPUs only theirs is traced alone; `form` asks for the other.
+"""
+
+import contextlib
+import contextvars
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.extend import backend
+
+__all__ = [
+    "accelerator_memory",
+    "current_form",
+    "form",
+    "map_batches",
+    "map_parts",
+    "on_platform",
+]
+
+#: Memory that a program may take on an accelerator beside arguments and results
+#: [bytes], and as a share of what the smallest one has.
+TEMPORARY, TEMPORARY_SHARE = 40 * 2**30, 0.3
+
+#: Share of that memory for the parts of a chunk, of which a program may hold several.
+CHUNK_SHARE = 1 / 8
+
+
+CPU, ACCELERATOR = "cpu", "accelerator"
+
+#: The form that is traced; None where the platform decides.
+_FORM: contextvars.ContextVar[str | None] = contextvars.ContextVar("form", default=None)
+
+
+def on_platform(*operands: Any, cpu: Callable, accelerator: Callable) -> Any:
+    """Apply a function that has one form for CPUs and another for accelerators.
+
+    Args:
+      *operands: Pytrees of arrays, what either is called with.
+      cpu: The form for CPUs.
+      accelerator: The form for all else, of the same results.
+
+    Returns:
+      What the form returns that suits the platform compiled for. All that is called
+      inside of a form takes the same.
+    """
+    chosen = current_form()
+    if chosen is not None:
+        return {CPU: cpu, ACCELERATOR: accelerator}[chosen](*operands)
+    return jax.lax.platform_dependent(
+        *operands,
+        cpu=lambda *operands: _traced(CPU, cpu, operands),
+        default=lambda *operands: _traced(ACCELERATOR, accelerator, operands),
+    )
+
+
+def current_form() -> str | None:
+    """The form that is traced, "cpu" or "accelerator"; None for both."""
+    chosen = _FORM.get()
+    return CPU if chosen is None and _has_cpus_only() else chosen
+
+
+@contextlib.contextmanager
+def form(name: str) -> Iterator[None]:
+    """Trace one form, whatever the platform: to compare them, or to compile elsewhere.
+
+    Programs compiled before are forgotten, and those compiled within at the end.
+
+    Args:
+      name: "cpu" or "accelerator".
+
+    Raises:
+      ValueError: If there is no such form.
+    """
+    if name not in (CPU, ACCELERATOR):
+        raise ValueError(f"form is {name!r}, expected {CPU!r} or {ACCELERATOR!r}")
+    jax.clear_caches()
+    token = _FORM.set(name)
+    try:
+        yield
+    finally:
+        _FORM.reset(token)
+        jax.clear_caches()
+
+
+def _has_cpus_only() -> bool:
+    return jax.default_backend() == CPU and set(backend.backends()) <= {CPU}
+
+
+def _traced(name: str, function: Callable, operands: tuple[Any, ...]) -> Any:
+    token = _FORM.set(name)
+    try:
+        return function(*operands)
+    finally:
+        _FORM.reset(token)
+
+
+@functools.cache
+def accelerator_memory() -> int:
+    """Compute the temporary memory of a program on an accelerator.
+
+    Returns:
+      Size [bytes]: a share of the memory of the smallest accelerator of the process; 40
+      GiB where the process has none, whose programs are compiled for another machine.
+    """
+    stats = [
+        device.memory_stats()
+        for device in jax.local_devices()
+        if device.platform != "cpu"
+    ]
+    limits = [one["bytes_limit"] for one in stats if one and "bytes_limit" in one]
+    return min([TEMPORARY, *(int(TEMPORARY_SHARE * limit) for limit in limits)])
+
+
+def map_parts(function: Callable, parts: Any, each: float) -> Any:
+    """Apply a function to parts, one by one on a CPU, many at once on an accelerator.
+
+    What it makes on its way is made again in the reverse pass, not kept.
+
+    Args:
+      function: Of one part.
+      parts: A pytree of arrays, part first.
+      each: Temporary memory of one part [bytes], roughly.
+
+    Returns:
+      The results, part first.
+    """
+    return on_platform(
+        parts,
+        cpu=lambda parts: jax.lax.map(jax.checkpoint(function), parts),
+        accelerator=lambda parts: _by_chunks(jax.vmap(function), parts, each),
+    )
+
+
+def map_batches(function: Callable, batches: Any, each: float) -> Any:
+    """Apply a function to batches of parts, on an accelerator to larger ones.
+
+    Args:
+      function: Of one batch of any size, part first, that treats every part alike.
+      batches: A pytree of arrays, of shape (batch, part, ...): the batches for a CPU.
+      each: Temporary memory of one part [bytes], roughly.
+
+    Returns:
+      The results, of shape (batch, part, ...).
+    """
+    shape = jax.tree.leaves(batches)[0].shape[:2]
+    flat = lambda values: jnp.reshape(values, (math.prod(shape), *values.shape[2:]))
+    split = lambda values: jnp.reshape(values, (*shape, *values.shape[1:]))
+
+    def whole(batches: Any) -> Any:
+        return jax.tree.map(
+            split, _by_chunks(function, jax.tree.map(flat, batches), each)
+        )
+
+    return on_platform(
+        batches,
+        cpu=lambda batches: jax.lax.map(jax.checkpoint(function), batches),
+        accelerator=whole,
+    )
+
+
+def _by_chunks(function: Callable, parts: Any, each: float) -> Any:
+    """Apply a function of many parts to chunks of equal size that fit in memory."""
+    function = jax.checkpoint(function)
+    count = len(jax.tree.leaves(parts)[0])
+    most = max(int(CHUNK_SHARE * accelerator_memory() // max(each, 1)), 1)
+    if count <= most:
+        return function(parts)
+    chunks = -(-count // most)
+    size = -(-count // chunks)
+    # The last part fills up the last chunk.
+    index = jnp.minimum(jnp.arange(chunks * size), count - 1).reshape(chunks, size)
+    found = jax.lax.map(
+        lambda index: function(
+            jax.tree.map(lambda values: _rows(values, index), parts)
+        ),
+        index,
+    )
+    joined = lambda values: values.reshape(-1, *values.shape[2:])[:count]
+    return jax.tree.map(joined, found)
+
+
+def _rows(values: Array, index: Array) -> Array:
+    return jnp.asarray(values)[index]
