@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import dataclasses
-import functools
 import json
 import logging
 import os
@@ -11,10 +10,9 @@ import signal
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
 
-import jax
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,9 +23,9 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+# What computes is imported by the commands that compute, as that takes seconds.
 import jaxload
-from jaxload import config, demo, pipeline, report, studies
-from jaxload._compile_cache import keep_programs
+from jaxload import config, studies
 
 __all__ = ["main"]
 
@@ -36,14 +34,9 @@ USER_ERRORS = (ValueError, OSError)
 
 BAD_INPUT, UNSOLVED, INTERRUPTED, TERMINATED = 2, 3, 130, 143
 
-#: What can be demonstrated.
-SYSTEMS = {
-    "traditional": demo.run_twin,
-    "groundwater": demo.run_groundwater,
-    "mllim": functools.partial(demo.run_filling, "mllim"),
-    "dwlim": functools.partial(demo.run_filling, "dwlim"),
-    "joint": functools.partial(demo.run_filling, "joint"),
-}
+#: What can be demonstrated, of `demo.SYSTEMS`, and simulated, of `demo.WORLDS`.
+SYSTEMS = ("traditional", "groundwater", "mllim", "dwlim", "joint")
+WORLDS = ("southwest_china", "mainland_china", "western_yunnan")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,10 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _write_all_letters()
     options = _parser().parse_args(arguments)
-    jax.config.update("jax_enable_x64", True)
-    _use_all_cores()
-    if options.compiles and not options.no_cache:
-        keep_programs()
+    if options.computes:
+        _prepare_jax(options.no_cache)
     console = Console(stderr=True)
     try:
         with _ending_in_order(), _told_to(console, options.verbose):
@@ -70,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.traceback:
             raise
         _complain(console, error)
-        return UNSOLVED if isinstance(error, pipeline.Unsolved) else BAD_INPUT
+        return _exit_code(error)
     except KeyboardInterrupt as stopped:
         ended = isinstance(stopped, _Terminated)
         console.print(
@@ -110,8 +101,24 @@ def _write_all_letters() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _use_all_cores() -> None:
-    """Make each core a device, among which networks are shared out."""
+def _exit_code(error: Exception) -> int:
+    """The exit code of an error of what the user gave."""
+    # Nothing was unsolved where nothing was to be solved.
+    if "jaxload.pipeline" not in sys.modules:
+        return BAD_INPUT
+    return UNSOLVED if isinstance(error, jaxload.pipeline.Unsolved) else BAD_INPUT
+
+
+def _prepare_jax(no_cache: bool) -> None:
+    """Compute in double precision, on all cores, with programs that were compiled."""
+    import jax
+
+    from jaxload._compile_cache import keep_programs
+
+    jax.config.update("jax_enable_x64", True)
+    if not no_cache:
+        keep_programs()
+    # Networks are shared out among devices, of which each core is one.
     if "JAX_NUM_CPU_DEVICES" in os.environ:
         return
     # Refused where JAX was used before, by a caller who then has decided.
@@ -127,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"jaxload {jaxload.__version__}"
     )
     # Only what computes looks through the folder of compiled programs.
-    parser.set_defaults(compiles=False)
+    parser.set_defaults(computes=False)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("-v", "--verbose", action="store_true", help="tell more")
     common.add_argument(
@@ -149,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         "--strict", action="store_true", help="stop at a file that cannot be read"
     )
     _add_resume(run)
-    run.set_defaults(command=_run, compiles=True)
+    run.set_defaults(command=_run, computes=True)
     info = commands.add_parser("info", parents=[common], help="describe a result")
     info.add_argument("folder", metavar="DIR", help="where results are")
     info.set_defaults(command=_info)
@@ -169,14 +176,14 @@ def _parser() -> argparse.ArgumentParser:
         "networks (DWLIM), or water by a network trained through the inversion (joint)",
     )
     _add_resume(shown)
-    shown.set_defaults(command=_demo, compiles=True)
+    shown.set_defaults(command=_demo, computes=True)
     world = commands.add_parser(
         "world", parents=[common], help="simulate what a study reads"
     )
-    world.add_argument("world", choices=demo.WORLDS, help="which")
+    world.add_argument("world", choices=WORLDS, help="which")
     world.add_argument("--out", required=True, metavar="DIR", help="where files go")
     world.add_argument("--seed", type=int, help="of all that is random")
-    world.set_defaults(command=_world, compiles=True)
+    world.set_defaults(command=_world, computes=True)
     table = commands.add_parser(
         "settings", parents=[common], help="list the settings of a study file"
     )
@@ -217,25 +224,27 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         study = dataclasses.replace(study, gnss=gnss)
     with _progress(console) as watch:
         # Files are described once nothing holds them open.
-        pipeline.run(study, options.out, watch, options.resume).close()
+        jaxload.pipeline.run(study, options.out, watch, options.resume).close()
     # What was warned of stands on the terminal already.
-    _say(report.describe(options.out, warnings=False))
+    _say(jaxload.report.describe(options.out, warnings=False))
 
 
 def _info(options: argparse.Namespace, console: Console) -> None:
     del console
-    _say(report.describe(options.folder))
+    _say(jaxload.report.describe(options.folder))
 
 
 def _demo(options: argparse.Namespace, console: Console) -> None:
     with _progress(console) as watch:
-        lines = SYSTEMS[options.system](options.out, watch=watch, resume=options.resume)
+        lines = jaxload.demo.SYSTEMS[options.system](
+            options.out, watch=watch, resume=options.resume
+        )
     _say(lines)
 
 
 def _world(options: argparse.Namespace, console: Console) -> None:
     with _progress(console) as watch:
-        lines = demo.simulate(options.world, options.out, options.seed, watch)
+        lines = jaxload.demo.simulate(options.world, options.out, options.seed, watch)
     _say(lines)
 
 
@@ -338,7 +347,7 @@ def _told_to(console: Console, verbose: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _progress(console: Console) -> Iterator[pipeline.Watch]:
+def _progress(console: Console) -> Iterator[Callable[[str, float], None]]:
     """One line per stage; none where nobody watches, as in a log file."""
     columns = (
         SpinnerColumn(),

@@ -74,7 +74,7 @@ def child(kind: str, data: str, out: str, *more: str) -> int:
     small = synthetic.TwinSettings(
         stations=12, days=60, radius=2.0, belt=1.0, spacing=0.5
     )
-    cli.SYSTEMS["traditional"] = functools.partial(demo.run_twin, settings=small)
+    demo.SYSTEMS["traditional"] = functools.partial(demo.run_twin, settings=small)
     cli._progress = _named_stages
     words = {
         "demo": ["demo", "--out", out],

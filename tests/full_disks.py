@@ -62,12 +62,12 @@ def words_of(kind: str, data: pathlib.Path, out: pathlib.Path) -> list[str]:
 
 def prepare(kind: str, data: pathlib.Path) -> None:
     """Write what is read, and make worlds small."""
-    from jaxload import cli, demo, synthetic
+    from jaxload import demo, synthetic
 
     small = synthetic.TwinSettings(
         stations=12, days=60, radius=2.0, belt=1.0, spacing=0.5
     )
-    cli.SYSTEMS["traditional"] = functools.partial(demo.run_twin, settings=small)
+    demo.SYSTEMS["traditional"] = functools.partial(demo.run_twin, settings=small)
     if kind == "joint":
         faults.prepare(kind, data)
     elif kind == "run":

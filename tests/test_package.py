@@ -29,6 +29,27 @@ def test_the_package_by_itself_imports_nothing():
         jaxload.invertion  # noqa: B018
 
 
+def test_words_of_the_command_line_are_understood_without_what_computes():
+    heavy = {"scipy.sparse", "xarray", "matplotlib", "jaxload.io", "jaxload.demo"}
+    ran = python(f"""
+import sys
+from jaxload import cli
+try:
+    cli.main(["run", "--help"])
+except SystemExit:
+    pass
+cli.main(["settings", "beta"])
+assert cli.main(["run", "no_such_study.toml", "--out", "x"]) == 2
+print("ends", set(sys.modules) & {heavy!r})
+""")
+    assert ran.stdout.endswith("ends set()\n"), ran.stdout + ran.stderr
+
+
+def test_the_command_line_names_every_system_and_world():
+    assert set(cli.SYSTEMS) == set(jaxload.demo.SYSTEMS)
+    assert set(cli.WORLDS) == set(jaxload.demo.WORLDS)
+
+
 def test_what_checks_study_files_is_imported_when_one_is_read():
     code = "import sys; from jaxload import config; config.settings(); "
     ran = python(code + "assert 'pydantic' not in sys.modules")

@@ -4,7 +4,8 @@ import os
 import pathlib
 from importlib import resources
 
-from jaxload import io
+# Names are listed without whatever reads and writes data, as that takes a second.
+import jaxload
 
 __all__ = ["example_names", "example_text", "write_example"]
 
@@ -58,5 +59,5 @@ def write_example(name: str, folder: str | os.PathLike[str]) -> pathlib.Path:
     path = pathlib.Path(folder) / f"{name}.toml"
     if path.exists():
         raise ValueError(f"{path} exists already; name another folder, or remove it")
-    io.write_text(io.prepare_folder(folder) / path.name, text)
+    jaxload.io.write_text(jaxload.io.prepare_folder(folder) / path.name, text)
     return path
