@@ -161,6 +161,21 @@ def _regions(name: str, *, count: int = 10) -> Call:
     return spread, (*_given(name, daily=True)[:4], functionals)
 
 
+def _cells(name: str) -> Call:
+    """Standard deviations of every cell at every epoch, in one program."""
+    size = SIZES[name]
+    functionals = inversion.Functionals(
+        shape(size.cells, size.rows), shape(size.cells, 0), shape(size.cells), None
+    )
+
+    def spread(problem, values, sigma, beta, pattern, functionals):
+        data = inversion.observations(values, sigma, pattern=pattern)
+        factor = inversion.factorise(problem, data, beta)
+        return inversion.posterior_sd(factor, functionals).sd
+
+    return spread, (*_given(name), functionals)
+
+
 def _in_time(name: str, *, gradient: bool = False) -> Call:
     size = SIZES[name]
 
@@ -211,6 +226,8 @@ def _programs() -> list[Program]:
     programs.append(
         Program("gradient of leave-one-out, daily sigma", "western", 5000, build)
     )
+    build = part(_cells, "western")
+    programs.append(Program("sd of every cell and epoch", "western", 5000, build))
     build = part(_in_time, "western")
     programs.append(
         Program("evidence with a temporal prior", "western", 120_000, build)

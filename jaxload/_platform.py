@@ -23,6 +23,7 @@ __all__ = [
     "accelerator_memory",
     "current_form",
     "form",
+    "form_at",
     "map_batches",
     "map_parts",
     "on_platform",
@@ -68,6 +69,18 @@ def current_form() -> str | None:
     """The form that is traced, "cpu" or "accelerator"; None for both."""
     chosen = _FORM.get()
     return CPU if chosen is None and _has_cpus_only() else chosen
+
+
+def form_at(values: Array) -> str:
+    """The form of programs that take an array where it lies, "cpu" or "accelerator".
+
+    Args:
+      values: Not traced.
+    """
+    if chosen := current_form():
+        return chosen
+    platforms = {device.platform for device in values.devices()}
+    return CPU if platforms == {CPU} else ACCELERATOR
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import shapely
 
 from jaxload import earth, inversion, synthetic
+from jaxload._platform import form
 from jaxload.inversion import factorise, find_pattern, observations
 from jaxload.inversion.missing.pattern import blocks_in_time, missing_rows
 from jaxload.inversion.noise import Noise
@@ -20,6 +21,7 @@ from jaxload.inversion.prior.smoothness import (
     prior_samples,
     smooth_prior,
 )
+from jaxload.inversion.uncertainty import posterior
 from jaxload.inversion.uncertainty.functionals import averages, every_cell, some_cells
 from jaxload.inversion.uncertainty.posterior import (
     over_epochs,
@@ -186,6 +188,29 @@ def test_the_layout_of_gaps_changes_nothing(
     ).sd
     np.testing.assert_allclose(got, want, rtol=1e-9)
     assert max(len(pattern.groups), len(pattern.gaps)) <= kinds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("held", [EPOCHS, 9])
+@pytest.mark.parametrize("kind", ["by row", "by epoch and row"])
+def test_an_accelerator_streams_as_many_epochs_as_it_holds(
+    kind, held, design, displacement, rng, monkeypatch
+):
+    problem, prior = prepared(design, "free level")
+    target = every_cell(problem, prior)
+    factor = factorise(problem, observations(displacement, make_noise(kind, rng)), BETA)
+    want = [part.sd for _, part in stream_sd(factor, target)]
+    monkeypatch.setattr(posterior, "_fitting", lambda _: held)
+    with form("accelerator"):
+        epochs, parts = zip(*stream_sd(factor, target))
+        got = [part.sd for part in parts]
+    assert [span.stop - span.start for span in epochs] == {
+        EPOCHS: [EPOCHS],
+        9: [9, 9, 5],
+    }[held]
+    np.testing.assert_allclose(
+        np.concatenate(got), np.concatenate(want), rtol=1e-9, atol=1e-12
+    )
 
 
 def test_blocks_hold_every_gap_once(displacement):

@@ -24,7 +24,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
-from jaxload.inversion.binding import Observations
+from jaxload._platform import accelerator_memory, form_at
+from jaxload.inversion.binding import Observations, select_epochs
 from jaxload.inversion.estimation.data_space import diagonal, outer
 from jaxload.inversion.estimation.factor import (
     Factor,
@@ -42,7 +43,7 @@ from jaxload.inversion.missing.pattern import (
     PaddedBlocks,
     blocks_in_time,
 )
-from jaxload.inversion.noise import is_steady, noise_at, scaled_noise
+from jaxload.inversion.noise import is_steady, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
 from jaxload.inversion.uncertainty.functionals import Functionals, factor_for
 from jaxload.inversion.uncertainty.stochastic_diagonal import (
@@ -58,6 +59,10 @@ __all__ = [
     "posterior_sd",
     "stream_sd",
 ]
+
+#: Epochs at a time on a CPU, and arrays of the size of the result that are held at a
+#: time on an accelerator, which takes as many as fit.
+MEMBER, HELD = 32, 8
 
 
 @jax.tree_util.register_dataclass
@@ -162,7 +167,7 @@ def stream_sd(
     found: Factor | Solution,
     functionals: Functionals,
     *,
-    member: int = 32,
+    member: int | None = None,
     probing: Probing | None = None,
 ) -> Iterator[tuple[slice, Spread]]:
     """Compute `posterior_sd` a few epochs at a time, where memory holds no more.
@@ -170,7 +175,8 @@ def stream_sd(
     Args:
       found: From `solve` or `factorise`.
       functionals: From `averages`, `some_cells` or `every_cell`.
-      member: Epochs that come at a time, positive.
+      member: Epochs that come at a time, positive; 32 if not given, and as many as fit
+        in memory where the data lie on an accelerator.
       probing: As in `posterior_sd`; its budget is that of the whole record.
 
     Yields:
@@ -185,8 +191,11 @@ def stream_sd(
     """
     factor = factor_for(found, functionals)
     problem, data, beta = factor.problem, factor.data, factor.beta
-    if not is_steady(data.noise):
-        yield from _stream_each(factor, functionals, member, probing)
+    whole = member is None and form_at(data.values) == "accelerator"
+    if member is None:
+        member = _fitting(functionals) if whole else MEMBER
+    if whole or not is_steady(data.noise):
+        yield from _stream_spans(factor, functionals, member, probing)
         return
     missing = ~np.isfinite(np.asarray(data.values))
     start, used = _start(problem, data, beta, functionals)
@@ -198,20 +207,24 @@ def stream_sd(
         yield epochs, _spread(problem, here, beta, functionals, (reduction, None))
 
 
-def _stream_each(
+def _fitting(functionals: Functionals) -> int:
+    """Epochs whose standard deviations fit into an accelerator's memory."""
+    variance = functionals.variance
+    return max(accelerator_memory() // (HELD * variance.nbytes), MEMBER)
+
+
+def _stream_spans(
     factor: Factor, functionals: Functionals, member: int, probing: Probing | None
 ) -> Iterator[tuple[slice, Spread]]:
     probing = Probing() if probing is None else probing
     data, count = factor.data, len(factor.data.values)
+    if not is_steady(data.noise):
+        data = dataclasses.replace(data, pattern=None)
+    member = min(member, count)
     some = dataclasses.replace(probing, budget=probing.budget * member / count)
     for first in range(0, count, member):
         epochs = slice(first, min(first + member, count))
-        here = dataclasses.replace(
-            data,
-            values=data.values[epochs],
-            noise=noise_at(data.noise, epochs),
-            pattern=None,
-        )
+        here = select_epochs(data, epochs) if member < count else data
         part = dataclasses.replace(factor, data=here, mean=None)
         yield epochs, posterior_sd(part, functionals, probing=some)
 

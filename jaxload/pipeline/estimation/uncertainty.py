@@ -16,9 +16,6 @@ __all__ = ["Errors", "standard_deviations", "uncertainty_kind"]
 #: than a minute on two cores, if sigma is the same at all epochs.
 LARGE = 3e10
 
-#: Epochs that are taken at a time.
-MEMBER = 32
-
 ADVICE = (
     "posterior standard deviation, honest if prior, beta and noise are right: what all "
     "stations of an epoch share has to be in the noise (inversion.common_mode_mm)"
@@ -79,7 +76,7 @@ def standard_deviations(
     if kind == "cells":
         target = inversion.every_cell(model.problem, model.prior)
         cells = np.empty((len(model.up), len(target.variance)), np.float32)
-        for epochs, part in inversion.stream_sd(factor, target, member=MEMBER):
+        for epochs, part in inversion.stream_sd(factor, target):
             cells[epochs] = part.sd
             parts.append(part)
             watch(epochs.stop / len(cells))
