@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from jaxload import io
+from jaxload.io.text.dates import days_of_parts
+from jaxload.io.text.day_formats import days_of_fields
 from jaxload.io.text.lines import data_lines
 from jaxload.io.text.table import number_column, number_table, split_table
 from jaxload.io.text.words import find_mark, parse_number, split_row
@@ -99,3 +101,20 @@ def test_reading_changes_no_setting_of_the_module_for_csv(tmp_path):
     path.write_text('name,wkt\nA,"POLYGON ((0 0, 1 0, 1 1, 0 0))"\n')
     assert list(io.read_regions(path)) == ["A"]
     assert csv.field_size_limit() == before
+
+
+def test_a_part_of_a_date_counts_for_no_other():
+    year, month, day = np.array(
+        [
+            [2010, 2, 28.9],
+            [2010, 2, 29],
+            [2010, 0, 131],
+            [2010, 101, 5],
+            [2010, 2, -70],
+            [2010, 1.5, 3],
+        ]
+    ).T
+    found = days_of_parts(year, month, day)
+    assert [str(one) for one in found] == ["2010-02-28", *["NaT"] * 5]
+    fields = days_of_fields({"year": year, "month": month, "day": day})
+    np.testing.assert_array_equal(fields, found)

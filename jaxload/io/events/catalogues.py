@@ -11,9 +11,9 @@ from jaxload.io.events.offset_events import Event, kind_of_note
 from jaxload.io.gnss.source import station_name
 from jaxload.io.text.dates import (
     checked_days,
-    days_of_dates,
     days_of_mjd,
     days_of_ordinals,
+    days_of_parts,
 )
 from jaxload.io.text.words import parse_number, shorten
 
@@ -214,8 +214,7 @@ def _renamed(
             "names, and year month day hour minute"
         )
     shown = "-".join(date)
-    year, month, one = map(int, date)
-    day = days_of_dates(np.array([1e4 * year + 100.0 * month + one]))
+    day = days_of_parts(*(np.array([float(word)]) for word in date))
     checked_days(path, [number], [shown], day)
     note = f"renamed {new}" if new else ""
     return [Event(words[1].upper()[:4], day[0], note=note)]

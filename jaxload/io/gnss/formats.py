@@ -26,7 +26,6 @@ __all__ = [
     "choose_reader",
     "formats_of",
     "is_named",
-    "read_source",
 ]
 
 
@@ -292,22 +291,6 @@ def is_named(path: pathlib.Path) -> bool:
       path: The file.
     """
     return any(plain_suffix(path) in known.suffixes for known in FORMATS)
-
-
-def read_source(source: Source, reading: Reading) -> list[Series]:
-    """Read a file in the format that is wanted, or that its content shows.
-
-    Args:
-      source: The file.
-      reading: Says in `format` which.
-
-    Returns:
-      Its series.
-
-    Raises:
-      ValueError: If it is of no known format, or may be of several, or does not parse.
-    """
-    return choose_reader(source, reading)(source, reading)
 
 
 def choose_reader(

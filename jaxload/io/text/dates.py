@@ -16,8 +16,10 @@ __all__ = [
     "days_of_julian_years",
     "days_of_mjd",
     "days_of_ordinals",
+    "days_of_parts",
     "days_of_texts",
     "days_of_years",
+    "year_limits",
 ]
 
 #: GNSS has been observed since 1980; a day far off is a slip, and would make the
@@ -60,6 +62,21 @@ def days_of_dates(date: NDArray[np.float64]) -> NDArray[np.datetime64]:
     return np.where(valid, result, NOT_A_DAY)
 
 
+def days_of_parts(
+    year: NDArray[np.float64], month: NDArray[np.float64], day: NDArray[np.float64]
+) -> NDArray[np.datetime64]:
+    """Days from years, months and days of the month; NaT where there is no such day.
+
+    Days of the month may have the time of the day as decimals.
+    """
+    whole = (year % 1 == 0) & (month % 1 == 0)
+    # What is beyond two digits would count for another year or month.
+    whole &= (month >= 1) & (month < 100) & (day >= 1) & (day < 100)
+    return days_of_dates(
+        np.where(whole, 10_000 * year + 100 * month + np.floor(day), np.nan)
+    )
+
+
 def days_of_mjd(number: NDArray[np.float64]) -> NDArray[np.datetime64]:
     """Days from modified Julian dates, at any hour; NaT where there is no such day."""
     valid = (number >= 0) & (number < 1e6)
@@ -72,7 +89,7 @@ def days_of_ordinals(
 ) -> NDArray[np.datetime64]:
     """Days from years and days of the year, from 1; NaT where there is none."""
     valid = (year % 1 == 0) & (day % 1 == 0) & (year >= 1) & (year <= 9999)
-    first, after = _years(np.where(valid, year, 2000))
+    first, after = year_limits(np.where(valid, year, 2000))
     length = (after - first).astype(np.float64)
     valid &= (day >= 1) & (day <= length)
     since = (np.where(valid, day, 1) - 1).astype("m8[D]")
@@ -94,18 +111,14 @@ def days_of_years(decimal: NDArray[np.float64]) -> NDArray[np.datetime64]:
     """
     valid = (decimal >= 1) & (decimal < 9999)
     year = np.floor(np.where(valid, decimal, 2000))
-    day = _day_of_year(np.where(valid, decimal, 2000))
+    first, after = year_limits(year)
+    length = (after - first).astype(np.float64)
+    day = (np.where(valid, decimal, 2000) - year) * length
     since = np.floor(day + 0.25).astype("m8[D]")
-    return np.where(valid, _years(year)[0] + since, NOT_A_DAY)
+    return np.where(valid, first + since, NOT_A_DAY)
 
 
-def _day_of_year(decimal: NDArray[np.float64]) -> NDArray[np.float64]:
-    year = np.floor(decimal)
-    first, after = _years(year)
-    return (decimal - year) * (after - first).astype(np.float64)
-
-
-def _years(year: NDArray[np.float64]) -> tuple[NDArray[np.datetime64], ...]:
+def year_limits(year: NDArray[np.float64]) -> tuple[NDArray[np.datetime64], ...]:
     """The first day of each year, and of the one after."""
     since = year.astype(np.int64) - 1970
     return tuple(

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from jaxload.io.text.dates import (
     MONTHS,
-    days_of_dates,
+    NOT_A_DAY,
     days_of_mjd,
     days_of_ordinals,
+    days_of_parts,
+    days_of_texts,
     days_of_years,
 )
 from jaxload.io.text.words import shorten
@@ -19,8 +21,6 @@ from jaxload.io.text.words import shorten
 __all__ = ["days_as_written", "days_of_fields", "parse_decimal_years", "written_days"]
 
 Days = NDArray[np.datetime64]
-
-NOT_A_DAY = np.datetime64("NaT", "D")
 
 #: What may follow a day: the time of the day, which is left out.
 _CLOCK = (
@@ -32,7 +32,7 @@ _DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _CLOCK, re.I | re.A)
 _CHINESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?" + _CLOCK, re.A)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})" + _CLOCK, re.I | re.A)
 _NAMED = re.compile(r"(\d{4})[-/ ]?([A-Za-z]{3})[-/ ]?(\d{1,2})" + _CLOCK, re.I | re.A)
-_NAMED_SHORT = re.compile(r"(\d{2})([A-Za-z]{3})(\d{2})", re.A)
+_NAMED_SHORT = re.compile(r"\d{2}[A-Za-z]{3}\d{2}", re.A)
 _NAMED_LAST = re.compile(
     r"(\d{1,2})[-/ ]([A-Za-z]{3})[A-Za-z]*[-/ ,]+(\d{4})" + _CLOCK, re.I | re.A
 )
@@ -108,8 +108,7 @@ def days_of_fields(fields: dict[str, NDArray[np.float64]]) -> Days:
     if "doy" in fields:
         # Days of the year may have the time of the day as decimals.
         return days_of_ordinals(fields["year"], np.floor(fields["doy"]))
-    year, month, day = (fields[name] for name in ("year", "month", "day"))
-    return days_of_dates(10_000 * year + 100 * month + np.floor(day))
+    return days_of_parts(*(fields[name] for name in ("year", "month", "day")))
 
 
 def parse_decimal_years(texts: Sequence[str]) -> NDArray[np.float64] | None:
@@ -154,10 +153,8 @@ def _day(word: str) -> np.datetime64:
         found = pattern.fullmatch(word)
         if found:
             return _of_parts(*(found.groups()[i] for i in order))
-    found = _NAMED_SHORT.fullmatch(word)
-    if found:
-        century = "19" if int(found[1]) >= 80 else "20"
-        return _of_parts(century + found[1], found[2], found[3])
+    if _NAMED_SHORT.fullmatch(word):
+        return days_of_texts([word], "yyMMMdd")[0]
     found = _ORDINAL.fullmatch(word)
     if found:
         return days_of_ordinals(
@@ -172,5 +169,4 @@ def _of_parts(year: str, month: str, day: str) -> np.datetime64:
         if month.upper() not in MONTHS:
             return NOT_A_DAY
         month = str(MONTHS.index(month.upper()) + 1)
-    number = 10_000 * int(year) + 100 * int(month) + int(day)
-    return days_of_dates(np.array([float(number)]))[0]
+    return days_of_parts(*(np.array([float(x)]) for x in (year, month, day)))[0]

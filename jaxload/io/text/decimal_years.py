@@ -12,6 +12,7 @@ from jaxload.io.text.dates import (
     LAST_DAY,
     NOT_A_DAY,
     days_of_julian_years,
+    year_limits,
 )
 
 __all__ = ["YEAR_FORMATS", "days_of_decimals"]
@@ -211,11 +212,9 @@ def _all_days(year: Years) -> Days:
 
 def _parts(day: Days) -> tuple[Years, Years, Years]:
     """The year of each day, its number in the year from 0, and the year's length."""
-    start = day.astype("datetime64[Y]")
-    after = (start + np.timedelta64(1, "Y")).astype("datetime64[D]")
-    first = start.astype("datetime64[D]")
-    number = (day - first).astype(np.float64)
-    return 1970.0 + start.astype(np.float64), number, (after - first).astype(float)
+    year = 1970.0 + day.astype("datetime64[Y]").astype(np.float64)
+    first, after = year_limits(year)
+    return year, (day - first).astype(np.float64), (after - first).astype(np.float64)
 
 
 def _from(year: Years, value_of: Callable[[Days], Years]) -> _Match:
@@ -264,12 +263,11 @@ def _apart(year: Years, day: Days) -> Days:
 def _beginning(year: Years) -> Days:
     """The day of the calendar that a moment is in."""
     start = np.floor(year)
-    first = (start - 1970).astype(np.int64).astype("datetime64[Y]")
-    after = (first + np.timedelta64(1, "Y")).astype("datetime64[D]")
-    length = (after - first.astype("datetime64[D]")).astype(np.float64)
+    first, after = year_limits(start)
+    length = (after - first).astype(np.float64)
     # A minute, which is more than the fifth decimal of an hour rounds away.
     since = np.floor((year - start) * length + 1e-3)
-    return first.astype("datetime64[D]") + since.astype("m8[D]")
+    return first + since.astype("m8[D]")
 
 
 def _unmet(year: Years) -> str:

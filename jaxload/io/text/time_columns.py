@@ -11,6 +11,7 @@ from jaxload.io.text.dates import (
     days_of_dates,
     days_of_mjd,
     days_of_ordinals,
+    days_of_parts,
     days_of_texts,
 )
 from jaxload.io.text.decimal_years import YEAR_FORMATS, days_of_decimals
@@ -243,7 +244,5 @@ def _of_words(
         return days_of_ordinals(year, np.floor(day)), shown
     if tuple(parts) == DATE:
         year, month, day = (number_column(table, place, "time") for place in places)
-        whole = (year % 1 == 0) & (month % 1 == 0) & (month < 100) & (day < 100)
-        date = np.where(whole, 10000 * year + 100 * month + np.floor(day), np.nan)
-        return days_of_dates(date), shown
+        return days_of_parts(year, month, day), shown
     return days_of_texts(shown, " ".join(parts)), shown
