@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import scipy.stats
 
 from jaxload import inversion
+from jaxload._platform import form
 from jaxload.inversion import observations
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.temporal import markov as chains, space_time
@@ -178,6 +179,32 @@ def test_the_evidence_is_the_density_of_the_contrasts(
         problem, observations(moved, noise), 0.7, memory, mean=mean
     )
     np.testing.assert_allclose(got, want, rtol=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("name", ["correlated", "all, sigma per epoch"])
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_segments_side_by_side_have_the_evidence_of_one_filter(
+    operator, name, memory, design, displacement, rng
+):
+    problem = inversion.smooth_problem(design, OPERATORS[operator])
+    displacement[5], displacement[8, 1:] = np.nan, np.nan
+    noise, chain = shared_noises(rng)[name], MEMORIES[memory][0]
+
+    def density(displacement, beta, chain):
+        data = observations(displacement, noise, share_inverse=False)
+        return temporal_log_evidence(problem, data, beta, chain)
+
+    run = jax.jit(jax.value_and_grad(density, argnums=(1, 2)))
+    want = run(displacement, jnp.asarray(0.7), chain)
+    with form("accelerator"):
+        got = jax.jit(jax.value_and_grad(density, argnums=(1, 2)))(
+            displacement, jnp.asarray(0.7), chain
+        )
+    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want)):
+        scale = abs(np.asarray(other)).max()
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * scale)
 
 
 QUICK = {("fixed", "correlated"), ("free", "all, sigma per epoch")}

@@ -5,6 +5,7 @@ it; how well it does is the likelihood, whatever is missing and however noise ch
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxload._platform import on_platform
 from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.factor import factorise
 from jaxload.inversion.linalg.saddle_point import (
@@ -22,6 +24,7 @@ from jaxload.inversion.linalg.spd import einsum, inverse_and_log_determinant
 from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.temporal.markov import TemporalPrior, check_temporal_prior
+from jaxload.inversion.temporal.segments import chunked_scan, filtered_by_segments
 
 __all__ = ["temporal_log_evidence"]
 
@@ -117,15 +120,29 @@ def _log_evidence(
 
 def _filtered(problem: Problem, noise: Noise, epochs: _Epoch) -> tuple[Array, Array]:
     """``log det A`` and ``d' A^-1 d`` of the record, free fields taken out."""
-    rows, dtype = len(problem.gram), problem.gram.dtype
+
+    def weigh(now: _Epoch, covariance: Array) -> tuple[Array, Array]:
+        here = dataclasses.replace(noise, sigma=now.sigma, common=now.common)
+        whole = covariance + noise_covariance(here)
+        return _weight(whole, problem.null_space_response, now.seen)
+
+    return on_platform(
+        problem.gram,
+        epochs,
+        cpu=functools.partial(_one_by_one, weigh),
+        accelerator=functools.partial(filtered_by_segments, weigh),
+    )
+
+
+def _one_by_one(weigh: Callable, gram: Array, epochs: _Epoch) -> tuple[Array, Array]:
+    """One epoch after the other, with the fewest operations."""
+    rows, dtype = len(gram), gram.dtype
 
     def step(state: tuple, now: _Epoch) -> tuple[tuple, None]:
         expected, covariance, *sums = state
         expected = now.keep * expected
-        covariance = now.keep**2 * covariance + now.fresh * problem.gram
-        here = dataclasses.replace(noise, sigma=now.sigma, common=now.common)
-        whole = covariance + noise_covariance(here)
-        weight, size = _weight(whole, problem.null_space_response, now.seen)
+        covariance = now.keep**2 * covariance + now.fresh * gram
+        weight, size = weigh(now, covariance)
         innovation = now.data - jnp.where(now.seen, expected, 0)
         pull = einsum("rs,s->r", weight, innovation)
         gain = einsum("rs,st->rt", covariance, weight)
@@ -137,25 +154,8 @@ def _filtered(problem: Problem, noise: Noise, epochs: _Epoch) -> tuple[Array, Ar
 
     zero = jnp.zeros((), dtype)
     start = (jnp.zeros(rows, dtype), jnp.zeros((rows, rows), dtype), zero, zero)
-    *_, log_determinant, quadratic = _scanned(step, start, epochs)
+    *_, log_determinant, quadratic = chunked_scan(step, start, epochs)
     return log_determinant, quadratic
-
-
-def _scanned(step: Callable, start: tuple, epochs: _Epoch) -> tuple:
-    """A scan whose reverse pass keeps the state at every root of the epochs only."""
-    count = len(epochs.keep)
-    part = max(round(count**0.5), 1)
-    fill = -count % part
-
-    def cut(values: Array) -> Array:
-        # What is added at the end has seen nothing.
-        pad = jnp.zeros((fill, *values.shape[1:]), values.dtype)
-        whole = jnp.concatenate([values, pad])
-        return whole.reshape(-1, part, *values.shape[1:])
-
-    inner = lambda state, some: jax.lax.scan(jax.checkpoint(step), state, some)
-    outer = jax.checkpoint(inner)
-    return jax.lax.scan(outer, start, jax.tree.map(cut, epochs))[0]
 
 
 def _weight(
