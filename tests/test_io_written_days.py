@@ -1,4 +1,5 @@
 import pathlib
+import time
 
 import numpy as np
 import pytest
@@ -60,3 +61,28 @@ def test_days_are_made_of_several_columns():
     )
     assert days_of_fields(fields).astype(str).tolist() == ["2010-01-31"]
     assert np.isnat(days_of_fields({**fields, "day": numbers(32)})).all()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "{0.year}-{0.month:02d}-{0.day:02d}".format,
+        "{0:%Y-%j}".format,
+        "{0:%d-%b-%Y}".format,
+        "{0:%y%b%d}".format,
+    ],
+)
+def test_every_day_of_two_decades_is_read_in_a_moment(write):
+    days = np.arange("1999-01-01", "2019-01-01", dtype="M8[D]")
+    texts = [write(day) for day in days.tolist()]
+    before = time.process_time()
+    read = days_as_written(pathlib.Path("f.txt"), range(len(texts)), texts)
+    # One at a time by NumPy, they took a second.
+    assert time.process_time() - before < 0.5
+    np.testing.assert_array_equal(read, days)
+
+
+@pytest.mark.parametrize("text", ["2010-366", "2010-000", "0999-01-01", "2011-02-29"])
+def test_a_day_that_is_none_is_not_moved_to_one(text):
+    with pytest.raises(ValueError, match=r"f\.txt line 7"):
+        read(text)

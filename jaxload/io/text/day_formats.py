@@ -1,8 +1,11 @@
 """Days from texts whose way of writing is known from all of them."""
 
+import calendar
+import datetime
+import functools
 import pathlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +13,10 @@ from numpy.typing import NDArray
 from jaxload.io.text.dates import (
     MONTHS,
     NOT_A_DAY,
+    PIVOT,
     days_of_mjd,
     days_of_ordinals,
     days_of_parts,
-    days_of_texts,
     days_of_years,
 )
 from jaxload.io.text.words import shorten
@@ -21,6 +24,9 @@ from jaxload.io.text.words import shorten
 __all__ = ["days_as_written", "days_of_fields", "parse_decimal_years", "written_days"]
 
 Days = NDArray[np.datetime64]
+
+#: Texts whose days are kept, some centuries of them.
+MOST_WORDS = 2**17
 
 #: What may follow a day: the time of the day, which is left out.
 _CLOCK = (
@@ -86,8 +92,9 @@ def written_days(texts: Sequence[str]) -> Days:
       The days, shape (epoch,).
     """
     words = [text.strip().strip('"').strip() for text in texts]
-    read = _way(words)
-    known = {word: read(word) for word in set(words)}
+    # Files of a network, and columns of one, name the same days again and again.
+    different = list(dict.fromkeys(words))
+    known = dict(zip(different, _read(different)))
     return np.array([known[word] for word in words], "M8[D]")
 
 
@@ -129,18 +136,19 @@ def parse_decimal_years(texts: Sequence[str]) -> NDArray[np.float64] | None:
     return years if fits.all() and (years % 1).any() else None
 
 
-def _way(words: Sequence[str]) -> Callable[[str], np.datetime64]:
-    """How most of some texts are to be read."""
+def _read(words: Sequence[str]) -> Days:
+    """Days of texts, read as most of them are to be."""
     # Years alone, without decimals, are no days.
-    if parse_decimal_years(words) is not None:
-        return lambda word: days_of_years(np.array([float(word)]))[0]
+    if (years := parse_decimal_years(words)) is not None:
+        return days_of_years(years)
     low, high = _MJD
     numeric = bool(words) and all(map(_NUMBER.fullmatch, words))
     if numeric and all(low <= float(word) < high for word in words):
-        return lambda word: days_of_mjd(np.array([float(word)]))[0]
-    return _day
+        return days_of_mjd(np.array(words, np.float64))
+    return np.array([_day(word) for word in words], "M8[D]")
 
 
+@functools.lru_cache(MOST_WORDS)
 def _day(word: str) -> np.datetime64:
     """A day by its text alone."""
     for pattern, order in (
@@ -153,13 +161,13 @@ def _day(word: str) -> np.datetime64:
         found = pattern.fullmatch(word)
         if found:
             return _of_parts(*(found.groups()[i] for i in order))
-    if _NAMED_SHORT.fullmatch(word):
-        return days_of_texts([word], "yyMMMdd")[0]
+    found = _NAMED_SHORT.fullmatch(word)
+    if found:
+        century = "19" if int(found[1]) >= PIVOT else "20"
+        return _of_parts(century + found[1], found[2], found[3])
     found = _ORDINAL.fullmatch(word)
     if found:
-        return days_of_ordinals(
-            np.array([float(found[1])]), np.array([float(found[2])])
-        )[0]
+        return _of_ordinal(int(found[1]), int(found[2]))
     found = _MONTH.fullmatch(word)
     return _of_parts(found[1], found[2], "15") if found else NOT_A_DAY
 
@@ -169,4 +177,16 @@ def _of_parts(year: str, month: str, day: str) -> np.datetime64:
         if month.upper() not in MONTHS:
             return NOT_A_DAY
         month = str(MONTHS.index(month.upper()) + 1)
-    return days_of_parts(*(np.array([float(x)]) for x in (year, month, day)))[0]
+    if int(year) < 1000:
+        return NOT_A_DAY
+    try:
+        return np.datetime64(datetime.date(int(year), int(month), int(day)), "D")
+    except ValueError:
+        return NOT_A_DAY
+
+
+def _of_ordinal(year: int, day: int) -> np.datetime64:
+    if year < 1 or not 1 <= day <= 365 + calendar.isleap(year):
+        return NOT_A_DAY
+    first = datetime.date(year, 1, 1)
+    return np.datetime64(first + datetime.timedelta(days=day - 1), "D")
