@@ -38,7 +38,7 @@ _DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _CLOCK, re.I | re.A)
 _CHINESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?" + _CLOCK, re.A)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})" + _CLOCK, re.I | re.A)
 _NAMED = re.compile(r"(\d{4})[-/ ]?([A-Za-z]{3})[-/ ]?(\d{1,2})" + _CLOCK, re.I | re.A)
-_NAMED_SHORT = re.compile(r"\d{2}[A-Za-z]{3}\d{2}", re.A)
+_NAMED_SHORT = re.compile(r"(\d{2})([A-Za-z]{3})(\d{2})", re.A)
 _NAMED_LAST = re.compile(
     r"(\d{1,2})[-/ ]([A-Za-z]{3})[A-Za-z]*[-/ ,]+(\d{4})" + _CLOCK, re.I | re.A
 )
