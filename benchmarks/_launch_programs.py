@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import _networks
-from jaxload import inversion
+from jaxload import earth, inversion
 from jaxload.inversion.missing.pattern import MissingPattern
 from jaxload.inversion.problem import Problem
 
@@ -181,12 +180,28 @@ def _in_time(name: str, *, gradient: bool = False) -> Call:
 
     def density(problem, values, sigma, beta, scale):
         data = inversion.observations(values, sigma, share_inverse=False)
-        times = jnp.arange(float(size.epochs))
-        prior = inversion.autoregression(times, scale)
+        prior = inversion.autoregression(np.arange(float(size.epochs)), scale)
         return inversion.temporal_log_evidence(problem, data, beta, prior)
 
     function = jax.grad(density, argnums=(2, 3, 4)) if gradient else density
     return function, (*_given(name)[:4], shape())
+
+
+def _love_numbers() -> Call:
+    """Of every degree to 10,000."""
+    return earth.load_response, (earth.prem(), shape(10_001))
+
+
+def _design_matrix() -> Call:
+    """Of the western network, from Love numbers on."""
+    _, _, places, grid = _networks.observations()
+    love = earth.load_love_numbers("prem", frame="CF")
+
+    def design(love):
+        kernel = earth.disc_kernel(love, radius=grid.cell_radius)
+        return earth.design_matrix(kernel, places, grid)
+
+    return design, (love,)
 
 
 CRITERIA = {
@@ -229,13 +244,13 @@ def _programs() -> list[Program]:
     build = part(_cells, "western")
     programs.append(Program("sd of every cell and epoch", "western", 5000, build))
     build = part(_in_time, "western")
-    programs.append(
-        Program("evidence with a temporal prior", "western", 120_000, build)
-    )
+    programs.append(Program("evidence with a temporal prior", "western", 10_000, build))
     build = part(_in_time, "western", gradient=True)
     programs.append(
-        Program("gradient of evidence with a temporal prior", "western", 240_000, build)
+        Program("gradient of evidence with a temporal prior", "western", 30_000, build)
     )
+    programs.append(Program("Love numbers to 10,000", "PREM", 5000, _love_numbers))
+    programs.append(Program("design matrix", "western", 12_000, _design_matrix))
     return programs
 
 

@@ -21,6 +21,7 @@ from jax.extend import backend
 
 __all__ = [
     "accelerator_memory",
+    "chunk_size",
     "current_form",
     "form",
     "form_at",
@@ -135,6 +136,18 @@ def accelerator_memory() -> int:
     return min([TEMPORARY, *(int(TEMPORARY_SHARE * limit) for limit in limits)])
 
 
+def chunk_size(each: float) -> int:
+    """Compute how many parts an accelerator takes at a time.
+
+    Args:
+      each: Temporary memory of one part [bytes], roughly.
+
+    Returns:
+      Their number, 1 or more.
+    """
+    return max(int(CHUNK_SHARE * accelerator_memory() // max(each, 1)), 1)
+
+
 def map_parts(function: Callable, parts: Any, each: float) -> Any:
     """Apply a function to parts, one by one on a CPU, many at once on an accelerator.
 
@@ -186,7 +199,7 @@ def _by_chunks(function: Callable, parts: Any, each: float) -> Any:
     """Apply a function of many parts to chunks of equal size that fit in memory."""
     function = jax.checkpoint(function)
     count = len(jax.tree.leaves(parts)[0])
-    most = max(int(CHUNK_SHARE * accelerator_memory() // max(each, 1)), 1)
+    most = chunk_size(each)
     if count <= most:
         return function(parts)
     chunks = -(-count // most)

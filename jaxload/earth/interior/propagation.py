@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 from scipy.integrate import DOP853
 
+from jaxload._platform import chunk_size, on_platform
 from jaxload.earth.interior import periodic
 from jaxload.earth.interior.layers import (
     Layers,
@@ -38,6 +39,9 @@ __all__ = ["Integration", "propagate", "runge_kutta_step"]
 # Dormand & Prince, Hairer et al. (1993), Solving ordinary differential equations I,
 # section II.10, doi:10.1007/978-3-540-78862-1.
 _STAGES, _NODES, _WEIGHTS = DOP853.A, DOP853.C, DOP853.B
+
+#: Memory that a degree takes on its way up [bytes], roughly.
+DEGREE_BYTES = 2**16
 
 HIGHEST = jax.lax.Precision.HIGHEST
 
@@ -126,7 +130,10 @@ def _propagate(
     layers, _ = split_layers(layers_of(model, period), model.ocean)
     # Chunks bound the memory, and keep what a step works on in the processor's cache.
     carry = jax.checkpoint(lambda chunk: _carry_up(layers, chunk, settings))
-    state = jax.lax.map(carry, degree.reshape(-1, settings.chunk))
+    few = lambda degree: jax.lax.map(carry, degree.reshape(-1, settings.chunk))
+    whole = chunk_size(DEGREE_BYTES) >= len(degree)
+    all_at_once = (lambda degree: carry(degree)[None]) if whole else few
+    state = on_platform(degree, cpu=few, accelerator=all_at_once)
     return jnp.moveaxis(state, 3, 1).reshape(-1, 6, 3)
 
 

@@ -11,6 +11,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxload._check import require_float64
+from jaxload._platform import chunk_size, on_platform
 from jaxload.constants import DEGREE
 from jaxload.earth.kernels.disc import DiscKernel
 from jaxload.earth.kernels.rectangle import RectangleKernel, rectangle_response
@@ -25,8 +26,9 @@ from jaxload.earth.loading.places import (
 
 __all__ = ["Places", "check_components", "design_matrix"]
 
-#: Entries computed at a time: enough for every core, few enough to stay in cache.
-ENTRIES = 2**15
+#: Entries computed at a time on a CPU: enough for every core, few enough to stay in
+#: cache. And the memory of one on its way [bytes], roughly.
+ENTRIES, ENTRY_BYTES = 2**15, 1000
 
 
 def design_matrix(
@@ -178,8 +180,32 @@ def _read(
     near: Near | None = None,
 ) -> Array:
     """Read the table part by part, shape (component * station, cell)."""
+    by = lambda entries: lambda *places: _discs(table, places, components, entries)
+    design = on_platform(
+        frame,
+        cell,
+        disc,
+        cpu=by(ENTRIES),
+        accelerator=by(max(chunk_size(ENTRY_BYTES), ENTRIES)),
+    )
+    if near is not None:
+        entries = jnp.stack([getattr(near, component) for component in components])
+        design = design.at[:, near.station, near.cell].set(
+            entries, mode="promise_in_bounds", unique_indices=True
+        )
+    return design.reshape(-1, len(cell))
+
+
+def _discs(
+    table: KernelTable,
+    places: tuple[Array, Array, Array],
+    components: tuple[str, ...],
+    entries_at_a_time: int,
+) -> Array:
+    """The table at every pair, shape (component, station, cell)."""
+    frame, cell, disc = places
     stations, cells = len(frame), len(cell)
-    high, wide = _part(stations, cells)
+    high, wide = _part(stations, cells, entries_at_a_time)
     across = -(-cells // wide)
 
     def part(index: Array, design: Array) -> Array:
@@ -195,19 +221,13 @@ def _read(
         return jax.lax.dynamic_update_slice(design, entries, (zero, top, left))
 
     design = jnp.zeros((len(components), stations, cells), table.values.dtype)
-    design = jax.lax.fori_loop(0, -(-stations // high) * across, part, design)
-    if near is not None:
-        entries = jnp.stack([getattr(near, component) for component in components])
-        design = design.at[:, near.station, near.cell].set(
-            entries, mode="promise_in_bounds", unique_indices=True
-        )
-    return design.reshape(-1, cells)
+    return jax.lax.fori_loop(0, -(-stations // high) * across, part, design)
 
 
-def _part(stations: int, cells: int) -> tuple[int, int]:
+def _part(stations: int, cells: int, entries: int) -> tuple[int, int]:
     """Stations and cells of one part, all parts of like size."""
-    wide = -(-cells // -(-cells // ENTRIES))
-    steps = -(-stations // max(ENTRIES // wide, 1))
+    wide = -(-cells // -(-cells // entries))
+    steps = -(-stations // max(entries // wide, 1))
     return -(-stations // steps), wide
 
 
