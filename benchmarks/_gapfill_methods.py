@@ -40,7 +40,7 @@ THRESHOLD = 0.5
 #: Units of the networks that are one for all places, and how networks are trained.
 HIDDEN = 16
 JOINTLY = schedule.make_schedule()
-BY_EVIDENCE = schedule.make_schedule(own=0.0)
+BY_EVIDENCE = schedule.make_schedule(likelihood_weight=0.0)
 TWO_STAGES = schedule.make_schedule(joint_steps=None)
 CONTROL = ensemble.Training(
     hidden=32,
@@ -320,8 +320,10 @@ def _trained(
     keys = jax.random.split(jax.random.key(case.seed), len(case.held))
     noise, beta = _tuned_to_weather(case)
     factor = float(jnp.mean(noise.sigma / case.sigma))
-    numbers = (beta, factor, float(np.sqrt(noise.common)))
-    given = (form, training_data, HIDDEN, numbers, keys)
+    initial = joint_model.InitialHyperparameters(
+        beta, factor, float(np.sqrt(noise.common))
+    )
+    given = (form, training_data, HIDDEN, initial, keys)
     return schedule.train_ensemble(*given, training_schedule=lessons).last
 
 

@@ -74,7 +74,9 @@ def _timed(
         training_data = _displacement_data(network, filled, members)
     keys = jax.random.split(jax.random.key(1), members)
     sizes = lstm.NetworkSize(FEATURES, HIDDEN, 1 if water else 2)
-    parameters = joint_model.initial_parameters(sizes, (0.1, 1.2, 1.0), keys)
+    parameters = joint_model.initial_parameters(
+        sizes, joint_model.InitialHyperparameters(0.1, 1.2, 1.0), keys
+    )
     loss = OBJECTIVES[form](segment)[0]
 
     def total(

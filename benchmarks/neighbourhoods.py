@@ -168,7 +168,7 @@ def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
         "water",
         training_data,
         HIDDEN,
-        (beta, factor, float(noise.common) ** 0.5),
+        joint_model.InitialHyperparameters(beta, factor, float(noise.common) ** 0.5),
         keys,
     ).last
     told = jax.jit(jax.vmap(joint_model.predict_load, in_axes=(0, None)))

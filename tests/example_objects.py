@@ -179,7 +179,9 @@ class Learned:
     def parameters(self) -> joint_model.Parameters:
         keys = jax.random.split(jax.random.key(0), 2)
         return joint_model.initial_parameters(
-            lstm.NetworkSize(1, 2, 1), (1.0, 1.0, 0.5), keys
+            lstm.NetworkSize(1, 2, 1),
+            joint_model.InitialHyperparameters(1.0, 1.0, 0.5),
+            keys,
         )
 
 

@@ -22,7 +22,9 @@ SIGMA = np.linspace(0.6, 1.0, STATIONS)
 def parameters(numbers):
     """Networks that expect nothing."""
     keys = jax.random.split(jax.random.key(0), MEMBERS)
-    return joint_model.initial_parameters(lstm.NetworkSize(1, 2), numbers, keys)
+    return joint_model.initial_parameters(
+        lstm.NetworkSize(1, 2), joint_model.InitialHyperparameters(*numbers), keys
+    )
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,7 @@ def test_an_overconfident_prior_is_widened_to_the_least_held_out_nlpd(
         numbers = dataclasses.replace(found, **changed)
         each = [
             joint_model.negative_log_predictive_density(thin, numbers, held)
-            for held in training_data.folds.held
+            for held in training_data.folds.held_out
         ]
         return float(np.mean(each))
 
@@ -95,16 +97,18 @@ def test_places_that_are_filled_badly_are_believed_less(training_data):
     design = np.concatenate([training_data.problem.design, beside])
     chain = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
     up = np.pad(np.asarray(training_data.displacement), ((0, 0), (0, 4)))
-    held = jnp.pad(training_data.folds.held, ((0, 0), (0, 4)))
+    held = jnp.pad(training_data.folds.held_out, ((0, 0), (0, 4)))
     given = joint_model.make_training_data(
         inversion.smooth_problem(design, chain),
         up,
         np.pad(SIGMA, (0, 4), constant_values=1.0),
         np.ones((EPOCHS, STATIONS + 4, 1)),
-        dataclasses.replace(training_data.folds, held=held),
+        dataclasses.replace(training_data.folds, held_out=held),
     )
     keys = jax.random.split(jax.random.key(0), MEMBERS)
-    sure = joint_model.initial_parameters(lstm.NetworkSize(1, 2, 2), TRUE, keys)
+    sure = joint_model.initial_parameters(
+        lstm.NetworkSize(1, 2, 2), joint_model.InitialHyperparameters(*TRUE), keys
+    )
     _, factor = calibrate_virtual(given, sure, every=2)
     one = jax.tree.map(lambda values: values[0], sure)
     told = joint_model.predict_displacement(one, given.features)[1][-1]

@@ -45,9 +45,12 @@ def training_data():
     )
 
 
-def train_ensemble(training_data, lessons, **keywords):
-    given = ("water", training_data, HIDDEN, NUMBERS, KEYS)
-    return schedule.train_ensemble(*given, training_schedule=lessons, **keywords)
+def train_ensemble(training_data, training_schedule, **keywords):
+    initial = joint_model.InitialHyperparameters(*NUMBERS)
+    given = ("water", training_data, HIDDEN, initial, KEYS)
+    return schedule.train_ensemble(
+        *given, training_schedule=training_schedule, **keywords
+    )
 
 
 def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(
@@ -65,12 +68,12 @@ def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(
             pass
 
     first, heard = {}, []
-    lessons = schedule.TrainingSchedule(SHORT, SHORT)
+    training_schedule = schedule.TrainingSchedule(SHORT, SHORT)
     learned = train_ensemble(
-        training_data, lessons, checkpoints=Memory, watch=heard.append
+        training_data, training_schedule, checkpoints=Memory, watch=heard.append
     )
     assert list(first) == ["alone", "jointly"]
-    taken_up, taught = first["jointly"].parameters, learned.alone.parameters
+    taken_up, taught = first["jointly"].parameters, learned.pretraining.parameters
     for after, before in zip(
         jax.tree.leaves(taken_up.network), jax.tree.leaves(taught.network)
     ):
@@ -78,40 +81,41 @@ def test_the_inversion_takes_up_the_network_and_begins_with_its_own_numbers(
     factor = np.exp([taken_up.inversion.log_beta, taken_up.inversion.log_noise_factor])
     np.testing.assert_allclose(factor[0], 4 * NUMBERS[0])
     np.testing.assert_allclose(factor[1], NUMBERS[1])
-    assert learned.last is learned.jointly
+    assert learned.last is learned.joint
     assert heard == sorted(heard)
     assert heard[-1] == 1
 
 
 def test_a_part_through_the_inversion_is_slower_or_missing():
     made = schedule.make_schedule(30, 20, learning_rate=0.1, weight_decay=0.5)
-    assert (made.alone.steps, made.jointly.steps) == (30, 20)
-    assert made.jointly.learning_rate == pytest.approx(0.03)
-    assert made.alone.weight_decay == made.jointly.weight_decay == 0.5
-    assert schedule.make_schedule(joint_steps=None).jointly is None
+    assert (made.pretraining.steps, made.joint.steps) == (30, 20)
+    assert made.joint.learning_rate == pytest.approx(0.03)
+    assert made.pretraining.weight_decay == made.joint.weight_decay == 0.5
+    assert schedule.make_schedule(joint_steps=None).joint is None
 
 
 def test_two_stages_end_with_the_network_by_itself(training_data):
     learned = train_ensemble(
-        training_data, schedule.TrainingSchedule(SHORT, jointly=None)
+        training_data, schedule.TrainingSchedule(SHORT, joint=None)
     )
-    assert learned.jointly is None
-    assert learned.last is learned.alone
+    assert learned.joint is None
+    assert learned.last is learned.pretraining
 
 
 def test_a_network_taught_first_knows_what_all_places_have_in_common(training_data):
-    lessons = schedule.TrainingSchedule(
+    training_schedule = schedule.TrainingSchedule(
         OptimiserSettings(steps=150, learning_rate=0.03),
         OptimiserSettings(steps=20, learning_rate=0.003),
     )
-    learned = train_ensemble(training_data, lessons)
+    learned = train_ensemble(training_data, training_schedule)
     expected = joint_model.predict_load(
         jax.tree.map(lambda x: x[0], learned.last.parameters), training_data.features
     )
     season = 100 * np.sin(np.arange(EPOCHS) / 4)
     assert np.corrcoef(expected.mean(axis=1), season)[0, 1] > 0.97
     assert (
-        learned.alone.curve.held_out[-1].max() < learned.alone.curve.held_out[0].min()
+        learned.pretraining.curve.held_out[-1].max()
+        < learned.pretraining.curve.held_out[0].min()
     )
 
 
@@ -120,7 +124,7 @@ def test_weights_decay_and_numbers_of_the_inversion_do_not(training_data):
     end = [
         train_ensemble(
             training_data, schedule.TrainingSchedule(settings, None)
-        ).alone.parameters
+        ).pretraining.parameters
         for settings in (SHORT, strong)
     ]
     weak, small = (np.abs(x.network.recurrent).mean() for x in end)
@@ -132,17 +136,19 @@ def test_weights_decay_and_numbers_of_the_inversion_do_not(training_data):
 
 
 def test_rates_are_swept_side_by_side(training_data):
-    lessons = schedule.TrainingSchedule(SHORT, SHORT)
+    training_schedule = schedule.TrainingSchedule(SHORT, SHORT)
     swept = train_ensemble(
-        training_data, lessons, learning_rate_factor=jnp.asarray([1.0, 0.2])
+        training_data, training_schedule, learning_rate_factor=jnp.asarray([1.0, 0.2])
     )
     plain, slow = (
-        train_ensemble(training_data, lessons),
-        train_ensemble(training_data, lessons, learning_rate_factor=0.2),
+        train_ensemble(training_data, training_schedule),
+        train_ensemble(training_data, training_schedule, learning_rate_factor=0.2),
     )
     for member, alone in enumerate((plain, slow)):
-        for part in ("alone", "jointly"):
+        for part in ("pretraining", "joint"):
             ours, theirs = (getattr(x, part).curve for x in (swept, alone))
             got, want = ours.loss[:, member], theirs.loss[:, member]
             np.testing.assert_allclose(got, want, rtol=1e-4)
-    assert not np.allclose(plain.alone.curve.loss[:, 1], slow.alone.curve.loss[:, 1])
+    assert not np.allclose(
+        plain.pretraining.curve.loss[:, 1], slow.pretraining.curve.loss[:, 1]
+    )

@@ -24,7 +24,7 @@ SETTINGS = Training(hidden=6, descent=DESCENT)
 
 
 @pytest.fixture(scope="module")
-def lessons():
+def observations():
     """Weather that drives displacement with a memory, and gaps."""
     rng = np.random.default_rng(1)
     features = rng.normal(size=(300, 3, 2))
@@ -38,12 +38,12 @@ def lessons():
 
 
 @pytest.fixture(scope="module")
-def ensemble(lessons):
-    return train(*lessons, SETTINGS)
+def ensemble(observations):
+    return train(*observations, SETTINGS)
 
 
-def test_members_learn_what_weather_does(ensemble, lessons):
-    features, _ = lessons
+def test_members_learn_what_weather_does(ensemble, observations):
+    features, _ = observations
     told = predict(ensemble, features)
     assert ensemble.stopped_at is None
     assert ensemble.curve.held_out[0].min() > 0.8
@@ -59,16 +59,16 @@ def test_members_learn_what_weather_does(ensemble, lessons):
 
 
 @pytest.mark.slow
-def test_a_member_is_the_same_alone(ensemble, lessons):
-    features, target = lessons
+def test_a_member_is_the_same_alone(ensemble, observations):
+    features, target = observations
     alone = train(features[:, :1], target[:, :1], SETTINGS)
     want = jax.tree.map(lambda x: x[:1], ensemble.weights)
     close = lambda a, b: np.testing.assert_allclose(a, b, atol=2e-3)
     jax.tree.map(close, alone.weights, want)
 
 
-def test_members_learn_the_same_however_they_are_shared_out(ensemble, lessons):
-    features, target = lessons
+def test_members_learn_the_same_however_they_are_shared_out(ensemble, observations):
+    features, target = observations
     one = jax.devices()[:1]
     whole = train(features, target, SETTINGS, devices=one)
     close = lambda a, b: np.testing.assert_allclose(a, b, atol=2e-3)
@@ -85,8 +85,8 @@ def test_members_learn_the_same_however_they_are_shared_out(ensemble, lessons):
 
 
 @pytest.mark.slow
-def test_one_station_learns_at_several_rates_side_by_side(ensemble, lessons):
-    features, target = (np.repeat(x[:, :1], 2, axis=1) for x in lessons)
+def test_one_station_learns_at_several_rates_side_by_side(ensemble, observations):
+    features, target = (np.repeat(x[:, :1], 2, axis=1) for x in observations)
     swept = train(features, target, SETTINGS, learning_rate_factor=np.array([1.0, 0.1]))
     scores = swept.curve.held_out
     np.testing.assert_allclose(scores[-1, 0], ensemble.curve.held_out[-1, 0], rtol=0.05)
@@ -94,9 +94,9 @@ def test_one_station_learns_at_several_rates_side_by_side(ensemble, lessons):
 
 
 def test_predictions_are_those_of_each_member_in_the_unit_of_the_target(
-    ensemble, lessons
+    ensemble, observations
 ):
-    features, _ = lessons
+    features, _ = observations
     told = predict(ensemble, features)
     own = jax.tree.map(lambda x: x[1], ensemble.weights)
     mean, scale = float(ensemble.mean[1]), float(ensemble.scale[1])
@@ -137,21 +137,23 @@ def test_losses_of_groups_have_the_derivatives_of_all_at_once(rng):
 
 
 @pytest.mark.slow
-def test_windows_learn_the_same_from_a_short_memory(lessons):
+def test_windows_learn_the_same_from_a_short_memory(observations):
     settings = dataclasses.replace(SETTINGS, window=70, warm_up=25)
-    ensemble = train(*lessons, settings)
+    ensemble = train(*observations, settings)
     assert ensemble.curve.held_out[-1].max() < 0.35
 
 
 @pytest.mark.slow
-def test_segments_change_no_training(ensemble, lessons):
+def test_segments_change_no_training(ensemble, observations):
     settings = dataclasses.replace(SETTINGS, segment=40)
-    curve = train(*lessons, settings).curve
+    curve = train(*observations, settings).curve
     np.testing.assert_allclose(curve.held_out, ensemble.curve.held_out, rtol=1e-3)
 
 
-def test_a_training_that_diverges_says_when_and_keeps_what_was_good(lessons, caplog):
-    features, target = lessons
+def test_a_training_that_diverges_says_when_and_keeps_what_was_good(
+    observations, caplog
+):
+    features, target = observations
     hasty = OptimiserSettings(steps=40, learning_rate=1e38, every=10)
     settings = dataclasses.replace(SETTINGS, descent=hasty)
     with caplog.at_level(logging.WARNING):
@@ -161,8 +163,8 @@ def test_a_training_that_diverges_says_when_and_keeps_what_was_good(lessons, cap
     assert np.isfinite(predict(ensemble, features)).all()
 
 
-def test_what_cannot_be_learned_is_said(lessons):
-    features, target = lessons
+def test_what_cannot_be_learned_is_said(observations):
+    features, target = observations
     gap = features.copy()
     gap[7, 2, 1] = np.nan
     with pytest.raises(ValueError, match="epoch 7, member 2, feature 1; fill"):
@@ -178,8 +180,8 @@ def test_what_cannot_be_learned_is_said(lessons):
         Training(held_out=0.7)
 
 
-def test_a_network_of_other_features_is_refused(ensemble, lessons):
-    features, _ = lessons
+def test_a_network_of_other_features_is_refused(ensemble, observations):
+    features, _ = observations
     with pytest.raises(ValueError, match="weights has 2 along 'feature', but features"):
         predict(ensemble, np.concatenate([features, features], axis=-1))
 

@@ -139,7 +139,7 @@ def test_what_cannot_be_grown_is_said(network, forests):
         fit_forests(features, np.where(np.arange(4) == 2, np.nan, up))
     with pytest.raises(ValueError, match="features has 1 along 'feature'"):
         predict(forests, features[..., :1])
-    with pytest.raises(ValueError, match=r"own has shape \(4,\)"):
+    with pytest.raises(ValueError, match=r"excluded has shape \(4,\)"):
         predict(forests, features, np.zeros(4, bool))
     one = fit_forests(features[:, :1], up[:, :1], SETTINGS)
     with pytest.raises(ValueError, match="there is 1"):

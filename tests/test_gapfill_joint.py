@@ -64,7 +64,9 @@ def filling(rng, heights):
 def parameters(outputs=1, loud=True):
     network = lstm.NetworkSize(FEATURES, 4, outputs)
     keys = jax.random.split(jax.random.key(3), 2)
-    first = joint_model.initial_parameters(network, NUMBERS, keys)
+    first = joint_model.initial_parameters(
+        network, joint_model.InitialHyperparameters(*NUMBERS), keys
+    )
     if not loud:
         return first
     readout = jax.random.normal(jax.random.key(4), first.network.readout.shape) / 2
@@ -126,7 +128,8 @@ def by_itself(left, sigma, rows):
 def test_without_the_network_by_itself_the_exact_evidence_is_all(water):
     given, key = parameters(), jax.random.key(0)
     losses = [
-        joint_losses.joint_load_losses(own=w)[0](given, water, key) for w in (0, 1)
+        joint_losses.joint_load_losses(likelihood_weight=w)[0](given, water, key)
+        for w in (0, 1)
     ]
     alone = joint_losses.pretraining_load_losses()[0](given, water, key)
     np.testing.assert_allclose(losses[1] - losses[0], alone, rtol=1e-9)
@@ -167,7 +170,7 @@ def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
     scores = joint_losses.joint_displacement_losses()[1](
         given, filling, jax.random.key(0)
     )
-    for number, held in enumerate(np.asarray(filling.folds.held)):
+    for number, held in enumerate(np.asarray(filling.folds.held_out)):
         mean, sd = map(
             np.asarray,
             joint_model.predict_displacement(member(given, number), filling.features),
@@ -194,7 +197,12 @@ def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
         keys = jax.random.split(key, len(HELD))
         folds = filling.folds
         for number, held in enumerate(HELD):
-            given_key = (folds.distance, folds.radius, folds.centres, keys[number])
+            given_key = (
+                folds.distance,
+                folds.radius,
+                folds.neighbourhoods_per_step,
+                keys[number],
+            )
             fold = np.asarray(spatial_folds.sample_neighbourhoods(*given_key))
             drawn.add(tuple(fold))
             mean, sd = map(
@@ -224,8 +232,10 @@ def test_only_those_who_are_watched_end_a_training(water, filling):
     for outputs, training_data in given.items():
         for objective in every[outputs]:
             score = objective()[1]
-            watched = training_data.folds.held.at[:, 2:].set(False)
-            folds = dataclasses.replace(training_data.folds, watched=watched)
+            watched = training_data.folds.held_out.at[:, 2:].set(False)
+            folds = dataclasses.replace(
+                training_data.folds, early_stopping_rows=watched
+            )
             some = dataclasses.replace(training_data, folds=folds)
             # What stands beside those who are watched does not matter if never seen.
             moved = training_data.displacement.at[:, 4].add(
@@ -268,7 +278,7 @@ def test_places_that_are_no_rows_are_refused(filling):
     given = (filling.problem, filling.displacement, filling.sigma)
     for places in (STATIONS - 1, STATIONS + 5):
         features = np.zeros((EPOCHS, places, FEATURES))
-        with pytest.raises(ValueError, match="expected those of 6 receivers"):
+        with pytest.raises(ValueError, match="expected those of 6 stations"):
             joint_model.make_training_data(*given, features, filling.folds)
 
 
@@ -406,7 +416,7 @@ def test_features_with_gaps_and_of_other_length_are_refused(water):
 def test_neighbours_are_held_out_together(rng):
     place = rng.uniform(0, 10, (80, 2))
     distance = np.linalg.norm(place[:, None] - place[None], axis=-1)
-    centres = spatial_folds.centres_for_fraction(distance, 1.5, 0.2)
+    centres = spatial_folds.neighbourhoods_per_step_for_fraction(distance, 1.5, 0.2)
     keys = jax.random.split(jax.random.key(0), 200)
     draw = lambda key: spatial_folds.sample_neighbourhoods(distance, 1.5, centres, key)
     held = np.asarray(jax.vmap(draw)(keys))
@@ -420,6 +430,6 @@ def test_neighbours_are_held_out_together(rng):
 def test_neighbourhoods_that_leave_nobody_are_refused():
     near = np.zeros((9, 9))
     with pytest.raises(ValueError, match="too few are left"):
-        spatial_folds.centres_for_fraction(near, 1.0, 0.2)
+        spatial_folds.neighbourhoods_per_step_for_fraction(near, 1.0, 0.2)
     with pytest.raises(ValueError, match="expected 2 to 9"):
         spatial_folds.neighbourhoods(near, 1.0, 1)

@@ -103,7 +103,8 @@ def networks(_, inputs):
 
 def joint_training(world, numbers):
     network = lstm.NetworkSize(FEATURES, 4)
-    first = joint_model.initial_parameters(network, numbers, world.keys)
+    initial = joint_model.InitialHyperparameters(*numbers)
+    first = joint_model.initial_parameters(network, initial, world.keys)
     loss = joint_losses.joint_load_losses(None)[0]
     total = lambda parameters: jnp.sum(
         loss(parameters, world.training_data, world.keys[0])

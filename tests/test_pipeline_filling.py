@@ -19,6 +19,8 @@ from jaxload.pipeline.estimation.problem import make_model
 from jaxload.pipeline.evaluate.references import with_references
 from jaxload.pipeline.fill import training
 from jaxload.pipeline.fill.ensemble_posterior import (
+    CalibratedPrior,
+    EnsembleEstimate,
     PriorMeanEnsemble,
     VirtualDataEnsemble,
     solve_about_mean,
@@ -764,11 +766,12 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
     numbers = joint_model.Hyperparameters(*jnp.log(jnp.array([0.03, 1.5, 2.0])))
     trained = JointTraining(None, numbers, xr.Dataset(), {})  # pyright: ignore[reportArgumentType]
     found = solve_about_mean(training_data, trained, expected)
-    done, weights = (found, trained, expected), ground.basins.weights
-    # Errors are asked of another noise and prior than the water.
+    beta = float(jnp.exp(numbers.log_beta))
+    done, weights = EnsembleEstimate(found, beta, expected), ground.basins.weights
+    # Errors have another noise and prior than the water.
     sure = joint_model.Hyperparameters(*jnp.log(jnp.array([0.02, 1.8, 1.0])))
-    believed = (joint_model.noise_of(training_data, sure), 0.02)
-    errors = total_uncertainty(study, model, done, believed, weights, ignore)
+    calibrated = CalibratedPrior(joint_model.noise_of(training_data, sure), 0.02)
+    errors = total_uncertainty(study, model, done, calibrated, weights, ignore)
     covariance = np.linalg.inv((grid.laplacian.T @ grid.laplacian).toarray())
     noise = np.diag((1.5 * sigma) ** 2) + 2.0**2
     for epoch in range(5):
@@ -790,10 +793,10 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
 def test_members_differ_in_the_places_that_they_fill(rng):
     up = rng.normal(size=(5, 7))
     told = VirtualDataEnsemble(rng.normal(size=(3, 5, 2)))
-    for left, own in zip(told.left(up), told.members, strict=True):
+    for left, own in zip(told.residuals(up), told.members, strict=True):
         np.testing.assert_array_equal(left[:, :5], up[:, :5])
         np.testing.assert_array_equal(left[:, 5:], own)
-    assert not told.water(1, slice(0, 3)).any()
+    assert not told.prior_load(1, slice(0, 3)).any()
 
 
 def test_cells_lie_between_the_nodes_of_the_raster(data):
@@ -854,7 +857,7 @@ def test_stations_too_close_to_hold_some_out_are_said(data, gnss):
 def test_training_begins_without_the_season_in_the_common_mode(data, gnss):
     study = study_in(data, "joint-load")
     grid = sphere.regional_grid(REGION, 0.5, 0.5)
-    numbers = initial_hyperparameters(make_model(study, gnss, grid), gnss.time.values)
+    initial = initial_hyperparameters(make_model(study, gnss, grid), gnss.time.values)
     # Noise of one beside a sigma of two, and a common mode that is a season.
-    assert 0.4 < numbers[1] < 0.6
-    assert numbers[2] < 0.6
+    assert 0.4 < initial.noise_factor < 0.6
+    assert initial.common_mode_sd < 0.6

@@ -90,7 +90,7 @@ def test_errors_of_cells_and_regions_are_those_of_the_posterior(model, dense, gn
     found = estimate(asked(), model, TIME, BETA)
     weights = np.random.default_rng(1).random((2, len(dense[1])))
     heard = []
-    errors = standard_deviations(asked(), model, (found, BETA), weights, heard.append)
+    errors = standard_deviations(asked(), model, found, BETA, weights, heard.append)
     assert (errors.kind, errors.method) == ("cells", "exact")
     assert heard == sorted(heard)
     assert heard[-1] == 1.0
@@ -118,7 +118,7 @@ def test_an_estimate_and_its_errors_factorise_once(model, dense, monkeypatch):
     found = estimate(asked(), model, TIME, BETA)
     assert found.left_out is not None
     weights = np.ones((1, len(dense[1])))
-    standard_deviations(asked(), model, (found, BETA), weights, lambda _: None)
+    standard_deviations(asked(), model, found, BETA, weights, lambda _: None)
     assert len(calls) == 1
 
 
@@ -135,7 +135,7 @@ def test_errors_are_those_that_were_asked_for(model, settings, kind):
     study = asked(**settings)
     found = estimate(study, model, TIME, BETA)
     weights = np.full((1, model.problem.design.shape[1]), 0.1)
-    errors = standard_deviations(study, model, (found, BETA), weights, lambda _: None)
+    errors = standard_deviations(study, model, found, BETA, weights, lambda _: None)
     assert errors.kind == kind
     assert (errors.cells is not None) == (kind == "cells")
     assert (errors.regions is not None) == (kind in ("cells", "regions"))

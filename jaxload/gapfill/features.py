@@ -141,9 +141,9 @@ def calendar_features(time: NDArray[np.datetime64]) -> Floats:
 def place_features(
     lon: ArrayLike, lat: ArrayLike, weather: Sequence[ArrayLike] = ()
 ) -> Floats:
-    """What of a place does not change: where it lies, and its climate.
+    """Make the features of a place that are constant in time: position and climate.
 
-    Mean and standard deviation of the weather tell height and climate.
+    Mean and standard deviation of the weather depend on height and climate.
 
     Args:
       lon: Longitude [degrees], shape (place,).
@@ -152,8 +152,8 @@ def place_features(
 
     Returns:
       Position, then the two moments of each series, all of zero mean and unit standard
-      deviation over the places [-], shape (place, 2 + 2 series). What all places share
-      tells none apart and is zero.
+      deviation over the places [-], shape (place, 2 + 2 series). What is the same at
+      all places is zero.
 
     Raises:
       ValueError: If shapes disagree.
@@ -176,12 +176,12 @@ def place_features(
 def joined_features(
     changing: Sequence[ArrayLike], still: ArrayLike, time: NDArray[np.datetime64]
 ) -> NDArray[np.float32]:
-    """All that one network for all places reads.
+    """Join the features that one network for all places reads.
 
     Args:
       changing: Parts that differ between epochs, such as `weather_features`, each of
         shape (epoch, place, any), or (epoch, 1, any) where all places share them.
-      still: What of places does not change, from `place_features`, shape
+      still: Features that are constant in time, from `place_features`, shape
         (place, number).
       time: Epochs, shape (epoch,); their `calendar_features` stand between the two.
 

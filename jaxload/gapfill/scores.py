@@ -1,4 +1,4 @@
-"""Predictions at stations held against what the stations saw."""
+"""Predictions at stations compared with their observations."""
 
 import dataclasses
 
@@ -21,8 +21,8 @@ class Validation:
 
     Attributes:
       predicted: Displacement [mm], shape (epoch, station).
-      pcc: Correlation with what was seen [-], shape (station,); NaN for a station with
-        fewer than 3 values, as in the others.
+      pcc: Correlation with the observations [-], shape (station,); NaN for a station
+        with fewer than 3 values, as in the others.
       rmse: Root mean square error [mm], shape (station,).
       taylor: What a Taylor diagram shows, each of shape (station,).
     """
@@ -34,11 +34,11 @@ class Validation:
 
 
 def score(predicted: ArrayLike, displacement: ArrayLike) -> Validation:
-    """Judge predictions by what was seen.
+    """Compare predictions with observations.
 
     Args:
       predicted: Displacement [mm], shape (epoch, station).
-      displacement: What was seen [mm], likewise; NaN if missing.
+      displacement: Observations [mm], likewise; NaN if missing.
 
     Returns:
       The `Validation`.

@@ -14,11 +14,11 @@ EPOCHS_PER_CHUNK, CELLS = 256, 1024
 
 
 def blocks(count: int, size: int = EPOCHS_PER_CHUNK) -> list[slice]:
-    """Cut a number of things into parts.
+    """Divide a range of indices into slices.
 
     Args:
-      count: How many there are.
-      size: How many a part has; the last may have fewer.
+      count: Length of the range.
+      size: Length of a slice; the last may be shorter.
 
     Returns:
       The parts, in order.

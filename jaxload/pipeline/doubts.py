@@ -1,4 +1,4 @@
-"""What a run warns of, kept for its summary."""
+"""Warnings of a run, kept for its summary."""
 
 import contextlib
 import logging
@@ -11,7 +11,7 @@ MOST = 200
 
 
 class _Collector(logging.Handler):
-    """Keeps each message once, in the order of their first time."""
+    """Keep each message once, in the order of first occurrence."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -30,7 +30,7 @@ class _Collector(logging.Handler):
 
 @contextlib.contextmanager
 def collected_warnings() -> Iterator[list[str]]:
-    """Collect what the package warns of while the body runs.
+    """Collect the warnings of the package while the body runs.
 
     Yields:
       The messages, each once, on one line; the list grows as they are logged.

@@ -1,9 +1,9 @@
-"""Errors that name the setting they come from, and names that messages list."""
+"""Messages: the setting that an error comes from, and lists of names."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
 
-__all__ = ["SHOWN", "listed", "naming"]
+__all__ = ["SHOWN", "error_context", "listed"]
 
 #: Names that a message lists.
 SHOWN = 5
@@ -22,14 +22,14 @@ def listed(names: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def naming(source: str) -> Iterator[None]:
+def error_context(source: str) -> Iterator[None]:
     """Add to errors the part of the study that cannot be used.
 
     Args:
-      source: What the study calls it, and its file.
+      source: The setting of the study, and its file.
 
     Raises:
-      ValueError: That of what is done within, its source before it.
+      ValueError: That of the body, with the source before it.
     """
     try:
         yield

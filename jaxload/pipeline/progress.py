@@ -13,7 +13,7 @@ class Watch(Protocol):
     """Called with the name of a stage and the share of it that is done, 0 to 1."""
 
     def __call__(self, stage: str, share: float, /) -> None:
-        """Hear of progress."""
+        """Take note of progress."""
         ...
 
 
@@ -32,7 +32,7 @@ class Clock:
     """Seconds of each stage, and the callback for progress.
 
     Attributes:
-      watch: Told of the progress.
+      watch: Called with the progress.
       seconds: By stage.
     """
 
@@ -44,7 +44,7 @@ class Clock:
         """Time a stage.
 
         Args:
-          name: What it is called.
+          name: Its name.
         """
         self.watch(name, 0.0)
         start = time.perf_counter()

@@ -32,7 +32,7 @@ __all__ = ["run"]
 
 logger = logging.getLogger(__name__)
 
-#: Where trainings and components of the weather are kept, below the results.
+#: Folders for trainings and components of the weather, below the results.
 KEPT = ("features", "checkpoints/alone", "checkpoints/jointly")
 
 
@@ -53,10 +53,10 @@ def run(
         `learning.nc` where networks were trained, `summary.json` and figures; nothing
         is written, and no training kept, if not given. One process at a time works in
         it.
-      watch: Told of the progress.
-      resume: Whether to take up what an earlier run with the same study and inputs
-        left: results that it computed and could not write are written, results that
-        are complete are read, and what is missing is computed.
+      watch: Called with the progress.
+      resume: Whether to take up the results of an earlier run with the same study and
+        inputs: results that it computed and could not write are written, complete
+        results are read, and missing ones are computed.
 
     Returns:
       The `Result`; one that was taken up is read from its files when it is needed, and
@@ -65,8 +65,7 @@ def run(
     Raises:
       FileNotFoundError: If a file of the study is missing.
       ValueError: If an input cannot be used, the folder is in use or cannot be written
-        to, or what is to be taken up is of other inputs; the message says which and
-        why.
+        to, or the earlier run had other inputs; the message says which and why.
       Unsolved: A `ValueError`, if no epoch could be solved.
     """
     clock = Clock(watch or ignore)
@@ -74,7 +73,7 @@ def run(
         if out is None:
             with jax.enable_x64(True):
                 result = compute(study, None, clock)
-            result.summary.update(_costs((clock, warnings)))
+            result.summary.update(_costs(clock, warnings))
             return result
         check_libraries(study)
         folder = io.prepare_folder(out)
@@ -84,16 +83,17 @@ def run(
             with clock.stage("inputs"):
                 origin = origin_of(study)
             work = _take_up if resume else _compute
-            return work(study, folder, origin, (clock, warnings))
+            return work(study, folder, origin, clock, warnings)
 
 
 def _compute(
     study: config.Study,
     folder: pathlib.Path,
     origin: Origin,
-    course: tuple[Clock, list[str]],
+    clock: Clock,
+    warnings: list[str],
 ) -> Result:
-    """Everything from the beginning, but for trainings that were kept."""
+    """Compute everything anew, except for trainings that were kept."""
     check_folder(folder)
     if unfinished.is_unfinished(folder):
         logger.warning(
@@ -101,13 +101,12 @@ def _compute(
             "write them, this run replaces them",
             folder,
         )
-    clock, _ = course
     with jax.enable_x64(True):
         result = compute(study, folder, clock)
-    result.summary.update(origin=origin.digest, **_costs(course))
+    result.summary.update(origin=origin.digest, **_costs(clock, warnings))
     with clock.stage("keep"):
         kept = unfinished.keep(result, origin, folder)
-    result.summary.update(_finish(kept, folder, course, as_written(result)))
+    result.summary.update(_finish(kept, folder, clock, warnings, as_written(result)))
     return result
 
 
@@ -115,18 +114,19 @@ def _take_up(
     study: config.Study,
     folder: pathlib.Path,
     origin: Origin,
-    course: tuple[Clock, list[str]],
+    clock: Clock,
+    warnings: list[str],
 ) -> Result:
-    """What was left, or else everything from the beginning."""
+    """Write or read results that an earlier run left; compute them where none are."""
     kept = unfinished.find(folder, origin)
     if kept is not None:
         check_folder(folder)
-        added = _finish(kept, folder, course)
+        added = _finish(kept, folder, clock, warnings)
         summary = kept.summary | added
         return read_result(folder, kept.files, kept.outline, summary)
     summary = _complete(folder, origin)
     if summary is None:
-        return _compute(study, folder, origin, course)
+        return _compute(study, folder, origin, clock, warnings)
     outline = rings(io.read_region(study.path(study.region.boundary)))
     return read_result(folder, summary["files"], outline, summary)
 
@@ -164,12 +164,12 @@ def _check_whole(file: pathlib.Path) -> None:
 def _finish(
     kept: Unfinished,
     folder: pathlib.Path,
-    course: tuple[Clock, list[str]],
+    clock: Clock,
+    warnings: list[str],
     result: Result | None = None,
 ) -> dict[str, Any]:
-    """Names, figures, and last the summary; returns what comes into it now."""
-    clock, _ = course
-    with _naming(kept.place):
+    """Name the files, draw figures, write the summary; returns its new entries."""
+    with _name_kept_results(kept.place):
         # Where it is, the folder is complete.
         (folder / SUMMARY).unlink(missing_ok=True)
         with clock.stage("write"):
@@ -184,15 +184,18 @@ def _finish(
                 # Missing numbers are None, as they are where results are taken up.
                 result = dataclasses.replace(result, summary=kept.summary)
                 figures = draw(result, folder)
-        added = {"files": [*kept.files, *figures], **_costs(course, kept.summary)}
+        added = {
+            "files": [*kept.files, *figures],
+            **_costs(clock, warnings, kept.summary),
+        }
         io.write_json(kept.summary | added, folder / SUMMARY)
     unfinished.clear(folder)
     return added
 
 
 @contextlib.contextmanager
-def _naming(place: pathlib.Path) -> Iterator[None]:
-    """Say where results are that cannot be written."""
+def _name_kept_results(place: pathlib.Path) -> Iterator[None]:
+    """Add to errors the folder of results that cannot be written."""
     try:
         yield
     except (ValueError, OSError) as error:
@@ -203,14 +206,14 @@ def _naming(place: pathlib.Path) -> Iterator[None]:
 
 
 def _costs(
-    course: tuple[Clock, list[str]], before: Mapping[str, Any] | None = None
+    clock: Clock, warnings: list[str], earlier: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Seconds, memory and warnings, with those of the run that is taken up."""
-    (clock, warnings), before = course, before or {}
-    seconds = before.get("seconds", {}) | clock.seconds
+    earlier = earlier or {}
+    seconds = earlier.get("seconds", {}) | clock.seconds
     seconds.pop("total", None)
-    memory = max(peak_memory(), before.get("peak_memory_gib", 0.0))
-    messages = dict.fromkeys([*before.get("warnings", ()), *warnings])
+    memory = max(peak_memory(), earlier.get("peak_memory_gib", 0.0))
+    messages = dict.fromkeys([*earlier.get("warnings", ()), *warnings])
     return {
         "seconds": seconds | {"total": sum(seconds.values())},
         "peak_memory_gib": memory,

@@ -10,7 +10,11 @@ import numpy as np
 import xarray as xr
 
 from jaxload import config, series
-from jaxload.pipeline.estimation.inversion import InversionResult, invert, observed
+from jaxload.pipeline.estimation.inversion import (
+    InversionResult,
+    invert,
+    restrict_to_stations,
+)
 from jaxload.pipeline.evaluate.baseline import (
     gain_over_stations_only,
     with_stations_only,
@@ -53,10 +57,9 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
     """Compute water storage from the files of a study.
 
     Args:
-      study: What to do.
-      folder: Where the results will go, and trainings and components of the weather are
-        kept; None keeps none.
-      clock: Told of the stages.
+      study: The study.
+      folder: For the results, trainings and components of the weather; None keeps none.
+      clock: Times the stages.
 
     Returns:
       The `Result`.
@@ -74,13 +77,13 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
         area = with_references(study, area)
         gnss, of_heights = ready_heights(study, gnss)
     screened, happened = _screened(study, gnss, area, gravity, clock)
-    gnss, told = _cleaned(study, screened.gnss, happened, clock)
-    told["screening"] = screened.summary
+    gnss, summary = _cleaned(study, screened.gnss, happened, clock)
+    summary["screening"] = screened.summary
     with clock.stage("check"):
-        told["heights"] = of_heights | check_heights(study, gnss)
+        summary["heights"] = of_heights | check_heights(study, gnss)
     rows, filled = _filled(study, gnss, area, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
-    told |= of_loads
+    summary |= of_loads
     gnss = rows.isel(station=np.flatnonzero(~is_virtual(rows)))
     others = References()
     if study.groundwater is not None:
@@ -91,8 +94,8 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
     else:
         inverted = invert(study, rows, area, clock)
     with clock.stage("evaluate"):
-        result = _result(study, (rows, gnss), area, inverted, filled)
-        result.summary.update(told)
+        result = _result(study, rows, gnss, area, inverted, filled)
+        result.summary.update(summary)
         result = dataclasses.replace(
             result, stations=result.stations.merge(screened.table)
         )
@@ -109,7 +112,7 @@ def _screened(
     gravity: xr.Dataset | None,
     clock: Clock,
 ) -> tuple[Screened, series.Events]:
-    """Stations that move as elastic ground, and what happened to those left."""
+    """Screen for stations that follow elastic loading; with their steps."""
     with clock.stage("screen"):
         happened = cleaning.find_events(study, gnss)
         screened = screen(study, gnss, area.grid, gravity, happened)
@@ -120,7 +123,7 @@ def _screened(
 def _cleaned(
     study: config.Study, gnss: xr.Dataset, happened: series.Events, clock: Clock
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Heights without what no load explains, and what was found on the way."""
+    """Clean the heights, and summarise the cleaning."""
     if not cleaning.needs_cleaning(study):
         return gnss, {}
     with clock.stage("clean"):
@@ -136,9 +139,9 @@ def _filled(
     folder: pathlib.Path | None,
     clock: Clock,
 ) -> tuple[xr.Dataset, Filled | None]:
-    """Stations, and behind them cells that are filled before loads are removed.
+    """Append virtual stations to the stations, before loads are removed.
 
-    What is filled is an anomaly, so that heights have to be anomalies too.
+    Gap filling predicts anomalies, so that heights are centred first.
     """
     if study.gapfill is None:
         return gnss, None
@@ -155,7 +158,7 @@ def _filled(
 def _without_loads(
     study: config.Study, rows: xr.Dataset, clock: Clock
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Heights without known loads, and what these explain at stations."""
+    """Remove known loads from heights, with the scores of the loads at stations."""
     if not loads.needs_loads(study):
         return rows, {}
     with clock.stage("loads"):
@@ -168,25 +171,25 @@ def _without_loads(
 
 def _result(
     study: config.Study,
-    heights: tuple[xr.Dataset, xr.Dataset],
+    rows: xr.Dataset,
+    gnss: xr.Dataset,
     area: StudyArea,
     inverted: InversionResult,
     filled: Filled | None,
 ) -> Result:
-    """All that was found, labelled."""
-    (rows, gnss), choice = heights, inverted.choice
-    found = observed(inverted.found, gnss.sizes["station"])
-    time, load = gnss.time.values, found.solution.load
+    """Label the estimate, evaluate it and summarise it."""
+    choice = inverted.choice
+    estimate = restrict_to_stations(inverted.estimate, gnss.sizes["station"])
+    time, load = gnss.time.values, estimate.solution.load
     regions = region_means(area.basins, load, time, area.references)
     if inverted.stations_only is not None:
-        given = (inverted.stations_only, area.references)
-        regions = with_stations_only(regions, *given)
+        baseline = inverted.stations_only
+        regions = with_stations_only(regions, baseline, area.references)
     regions.attrs["title"] = study.title
-    stations = station_results(gnss, found)
-    place = (area.grid, area.region)
-    water = water_results(study, place, gnss.time, found.solution, choice.beta)
+    stations = station_results(gnss, estimate)
+    water = water_results(study, area, gnss.time, estimate.solution, choice.beta)
     water, regions = with_errors(water, regions, area.grid, inverted.errors)
-    summary = summarise(stations, water, choice, found)
+    summary = summarise(stations, water, choice, estimate)
     summary["errors"] = describe_errors(inverted.errors, regions)
     summary["plausibility"] = check_water(water)
     summary["coverage_fraction"] = describe_coverage(regions)
@@ -195,19 +198,19 @@ def _result(
         scores = score_regions(study, regions, "land_model")
         summary["evaluation_land_model"] = scores
     result = Result(water, stations, regions, rings(area.region), summary)
-    return _with_filling(study, result, (rows, filled), inverted)
+    return _with_filling(study, result, rows, filled, inverted)
 
 
 def _with_filling(
     study: config.Study,
     result: Result,
-    given: tuple[xr.Dataset, Filled | None],
+    rows: xr.Dataset,
+    filled: Filled | None,
     inverted: InversionResult,
 ) -> Result:
-    """What was filled or learned beside what was found."""
+    """Add virtual stations, the training and the gain over stations only."""
     if study.gapfill is None:
         return result
-    rows, filled = given
     cells, curve, summary = None, None, result.summary
     learned = inverted.learned
     if filled is not None:
@@ -237,8 +240,7 @@ def _with_filling(
 def _as_groundwater(
     study: config.Study, result: Result, others: References, gnss: xr.Dataset
 ) -> Result:
-    given = (result.water, result.regions, gnss)
-    beside, scores = compare(study, others, *given)
+    beside, scores = compare(study, others, result.water, result.regions, gnss)
     result.summary.update(scores)
     water, regions = as_groundwater(result.water), as_groundwater(result.regions)
     return dataclasses.replace(result, water=water, regions=regions, groundwater=beside)

@@ -17,10 +17,10 @@ class TrainingRecord:
     """A network that was trained through the inversion.
 
     Attributes:
-      curves: What became of the training, as of `curve_dataset`.
-      summary: Plain numbers: what `summary.json` holds under ``learning``.
-      rows: Cells that the network filled, layout `io.GNSS`; None where it filled none.
-      filling: For ``filling`` in the summary; empty where it filled none.
+      curves: Learning curves, as of `curve_dataset`.
+      summary: Content of ``learning`` in `summary.json`.
+      rows: Virtual stations by the network, layout `io.GNSS`; None for none.
+      filling: Content of ``filling`` in the summary; empty without virtual stations.
     """
 
     curves: xr.Dataset
@@ -30,12 +30,12 @@ class TrainingRecord:
 
 
 def curve_dataset(curve: Curve, best: NDArray[np.int64], part: str = "") -> xr.Dataset:
-    """Label the curves of a training.
+    """Label the learning curves of a training.
 
     Args:
-      curve: What became of it.
+      curve: The curves.
       best: After how many steps each member was best, shape (member,).
-      part: Which part of a training this was, if it had several.
+      part: Name of this part of the training, if it had several.
 
     Returns:
       `loss` and `validation_loss` (step, member) and `best_step` (member); all of them

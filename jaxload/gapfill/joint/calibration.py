@@ -56,15 +56,17 @@ def calibrate(
       The hyperparameters for all members together, each of shape ().
 
     Example:
-      >>> numbers = calibrate(training_data, learned.last.parameters)
-      >>> noise, beta = noise_of(training_data, numbers), jnp.exp(numbers.log_beta)
+      >>> best = calibrate(training_data, learned.last.parameters)
+      >>> noise, beta = noise_of(training_data, best), jnp.exp(best.log_beta)
     """
     rest = jax.jit(
         lambda one, training_data: subtract_prior_mean(one, training_data).displacement
     )
-    left = [(rest(one, training_data)[::every],) for one in unstack_members(parameters)]
+    residuals = [
+        (rest(one, training_data)[::every],) for one in unstack_members(parameters)
+    ]
     thin = _thinned(training_data, every)
-    best = _minimise(_held_out_nlpd, thin, left, _begin(parameters))
+    best = _minimise(_held_out_nlpd, thin, residuals, _begin(parameters))
     return Hyperparameters(*(jnp.asarray(x) for x in best))
 
 
@@ -82,10 +84,10 @@ def calibrate_virtual(
       The hyperparameters for all members together, and the factor on the standard
       deviations of virtual stations, each of shape ().
     """
-    told = jax.jit(predict_displacement)
+    predict = jax.jit(predict_displacement)
     count, filled = len(training_data.folds.distance), []
     for one in unstack_members(parameters):
-        mean, sd = told(one, training_data.features)
+        mean, sd = predict(one, training_data.features)
         filled.append((mean[::every, count:], sd[count:]))
     begin = np.append(_begin(parameters), 0.0)
     best = _minimise(
@@ -95,9 +97,8 @@ def calibrate_virtual(
 
 
 def _begin(parameters: Parameters) -> NDArray[np.float64]:
-    numbers = parameters.inversion
-    every = (numbers.log_beta, numbers.log_noise_factor, numbers.log_common_mode_sd)
-    return np.array([float(jnp.mean(x)) for x in every])
+    of_members = dataclasses.astuple(parameters.inversion)
+    return np.array([float(jnp.mean(logarithms)) for logarithms in of_members])
 
 
 def _thinned(training_data: TrainingData, every: int) -> TrainingData:
@@ -114,21 +115,33 @@ def _thinned(training_data: TrainingData, every: int) -> TrainingData:
 def _minimise(
     loss: Callable[..., Array],
     training_data: TrainingData,
-    told: list[tuple[Array, ...]],
+    member_inputs: list[tuple[Array, ...]],
     begin: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Minimise the mean loss of the members over logarithms of hyperparameters."""
     slope = jax.jit(jax.value_and_grad(loss))
-    held, target_rows = training_data.folds.held, training_data.folds.target_rows
-    rows = [(a, h & ~a) for a, h in zip(target_rows, held)]
+    held_out, target_rows = (
+        training_data.folds.held_out,
+        training_data.folds.target_rows,
+    )
+    rows = [(a, h & ~a) for a, h in zip(target_rows, held_out)]
 
-    def mean(place: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        found = [
-            slope(jnp.asarray(place), training_data, *of_member, *both)
-            for of_member, both in zip(told, rows)
+    def mean(
+        log_hyperparameters: NDArray[np.float64],
+    ) -> tuple[float, NDArray[np.float64]]:
+        values_and_slopes = [
+            slope(
+                jnp.asarray(log_hyperparameters),
+                training_data,
+                *inputs,
+                *rows_of_member,
+            )
+            for inputs, rows_of_member in zip(member_inputs, rows)
         ]
-        value = np.mean([float(value) for value, _ in found])
-        return float(value), np.mean([np.asarray(by) for _, by in found], axis=0)
+        value = np.mean([float(value) for value, _ in values_and_slopes])
+        return float(value), np.mean(
+            [np.asarray(by) for _, by in values_and_slopes], axis=0
+        )
 
     reach = np.log(BOUND_FACTOR)
     best = scipy.optimize.minimize(
@@ -143,31 +156,32 @@ def _minimise(
 
 
 def _held_out_nlpd(
-    place: Array,
+    log_values: Array,
     training_data: TrainingData,
-    left: Array,
+    residuals: Array,
     target_rows: Array,
     masked: Array,
 ) -> Array:
-    rest = dataclasses.replace(training_data, displacement=left)
+    rest = dataclasses.replace(training_data, displacement=residuals)
     return negative_log_predictive_density(
-        rest, Hyperparameters(*place), target_rows, masked
+        rest, Hyperparameters(*log_values), target_rows, masked
     )
 
 
 def _held_out_nlpd_virtual(
-    place: Array,
+    log_values: Array,
     training_data: TrainingData,
     mean: Array,
     sd: Array,
     target_rows: Array,
     masked: Array,
 ) -> Array:
-    numbers = Hyperparameters(*place[:3])
+    hyperparameters = Hyperparameters(*log_values[:3])
     rest = condition_on_virtual_rows(
-        with_virtual_rows(training_data, mean, sd * jnp.exp(place[3])), numbers
+        with_virtual_rows(training_data, mean, sd * jnp.exp(log_values[3])),
+        hyperparameters,
     )
     seen = len(rest.sigma)
     return negative_log_predictive_density(
-        rest, numbers, target_rows[:seen], masked[:seen]
+        rest, hyperparameters, target_rows[:seen], masked[:seen]
     )

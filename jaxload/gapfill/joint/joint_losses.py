@@ -31,38 +31,41 @@ __all__ = [
 
 
 def joint_load_losses(
-    segment: int | None = None, own: float = 1.0
+    segment: int | None = None, likelihood_weight: float = 1.0
 ) -> tuple[Objective, Objective]:
     """Make training and validation loss of joint training on the load.
 
     Args:
       segment: As in `lstm.apply`.
-      own: Weight of the network's own likelihood beside the evidence; 0 for the exact
-        evidence alone.
+      likelihood_weight: Weight of the network's own likelihood beside the evidence; 0
+        for the exact evidence alone.
 
     Returns:
-      Minus the log evidence of a member's training rows, plus `own` times what
-      `pretraining_load_losses` minimises; and minus the log density of the held-out
+      Minus the log evidence of a member's training rows, plus `likelihood_weight` times
+      the loss of `pretraining_load_losses`; and minus the log density of the held-out
       rows given those; both per observation. For `optimise.train_members`, with
       `TrainingData` as data.
     """
 
     def loss(
-        parameters: Parameters, training_data: TrainingData, held: Array, key: Array
+        parameters: Parameters, training_data: TrainingData, held_out: Array, key: Array
     ) -> Array:
         del key
         rest = subtract_prior_mean(parameters, training_data, segment)
-        said = masked_log_evidence(rest, parameters.inversion, held)
-        return own * _station_nll(rest, ~held) - said / count_observations(
-            training_data, ~held
-        )
+        log_evidence = masked_log_evidence(rest, parameters.inversion, held_out)
+        count = count_observations(training_data, ~held_out)
+        network = likelihood_weight * _station_nll(rest, ~held_out)
+        return network - log_evidence / count
 
     def score(
-        parameters: Parameters, training_data: TrainingData, held: Array, watched: Array
+        parameters: Parameters,
+        training_data: TrainingData,
+        held_out: Array,
+        target_rows: Array,
     ) -> Array:
         rest = subtract_prior_mean(parameters, training_data, segment)
         return negative_log_predictive_density(
-            rest, parameters.inversion, watched, held & ~watched
+            rest, parameters.inversion, target_rows, held_out & ~target_rows
         )
 
     return _member_losses(loss), _validation_losses(score)
@@ -83,54 +86,61 @@ def pretraining_load_losses(
       of the held-out rows. For `optimise.train_members`, with `TrainingData` as data.
     """
 
-    def missed(
-        parameters: Parameters, training_data: TrainingData, rows: Array
-    ) -> Array:
+    def nll(parameters: Parameters, training_data: TrainingData, rows: Array) -> Array:
         return _station_nll(
             subtract_prior_mean(parameters, training_data, segment), rows
         )
 
-    return _training_and_validation(missed)
+    return _training_and_validation(nll)
 
 
 def joint_displacement_losses(
-    segment: int | None = None, own: float = 1.0
+    segment: int | None = None, likelihood_weight: float = 1.0
 ) -> tuple[Objective, Objective]:
     """Make training and validation loss of joint training on displacement.
 
     Args:
       segment: As in `lstm.apply`.
-      own: Weight of the network's own likelihood beside the predictive density.
+      likelihood_weight: Weight of the network's own likelihood beside the predictive
+        density.
 
     Returns:
       Negative log predictive density per observation of neighbourhoods held out at this
-      step, plus `own` times the negative log likelihood of all stations by the network
-      alone; and the former for the held-out rows. For `optimise.train_members`.
+      step, plus `likelihood_weight` times the negative log likelihood of all stations
+      by the network alone; and the former for the held-out rows. For
+      `optimise.train_members`.
     """
 
     def loss(
-        parameters: Parameters, training_data: TrainingData, held: Array, key: Array
+        parameters: Parameters, training_data: TrainingData, held_out: Array, key: Array
     ) -> Array:
-        filled, by_itself = fill_with_network(parameters, training_data, segment)
+        with_virtual, network_nll = fill_with_network(
+            parameters, training_data, segment
+        )
         folds = training_data.folds
-        fold = sample_neighbourhoods(folds.distance, folds.radius, folds.centres, key)
-        rest = condition_on_virtual_rows(filled, parameters.inversion)
+        fold = sample_neighbourhoods(
+            folds.distance, folds.radius, folds.neighbourhoods_per_step, key
+        )
+        rest = condition_on_virtual_rows(with_virtual, parameters.inversion)
         fold = jnp.pad(fold, (0, len(rest.sigma) - len(fold)))
-        masked = held[: len(fold)]
-        missed = negative_log_predictive_density(
+        masked = held_out[: len(fold)]
+        nll = negative_log_predictive_density(
             rest, parameters.inversion, fold & ~masked, masked
         )
-        return missed + own * by_itself(parameters.inversion, ~held)
+        return nll + likelihood_weight * network_nll(parameters.inversion, ~held_out)
 
     def score(
-        parameters: Parameters, training_data: TrainingData, held: Array, watched: Array
+        parameters: Parameters,
+        training_data: TrainingData,
+        held_out: Array,
+        target_rows: Array,
     ) -> Array:
-        filled = fill_with_network(parameters, training_data, segment)[0]
-        rest = condition_on_virtual_rows(filled, parameters.inversion)
-        target_rows, masked = (x[: len(rest.sigma)] for x in (watched, held & ~watched))
-        return negative_log_predictive_density(
-            rest, parameters.inversion, target_rows, masked
+        with_virtual = fill_with_network(parameters, training_data, segment)[0]
+        rest = condition_on_virtual_rows(with_virtual, parameters.inversion)
+        rows, masked = (
+            x[: len(rest.sigma)] for x in (target_rows, held_out & ~target_rows)
         )
+        return negative_log_predictive_density(rest, parameters.inversion, rows, masked)
 
     return _member_losses(loss), _validation_losses(score)
 
@@ -146,14 +156,12 @@ def network_only_losses(segment: int | None = None) -> tuple[Objective, Objectiv
       rows, and of held-out rows. For `optimise.train_members`.
     """
 
-    def missed(
-        parameters: Parameters, training_data: TrainingData, rows: Array
-    ) -> Array:
+    def nll(parameters: Parameters, training_data: TrainingData, rows: Array) -> Array:
         return fill_with_network(parameters, training_data, segment)[1](
             parameters.inversion, rows
         )
 
-    return _training_and_validation(missed)
+    return _training_and_validation(nll)
 
 
 def _station_nll(training_data: TrainingData, rows: Array) -> Array:
@@ -166,31 +174,34 @@ def _station_nll(training_data: TrainingData, rows: Array) -> Array:
 
 
 def _training_and_validation(
-    missed: Callable[..., Array],
+    nll: Callable[..., Array],
 ) -> tuple[Objective, Objective]:
     """One loss of a member's training rows, and of its validation rows."""
 
     def loss(
-        parameters: Parameters, training_data: TrainingData, held: Array, key: Array
+        parameters: Parameters, training_data: TrainingData, held_out: Array, key: Array
     ) -> Array:
         del key
-        return missed(parameters, training_data, ~held)
+        return nll(parameters, training_data, ~held_out)
 
     def score(
-        parameters: Parameters, training_data: TrainingData, held: Array, watched: Array
+        parameters: Parameters,
+        training_data: TrainingData,
+        held_out: Array,
+        target_rows: Array,
     ) -> Array:
-        del held
-        return missed(parameters, training_data, watched)
+        del held_out
+        return nll(parameters, training_data, target_rows)
 
     return _member_losses(loss), _validation_losses(score)
 
 
 def _member_losses(one: Callable[..., Array]) -> Objective:
     def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Array:
-        held = training_data.folds.held
-        keys = jax.random.split(key, len(held))
+        held_out = training_data.folds.held_out
+        keys = jax.random.split(key, len(held_out))
         return jax.vmap(one, in_axes=(0, None, 0, 0))(
-            parameters, training_data, held, keys
+            parameters, training_data, held_out, keys
         )
 
     return every
@@ -199,9 +210,12 @@ def _member_losses(one: Callable[..., Array]) -> Objective:
 def _validation_losses(one: Callable[..., Array]) -> Objective:
     def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Array:
         del key
-        held, target_rows = training_data.folds.held, training_data.folds.target_rows
+        held_out, target_rows = (
+            training_data.folds.held_out,
+            training_data.folds.target_rows,
+        )
         return jax.vmap(one, in_axes=(0, None, 0, 0))(
-            parameters, training_data, held, target_rows
+            parameters, training_data, held_out, target_rows
         )
 
     return every

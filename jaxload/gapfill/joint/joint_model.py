@@ -39,19 +39,20 @@ from jaxload.inversion import (
 __all__ = [
     "Folds",
     "Hyperparameters",
+    "InitialHyperparameters",
     "Parameters",
     "TrainingData",
     "check_predictions",
     "count_observations",
     "gaussian_nll",
     "initial_parameters",
+    "is_station",
     "make_training_data",
     "masked_log_evidence",
     "negative_log_predictive_density",
     "noise_of",
     "predict_displacement",
     "predict_load",
-    "receivers",
     "subtract_prior_mean",
     "unstack_members",
 ]
@@ -76,6 +77,21 @@ class Hyperparameters:
     log_common_mode_sd: Array
 
 
+@dataclasses.dataclass(frozen=True)
+class InitialHyperparameters:
+    """Hyperparameters of the inversion with which a training begins, all positive.
+
+    Attributes:
+      beta: Weight of the prior.
+      noise_factor: Factor on the standard errors of the stations [-].
+      common_mode_sd: Standard deviation of their common mode [mm].
+    """
+
+    beta: float
+    noise_factor: float
+    common_mode_sd: float
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Parameters:
@@ -96,24 +112,29 @@ class Folds:
     """Rows that members of an ensemble hold out.
 
     Attributes:
-      held: Rows held out during the whole training, boolean, shape (member, row).
+      held_out: Rows held out during the whole training, boolean, shape (member, row).
       distance: Between stations, in any unit, shape (station, station).
       radius: Up to which a station is held out with its neighbour, same unit, ().
-      centres: Number of further neighbourhoods that each step holds out.
-      watched: Held-out rows that decide on early stopping, boolean, shape (member,
-        row); None for all. The others are never seen in any way.
+      neighbourhoods_per_step: Number of further neighbourhoods that each step of a
+        training on displacement holds out.
+      early_stopping_rows: Held-out rows that decide on early stopping, boolean, shape
+        (member, row); None for all. The others are never used.
     """
 
-    held: Array
+    held_out: Array
     distance: Array
     radius: Array
-    centres: int = dataclasses.field(metadata={"static": True})
-    watched: Array | None = None
+    neighbourhoods_per_step: int = dataclasses.field(metadata={"static": True})
+    early_stopping_rows: Array | None = None
 
     @property
     def target_rows(self) -> Array:
         """Held-out rows whose density ends a training, boolean, shape (member, row)."""
-        return self.held if self.watched is None else self.watched
+        return (
+            self.held_out
+            if self.early_stopping_rows is None
+            else self.early_stopping_rows
+        )
 
 
 @jax.tree_util.register_dataclass
@@ -147,9 +168,9 @@ class TrainingData:
     @property
     def observed(self) -> int:
         """Number of rows before the virtual stations."""
-        receivers, rows = self.folds.distance.shape[0], self.sigma.shape[0]
-        filled = 0 if len(self.moved) else self.features.shape[1] - receivers
-        return rows - filled
+        stations, rows = self.folds.distance.shape[0], self.sigma.shape[0]
+        virtual = 0 if len(self.moved) else self.features.shape[1] - stations
+        return rows - virtual
 
 
 def make_training_data(
@@ -180,23 +201,25 @@ def make_training_data(
     """
     displacement = np.asarray(displacement)
     features = jnp.asarray(features, jnp.float32)
-    given = jnp.zeros((0, features.shape[1])) if moved is None else jnp.asarray(moved)
+    load_response = (
+        jnp.zeros((0, features.shape[1])) if moved is None else jnp.asarray(moved)
+    )
     named = {
         "displacement": (displacement, "epoch row"),
         "sigma": (np.asarray(sigma), "row"),
         "features": (features, "epoch place feature"),
-        "held": (folds.held, "member row"),
-        "moved": (given, "row place" if moved is not None else "_ place"),
+        "held_out": (folds.held_out, "member row"),
+        "moved": (load_response, "row place" if moved is not None else "_ place"),
         "design": (problem.design, "row cell"),
     }
-    if folds.watched is not None:
-        named["watched"] = (folds.watched, "member row")
+    if folds.early_stopping_rows is not None:
+        named["early_stopping_rows"] = (folds.early_stopping_rows, "member row")
     sizes = check_shapes(**named)
-    receivers = len(folds.distance)
-    if moved is None and not receivers <= sizes["place"] <= sizes["row"]:
+    stations = len(folds.distance)
+    if moved is None and not stations <= sizes["place"] <= sizes["row"]:
         raise ValueError(
-            f"features has {sizes['place']} places, expected those of {receivers} "
-            f"receivers and of places to be filled, among {sizes['row']} rows"
+            f"features has {sizes['place']} places, expected those of {stations} "
+            f"stations and of virtual stations, among {sizes['row']} rows"
         )
     bad = ~np.isfinite(np.asarray(features)).all(axis=0)
     if bad.any():
@@ -206,27 +229,27 @@ def make_training_data(
             "its gaps, or leave the feature out"
         )
     dtype = problem.design.dtype
-    filled = 0 if moved is not None else sizes["place"] - receivers
+    virtual = 0 if moved is not None else sizes["place"] - stations
     return TrainingData(
         problem,
         jnp.asarray(displacement, dtype),
         jnp.asarray(sigma, dtype),
-        find_pattern(displacement[:, : sizes["row"] - filled]),
+        find_pattern(displacement[:, : sizes["row"] - virtual]),
         features,
-        given.astype(dtype),
+        load_response.astype(dtype),
         folds,
     )
 
 
 def initial_parameters(
-    network: NetworkSize, hyperparameters: tuple[float, float, float], keys: Array
+    network: NetworkSize, hyperparameters: InitialHyperparameters, keys: Array
 ) -> Parameters:
     """Draw initial parameters, with which the network predicts zero.
 
     Args:
       network: Its size; the readout begins at zero, so that the first step starts from
         the inversion without a network.
-      hyperparameters: Beta, noise factor and common standard deviation [mm], positive.
+      hyperparameters: Of the inversion.
       keys: Of `jax.random.split`, one for each member, shape (member,).
 
     Returns:
@@ -234,7 +257,12 @@ def initial_parameters(
     """
     drawn = jax.vmap(lambda key: initialise(network, key))(keys)
     drawn = dataclasses.replace(drawn, readout=jnp.zeros_like(drawn.readout))
-    logarithm = jnp.log(jnp.asarray(hyperparameters, jnp.float64))
+    initial = (
+        hyperparameters.beta,
+        hyperparameters.noise_factor,
+        hyperparameters.common_mode_sd,
+    )
+    logarithm = jnp.log(jnp.asarray(initial, jnp.float64))
     each = (jnp.broadcast_to(value, keys.shape) for value in logarithm)
     return Parameters(drawn, Hyperparameters(*each))
 
@@ -303,10 +331,10 @@ def noise_of(training_data: TrainingData, hyperparameters: Hyperparameters) -> N
     Returns:
       The `Noise`.
     """
-    receiver = receivers(training_data)
-    factor = jnp.where(receiver, jnp.exp(hyperparameters.log_noise_factor), 1)
+    of_station = is_station(training_data)
+    factor = jnp.where(of_station, jnp.exp(hyperparameters.log_noise_factor), 1)
     common = jnp.exp(2 * hyperparameters.log_common_mode_sd)
-    return Noise(training_data.sigma * factor, common=common, common_rows=receiver)
+    return Noise(training_data.sigma * factor, common=common, common_rows=of_station)
 
 
 def subtract_prior_mean(
@@ -414,7 +442,7 @@ def gaussian_nll(rest: Array, variance: Array, rows: Array) -> Array:
     return jnp.sum(jnp.where(seen, density, 0)) / 2 / count
 
 
-def receivers(training_data: TrainingData) -> Array:
+def is_station(training_data: TrainingData) -> Array:
     """Mark the rows that are stations.
 
     Args:

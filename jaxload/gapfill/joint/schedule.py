@@ -30,17 +30,17 @@ __all__ = ["TrainedEnsemble", "TrainingSchedule", "make_schedule", "train_ensemb
 Form = Literal["water", "displacement"]
 
 #: Losses of pre-training and of joint training, for each form.
-ALONE = {
+PRETRAINING_LOSSES = {
     "water": joint_losses.pretraining_load_losses,
     "displacement": joint_losses.network_only_losses,
 }
-JOINTLY = {
+JOINT_LOSSES = {
     "water": joint_losses.joint_load_losses,
     "displacement": joint_losses.joint_displacement_losses,
 }
 
-#: Factor on the initial beta, relative to the best one without a network: a weaker
-#: prior would explain itself what the network is to learn.
+#: Factor on the initial beta, relative to the best one without a network: under a
+#: weaker prior the inversion alone would explain what the network is to learn.
 INITIAL_BETA_FACTOR = {"water": 4.0, "displacement": 1.0}
 
 #: Outputs: the load; displacement and its standard deviation.
@@ -61,18 +61,22 @@ class TrainingSchedule:
     """Steps and learning rates of a training.
 
     Attributes:
-      alone: Pre-training of the network alone.
-      jointly: Joint training; None for two stages, inversion after network.
-      own: Weight of the network's own likelihood in joint training; 0 for none.
+      pretraining: Pre-training of the network alone.
+      joint: Joint training; None for two stages, inversion after network.
+      likelihood_weight: Weight of the network's own likelihood in joint training; 0 for
+        none.
     """
 
-    alone: OptimiserSettings
-    jointly: OptimiserSettings | None
-    own: float = 1.0
+    pretraining: OptimiserSettings
+    joint: OptimiserSettings | None
+    likelihood_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.own < math.inf:
-            raise ValueError(f"own is {self.own:g}, expected zero or a positive number")
+        if not 0 <= self.likelihood_weight < math.inf:
+            raise ValueError(
+                f"likelihood_weight is {self.likelihood_weight:g}, expected zero or a "
+                "positive number"
+            )
 
 
 def make_schedule(
@@ -81,7 +85,7 @@ def make_schedule(
     *,
     learning_rate: float = 0.01,
     weight_decay: float = 1.0,
-    own: float = 1.0,
+    likelihood_weight: float = 1.0,
 ) -> TrainingSchedule:
     """Make a schedule; early stopping may end either part before its last step.
 
@@ -90,17 +94,19 @@ def make_schedule(
       joint_steps: Most steps of joint training; None for two stages.
       learning_rate: Of pre-training; joint training uses `JOINT_RATE_FACTOR` of it.
       weight_decay: As in `OptimiserSettings`.
-      own: As in `TrainingSchedule`.
+      likelihood_weight: As in `TrainingSchedule`.
 
     Returns:
       The `TrainingSchedule`.
     """
-    alone = OptimiserSettings(steps, learning_rate, weight_decay, patience=PATIENCE)
+    pretraining = OptimiserSettings(
+        steps, learning_rate, weight_decay, patience=PATIENCE
+    )
     if joint_steps is None:
-        return TrainingSchedule(alone, None, own)
+        return TrainingSchedule(pretraining, None, likelihood_weight)
     rate = JOINT_RATE_FACTOR * learning_rate
-    jointly = dataclasses.replace(alone, steps=joint_steps, learning_rate=rate)
-    return TrainingSchedule(alone, jointly, own)
+    joint = dataclasses.replace(pretraining, steps=joint_steps, learning_rate=rate)
+    return TrainingSchedule(pretraining, joint, likelihood_weight)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,24 +114,24 @@ class TrainedEnsemble:
     """A trained ensemble.
 
     Attributes:
-      alone: After pre-training.
-      jointly: After joint training, which begins there; None for two stages.
+      pretraining: After pre-training.
+      joint: After joint training, which begins there; None for two stages.
     """
 
-    alone: Fitted
-    jointly: Fitted | None
+    pretraining: Fitted
+    joint: Fitted | None
 
     @property
     def last(self) -> Fitted:
         """The final state."""
-        return self.alone if self.jointly is None else self.jointly
+        return self.pretraining if self.joint is None else self.joint
 
 
 def train_ensemble(
     form: Form,
     training_data: joint_model.TrainingData,
     hidden: int,
-    numbers: tuple[float, float, float],
+    initial: joint_model.InitialHyperparameters,
     keys: Array,
     *,
     training_schedule: TrainingSchedule | None = None,
@@ -140,8 +146,7 @@ def train_ensemble(
       form: What the network predicts.
       training_data: From `make_training_data`.
       hidden: Units of the network.
-      numbers: Beta, noise factor and common standard deviation [mm] that are best
-        without a network.
+      initial: Hyperparameters of the inversion that are best without a network.
       keys: Of `jax.random.split`, one for each member, shape (member,).
       training_schedule: Steps and learning rates; None takes that of `make_schedule`.
       learning_rate_factor: Factor on the learning rate of each member, to sweep it with
@@ -157,22 +162,23 @@ def train_ensemble(
         make_schedule() if training_schedule is None else training_schedule
     )
     network = NetworkSize(training_data.features.shape[2], hidden, OUTPUTS[form])
-    beta, factor, common = numbers
-    begin = (INITIAL_BETA_FACTOR[form] * beta, factor, common)
-    start = joint_model.initial_parameters(network, begin, keys)
-    total = training_schedule.alone.steps + getattr(
-        training_schedule.jointly, "steps", 0
+    stiffer = dataclasses.replace(
+        initial, beta=INITIAL_BETA_FACTOR[form] * initial.beta
+    )
+    start = joint_model.initial_parameters(network, stiffer, keys)
+    total = training_schedule.pretraining.steps + getattr(
+        training_schedule.joint, "steps", 0
     )
 
     def part(
         name: str, settings: OptimiserSettings, begin: joint_model.Parameters
     ) -> Fitted:
         if name == "alone":
-            first, pair = 0, ALONE[form](segment)
+            first, pair = 0, PRETRAINING_LOSSES[form](segment)
         else:
             first, pair = (
-                training_schedule.alone.steps,
-                JOINTLY[form](segment, training_schedule.own),
+                training_schedule.pretraining.steps,
+                JOINT_LOSSES[form](segment, training_schedule.likelihood_weight),
             )
         return train_members(
             *pair,
@@ -186,11 +192,13 @@ def train_ensemble(
             watch=lambda share: watch((first + share * settings.steps) / total),
         )
 
-    alone = part("alone", training_schedule.alone, start)
-    if training_schedule.jointly is None:
-        return TrainedEnsemble(alone, None)
+    pretraining = part("alone", training_schedule.pretraining, start)
+    if training_schedule.joint is None:
+        return TrainedEnsemble(pretraining, None)
     # Restart the hyperparameters: those of pre-training describe a larger residual.
-    network_only = dataclasses.replace(alone.parameters, inversion=start.inversion)
+    network_only = dataclasses.replace(
+        pretraining.parameters, inversion=start.inversion
+    )
     return TrainedEnsemble(
-        alone, part("jointly", training_schedule.jointly, network_only)
+        pretraining, part("jointly", training_schedule.joint, network_only)
     )

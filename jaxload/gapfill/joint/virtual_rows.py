@@ -38,14 +38,14 @@ def fill_with_network(
     finite = jnp.isfinite(mean).all()
     mean, sd = jnp.where(finite, mean, 0), jnp.where(finite, sd, jnp.nan)
     count = len(training_data.folds.distance)
-    filled = with_virtual_rows(training_data, mean[:, count:], sd[count:])
+    with_virtual = with_virtual_rows(training_data, mean[:, count:], sd[count:])
 
-    def own(hyperparameters: Hyperparameters, rows: Array) -> Array:
+    def network_nll(hyperparameters: Hyperparameters, rows: Array) -> Array:
         error = training_data.sigma[:count] * jnp.exp(hyperparameters.log_noise_factor)
         rest = training_data.displacement[:, :count] - mean[:, :count]
         return gaussian_nll(rest, sd[:count] ** 2 + error**2, rows[:count])
 
-    return filled, own
+    return with_virtual, network_nll
 
 
 def with_virtual_rows(

@@ -44,9 +44,9 @@ class Training:
       hidden: Units of each network.
       window: Epochs of the windows into which the record is cut, which are run side by
         side; None runs it whole.
-      warm_up: Epochs that a window reads before those that it is judged by.
-      held_out: Share of each member's observations by which it is judged, and not
-        trained.
+      warm_up: Epochs that a window reads before those that its loss counts.
+      held_out: Share of each member's observations that are left out of the training
+        and validate it.
       weight_decay: Weight of the squared weights in the loss.
       segment: As in `lstm.apply`; None keeps all epochs for the derivatives.
       dtype: Precision, "float32" or "float64".
@@ -91,7 +91,7 @@ class Ensemble:
     Attributes:
       weights: Of the networks, an axis of members first.
       mean: Of each member's target [unit of the target], shape (member,).
-      scale: Its standard deviation, in which the network tells it, shape (member,).
+      scale: Its standard deviation, the unit of the network's output, shape (member,).
       step: After how many steps each was best, shape (member,).
       curve: Loss and error of what was held out, in variances of the target.
       stopped_at: Step at which training diverged, None where it did not; the weights
@@ -118,24 +118,24 @@ def train(
 ) -> Ensemble:
     """Train one network for each member, all in one program.
 
-    Minimised is the mean square error of the standardised target, gaps left out; kept
-    are the weights by which each member's held-out epochs, some weeks in a row, are
-    predicted best. Members share nothing: one more changes none of the others, but for
-    when the training ends.
+    The loss is the mean square error of the standardised target, gaps left out. The
+    weights that predict each member's held-out epochs best, some weeks in a row, are
+    kept. Members share nothing: one more changes none of the others, except for the end
+    of the training.
 
     Args:
       features: Each member's own, shape (epoch, member, feature), of the order of one
         and without gaps.
-      target: What is to be told, such as displacement [mm], shape (epoch, member); NaN
-        if missing.
+      target: What is to be predicted, such as displacement [mm], shape (epoch, member);
+        NaN if missing.
       settings: How to train.
       learning_rate_factor: Factor on the learning rate of each member, to sweep it: one
         station as several members, each at its own rate. Shape () or (member,).
       names: What errors call the members, such as "station LHAS"; None numbers them.
       devices: Among which members are shared out; None for all of
-        `jax.local_devices()`. A CPU is one device, unless JAX was told before its
+        `jax.local_devices()`. A CPU is one device, unless JAX was set up before its
         first use, by `jax.config.update("jax_num_cpu_devices", 8)`, to make it more.
-      watch: Told of the share of the steps that is done.
+      watch: Called with the share of the steps that is done.
 
     Returns:
       The `Ensemble`.
@@ -195,39 +195,42 @@ def predict(
       features: Of the places, shape (epoch, place, feature), made as those that the
         members were trained with.
       devices: Among which places are shared out, as in `train`.
-      watch: Told of the share of the members that is done.
+      watch: Called with the share of the members that is done.
 
     Returns:
       Prediction [unit of the target], shape (epoch, member, place), in the precision of
       the ensemble.
 
     Raises:
-      ValueError: If features have gaps, or others than the members know.
+      ValueError: If features have gaps, or are not those of the training.
     """
     features = np.asarray(features)
-    known = ensemble.weights.features[0]
+    first_layer = ensemble.weights.features[0]
     sizes = check_shapes(
-        features=(features, "epoch place feature"), weights=(known, "feature _")
+        features=(features, "epoch place feature"), weights=(first_layer, "feature _")
     )
     check_complete("features", features, "place")
     share = make_share(
         sizes["place"], jax.local_devices() if devices is None else devices
     )
-    inputs = share.out(jnp.asarray(features, known.dtype), axis=1)
-    told = share.over(_told, (PartitionSpec(), along(1)), along(1))
+    inputs = share.out(jnp.asarray(features, first_layer.dtype), axis=1)
+    alike = PartitionSpec()
+    predict_one = share.over(_predict_member, (alike, alike, alike, along(1)), along(1))
     members = len(ensemble.mean)
-    found = np.empty((sizes["epoch"], members, sizes["place"]), known.dtype)
+    predictions = np.empty((sizes["epoch"], members, sizes["place"]), first_layer.dtype)
     each = (ensemble.weights, ensemble.mean, ensemble.scale)
     for member in range(members):
-        own = jax.tree.map(operator.itemgetter(member), each)
-        found[:, member] = np.asarray(told(own, inputs))[:, : sizes["place"]]
+        one = jax.tree.map(operator.itemgetter(member), each)
+        predicted = np.asarray(predict_one(*one, inputs))
+        predictions[:, member] = predicted[:, : sizes["place"]]
         if watch is not None:
             watch((member + 1) / members)
-    return found
+    return predictions
 
 
-def _told(each: tuple[Weights, Array, Array], inputs: Array) -> Array:
-    weights, mean, scale = each
+def _predict_member(
+    weights: Weights, mean: Array, scale: Array, inputs: Array
+) -> Array:
     return mean + scale * apply(weights, inputs, segment=SEGMENT)[..., 0]
 
 
@@ -278,29 +281,29 @@ def _every(settings: Training) -> int:
 
 
 def _loss(
-    weights: Weights, lessons: TrainingWindows, _: Array, *, settings: Training
+    weights: Weights, windows: TrainingWindows, _: Array, *, settings: Training
 ) -> Array:
-    def one(weights: Weights, lessons: TrainingWindows) -> Array:
+    def one(weights: Weights, windows: TrainingWindows) -> Array:
         matrices = (weights.features, weights.recurrent, weights.readout)
         squares = sum(jnp.sum(matrix**2) for matrix in matrices)
-        error = _error(weights, lessons, lessons.taught, settings)
+        error = _error(weights, windows, windows.train_weight, settings)
         return error + settings.weight_decay * squares
 
-    return losses(one, weights, lessons)
+    return losses(one, weights, windows)
 
 
 def _score(
-    weights: Weights, lessons: TrainingWindows, _: Array, *, settings: Training
+    weights: Weights, windows: TrainingWindows, _: Array, *, settings: Training
 ) -> Array:
-    def one(weights: Weights, lessons: TrainingWindows) -> Array:
-        return _error(weights, lessons, lessons.held_out, settings)
+    def one(weights: Weights, windows: TrainingWindows) -> Array:
+        return _error(weights, windows, windows.validation_weight, settings)
 
-    return losses(one, weights, lessons)
+    return losses(one, weights, windows)
 
 
 def _error(
-    weights: Weights, lessons: TrainingWindows, counted: Array, settings: Training
+    weights: Weights, windows: TrainingWindows, counted: Array, settings: Training
 ) -> Array:
     """Weighted mean square error of one member."""
-    told = apply(weights, lessons.inputs, segment=settings.segment)[..., 0]
-    return jnp.sum(counted * (told - lessons.target) ** 2)
+    predicted = apply(weights, windows.inputs, segment=settings.segment)[..., 0]
+    return jnp.sum(counted * (predicted - windows.target) ** 2)

@@ -25,8 +25,8 @@ class NetworkSize:
 
     Attributes:
       features: Numbers read at every epoch.
-      hidden: Units that remember.
-      outputs: Numbers told at every epoch.
+      hidden: Units of the hidden state.
+      outputs: Numbers predicted at every epoch.
     """
 
     features: int
@@ -43,7 +43,7 @@ class NetworkSize:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """What a network learns.
+    """Weights of a network, which are trained.
 
     Gates stand in the order input, forget, proposal, output, as in
     `flax.nnx.OptimizedLSTMCell`.
@@ -103,11 +103,11 @@ def apply(weights: Weights, inputs: ArrayLike, *, segment: int | None = None) ->
     """Run one network over many places, from an empty memory.
 
     Args:
-      weights: What it has learned; computed is in their precision.
+      weights: Of the network; their precision is that of the computation.
       inputs: Features, shape (epoch, place, feature), without gaps.
       segment: Epochs that are kept for derivatives at a time; what lies between is
         computed a second time, so that memory grows with `segment` and with
-        epochs / `segment`, no longer with all epochs. None keeps all.
+        epochs / `segment`, not with all epochs. None keeps all.
 
     Returns:
       Output, shape (epoch, place, output).
@@ -131,7 +131,7 @@ def apply(weights: Weights, inputs: ArrayLike, *, segment: int | None = None) ->
 def hidden_states(
     weights: Weights, inputs: ArrayLike, *, segment: int | None = None
 ) -> Array:
-    """What a network remembers at every epoch, before it is read out.
+    """Run one network and return its hidden states, before they are read out.
 
     Args:
       weights: As in `apply`.
@@ -174,7 +174,7 @@ def _run(
 
 
 def _cut(inputs: Array, segment: int) -> Array:
-    """Segments of equal length; the last is filled up, which no earlier epoch sees."""
+    """Segments of equal length; the last is padded, which changes no earlier epoch."""
     if segment < 1:
         raise ValueError(f"segment is {segment}, expected 1 epoch or more, or None")
     filled = jnp.pad(inputs, ((0, -len(inputs) % segment), (0, 0), (0, 0)))

@@ -12,7 +12,7 @@ products take them: nothing is transposed on the way from one to the other.
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -96,8 +96,8 @@ def _forward(inputs: Array, kernel: Array, bias: Array, carry: Carry) -> tuple:
     return ((cells[-1], hidden[-1]), hidden[1:]), (weights, read, cells)
 
 
-def _backward(saved: tuple, given: tuple[Carry, Array]) -> tuple:
-    (by_cell, by_hidden), every = given
+def _backward(saved: tuple, cotangent: tuple[Carry, Array]) -> tuple:
+    (by_cell, by_hidden), every = cotangent
     by_inputs, by_weights, *start = _one(_walk_back)(*saved, every, by_cell, by_hidden)
     return by_inputs, by_weights[:-1], by_weights[-1], tuple(start)
 
@@ -121,11 +121,11 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
     @many.def_vmap
     def _(size: int, mapped: list[bool], *arrays: Array) -> tuple:
         wide = [
-            x if own else jnp.broadcast_to(x, (size, *x.shape))
-            for x, own in zip(arrays, mapped)
+            x if is_mapped else jnp.broadcast_to(x, (size, *x.shape))
+            for x, is_mapped in zip(arrays, mapped)
         ]
-        found = many(*(x.reshape(-1, *x.shape[2:]) for x in wide))
-        split = [x.reshape(size, -1, *x.shape[1:]) for x in found]
+        results = many(*(x.reshape(-1, *x.shape[2:]) for x in wide))
+        split = [x.reshape(size, -1, *x.shape[1:]) for x in results]
         return tuple(split), (True,) * len(split)
 
     return many
@@ -159,9 +159,9 @@ def _walk(
       hidden: Hidden state, likewise.
 
     Returns:
-      What gates read, features, hidden state and one, shape (network, epoch + 1, place,
-      feature + hidden + 1); and memory before each epoch, (network, epoch + 1, place,
-      hidden). Both tell the state after the last epoch too.
+      Inputs of the gates: features, hidden state and one, shape (network, epoch + 1,
+      place, feature + hidden + 1); and memory before each epoch, (network, epoch + 1,
+      place, hidden). Both include the state after the last epoch.
     """
     networks, epochs, places, features = inputs.shape
     halved = _halved(weights)
@@ -204,8 +204,10 @@ def _walk_back(
     """
     networks, epochs, places, hidden = every.shape
     features = weights.shape[1] - hidden - 1
-    matrices = _halved(weights), weights[:, :features], weights[:, features:-1].mT
-    back = functools.partial(_block, matrices, (read, cells, every))
+    matrices = _Matrices(
+        _halved(weights), weights[:, :features], weights[:, features:-1].mT
+    )
+    back = functools.partial(_block, matrices, _Records(read, cells, every))
     by_inputs = jnp.zeros((networks, epochs, places, features), read.dtype)
     state = (by_inputs, jnp.zeros_like(weights), by_cell, by_hidden)
     # Whole blocks from the last epoch on; the first epochs are what is left.
@@ -217,9 +219,37 @@ def _walk_back(
     return back(0, left, state) if left else state
 
 
+class _Matrices(NamedTuple):
+    """Weights that derivatives are carried back by.
+
+    Attributes:
+      halved: From the inputs of the gates to the gates, as of `_halved`.
+      to_inputs: From gates to features.
+      to_hidden: From gates to the hidden state.
+    """
+
+    halved: Array
+    to_inputs: Array
+    to_hidden: Array
+
+
+class _Records(NamedTuple):
+    """What the way forward leaves behind of every epoch.
+
+    Attributes:
+      read: Inputs of the gates.
+      cells: Memory.
+      by_hidden_states: Derivatives by the hidden states.
+    """
+
+    read: Array
+    cells: Array
+    by_hidden_states: Array
+
+
 def _block(
-    matrices: tuple[Array, Array, Array],
-    records: tuple[Array, Array, Array],
+    matrices: _Matrices,
+    records: _Records,
     first: Array | int,
     length: int,
     state: tuple[Array, Array, Array, Array],
@@ -227,13 +257,12 @@ def _block(
     """Carry derivatives back through a few epochs, those by the weights added up.
 
     Args:
-      matrices: From what gates read to gates, and from gates to features and to the
-        hidden state.
-      records: What gates read, memory, and derivatives by the hidden states.
+      matrices: The weights.
+      records: Of all epochs.
       first: Epoch with which the block begins.
       length: Its epochs.
-      state: Derivatives by features, weights, memory and hidden state, from what comes
-        after.
+      state: Derivatives by features, weights, memory and hidden state, from the epochs
+        after the block.
 
     Returns:
       The state before the block.
@@ -241,7 +270,7 @@ def _block(
     by_inputs, by_weights, *carry = state
     halved, to_inputs, to_hidden = matrices
     cut = lambda x: jax.lax.dynamic_slice_in_dim(x, first, length, axis=1)
-    read, cells, given = map(cut, records)
+    read, cells, by_hidden_states = map(cut, records)
     # Epochs and places are one axis of every product.
     flat = lambda x: x.reshape(len(x), -1, x.shape[-1])
     apart = lambda x: x.reshape(*read.shape[:3], -1)
@@ -251,7 +280,7 @@ def _block(
     def step(passed: Array, state: tuple) -> tuple:
         by_cell, by_hidden, by_gates = state
         epoch = length - 1 - passed
-        by_hidden = by_hidden + _at(given, epoch)
+        by_hidden = by_hidden + _at(by_hidden_states, epoch)
         by_cell = by_cell + by_hidden * _at(shown, epoch)
         # Only the output gate acts on the hidden state past the memory.
         spread = jnp.concatenate([by_cell, by_cell, by_cell, by_hidden], axis=-1)
@@ -269,7 +298,7 @@ def _block(
 
 
 def _at(record: Array, epoch: Array) -> Array:
-    """What a record, shape (network, epoch, place, ...), tells of an epoch."""
+    """Values of a record, shape (network, epoch, place, ...), at an epoch."""
     return jax.lax.dynamic_index_in_dim(record, epoch, axis=1, keepdims=False)
 
 

@@ -1,4 +1,4 @@
-"""What an ensemble learns from: windows of a record, and what is held out of it."""
+"""Training data of an ensemble: windows of a record, and spans held out of it."""
 
 import dataclasses
 
@@ -28,7 +28,8 @@ class Windows:
 
     Attributes:
       epoch: Which epoch each reads, shape (row, window).
-      judged: Whether a window is judged by it; every epoch is, once, same shape.
+      judged: Whether the loss of a window counts it; every epoch is counted once, same
+        shape.
     """
 
     epoch: NDArray[np.int64]
@@ -38,21 +39,21 @@ class Windows:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainingWindows:
-    """What members learn from, cut to windows.
+    """Training data of the members, cut to windows.
 
     Weights sum to one for each member.
 
     Attributes:
       inputs: Features, shape (member, row, window, feature).
       target: Standardised, zero if missing, shape (member, row, window).
-      taught: Weight of each target in the loss, same shape.
-      held_out: Likewise in the score.
+      train_weight: Weight of each target in the loss, same shape.
+      validation_weight: Likewise in the validation loss.
     """
 
     inputs: Array
     target: Array
-    taught: Array
-    held_out: Array
+    train_weight: Array
+    validation_weight: Array
 
 
 def make_windows(epochs: int, window: int | None, warm_up: int) -> Windows:
@@ -60,7 +61,7 @@ def make_windows(epochs: int, window: int | None, warm_up: int) -> Windows:
 
     Args:
       epochs: Length of the record.
-      window: Epochs by which each is judged; None for the whole record as one.
+      window: Epochs that the loss of each counts; None for the whole record as one.
       warm_up: Epochs read before those, where the record has them.
 
     Returns:
@@ -78,8 +79,8 @@ def make_windows(epochs: int, window: int | None, warm_up: int) -> Windows:
 def hold_out_spans(seen: Bools, every: int, seed: int) -> Bools:
     """Choose spans of observations, one in so many, for each member by itself.
 
-    Noise of receivers is correlated from day to day: what is held out one by one is
-    half known from its neighbours.
+    Noise of receivers is correlated from day to day: single epochs held out would be
+    half known from their neighbours.
 
     Args:
       seen: What was observed, shape (epoch, member).
@@ -87,8 +88,8 @@ def hold_out_spans(seen: Bools, every: int, seed: int) -> Bools:
       seed: Decides which is the first.
 
     Returns:
-      Whether an observation is held out, same shape; some are of each member with at
-      least two for every span.
+      Whether an observation is held out, same shape; some are, of each member with at
+      least two observations for every span.
     """
     count = seen.sum(axis=0)
     span = np.clip(count // (2 * every), 1, SPAN)
@@ -103,7 +104,7 @@ def hold_out_spans(seen: Bools, every: int, seed: int) -> Bools:
 def make_training_windows(
     features: NDArray, target: NDArray, out: Bools, windows: Windows, dtype: str
 ) -> TrainingWindows:
-    """Lay out what members learn from.
+    """Lay out the training data of the members.
 
     Args:
       features: Shape (epoch, member, feature).
@@ -128,6 +129,6 @@ def make_training_windows(
     return TrainingWindows(
         inputs=cut(features),
         target=cut(np.where(seen, target, 0)),
-        taught=weight(seen & ~out),
-        held_out=weight(out),
+        train_weight=weight(seen & ~out),
+        validation_weight=weight(out),
     )

@@ -2,7 +2,7 @@
 
 The deep learning weight loading inversion model: one network for each station that
 moves with the weather, trained from components of temperature and pressure
-(`ensemble.train`); where no receiver stands, all of them tell a displacement
+(`ensemble.train`). Where no receiver stands, all of them predict the displacement
 (`ensemble.predict`), and near ones count most.
 """
 
@@ -51,8 +51,10 @@ def control_stations(
     check_shapes(
         displacement=(up, axes), temperature=(warm, axes), pressure=(heavy, axes)
     )
-    found = [np.abs(np.asarray(pcc(weather, up, axis=0))) for weather in (warm, heavy)]
-    largest = np.fmax(*found)
+    correlations = [
+        np.abs(np.asarray(pcc(weather, up, axis=0))) for weather in (warm, heavy)
+    ]
+    largest = np.fmax(*correlations)
     chosen = largest > threshold
     if not chosen.any():
         best = np.max(np.nan_to_num(largest), initial=0)
@@ -68,19 +70,19 @@ def control_stations(
 def inverse_distance_mean(
     predictions: ArrayLike,
     distance: ArrayLike,
-    own: ArrayLike | None = None,
+    excluded: ArrayLike | None = None,
     *,
     power: float = 1.0,
 ) -> NDArray:
     """Average predictions of members by inverse distance.
 
-    A member at distance zero decides alone, unless it is the place's own.
+    A member at distance zero decides alone, unless it is excluded.
 
     Args:
       predictions: Displacement [mm], shape (epoch, member, place).
       distance: From each place to each member's station, in any unit, shape
         (place, member).
-      own: Whether a member stands at the place or in its cell and must not count,
+      excluded: Whether a member stands at the place or in its cell and must not count,
         same shape.
       power: Of the distance in the weight; the article has 1.
 
@@ -94,15 +96,19 @@ def inverse_distance_mean(
       DWLIM (2022), Remote Sensing 14, 535, eq. 8, doi:10.3390/rs14030535.
     """
     predictions, distance = np.asarray(predictions), np.asarray(distance, float)
-    own = np.zeros(distance.shape, bool) if own is None else np.asarray(own, bool)
+    excluded = (
+        np.zeros(distance.shape, bool)
+        if excluded is None
+        else np.asarray(excluded, bool)
+    )
     check_shapes(
         predictions=(predictions, "epoch member place"),
         distance=(distance, "place member"),
-        own=(own, "place member"),
+        excluded=(excluded, "place member"),
     )
     if not (distance >= 0).all():
         raise ValueError("distance has negative or NaN values, expected zero or more")
-    weights = inverse_distance_weights(np.where(own, np.inf, distance), power)
+    weights = inverse_distance_weights(np.where(excluded, np.inf, distance), power)
     weights = np.asarray(weights, predictions.dtype)
     # NumPy sums in place; a product of matrices would first turn gigabytes around.
     mean = np.einsum("emp,pm->ep", predictions, weights)
@@ -112,19 +118,19 @@ def inverse_distance_mean(
 def validate(
     predictions: ArrayLike,
     distance: ArrayLike,
-    own: ArrayLike,
+    excluded: ArrayLike,
     displacement: ArrayLike,
 ) -> Validation:
-    """Predict stations as if they were not there, and judge that by what they saw.
+    """Predict stations as if they were not there, and compare with their heights.
 
     Args:
       predictions: Displacement at the stations [mm], shape (epoch, member, station).
       distance: From each station to each member's, shape (station, member).
-      own: Whether a member is the station's own, or shares its cell, same shape.
-      displacement: What the stations saw [mm], shape (epoch, station); NaN if missing.
+      excluded: Whether a member is the station's own, or shares its cell, same shape.
+      displacement: Observed uplift [mm], shape (epoch, station); NaN if missing.
 
     Returns:
-      The `Validation`, each station predicted by members that are not its own.
+      The `Validation`, each station predicted by members that are not excluded.
 
     Raises:
       ValueError: As `inverse_distance_mean`.
@@ -132,4 +138,4 @@ def validate(
     Source:
       DWLIM (2022), Remote Sensing 14, 535, section 3.1.1, doi:10.3390/rs14030535.
     """
-    return score(inverse_distance_mean(predictions, distance, own), displacement)
+    return score(inverse_distance_mean(predictions, distance, excluded), displacement)

@@ -1,7 +1,7 @@
 """MLLIM: displacement predicted by random forests of all stations.
 
 The machine learning loading inversion model: one forest for each station, grown from
-its temperature and pressure; where no receiver stands, every forest tells a
+its temperature and pressure. Where no receiver stands, every forest predicts the
 displacement from the weather there, and the mean of all is taken.
 """
 
@@ -125,8 +125,8 @@ def fit_forests(
 
     def one(station: int) -> list[Any]:
         seen = np.isfinite(displacement[:, station])
-        given = (features[seen, station], displacement[seen, station])
-        return _grown(*given, settings, station)
+        inputs, target = features[seen, station], displacement[seen, station]
+        return _grown(inputs, target, settings, station)
 
     # Threads that set filters of warnings for a while may leave each other's behind.
     with warnings.catch_warnings():
@@ -137,7 +137,7 @@ def fit_forests(
 def predict(
     forests: FittedForests,
     features: ArrayLike,
-    own: ArrayLike | None = None,
+    excluded: ArrayLike | None = None,
     *,
     watch: Callable[[float], None] | None = None,
 ) -> Floats:
@@ -146,9 +146,9 @@ def predict(
     Args:
       forests: From `fit_forests`.
       features: Weather of the places, shape (epoch, place, feature), without gaps.
-      own: Whether a station's forest must not count at a place, shape
+      excluded: Whether a station's forest must not count at a place, shape
         (place, station).
-      watch: Told of the share of the forests that is done.
+      watch: Called with the share of the forests that is done.
 
     Returns:
       Displacement [mm], shape (epoch, place); NaN where no forest is left.
@@ -159,21 +159,21 @@ def predict(
     Source:
       MLLIM (2021), Remote Sensing 13, 3358, eq. 3, doi:10.3390/rs13173358.
     """
-    features, own = _checked(forests, np.asarray(features), own)
+    features, excluded = _checked(forests, np.asarray(features), excluded)
     epochs, places, count = features.shape
     samples = features.reshape(-1, count)
-    order = _by_likeness(samples)
+    order = _cache_order(samples)
 
     def one(station: int) -> Floats:
-        # A forest is asked only where it counts.
-        asked = order[~own[order % places, station]]
-        told = np.zeros(len(samples))
-        if len(asked):
-            told[asked] = _asked(forests.trees[station], samples[asked])
-        return told
+        # A forest predicts only where it counts.
+        used = order[~excluded[order % places, station]]
+        predicted = np.zeros(len(samples))
+        if len(used):
+            predicted[used] = _predict_forest(forests.trees[station], samples[used])
+        return predicted
 
     total = _summed(one, forests, watch).reshape(epochs, places)
-    left = (~own).sum(axis=1)
+    left = (~excluded).sum(axis=1)
     return np.where(left > 0, total / np.maximum(left, 1), np.nan)
 
 
@@ -203,7 +203,7 @@ def leave_one_station_out(
 
 
 def _checked(
-    forests: FittedForests, features: NDArray, own: ArrayLike | None
+    forests: FittedForests, features: NDArray, excluded: ArrayLike | None
 ) -> tuple[NDArray, NDArray[np.bool_]]:
     sizes = check_shapes(features=(features, "epoch place feature"))
     check_complete("features", features, "place")
@@ -213,13 +213,13 @@ def _checked(
             f"grown from {forests.features}"
         )
     shape = (sizes["place"], len(forests.trees))
-    own = np.zeros(shape, bool) if own is None else np.asarray(own, bool)
-    if own.shape != shape:
+    excluded = np.zeros(shape, bool) if excluded is None else np.asarray(excluded, bool)
+    if excluded.shape != shape:
         raise ValueError(
-            f"own has shape {own.shape}, expected one row for each of {shape[0]} "
-            f"places and one column for each of {shape[1]} forests"
+            f"excluded has shape {excluded.shape}, expected one row for each of "
+            f"{shape[0]} places and one column for each of {shape[1]} forests"
         )
-    return features, own
+    return features, excluded
 
 
 def _summed(
@@ -232,18 +232,18 @@ def _summed(
     total = np.zeros(())
     for first in range(0, stations, workers):
         some = range(first, min(first + workers, stations))
-        for told in _side_by_side(one, some, workers):
-            total = total + told
+        for predicted in _side_by_side(one, some, workers):
+            total = total + predicted
         if watch is not None:
             watch(some.stop / stations)
     return total
 
 
-def _by_likeness(samples: NDArray) -> NDArray[np.int64]:
+def _cache_order(samples: NDArray) -> NDArray[np.int64]:
     """An order in which neighbours mostly go the same way through a tree.
 
-    The branches that one takes are then foretold, and its nodes at hand, for the next:
-    asking takes less than half the time.
+    The processor then predicts the branches of the next and has its nodes in the cache:
+    a prediction takes less than half the time.
     """
     strip = np.argsort(np.argsort(samples[:, 0])) * STRIPS // max(len(samples), 1)
     return np.lexsort((samples[:, -1], strip))
@@ -276,8 +276,8 @@ def _grown(
 ) -> list[Any]:
     """The trees that `RandomForestRegressor` would grow.
 
-    It grows them in threads of its own, each of which empties the filters of warnings
-    of the whole process for a while, of which others warn where they meet none.
+    That class grows them in its own threads, each of which empties the warning filters
+    of the whole process for a while; code in other threads then warns.
     """
     from sklearn.tree import DecisionTreeRegressor
 
@@ -287,18 +287,18 @@ def _grown(
     single = np.ascontiguousarray(features, np.float32)
     target = np.ascontiguousarray(displacement, np.float64)[:, None]
     count, grown = len(target), []
-    for own in seeds.tolist():
-        drawn = np.random.RandomState(own).randint(0, count, count)
+    for tree_seed in seeds.tolist():
+        drawn = np.random.RandomState(tree_seed).randint(0, count, count)
         tree = DecisionTreeRegressor(
-            min_samples_leaf=settings.min_leaf, random_state=own
+            min_samples_leaf=settings.min_leaf, random_state=tree_seed
         )
         weight = np.bincount(drawn, minlength=count).astype(np.float64)
         grown.append(tree.fit(single, target, weight, check_input=False))
     return grown
 
 
-def _asked(trees: Sequence[Any], samples: NDArray) -> Floats:
-    """What a forest tells: the mean of its trees, asked without what checks them."""
+def _predict_forest(trees: Sequence[Any], samples: NDArray) -> Floats:
+    """Predict by one forest: the mean of its trees, without their checks of input."""
     single = np.ascontiguousarray(samples, np.float32)
     total = np.zeros(len(single))
     for tree in trees:
@@ -307,6 +307,6 @@ def _asked(trees: Sequence[Any], samples: NDArray) -> Floats:
 
 
 def _side_by_side(function: Callable, each: Sequence[int], workers: int) -> list:
-    """In threads: growing and asking trees let go of Python's lock."""
+    """Run in threads: growing trees and predicting by them release Python's lock."""
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         return list(pool.map(function, each))

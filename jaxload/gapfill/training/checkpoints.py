@@ -21,7 +21,7 @@ __all__ = ["DiskCheckpoints", "fingerprint"]
 
 logger = logging.getLogger(__name__)
 
-#: File that says of what the states beside it are.
+#: File with the fingerprint of the training whose states are beside it.
 MODEL = "model.json"
 
 #: What a kept state takes beside its numbers, at most [bytes].
@@ -33,7 +33,7 @@ LETTERS = 200
 
 @dataclasses.dataclass(frozen=True)
 class DiskCheckpoints:
-    """A folder in which the newest states of one training are kept.
+    """A folder with the newest states of one training.
 
     Attributes:
       folder: Where; made when there is something to keep.
@@ -49,7 +49,7 @@ class DiskCheckpoints:
         """Take up the newest state.
 
         Args:
-          state: The one to begin with, whose shapes that on disk must have.
+          state: The initial state; the one on disk must have its shapes.
 
         Returns:
           The newest state, or the given one where none was kept.
@@ -74,9 +74,11 @@ class DiskCheckpoints:
 
         try:
             with ocp.PyTreeCheckpointer() as checkpointer:
-                found = checkpointer.restore(path.absolute())
+                restored = checkpointer.restore(path.absolute())
             leaves, shape = jax.tree.flatten(state)
-            kept = [jnp.asarray(found[str(n)], x.dtype) for n, x in enumerate(leaves)]
+            kept = [
+                jnp.asarray(restored[str(n)], x.dtype) for n, x in enumerate(leaves)
+            ]
         except (ValueError, OSError, KeyError) as error:
             raise ValueError(
                 f"the checkpoint {path} cannot be read; remove it, and the one before "
@@ -121,7 +123,7 @@ class DiskCheckpoints:
             shutil.rmtree(self.folder / str(old))
 
     def _known(self) -> str:
-        """The model whose states are there."""
+        """Fingerprint of the training whose states are there."""
         path = self.folder / MODEL
         if not path.is_file():
             return "none"
@@ -135,7 +137,7 @@ class DiskCheckpoints:
 
 
 def _check_room(folder: pathlib.Path, size: int) -> None:
-    """Refuse what a disk has no room for, which orbax would begin and not tidy up."""
+    """Raise if the disk is too full: orbax would leave an unfinished state behind."""
     if shutil.disk_usage(folder).free < size + MARGIN:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
@@ -150,11 +152,11 @@ def _steps(folder: pathlib.Path) -> list[int]:
 def fingerprint(*parts: Any) -> str:
     """A short name for settings and data: the same for the same, and only for those.
 
-    It is that of another process, too: what counts are values, and the names of types,
-    fields and functions.
+    Other processes compute the same one: only values and the names of types, fields and
+    functions count.
 
-    Not for: what differs only in the body of a function, or in objects that say no more
-    than their type.
+    Not for: what differs only in the body of a function, or in objects that show no
+    more than their type.
 
     Args:
       *parts: Pytrees of arrays, numbers, text and settings; their static fields and how

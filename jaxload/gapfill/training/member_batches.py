@@ -50,8 +50,8 @@ def losses(loss: Callable[[Any, Any], Array], parameters: Any, data: Any) -> Arr
     def forward(parameters: Any) -> tuple[Array, Any]:
         return each(jax.value_and_grad(loss), parameters)
 
-    def backward(slopes: Any, given: Array) -> tuple[Any]:
-        scaled = lambda x: x * given.reshape(-1, *[1] * (x.ndim - 1))
+    def backward(slopes: Any, cotangent: Array) -> tuple[Any]:
+        scaled = lambda x: x * cotangent.reshape(-1, *[1] * (x.ndim - 1))
         return (jax.tree.map(scaled, slopes),)
 
     run.defvjp(forward, backward)

@@ -1,7 +1,8 @@
-"""Networks trained side by side until what was held out is predicted no better.
+"""Train networks side by side until held-out data are predicted no better.
 
-Members of an ensemble differ in their first weights and in whom they hold out. They
-share one program and nothing else: each is stepped, scored and stopped by itself.
+Members of an ensemble differ in their first weights and in the data that they hold out.
+They share one program and nothing else: each has steps, scores and a best step by
+itself.
 """
 
 import dataclasses
@@ -37,9 +38,9 @@ class OptimiserSettings:
       learning_rate: Of Adam.
       weight_decay: What Adam takes off a parameter at every step, apart from the loss,
         as a multiple of itself and the learning rate (AdamW).
-      every: Steps between two looks at what is held out; fewer before the last.
-      patience: Looks without a gain, of any member, after which it ends.
-      largest_gradient: Norm to which a member's longer gradient is shortened.
+      every: Steps between two evaluations of the held-out data; fewer before the last.
+      patience: Evaluations without a gain, of any member, after which training ends.
+      largest_gradient: Norm to which a member's longer gradient is clipped.
     """
 
     steps: int = 400
@@ -67,13 +68,13 @@ class OptimiserSettings:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Curve:
-    """What became of a training.
+    """Learning curve of a training.
 
     Attributes:
-      step: Number of steps at each look, from 0, shape (look,).
-      loss: What was minimised, at the step before each look, shape (look, member); NaN
-        at the first.
-      held_out: What was watched, shape (look, member).
+      step: Number of steps at each evaluation, from 0, shape (evaluation,).
+      loss: Training loss at the step before each evaluation, shape (evaluation,
+        member); NaN at the first.
+      held_out: Validation loss, shape (evaluation, member).
     """
 
     step: NDArray[np.int64]
@@ -88,7 +89,7 @@ class Fitted:
     Attributes:
       parameters: Those with the best score of each member, an axis of members first.
       step: After how many steps each was best, shape (member,).
-      curve: What became of the training.
+      curve: Learning curve.
       diverged_at: The step at which it ceased to be finite, None where it did not.
     """
 
@@ -99,7 +100,7 @@ class Fitted:
 
 
 class Checkpoints(Protocol):
-    """Where a training is kept between two looks."""
+    """Store of the states of a training."""
 
     def restore(self, state: Any) -> Any:
         """Give back the newest state of this shape, or the given one."""
@@ -155,10 +156,9 @@ def train_members(
     taken up again from a checkpoint, on one kind of machine.
 
     Args:
-      loss: What is minimised, shape (member,), from parameters, data and a key that is
-        new at every step.
-      score: What is held out of it, smaller is better, likewise; its key is always the
-        same.
+      loss: Training loss, shape (member,), from parameters, data and a key that is new
+        at every step.
+      score: Validation loss, smaller is better, likewise; its key is always the same.
       start: First parameters, a pytree with an axis of members first.
       data: A pytree of arrays, handed to both.
       settings: How to train.
@@ -167,10 +167,10 @@ def train_members(
         same first parameters at several rates, side by side. Shape () or (member,).
       decaying: Which parameters the weight decay is for: booleans in a pytree that
         begins as `start` does.
-      checkpoints: Where to keep the state at every look, to go on from there.
+      checkpoints: Where to keep the state at every evaluation, to go on from there.
       devices: Among which members are shared out, if there are several; the data then
         have an axis of members first as well, and a key is the same for all members.
-      watch: Told of the share of the steps that is done.
+      watch: Called with the share of the steps that is done.
 
     Returns:
       The `Fitted`. A member whose loss or score ceases to be finite ends the training;
@@ -255,14 +255,14 @@ def _begin(
 
 
 def _looks(step: Any, settings: OptimiserSettings) -> Any:
-    """Looks after the first until a step, the last of which may come early."""
+    """Evaluations after the first until a step, the last of which may come early."""
     return -(-step // settings.every)
 
 
 def _advancing(
     loss: Objective, score: Objective, optimiser: Any, settings: OptimiserSettings
 ) -> Callable[[_State, Any, Array, Array], _State]:
-    """A function that goes on to the next look."""
+    """A function that goes on to the next evaluation."""
 
     def total(parameters: Any, data: Any, key: Array) -> tuple[Array, Array]:
         losses = loss(parameters, data, key)
@@ -276,13 +276,13 @@ def _advancing(
     ) -> _State:
         def step(number: Array, now: tuple) -> tuple:
             parameters, moments, _, broken = now
-            own = jax.random.fold_in(key, number)
-            slope, losses = gradient(parameters, data, own)
+            step_key = jax.random.fold_in(key, number)
+            slope, losses = gradient(parameters, data, step_key)
             slope = jax.vmap(shorten)(slope)
             # The optimiser mixes counts and floats, which a caller may have forbidden.
             with jax.numpy_dtype_promotion("standard"):
-                given = (slope, moments, parameters)
-                change, moments = jax.vmap(optimiser.update)(*given)
+                update = jax.vmap(optimiser.update)
+                change, moments = update(slope, moments, parameters)
             # Adam and decay alike are proportional to the learning rate.
             parameters = jax.tree.map(
                 lambda old, by: (
@@ -298,8 +298,8 @@ def _advancing(
         now = (state.parameters, state.moments, nothing, state.broken)
         now = jax.lax.fori_loop(state.step, last, step, now)
         parameters, moments, losses, broken = now
-        found = score(parameters, data, key)
-        better, look = found < state.score, _looks(last, settings)
+        scores = score(parameters, data, key)
+        better, look = scores < state.score, _looks(last, settings)
         return _State(
             step=last,
             parameters=parameters,
@@ -307,11 +307,11 @@ def _advancing(
             best=jax.tree.map(
                 functools.partial(_chosen, better), parameters, state.best
             ),
-            score=jnp.where(better, found, state.score),
+            score=jnp.where(better, scores, state.score),
             best_step=jnp.where(better, last, state.best_step),
             loss=state.loss.at[look].set(losses),
-            held_out=state.held_out.at[look].set(found),
-            broken=_first(broken, found, last),
+            held_out=state.held_out.at[look].set(scores),
+            broken=_first(broken, scores, last),
         )
 
     return advance

@@ -29,7 +29,7 @@ def along(axis: int = 0) -> PartitionSpec:
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """Who has what.
+    """Distribution of members or places over devices.
 
     Attributes:
       parts: Number of members or places.
@@ -40,7 +40,7 @@ class Share:
     mesh: Mesh | None
 
     def out(self, tree: Any, axis: int = 0) -> Any:
-        """Hand each device its own.
+        """Distribute arrays over the devices.
 
         Args:
           tree: A pytree of arrays with the parts along an axis.
@@ -59,7 +59,7 @@ class Share:
         return jax.device_put(jax.tree.map(fill, tree), sharding)
 
     def settle(self, tree: Any, cut: Any) -> Any:
-        """Put arrays that are whole where `over` would find them.
+        """Place whole arrays on the devices as `over` expects them.
 
         Args:
           tree: A pytree of arrays with as many parts as `out` makes.
@@ -74,7 +74,7 @@ class Share:
         return jax.device_put(tree, jax.tree.map(place, cut))
 
     def back(self, tree: Any) -> Any:
-        """Take from each device what it has.
+        """Gather arrays from the devices.
 
         Args:
           tree: A pytree of arrays with the parts along their first axis.
@@ -87,15 +87,15 @@ class Share:
         return jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[: self.parts]), tree)
 
     def over(
-        self, function: Callable[..., Any], given: Any, found: Any
+        self, function: Callable[..., Any], in_specs: Any, out_specs: Any
     ) -> Callable[..., Any]:
-        """Let every device run a function on its own.
+        """Make a function run on every device, each with its parts.
 
         Args:
           function: From arrays of some parts to arrays of the same parts.
-          given: How its arguments are cut, `along` an axis or not at all, a tuple of
+          in_specs: How its arguments are cut, `along` an axis or not at all, a tuple of
             pytrees that begin as they do.
-          found: Likewise of what it returns.
+          out_specs: Likewise of what it returns.
 
         Returns:
           The function, compiled.
@@ -104,7 +104,7 @@ class Share:
             return jax.jit(function)
         # Scans begin with zeros that every device has alike.
         spread = functools.partial(jax.shard_map, mesh=self.mesh, check_vma=False)
-        return jax.jit(spread(function, in_specs=given, out_specs=found))
+        return jax.jit(spread(function, in_specs=in_specs, out_specs=out_specs))
 
 
 def make_share(parts: int, devices: Devices) -> Share:

@@ -1,7 +1,7 @@
-"""Stations held out with all that stand near them.
+"""Spatial block cross-validation: stations held out together with those near them.
 
-A station beside another is predicted well by anything that follows its neighbour. How
-well a place without a station is filled shows only where the neighbours are out too.
+A station beside another is predicted well by anything that follows its neighbour. The
+error at a place without a station shows only where the neighbours are held out too.
 """
 
 import jax
@@ -28,7 +28,7 @@ def sample_neighbourhoods(
       key: Of `jax.random.key`.
 
     Returns:
-      Who is held out, boolean, shape (station,).
+      Whether a station is held out, boolean, shape (station,).
     """
     distance = jnp.asarray(distance)
     check_shapes(distance=(distance, "station station"))
@@ -76,12 +76,12 @@ def neighbourhoods(
 
     Args:
       distance: Between stations, in any unit, shape (station, station).
-      radius: What stands within it of a station that is predicted does not help.
+      radius: Within it of a predicted station all others are held out, same unit.
       count: Number of neighbourhoods.
 
     Returns:
-      Who is predicted with each, boolean, shape (neighbourhood, station), everyone
-      once; and who is held out meanwhile, likewise.
+      Stations predicted with each, boolean, shape (neighbourhood, station), every one
+      once; and stations held out for it, likewise.
 
     Raises:
       ValueError: If `count` is not from 2 to the number of stations.
@@ -98,6 +98,6 @@ def neighbourhoods(
     while len(centres) < count:
         centres.append(int(distance[centres].min(axis=0).argmax()))
     nearest = distance[centres].argmin(axis=0)
-    own = nearest[None, :] == np.arange(count)[:, None]
-    around = own.astype(int) @ (distance <= radius).astype(int) > 0
-    return own, own | around
+    predicted = nearest[None, :] == np.arange(count)[:, None]
+    around = predicted.astype(int) @ (distance <= radius).astype(int) > 0
+    return predicted, predicted | around

@@ -1,4 +1,4 @@
-"""The weight of the prior and what of the noise is not known: chosen from the data."""
+"""Weight of the prior and unknown parameters of the noise, chosen from the data."""
 
 import dataclasses
 import functools
@@ -26,11 +26,11 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Criterion:
-    """What a weight of the prior is judged by.
+    """Criterion for the weight of the prior.
 
     Attributes:
       function: As `inversion.scan` takes it.
-      name: What it is called.
+      name: In messages and results.
       unit: Of its value.
     """
 
@@ -53,11 +53,11 @@ CRITERIA = {
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """The weight of the prior and why it was taken.
+    """The chosen weight of the prior, and the criterion.
 
     Attributes:
       beta: The weight.
-      name: What the criterion is called.
+      name: Of the criterion.
       unit: Of its values.
       tried: Each weight that was tried, with its value; for an L-curve with the norm of
         the solution too. Empty where the weight was trained.
@@ -77,13 +77,13 @@ def choose(
 ) -> tuple[Model, Choice]:
     """Choose beta, and before it the common mode and the weights of stations.
 
-    Stations are weighed by what is left of them with the beta of equal weights.
+    Stations are weighted by their residuals with the beta of equal weights.
 
     Args:
-      study: Says how.
-      model: What is given.
-      gnss: Where the stations are.
-      watch: Told of the share that is done.
+      study: Its table ``[inversion]`` has the settings.
+      model: Problem, heights and noise.
+      gnss: Positions of the stations.
+      watch: Called with the share that is done.
 
     Returns:
       The model with its noise settled, and the choice.
@@ -104,9 +104,9 @@ def choose(
 
 
 def _criterion(study: config.Study, gnss: xr.Dataset) -> Criterion:
-    found = CRITERIA[study.inversion.criterion]
-    if found.function is not inversion.leave_group_out:
-        return found
+    criterion = CRITERIA[study.inversion.criterion]
+    if criterion.function is not inversion.leave_group_out:
+        return criterion
     lon, lat = gnss.lon.values, gnss.lat.values
     arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
     distance = np.asarray(arc) * DEGREE * EARTH_RADIUS / 1e3
@@ -118,8 +118,8 @@ def _criterion(study: config.Study, gnss: xr.Dataset) -> Criterion:
             f"{study.inversion.block_km:g}, so that none is left to predict the "
             "others; make it smaller"
         )
-    function = functools.partial(found.function, groups=groups)
-    return dataclasses.replace(found, function=function)
+    function = functools.partial(criterion.function, groups=groups)
+    return dataclasses.replace(criterion, function=function)
 
 
 def _scan(
@@ -128,7 +128,7 @@ def _scan(
     criterion: Criterion,
     watch: Callable[[float], None],
 ) -> Choice:
-    """The criterion at each weight, and the best of them."""
+    """Evaluate the criterion at each weight and choose the best."""
     settings, betas = study.inversion, _betas(study)
     tried: list[dict[str, float]] = []
 
@@ -144,7 +144,7 @@ def _scan(
         watch(len(tried) / len(betas))
 
     parts = model.parts
-    # With components, their patterns and the mean stand for the epochs.
+    # With components, their patterns and the mean take the place of the epochs.
     values = model.up if parts is None else patterns_and_mean(parts)
     data = inversion.observations(values, model.noise)
     values = inversion.scan(

@@ -1,4 +1,4 @@
-"""Water from heights: of stations alone, or of stations and filled cells together."""
+"""Inversion of heights: of stations alone, or with virtual stations."""
 
 import dataclasses
 import functools
@@ -26,7 +26,7 @@ __all__ = [
     "StationsOnly",
     "invert",
     "invert_stations",
-    "observed",
+    "restrict_to_stations",
 ]
 
 logger = logging.getLogger(__name__)
@@ -34,18 +34,18 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class InversionResult:
-    """Water, and how it was found.
+    """Result of an inversion.
 
     Attributes:
-      found: The estimate, for all rows.
-      choice: The weight of the prior and why.
-      errors: How well water is known.
+      estimate: The estimate, for all rows.
+      choice: The weight of the prior, and the criterion.
+      errors: Standard errors of water.
       stations_only: Means over the regions by stations alone [mm], shape (epoch,
-        region); None where nothing was filled.
-      learned: What was trained through the inversion, if anything was.
+        region); None without gap filling.
+      learned: Record of the training through the inversion, if there was one.
     """
 
-    found: Estimate
+    estimate: Estimate
     choice: Choice
     errors: Errors
     stations_only: NDArray[np.float64] | None = None
@@ -58,7 +58,7 @@ class StationsOnly:
 
     Attributes:
       model: With its noise settled.
-      choice: The weight of the prior and why.
+      choice: The weight of the prior, and the criterion.
       regions: Means of water over the regions [mm], shape (epoch, region).
     """
 
@@ -70,13 +70,13 @@ class StationsOnly:
 def invert(
     study: config.Study, rows: xr.Dataset, area: StudyArea, clock: Clock
 ) -> InversionResult:
-    """Invert heights, and with filled cells those of the stations alone beside them.
+    """Invert heights; with virtual stations, also those of the stations alone.
 
     Args:
-      study: Says how.
-      rows: Heights of stations without their loads, perhaps with filled cells.
-      area: Where water is sought.
-      clock: Told of the stages.
+      study: Its table ``[inversion]`` has the settings.
+      rows: Heights of stations without their loads, perhaps with virtual stations.
+      area: The study area.
+      clock: Times the stages.
 
     Returns:
       The `InversionResult`.
@@ -90,35 +90,36 @@ def invert(
     stations_only = None
     if filled.any():
         gnss = rows.isel(station=np.flatnonzero(~filled))
-        alone = invert_stations(
+        baseline = invert_stations(
             study, of_stations(model, len(gnss.station)), gnss, area, clock
         )
-        stations_only = alone.regions
-        study, model = _with_noise_of(study, model, alone)
+        stations_only = baseline.regions
+        study, model = _with_noise_of(study, model, baseline)
     with clock.stage("beta"):
         report_progress = functools.partial(clock.watch, "beta")
         model, choice = choose(study, model, rows, report_progress)
     with clock.stage("solve"):
-        found = estimate(study, model, rows.time.values, choice.beta)
-        warn_unsolved(rows.time.values, found.solution.ok)
+        estimated = estimate(study, model, rows.time.values, choice.beta)
+        warn_unsolved(rows.time.values, estimated.solution.ok)
     with clock.stage("errors"):
         report_progress = functools.partial(clock.watch, "errors")
-        given = ((found, choice.beta), area.basins.weights, report_progress)
-        errors = standard_deviations(study, model, *given)
-    return InversionResult(found, choice, errors, stations_only)
+        errors = standard_deviations(
+            study, model, estimated, choice.beta, area.basins.weights, report_progress
+        )
+    return InversionResult(estimated, choice, errors, stations_only)
 
 
 def invert_stations(
     study: config.Study, model: Model, gnss: xr.Dataset, area: StudyArea, clock: Clock
 ) -> StationsOnly:
-    """Invert the heights of stations as if nothing were filled.
+    """Invert the heights of stations without gap filling.
 
     Args:
-      study: Says how.
+      study: Its table ``[inversion]`` has the settings.
       model: Of the stations alone.
       gnss: The stations.
-      area: Where water is sought.
-      clock: Told of the stage.
+      area: The study area.
+      clock: Times the stage.
 
     Returns:
       The `StationsOnly`; its water is kept as means over the regions only.
@@ -129,30 +130,30 @@ def invert_stations(
     with clock.stage("stations_only"):
         report_progress = functools.partial(clock.watch, "stations_only")
         model, choice = choose(study, model, gnss, report_progress)
-        found = estimate(study, model, gnss.time.values, choice.beta)
-        warn_unsolved(gnss.time.values, found.solution.ok, "from stations alone")
-        means = means_over(area.basins.weights, found.solution.load)
+        estimated = estimate(study, model, gnss.time.values, choice.beta)
+        warn_unsolved(gnss.time.values, estimated.solution.ok, "from stations alone")
+        means = means_over(area.basins.weights, estimated.solution.load)
         return StationsOnly(model, choice, means)
 
 
 def _with_noise_of(
-    study: config.Study, model: Model, alone: StationsOnly
+    study: config.Study, model: Model, baseline: StationsOnly
 ) -> tuple[config.Study, Model]:
-    """Filled cells know nothing of the common mode: stations tell it."""
+    """Take the common mode from the stations: virtual stations have none."""
     if study.inversion.common_mode_mm != "estimate":
         return study, model
-    common = float(np.asarray(alone.model.noise.common))
+    common = float(np.asarray(baseline.model.noise.common))
     settings = dataclasses.replace(study.inversion, common_mode_mm=math.sqrt(common))
     noise = dataclasses.replace(model.noise, common=common)
     study = dataclasses.replace(study, inversion=settings)
     return study, dataclasses.replace(model, noise=noise)
 
 
-def observed(found: Estimate, count: int) -> Estimate:
-    """Leave out the rows behind the stations.
+def restrict_to_stations(estimated: Estimate, count: int) -> Estimate:
+    """Restrict an estimate to the rows of the stations.
 
     Args:
-      found: Of all rows.
+      estimated: Of all rows.
       count: Number of stations.
 
     Returns:
@@ -160,8 +161,10 @@ def observed(found: Estimate, count: int) -> Estimate:
     """
     first = lambda values: None if values is None else np.asarray(values)[..., :count]
     noise = dataclasses.replace(
-        found.noise, sigma=first(found.noise.sigma), common_rows=None
+        estimated.noise, sigma=first(estimated.noise.sigma), common_rows=None
     )
-    fitted = first(found.solution.fitted)
-    solution = dataclasses.replace(found.solution, fitted=fitted)
-    return Estimate(solution, noise, first(found.left_out), first(found.weights))
+    fitted = first(estimated.solution.fitted)
+    solution = dataclasses.replace(estimated.solution, fitted=fitted)
+    return Estimate(
+        solution, noise, first(estimated.left_out), first(estimated.weights)
+    )

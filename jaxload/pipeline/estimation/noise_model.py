@@ -1,4 +1,4 @@
-"""What of the noise is not known beforehand: the common mode, weights of stations."""
+"""Unknown parameters of the noise: the common mode, weights of stations."""
 
 import dataclasses
 import logging
@@ -15,21 +15,22 @@ __all__ = ["with_common_mode", "with_station_weights", "without_seasons"]
 
 logger = logging.getLogger(__name__)
 
-#: Epochs from which the common mode is estimated; more say it no better.
+#: Epochs from which the common mode is estimated; more improve it little.
 EPOCHS = 250
 
 
 def with_common_mode(
     study: config.Study, model: Model, time: NDArray[np.datetime64]
 ) -> Model:
-    """Give the noise the common offset whose marginal likelihood is largest.
+    """Estimate the variance of the common mode by maximum marginal likelihood.
 
-    It is that of heights without their lines and seasons, beta beside it and sigma as
-    it is. Water of a whole region goes up and down with its season, which the prior
-    does not expect: with the season in it, that would pass for a common mode.
+    The likelihood is that of heights without linear trends and seasons; beta is
+    estimated with it, sigma is kept. Water of a whole region follows its season, which
+    has little probability under the prior: with the season in the heights, it would be
+    taken for a common mode.
 
     Args:
-      study: Says between which weights of the prior.
+      study: Its `inversion.beta_min` and `beta_max` bound the initial weight.
       model: Without a common mode.
       time: Epochs, shape (epoch,).
 
@@ -54,14 +55,14 @@ def with_common_mode(
 def without_seasons(
     up: NDArray[np.float64], time: NDArray[np.datetime64]
 ) -> NDArray[np.float64]:
-    """Take line and seasons out of heights.
+    """Remove linear trend and seasons from heights.
 
     Args:
       up: Heights [mm], shape (epoch, station); NaN if missing.
       time: Epochs, shape (epoch,).
 
     Returns:
-      What is left of each station [mm], shape (epoch, station).
+      Residuals of each station [mm], shape (epoch, station).
     """
     basis = np.asarray(series.seasonal_basis(time))
     rest = np.full_like(up, np.nan)

@@ -92,8 +92,8 @@ def _robust(
     loss: inversion.Huber | inversion.StudentT,
 ) -> Estimate:
     """Left out with the weights as they came out; they are not found anew."""
-    found = inversion.reweight(model.problem, data, beta, loss)
-    weights = np.where(np.isfinite(model.up), np.asarray(found.weights), np.nan)
-    solution = found.solution
+    reweighted = inversion.reweight(model.problem, data, beta, loss)
+    weights = np.where(np.isfinite(model.up), np.asarray(reweighted.weights), np.nan)
+    solution = reweighted.solution
     left_out = np.asarray(inversion.leave_one_out_residual(solution))
     return Estimate(solution, solution.factor.data.noise, left_out, weights)

@@ -47,18 +47,20 @@ class Errors:
 def standard_deviations(
     study: config.Study,
     model: Model,
-    found: tuple[Estimate, float],
+    estimate: Estimate,
+    beta: float,
     weights: NDArray[np.float64],
     watch: Callable[[float], None],
 ) -> Errors:
-    """Compute the standard errors that a study wants.
+    """Compute the standard errors that a study sets.
 
     Args:
-      study: Says which.
-      model: What was given.
-      found: The estimate, whose noise counts, and the weight of the prior.
+      study: Its `inversion.errors` says which.
+      model: Problem and heights.
+      estimate: The estimate, with the noise of the standard errors.
+      beta: Weight of the prior.
       weights: Weight of each cell in the regions, shape (region, cell).
-      watch: Told of the share that is done.
+      watch: Called with the share that is done.
 
     Returns:
       The errors.
@@ -67,10 +69,10 @@ def standard_deviations(
     if kind == "none":
         return Errors(kind)
     regions = inversion.averages(model.problem, model.prior, weights)
-    factor = _factor(model, *found)
+    factor = _factor(model, estimate, beta)
     spread = inversion.posterior_sd(factor, regions)
     parts, means = [spread], np.array(spread.sd)
-    ok = np.asarray(found[0].solution.ok)
+    ok = np.asarray(estimate.solution.ok)
     means[~ok] = np.nan
     cells = None
     if kind == "cells":
@@ -84,21 +86,25 @@ def standard_deviations(
     return Errors(kind, _method(parts), means, cells)
 
 
-def _factor(model: Model, found: Estimate, beta: float) -> inversion.Factor:
-    """That of the estimate, unless its errors are calibrated otherwise."""
-    factor = found.solution.factor
-    if factor is not None and factor.data.noise is found.noise and factor.beta == beta:
+def _factor(model: Model, estimate: Estimate, beta: float) -> inversion.Factor:
+    """Factor of the estimate; a new one where noise or beta were calibrated."""
+    factor = estimate.solution.factor
+    if (
+        factor is not None
+        and factor.data.noise is estimate.noise
+        and factor.beta == beta
+    ):
         return factor
-    data = inversion.observations(model.up, found.noise)
+    data = inversion.observations(model.up, estimate.noise)
     return inversion.factorise(model.problem, data, beta)
 
 
 def uncertainty_kind(study: config.Study, model: Model) -> str:
-    """Find which standard errors a study wants.
+    """Find which standard errors a study sets.
 
     Args:
       study: The study.
-      model: What is to be inverted, whose size decides where the study leaves it open.
+      model: Problem and heights, whose size decides where `inversion.errors` is "auto".
 
     Returns:
       "cells", "regions" or "none".
@@ -110,7 +116,7 @@ def uncertainty_kind(study: config.Study, model: Model) -> str:
         return "none"
     stations, cells = model.problem.design.shape
     work = float(len(model.up)) * stations * cells
-    # With a sigma of its own an epoch asks for as many times more as it has stations.
+    # An epoch with a different sigma costs more by the number of stations.
     if np.ndim(model.noise.sigma) > 1 or settings.robust != "none":
         work *= stations / 16
     return "cells" if work <= LARGE else "regions"

@@ -1,4 +1,4 @@
-"""What filling gains: the same study by its stations alone, scored the same way."""
+"""Gain of gap filling over the stations-only baseline, with the same scores."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -44,8 +44,8 @@ def with_stations_only(
     what = "regional mean of water storage anomaly from stations alone"
     labels = {"units": "mm", "long_name": what}
     regions = regions.assign(twsa_stations_only=(("time", "region"), daily, labels))
-    for name, given in references.items():
-        values = reference_month_means(daily, regions.time.values, given)
+    for name, reference in references.items():
+        values = reference_month_means(daily, regions.time.values, reference)
         month, ours, _ = REFERENCE_VARIABLES[name]
         new = {_of_stations(ours): ((month, "region"), values, labels)}
         regions = regions.assign(new)
@@ -53,26 +53,26 @@ def with_stations_only(
 
 
 def gain_over_stations_only(study: config.Study, regions: xr.Dataset) -> dict[str, Any]:
-    """Score both against every reference.
+    """Score estimate and baseline against every reference.
 
     Args:
-      study: Says how to compare, and by which method places were filled.
+      study: Its tables ``[evaluation]`` and ``[gapfill]`` have the settings.
       regions: From `with_stations_only`.
 
     Returns:
       By reference and region the scores of both, their difference, and the change in
-      percent of what stations alone score, where that is a skill to speak of; over all
-      of these the median difference, in how many regions which score is better, and
-      the mean of the changes in percent with their number; and what the article
-      reports, where there is one.
+      percent of the baseline's score, where that is larger than `LEAST_SKILL`; over all
+      of these the median difference, the number of regions in which each score is
+      better, and the mean of the changes in percent with their number; and the changes
+      that the article published, where there is one.
     """
     assert study.gapfill is not None
-    found: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
     for name, (month, ours, theirs) in REFERENCE_VARIABLES.items():
         if theirs not in regions:
             continue
         years = regions[month].values.astype("M8[D]").astype(float) / 365.2425
-        filled, alone = (
+        with_filling, baseline = (
             score_series(
                 study,
                 (regions[mine].values, regions[theirs].values),
@@ -81,21 +81,21 @@ def gain_over_stations_only(study: config.Study, regions: xr.Dataset) -> dict[st
             )
             for mine in (ours, _of_stations(ours))
         )
-        found[name] = {
+        scores[name] = {
             region: {
-                "filled": filled[region],
-                "stations_only": alone[region],
-                "difference": _difference(filled[region], alone[region]),
-                "change_percent": _change(filled[region], alone[region]),
+                "filled": with_filling[region],
+                "stations_only": baseline[region],
+                "difference": _difference(with_filling[region], baseline[region]),
+                "change_percent": _change(with_filling[region], baseline[region]),
             }
-            for region in filled
+            for region in with_filling
         }
-    if found:
-        found |= _over_regions(found)
+    if scores:
+        scores |= _over_regions(scores)
     if study.gapfill.method in ARTICLES:
         article = ARTICLES[study.gapfill.method].change_percent
-        found["article_change_percent"] = article
-    return found
+        scores["article_change_percent"] = article
+    return scores
 
 
 def _of_stations(name: str) -> str:
@@ -108,7 +108,7 @@ def _difference(new: Mapping[str, float], old: Mapping[str, float]) -> dict[str,
 
 
 def _change(new: Mapping[str, float], old: Mapping[str, float]) -> dict[str, float]:
-    """Changes in percent; NaN where the old score is next to nothing."""
+    """Changes in percent; NaN where the old score is near zero."""
     meaningful = {
         key: old[key] > (LEAST_SKILL if SCORES[key] else 0.0) for key in SCORES
     }
@@ -118,9 +118,9 @@ def _change(new: Mapping[str, float], old: Mapping[str, float]) -> dict[str, flo
     }
 
 
-def _over_regions(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What holds over all references and regions."""
-    regions = [region for name in found.values() for region in name.values()]
+def _over_regions(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Differences and changes over all references and regions."""
+    regions = [region for name in scores.values() for region in name.values()]
     apart = {key: _known(regions, "difference", key) for key in SCORES}
     changes = {key: _known(regions, "change_percent", key) for key in SCORES}
     better = {k: int((v > 0 if SCORES[k] else v < 0).sum()) for k, v in apart.items()}

@@ -18,7 +18,7 @@ from jaxload.pipeline.inputs.coverage import covered_by_values, warn_of_coverage
 from jaxload.pipeline.inputs.gridded import read_grid_source
 from jaxload.pipeline.inputs.observations import read_gravity
 from jaxload.pipeline.inputs.time_spans import spans_of
-from jaxload.pipeline.messages import naming
+from jaxload.pipeline.messages import error_context
 from jaxload.pipeline.prepare.grid_loads import read_load_grid
 
 __all__ = ["References", "compare", "read_references", "read_wells_of"]
@@ -97,22 +97,22 @@ def _grace(study: config.Study, gnss: xr.Dataset, months: io.Periods) -> xr.Data
         stamps = total.time.values.astype("M8[ns]")
         soil = io.period_means(soil, io.Periods(start, stop, stamps))
         soil = io.regrid(soil, total.lon.values, total.lat.values)
-        left = total[["twsa"]].assign(
+        residual = total[["twsa"]].assign(
             twsa=total.twsa - soil.soil_water.assign_coords(time=total.time)
         )
-        left = left.assign_coords(time=io.mid_times(total))
-        at = io.sample_grid(left, gnss.lon, gnss.lat).twsa
+        residual = residual.assign_coords(time=io.mid_times(total))
+        at = io.sample_grid(residual, gnss.lon, gnss.lat).twsa
     except ValueError as error:
         raise ValueError(f"{named}: {error}") from None
-    found = _by_month(at, months)
-    if not found.notnull().any():
+    groundwater = _by_month(at, months)
+    if not groundwater.notnull().any():
         raise ValueError(
             f"{named} and loads.soil have no month and station in "
             "common; get data of one period and place"
         )
-    found = found - found.mean("month")
+    groundwater = groundwater - groundwater.mean("month")
     labels = {"units": "mm", "long_name": "GRACE less soil and snow water"}
-    return found.assign_attrs(labels)
+    return groundwater.assign_attrs(labels)
 
 
 def _by_month(array: xr.DataArray, months: io.Periods) -> xr.DataArray:
@@ -147,7 +147,7 @@ def read_wells_of(study: config.Study, settings: config.Groundwater) -> xr.Datas
     columns = io.WellColumns(
         **{f.name: getattr(source, f.name) for f in dataclasses.fields(io.WellColumns)}
     )
-    with naming("groundwater.wells"):
+    with error_context("groundwater.wells"):
         files = [study.path(path) for path in source.paths]
         wells = io.read_wells(files, settings.specific_yield, columns)
     if source.sites:
@@ -207,10 +207,10 @@ def compare(
     regions: xr.Dataset,
     gnss: xr.Dataset,
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Compare groundwater with all that is named.
+    """Compare groundwater with the references.
 
     Args:
-      study: Says in `groundwater.drought` whether drought indices are wanted.
+      study: Its `groundwater.drought` says whether to compute drought indices.
       references: From `read_references`.
       water: With ``twsa`` (time, lat, lon) [mm], which is groundwater.
       regions: With ``twsa`` (time, region) [mm].
@@ -239,8 +239,8 @@ def compare(
         labels = {"units": "1", "long_name": "groundwater drought severity index"}
         dataset["dsi"] = (("month", "region"), index, labels)
     if references.wells is not None:
-        given = (dataset, references.wells, water, gnss)
-        dataset, summary["wells"] = _beside_wells(*given)
+        wells = references.wells
+        dataset, summary["wells"] = _beside_wells(dataset, wells, water, gnss)
     return dataset, summary
 
 
@@ -279,10 +279,10 @@ def _sampled(
     water: xr.Dataset, lon: NDArray, lat: NDArray, names: NDArray
 ) -> NDArray[np.float64]:
     """Water between the centres of cells, shape (time, place); NaN outside."""
-    found = io.sample_grid(
+    sampled = io.sample_grid(
         water[["twsa"]], lon, lat, outside="nan", names=list(map(str, names))
     )
-    return found.twsa.transpose("time", "station").values.astype(np.float64)
+    return sampled.twsa.transpose("time", "station").values.astype(np.float64)
 
 
 def _monthly(
@@ -294,28 +294,26 @@ def _monthly(
 
 def _statistics(values: NDArray, names: NDArray) -> dict[str, dict[str, float]]:
     """Extremes, mean and standard deviation [mm] by station."""
-    found = {}
+    statistics = {}
     for name, column in zip(map(str, names), values.T):
         column = column[np.isfinite(column)]
         if len(column):
-            found[name] = {
+            statistics[name] = {
                 "max": float(column.max()),
                 "min": float(column.min()),
                 "mean": float(column.mean()),
                 "sd": float(column.std(ddof=1)) if len(column) > 1 else 0.0,
             }
-    return found
+    return statistics
 
 
 def _lags(
     leading: NDArray, following: NDArray, names: NDArray
 ) -> dict[str, dict[str, float]]:
-    """By how many months one follows the other, and correlations without and with."""
+    """Lags in months, and correlations before and after the shift."""
     most = min(MOST_LAG, len(leading) - 1)
-    found = evaluate.best_lag(leading, following, most)
-    rows = zip(
-        *(np.asarray(x).tolist() for x in (found.lag, found.before, found.after))
-    )
+    best = evaluate.best_lag(leading, following, most)
+    rows = zip(*(np.asarray(x).tolist() for x in (best.lag, best.before, best.after)))
     return {
         str(name): {"months": lag, "before": before, "after": after}
         for name, (lag, before, after) in zip(names, rows)
@@ -330,20 +328,20 @@ def _drought(
     index = np.asarray(evaluate.drought_severity(values, calendar))
     kinds = np.asarray(evaluate.drought_class(index))
     months = np.datetime_as_string(dataset.month.values, "M").tolist()
-    found: dict[str, Any] = {}
+    months_of_drought: dict[str, Any] = {}
     for column, name in enumerate(map(str, dataset.region.values)):
-        found[name] = {
+        months_of_drought[name] = {
             month: {"dsi": float(value), "class": evaluate.DROUGHT_CLASSES[kind - 1]}
             for month, value, kind in zip(months, index[:, column], kinds[:, column])
             if kind
         }
-    return index, found
+    return index, months_of_drought
 
 
 def _beside_wells(
     dataset: xr.Dataset, wells: xr.Dataset, water: xr.Dataset, gnss: xr.Dataset
 ) -> tuple[xr.Dataset, dict[str, dict[str, float]]]:
-    """Water at wells, and how it correlates with theirs, epoch by epoch."""
+    """Water at wells, and its correlation with the wells over the epochs."""
     lon, lat = wells.lon.values, wells.lat.values
     ours = _sampled(water, lon, lat, wells.well.values)
     theirs = _well_means(wells, gnss)
@@ -380,10 +378,10 @@ def _beside_wells(
 
 
 def _well_means(wells: xr.Dataset, gnss: xr.Dataset) -> NDArray[np.float64]:
-    """Water of wells over what the heights are means of, or on their very days."""
+    """Water of wells as means over the intervals of heights, or on their days."""
     time = gnss.time.values
     if "time_bnds" not in gnss:
         return wells.gwsa.reindex(time=time).values
     start, stop = gnss.time_bnds.values.T
-    given = (wells.gwsa.values, wells.time.values.astype("M8[ns]"), start, stop)
-    return np.asarray(series.period_mean(*given))
+    days = wells.time.values.astype("M8[ns]")
+    return np.asarray(series.period_mean(wells.gwsa.values, days, start, stop))

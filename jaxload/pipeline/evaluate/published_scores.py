@@ -1,4 +1,4 @@
-"""What articles found on their own data, to be put beside what is found here."""
+"""Scores that articles published for their data, for comparison."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ class Article:
     """Numbers of one article.
 
     Attributes:
-      filling: How well stations were predicted from others.
+      filling: Scores of stations predicted from others.
       change_percent: By how much scores against GRACE and a land-surface model differ
         from those of the stations alone, on average [%].
     """

@@ -1,4 +1,4 @@
-"""Other water averaged over the regions of a study."""
+"""Regional means of the reference products."""
 
 import dataclasses
 
@@ -11,22 +11,21 @@ __all__ = ["with_references"]
 
 
 def with_references(study: config.Study, area: StudyArea) -> StudyArea:
-    """Average other water over the regions: what cannot be compared is found early.
+    """Average reference products over the regions, before the long computations.
 
     Args:
-      study: Names the files, for messages.
+      study: Has the names of the files, for messages.
       area: From `read_study_area`.
 
     Returns:
-      The same with its references; the products are let go.
+      The same with its references, and without the products.
 
     Raises:
       ValueError: If a reference does not reach a region.
     """
-    given = (area.outlines, area.grid, area.products)
-    references = reference_means(study, *given)
-    for name, given in references.items():
+    references = reference_means(study, area.outlines, area.grid, area.products)
+    for name, means in references.items():
         file = config.grid_names(getattr(study.evaluation, name))
         what = f"evaluation.{name} {file}"
-        warn_of_coverage(what, area.outlines, given.covered.values)
+        warn_of_coverage(what, area.outlines, means.covered.values)
     return dataclasses.replace(area, products={}, references=references)

@@ -1,4 +1,4 @@
-"""Means over regions, and how they compare with another observation of water."""
+"""Regional means of water, and their scores against reference products."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ __all__ = [
     "score_series",
 ]
 
-#: What references are called in figures.
+#: Names of references in figures.
 LABELS = {"grace": "GRACE", "land_model": "land-surface model"}
 
 #: Their months, our means over these, and their water, in the dataset of the regions.
@@ -34,7 +34,7 @@ REFERENCE_VARIABLES = {
     "land_model": ("land_model_month", "twsa_monthly_land_model", "tws_land_model"),
 }
 
-#: Fraction of a region that cells or another observation cover.
+#: Fraction of a region that cells or a reference cover.
 COVERAGE = "coverage_fraction"
 
 #: How far the date of a month may be from its middle.
@@ -53,7 +53,7 @@ def reference_means(
     """Average references over the parts of regions that the grid covers.
 
     Args:
-      study: Names the files of the references, for messages.
+      study: Has the names of the files, for messages.
       outlines: Regions by name.
       grid: The cells of the study.
       references: From `read_comparisons`, on other grids; "grace" by months, others at
@@ -61,8 +61,7 @@ def reference_means(
 
     Returns:
       For each reference its anomaly `water` (month, region) [mm], the share of each
-      region that it has values for, `covered` (region) [-], and `start` and `stop` of
-      each month.
+      region with values, `covered` (region) [-], and `start` and `stop` of each month.
 
     Raises:
       ValueError: If a reference does not reach a region.
@@ -70,31 +69,31 @@ def reference_means(
     inside = inside_grid(outlines, grid)
     files = {n: getattr(study.evaluation, n) for n in references}
     return {
-        name: _of_regions(name, given, (inside, outlines), files[name])
-        for name, given in references.items()
+        name: _of_regions(name, product, inside, outlines, files[name])
+        for name, product in references.items()
     }
 
 
 def _of_regions(
     name: str,
-    given: xr.Dataset,
-    regions: tuple[dict[str, Outline], dict[str, Outline]],
+    product: xr.Dataset,
+    inside: dict[str, Outline],
+    whole: dict[str, Outline],
     file: config.Grids,
 ) -> xr.Dataset:
-    inside, whole = regions
     try:
-        given = io.square_cells(given)
-        water = given[str(given.attrs["quantity"])]
-        fields = water.values.reshape(len(given.time), -1)
-        other = sphere.raster_grid(given.lon.values, given.lat.values)
+        product = io.square_cells(product)
+        water = product[str(product.attrs["quantity"])]
+        fields = water.values.reshape(len(product.time), -1)
+        other = sphere.raster_grid(product.lon.values, product.lat.values)
         over = sphere.basin_weights(other, inside)
         covered = covered_by_values(fields, other, whole)
     except ValueError as error:
         named = config.grid_names(file) if file else name
         raise ValueError(f"{named}: {error}") from None
     means = np.asarray(sphere.area_mean(over.weights, fields.astype(np.float64)))
-    bounds = month_spans(given)
-    dates = _dates(given.time.values, bounds)
+    bounds = month_spans(product)
+    dates = _dates(product.time.values, bounds)
     if name != "grace":
         months = _calendar_months(series.span_middles(bounds))
         means = over_months(means, bounds, months)
@@ -116,7 +115,7 @@ def _of_regions(
 
 
 def _dates(stamps: NDArray, bounds: NDArray) -> NDArray:
-    """The middles of months, or their stamps where these are about there."""
+    """The middles of months, or their stamps where these are near the middles."""
     middles, stamps = series.span_middles(bounds), stamps.astype("M8[ns]")
     return np.where(abs(stamps - middles) <= NEAR, stamps, middles)
 
@@ -162,9 +161,9 @@ def region_means(
       `twsa` (time, region) and `coverage_fraction`, the fraction of each region that
       the cells cover; with GRACE also `twsa_monthly` and `twsa_grace` (month, region),
       with a land-surface model `twsa_monthly_land_model` and `tws_land_model`
-      (land_model_month, region). All in mm. The fraction that another observation
-      covers is `twsa_grace_coverage_fraction` and `tws_land_model_coverage_fraction`;
-      each mean has its own as the attribute `coverage_fraction` too.
+      (land_model_month, region). All in mm. The fractions that the references cover are
+      `twsa_grace_coverage_fraction` and `tws_land_model_coverage_fraction`; each mean
+      has its fraction as the attribute `coverage_fraction` too.
     """
     daily = means_over(basins.weights, load)
     labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
@@ -176,17 +175,21 @@ def region_means(
         },
         coords={"time": time, "region": list(basins.names)},
     )
-    for name, given in references.items():
+    for name, reference in references.items():
         month, ours, theirs = REFERENCE_VARIABLES[name]
-        monthly = (month, "region"), reference_month_means(daily, time, given), labels
-        covered = given.covered.values
-        labels_of = given.water.attrs | {COVERAGE: covered}
-        water = (month, "region"), given.water.values, labels_of
+        monthly = (
+            (month, "region"),
+            reference_month_means(daily, time, reference),
+            labels,
+        )
+        covered = reference.covered.values
+        labels_of = reference.water.attrs | {COVERAGE: covered}
+        water = (month, "region"), reference.water.values, labels_of
         known = share | {"long_name": f"share of the region that {LABELS[name]} covers"}
         part = "region", covered, known
         new = {ours: monthly, theirs: water, f"{theirs}_{COVERAGE}": part}
         means = means.assign(new)
-        means = means.assign_coords({month: given.month.values})
+        means = means.assign_coords({month: reference.month.values})
     return means
 
 
@@ -208,10 +211,10 @@ def reference_month_means(
 
 
 def month_spans(reference: xr.Dataset) -> NDArray:
-    """Find what the months of a product are means of.
+    """Find the intervals of the monthly means of a product.
 
     Args:
-      reference: With its `time`, and `time_bnds` if it says so itself.
+      reference: With its `time`, and `time_bnds` if it has them.
 
     Returns:
       First instant of each and first instant after it, shape (month, 2).
@@ -241,12 +244,12 @@ def score_regions(
         return {}
     years = regions[month].values.astype("M8[D]").astype(float) / 365.2425
     pair = (regions[ours].values, regions[theirs].values)
-    found = score_series(study, pair, years, regions.region.values)
-    for number, name in enumerate(found):
-        found[name][COVERAGE] = float(regions[COVERAGE].values[number])
+    scores = score_series(study, pair, years, regions.region.values)
+    for number, name in enumerate(scores):
+        scores[name][COVERAGE] = float(regions[COVERAGE].values[number])
         theirs_covered = regions[f"{theirs}_{COVERAGE}"].values[number]
-        found[name][f"reference_{COVERAGE}"] = float(theirs_covered)
-    return found
+        scores[name][f"reference_{COVERAGE}"] = float(theirs_covered)
+    return scores
 
 
 def score_series(
@@ -266,7 +269,7 @@ def score_series(
     Returns:
       `pcc`, `r2`, `nse`, `rmse_mm` and number of `months` by region.
     """
-    found = {}
+    scores = {}
     for name, ours, theirs in zip(names, pair[0].T, pair[1].T):
         both = np.isfinite(ours) & np.isfinite(theirs)
         ours, theirs = ours[both], theirs[both]
@@ -274,11 +277,11 @@ def score_series(
             ours, theirs = (
                 np.asarray(evaluate.detrend(x, years[both])) for x in (ours, theirs)
             )
-        found[str(name)] = {
+        scores[str(name)] = {
             "pcc": float(evaluate.pcc(ours, theirs)),
             "r2": float(evaluate.r2(ours, theirs)),
             "nse": float(evaluate.nse(ours, theirs)),
             "rmse_mm": float(evaluate.rmse(ours, theirs)),
             "months": int(both.sum()),
         }
-    return found
+    return scores

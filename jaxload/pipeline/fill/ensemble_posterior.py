@@ -1,6 +1,6 @@
 """Inversion about an ensemble of prior means, with between-member variance.
 
-The prior mean is never held on all cells and epochs at once.
+The prior mean is never in memory on all cells and epochs at once.
 """
 
 import dataclasses
@@ -21,6 +21,8 @@ from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
 from jaxload.pipeline.fill.training import JointTraining, member_variance
 
 __all__ = [
+    "CalibratedPrior",
+    "EnsembleEstimate",
     "PriorMeanEnsemble",
     "VirtualDataEnsemble",
     "solve_about_mean",
@@ -44,11 +46,11 @@ class PriorMeanEnsemble:
     to_cells: sparse.csr_array
     moved: Floats
 
-    def left(self, up: Floats) -> Iterator[Floats]:
+    def residuals(self, up: Floats) -> Iterator[Floats]:
         """Residuals of `up` about each member's prior mean [mm], shape (epoch, row)."""
-        return (up - told @ self.moved.T for told in self.members)
+        return (up - mean @ self.moved.T for mean in self.members)
 
-    def water(self, member: int, epochs: slice) -> Floats:
+    def prior_load(self, member: int, epochs: slice) -> Floats:
         """Prior mean of a member [mm], shape (epoch, cell)."""
         return self.members[member][epochs] @ self.to_cells.T
 
@@ -63,47 +65,77 @@ class VirtualDataEnsemble:
 
     members: Floats
 
-    def left(self, up: Floats) -> Iterator[Floats]:
+    def residuals(self, up: Floats) -> Iterator[Floats]:
         """Heights with each member's virtual rows [mm], shape (epoch, row)."""
         seen = up.shape[1] - self.members.shape[2]
         return (np.concatenate([up[:, :seen], x], axis=1) for x in self.members)
 
-    def water(self, member: int, epochs: slice) -> Floats:
+    def prior_load(self, member: int, epochs: slice) -> Floats:
         """Prior mean of the load: zero, shape (1, 1)."""
         del member, epochs
         return np.zeros((1, 1))
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class EnsembleEstimate:
+    """The inversion about the mean of an ensemble, and the ensemble.
+
+    Attributes:
+      estimate: For all rows.
+      beta: Weight of the prior that it was made with.
+      ensemble: Predictions of the members.
+    """
+
+    estimate: Estimate
+    beta: float
+    ensemble: PriorMeanEnsemble | VirtualDataEnsemble
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CalibratedPrior:
+    """Noise model and weight of the prior, calibrated for standard errors.
+
+    Attributes:
+      noise: Of the rows.
+      beta: Weight of the prior.
+    """
+
+    noise: inversion.Noise
+    beta: float
+
+
 def solve_about_mean(
     training_data: joint_model.TrainingData,
     trained: JointTraining,
-    expected: PriorMeanEnsemble | None = None,
+    prior_mean: PriorMeanEnsemble | None = None,
 ) -> Estimate:
     """Invert residuals about the prior mean and add the mean to the load.
 
     Args:
       training_data: With the rows.
       trained: With the hyperparameters of the inversion.
-      expected: The prior mean; None for zero.
+      prior_mean: The prior mean; None for zero.
 
     Returns:
       The estimate, for all rows.
     """
-    noise = joint_model.noise_of(training_data, trained.numbers)
+    noise = joint_model.noise_of(training_data, trained.hyperparameters)
     up = np.asarray(training_data.displacement)
-    mean = np.zeros((len(up), 0)) if expected is None else expected.members.mean(axis=0)
-    moved = np.zeros_like(up) if expected is None else mean @ expected.moved.T
-    beta = jnp.exp(trained.numbers.log_beta)
+    mean, moved = np.zeros((len(up), 0)), np.zeros_like(up)
+    if prior_mean is not None:
+        mean = prior_mean.members.mean(axis=0)
+        moved = mean @ prior_mean.moved.T
+    beta = jnp.exp(trained.hyperparameters.log_beta)
     data = inversion.observations(up - moved, noise)
     solution = inversion.solve(training_data.problem, data, beta)
     left_out = inversion.leave_one_out_residual(solution)
     fitted = np.asarray(solution.fitted) + moved
     solution = dataclasses.replace(solution, fitted=fitted)
-    if expected is not None:
+    if prior_mean is not None:
         # In place, and some epochs at a time: two whole records in memory, not more.
         load = np.array(solution.load)
         for epochs in blocks(len(load)):
-            load[epochs] += mean[epochs] @ expected.to_cells.T
+            load[epochs] += mean[epochs] @ prior_mean.to_cells.T
         solution = dataclasses.replace(solution, load=load)  # pyright: ignore[reportArgumentType]
     return Estimate(solution, noise, np.asarray(left_out))
 
@@ -111,41 +143,43 @@ def solve_about_mean(
 def total_uncertainty(
     study: config.Study,
     model: Model,
-    given: tuple[Estimate, JointTraining, PriorMeanEnsemble | VirtualDataEnsemble],
-    believed: tuple[inversion.Noise, float],
+    estimated: EnsembleEstimate,
+    calibrated: CalibratedPrior,
     weights: Floats,
     watch: Callable[[float], None],
 ) -> Errors:
     """Compute standard errors by the law of total variance over the ensemble.
 
     Args:
-      study: Says which are wanted.
+      study: Its `inversion.errors` says which are wanted.
       model: Of all rows.
-      given: The estimate, the training, and the predictions of the members.
-      believed: Calibrated noise and weight of the prior.
+      estimated: The estimate, and the predictions of the members.
+      calibrated: Noise and weight of the prior.
       weights: Weight of each cell in the regions, shape (region, cell).
       watch: Called with the share that is done.
 
     Returns:
       The errors.
     """
-    found, trained, told = given
-    noise, own = believed
-    asked = (dataclasses.replace(found, noise=noise), own)
-    errors = standard_deviations(study, model, asked, weights, watch)
-    members = range(len(told.members))
+    ensemble = estimated.ensemble
+    within = dataclasses.replace(estimated.estimate, noise=calibrated.noise)
+    errors = standard_deviations(study, model, within, calibrated.beta, weights, watch)
+    members = range(len(ensemble.members))
     if errors.regions is None or len(members) < 2:
         return errors
-    beta = float(jnp.exp(trained.numbers.log_beta))
-    bound = inversion.observations(model.up, found.noise)
+    bound = inversion.observations(model.up, estimated.estimate.noise)
     multipliers = [
-        np.asarray(_multiplier(model, bound, up, beta)) for up in told.left(model.up)
+        np.asarray(_multiplier(model, bound, up, estimated.beta))
+        for up in ensemble.residuals(model.up)
     ]
     cross = np.asarray(model.problem.cross)
     means, cells = [], errors.cells
     for epochs in blocks(len(errors.regions)):
         loads = np.stack(
-            [told.water(n, epochs) + multipliers[n][epochs] @ cross.T for n in members]
+            [
+                ensemble.prior_load(n, epochs) + multipliers[n][epochs] @ cross.T
+                for n in members
+            ]
         )
         means.append(member_variance(loads @ weights.T))
         if cells is not None:
@@ -158,6 +192,6 @@ def total_uncertainty(
 def _multiplier(
     model: Model, bound: inversion.Observations, up: Floats, beta: float
 ) -> Array:
-    """The multipliers of other values of the same observations."""
+    """Multipliers of the data-space system for other values of the observations."""
     data = dataclasses.replace(bound, values=jnp.asarray(up, bound.values.dtype))
     return inversion.factorise(model.problem, data, beta).solved.multiplier

@@ -1,4 +1,4 @@
-"""What a network that serves all places reads of each: weather, season, climate."""
+"""Features of the network for all places: weather, season, climate."""
 
 import pathlib
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def weather_raster(study: config.Study, grid: sphere.Grid) -> sphere.Grid:
     """Lay a raster over the cells, such that every cell lies between its nodes.
 
     Args:
-      study: Says in `gapfill.spacing` how far its nodes are apart.
+      study: Its `gapfill.spacing` is the distance between nodes.
       grid: The cells.
 
     Returns:
@@ -40,18 +40,19 @@ def network_features(
     folder: pathlib.Path | None,
     watch: Callable[[float], None],
 ) -> NDArray[np.float32]:
-    """Read the weather of places, and put all that is known of them beside each other.
+    """Read the weather of places and join it with season and climate.
 
-    In this order: temperature and pressure as `config.Features` says, precipitation
-    where there is some, the time of the year, and what does not change: position, and
-    mean and standard deviation of the weather, which tell height and climate.
+    In this order: temperature and pressure decomposed as in `config.Features`,
+    precipitation where there is some, the time of the year, and the features that are
+    constant in time: position, and mean and standard deviation of the weather, which
+    depend on height and climate.
 
     Args:
-      study: Names the files and says how weather is taken apart.
-      places: Where.
-      gnss: The heights: when.
+      study: Its tables ``[weather]`` and ``[features]`` have files and settings.
+      places: The places.
+      gnss: The heights, which have the epochs.
       folder: Where components are kept; None keeps none.
-      watch: Told of the share that is done.
+      watch: Called with the share that is done.
 
     Returns:
       Features [-], shape (epoch, place, feature).

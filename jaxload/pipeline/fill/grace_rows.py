@@ -26,7 +26,7 @@ class GravityRows:
       design: Share of each cell in the mean [-], shape (row, cell).
       water: Anomaly of the mean [mm], shape (epoch, row); NaN where there is no month.
       sigma: Standard error at an epoch [mm], shape (row,): such that all epochs of a
-        month together say no more than the month does.
+        month together have the weight of one month.
     """
 
     names: list[str]
@@ -43,9 +43,9 @@ def gravity_rows(
     Regions are those of ``[evaluation]``, or the study region where none are listed.
 
     Args:
-      study: Names the file in `gapfill.grace`.
-      gnss: Has the epochs.
-      area: Where the regions are.
+      study: Its `gapfill.grace` is the file.
+      gnss: The heights, which have the epochs.
+      area: The regions.
 
     Returns:
       The rows; None where no file is named.

@@ -22,6 +22,8 @@ from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.uncertainty import Errors, uncertainty_kind
 from jaxload.pipeline.estimation.unsolved import warn_unsolved
 from jaxload.pipeline.fill.ensemble_posterior import (
+    CalibratedPrior,
+    EnsembleEstimate,
     PriorMeanEnsemble,
     VirtualDataEnsemble,
     solve_about_mean,
@@ -53,7 +55,7 @@ __all__ = ["invert_jointly"]
 
 Floats = NDArray[np.float64]
 
-#: Why the weight of the prior was taken.
+#: Name of the criterion by which the weight of the prior was chosen.
 TRAINED = "trained with the network"
 
 
@@ -70,12 +72,12 @@ def invert_jointly(
       study: Its table ``[gapfill]`` says whether the network predicts the prior mean of
         the load ("joint-load") or uplift ("joint-displacement").
       gnss: Heights of the stations as anomalies, cleaned and without their loads.
-      area: Where water is sought.
+      area: The study area.
       folder: Where the results go; None keeps nothing of the training.
-      clock: Told of the stages.
+      clock: Times the stages.
 
     Returns:
-      The `InversionResult`, with what was learned.
+      The `InversionResult`, with the record of the training.
 
     Raises:
       FileNotFoundError: If a file is missing.
@@ -84,14 +86,11 @@ def invert_jointly(
     """
     assert study.gapfill is not None
     if study.gapfill.method == "joint-load":
-        return _with_water(study, gnss, area, folder, clock)
-    return _with_displacement(study, gnss, area, folder, clock)
+        return _invert_about_prior_mean(study, gnss, area, folder, clock)
+    return _invert_with_virtual_stations(study, gnss, area, folder, clock)
 
 
-# The network tells of displacement where no station stands.
-
-
-def _with_displacement(
+def _invert_with_virtual_stations(
     study: config.Study,
     gnss: xr.Dataset,
     area: StudyArea,
@@ -107,7 +106,7 @@ def _with_displacement(
         )
         model = make_model(study, rows, area.grid)
     stations = of_stations(model, count)
-    alone = invert_stations(study, stations, gnss, area, clock)
+    stations_only = invert_stations(study, stations, gnss, area, clock)
     model, gravity = _with_gravity(study, model, gnss, area)
     with clock.stage("weather"):
         name, lon, lat = (rows[n].values for n in ("station", "lon", "lat"))
@@ -120,53 +119,59 @@ def _with_displacement(
         training_data = joint_model.make_training_data(
             model.problem, model.up, sigma, features, folds
         )
-        start = (initial_hyperparameters(stations, gnss.time.values), keys)
+        initial = initial_hyperparameters(stations, gnss.time.values)
         report_progress = functools.partial(clock.watch, "learn")
         trained = train_study_members(
-            study, training_data, start, folder, report_progress
+            study, training_data, initial, keys, folder, report_progress
         )
-    told = _predict_virtual_stations(trained, training_data)
-    mean, sd = told.mean[:, count:], told.sd[count:]
+    predicted = _predict_virtual_stations(trained, training_data)
+    mean, sd = predicted.mean[:, count:], predicted.sd[count:]
     filled = with_virtual_rows(training_data, jnp.asarray(mean), jnp.asarray(sd))
     model = dataclasses.replace(model, up=np.asarray(filled.displacement))
     with clock.stage("solve"):
-        found = solve_about_mean(filled, trained)
-        warn_unsolved(gnss.time.values, found.solution.ok)
-    filling = _held_out_scores(study, gnss, told.members[:, :, :count], folds)
+        estimate = solve_about_mean(filled, trained)
+        warn_unsolved(gnss.time.values, estimate.solution.ok)
+    filling = _held_out_scores(study, gnss, predicted.members[:, :, :count], folds)
     filling["cells"] = cells.sizes["station"]
     learned, errors = _learned(trained, gravity), Errors("none")
     learned = dataclasses.replace(
         learned, rows=as_virtual_stations(cells, gnss, mean, sd), filling=filling
     )
+    beta = float(jnp.exp(trained.hyperparameters.log_beta))
     with clock.stage("errors"):
         if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / TUNING_EPOCHS)
-            given = (training_data, trained.fitted.parameters)
-            sure, factor = calibrate_virtual(*given, every=every)
+            calibrated, factor = calibrate_virtual(
+                training_data, trained.fitted.parameters, every=every
+            )
             learned.summary["uncertainty_hyperparameters"] = {
-                **as_summary(sure),
+                **as_summary(calibrated),
                 "filled": float(factor),
             }
-            within = jnp.asarray(told.within[count:]) * factor
+            within = jnp.asarray(predicted.within[count:]) * factor
             noise = joint_model.noise_of(
-                with_virtual_rows(training_data, jnp.asarray(mean), within), sure
+                with_virtual_rows(training_data, jnp.asarray(mean), within), calibrated
             )
-            believed = (noise, float(jnp.exp(sure.log_beta)))
-            members = (found, trained, VirtualDataEnsemble(told.members[:, :, count:]))
-            report_progress = functools.partial(clock.watch, "errors")
-            given = (members, believed, area.basins.weights, report_progress)
-            errors = total_uncertainty(study, model, *given)
-    choice = Choice(float(jnp.exp(trained.numbers.log_beta)), TRAINED, "1", [])
-    return InversionResult(found, choice, errors, alone.regions, learned)
+            ensemble = VirtualDataEnsemble(predicted.members[:, :, count:])
+            errors = total_uncertainty(
+                study,
+                model,
+                EnsembleEstimate(estimate, beta, ensemble),
+                CalibratedPrior(noise, float(jnp.exp(calibrated.log_beta))),
+                area.basins.weights,
+                functools.partial(clock.watch, "errors"),
+            )
+    choice = Choice(beta, TRAINED, "1", [])
+    return InversionResult(estimate, choice, errors, stations_only.regions, learned)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Displacement:
-    """What members tell of places.
+class _VirtualEnsemble:
+    """Displacement of places as predicted by the members.
 
     Attributes:
       members: Displacement [mm], shape (member, epoch, place).
-      within: How sure members are of it [mm], shape (place,).
+      within: Its standard deviation by the members [mm], shape (place,).
     """
 
     members: Floats
@@ -174,44 +179,43 @@ class _Displacement:
 
     @property
     def mean(self) -> Floats:
-        """Over the members, shape (epoch, place)."""
+        """Mean over the members [mm], shape (epoch, place)."""
         return self.members.mean(axis=0)
 
     @property
     def sd(self) -> Floats:
-        """With what members differ by, shape (place,)."""
+        """Standard deviation, with the differences of members [mm], shape (place,)."""
         between = member_variance(self.members).mean(axis=0)
         return np.sqrt(self.within**2 + between)
 
 
 def _predict_virtual_stations(
     trained: JointTraining, training_data: joint_model.TrainingData
-) -> _Displacement:
+) -> _VirtualEnsemble:
     run = jax.jit(joint_model.predict_displacement)
     members = joint_model.unstack_members(trained.fitted.parameters)
-    told = [run(one, training_data.features) for one in members]
-    joint_model.check_predictions([mean for mean, _ in told])
-    within = np.mean([np.asarray(sd) ** 2 for _, sd in told], axis=0)
-    return _Displacement(np.stack([np.asarray(x) for x, _ in told]), np.sqrt(within))
+    predictions = [run(one, training_data.features) for one in members]
+    joint_model.check_predictions([mean for mean, _ in predictions])
+    within = np.mean([np.asarray(sd) ** 2 for _, sd in predictions], axis=0)
+    return _VirtualEnsemble(
+        np.stack([np.asarray(x) for x, _ in predictions]), np.sqrt(within)
+    )
 
 
 def _held_out_scores(
-    study: config.Study, gnss: xr.Dataset, told: Floats, folds: joint_model.Folds
+    study: config.Study, gnss: xr.Dataset, members: Floats, folds: joint_model.Folds
 ) -> dict:
-    """Each station as told by the members that never saw it; NaN where all did."""
+    """Scores of each station by the members that held it out; NaN where none did."""
     assert study.gapfill is not None
-    held = np.asarray(folds.held)[:, : told.shape[2]].astype(float)
-    total = np.einsum("mes,ms->es", told, held)
-    number = held.sum(axis=0)
+    held_out = np.asarray(folds.held_out)[:, : members.shape[2]].astype(float)
+    total = np.einsum("mes,ms->es", members, held_out)
+    number = held_out.sum(axis=0)
     mean = np.where(number > 0, total / np.maximum(number, 1), np.nan)
     up = gnss.up.values
     return describe_validation(study.gapfill.method, gnss, up, score(mean, up))
 
 
-# The network tells of the water that is to be expected everywhere.
-
-
-def _with_water(
+def _invert_about_prior_mean(
     study: config.Study,
     gnss: xr.Dataset,
     area: StudyArea,
@@ -220,7 +224,7 @@ def _with_water(
 ) -> InversionResult:
     with clock.stage("design"):
         model = make_model(study, gnss, area.grid)
-    alone = invert_stations(study, model, gnss, area, clock)
+    stations_only = invert_stations(study, model, gnss, area, clock)
     model, gravity = _with_gravity(study, model, gnss, area)
     raster = weather_raster(study, area.grid)
     with clock.stage("weather"):
@@ -234,52 +238,58 @@ def _with_water(
             raster.lon_axis, raster.lat_axis, area.grid.lon, area.grid.lat
         )
         moved = (to_cells.T @ np.asarray(model.problem.design).T).T
-        given = (model.problem, model.up, np.asarray(model.noise.sigma), features)
-        training_data = joint_model.make_training_data(*given, folds, moved=moved)
-        start = (initial_hyperparameters(alone.model, gnss.time.values), keys)
+        training_data = joint_model.make_training_data(
+            model.problem,
+            model.up,
+            np.asarray(model.noise.sigma),
+            features,
+            folds,
+            moved=moved,
+        )
+        initial = initial_hyperparameters(stations_only.model, gnss.time.values)
         report_progress = functools.partial(clock.watch, "learn")
         trained = train_study_members(
-            study, training_data, start, folder, report_progress
+            study, training_data, initial, keys, folder, report_progress
         )
     with clock.stage("solve"):
         run = jax.jit(joint_model.predict_load)
         members = joint_model.unstack_members(trained.fitted.parameters)
-        told = [np.asarray(run(one, training_data.features)) for one in members]
-        joint_model.check_predictions(told)
-        expected = PriorMeanEnsemble(np.stack(told), to_cells, moved)
-        found = solve_about_mean(training_data, trained, expected)
-        warn_unsolved(gnss.time.values, found.solution.ok)
+        predicted = [np.asarray(run(one, training_data.features)) for one in members]
+        joint_model.check_predictions(predicted)
+        prior_mean = PriorMeanEnsemble(np.stack(predicted), to_cells, moved)
+        estimate = solve_about_mean(training_data, trained, prior_mean)
+        warn_unsolved(gnss.time.values, estimate.solution.ok)
     learned, errors = _learned(trained, gravity), Errors("none")
+    beta = float(jnp.exp(trained.hyperparameters.log_beta))
     with clock.stage("errors"):
         if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / TUNING_EPOCHS)
-            sure = calibrate(training_data, trained.fitted.parameters, every=every)
-            learned.summary["uncertainty_hyperparameters"] = as_summary(sure)
-            believed = (
-                joint_model.noise_of(training_data, sure),
-                float(jnp.exp(sure.log_beta)),
+            calibrated = calibrate(
+                training_data, trained.fitted.parameters, every=every
             )
-            report_progress = functools.partial(clock.watch, "errors")
-            given = (
-                (found, trained, expected),
-                believed,
+            learned.summary["uncertainty_hyperparameters"] = as_summary(calibrated)
+            noise = joint_model.noise_of(training_data, calibrated)
+            errors = total_uncertainty(
+                study,
+                model,
+                EnsembleEstimate(estimate, beta, prior_mean),
+                CalibratedPrior(noise, float(jnp.exp(calibrated.log_beta))),
                 area.basins.weights,
-                report_progress,
+                functools.partial(clock.watch, "errors"),
             )
-            errors = total_uncertainty(study, model, *given)
-    choice = Choice(float(jnp.exp(trained.numbers.log_beta)), TRAINED, "1", [])
-    return InversionResult(found, choice, errors, alone.regions, learned)
+    choice = Choice(beta, TRAINED, "1", [])
+    return InversionResult(estimate, choice, errors, stations_only.regions, learned)
 
 
 def _with_gravity(
     study: config.Study, model: Model, gnss: xr.Dataset, area: StudyArea
 ) -> tuple[Model, GravityRows | None]:
-    """Means of GRACE as rows behind the stations, if they are asked for."""
+    """Add means of GRACE as rows behind the stations, where the study names a file."""
     gravity = gravity_rows(study, gnss, area)
     if gravity is None:
         return model, None
     count = gnss.sizes["station"]
-    # Places to be filled stay last.
+    # Virtual stations stay last.
     behind = lambda rows, more, axis=0: np.insert(
         np.asarray(rows), [count] * more.shape[axis], more, axis=axis
     )

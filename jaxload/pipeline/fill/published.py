@@ -1,4 +1,4 @@
-"""Cells filled as the published systems do: by forests, or by networks of stations."""
+"""Virtual stations by the published methods: random forests, or LSTMs of stations."""
 
 import dataclasses
 import logging
@@ -26,10 +26,10 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 Hear = Callable[[float], None]
 
-#: Share of the stage that taking the weather apart is taken to be.
+#: Share of the stage that the decomposition of the weather is taken to be.
 FEATURES = 0.4
 
-#: Looks at what is held out without a gain after which networks of stations are ready.
+#: Evaluations without a gain after which the training of station networks ends.
 PATIENCE = 5
 
 #: Coordinates of `Places`.
@@ -38,11 +38,11 @@ PLACE = ("station", "lon", "lat")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Filled:
-    """Cells as they were filled, and how well stations would have been.
+    """Virtual stations, and scores of the method at the stations.
 
     Attributes:
       rows: Layout `io.GNSS`, a cell for a station.
-      summary: Plain numbers: what `summary.json` holds under ``filling``.
+      summary: Content of ``filling`` in `summary.json`.
       curve: Of the training, where there was one.
       best: Steps after which each network was best, shape (member,), or None.
     """
@@ -54,13 +54,13 @@ class Filled:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Told:
-    """What was said of cells, and of stations by the others.
+class _Prediction:
+    """Prediction for cells, and for each station by the others.
 
     Attributes:
       cells: Displacement [mm], shape (epoch, cell).
-      sigma: Error to be expected [mm], shape (cell,).
-      stations: How well stations were predicted.
+      sigma: Expected error [mm], shape (cell,).
+      stations: Scores of the stations.
       extra: For the summary.
       curve: Of the training.
       best: Of the networks.
@@ -83,19 +83,19 @@ def fill(
 ) -> Filled:
     """Predict the displacement of cells from their weather.
 
-    Heights count as anomalies from the mean of each station. Nothing is taken out of
-    them before: a cell is filled with all that moves stations, and loses the same loads
-    as they do afterwards. Its standard error is what stations were missed by when each
-    was predicted from the others, weighed as the stations are in its prediction; it
-    holds the noise of the stations too.
+    Heights count as anomalies from the mean of each station. No load is removed before:
+    the prediction for a cell contains all that moves stations, and the same loads are
+    removed from cells and stations afterwards. The standard error of a cell is the
+    error of stations predicted from the others, weighted as in the prediction of the
+    cell; it includes the noise of the stations.
 
     Args:
-      study: Says how in its tables ``[features]`` and ``[gapfill]``.
+      study: Its tables ``[features]`` and ``[gapfill]`` have the settings.
       gnss: Heights of the stations, cleaned.
       cells: From `cells_without_station`.
       folder: Where the results go, and components of the weather are kept; None keeps
         none.
-      watch: Told of the share that is done.
+      watch: Called with the share that is done.
 
     Returns:
       The `Filled`.
@@ -113,19 +113,21 @@ def fill(
     name, lon, lat = (
         np.concatenate([x[n].values for x in (gnss, cells)]) for n in PLACE
     )
-    weather = read_weather(study, WeatherPlaces(name.tolist(), lon, lat), gnss)
+    places = WeatherPlaces(name.tolist(), lon, lat)
+    weather = read_weather(study, places, gnss)
     report_progress = lambda share: watch(FEATURES * share)
     features = decomposed(study, weather, folder, report_progress)
     up = gnss.up.values - np.nanmean(gnss.up.values, axis=0)
     rest = lambda share: watch(FEATURES + (1 - FEATURES) * share)
     if study.gapfill.method == "mllim":
-        told = _by_forests(study.gapfill, features, up, gnss, rest)
+        prediction = _by_forests(study.gapfill, features, up, gnss, rest)
     else:
-        told = _by_networks(study.gapfill, (features, weather), up, (gnss, cells), rest)
-    rows = as_virtual_stations(cells, gnss, told.cells, told.sigma)
-    summary = describe_validation(study.gapfill.method, gnss, up, told.stations)
-    summary |= {"cells": cells.sizes["station"], **told.extra}
-    return Filled(rows, summary, told.curve, told.best)
+        control = _control_stations(study.gapfill, weather, up)
+        prediction = _by_networks(study.gapfill, features, up, places, control, rest)
+    rows = as_virtual_stations(cells, gnss, prediction.cells, prediction.sigma)
+    summary = describe_validation(study.gapfill.method, gnss, up, prediction.stations)
+    summary |= {"cells": cells.sizes["station"], **prediction.extra}
+    return Filled(rows, summary, prediction.curve, prediction.best)
 
 
 def decomposed(
@@ -137,10 +139,11 @@ def decomposed(
     """Decompose the weather as a study sets.
 
     Args:
-      study: Says how in its table ``[features]``.
+      study: Its table ``[features]`` has the settings.
       weather: Of the places.
-      folder: Where the results go, and components are kept as a rule.
-      watch: Told of the share that is done.
+      folder: Where the results go, and the components unless the study names another
+        folder.
+      watch: Called with the share that is done.
 
     Returns:
       Features [-], shape (epoch, place, feature).
@@ -148,22 +151,24 @@ def decomposed(
     Raises:
       ValueError: If a series of weather is constant or too short.
     """
-    asked = study.features
-    given = (weather.temperature, weather.pressure)
-    if asked.method == "none":
-        return gapfill.weather_features(*given)
-    settings = series.Decomposition(
-        method=asked.method,
-        components=asked.components,
-        trials=asked.ensemble_size,
-        noise=asked.noise_ratio,
-        seed=asked.seed,
+    settings = study.features
+    if settings.method == "none":
+        return gapfill.weather_features(weather.temperature, weather.pressure)
+    decomposition = series.Decomposition(
+        method=settings.method,
+        components=settings.components,
+        trials=settings.ensemble_size,
+        noise=settings.noise_ratio,
+        seed=settings.seed,
     )
-    kept = study.path(asked.cache) if asked.cache else folder and folder / "features"
+    kept = folder and folder / "features"
+    if settings.cache:
+        kept = study.path(settings.cache)
     return gapfill.weather_features(
-        *given,
-        settings,
-        workers=asked.workers,
+        weather.temperature,
+        weather.pressure,
+        decomposition,
+        workers=settings.workers,
         cache=io.ArrayCache(kept) if kept else None,
         watch=lambda done, total: watch(done / total),
     )
@@ -171,40 +176,46 @@ def decomposed(
 
 def _by_forests(
     filling: config.Gapfill, features: Floats, up: Floats, gnss: xr.Dataset, watch: Hear
-) -> _Told:
-    """The mean of all forests, which err on average as they do at stations."""
+) -> _Prediction:
+    """Predict by the mean of all forests, with its average error at stations."""
     settings = mllim.ForestSettings(trees=filling.trees, seed=filling.seed)
     stations = up.shape[1]
     try:
-        own_features = features[:, :stations]
-        forests = mllim.fit_forests(own_features, up, settings, names=_called(gnss))
+        names = [f"station {name}" for name in gnss.station.values]
+        forests = mllim.fit_forests(features[:, :stations], up, settings, names=names)
     except ModuleNotFoundError as error:
         raise ValueError(str(error)) from None
     watch(0.3)
-    found = mllim.leave_one_station_out(forests, features[:, :stations], up)
+    scores = mllim.leave_one_station_out(forests, features[:, :stations], up)
     watch(0.6)
     report_progress = lambda share: watch(0.6 + 0.4 * share)
     cells = mllim.predict(forests, features[:, stations:], watch=report_progress)
-    error = np.sqrt(np.nanmean(np.asarray(found.rmse) ** 2))
-    return _Told(cells, np.full(cells.shape[1], error), found, {})
+    error = np.sqrt(np.nanmean(np.asarray(scores.rmse) ** 2))
+    return _Prediction(cells, np.full(cells.shape[1], error), scores, {})
 
 
-def _by_networks(
-    filling: config.Gapfill,
-    given: tuple[Floats, WeatherSeries],
-    up: Floats,
-    places: tuple[xr.Dataset, xr.Dataset],
-    watch: Hear,
-) -> _Told:
-    """Networks of the control stations, weighted by inverse distance."""
-    features, weather = given
+def _control_stations(
+    filling: config.Gapfill, weather: WeatherSeries, up: Floats
+) -> NDArray[np.bool_]:
     count = up.shape[1]
-    control = dwlim.control_stations(
+    return dwlim.control_stations(
         up,
         weather.temperature[:, :count],
         weather.pressure[:, :count],
         filling.control_correlation,
     )
+
+
+def _by_networks(
+    filling: config.Gapfill,
+    features: Floats,
+    up: Floats,
+    places: WeatherPlaces,
+    control: NDArray[np.bool_],
+    watch: Hear,
+) -> _Prediction:
+    """Predict by networks of the control stations, weighted by inverse distance."""
+    count = up.shape[1]
     settings = ensemble.Training(
         hidden=filling.hidden,
         window=filling.window_epochs or None,
@@ -213,24 +224,30 @@ def _by_networks(
             filling.steps, filling.learning_rate, patience=PATIENCE
         ),
     )
-    own_features = features[:, :count][:, control]
     report_progress = lambda share: watch(0.7 * share)
-    called = _called(places[0].isel(station=control))
+    names = [str(name) for name, chosen in zip(places.name, control) if chosen]
     networks = ensemble.train(
-        own_features, up[:, control], settings, names=called, watch=report_progress
+        features[:, :count][:, control],
+        up[:, control],
+        settings,
+        names=[f"station {name}" for name in names],
+        watch=report_progress,
     )
-    told = ensemble.predict(networks, features, watch=lambda x: watch(0.7 + 0.3 * x))
-    distance, own = _to_members(places, control, filling.spacing)
-    found = dwlim.validate(told[:, :, :count], distance[:count], own[:count], up)
-    names = map(str, places[0].station.values[control])
-    return _Told(
-        cells=dwlim.inverse_distance_mean(told[:, :, count:], distance[count:]).astype(
-            np.float64
-        ),
-        sigma=_weighed(np.asarray(found.rmse)[control], distance[count:]),
-        stations=found,
+    predictions = ensemble.predict(
+        networks, features, watch=lambda x: watch(0.7 + 0.3 * x)
+    )
+    distance, shares_cell = _to_members(places, control, filling.spacing)
+    scores = dwlim.validate(
+        predictions[:, :, :count], distance[:count], shares_cell[:count], up
+    )
+    return _Prediction(
+        cells=dwlim.inverse_distance_mean(
+            predictions[:, :, count:], distance[count:]
+        ).astype(np.float64),
+        sigma=_weighed(np.asarray(scores.rmse)[control], distance[count:]),
+        stations=scores,
         extra={
-            "control_stations": list(names),
+            "control_stations": names,
             "steps": int(networks.curve.step[-1]),
             "diverged_at": networks.stopped_at,
         },
@@ -239,23 +256,18 @@ def _by_networks(
     )
 
 
-def _called(gnss: xr.Dataset) -> list[str]:
-    """What a message calls stations."""
-    return [f"station {name}" for name in gnss.station.values]
-
-
 def _to_members(
-    places: tuple[xr.Dataset, xr.Dataset], control: NDArray[np.bool_], spacing: float
+    places: WeatherPlaces, control: NDArray[np.bool_], spacing: float
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Arcs from all places to control stations [degrees], and who shares their cell."""
-    lon, lat = (np.concatenate([x[n].values for x in places]) for n in ("lon", "lat"))
+    """Arcs from places to control stations [degrees], and whether they share a cell."""
+    lon, lat = places.lon, places.lat
     members = np.flatnonzero(control)
     arc = sphere.angular_distance(
         lon[:, None], lat[:, None], lon[None, members], lat[None, members]
     )
     cell = np.stack([np.floor(lon / spacing), np.floor(lat / spacing)], axis=1)
-    own = (cell[:, None] == cell[None, members]).all(axis=2)
-    return np.asarray(arc), own
+    shares_cell = (cell[:, None] == cell[None, members]).all(axis=2)
+    return np.asarray(arc), shares_cell
 
 
 def _weighed(errors: Floats, distance: Floats) -> Floats:
@@ -265,22 +277,22 @@ def _weighed(errors: Floats, distance: Floats) -> Floats:
 
 
 def describe_validation(
-    method: str, gnss: xr.Dataset, up: Floats, found: Validation
+    method: str, gnss: xr.Dataset, up: Floats, scores: Validation
 ) -> dict[str, Any]:
     """Summarise how well stations are predicted from others.
 
     Args:
       method: As in `config.Gapfill`.
       gnss: The stations.
-      up: What they saw [mm], shape (epoch, station); NaN if missing.
-      found: Each station predicted by others.
+      up: Their heights [mm], shape (epoch, station); NaN if missing.
+      scores: Each station predicted by others.
 
     Returns:
-      `pcc`, `rmse_mm` and what else a Taylor diagram shows by station; mean, largest
-      and shares beyond the bounds that the articles have; the former two of the mean
-      over all stations; and what the article found on its own data, where there is one.
+      `pcc`, `rmse_mm` and the statistics of a Taylor diagram by station; mean, largest
+      and shares beyond the bounds of the articles; `pcc` and `rmse_mm` of the mean over
+      all stations; and the scores that the article published, where there is one.
     """
-    r, error = np.asarray(found.pcc), np.asarray(found.rmse)
+    r, error = np.asarray(scores.pcc), np.asarray(scores.rmse)
     known = np.isfinite(r)
     summary: dict[str, Any] = {
         "method": method,
@@ -289,29 +301,29 @@ def describe_validation(
         "share_of_pcc_above_0.5": float((r[known] > 0.5).mean()),
         "share_of_rmse_below_5_mm": float((error[known] < 5).mean()),
         "share_of_rmse_below_6_mm": float((error[known] < 6).mean()),
-        "network_mean": _network_mean(up, np.asarray(found.predicted)),
-        "stations": _by_station(gnss, found),
+        "network_mean": _network_mean(up, np.asarray(scores.predicted)),
+        "stations": _by_station(gnss, scores),
     }
     if method in ARTICLES:
         summary["article"] = ARTICLES[method].filling
     return summary
 
 
-def _by_station(gnss: xr.Dataset, found: Validation) -> dict[str, dict[str, float]]:
-    scores = {
-        "pcc": found.pcc,
-        "rmse_mm": found.rmse,
-        "centred_rmse_mm": found.taylor.centred_rmse,
-        "predicted_sd_mm": found.taylor.std,
-        "observed_sd_mm": found.taylor.reference_std,
+def _by_station(gnss: xr.Dataset, scores: Validation) -> dict[str, dict[str, float]]:
+    columns = {
+        "pcc": scores.pcc,
+        "rmse_mm": scores.rmse,
+        "centred_rmse_mm": scores.taylor.centred_rmse,
+        "predicted_sd_mm": scores.taylor.std,
+        "observed_sd_mm": scores.taylor.reference_std,
     }
-    each = np.stack([np.asarray(values) for values in scores.values()], axis=1)
+    each = np.stack([np.asarray(values) for values in columns.values()], axis=1)
     names = map(str, gnss.station.values)
-    return {name: dict(zip(scores, row)) for name, row in zip(names, each.tolist())}
+    return {name: dict(zip(columns, row)) for name, row in zip(names, each.tolist())}
 
 
 def _network_mean(up: Floats, predicted: Floats) -> dict[str, float]:
-    """Scores of the mean over the stations that were there."""
+    """Scores of the mean over the stations observed at an epoch."""
     seen = np.isfinite(up) & np.isfinite(predicted)
     count = np.maximum(seen.sum(axis=1), 1)
     ours, theirs = (np.where(seen, x, 0).sum(axis=1) / count for x in (predicted, up))

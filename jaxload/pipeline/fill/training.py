@@ -37,18 +37,18 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
-#: What the summary calls the numbers of the inversion.
+#: Keys of the summary for the hyperparameters of the inversion.
 NAMES = ("beta", "noise_factor", "common_mode_mm")
 
-#: Epochs from which training begins its search; more say it no better.
+#: Epochs from which the initial hyperparameters are estimated; more help little.
 TUNING_EPOCHS = 250
 
 #: Memory that a record of hidden states may take before parts of it are computed a
 #: second time [bytes].
-LARGE = 2**30
+MAX_STATE_BYTES = 2**30
 
 #: Arrays of the size of the hidden state that a step of a network keeps.
-KEPT = 6
+ARRAYS_PER_STEP = 6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,52 +56,53 @@ class JointTraining:
     """Trained members, and the hyperparameters of the inversion.
 
     Attributes:
-      fitted: Through the inversion.
-      numbers: Geometric means over the members.
-      curves: What became of the training, the part before included.
-      summary: Plain numbers: what `summary.json` holds under ``learning``.
+      fitted: Members trained through the inversion.
+      hyperparameters: Geometric means over the members.
+      curves: Learning curves, those of pre-training included.
+      summary: Content of ``learning`` in `summary.json`.
     """
 
     fitted: optimise.Fitted
-    numbers: joint_model.Hyperparameters
+    hyperparameters: joint_model.Hyperparameters
     curves: xr.Dataset
     summary: dict[str, Any]
 
 
 def initial_hyperparameters(
     model: Model, time: NDArray[np.datetime64]
-) -> tuple[float, float, float]:
-    """Find what training begins with: the inversion without a network at its best.
+) -> joint_model.InitialHyperparameters:
+    """Estimate the initial hyperparameters: the best ones without a network.
 
-    Best for heights without lines and seasons: these the network learns soon, and an
-    inversion which has to explain them calls the season of the whole region a common
-    mode, which leaves the network nothing to learn.
+    They maximise the evidence of heights without linear trends and seasons. The network
+    learns these soon; an inversion that has to explain them takes the season of the
+    whole region for a common mode, which leaves the network nothing to learn.
 
     Args:
       model: Of the stations alone.
       time: Epochs, shape (epoch,).
 
     Returns:
-      Beta, factor on the standard errors, and standard deviation of the common mode
-      [mm], by the evidence.
+      The `InitialHyperparameters`.
     """
     start = {"beta": 0.02, "noise_factor": 1.0, "common": 1.0}
     noise = dataclasses.replace(model.noise, common=1.0)
     scaled = inversion.scaled_model(model.problem, noise)
     every = math.ceil(len(model.up) / TUNING_EPOCHS)
     fast = without_seasons(model.up, time)
-    found = inversion.tune(scaled, start, fast, every=every).estimate
-    logger.info("training begins with %s", found)
-    return found["beta"], found["noise_factor"], math.sqrt(found["common"])
+    tuned = inversion.tune(scaled, start, fast, every=every).estimate
+    logger.info("training begins with %s", tuned)
+    return joint_model.InitialHyperparameters(
+        tuned["beta"], tuned["noise_factor"], math.sqrt(tuned["common"])
+    )
 
 
 def make_folds(
     study: config.Study, gnss: xr.Dataset, rows: int
 ) -> tuple[joint_model.Folds, jax.Array]:
-    """Draw whom each member holds out.
+    """Draw the stations that each member holds out.
 
     Args:
-      study: Says how many, and who counts as a neighbour.
+      study: Its table ``[gapfill]`` sets the fraction and the radius of neighbourhoods.
       gnss: The stations.
       rows: Number of all rows, stations first.
 
@@ -124,31 +125,34 @@ def make_folds(
     except ValueError as error:
         raise ValueError(f"gapfill.neighbourhood_km: {error}") from None
     keys = jax.random.split(jax.random.key(filling.seed), filling.members)
-    held = np.zeros((filling.members, rows), bool)
+    held_out = np.zeros((filling.members, rows), bool)
     for member, key in enumerate(keys):
         drawn = spatial_folds.sample_neighbourhoods(distance, radius, centres, key)
-        held[member, : len(lon)] = drawn
+        held_out[member, : len(lon)] = drawn
     near = jnp.asarray(radius, distance.dtype)
     return joint_model.Folds(
-        jnp.asarray(held), distance, near, max(1, centres // 2)
+        jnp.asarray(held_out), distance, near, max(1, centres // 2)
     ), keys
 
 
 def train_study_members(
     study: config.Study,
     training_data: joint_model.TrainingData,
-    given: tuple[tuple[float, float, float], jax.Array],
+    initial: joint_model.InitialHyperparameters,
+    keys: jax.Array,
     folder: pathlib.Path | None,
     watch: Callable[[float], None],
 ) -> JointTraining:
     """Train the members of a study.
 
     Args:
-      study: Says how in its table ``[gapfill]``.
-      training_data: What there is to learn from.
-      given: From `initial_hyperparameters`, and keys, from `make_folds`.
-      folder: Where the results go, and the training is kept as a rule; None keeps none.
-      watch: Told of the share of the steps that is done.
+      study: Its table ``[gapfill]`` has the settings.
+      training_data: Observations and features.
+      initial: From `initial_hyperparameters`.
+      keys: One for each member, from `make_folds`.
+      folder: Where the results go, and the checkpoints unless the study names another
+        folder; None keeps none.
+      watch: Called with the share of the steps that is done.
 
     Returns:
       The `JointTraining`.
@@ -156,54 +160,51 @@ def train_study_members(
     Raises:
       ValueError: If another training was kept where this one was to be.
     """
-    filling, (numbers, keys) = study.gapfill, given
-    assert filling is not None
-    form = "water" if filling.method == "joint-load" else "displacement"
-    lessons = schedule.make_schedule(
-        filling.steps,
-        filling.joint_steps,
-        learning_rate=filling.learning_rate,
-        weight_decay=filling.weight_decay,
-        own=filling.network_likelihood_weight,
+    settings = study.gapfill
+    assert settings is not None
+    form = "water" if settings.method == "joint-load" else "displacement"
+    training_schedule = schedule.make_schedule(
+        settings.steps,
+        settings.joint_steps,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        likelihood_weight=settings.network_likelihood_weight,
     )
-    kept = study.path(filling.checkpoints) if filling.checkpoints else None
+    kept = study.path(settings.checkpoints) if settings.checkpoints else None
     kept = kept or (folder and folder / "checkpoints")
-    about = map(repr, (form, filling.seed, lessons, filling.hidden, numbers))
-    model = "" if kept is None else fingerprint(training_data, *about)
-    learned = schedule.train_ensemble(
+    about = (form, settings.seed, training_schedule, settings.hidden, initial)
+    model = "" if kept is None else fingerprint(training_data, *map(repr, about))
+    trained = schedule.train_ensemble(
         form,
         training_data,
-        filling.hidden,
-        numbers,
+        settings.hidden,
+        initial,
         keys,
-        training_schedule=lessons,
-        segment=_segment(training_data, filling),
+        training_schedule=training_schedule,
+        segment=_segment(training_data, settings),
         checkpoints=kept and (lambda part: DiskCheckpoints(kept / part, model)),
         watch=watch,
     )
-    fitted, mean_of = learned.last, functools.partial(jnp.mean, axis=0)
+    fitted, mean_of = trained.last, functools.partial(jnp.mean, axis=0)
     mean = jax.tree.map(mean_of, fitted.parameters.inversion)
-    before = curve_dataset(learned.alone.curve, learned.alone.step, "pretraining")
-    curves = before.merge(curve_dataset(fitted.curve, fitted.step))
+    first = trained.pretraining
+    curves = curve_dataset(first.curve, first.step, "pretraining")
+    curves = curves.merge(curve_dataset(fitted.curve, fitted.step))
     return JointTraining(
-        fitted, mean, curves, _describe(filling, learned, mean, numbers)
+        fitted, mean, curves, _describe(settings, trained, mean, initial)
     )
 
 
-def as_summary(numbers: joint_model.Hyperparameters) -> dict[str, float]:
-    """Name the numbers of the inversion as the summary does.
+def as_summary(hyperparameters: joint_model.Hyperparameters) -> dict[str, float]:
+    """Name the hyperparameters of the inversion as the summary does.
 
     Args:
-      numbers: Each of shape ().
+      hyperparameters: Each of shape ().
 
     Returns:
       ``beta``, ``noise_factor`` and ``common_mode_mm``.
     """
-    logarithms = (
-        numbers.log_beta,
-        numbers.log_noise_factor,
-        numbers.log_common_mode_sd,
-    )
+    logarithms = dataclasses.astuple(hyperparameters)
     return dict(zip(NAMES, (float(jnp.exp(value)) for value in logarithms)))
 
 
@@ -226,29 +227,29 @@ def _segment(
 ) -> int | None:
     """Epochs that are kept at a time where all would need too much memory."""
     epochs, places, _ = training_data.features.shape
-    size = 4 * KEPT * filling.hidden * filling.members * epochs * places
-    return None if size <= LARGE else math.ceil(math.sqrt(epochs))
+    size = 4 * ARRAYS_PER_STEP * filling.hidden * filling.members * epochs * places
+    return None if size <= MAX_STATE_BYTES else math.ceil(math.sqrt(epochs))
 
 
 def _describe(
-    filling: config.Gapfill,
-    learned: schedule.TrainedEnsemble,
+    settings: config.Gapfill,
+    trained: schedule.TrainedEnsemble,
     mean: joint_model.Hyperparameters,
-    numbers: tuple[float, float, float],
+    initial: joint_model.InitialHyperparameters,
 ) -> dict[str, Any]:
-    alone, fitted = learned.alone, learned.last
+    pretraining, fitted = trained.pretraining, trained.last
     best = np.nanmin(fitted.curve.held_out, axis=0)
     return {
-        "method": filling.method,
-        "members": filling.members,
+        "method": settings.method,
+        "members": settings.members,
         "best_step": fitted.step.tolist(),
         "steps": int(fitted.curve.step[-1]),
         "diverged_at": fitted.diverged_at,
-        "best_step_pretraining": alone.step.tolist(),
-        "steps_pretraining": int(alone.curve.step[-1]),
-        "diverged_at_pretraining": alone.diverged_at,
+        "best_step_pretraining": pretraining.step.tolist(),
+        "steps_pretraining": int(pretraining.curve.step[-1]),
+        "diverged_at_pretraining": pretraining.diverged_at,
         "score_initial": fitted.curve.held_out[0].tolist(),
         "score_best": best.tolist(),
-        "initial": dict(zip(NAMES, numbers)),
+        "initial": dict(zip(NAMES, dataclasses.astuple(initial))),
         "trained": as_summary(mean),
     }

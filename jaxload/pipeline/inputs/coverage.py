@@ -110,13 +110,13 @@ def describe_coverage(regions: xr.Dataset) -> dict[str, dict[str, Any]]:
       Shares by region, for "cells", and "grace" and "land_model" where there are.
     """
     names = list(map(str, regions.region.values))
-    found = {
+    variables = {
         "cells": "coverage_fraction",
         "grace": "twsa_grace_coverage_fraction",
         "land_model": "tws_land_model_coverage_fraction",
     }
     return {
         what: dict(zip(names, map(float, regions[variable].values)))
-        for what, variable in found.items()
+        for what, variable in variables.items()
         if variable in regions
     }

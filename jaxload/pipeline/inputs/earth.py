@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxload import config, earth, io
 from jaxload.constants import EARTH_RADIUS
-from jaxload.pipeline.messages import naming
+from jaxload.pipeline.messages import error_context
 
 __all__ = ["model_of", "study_love_numbers"]
 
@@ -64,9 +64,9 @@ def model_of(study: config.Study) -> earth.EarthModel:
       ValueError: If it is no Earth, or has an ocean that nothing is said of.
     """
     settings = study.earth
-    with naming("earth.model"):
+    with error_context("earth.model"):
         profile = io.read_earth_profile(study.path(settings.model))
-    with naming(f"earth.model {settings.model}"):
+    with error_context(f"earth.model {settings.model}"):
         depth = _ocean_depth(profile)
         if depth and not settings.ocean:
             raise ValueError(
@@ -99,9 +99,9 @@ def _with_crust(profile: io.EarthProfile, depth: float) -> io.EarthProfile:
 def _from_table(study: config.Study) -> earth.LoveNumbers:
     settings = study.earth
     source = f"earth.love {settings.love}"
-    with naming("earth.love"):
+    with error_context("earth.love"):
         columns = io.read_love_numbers(study.path(settings.love))
-    with naming(source):
+    with error_context(source):
         table = earth.love_numbers_from_table(
             columns,
             earth.table_frame(columns),

@@ -7,7 +7,7 @@ from typing import Any
 import xarray as xr
 
 from jaxload import config, io
-from jaxload.pipeline.messages import naming
+from jaxload.pipeline.messages import error_context
 
 __all__ = ["read_grid_source"]
 
@@ -36,7 +36,7 @@ def read_grid_source(
       ValueError: If it cannot be read.
     """
     source = config.grid_source(source)
-    with naming(f"{setting} {source}"):
+    with error_context(f"{setting} {source}"):
         return io.read_grid(
             [study.path(path) for path in source.paths],
             quantity,

@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, io
-from jaxload.pipeline.messages import naming
+from jaxload.pipeline.messages import error_context
 
 __all__ = ["sea_share", "study_land"]
 
@@ -28,7 +28,7 @@ def study_land(study: config.Study) -> xr.Dataset:
     if not study.loads.land_mask:
         return io.read_land()
     source = config.grid_source(study.loads.land_mask)
-    with naming(f"loads.land_mask {source}"):
+    with error_context(f"loads.land_mask {source}"):
         return io.read_land(study.path(source.paths[0]), source.variable or None)
 
 

@@ -15,7 +15,7 @@ from jaxload import config, earth, io, sphere
 from jaxload.pipeline.inputs.earth import study_love_numbers
 from jaxload.pipeline.inputs.files_of_series import series_files
 from jaxload.pipeline.inputs.gridded import read_grid_source
-from jaxload.pipeline.messages import naming
+from jaxload.pipeline.messages import error_context
 
 __all__ = [
     "Outline",
@@ -174,34 +174,35 @@ def make_design(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> jax
 
 
 def read_comparisons(study: config.Study, region: Outline) -> dict[str, xr.Dataset]:
-    """Read what the result is held against.
+    """Read the reference products that the result is compared with.
 
     Args:
-      study: Names the files in its table ``[evaluation]``.
-      region: Around which a land-surface model is read.
+      study: Its table ``[evaluation]`` names the files.
+      region: The study region, around which a land-surface model is read.
 
     Returns:
-      Grids by what they are: "grace" with `twsa`, the mean of all centres where there
-      are several; "land_model" with `tws`. Those that are not named are not there.
+      Grids by product: "grace" with `twsa`, the mean of all centres where there are
+      several; "land_model" with `tws`. Without those that the study does not name.
 
     Raises:
       FileNotFoundError: If a file is missing.
       ValueError: If a file cannot be read, or centres have no month in common.
     """
-    asked = study.evaluation
-    found = {}
-    if asked.grace:
-        found["grace"] = read_gravity(study, "evaluation.grace", asked.grace)
-    if asked.land_model:
+    evaluation = study.evaluation
+    products = {}
+    if evaluation.grace:
+        products["grace"] = read_gravity(study, "evaluation.grace", evaluation.grace)
+    if evaluation.land_model:
         west, south, east, north = region.bounds
         margin = MARGIN + study.region.buffer
         box = (west - margin, max(south - margin, -90.0), east + margin)
         settings = io.GridSettings(
             box=(*box, min(north + margin, 90.0)), start=study.gnss.start
         )
-        given = ("evaluation.land_model", asked.land_model, "tws", settings)
-        found["land_model"] = read_grid_source(study, *given)
-    return found
+        products["land_model"] = read_grid_source(
+            study, "evaluation.land_model", evaluation.land_model, "tws", settings
+        )
+    return products
 
 
 def read_gravity(study: config.Study, setting: str, grids: config.Grids) -> xr.Dataset:
@@ -223,5 +224,5 @@ def read_gravity(study: config.Study, setting: str, grids: config.Grids) -> xr.D
     centres = [read_grid_source(study, setting, one, io.STORAGES) for one in several]
     if len(centres) == 1:
         return io.storage_anomaly(centres[0])
-    with naming(f"{setting} {config.grid_names(grids)}"):
+    with error_context(f"{setting} {config.grid_names(grids)}"):
         return io.mean_of_centres(centres, baseline=None)

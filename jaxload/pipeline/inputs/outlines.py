@@ -6,7 +6,7 @@ import re
 from jaxload import config, io
 from jaxload.io.files.packed import is_archive, members
 from jaxload.pipeline.inputs.observations import Outline
-from jaxload.pipeline.messages import naming
+from jaxload.pipeline.messages import error_context
 
 __all__ = ["read_outlines"]
 
@@ -28,12 +28,12 @@ def read_outlines(study: config.Study) -> dict[str, Outline]:
     """
     crs = study.region.crs or None
     path, names = _file_and_names(study, study.region.boundary)
-    with naming("region.boundary"):
+    with error_context("region.boundary"):
         outlines = _study_region(study, path, names or None)
     key = study.evaluation.name_property or None
     for entry in study.evaluation.regions:
         path, names = _file_and_names(study, entry)
-        with naming("evaluation.regions"):
+        with error_context("evaluation.regions"):
             for name, outline in io.read_regions(path, key, names or None, crs).items():
                 _add(outlines, name, outline, path)
     return outlines
@@ -45,10 +45,10 @@ def _study_region(
     key, crs = study.region.name_property or None, study.region.crs or None
     if names is None:
         return {path.stem: io.read_region(path, None, key, crs)}
-    found = io.read_regions(path, key, names, crs)
-    if len(found) > 1:
-        return {", ".join(found): io.read_region(path, names, key, crs)}
-    return dict(found)
+    regions = io.read_regions(path, key, names, crs)
+    if len(regions) > 1:
+        return {", ".join(regions): io.read_region(path, names, key, crs)}
+    return dict(regions)
 
 
 def _file_and_names(study: config.Study, entry: str) -> tuple[pathlib.Path, str]:

@@ -41,13 +41,13 @@ def relative_amplitude(
     _check_reach(path, (lat, lon), grid)
     known = _filled(values)
     place = (np.clip(grid.lat, lat[0], lat[-1]), np.clip(grid.lon, lon[0], lon[-1]))
-    found = scipy.interpolate.interpn((lat, lon), known, place)
-    if not (found > 0).all():
+    amplitude = scipy.interpolate.interpn((lat, lon), known, place)
+    if not (amplitude > 0).all():
         raise ValueError(
-            f"{path} has an amplitude of {found.min():g} in the region, expected "
+            f"{path} has an amplitude of {amplitude.min():g} in the region, expected "
             "positive ones; fill it with a small one where little water is expected"
         )
-    return found / np.sqrt(np.mean(found**2))
+    return amplitude / np.sqrt(np.mean(amplitude**2))
 
 
 def _read(

@@ -58,9 +58,9 @@ def bring_to_epochs(
     """
     if series.are_finer(bounds, epochs):
         return series.span_means(values, bounds, epochs)
-    found = series.between_spans(values, bounds, epochs)
-    known = np.zeros(found.shape)
+    interpolated = series.between_spans(values, bounds, epochs)
+    known = np.zeros(interpolated.shape)
     for column, seen in enumerate(np.isfinite(values).T):
         if seen.any():
             known[:, column] = series.known_times(bounds[seen], epochs)
-    return np.where(known > 0, found, np.nan), known
+    return np.where(known > 0, interpolated, np.nan), known

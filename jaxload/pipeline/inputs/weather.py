@@ -12,7 +12,7 @@ from jaxload import config, io, sphere
 from jaxload._calendar import DAY
 from jaxload.pipeline.inputs.gridded import read_grid_source
 from jaxload.pipeline.inputs.time_spans import bring_to_epochs, epoch_spans
-from jaxload.pipeline.messages import naming
+from jaxload.pipeline.messages import error_context
 
 __all__ = ["WeatherPlaces", "WeatherSeries", "read_weather"]
 
@@ -82,10 +82,10 @@ def read_weather(
         at an epoch; the message says which.
     """
     assert study.weather is not None
-    found = {}
+    fields = {}
     for quantity, source in study.weather.sources.items():
         grid = _read(study, quantity, source, places, gnss)
-        with naming(f"weather.{quantity} {source}"):
+        with error_context(f"weather.{quantity} {source}"):
             at = io.sample_grid(grid, places.lon, places.lat, names=places.name)
             values = at[quantity].values.astype(np.float64)
             series, _ = bring_to_epochs(
@@ -96,8 +96,8 @@ def read_weather(
             if places.nearest:
                 series = _filled(series, places)
             _check_complete(series, places, gnss)
-            found[quantity] = series
-    return WeatherSeries(**found)
+            fields[quantity] = series
+    return WeatherSeries(**fields)
 
 
 def _read(

@@ -1,4 +1,4 @@
-"""Heights made ready: no outliers, steps or trends, at the epochs that are wanted."""
+"""Cleaning of heights: outliers, steps, trends, common mode, means."""
 
 import logging
 from collections.abc import Callable
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 
 DIMS = ("time", "station")
 
-#: What `clean` takes out of a trajectory, by what is asked for.
+#: Terms of a trajectory that `clean` removes with steps, and with the trend.
 STEPS = ("steps", "exponential", "logarithmic")
 TREND = ("offset", "trend")
 
 #: Days in a mean Gregorian year.
 DAYS_PER_YEAR = 365.2425
 
-#: What `clean` says of each station whose trend or steps it took out, and what it is.
+#: Variables that `clean` adds where it removes trends or steps: units and meaning.
 PER_STATION = {
     "trend_determined": (
         "1",
@@ -42,18 +42,18 @@ PER_STATION = {
     "record_months": ("1", "times of 30 days in which there is a height"),
 }
 
-#: How far each term was held, in that of all heights of the station.
+#: Precision to which each term was held, relative to that of all heights of a station.
 SHRINKAGE = "trend_shrinkage"
 
 #: Stations from which a common mode can be taken.
 FEWEST = 3
 
-#: Principal components among which common ones are looked for.
+#: Principal components that are searched for common modes.
 COMPONENTS = 4
 
 
 def needs_cleaning(study: config.Study) -> bool:
-    """Check whether a study wants anything done to its heights.
+    """Check whether a study sets any cleaning of its heights.
 
     Args:
       study: The study.
@@ -70,17 +70,17 @@ def clean(
     """Clean heights as a study sets.
 
     Args:
-      study: Says how in its table ``[cleaning]``.
+      study: Its table ``[cleaning]`` has the settings.
       gnss: Heights, layout `io.GNSS`.
-      watch: Told of the share that is done.
+      watch: Called with the share that is done.
       happened: From `find_events`, if they are known already.
 
     Returns:
-      The heights in the same layout. With means, ``time_bnds`` says what they are of,
-      first instant and first after it; where heights were reconstructed,
-      ``up_observed`` is what from. Attributes ``outliers`` and ``steps`` count what
-      went; with trends or steps taken out, `PER_STATION` and ``trend_shrinkage`` say of
-      each station how far its record determines them.
+      The heights in the same layout. With means, ``time_bnds`` has the interval of
+      each, first instant and first after it; where heights were reconstructed,
+      ``up_observed`` has those before. Attributes ``outliers`` and ``steps`` count the
+      removed ones; with trends or steps removed, `PER_STATION` and ``trend_shrinkage``
+      describe how far the record of each station determines them.
 
     Raises:
       ValueError: If a file of offsets does not parse, or there are fewer epochs than
@@ -106,7 +106,7 @@ def clean(
         logger.info("%d outliers of %d heights", gone, np.isfinite(gnss.up).sum())
     watch(0.5)
     gnss = gnss.assign(up=(DIMS, up, gnss.up.attrs))
-    gnss = _without_terms(settings, gnss, (years, happened))
+    gnss = _without_terms(settings, gnss, years, happened)
     up = _without_common_mode(settings, gnss.up.values, gnss.up_sigma.values, years)
     gnss = gnss.assign(up=(DIMS, up, gnss.up.attrs))
     if settings.average != "none":
@@ -142,28 +142,28 @@ def cleaning_summary(gnss: xr.Dataset) -> dict[str, Any]:
 
 
 def without_trend(values: NDArray[np.float64], gnss: xr.Dataset) -> NDArray[np.float64]:
-    """Take offset and rate out of a load as they were taken out of heights.
+    """Remove offset and rate from a load as they were removed from heights.
 
-    They are fitted beside seasons, which stay, where there are heights, and held as
-    those of the heights were.
+    They are fitted together with seasons, which stay, at the epochs with heights, and
+    held toward zero as those of the heights were.
 
     Args:
       values: Load [mm], shape (epoch, station); NaN if missing.
-      gnss: The heights, from `clean`, perhaps with filled cells.
+      gnss: The heights, from `clean`, perhaps with virtual stations.
 
     Returns:
       The load, shape (epoch, station).
     """
     years = series.decimal_years(gnss.time.values)
     seen = gnss.up.notnull().values & np.isfinite(values)
-    held = _shares(gnss, years) * np.maximum(seen.sum(axis=0), 1)[:, None]
-    given = np.where(seen, values, np.nan)
-    fit = series.fit_trajectory(given, years, precision=held)
+    precision = _shares(gnss, years) * np.maximum(seen.sum(axis=0), 1)[:, None]
+    load = np.where(seen, values, np.nan)
+    fit = series.fit_trajectory(load, years, precision=precision)
     return values - np.asarray(series.evaluate_trajectory(fit, years, TREND))
 
 
 def _shares(gnss: xr.Dataset, years: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far terms of each row are held, in the precision of all its heights."""
+    """Precision to which terms of each row are held, per height."""
     rows, terms = gnss.sizes["station"], 2 + 2 * len(series.Terms().periods)
     known = np.full((rows, terms), np.nan)
     if SHRINKAGE in gnss:
@@ -180,11 +180,11 @@ def find_events(study: config.Study, gnss: xr.Dataset) -> series.Events:
     """Find steps and relaxations of every station, in a file or in the heights.
 
     Args:
-      study: Says which in `cleaning.steps`.
+      study: Its `cleaning.steps` is a file, or "detect".
       gnss: Heights, layout `io.GNSS`.
 
     Returns:
-      The events; none where the study does not ask for steps.
+      The events; none where `cleaning.steps` is empty.
 
     Raises:
       ValueError: If a file of offsets does not parse.
@@ -212,12 +212,12 @@ def find_events(study: config.Study, gnss: xr.Dataset) -> series.Events:
             count,
             ", ".join(names[:SHOWN]),
         )
-    found = {"steps": _filled([series.decimal_years(day) for day in days], ())}
+    times = {"steps": _filled([series.decimal_years(day) for day in days], ())}
     for kind in STEPS[1:]:
         rows = [_relaxations(table, name, kind) for name in names]
         _warn_of_endless(steps, names, rows)
-        found[kind] = _filled(rows, (2,))
-    return series.events(count, **found)
+        times[kind] = _filled(rows, (2,))
+    return series.events(count, **times)
 
 
 def _warn_of_endless(steps: str, names: list[str], rows: list[NDArray]) -> None:
@@ -250,32 +250,33 @@ def _filled(rows: list[NDArray], tail: tuple[int, ...]) -> NDArray[np.float64]:
 
 
 def _detected(gnss: xr.Dataset, years: NDArray[np.float64]) -> series.Events:
-    found = series.find_steps(gnss.up.values, years, sigma=gnss.up_sigma.values)
+    steps = series.find_steps(gnss.up.values, years, sigma=gnss.up_sigma.values)
     days = np.datetime_as_string(gnss.time.values, "D")
-    for name, epochs in zip(gnss.station.values, found.epoch):
+    for name, epochs in zip(gnss.station.values, steps.epoch):
         if (epochs >= 0).any():
             logger.info("%s steps on %s", name, ", ".join(days[epochs[epochs >= 0]]))
-    return series.events(gnss.sizes["station"], steps=found.years)
+    return series.events(gnss.sizes["station"], steps=steps.years)
 
 
 def _without_terms(
     settings: config.Cleaning,
     gnss: xr.Dataset,
-    given: tuple[NDArray[np.float64], series.Events],
+    years: NDArray[np.float64],
+    happened: series.Events,
 ) -> xr.Dataset:
-    """Heights without trend and steps, and how far their records determine these."""
+    """Remove trend and steps, and record how far each record determines them."""
     kinds = STEPS if settings.steps else ()
     kinds += TREND if settings.trend == "remove" else ()
     if not kinds:
         return gnss
-    (years, happened), up = given, gnss.up.values
-    found = series.remove_terms(
+    up = gnss.up.values
+    removed = series.remove_terms(
         up, years, kinds, sigma=gnss.up_sigma.values, events=happened
     )
-    held, count = found.shrinkage, np.isfinite(up).sum(axis=0)
-    terms = 2 + 2 * len(found.fit.terms.periods)
+    held, count = removed.shrinkage, np.isfinite(up).sum(axis=0)
+    terms = 2 + 2 * len(removed.fit.terms.periods)
     shares = np.asarray(held.precision)[:, :terms] / np.maximum(count, 1)[:, None]
-    rate = np.asarray(found.fit.rate) if settings.trend == "remove" else 0 * count
+    rate = np.asarray(removed.fit.rate) if settings.trend == "remove" else 0 * count
     values = {
         "trend_determined": np.asarray(held.determined).astype(np.int8),
         "rate_removed": np.nan_to_num(rate),
@@ -288,7 +289,7 @@ def _without_terms(
         }
     )
     gnss = gnss.assign(
-        up=(DIMS, np.asarray(found.values), gnss.up.attrs),
+        up=(DIMS, np.asarray(removed.values), gnss.up.attrs),
         trend_shrinkage=(("station", "term"), shares),
     )
     return _with_short_records(settings, gnss)
@@ -299,7 +300,7 @@ def _labels(units: str, meaning: str) -> dict[str, str]:
 
 
 def _with_short_records(settings: config.Cleaning, gnss: xr.Dataset) -> xr.Dataset:
-    """Name the stations that determine no trend of their own, and drop them if asked.
+    """Warn of stations that do not determine their trend, and drop them where set.
 
     Raises:
       ValueError: If all are to be dropped.
@@ -338,7 +339,7 @@ def _without_common_mode(
     sigma: NDArray[np.float64],
     years: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Water of a whole region is seasonal, so that seasons are not common here."""
+    """Remove the common mode of residuals without seasons, which may be water."""
     if settings.common_mode == "none":
         return up
     fit = series.fit_trajectory(up, years, sigma=sigma)
@@ -355,13 +356,13 @@ def _without_common_mode(
 
 def _known_mode(mode: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray:
     """A common mode, zero where there are too few stations to have one."""
-    alone = np.isnan(mode) & np.isfinite(up)
-    if alone.any():
+    undefined = np.isnan(mode) & np.isfinite(up)
+    if undefined.any():
         logger.warning(
             "no common mode was taken out of %d heights on %d epochs: at fewer than %d "
             "stations there is none; start where more of them have begun",
-            alone.sum(),
-            alone.any(axis=1).sum(),
+            undefined.sum(),
+            undefined.any(axis=1).sum(),
             FEWEST,
         )
     return np.nan_to_num(mode)
@@ -389,22 +390,22 @@ def _averaged(mean: str, gnss: xr.Dataset) -> xr.Dataset:
 
 
 def _reconstructed(count: int, gnss: xr.Dataset) -> xr.Dataset:
-    """Strongest periods of the heights, where these are: gaps stay gaps."""
+    """Reconstruct heights from their strongest periods; gaps stay gaps."""
     epochs = gnss.sizes["time"]
     if count > epochs // 2:
         raise ValueError(
             f"cleaning.reconstruct is {count}, but {epochs} epochs hold {epochs // 2} "
             "periods; keep fewer, or take a longer record"
         )
-    found = series.reconstruct(gnss.up.values, count)
-    values = np.where(gnss.up.notnull(), np.asarray(found.values), np.nan)
+    reconstructed = series.reconstruct(gnss.up.values, count)
+    values = np.where(gnss.up.notnull(), np.asarray(reconstructed.values), np.nan)
     labels = {"units": "mm", "long_name": "up displacement before its reconstruction"}
     observed = (DIMS, gnss.up.values, labels)
     return gnss.assign(up=(DIMS, values, gnss.up.attrs), up_observed=observed)
 
 
 def _with_data(gnss: xr.Dataset) -> xr.Dataset:
-    """Epochs and stations that have anything; the others are named."""
+    """Leave out epochs and stations without heights, and warn of the stations."""
     seen = gnss.up.notnull()
     stations, epochs = (seen.any(dim).values for dim in DIMS)
     if not stations.any():

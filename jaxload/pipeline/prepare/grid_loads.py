@@ -14,7 +14,7 @@ from jaxload import config, earth, io, series
 from jaxload.pipeline.chunks import blocks
 from jaxload.pipeline.inputs.gridded import read_grid_source
 from jaxload.pipeline.inputs.land_sea import sea_share, study_land
-from jaxload.pipeline.messages import naming
+from jaxload.pipeline.messages import error_context
 from jaxload.pipeline.prepare.polar_rows import to_poles
 
 __all__ = ["QUANTITIES", "at_common_times", "grid_load", "read_load_grid"]
@@ -77,9 +77,9 @@ def grid_load(
     degree = study.loads.max_degree or None
     how = (earth.Harmonic(degree), earth.Convolution())
     places = typing.cast(earth.Places, gnss)
-    found = []
-    known = _known(kind, (globe, regional), land)
-    with naming(f"loads.{kind} {files[0]}"):
+    parts = []
+    known = _known(kind, globe, regional, land)
+    with error_context(f"loads.{kind} {files[0]}"):
         for epochs in _blocks(globe, regional):
             field = _mass(kind, globe, epochs, sea)
             if regional is None:
@@ -88,9 +88,9 @@ def grid_load(
                 fine = _mass(kind, regional, epochs, None)
                 fine = dataclasses.replace(fine, known=jnp.asarray(known))
                 moved = earth.remove_restore(field, fine, places, love, how)
-            found.append(np.asarray(moved)[:, 0])
+            parts.append(np.asarray(moved)[:, 0])
             watch(min(epochs.stop / globe.sizes["time"], 1.0))
-    return np.concatenate(found), (globe.time.values, globe.time_bnds.values)
+    return np.concatenate(parts), (globe.time.values, globe.time_bnds.values)
 
 
 def read_load_grid(
@@ -238,15 +238,18 @@ def _share(
 
 
 def _known(
-    kind: str, grids: tuple[xr.Dataset, xr.Dataset | None], land: xr.Dataset | None
+    kind: str,
+    globe: xr.Dataset,
+    regional: xr.Dataset | None,
+    land: xr.Dataset | None,
 ) -> Known | None:
-    """Where a regional grid counts, shape (lat, lon).
+    """Cells in which the regional grid replaces the global one, shape (lat, lon).
 
-    A cell that neither grid has carries nothing: it is sea to soil, land to the ocean.
-    One that the global grid alone has is beyond the regional one. Air over the sea is
-    left to the globe, whose inverted barometer knows all oceans.
+    A cell without values in either grid has no load: for soil it is sea, for the ocean
+    land. A cell with values in the global grid alone is beyond the regional one. Air
+    over the sea is taken from the global grid, whose inverted barometer uses all
+    oceans.
     """
-    globe, regional = grids
     if regional is None:
         return None
     axes = (regional.lat.values, regional.lon.values)

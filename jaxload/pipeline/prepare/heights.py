@@ -159,9 +159,9 @@ def check_heights(study: config.Study, gnss: xr.Dataset) -> dict[str, Any]:
     middle = np.nanmedian(up, axis=0)
     scatter = float(np.median(GAUSSIAN * np.nanmedian(np.abs(up - middle), axis=0)))
     centred = study.cleaning.trend == "remove" or study.gapfill is not None
-    found: dict[str, Any] = {"scatter_mm": scatter}
-    found["offsets_mm"] = {} if centred else _offsets(gnss, middle, scatter)
-    found["other_zeros_mm"] = {} if centred else _other_zeros(gnss, scatter)
+    doubts: dict[str, Any] = {"scatter_mm": scatter}
+    doubts["offsets_mm"] = {} if centred else _offsets(gnss, middle, scatter)
+    doubts["other_zeros_mm"] = {} if centred else _other_zeros(gnss, scatter)
     if scatter > LARGEST_SCATTER:
         logger.warning(
             "heights scatter by %.0f mm (median of stations), and water moves the "
@@ -169,8 +169,8 @@ def check_heights(study: config.Study, gnss: xr.Dataset) -> dict[str, Any]:
             "and cleaning.steps take out, or other units (gnss.units)?",
             scatter,
         )
-    found["scatter_ratio"] = _out_of_family(gnss)
-    return found | _doubtful_days(gnss)
+    doubts["scatter_ratio"] = _out_of_family(gnss)
+    return doubts | _doubtful_days(gnss)
 
 
 def _offsets(gnss: xr.Dataset, middle: Floats, scatter: float) -> dict[str, float]:
@@ -213,7 +213,7 @@ def _length(millimetres: float) -> str:
 def _other_zeros(gnss: xr.Dataset, scatter: float) -> dict[str, float]:
     """Pairs of files of one place whose heights differ by a constant."""
     lon, lat = gnss.lon.values, gnss.lat.values
-    names, up, found = gnss.station.values, gnss.up.values, {}
+    names, up, gaps = gnss.station.values, gnss.up.values, {}
     for first, second in _pairs(lon, lat):
         one, two = up[:, first], up[:, second]
         both = np.isfinite(one) & np.isfinite(two)
@@ -222,8 +222,8 @@ def _other_zeros(gnss: xr.Dataset, scatter: float) -> dict[str, float]:
         else:
             gap = float(np.nanmedian(one) - np.nanmedian(two))
         if abs(gap) > max(BLOCK, SCATTERS_OF_OFFSET * scatter / np.sqrt(BLOCK)):
-            found[f"{names[first]}, {names[second]}"] = gap
-    for pair, gap in found.items():
+            gaps[f"{names[first]}, {names[second]}"] = gap
+    for pair, gap in gaps.items():
         logger.warning(
             "%s stand at one place, but their heights differ by %.1f mm: are they two "
             "files of one station with zeros of their own? %s",
@@ -231,7 +231,7 @@ def _other_zeros(gnss: xr.Dataset, scatter: float) -> dict[str, float]:
             gap,
             MEND,
         )
-    return found
+    return gaps
 
 
 def _pairs(lon: Floats, lat: Floats) -> list[tuple[int, int]]:
@@ -257,20 +257,20 @@ def _out_of_family(gnss: xr.Dataset) -> dict[str, float]:
         return {}
     ratio = noise / np.median(noise[known])
     odd = known & ((ratio > FAMILY) | (ratio < 1 / FAMILY))
-    found = {names[n]: float(ratio[n]) for n in np.flatnonzero(odd)}
-    if found:
-        shown = [f"{name} {ratio:.3g} times" for name, ratio in found.items()]
+    ratios = {names[n]: float(ratio[n]) for n in np.flatnonzero(odd)}
+    if ratios:
+        shown = [f"{name} {ratio:.3g} times" for name, ratio in ratios.items()]
         logger.warning(
             "%d of %d stations scatter from one value to the next unlike the others "
             "(%s their median of %.2g mm): are their files in other units? "
             "gnss.units holds for all files alike; leave those of other units out by "
             "gnss.exclude, or read them as a study of their own",
-            len(found),
+            len(ratios),
             len(names),
             listed(shown),
             float(np.median(noise[known])),
         )
-    return found
+    return ratios
 
 
 def _daily_scatter(values: Floats) -> float:
@@ -293,10 +293,10 @@ def _doubtful_days(gnss: xr.Dataset) -> dict[str, dict[str, dict[str, Any]]]:
             # Slopes and seasons go on while a receiver stands still.
             here = here - basis[days] @ np.linalg.lstsq(basis[days], here)[0]
         spike, jump = _spike_and_jump(here, block)
-        for found, doubtful in ((spikes, spike), (jumps, jump)):
-            if doubtful is not None:
-                day = _day(gnss, days[doubtful[0]])
-                found[station] = {"day": day, "size_mm": doubtful[1]}
+        for days_by_station, largest in ((spikes, spike), (jumps, jump)):
+            if largest is not None:
+                day = _day(gnss, days[largest[0]])
+                days_by_station[station] = {"day": day, "size_mm": largest[1]}
     _warn_of_days(
         spikes,
         "have a day far from those around it",
@@ -345,16 +345,16 @@ def _jump(level: Floats, least: float) -> tuple[int, float] | None:
     return place, size
 
 
-def _warn_of_days(found: dict[str, dict[str, Any]], how: str, mend: str) -> None:
-    if not found:
+def _warn_of_days(days: dict[str, dict[str, Any]], how: str, mend: str) -> None:
+    if not days:
         return
-    order = sorted(found, key=lambda name: -abs(found[name]["size_mm"]))
+    order = sorted(days, key=lambda name: -abs(days[name]["size_mm"]))
     shown = [
-        f"{name} by {_length(found[name]['size_mm'])} on {found[name]['day']}"
+        f"{name} by {_length(days[name]['size_mm'])} on {days[name]['day']}"
         for name in order
     ]
     logger.warning(
-        "the heights of %d stations %s (%s); %s", len(found), how, listed(shown), mend
+        "the heights of %d stations %s (%s); %s", len(days), how, listed(shown), mend
     )
 
 

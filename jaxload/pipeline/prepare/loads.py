@@ -12,7 +12,7 @@ from jaxload._calendar import DAY
 from jaxload.pipeline.inputs.earth import study_love_numbers
 from jaxload.pipeline.inputs.time_spans import bring_to_epochs, epoch_spans
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
-from jaxload.pipeline.messages import naming
+from jaxload.pipeline.messages import error_context
 from jaxload.pipeline.prepare.cleaning import without_trend
 from jaxload.pipeline.prepare.grid_loads import grid_load
 
@@ -72,30 +72,30 @@ def loads_at_stations(
       ValueError: If a file cannot be used, does not reach the stations or has no time
         in common with them.
     """
-    found, of_cells = {}, _cell_loads(study, gnss)
+    loads, of_cells = {}, _cell_loads(study, gnss)
     for load in map(config.station_load, study.loads.displacement):
         values, time = _read_stations(study, load, of_cells.get(load.name, []), gnss)
         source = f"loads.displacement {load}"
         bounds = _station_spans(study, time, source)
-        _add(found, load.name, loads_at_epochs(values, time, gnss, source, bounds))
+        _add(loads, load.name, loads_at_epochs(values, time, gnss, source, bounds))
     grids = study.loads.grids
     love = study_love_numbers(study) if grids else None
     for number, (kind, files) in enumerate(grids.items()):
         report_progress = lambda share, done=number: watch((done + share) / len(grids))
         values, (time, bounds) = grid_load(study, kind, gnss, love, report_progress)
         source = f"loads.{kind} {files[0]}"
-        _add(found, kind, loads_at_epochs(values, time, gnss, source, bounds))
+        _add(loads, kind, loads_at_epochs(values, time, gnss, source, bounds))
     watch(1.0)
-    return found
+    return loads
 
 
-def _add(found: dict[str, NDArray], name: str, values: NDArray) -> None:
-    if name in found:
+def _add(loads: dict[str, NDArray], name: str, values: NDArray) -> None:
+    if name in loads:
         raise ValueError(
             f"two loads are called {name}; give one of loads.displacement a name of "
             'its own, as "name: files"'
         )
-    found[name] = values
+    loads[name] = values
 
 
 def _cell_loads(
@@ -104,18 +104,18 @@ def _cell_loads(
     """The loads of filled cells by name; the names are those of stations'."""
     if study.gapfill is None or not is_virtual(gnss).any():
         return {}
-    found: dict[str, list[config.StationLoad]] = {}
+    of_cells: dict[str, list[config.StationLoad]] = {}
     for load in map(config.station_load, study.gapfill.virtual_station_loads):
-        found.setdefault(load.name, []).append(load)
+        of_cells.setdefault(load.name, []).append(load)
     wanted = {config.station_load(entry).name for entry in study.loads.displacement}
-    if wanted != set(found):
+    if wanted != set(of_cells):
         raise ValueError(
             f"loads.displacement takes {', '.join(sorted(wanted)) or 'nothing'} out of "
             "stations, but gapfill.virtual_station_loads "
-            f"{', '.join(sorted(found)) or 'nothing'} out of filled cells; give the "
+            f"{', '.join(sorted(of_cells)) or 'nothing'} out of filled cells; give the "
             "same loads in both"
         )
-    return found
+    return of_cells
 
 
 def _read_stations(
@@ -143,7 +143,7 @@ def _read_stations(
 def _read_files(
     study: config.Study, load: config.StationLoad, names: NDArray[np.str_]
 ) -> xr.DataArray:
-    with naming(f"loads.displacement {load}"):
+    with error_context(f"loads.displacement {load}"):
         return io.read_loading(
             [study.path(pattern) for pattern in load.paths],
             load.units or study.loads.displacement_units or None,
@@ -214,31 +214,33 @@ def loads_at_epochs(
     if bounds is None:
         bounds = io.stamped_spans(time).bounds
     _check_overlap(bounds, epochs, source)
-    found, share = bring_to_epochs(values, bounds, epochs)
-    unknown = np.isnan(found)
+    at_epochs, share = bring_to_epochs(values, bounds, epochs)
+    unknown = np.isnan(at_epochs)
     if series.are_finer(bounds, epochs):
         _warn_of_parts(source, share, unknown)
     if unknown.any():
-        found = _bridged(values, found, bounds, epochs)
+        at_epochs = _bridged(values, at_epochs, bounds, epochs)
     gaps: dict[tuple, int] = {}
     middles = series.span_middles(epochs)
     for index, column in enumerate(values.T):
-        inside = middles[unknown[:, index] & np.isfinite(found[:, index])]
+        inside = middles[unknown[:, index] & np.isfinite(at_epochs[:, index])]
         for gap in _gaps(time[np.isfinite(column)], inside):
             gaps[gap] = gaps.get(gap, 0) + 1
-    _warn(source, gaps, found)
-    return found
+    _warn(source, gaps, at_epochs)
+    return at_epochs
 
 
 def _bridged(
-    values: NDArray, found: NDArray, bounds: NDArray, epochs: NDArray
+    values: NDArray, at_epochs: NDArray, bounds: NDArray, epochs: NDArray
 ) -> NDArray[np.float64]:
     """Epochs in gaps of a load, between what is known; none before and after it."""
     finer = series.are_finer(bounds, epochs)
-    curve = np.nan * found if finer else series.between_spans(values, bounds, epochs)
-    middles, found = series.span_middles(epochs), found.copy()
+    curve = (
+        np.nan * at_epochs if finer else series.between_spans(values, bounds, epochs)
+    )
+    middles, at_epochs = series.span_middles(epochs), at_epochs.copy()
     clock = middles.astype(np.int64).astype(np.float64)
-    for index, column in enumerate(found.T):
+    for index, column in enumerate(at_epochs.T):
         seen = np.isfinite(values[:, index])
         if not seen.any():
             continue
@@ -247,8 +249,8 @@ def _bridged(
         lost, known = np.isnan(column) & within, np.isfinite(column)
         if finer and known.any():
             curve[lost, index] = np.interp(clock[lost], clock[known], column[known])
-        found[lost, index] = curve[lost, index]
-    return found
+        at_epochs[lost, index] = curve[lost, index]
+    return at_epochs
 
 
 def _step(time: NDArray) -> np.timedelta64:
@@ -291,7 +293,7 @@ def _warn_of_parts(source: str, share: NDArray, unknown: NDArray) -> None:
         )
 
 
-def _warn(source: str, gaps: Mapping[tuple, int], found: NDArray) -> None:
+def _warn(source: str, gaps: Mapping[tuple, int], at_epochs: NDArray) -> None:
     if gaps:
         shown = [
             " to ".join(np.datetime_as_string(np.array(gap), "D"))
@@ -301,13 +303,13 @@ def _warn(source: str, gaps: Mapping[tuple, int], found: NDArray) -> None:
         logger.warning(
             "%s was interpolated over gaps: %s%s", source, ", ".join(shown), more
         )
-    lost = int((~np.isfinite(found).all(axis=1)).sum())
+    lost = int((~np.isfinite(at_epochs).all(axis=1)).sum())
     if lost:
         logger.warning(
             "%s does not reach %d of %d epochs; heights there are not used",
             source,
             lost,
-            len(found),
+            len(at_epochs),
         )
 
 

@@ -233,16 +233,16 @@ def _judged(
             labels["limit"] = settings.season_limit if of_season else settings.limit
         table[name] = ("candidate", np.asarray(values, np.float64), labels)
     plain = {name: np.asarray(values) for name, values in scores.items()}
-    reasons = []
+    by_station = []
     for row in range(len(lon)):
         at = {name: float(values[row]) for name, values in plain.items()}
-        found = [
+        reasons = [
             t.format(**at)
             for k, (b, t) in by.items()
             if b[row] and k in settings.checks
         ]
-        reasons.append(", ".join(found))
-    return table, reasons
+        by_station.append(", ".join(reasons))
+    return table, by_station
 
 
 def _without_short(quality: series.Quality) -> series.Quality:

@@ -14,7 +14,7 @@ from jaxload._calendar import DAY
 from jaxload.pipeline.chunks import annual_amplitudes, blocks
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors
-from jaxload.pipeline.inputs.observations import Outline
+from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.prepare.cleaning import PER_STATION
 
@@ -44,7 +44,7 @@ GROUNDWATER = "groundwater storage anomaly"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Result:
-    """What a study found.
+    """Results of a study.
 
     Attributes:
       water: `twsa`, or `gwsa`, [mm] with dimensions (time, lat, lon), and masks.
@@ -83,27 +83,32 @@ class Result:
                 part.close()
 
 
-def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
-    """Lay observed and predicted heights side by side.
+def station_results(gnss: xr.Dataset, estimate: Estimate) -> xr.Dataset:
+    """Label observed and predicted heights of the stations.
 
     Args:
       gnss: The observations.
-      found: The estimate.
+      estimate: Of the water.
 
     Returns:
       A dataset of dimensions (time, station).
     """
     seen = np.isfinite(gnss.up.values)
-    sigma = np.broadcast_to(found.noise.sigma, seen.shape)
+    sigma = np.broadcast_to(estimate.noise.sigma, seen.shape)
     also = [n for n in gnss.data_vars if str(n).startswith(("up_", "load_"))]
     also += [name for name in PER_STATION if name in gnss]
     stations = gnss[["up", *dict.fromkeys(["up_sigma", *also])]]
     mm, dims = {"units": "mm"}, ("time", "station")
     values = {
-        "predicted": (dims, found.solution.fitted, mm, "uplift by the estimated water"),
+        "predicted": (
+            dims,
+            estimate.solution.fitted,
+            mm,
+            "uplift by the estimated water",
+        ),
         "leave_one_out_residual": (
             dims,
-            found.left_out,
+            estimate.left_out,
             mm,
             "observed minus predicted from the other stations",
         ),
@@ -115,13 +120,13 @@ def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
         ),
         "weight": (
             dims,
-            found.weights,
+            estimate.weights,
             {"units": "1"},
             "weight of the observation by the robust loss",
         ),
         "common_mode": (
             ("time",),
-            found.solution.common if np.any(found.noise.common) else None,
+            estimate.solution.common if np.any(estimate.noise.common) else None,
             mm,
             "estimated offset common to all stations",
         ),
@@ -134,7 +139,7 @@ def station_results(gnss: xr.Dataset, found: Estimate) -> xr.Dataset:
 
 
 def filled_results(study: config.Study, rows: xr.Dataset) -> xr.Dataset:
-    """Lay out what cells without a station were filled with.
+    """Label the displacement of virtual stations.
 
     Args:
       study: Its settings are kept as attributes.
@@ -170,27 +175,27 @@ def _about(study: config.Study) -> dict[str, str]:
 
 def water_results(
     study: config.Study,
-    place: tuple[sphere.Grid, Outline],
+    area: StudyArea,
     time: xr.DataArray,
     solution: inversion.Solution,
     beta: float,
 ) -> xr.Dataset:
-    """Lay water out on its raster.
+    """Label water on its raster.
 
     Args:
       study: Its settings are kept as attributes.
-      place: The cells, and the outline that tells region from belt in `cell_mask`.
+      area: Its cells, and its region, which `cell_mask` separates from the belt.
       time: Epochs.
-      solution: What was found.
+      solution: The estimated load.
       beta: Weight of the prior.
 
     Returns:
       A dataset with `twsa` (time, lat, lon) [mm], by the CF conventions; with
-      `annual_amplitude` (lat, lon) [mm] where there are a year and a half and more, as
-      less does not tell a season from a slope.
+      `annual_amplitude` (lat, lon) [mm] of a record of at least a year and a half, as a
+      shorter one does not separate season and trend.
     """
-    grid, region = place
-    mask = np.where(shapely.intersects_xy(region, grid.lon, grid.lat), 2, 1)
+    grid = area.grid
+    mask = np.where(shapely.intersects_xy(area.region, grid.lon, grid.lat), 2, 1)
     flags = {
         "long_name": "where water was estimated",
         "flag_values": np.array([0, 1, 2], np.int8),
@@ -225,7 +230,7 @@ def record_length(time: NDArray[np.datetime64]) -> float:
       time: Epochs, ascending, shape (epoch,).
 
     Returns:
-      Years from the first epoch to the last, and what one stands for.
+      Years from the first epoch to the last, plus one interval.
     """
     if len(time) < 2:
         return 0.0
@@ -234,7 +239,7 @@ def record_length(time: NDArray[np.datetime64]) -> float:
 
 
 def _rastered(grid: sphere.Grid, load: ArrayLike) -> NDArray[np.float32]:
-    """Some epochs at a time: of a whole record there are no two copies in float64."""
+    """Rasters of the load, made for some epochs at a time to spare memory."""
     shape = (np.shape(load)[0], len(grid.lat_axis), len(grid.lon_axis))
     raster, values = np.empty(shape, np.float32), np.asarray(load)
     for epochs in blocks(len(values)):
@@ -243,18 +248,18 @@ def _rastered(grid: sphere.Grid, load: ArrayLike) -> NDArray[np.float32]:
 
 
 def with_rows_used(water: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
-    """Add which rows water was estimated from.
+    """Add the rows that water was estimated from.
 
     Args:
       water: From `water_results`.
-      rows: Stations and filled cells.
+      rows: Stations and virtual stations.
 
     Returns:
       The dataset with name, place and standard error of each row.
     """
     sigma = np.nanmedian(np.where(rows.up.notnull(), rows.up_sigma, np.nan), axis=0)
     degrees = {"units": "degrees", "long_name": "place of the row"}
-    found = {
+    columns = {
         "row_lon": (rows.lon.values, degrees),
         "row_lat": (rows.lat.values, degrees),
         "row_sigma": (sigma, {"units": "mm", "long_name": "median standard error"}),
@@ -264,22 +269,22 @@ def with_rows_used(water: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
         ),
     }
     water = water.assign_coords(row=rows.station.values)
-    return water.assign({name: ("row", *given) for name, given in found.items()})
+    return water.assign({name: ("row", *column) for name, column in columns.items()})
 
 
 def with_errors(
     water: xr.Dataset, regions: xr.Dataset, grid: sphere.Grid, errors: Errors
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Put standard errors beside what they belong to.
+    """Add standard errors to water and regional means.
 
     Args:
       water: From `water_results`.
       regions: From `region_means`.
       grid: The cells.
-      errors: What there is of them.
+      errors: The standard errors.
 
     Returns:
-      Both, with `twsa_sd` where it is known.
+      Both, with `twsa_sd` where it was computed.
     """
     if errors.cells is not None:
         name = "standard error of water storage anomaly"
@@ -294,13 +299,13 @@ def with_errors(
 
 
 def as_groundwater(dataset: xr.Dataset) -> xr.Dataset:
-    """Call water what it is where everything else was taken out of the heights.
+    """Rename water to groundwater where all other loads were removed.
 
     Args:
       dataset: Of water, with ``twsa`` and perhaps ``twsa_sd`` and monthly means.
 
     Returns:
-      The same with ``gwsa`` and ``gwsa_sd``; what others observed keeps its name.
+      The same with ``gwsa`` and ``gwsa_sd``; references keep their names.
     """
     names = {name: name.replace("twsa", "gwsa", 1) for name in OF_WATER}
     dataset = dataset.rename({k: v for k, v in names.items() if k in dataset})

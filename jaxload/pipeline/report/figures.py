@@ -168,16 +168,18 @@ def _of_groundwater(result: Result) -> "dict[str, Figure]":
         lags = summary["lag_months"]
         titles = {name: _lag_title(name, lags) for name in _spread(beside.station)}
         shifts = {name: lags[name]["months"] for name in titles}
-        given = (beside.gwsa_month, beside.grace, titles, shifts)
-        figures["grace"] = plot.comparison(*given)
+        figures["grace"] = plot.comparison(
+            beside.gwsa_month, beside.grace, titles, shifts
+        )
     if "gwsa_well" in beside and _has_values("wells", beside.gwsa_well):
         scores = summary["wells"]
         titles = {
             name: f"{name}   r = {_two_digits(scores[name]['correlation'])}"
             for name in _spread(beside.well)
         }
-        given = (beside.gwsa_estimate_at_well, beside.gwsa_well, titles)
-        figures["wells"] = plot.comparison(*given)
+        figures["wells"] = plot.comparison(
+            beside.gwsa_estimate_at_well, beside.gwsa_well, titles
+        )
     return figures
 
 

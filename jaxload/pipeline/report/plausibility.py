@@ -1,4 +1,4 @@
-"""What of a result no water on Earth does."""
+"""Check of estimated water against plausible amounts on Earth."""
 
 import logging
 from typing import Any
@@ -32,7 +32,7 @@ def check_water(water: xr.Dataset) -> dict[str, Any]:
     row, column = np.unravel_index(np.argmax(np.abs(largest)), largest.shape)
     series = water.twsa.values[:, row, column]
     epoch = int(np.argmax(np.abs(np.nan_to_num(series))))
-    found: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "bound_mm": CELL,
         "cells_beyond": beyond,
         "largest_mm": float(series[epoch]),
@@ -41,44 +41,44 @@ def check_water(water: xr.Dataset) -> dict[str, Any]:
     }
     if "annual_amplitude" in water:
         size = np.nan_to_num(water.annual_amplitude.values)
-        found |= {
+        summary |= {
             "amplitude_bound_mm": AMPLITUDE,
             "amplitudes_beyond": int((size > AMPLITUDE).sum()),
             "largest_amplitude_mm": float(size.max()),
         }
-    _warn(found)
-    return found
+    _warn(summary)
+    return summary
 
 
 def _largest(water: xr.Dataset) -> np.ndarray:
     """Water that is farthest from zero at any epoch, shape (lat, lon)."""
     values = water.twsa.values
-    found = np.zeros(values.shape[1:], values.dtype)
+    largest = np.zeros(values.shape[1:], values.dtype)
     for epochs in blocks(len(values)):
         part = np.nan_to_num(values[epochs])
         for extreme in (part.max(axis=0), part.min(axis=0)):
-            found = np.where(np.abs(extreme) > np.abs(found), extreme, found)
-    return found
+            largest = np.where(np.abs(extreme) > np.abs(largest), extreme, largest)
+    return largest
 
 
-def _warn(found: dict[str, Any]) -> None:
-    if found["cells_beyond"]:
-        lon, lat = found["largest_at"]
+def _warn(summary: dict[str, Any]) -> None:
+    if summary["cells_beyond"]:
+        lon, lat = summary["largest_at"]
         logger.warning(
             "water beyond %.0f mm in %d cells, %.0f mm at %g E, %g N on %s: no water "
             "does so; look for heights of stations near there that are no load",
             CELL,
-            found["cells_beyond"],
-            found["largest_mm"],
+            summary["cells_beyond"],
+            summary["largest_mm"],
             lon,
             lat,
-            found["largest_on"],
+            summary["largest_on"],
         )
-    if found.get("amplitudes_beyond"):
+    if summary.get("amplitudes_beyond"):
         logger.warning(
             "annual amplitude of water beyond %.0f mm in %d cells, up to %.0f mm: no "
             "water does so",
             AMPLITUDE,
-            found["amplitudes_beyond"],
-            found["largest_amplitude_mm"],
+            summary["amplitudes_beyond"],
+            summary["largest_amplitude_mm"],
         )

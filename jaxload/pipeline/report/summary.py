@@ -1,4 +1,4 @@
-"""What was found, in plain numbers."""
+"""Summary of results in plain numbers."""
 
 import importlib.metadata
 import math
@@ -22,20 +22,20 @@ __all__ = ["describe_errors", "peak_memory", "summarise"]
 
 
 def summarise(
-    stations: xr.Dataset, water: xr.Dataset, choice: Choice, found: Estimate
+    stations: xr.Dataset, water: xr.Dataset, choice: Choice, estimate: Estimate
 ) -> dict[str, Any]:
     """Summarise results and data in plain numbers.
 
     Args:
       stations: From `station_results`.
       water: From `water_results`.
-      choice: The weight of the prior and why.
-      found: The estimate.
+      choice: The weight of the prior, and the criterion.
+      estimate: Of the water.
 
     Returns:
-      What `summary.json` holds, but for times and scores.
+      Entries of `summary.json`, except for times and scores.
     """
-    common = np.asarray(found.solution.common)[:, None]
+    common = np.asarray(estimate.solution.common)[:, None]
     misfit = stations.up.values - stations.predicted.values - common
     return {
         "title": water.attrs["title"],
@@ -43,10 +43,10 @@ def summarise(
         "criterion": choice.tried,
         "criterion_name": choice.name,
         "criterion_unit": choice.unit,
-        "leave_one_out_rms_mm": _rms(found.left_out),
+        "leave_one_out_rms_mm": _rms(estimate.left_out),
         "signal_rms_mm": _rms(stations.up.values),
         "misfit_rms_mm": _rms(misfit),
-        "common_mode_mm": float(np.sqrt(found.noise.common)),
+        "common_mode_mm": float(np.sqrt(estimate.noise.common)),
         "stations": stations.sizes["station"],
         "cells": int((water.cell_mask.values > 0).sum()),
         "epochs": stations.sizes["time"],
@@ -74,11 +74,11 @@ def peak_memory() -> float:
 
 def _versions() -> dict[str, str]:
     packages = ("jax", "jaxlib", "numpy", "scipy", "xarray")
-    found = {name: importlib.metadata.version(name) for name in packages}
+    versions = {name: importlib.metadata.version(name) for name in packages}
     return {
         "jaxload": jaxload.__version__,
         "python": platform.python_version(),
-        **found,
+        **versions,
     }
 
 
@@ -86,11 +86,11 @@ def describe_errors(errors: Errors, regions: xr.Dataset) -> dict[str, Any]:
     """Summarise the standard errors of water.
 
     Args:
-      errors: What there is of standard errors.
+      errors: The standard errors.
       regions: From `with_errors`.
 
     Returns:
-      Which errors there are and how they were found; medians over the epochs by region.
+      Kind and method of the errors; medians over the epochs by region.
     """
     if errors.regions is None:
         return {"kind": errors.kind}

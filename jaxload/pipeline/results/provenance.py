@@ -76,15 +76,15 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _named(study: config.Study, text: str) -> list[pathlib.Path]:
     """Files that a text may mean: itself, those in it, or those of its pattern."""
-    found = []
+    paths = []
     for name in {text, text.split(": ")[0]}:
         try:
             matches = expand(study.path(name))
         except (ValueError, OSError):
             continue
         for path in matches:
-            found += _files_at(path)
-    return found
+            paths += _files_at(path)
+    return paths
 
 
 def _files_at(path: pathlib.Path) -> list[pathlib.Path]:
@@ -124,9 +124,9 @@ def changes(before: Origin, after: Origin) -> list[str]:
     """
     settings = _different(*(_settings(x.study) for x in (before, after)))
     files = _different(before.files, after.files)
-    found = [*settings, *files]
-    more = len(found) - NAMED
-    return found if more <= 0 else [*found[:NAMED], f"{more} more"]
+    names = [*settings, *files]
+    more = len(names) - NAMED
+    return names if more <= 0 else [*names[:NAMED], f"{more} more"]
 
 
 def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -135,10 +135,10 @@ def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 def _settings(text: str) -> dict[str, Any]:
-    found = {}
+    settings = {}
     for name, value in tomllib.loads(text).items():
         if isinstance(value, dict):
-            found |= {f"{name}.{key}": each for key, each in value.items()}
+            settings |= {f"{name}.{key}": each for key, each in value.items()}
         else:
-            found[name] = value
-    return found
+            settings[name] = value
+    return settings

@@ -132,22 +132,22 @@ def find(folder: pathlib.Path, origin: Origin) -> Unfinished | None:
     for place in (folder / FOLDER, _spare(folder)):
         if not (place / ABOUT).is_file() or not _is_own(place):
             continue
-        found = _read(place)
-        if is_of_earlier_release(tomllib.loads(found.origin.study)):
+        unfinished = _read(place)
+        if is_of_earlier_release(tomllib.loads(unfinished.origin.study)):
             raise ValueError(
                 f"the results in {place} cannot be taken up, since an earlier release "
                 "of jaxload computed them; run without --resume to compute them anew"
             )
-        changed = changes(found.origin, origin)
+        changed = changes(unfinished.origin, origin)
         if changed:
             raise ValueError(
                 f"the results in {place} cannot be taken up, since what they were "
                 f"computed from has changed ({', '.join(changed)}); run without "
                 "--resume to compute them anew"
             )
-        for name, content in found.files.items():
-            _check(found, folder, name, content)
-        return found
+        for name, content in unfinished.files.items():
+            _check(unfinished, folder, name, content)
+        return unfinished
     return None
 
 
@@ -170,29 +170,31 @@ def _read(place: pathlib.Path) -> Unfinished:
         ) from None
 
 
-def _check(found: Unfinished, folder: pathlib.Path, name: str, content: str) -> None:
+def _check(
+    unfinished: Unfinished, folder: pathlib.Path, name: str, content: str
+) -> None:
     """A file that was moved already is in the folder."""
-    for path in (found.place / name, folder / name):
+    for path in (unfinished.place / name, folder / name):
         if path.is_file() and _content(path) == content:
             return
     raise ValueError(
-        f"{found.place / name} is missing or damaged; run without --resume to compute "
-        "it anew"
+        f"{unfinished.place / name} is missing or damaged; run without --resume to "
+        "compute it anew"
     )
 
 
-def move(found: Unfinished, folder: pathlib.Path) -> None:
+def move(unfinished: Unfinished, folder: pathlib.Path) -> None:
     """Give files the names under which they are looked for.
 
     Args:
-      found: The result.
+      unfinished: The result.
       folder: Where results go.
 
     Raises:
       ValueError: If the folder cannot be written to.
     """
-    for name in found.files:
-        source, target = found.place / name, folder / name
+    for name in unfinished.files:
+        source, target = unfinished.place / name, folder / name
         if not source.is_file():
             continue
         try:
