@@ -80,7 +80,7 @@ def _summarise(
             *_unsolved(summary),
             *(_warnings(summary) if warnings else ()),
             str(summary["title"]),
-            *_numbers(summary),
+            *_size_and_cost(summary),
             *_left_out(summary),
             *_short_records(summary),
             *_plausibility(summary),
@@ -115,7 +115,7 @@ def _warnings(summary: dict[str, Any]) -> list[str]:
     return [f"warning: {message}" for message in summary.get("warnings", ())]
 
 
-def _numbers(summary: dict[str, Any]) -> list[str]:
+def _size_and_cost(summary: dict[str, Any]) -> list[str]:
     seconds = summary["seconds"]
     signal, misfit, left_out = (
         _number(summary[f"{name}_rms_mm"])
@@ -159,21 +159,21 @@ def _short_records(summary: dict[str, Any]) -> list[str]:
 
 def _plausibility(summary: dict[str, Any]) -> list[str]:
     """How large water is, and how much of it is beyond what water does."""
-    found = summary.get("plausibility")
-    if not found:
+    plausibility = summary.get("plausibility")
+    if not plausibility:
         return []
-    lon, lat = found["largest_at"]
+    lon, lat = plausibility["largest_at"]
     line = (
-        f"water up to {found['largest_mm']:.0f} mm ({lon:g} E, {lat:g} N on "
-        f"{found['largest_on']}), {found['cells_beyond']} cells beyond "
-        f"{found['bound_mm']:.0f} mm; "
+        f"water up to {plausibility['largest_mm']:.0f} mm ({lon:g} E, {lat:g} N on "
+        f"{plausibility['largest_on']}), {plausibility['cells_beyond']} cells beyond "
+        f"{plausibility['bound_mm']:.0f} mm; "
     )
-    if "largest_amplitude_mm" not in found:
+    if "largest_amplitude_mm" not in plausibility:
         return [f"{line}annual amplitude not written, of less than a year and a half"]
     return [
-        f"{line}annual amplitude up to {found['largest_amplitude_mm']:.0f} mm, "
-        f"{found['amplitudes_beyond']} cells beyond {found['amplitude_bound_mm']:.0f} "
-        "mm"
+        f"{line}annual amplitude up to {plausibility['largest_amplitude_mm']:.0f} mm, "
+        f"{plausibility['amplitudes_beyond']} cells beyond "
+        f"{plausibility['amplitude_bound_mm']:.0f} mm"
     ]
 
 
@@ -217,29 +217,31 @@ def _fall(percent: float | None) -> str:
 
 def _filling(summary: dict[str, Any]) -> list[str]:
     """How well stations would have been filled from the others."""
-    found = summary.get("filling")
-    if not found:
+    filling = summary.get("filling")
+    if not filling:
         return []
-    controls = found.get("control_stations")
+    controls = filling.get("control_stations")
     by = f" by {len(controls)} control stations" if controls else ""
     return [
-        f"{found['cells']} cells filled{by} ({found['method']}); stations predicted "
-        f"from others: correlation {_number(found['mean_pcc'])} (mean), above 0.5 at "
-        f"{_percent(found['share_of_pcc_above_0.5'])}, RMSE below 5 mm at "
-        f"{_percent(found['share_of_rmse_below_5_mm'])}{_scatter(found['stations'])}"
-        f"{_diverged(found.get('diverged_at'))}"
+        f"{filling['cells']} cells filled{by} ({filling['method']}); stations "
+        "predicted from others: correlation "
+        f"{_number(filling['mean_pcc'])} (mean), above 0.5 at "
+        f"{_percent(filling['share_of_pcc_above_0.5'])}, RMSE below 5 mm at "
+        f"{_percent(filling['share_of_rmse_below_5_mm'])}{_scatter(filling['stations'])}"
+        f"{_diverged(filling.get('diverged_at'))}"
     ]
 
 
 def _scatter(stations: dict[str, dict[str, Any]]) -> str:
     """How much predictions move beside what they are of, where a result tells it."""
-    told, seen = (
+    predicted, observed = (
         _median(score.get(key) for score in stations.values())
         for key in ("predicted_sd_mm", "observed_sd_mm")
     )
-    if told is None:
+    if predicted is None:
         return ""
-    return f", scatter {_number(told)} mm where {_number(seen)} mm was seen (medians)"
+    scatter, seen = _number(predicted), _number(observed)
+    return f", scatter {scatter} mm where {seen} mm was seen (medians)"
 
 
 def _diverged(step: int | None, what: str = "training") -> str:
@@ -247,38 +249,38 @@ def _diverged(step: int | None, what: str = "training") -> str:
 
 
 def _learning(summary: dict[str, Any]) -> list[str]:
-    found = summary.get("learning")
-    if not found:
+    learning = summary.get("learning")
+    if not learning:
         return []
-    best = ", ".join(map(str, found["best_step"]))
+    best = ", ".join(map(str, learning["best_step"]))
     end = "".join(
-        _diverged(found.get(key), f"training {how}")
+        _diverged(learning.get(key), f"training {how}")
         for key, how in (
             ("diverged_at_pretraining", "by itself"),
             ("diverged_at", "through the inversion"),
         )
     )
-    if found.get("gravity_rows"):
+    if learning.get("gravity_rows"):
         end += "; taught by gravity too, so scores against it flatter"
     return [
-        f"{found['members']} networks trained ({found['method']}), best after {best} "
-        f"of {found['steps']} steps{end}"
+        f"{learning['members']} networks trained ({learning['method']}), best after "
+        f"{best} of {learning['steps']} steps{end}"
     ]
 
 
 def _gains(summary: dict[str, Any]) -> list[str]:
     """By how much filled cells change the scores of stations alone."""
-    found = summary.get("gain_over_stations_only", {})
-    if "median_difference" not in found:
+    gains = summary.get("gain_over_stations_only", {})
+    if "median_difference" not in gains:
         return []
-    article = found.get("article_change_percent", {})
+    article = gains.get("article_change_percent", {})
     texts = []
     for key, name in SCORES.items():
-        apart, unit = found["median_difference"][key], UNITS.get(key, "")
+        apart, unit = gains["median_difference"][key], UNITS.get(key, "")
         text = f"{name} {_signed(apart, 1 if unit else 2)}{unit}"
-        text += f", better in {found['better'][key]} of {found['compared'][key]}"
-        change, count = found["mean_change_percent"][key], found["changes"][key]
-        if change is not None and count == found["compared"][key]:
+        text += f", better in {gains['better'][key]} of {gains['compared'][key]}"
+        change, count = gains["mean_change_percent"][key], gains["changes"][key]
+        if change is not None and count == gains["compared"][key]:
             text += f", {_signed(change)}%"
             text += f" (article {article[key]:+g}%)" if key in article else ""
         texts.append(text)
@@ -296,10 +298,10 @@ def _percent(share: float | None) -> str:
 def _groundwater(summary: dict[str, Any]) -> list[str]:
     lines = []
     for key, what in (("lag_months", "GRACE less soil"), ("precipitation", "rain")):
-        found = summary.get(key, {}).values()
-        if found:
+        lags = summary.get(key, {}).values()
+        if lags:
             before, after, lag = (
-                _median(each[name] for each in found)
+                _median(each[name] for each in lags)
                 for name in ("before", "after", "months")
             )
             lines.append(
@@ -308,8 +310,8 @@ def _groundwater(summary: dict[str, Any]) -> list[str]:
             )
     wells = summary.get("wells", {})
     if wells:
-        found = _median(each["correlation"] for each in wells.values())
-        lines.append(f"{len(wells)} wells: correlation {_number(found)} (median)")
+        correlation = _median(each["correlation"] for each in wells.values())
+        lines.append(f"{len(wells)} wells: correlation {_number(correlation)} (median)")
     return lines
 
 

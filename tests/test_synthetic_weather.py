@@ -152,7 +152,7 @@ def test_what_is_drawn_does_not_shift_what_else_is_drawn(brief):
 
 def test_fields_are_correlated_over_the_distance_and_time_asked_for(rng):
     places = sphere.raster_grid(np.arange(95.5, 115), np.arange(21.5, 35))
-    field = correlated(places, 6000, (800.0, 5.0), rng)[200:]
+    field = correlated(places, 6000, 800.0, 5.0, rng)[200:]
     assert field.std() == pytest.approx(1, abs=0.03)
     raster = field.reshape(len(field), 14, 20)
     near, far = raster[:, 2], raster[:, 2 + 7]  # 778 km to the north

@@ -96,8 +96,8 @@ def check_choices(settings: Any, table: str = "") -> None:
 @functools.cache
 def _choices(kind: type) -> dict[str, tuple[str, ...]]:
     """The settings of a table that can be one of several words, and which."""
-    found = {k: _words(hint) for k, hint in typing.get_type_hints(kind).items()}
-    return {name: words for name, words in found.items() if words}
+    by_setting = {k: _words(hint) for k, hint in typing.get_type_hints(kind).items()}
+    return {name: words for name, words in by_setting.items() if words}
 
 
 def _words(hint: Any) -> tuple[str, ...]:

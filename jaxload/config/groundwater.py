@@ -123,8 +123,8 @@ class Loads:
     @property
     def grids(self) -> dict[str, tuple[str | GridSource, str | GridSource]]:
         """Global and regional grid of each kind that there is."""
-        found = {k: (getattr(self, k), getattr(self, f"{k}_regional")) for k in KINDS}
-        return {kind: files for kind, files in found.items() if files[0]}
+        by_kind = {k: (getattr(self, k), getattr(self, f"{k}_regional")) for k in KINDS}
+        return {kind: files for kind, files in by_kind.items() if files[0]}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -97,50 +97,54 @@ class Inversion:
         _check_map(self.amplitude)
 
 
-def _check_prior(given: Inversion) -> None:
-    if given.boundary == "edge" and given.metric == "sphere":
+def _check_prior(settings: Inversion) -> None:
+    if settings.boundary == "edge" and settings.metric == "sphere":
         raise ValueError(
             'inversion.boundary "edge" is defined in steps of the grid; use '
             'inversion.metric = "grid"'
         )
-    changed = (given.boundary, given.metric) != ("zero", "grid")
-    if given.prior != "laplacian" and changed:
+    changed = (settings.boundary, settings.metric) != ("zero", "grid")
+    if settings.prior != "laplacian" and changed:
         raise ValueError(
             "inversion.boundary and inversion.metric are those of the Laplacian, but "
-            f'inversion.prior is "{given.prior}"; leave them out'
+            f'inversion.prior is "{settings.prior}"; leave them out'
         )
-    length = given.correlation_length_km
+    length = settings.correlation_length_km
     check_zero_or_more("inversion.correlation_length_km", length, "a distance in km")
-    if (given.prior == "matern") != (length > 0):
+    if (settings.prior == "matern") != (length > 0):
         raise ValueError(
-            f'inversion.prior is "{given.prior}" with correlation_length_km '
+            f'inversion.prior is "{settings.prior}" with correlation_length_km '
             f'{length:g}; "matern" needs a positive length, and no other prior has one'
         )
 
 
-def _check_beta(given: Inversion) -> None:
-    chosen = isinstance(given.beta, str)
-    positive = not isinstance(given.beta, str) and 0 < given.beta < math.inf
-    if not positive and given.beta != "choose":
-        value = f'"{given.beta}"' if isinstance(given.beta, str) else f"{given.beta:g}"
+def _check_beta(settings: Inversion) -> None:
+    chosen = isinstance(settings.beta, str)
+    positive = not isinstance(settings.beta, str) and 0 < settings.beta < math.inf
+    if not positive and settings.beta != "choose":
+        value = (
+            f'"{settings.beta}"'
+            if isinstance(settings.beta, str)
+            else f"{settings.beta:g}"
+        )
         raise ValueError(
             f'inversion.beta is {value}, expected a positive number, or "choose" to '
             "let inversion.criterion choose it"
         )
-    ascending = 0 < given.beta_min < given.beta_max < math.inf
-    if not ascending or given.beta_count < 2:
+    ascending = 0 < settings.beta_min < settings.beta_max < math.inf
+    if not ascending or settings.beta_count < 2:
         raise ValueError(
-            f"inversion tries {given.beta_count} betas from {given.beta_min:g} "
-            f"to {given.beta_max:g}, expected two or more, positive, ascending"
+            f"inversion tries {settings.beta_count} betas from {settings.beta_min:g} "
+            f"to {settings.beta_max:g}, expected two or more, positive, ascending"
         )
-    if chosen and given.criterion == "l-curve" and given.beta_count < 5:
+    if chosen and settings.criterion == "l-curve" and settings.beta_count < 5:
         raise ValueError(
-            f"inversion.beta_count is {given.beta_count}, but the corner of an L-curve "
-            "needs 5 or more"
+            f"inversion.beta_count is {settings.beta_count}, but the corner of an "
+            "L-curve needs 5 or more"
         )
-    if not 0 < given.block_km < math.inf:
+    if not 0 < settings.block_km < math.inf:
         raise ValueError(
-            f"inversion.block_km is {given.block_km:g}, expected a positive distance"
+            f"inversion.block_km is {settings.block_km:g}, expected a positive distance"
         )
 
 
@@ -160,37 +164,37 @@ def _check_map(amplitude: str | GridSource) -> None:
         )
 
 
-def _check_noise(given: Inversion) -> None:
-    common = given.common_mode_mm
+def _check_noise(settings: Inversion) -> None:
+    common = settings.common_mode_mm
     if not isinstance(common, str):
         meaning = 'a standard deviation in mm, 0 for none, or "estimate"'
         check_zero_or_more("inversion.common_mode_mm", common, meaning)
     meaning = "a number of days, or 0 for epochs that are independent"
     check_zero_or_more(
-        "inversion.correlation_time_days", given.correlation_time_days, meaning
+        "inversion.correlation_time_days", settings.correlation_time_days, meaning
     )
 
 
-def _check_together(given: Inversion) -> None:
+def _check_together(settings: Inversion) -> None:
     """Refuse what cannot be computed together."""
     unusual = {
-        "robust": given.robust != "none",
-        "errors": given.errors in ("cells", "regions"),
+        "robust": settings.robust != "none",
+        "errors": settings.errors in ("cells", "regions"),
     }
-    if given.correlation_time_days:
+    if settings.correlation_time_days:
         _refuse("inversion.correlation_time_days", unusual)
-    if given.unknowns == "components":
+    if settings.unknowns == "components":
         more = {
-            "correlation_time_days": given.correlation_time_days > 0,
-            "common_mode_mm": given.common_mode_mm != 0,
-            "station_weights": given.station_weights,
+            "correlation_time_days": settings.correlation_time_days > 0,
+            "common_mode_mm": settings.common_mode_mm != 0,
+            "station_weights": settings.station_weights,
         }
         _refuse('inversion.unknowns "components"', unusual | more)
 
 
 def _refuse(name: str, others: dict[str, bool]) -> None:
-    for other, given in others.items():
-        if given:
+    for other, is_set in others.items():
+        if is_set:
             raise ValueError(
                 f"{name} cannot be combined with inversion.{other}; leave one of them "
                 "out"

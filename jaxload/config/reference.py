@@ -48,7 +48,7 @@ def settings() -> list[Setting]:
 
 def _settings(table: type, prefix: str, shown: dict[Any, str]) -> Iterator[Setting]:
     shown[table] = prefix.rstrip(".")
-    hints, said = typing.get_type_hints(table), meanings(table)
+    hints, descriptions = typing.get_type_hints(table), meanings(table)
     for field in dataclasses.fields(table):
         if table is Study and field.name == "folder":
             continue
@@ -58,7 +58,7 @@ def _settings(table: type, prefix: str, shown: dict[Any, str]) -> Iterator[Setti
         # A table of the study itself is a heading; an inline one is a value.
         if table is not Study or not tables:
             words = _words(hints[field.name], shown)
-            yield Setting(name, words, _default(field), said[field.name])
+            yield Setting(name, words, _default(field), descriptions[field.name])
         for inner in tables:
             if inner not in shown:
                 yield from _settings(inner, f"{name}.", shown)
@@ -111,16 +111,16 @@ def meanings(table: type) -> dict[str, str]:
     Returns:
       The lines below "Attributes:", by the name of the setting.
     """
-    found: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     name = ""
     _, _, below = (inspect.getdoc(table) or "").partition("Attributes:\n")
     for line in below.splitlines():
         start = re.match(r"  (\w+): (.*)", line)
         if start:
             name = start[1]
-            found[name] = start[2]
-        elif found and line.startswith("    "):
-            found[name] += f" {line.strip()}"
+            descriptions[name] = start[2]
+        elif descriptions and line.startswith("    "):
+            descriptions[name] += f" {line.strip()}"
         elif line.strip():
             break
-    return {name: text.replace("`", "") for name, text in found.items()}
+    return {name: text.replace("`", "") for name, text in descriptions.items()}

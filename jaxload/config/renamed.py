@@ -137,7 +137,7 @@ def current_settings(content: Mapping[str, Any], where: str = "") -> dict[str, A
     Raises:
       ValueError: If a table or a setting is there under both of its names.
     """
-    found: dict[str, Any] = {}
+    current: dict[str, Any] = {}
     for name, table in content.items():
         new = TABLES.get(name, name)
         if new != name:
@@ -147,15 +147,15 @@ def current_settings(content: Mapping[str, Any], where: str = "") -> dict[str, A
         known = SETTINGS.get(new, {})
         if isinstance(table, dict):
             table = _current_table(table, (name, new), known, where)
-        found[new] = table
-    return found
+        current[new] = table
+    return current
 
 
 def _current_table(
     table: Mapping[str, Any], names: tuple[str, str], known: dict[str, str], where: str
 ) -> dict[str, Any]:
     """The settings of one table, which has an old and a new name, under new names."""
-    found: dict[str, Any] = {}
+    current: dict[str, Any] = {}
     written, present = names
     for key, value in table.items():
         new = known.get(key, key)
@@ -168,8 +168,8 @@ def _current_table(
         if isinstance(value, str) and value in values:
             _warn(where, f'{written}.{key} "{value}"', f'"{values[value]}"')
             value = values[value]
-        found[new] = value
-    return found
+        current[new] = value
+    return current
 
 
 def _twice(old: str, new: str, what: str) -> str:
@@ -204,11 +204,11 @@ def current_summary(content: Mapping[str, Any]) -> dict[str, Any]:
 def _current_keys(content: Any, above: tuple[str, ...]) -> Any:
     if not isinstance(content, Mapping):
         return content
-    found = {}
+    current = {}
     for key, value in content.items():
         new = next((k[key] for k in _keys_below(above) if key in k), key)
-        found[new] = _current_keys(value, (*above, new))
-    return found
+        current[new] = _current_keys(value, (*above, new))
+    return current
 
 
 def _keys_below(above: tuple[str, ...]) -> list[dict[str, str]]:

@@ -41,22 +41,23 @@ def json_schema() -> dict[str, Any]:
 
 def _tables(kind: type) -> dict[type, None]:
     """Every dataclass below one, each once, in their order."""
-    found: dict[type, None] = {}
+    tables: dict[type, None] = {}
     for hint in typing.get_type_hints(kind).values():
         for inner in filter(is_table, kinds_of(hint)):
-            found |= {inner: None} | _tables(inner)
-    return found
+            tables |= {inner: None} | _tables(inner)
+    return tables
 
 
 def _table(made: dict[str, Any], kind: type) -> dict[str, Any]:
     """The schema of a table: of each setting its meaning, and which are required."""
-    said = meanings(kind)
+    descriptions = meanings(kind)
     required = [f.name for f in dataclasses.fields(kind) if is_required(f)]
     return {
         "description": (inspect.getdoc(kind) or "").split("\n")[0].replace("`", ""),
         "type": "object",
         "properties": {
-            name: _setting(of_setting, name in required) | {"description": said[name]}
+            name: _setting(of_setting, name in required)
+            | {"description": descriptions[name]}
             for name, of_setting in made["properties"].items()
             if name != "folder"
         },

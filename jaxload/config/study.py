@@ -129,8 +129,8 @@ def _check_with_gap_filling(study: Study, filling: Gapfill) -> None:
             "inversion.robust": study.inversion.robust != "none",
             "inversion.station_weights": study.inversion.station_weights,
         }
-    for name, given in unusual.items():
-        if given:
+    for name, is_set in unusual.items():
+        if is_set:
             raise ValueError(
                 f'gapfill.method "{filling.method}" cannot be combined with {name}; '
                 "leave one of them out"

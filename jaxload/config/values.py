@@ -84,10 +84,10 @@ def _sentence(
     value = _value_at(content, where)
     of_same = [present[row] for row in rows if places[row] == where]
     types_of = {one["type"] for one in of_same}
-    said = ""
+    sentence = ""
     if "literal_error" in types_of and len(types_of) > 1 and len(where) == 2:
-        said = _of_own_check(_table_at(kind, where), where, value)
-    return said or _mismatch(_written(where), value, of_same)
+        sentence = _of_own_check(_table_at(kind, where), where, value)
+    return sentence or _mismatch(_written(where), value, of_same)
 
 
 def _of_own_check(table: type, where: Sequence[str | int], value: Any) -> str:
@@ -101,12 +101,12 @@ def _of_own_check(table: type, where: Sequence[str | int], value: Any) -> str:
 
 def _place(problem: "ErrorDetails", content: Any) -> tuple[str | int, ...]:
     """Where in the file a problem is; types that a setting may have are left out."""
-    found = []
+    parts = []
     for part in problem["loc"]:
         if _has(content, part):
-            found.append(part)
+            parts.append(part)
             content = content[part]
-    return tuple(found)
+    return tuple(parts)
 
 
 def _has(content: Any, part: str | int) -> bool:

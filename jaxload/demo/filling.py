@@ -109,20 +109,20 @@ def run_filling(
         io.write_text(data / "study.toml", config.to_toml(study))
         watch("simulate", 1.0)
         # The same by its stations alone, tuned to them: what there is to gain from.
-        beside = dataclasses.replace(
+        stations_only = dataclasses.replace(
             study, gapfill=None, inversion=config.Inversion(prior="laplacian")
         )
         run = pipeline.run(study, folder, watch, resume)
         result = pipeline.as_written(run)
-        alone = pipeline.run(beside, watch=lambda *_: None)
+        baseline = pipeline.run(stations_only, watch=lambda *_: None)
         with (
             contextlib.closing(run),
             io.read_dataset(data / "truth.nc", load=True) as true,
             jax.enable_x64(True),
         ):
             scores = {
-                name: compare_cells(found.water, true)
-                for name, found in (("filled", result), ("stations_alone", alone))
+                name: compare_cells(estimate.water, true)
+                for name, estimate in (("filled", result), ("stations_alone", baseline))
             }
         summary = result.summary | {"truth": scores}
         io.write_json(summary, folder / "summary.json")
@@ -152,12 +152,12 @@ def compare_cells(water: xr.Dataset, truth: xr.Dataset) -> dict[str, float]:
         [(lon[..., None] - stations[0]) * shrink, lat[..., None] - stations[1]]
     ).min(axis=-1)
     months = np.arange(len(ours.time), dtype=np.float64)
-    found: dict[str, float] = {}
+    scores: dict[str, float] = {}
     for name, cells in (("far", inside & (apart > 1)), ("all", inside)):
         pair = (x.values[:, cells].astype(np.float64) for x in (ours, true))
         flat = [np.ravel(evaluate.detrend(x, months, axis=0)) for x in pair]
-        found |= _agreement(name, *flat)
-    return found
+        scores |= _agreement(name, *flat)
+    return scores
 
 
 def _agreement(name: str, ours: NDArray, true: NDArray) -> dict[str, float]:
@@ -169,15 +169,16 @@ def _agreement(name: str, ours: NDArray, true: NDArray) -> dict[str, float]:
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:
-    filled, alone = (summary["truth"][n] for n in ("filled", "stations_alone"))
+    filled, baseline = (summary["truth"][n] for n in ("filled", "stations_alone"))
     return [
         f"Southwest China, {summary['stations']} stations, {summary['epochs']} weeks: "
         "monthly water of single cells against the truth.",
         *(
             f"{where}: correlation {filled[f'{key}_pcc']:.2f}, efficiency "
             f"{filled[f'{key}_nse']:.2f}, error {filled[f'{key}_rmse_mm']:.0f} mm; by "
-            f"stations alone {alone[f'{key}_pcc']:.2f}, {alone[f'{key}_nse']:.2f}, "
-            f"{alone[f'{key}_rmse_mm']:.0f} mm."
+            f"stations alone {baseline[f'{key}_pcc']:.2f}, "
+            f"{baseline[f'{key}_nse']:.2f}, "
+            f"{baseline[f'{key}_rmse_mm']:.0f} mm."
             for key, where in (
                 ("far", "Cells farther than 1 degree from any station"),
                 ("all", "All cells of the region"),

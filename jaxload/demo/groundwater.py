@@ -123,7 +123,7 @@ def compare_with_truth(result: pipeline.Result, truth: xr.Dataset) -> dict[str, 
     true = truth.sel(time=ours.time, station=names)
     estimate, water = (x.values.astype(np.float64) for x in (ours, true.station_gwsa))
     weeks = np.arange(len(water), dtype=np.float64)
-    found = {
+    statistics = {
         "true_sd_mm": np.nanstd(np.where(np.isfinite(estimate), water, np.nan), axis=0),
         "estimate_sd_mm": np.nanstd(estimate, axis=0),
         "correlation_without_lines": evaluate.pcc(
@@ -134,11 +134,11 @@ def compare_with_truth(result: pipeline.Result, truth: xr.Dataset) -> dict[str, 
         load = result.stations[f"load_{name}"].values
         error = load - true[f"uplift_{origin}"].values.astype(np.float64)
         # The loads of the study lost their rates with the heights.
-        found[f"{name}_error_mm"] = np.nanstd(
+        statistics[f"{name}_error_mm"] = np.nanstd(
             evaluate.detrend(error, weeks, axis=0), axis=0
         )
     correlation = _by_station(names, evaluate.pcc(estimate, water, axis=0))
-    parts = {key: _by_station(names, values) for key, values in found.items()}
+    parts = {key: _by_station(names, values) for key, values in statistics.items()}
     return {"gwsa_correlation": correlation, "truth": parts}
 
 

@@ -103,11 +103,11 @@ def best_lag(
     # The first of equals is taken: shorter ones come first.
     lags = np.arange(-most if negative else 0, most + 1)
     lags = lags[np.argsort(abs(lags), kind="stable")]
-    found = lag_correlations(leading, following, lags)
-    known = jnp.where(jnp.isnan(found), jnp.full_like(found, -jnp.inf), found)
+    by_lag = lag_correlations(leading, following, lags)
+    known = jnp.where(jnp.isnan(by_lag), jnp.full_like(by_lag, -jnp.inf), by_lag)
     best = jnp.argmax(jnp.round(known, EQUAL_DIGITS), axis=0)
-    after = jnp.take_along_axis(found, best[None], axis=0)[0]
-    return Lag(jnp.asarray(lags)[best], found[0], after, jnp.asarray(lags), found)
+    after = jnp.take_along_axis(by_lag, best[None], axis=0)[0]
+    return Lag(jnp.asarray(lags)[best], by_lag[0], after, jnp.asarray(lags), by_lag)
 
 
 def _advanced(values: Array, steps: NDArray[np.int64]) -> Array:

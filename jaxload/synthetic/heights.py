@@ -133,8 +133,8 @@ def measure(
     shape, step = temperature.shape, events.step_station
     thermal = quality.thermal * _expansion(temperature, streams["thermal"])
     common = quality.noise.common * _common_mode(shape[0], streams["common"])
-    own = dataclasses.replace(quality.noise, common=0.0)
-    noise, formal = height_noise(shape, own, streams["noise"])
+    independent = dataclasses.replace(quality.noise, common=0.0)
+    noise, formal = height_noise(shape, independent, streams["noise"])
     size = _either_sign(STEP, len(step), streams["sizes"])
     moved = loads.total + thermal + common[:, None] + noise
     moved[:, step] += size * (np.arange(shape[0])[:, None] >= events.step_epoch)

@@ -62,11 +62,11 @@ class Scene:
         turn = 2 * np.pi * harmonic * (years_of(self.time) - day / 365.25)
         return np.cos(turn), np.sin(turn)
 
-    def weather(self, count: int, memory: float) -> Floats:
+    def weather(self, count: int, time_scale: float) -> Floats:
         """Series of unit variance that forget in some days, shape (epoch, mode)."""
         noise = self.rng.normal(size=(BEFORE + len(self.time), count))
-        series = remembered(noise, memory)[BEFORE:]
-        return series * np.sqrt(1 - np.exp(-2 / memory))
+        series = remembered(noise, time_scale)[BEFORE:]
+        return series * np.sqrt(1 - np.exp(-2 / time_scale))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -134,14 +134,15 @@ def loads_of(fields: Climate, rasters: Rasters) -> dict[str, Modes]:
     land = land_of(rasters)
     sea = Patterns(1 - land.globe, 1 - land.box)
     soil = [
-        (modes.series, weighted(modes.patterns, land))
+        Modes(modes.series, weighted(modes.patterns, land))
         for modes in (fields.soil, fields.snow)
     ]
     height = weighted(fields.sea_level.patterns, SEAWATER_DENSITY / WATER_DENSITY)
+    ocean = Modes(fields.sea_level.series, weighted(height, sea))
     return {
         "atmosphere": _inverted_barometer(fields.pressure, rasters, land),
         "soil_water": add_modes(rasters, soil),
-        "ocean": add_modes(rasters, [(fields.sea_level.series, weighted(height, sea))]),
+        "ocean": add_modes(rasters, [ocean]),
         "groundwater": fields.groundwater,
     }
 
@@ -154,7 +155,7 @@ def _inverted_barometer(air: Modes, rasters: Rasters, land: Patterns) -> Modes:
     load = Patterns(
         on_land.globe + mean * (1 - land.globe), on_land.box + mean * (1 - land.box)
     )
-    return add_modes(rasters, [(air.series, load)])
+    return add_modes(rasters, [Modes(air.series, load)])
 
 
 def _bump(
@@ -178,16 +179,16 @@ def _sum(*patterns: Patterns) -> Patterns:
 
 def _seasonal(
     scene: Scene, day: float, size: Patterns, lag: Patterns | None = None
-) -> tuple[Floats, Patterns]:
+) -> Modes:
     """A season of given amplitude that comes some days later from place to place."""
     cosine, sine = scene.season(day)
     if lag is None:
-        return cosine[:, None], size
+        return Modes(cosine[:, None], size)
     angle = weighted(lag, 2 * np.pi / 365.25)
     late = Patterns(np.cos(angle.globe), np.cos(angle.box))
     later = Patterns(np.sin(angle.globe), np.sin(angle.box))
     parts = [weighted(size, late), weighted(size, later)]
-    return np.stack([cosine, sine], axis=1), join(parts)
+    return Modes(np.stack([cosine, sine], axis=1), join(parts))
 
 
 def _pressure(scene: Scene) -> Modes:
@@ -202,8 +203,8 @@ def _pressure(scene: Scene) -> Modes:
         [
             _seasonal(scene, AIR, high),
             _seasonal(scene, AIR, other),
-            (scene.weather(16, 4.0), days),
-            (scene.weather(8, 3.0), fine),
+            Modes(scene.weather(16, 4.0), days),
+            Modes(scene.weather(8, 3.0), fine),
         ],
     )
 
@@ -219,12 +220,12 @@ def _water(scene: Scene, seasonal: float) -> tuple[Modes, Modes, Modes]:
     deep = remembered(wet / SOIL_MEMORY, GROUNDWATER_MEMORY)
     rain, wet, deep = (x[BEFORE:] for x in (fallen, wet, deep))
     daily = 4.0
-    soil = _soil(scene, (daily * wet, patterns))
-    groundwater = _groundwater(scene, seasonal, (daily * deep, patterns))
-    return soil, groundwater, _rain(scene, (daily * rain, patterns))
+    soil = _soil(scene, Modes(daily * wet, patterns))
+    groundwater = _groundwater(scene, seasonal, Modes(daily * deep, patterns))
+    return soil, groundwater, _rain(scene, Modes(daily * rain, patterns))
 
 
-def _soil(scene: Scene, weather: tuple[Floats, Patterns]) -> Modes:
+def _soil(scene: Scene, weather: Modes) -> Modes:
     rasters, rng = scene.rasters, scene.rng
     monsoon = weighted(_bump(rasters, (98.0, 23.0), (26.0, 11.0)), 97.0)
     rough = weighted(local(rasters, 100.0, 1, rng), 12.0)
@@ -236,15 +237,13 @@ def _soil(scene: Scene, weather: tuple[Floats, Patterns]) -> Modes:
         [
             _seasonal(scene, SOIL, _sum(monsoon, rough), lag),
             _seasonal(scene, SOIL - 90, wide),
-            (scene.weather(8, 45.0), drift),
+            Modes(scene.weather(8, 45.0), drift),
             weather,
         ],
     )
 
 
-def _groundwater(
-    scene: Scene, seasonal: float, weather: tuple[Floats, Patterns]
-) -> Modes:
+def _groundwater(scene: Scene, seasonal: float, weather: Modes) -> Modes:
     rasters, rng = scene.rasters, scene.rng
     rough = _centred(local(rasters, 110.0, 1, rng))
     fade = _fading(rasters)
@@ -252,10 +251,12 @@ def _groundwater(
     lag = weighted(local(rasters, 200.0, 1, rng), 10.0)
     slowly = weighted(local(rasters, 180.0, 3, rng), 18.0 / np.sqrt(3))
     years = np.stack([slow(len(scene.time), rng) for _ in range(3)], axis=1)
-    parts = [_seasonal(scene, GROUNDWATER, size, lag), (years, slowly), weather]
+    season = _seasonal(scene, GROUNDWATER, size, lag)
+    parts = [season, Modes(years, slowly), weather]
     cosine, _ = scene.season(SOIL, 2)
-    parts.append((cosine[:, None], weighted(size, 0.15)))
-    return add_modes(rasters, [(x, weighted(p, fade)) for x, p in parts])
+    parts.append(Modes(cosine[:, None], weighted(size, 0.15)))
+    faded = [Modes(part.series, weighted(part.patterns, fade)) for part in parts]
+    return add_modes(rasters, faded)
 
 
 def _centred(patterns: Patterns) -> Patterns:
@@ -279,13 +280,14 @@ def _fading(rasters: Rasters) -> Patterns:
     return every(rasters, fade)
 
 
-def _rain(scene: Scene, weather: tuple[Floats, Patterns]) -> Modes:
+def _rain(scene: Scene, weather: Modes) -> Modes:
     rasters = scene.rasters
     mean = every(rasters, lambda lat, lon: 3.2 + 0 * lat * lon)
     cosine, _ = scene.season(RAIN)
     steady = np.ones_like(cosine)
-    parts = [(steady[:, None], mean), (cosine[:, None], weighted(mean, 0.9))]
-    return add_modes(rasters, [*parts, weather])
+    constant = Modes(steady[:, None], mean)
+    season = Modes(cosine[:, None], weighted(mean, 0.9))
+    return add_modes(rasters, [constant, season, weather])
 
 
 def _snow(scene: Scene) -> Modes:
@@ -295,7 +297,7 @@ def _snow(scene: Scene) -> Modes:
     winter = np.clip(cosine + 0.3, 0, None)
     north = every(rasters, lambda lat, lon: 45 / (1 + np.exp((50 - lat) / 4)) + 0 * lon)
     mountains = weighted(_bump(rasters, (96.5, 31.0), (3.0, 2.0)), 25.0)
-    return add_modes(rasters, [(winter[:, None], _sum(north, mountains))])
+    return add_modes(rasters, [Modes(winter[:, None], _sum(north, mountains))])
 
 
 def _sea_level(scene: Scene) -> Modes:
@@ -306,5 +308,5 @@ def _sea_level(scene: Scene) -> Modes:
     drift = weighted(random(rasters, (1.0, 20.0), 10, rng), 16.0 / np.sqrt(10))
     return add_modes(
         rasters,
-        [_seasonal(scene, SEA, size), (scene.weather(10, 30.0), drift)],
+        [_seasonal(scene, SEA, size), Modes(scene.weather(10, 30.0), drift)],
     )

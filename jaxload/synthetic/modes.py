@@ -209,16 +209,16 @@ def weighted(patterns: Patterns, weight: Patterns | float) -> Patterns:
     return Patterns(patterns.globe * weight, patterns.box * weight)
 
 
-def add_modes(rasters: Rasters, parts: Sequence[tuple[Floats, Patterns]]) -> Modes:
+def add_modes(rasters: Rasters, parts: Sequence[Modes]) -> Modes:
     """Add up fields.
 
     Args:
       rasters: Where they are; a cell of the globe in the box becomes the mean of what
         the box has there.
-      parts: Series (epoch, mode) and patterns of each.
+      parts: The fields.
     """
-    series = np.concatenate([series for series, _ in parts], axis=1)
-    patterns = join([patterns for _, patterns in parts])
+    series = np.concatenate([part.series for part in parts], axis=1)
+    patterns = join([part.patterns for part in parts])
     rows, columns = rasters.window
     patterns.globe[:, rows, columns] = block_means(patterns.box, rasters.block)
     return Modes(series, patterns)
@@ -250,8 +250,8 @@ def at_places(modes: Modes, rasters: Rasters, lon: Floats, lat: Floats) -> Float
     """
     axes = (rasters.box_lat, rasters.box_lon)
     fields = np.moveaxis(modes.patterns.box, 0, -1)
-    found = scipy.interpolate.interpn(axes, fields, np.stack([lat, lon], axis=-1))
-    return modes.series @ found.T
+    values = scipy.interpolate.interpn(axes, fields, np.stack([lat, lon], axis=-1))
+    return modes.series @ values.T
 
 
 def uplifts(

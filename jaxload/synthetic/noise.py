@@ -70,16 +70,16 @@ def flicker_noise(shape: tuple[int, int], rng: Generator) -> NDArray[np.float64]
     return noise / noise.std(axis=0)
 
 
-def remembered(noise: NDArray[np.float64], memory: float) -> NDArray[np.float64]:
+def remembered(noise: NDArray[np.float64], time_scale: float) -> NDArray[np.float64]:
     """Let what comes go slowly: each day keeps a share of the day before.
 
     Args:
       noise: What comes, shape (epoch, ...).
-      memory: Days in which it falls to 1 / e.
+      time_scale: Days in which it falls to 1 / e.
 
     Returns:
       What is there [unit of `noise`], nothing before the first day, same shape.
     """
     return np.asarray(
-        scipy.signal.lfilter([1.0], [1.0, -np.exp(-1 / memory)], noise, axis=0)
+        scipy.signal.lfilter([1.0], [1.0, -np.exp(-1 / time_scale)], noise, axis=0)
     )

@@ -114,15 +114,15 @@ def draw_weather_noise(
     Returns:
       The noise.
     """
-    warmth = correlated(places, days, PASSING, streams["warmth"])
-    weight = correlated(places, days, PASSING, streams["weight"])
+    warmth = correlated(places, days, *PASSING, streams["warmth"])
+    weight = correlated(places, days, *PASSING, streams["weight"])
     weight *= np.sqrt(1 - WARM_IS_LIGHT**2)
     weight += WARM_IS_LIGHT * warmth
     return WeatherNoise(
         warmth,
         weight,
-        correlated(places, days, SHOWERS, streams["showers"]),
-        correlated(places, days, STAYING, streams["staying"]),
+        correlated(places, days, *SHOWERS, streams["showers"]),
+        correlated(places, days, *STAYING, streams["staying"]),
     )
 
 
@@ -145,27 +145,27 @@ def mixed(one: WeatherNoise, other: WeatherNoise, share: float) -> WeatherNoise:
 
 
 def correlated(
-    places: sphere.Grid, days: int, scales: tuple[float, float], rng: Generator
+    places: sphere.Grid, days: int, length: float, time_scale: float, rng: Generator
 ) -> Floats:
     """Draw a field that is correlated in space and in time.
 
     Args:
       places: A whole raster.
-      days: How many; the first few of the memory are still short of variance.
-      scales: Distance [km] and time [days] in which correlation falls to 1 / e.
+      days: How many; the first few time scales are still short of variance.
+      length: Distance in which the correlation falls to 1 / e [km].
+      time_scale: Time in which the correlation falls to 1 / e [days].
       rng: From which it is drawn.
 
     Returns:
       The field, of unit variance, shape (epoch, place).
     """
-    length, memory = scales
     # Noise smoothed by a Gaussian of width s is correlated as exp(-(d / 2 s)^2).
     width = length / 2 / KM_PER_DEGREE
     middle = np.cos(places.lat_axis.mean() * DEGREE)
     rows = _smoothing(places.lat_axis, width)
     columns = _smoothing(places.lon_axis, width / middle)
     noise = rng.normal(size=(days, rows.shape[1], columns.shape[1]))
-    noise = remembered(noise, memory) * np.sqrt(1 - np.exp(-2 / memory))
+    noise = remembered(noise, time_scale) * np.sqrt(1 - np.exp(-2 / time_scale))
     return (rows @ noise @ columns.T).reshape(days, -1)
 
 
@@ -258,8 +258,8 @@ def _precipitation(
     season = np.exp(SEASON * _season(time, WETTEST)) / scipy.special.i0(SEASON)
     expected = mean_rain(places.lon, places.lat) * season
     wet = 0.06 + 0.86 * expected / (expected + 2.4)
-    own = np.sqrt(1 - RAIN_OF_PRESSURE**2 - RAIN_OF_STAYING**2)
-    drive = own * noise.showers - RAIN_OF_PRESSURE * noise.weight
+    independent = np.sqrt(1 - RAIN_OF_PRESSURE**2 - RAIN_OF_STAYING**2)
+    drive = independent * noise.showers - RAIN_OF_PRESSURE * noise.weight
     drive += RAIN_OF_STAYING * noise.staying
     # It rains on the wettest part of days; among these, amounts have one distribution.
     excess = np.log(wet) - scipy.special.log_ndtr(-drive)

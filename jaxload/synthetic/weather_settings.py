@@ -82,8 +82,8 @@ class WeatherSettings:
     @property
     def noise(self) -> HeightNoise:
         """Noise of height."""
-        given = {name: getattr(self, name) for name in ("white", "flicker", "common")}
-        chosen = {name: level for name, level in given.items() if level is not None}
+        levels = {name: getattr(self, name) for name in ("white", "flicker", "common")}
+        chosen = {name: level for name, level in levels.items() if level is not None}
         return dataclasses.replace(NOISE[self.region], **chosen)
 
     @property

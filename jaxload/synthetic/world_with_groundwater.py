@@ -189,7 +189,7 @@ def groundwater_world(
         loading=loading,
         **heights,
         gwsa=at_places(fields.groundwater, rasters, lon, lat),
-        wells=_wells(settings, (region, rasters, time), fields.groundwater, holes),
+        wells=_wells(settings, region, rasters, time, fields.groundwater, holes),
     )
 
 
@@ -292,20 +292,21 @@ def _measured(
 
 def _wells(
     settings: GroundwaterSettings,
-    place: tuple[shapely.Polygon, Rasters, NDArray[np.datetime64]],
+    region: shapely.Polygon,
+    rasters: Rasters,
+    time: NDArray[np.datetime64],
     groundwater: Modes,
     rng: Generator,
 ) -> Wells:
-    """Water tables: groundwater of the place, what the well alone sees, and errors."""
-    region, rasters, time = place
+    """Water tables: groundwater of the place, that of the well alone, and errors."""
     count = settings.wells
     lon, lat = _scattered(region, count, APART, rng)
     storage = at_places(groundwater, rasters, lon, lat)
     # A well stands in one aquifer; the cell around it holds many.
-    own = remembered(rng.normal(size=storage.shape), 40.0)
-    own *= 0.85 * storage.std(axis=0) / own.std(axis=0)
+    well_only = remembered(rng.normal(size=storage.shape), 40.0)
+    well_only *= 0.85 * storage.std(axis=0) / well_only.std(axis=0)
     share = settings.specific_yield * rng.lognormal(0, 0.2, count)
-    depth = rng.uniform(6, 25, count) - (storage + own) / (1000 * share)
+    depth = rng.uniform(6, 25, count) - (storage + well_only) / (1000 * share)
     depth += rng.normal(0, 0.02, size=depth.shape)
     # As those of the article, from one autumn to another.
     begun = time >= np.datetime64("2018-09-26")
