@@ -52,7 +52,7 @@ class Case:
       basins: Weights of cells in the means, shape (basin, cell).
       sampled: Some far cells.
       seed: That of the world.
-      found: What methods share, such as what was tuned; filled by them.
+      cache: What methods share, such as what was tuned; filled by them.
     """
 
     world: synthetic.WeatherWorld
@@ -73,7 +73,7 @@ class Case:
     basins: Floats
     sampled: NDArray[np.int64]
     seed: int
-    found: dict[str, Any] = dataclasses.field(default_factory=dict)
+    cache: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def stations(self) -> int:
@@ -130,13 +130,13 @@ class Estimate:
       load: On the cells of the region [mm], shape (epoch, inside).
       basin_sd: Standard error of the means [mm], shape (epoch, basin).
       far_sd: Of the sampled cells, shape (epoch, sampled).
-      foretold: Displacement of what is scored [mm], shape (epoch, member, station).
+      predicted: Displacement of what is scored [mm], shape (epoch, member, station).
     """
 
     load: Floats
     basin_sd: Floats
     far_sd: Floats
-    foretold: Floats
+    predicted: Floats
 
 
 def make_case(settings: synthetic.WeatherSettings) -> Case:
@@ -146,9 +146,9 @@ def make_case(settings: synthetic.WeatherSettings) -> Case:
     weekly = lambda x: np.asarray(_weekly(world, x).values)
     heights = _weekly(world, cleaned, world.sigma)
     raw, error = np.asarray(heights.values), np.asarray(heights.sigma)
-    loads, own = world.loads["up"], world.centre_loads
+    loads, centre_loads = world.loads["up"], world.centre_loads
     known = weekly(loads.ntal + loads.ntol)
-    corrections = weekly((own.ntal + own.ntol)[:, world.empty])
+    corrections = weekly((centre_loads.ntal + centre_loads.ntol)[:, world.empty])
     anomaly = lambda x: x - np.nanmean(x, axis=0)
     cells = world.cells
     inside = np.flatnonzero(shapely.contains_xy(world.region, cells.lon, cells.lat))
@@ -196,9 +196,9 @@ def _clean(world: synthetic.WeatherWorld) -> Floats:
         [np.pad(d, (0, width - len(d)), constant_values=np.nan) for d in days]
     )
     events = series.events(len(days), steps=steps)
-    given = {"sigma": heights.sigma, "events": events}
-    values = series.reject_outliers(heights.displacement, years, **given).values
-    fit = series.fit_trajectory(values, years, **given)
+    about = {"sigma": heights.sigma, "events": events}
+    values = series.reject_outliers(heights.displacement, years, **about).values
+    fit = series.fit_trajectory(values, years, **about)
     return np.asarray(values - series.evaluate_trajectory(fit, years, ("steps",)))
 
 

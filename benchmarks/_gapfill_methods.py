@@ -23,6 +23,7 @@ from jaxload.gapfill.training.spatial_folds import centres_for_fraction
 from jaxload.inversion import Noise, Problem
 from jaxload.inversion.uncertainty.functionals import Functionals
 from jaxload.pipeline.estimation.noise_model import without_seasons
+from jaxload.pipeline.fill.ensemble_posterior import CalibratedPrior
 from jaxload.pipeline.fill.training import member_variance
 from jaxload.series.decomposition.emd import Decomposition
 
@@ -62,7 +63,7 @@ class Rows:
     mean: Floats | None = None
 
 
-#: Who is silent, and which member held them out (None: nobody is), to rows.
+#: From masked stations, and the member that held them out (None: no mask), to rows.
 Maker = Callable[[Mask, int | None], Rows]
 
 
@@ -71,9 +72,9 @@ def _once(function: Callable[[Case], Any]) -> Callable[[Case], Any]:
 
     @functools.wraps(function)
     def kept(case: Case) -> Any:
-        if function.__name__ not in case.found:
-            case.found[function.__name__] = function(case)
-        return case.found[function.__name__]
+        if function.__name__ not in case.cache:
+            case.cache[function.__name__] = function(case)
+        return case.cache[function.__name__]
 
     return kept
 
@@ -119,7 +120,7 @@ def seasonal(case: Case) -> Estimate:
         mean = _seasonal_mean(case, masked)
         return Rows(case.traditional, case.up, noise, weights[0], mean)
 
-    found = _estimate(case, rows)
+    estimate = _estimate(case, rows)
     sd = []
     data = inversion.observations(case.up, noise)
     for target in _targets(case, case.traditional):
@@ -127,7 +128,7 @@ def seasonal(case: Case) -> Estimate:
             case.traditional, data, weights, functions, functionals=target
         )
         sd.append(np.sqrt(variance))
-    return dataclasses.replace(found, basin_sd=sd[0], far_sd=sd[1])
+    return dataclasses.replace(estimate, basin_sd=sd[0], far_sd=sd[1])
 
 
 def mllim(case: Case) -> Estimate:
@@ -159,8 +160,8 @@ def _by_forests(case: Case) -> tuple[Callable[[Mask], Floats], float]:
     cells = _normalised(_weather_at(case, case.empty))
 
     def predict_cells(masked: Mask) -> Floats:
-        own = np.broadcast_to(masked, (cells.shape[1], len(masked)))
-        return forest.predict(forests, cells, own) - case.corrections
+        excluded = np.broadcast_to(masked, (cells.shape[1], len(masked)))
+        return forest.predict(forests, cells, excluded) - case.corrections
 
     return predict_cells, error
 
@@ -169,16 +170,17 @@ def _by_forests(case: Case) -> tuple[Callable[[Mask], Floats], float]:
 def _by_networks(case: Case) -> tuple[Callable[[Mask], Floats], float]:
     stations, cells = case.world.stations, case.empty
     weather = _weather_at(case, stations)
-    given = (case.raw, weather[..., 0], weather[..., 1])
-    control = dwlim.control_stations(*given, THRESHOLD)
+    control = dwlim.control_stations(
+        case.raw, weather[..., 0], weather[..., 1], THRESHOLD
+    )
     both = np.concatenate([weather, _weather_at(case, cells)], axis=1)
     features = weather_features(both[..., 0], both[..., 1], COMPONENTS)
     at_stations, at_cells = np.split(features, [case.stations], axis=1)
     networks = ensemble.train(at_stations[:, control], case.raw[:, control], CONTROL)
     between = _distance(case, stations.lon, stations.lat)[:, control]
-    own = np.arange(case.stations)[:, None] == np.flatnonzero(control)[None, :]
+    is_own = np.arange(case.stations)[:, None] == np.flatnonzero(control)[None, :]
     validated = dwlim.validate(
-        ensemble.predict(networks, at_stations), between, own, case.raw
+        ensemble.predict(networks, at_stations), between, is_own, case.raw
     )
     predictions = ensemble.predict(networks, at_cells)
     distance = _distance(case, cells.lon, cells.lat)[:, control]
@@ -202,7 +204,9 @@ def by_displacement(case: Case) -> Estimate:
     return _by_displacement(case, JOINTLY)
 
 
-def _by_displacement(case: Case, lessons: schedule.TrainingSchedule) -> Estimate:
+def _by_displacement(
+    case: Case, training_schedule: schedule.TrainingSchedule
+) -> Estimate:
     weather = [_weather_at(case, x) for x in (case.world.stations, case.empty)]
     weather = np.concatenate(weather, axis=1)
     lon, lat = (
@@ -214,9 +218,10 @@ def _by_displacement(case: Case, lessons: schedule.TrainingSchedule) -> Estimate
     displacement = np.zeros((len(case.time), rows))
     displacement[:, : case.stations] = case.up
     sigma = np.pad(case.sigma, (0, rows - case.stations), constant_values=1.0)
-    given = (case.filled, displacement, sigma, features)
-    training_data = joint_model.make_training_data(*given, _folds(case, rows))
-    fitted = _trained(case, "displacement", training_data, lessons)
+    training_data = joint_model.make_training_data(
+        case.filled, displacement, sigma, features, _folds(case, rows)
+    )
+    fitted = _trained(case, "displacement", training_data, training_schedule)
     predict_cells = jax.jit(
         jax.vmap(joint_model.predict_displacement, in_axes=(0, None))
     )
@@ -225,11 +230,11 @@ def _by_displacement(case: Case, lessons: schedule.TrainingSchedule) -> Estimate
     receiver = np.arange(rows) < case.stations
     within = np.sqrt((sd**2).mean(axis=0))
 
-    def noise_of(numbers: joint_model.Hyperparameters, error: Floats) -> Noise:
+    def noise_of(hyperparameters: joint_model.Hyperparameters, error: Floats) -> Noise:
         now = dataclasses.replace(
             training_data, sigma=jnp.where(receiver, sigma, error)
         )
-        return joint_model.noise_of(now, numbers)
+        return joint_model.noise_of(now, hyperparameters)
 
     def rows_of(_: Mask, member: int | None) -> Rows:
         some = slice(None) if member is None else slice(member, member + 1)
@@ -242,15 +247,16 @@ def _by_displacement(case: Case, lessons: schedule.TrainingSchedule) -> Estimate
         beta = float(jnp.exp(whole.log_beta))
         return Rows(case.filled, values, noise_of(whole, error), beta)
 
-    sure, factor = calibration.calibrate_virtual(training_data, fitted.parameters)
-    believed = noise_of(sure, within * float(factor)), float(jnp.exp(sure.log_beta))
-    found = _estimate(case, rows_of, believed)
+    best, factor = calibration.calibrate_virtual(training_data, fitted.parameters)
+    noise = noise_of(best, within * float(factor))
+    calibrated = CalibratedPrior(noise, float(jnp.exp(best.log_beta)))
+    estimate = _estimate(case, rows_of, calibrated)
     base = rows_of(np.zeros(case.stations, bool), None)
     members = [
         dataclasses.replace(base, displacement=np.where(receiver, displacement, one))
         for one in mean
     ]
-    return _joined(case, found, members)
+    return _joined(case, estimate, members)
 
 
 def water(case: Case) -> Estimate:
@@ -263,15 +269,16 @@ def water_by_evidence(case: Case) -> Estimate:
     return _by_water(case, BY_EVIDENCE)
 
 
-def _by_water(case: Case, lessons: schedule.TrainingSchedule) -> Estimate:
+def _by_water(case: Case, training_schedule: schedule.TrainingSchedule) -> Estimate:
     places = case.world.places
     weather = [x[:, case.places] for x in (case.temperature, case.pressure)]
     lon, lat = places.lon[case.places], places.lat[case.places]
     features = _features(case, np.stack(weather, axis=-1), lon, lat)
     moved = case.design[: case.stations] @ case.to_cells.T
-    given = (case.traditional, case.up, case.sigma, features, _folds(case))
-    training_data = joint_model.make_training_data(*given, moved=moved)
-    fitted = _trained(case, "water", training_data, lessons)
+    training_data = joint_model.make_training_data(
+        case.traditional, case.up, case.sigma, features, _folds(case), moved=moved
+    )
+    fitted = _trained(case, "water", training_data, training_schedule)
     predict_cells = jax.jit(jax.vmap(joint_model.predict_load, in_axes=(0, None)))
     means = np.asarray(predict_cells(fitted.parameters, training_data.features))
     whole = jax.tree.map(jnp.mean, fitted.parameters.inversion)
@@ -284,21 +291,20 @@ def _by_water(case: Case, lessons: schedule.TrainingSchedule) -> Estimate:
         mean = means.mean(axis=0) if member is None else means[member]
         return Rows(case.traditional, case.up, noise, beta, mean @ case.to_cells)
 
-    sure = calibration.calibrate(training_data, fitted.parameters)
-    believed = (
-        joint_model.noise_of(training_data, sure),
-        float(jnp.exp(sure.log_beta)),
+    best = calibration.calibrate(training_data, fitted.parameters)
+    calibrated = CalibratedPrior(
+        joint_model.noise_of(training_data, best), float(jnp.exp(best.log_beta))
     )
-    found = _estimate(case, rows, believed)
+    estimate = _estimate(case, rows, calibrated)
     everyone = np.zeros(case.stations, bool)
-    return _joined(case, found, [rows(everyone, n) for n in range(len(means))])
+    return _joined(case, estimate, [rows(everyone, n) for n in range(len(means))])
 
 
-def _joined(case: Case, found: Estimate, members: list[Rows]) -> Estimate:
+def _joined(case: Case, estimate: Estimate, members: list[Rows]) -> Estimate:
     """Errors of the posterior, joined by the spread of what members lead to."""
     spread = _spread(case, members)
-    sd = [np.hypot(x, y) for x, y in zip((found.basin_sd, found.far_sd), spread)]
-    return dataclasses.replace(found, basin_sd=sd[0], far_sd=sd[1])
+    sd = [np.hypot(x, y) for x, y in zip((estimate.basin_sd, estimate.far_sd), spread)]
+    return dataclasses.replace(estimate, basin_sd=sd[0], far_sd=sd[1])
 
 
 def _spread(case: Case, members: list[Rows]) -> list[Floats]:
@@ -315,7 +321,7 @@ def _trained(
     case: Case,
     form: schedule.Form,
     training_data: joint_model.TrainingData,
-    lessons: schedule.TrainingSchedule,
+    training_schedule: schedule.TrainingSchedule,
 ) -> optimise.Fitted:
     keys = jax.random.split(jax.random.key(case.seed), len(case.held))
     noise, beta = _tuned_to_weather(case)
@@ -323,8 +329,9 @@ def _trained(
     initial = joint_model.InitialHyperparameters(
         beta, factor, float(np.sqrt(noise.common))
     )
-    given = (form, training_data, HIDDEN, initial, keys)
-    return schedule.train_ensemble(*given, training_schedule=lessons).last
+    return schedule.train_ensemble(
+        form, training_data, HIDDEN, initial, keys, training_schedule=training_schedule
+    ).last
 
 
 def _folds(case: Case, rows: int | None = None) -> joint_model.Folds:
@@ -360,10 +367,10 @@ def _normalised(weather: Floats) -> Floats:
 def _distance(case: Case, lon: Floats, lat: Floats) -> Floats:
     """From places to stations [degrees], shape (place, station)."""
     stations = case.world.stations
-    found = sphere.angular_distance(
+    arc = sphere.angular_distance(
         lon[:, None], lat[:, None], stations.lon[None], stations.lat[None]
     )
-    return np.asarray(found)
+    return np.asarray(arc)
 
 
 @_once
@@ -388,9 +395,9 @@ def _of_largest_evidence(
 ) -> tuple[Noise, float]:
     model = inversion.scaled_model(problem, sigma)
     start = {"beta": 0.02, "noise_factor": 1.0, "common": 1.0}
-    found = inversion.tune(model, start, displacement).estimate
-    scaled = jnp.asarray(sigma * found["noise_factor"])
-    return Noise(scaled, common=found["common"]), found["beta"]
+    tuned = inversion.tune(model, start, displacement).estimate
+    scaled = jnp.asarray(sigma * tuned["noise_factor"])
+    return Noise(scaled, common=tuned["common"]), tuned["beta"]
 
 
 @_once
@@ -400,15 +407,15 @@ def _seasonal_weights(case: Case) -> tuple[Noise, tuple[float, float], Array]:
     functions = jnp.asarray(series.seasonal_basis(case.time)[:, 2:])
 
     def minus(logs: Array, problem: Problem, up: Array) -> Array:
-        own = dataclasses.replace(noise, common=jnp.exp(logs[2]))
-        data = inversion.observations(up, own)
+        with_common = dataclasses.replace(noise, common=jnp.exp(logs[2]))
+        data = inversion.observations(up, with_common)
         weights = jnp.exp(logs[0]), jnp.exp(logs[1])
-        found = inversion.time_function_mean(problem, data, weights, functions)
-        return -found.log_evidence
+        regression = inversion.time_function_mean(problem, data, weights, functions)
+        return -regression.log_evidence
 
     slope = jax.jit(jax.value_and_grad(minus))
-    given = (case.traditional, jnp.asarray(case.up))
-    both = lambda x: tuple(np.asarray(v, float) for v in slope(x, *given))
+    arguments = (case.traditional, jnp.asarray(case.up))
+    both = lambda x: tuple(np.asarray(v, float) for v in slope(x, *arguments))
     start = np.log([beta, PUBLISHED, float(noise.common)])
     best = scipy.optimize.minimize(both, start, jac=True, method="L-BFGS-B")
     beta, amplitude, common = np.exp(best.x)
@@ -419,10 +426,10 @@ def _seasonal_weights(case: Case) -> tuple[Noise, tuple[float, float], Array]:
 def _seasonal_mean(case: Case, masked: Mask) -> Floats:
     noise, weights, functions = _seasonal_weights(case)
     up = np.where(masked, np.nan, case.up)
-    found = inversion.time_function_mean(
+    regression = inversion.time_function_mean(
         case.traditional, inversion.observations(up, noise), weights, functions
     )
-    return np.asarray(functions @ found.maps)
+    return np.asarray(functions @ regression.maps)
 
 
 def _targets(case: Case, problem: Problem) -> Iterator[Functionals]:
@@ -460,29 +467,29 @@ def _rms(values: Floats) -> float:
 
 
 def _estimate(
-    case: Case, rows_of: Maker, believed: tuple[Noise, float] | None = None
+    case: Case, rows_of: Maker, calibrated: CalibratedPrior | None = None
 ) -> Estimate:
-    """Water, what is held out, and errors, of which another noise may be believed."""
+    """Water, predictions of held-out stations, and errors by a calibrated prior."""
     everyone = np.zeros(case.stations, bool)
     rows = rows_of(everyone, None)
     load = np.asarray(_solved(rows, everyone).load)[:, case.inside]
-    foretold = []
+    predicted = []
     for member, (held, scored) in enumerate(
         zip(np.asarray(case.held), np.asarray(case.scored))
     ):
-        found = _solved(rows_of(held, member), held)
+        solution = _solved(rows_of(held, member), held)
         # What receivers share is part of what one more of them would see.
-        fitted = np.asarray(found.fitted + found.common[:, None])
-        foretold.append(np.where(scored, fitted[:, : case.stations], np.nan))
-    noise, beta = believed or (rows.noise, rows.beta)
-    data = inversion.observations(rows.displacement, noise)
-    factor = inversion.factorise(rows.problem, data, beta)
+        fitted = np.asarray(solution.fitted + solution.common[:, None])
+        predicted.append(np.where(scored, fitted[:, : case.stations], np.nan))
+    prior = calibrated or CalibratedPrior(rows.noise, rows.beta)
+    data = inversion.observations(rows.displacement, prior.noise)
+    factor = inversion.factorise(rows.problem, data, prior.beta)
     sd = [
         np.asarray(inversion.posterior_sd(factor, target).sd)
         for target in _targets(case, rows.problem)
     ]
     anomaly = load - load.mean(axis=0)
-    return Estimate(anomaly, sd[0], sd[1], np.stack(foretold, axis=1))
+    return Estimate(anomaly, sd[0], sd[1], np.stack(predicted, axis=1))
 
 
 def _solved(rows: Rows, masked: Mask) -> inversion.Solution:

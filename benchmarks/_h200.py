@@ -187,21 +187,21 @@ def counted_flops(jaxpr: Any) -> collections.Counter[str]:
     Returns:
       Operations by kind and type.
     """
-    found: collections.Counter[str] = collections.Counter()
-    _add_flops(jaxpr, 1, found)
-    return found
+    counts: collections.Counter[str] = collections.Counter()
+    _add_flops(jaxpr, 1, counts)
+    return counts
 
 
-def _add_flops(jaxpr: Any, times: int, found: collections.Counter[str]) -> None:
+def _add_flops(jaxpr: Any, times: int, counts: collections.Counter[str]) -> None:
     for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
-        own = _own_flops(equation)
-        if own is not None:
-            kind, count = own
-            found[kind] += times * count
+        flops = _own_flops(equation)
+        if flops is not None:
+            kind, count = flops
+            counts[kind] += times * count
             continue
         turns = equation.params.get("length", 1)
         for inner in _inner(equation):
-            _add_flops(inner, times * turns, found)
+            _add_flops(inner, times * turns, counts)
 
 
 def _own_flops(equation: Any) -> tuple[str, int] | None:

@@ -93,19 +93,19 @@ def resident_memory(function: Callable[[], Any]) -> tuple[dict[str, float], Any]
       accelerator `device_gib`, the largest there since the start. And the result.
     """
     status = pathlib.Path("/proc/self/status")
-    found = {}
+    memory = {}
     if status.exists():
         # Sets the largest memory to what is resident now.
         pathlib.Path("/proc/self/clear_refs").write_text("5")
     before = _peak_gib(status)
     result = jax.block_until_ready(function())
-    found["peak_gib"] = _peak_gib(status)
+    memory["peak_gib"] = _peak_gib(status)
     if status.exists():
-        found["more_gib"] = found["peak_gib"] - before
+        memory["more_gib"] = memory["peak_gib"] - before
     device = jax.devices()[0].memory_stats()
     if device:
-        found["device_gib"] = device["peak_bytes_in_use"] / GIB
-    return found, result
+        memory["device_gib"] = device["peak_bytes_in_use"] / GIB
+    return memory, result
 
 
 def _peak_gib(status: pathlib.Path) -> float:

@@ -106,10 +106,10 @@ def count_launches(text: str, trips: Mapping[str, int] | None = None) -> Launche
     computations, entry = _parsed(text)
     if entry is None:
         raise ValueError("the text holds no ENTRY computation; is it optimised HLO?")
-    found = Launches()
-    found.total = _walked(computations, entry, 1, dict(trips or {}), found)
-    found.loops.sort(key=lambda loop: -loop.turns * loop.launches)
-    return found
+    launches = Launches()
+    launches.total = _walked(computations, entry, 1, dict(trips or {}), launches)
+    launches.loops.sort(key=lambda loop: -loop.turns * loop.launches)
+    return launches
 
 
 def _parsed(text: str) -> tuple[dict[str, list[_Instruction]], str | None]:
@@ -152,17 +152,17 @@ def _walked(
     name: str,
     times: int,
     trips: Mapping[str, int],
-    found: Launches,
+    launches: Launches,
 ) -> int:
     """Launches of a computation that runs so many times."""
-    again = functools.partial(_walked, computations, trips=trips, found=found)
+    again = functools.partial(_walked, computations, trips=trips, found=launches)
     total = 0
     for instruction in computations.get(name, []):
         operation = instruction.operation
         if operation in FREE:
             continue
         if operation == "while":
-            total += _loop(instruction, times, again, trips, found)
+            total += _loop(instruction, times, again, trips, launches)
         elif operation == "conditional":
             total += max(again(branch, times) for branch in _branches(instruction))
         elif operation == "call" and (called := instruction.named("to_apply")):
@@ -170,11 +170,11 @@ def _walked(
         else:
             total += times
             if target := instruction.first(TARGET):
-                found.calls[target] += times
+                launches.calls[target] += times
     return total
 
 
-def _loop(instruction, times, again, trips, found) -> int:
+def _loop(instruction, times, again, trips, launches) -> int:
     source = instruction.first(SOURCE) or ""
     known = instruction.first(TRIPS)
     turns = int(known) if known else _assumed(source, trips)
@@ -183,7 +183,7 @@ def _loop(instruction, times, again, trips, found) -> int:
         # The condition is computed on the device, and waited for.
         inside += again(instruction.named("condition"), times * turns)
     each = inside // (times * turns) if times * turns else 0
-    found.loops.append(Loop(times * turns, each, source, known is not None))
+    launches.loops.append(Loop(times * turns, each, source, known is not None))
     return inside
 
 

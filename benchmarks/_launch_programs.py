@@ -122,7 +122,7 @@ def criterion_at(
     return criterion(inversion.factorise(problem, data, beta))
 
 
-def _given(name: str, *, daily: bool = False, betas: int = 0) -> tuple[Any, ...]:
+def _arguments(name: str, *, daily: bool = False, betas: int = 0) -> tuple[Any, ...]:
     size = SIZES[name]
     sigma = shape(size.epochs, size.rows) if daily else shape(size.rows)
     beta = shape(betas) if betas else shape()
@@ -131,19 +131,19 @@ def _given(name: str, *, daily: bool = False, betas: int = 0) -> tuple[Any, ...]
 
 
 def _criterion(criterion: Callable, name: str, *, daily: bool = False) -> Call:
-    return functools.partial(criterion_at, criterion), _given(name, daily=daily)
+    return functools.partial(criterion_at, criterion), _arguments(name, daily=daily)
 
 
 def _gradient(criterion: Callable, name: str, *, daily: bool = False) -> Call:
     value = functools.partial(criterion_at, criterion)
-    given = _given(name, daily=daily)
-    return jax.grad(value, argnums=(2, 3)), given
+    arguments = _arguments(name, daily=daily)
+    return jax.grad(value, argnums=(2, 3)), arguments
 
 
 def _betas(criterion: Callable, name: str) -> Call:
     value = functools.partial(criterion_at, criterion)
     over = jax.vmap(value, in_axes=(None, None, None, 0, None))
-    return over, _given(name, betas=25)
+    return over, _arguments(name, betas=25)
 
 
 def _regions(name: str, *, count: int = 10) -> Call:
@@ -157,7 +157,7 @@ def _regions(name: str, *, count: int = 10) -> Call:
         factor = inversion.factorise(problem, data, beta)
         return inversion.posterior_sd(factor, functionals).sd
 
-    return spread, (*_given(name, daily=True)[:4], functionals)
+    return spread, (*_arguments(name, daily=True)[:4], functionals)
 
 
 def _cells(name: str) -> Call:
@@ -184,7 +184,7 @@ def _in_time(name: str, *, gradient: bool = False) -> Call:
         return inversion.temporal_log_evidence(problem, data, beta, prior)
 
     function = jax.grad(density, argnums=(2, 3, 4)) if gradient else density
-    return function, (*_given(name)[:4], shape())
+    return function, (*_arguments(name)[:4], shape())
 
 
 def _love_numbers() -> Call:

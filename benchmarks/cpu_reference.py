@@ -184,8 +184,8 @@ def by_all_cells(network: Network, some: int) -> Reference:
     what = f"least squares of all cells, {len(times)} epochs{part} done"
     about = {"what": what, "dense_s": seconds, **memory}
     # Some of the cells have another solution than all.
-    found = epochs[: len(times) if scale == 1 else 0]
-    return Reference(found, np.array(loads), None, seconds, 0.0, about)
+    solved_epochs = epochs[: len(times) if scale == 1 else 0]
+    return Reference(solved_epochs, np.array(loads), None, seconds, 0.0, about)
 
 
 def _operations(design: np.ndarray) -> float:
@@ -311,18 +311,18 @@ def many_weights(network: Network) -> list[dict[str, Any]]:
     direct = lambda beta: inversion.leave_one_out(
         inversion.factorise(problem, data, beta)
     )
-    alone = measure(direct, BETA, repeat=9)
+    single = measure(direct, BETA, repeat=9)
     got = inversion.scan(problem, data, MANY)
     gappy = inversion.observations(network.displacement, network.sigma)
     some = measure(inversion.scan, problem, gappy, FEW, repeat=5)
     rows = [
         {"what": "no gaps, scan of one beta", **one},
-        {"what": "no gaps, leave_one_out at one beta", **alone},
+        {"what": "no gaps, leave_one_out at one beta", **single},
         {
             "what": f"no gaps, scan of {len(MANY)} betas",
             **many,
             "times_scan_of_one": min(many["times_s"]) / min(one["times_s"]),
-            "times_leave_one_out": min(many["times_s"]) / min(alone["times_s"]),
+            "times_leave_one_out": min(many["times_s"]) / min(single["times_s"]),
             "error": largest_error(got, [float(direct(beta)) for beta in MANY]),
         },
         {
@@ -360,8 +360,8 @@ def growth(
 
 
 def _point(size: Size, some: int) -> dict[str, Any]:
-    found = {row["what"]: row for row in beside(invented(*size), some, dense=2)}
-    both, water = found["both"], found["water"]
+    by_name = {row["what"]: row for row in beside(invented(*size), some, dense=2)}
+    both, water = by_name["both"], by_name["water"]
     count = f"{size.rows} rows, {np.prod(size.cells)} cells, {size.epochs} epochs"
     keys = ("dense_s", "dense_ratio", "error", "dense_error")
     return {

@@ -85,11 +85,13 @@ def numpy_way(
     """Every criterion of every epoch, and the time of an epoch."""
     variance = (BETA * sigma) ** 2
     start = time.perf_counter()
-    found = [
+    by_epoch = [
         numpy_epoch(gram + np.diag(variance), row, variance, blocks) for row in rows
     ]
     spent = (time.perf_counter() - start) / len(rows)
-    return {key: np.array([each[key] for each in found]) for key in found[0]}, spent
+    return {
+        key: np.array([each[key] for each in by_epoch]) for key in by_epoch[0]
+    }, spent
 
 
 def numpy_sweep(
@@ -147,7 +149,7 @@ def _at_one_beta(
     }
     lines = []
     for name, (question, expected) in cases.items():
-        ask = functools.partial(_asked, question, problem)
+        ask = functools.partial(_with_factor, question, problem)
         spent = measure(ask, data, repeat=5)
         numpy_s = each * len(displacement)
         lines.append(
@@ -162,7 +164,7 @@ def _at_one_beta(
     return lines
 
 
-def _asked(
+def _with_factor(
     question: Callable[..., Any],
     problem: inversion.Problem,
     data: inversion.Observations,
@@ -176,12 +178,14 @@ def _sweeps(
     """Many weights: without gaps by one decomposition, with gaps one by one."""
     data = inversion.observations(displacement, sigma)
     gapped = measure(scan, problem, data, FEW)
-    asked = lambda data, beta: leave_one_out(inversion.factorise(problem, data, beta))
-    each = [asked(data, beta) for beta in FEW]
+    left_out = lambda data, beta: leave_one_out(
+        inversion.factorise(problem, data, beta)
+    )
+    each = [left_out(data, beta) for beta in FEW]
     got = scan(problem, data, FEW)
     whole = np.where(np.isfinite(displacement), displacement, 0)
     without = inversion.observations(whole, sigma)
-    one = measure(asked, without, BETA, repeat=9)
+    one = measure(left_out, without, BETA, repeat=9)
     many = measure(scan, problem, without, MANY, repeat=9)
     want, numpy_s = numpy_sweep(np.asarray(problem.gram), whole, sigma)
     error = _error(scan(problem, without, MANY), want)
@@ -246,9 +250,11 @@ def _tuned(
     start = time.perf_counter()
     begin = {"beta": 0.02, "noise_factor": 1.0, "common": 1.0}
     tuned = tune(scaled_model(problem, sigma), begin, displacement, every=10)
-    said = ", ".join(f"{name} {value:.3g}" for name, value in tuned.estimate.items())
+    estimates = ", ".join(
+        f"{name} {value:.3g}" for name, value in tuned.estimate.items()
+    )
     return {
-        "what": f"tuned on every 10th epoch: {said}, {tuned.iterations} steps",
+        "what": f"tuned on every 10th epoch: {estimates}, {tuned.iterations} steps",
         "first_call_s": time.perf_counter() - start,
     }
 
@@ -258,10 +264,10 @@ def _components(
 ) -> dict[str, Any]:
     start = time.perf_counter()
     data = inversion.observations(displacement, sigma)
-    found = variance_components(problem, data, beta=0.1)
-    said = f"beta {found.beta:.3g}, sigma times {found.factor[0]:.3g}"
+    components = variance_components(problem, data, beta=0.1)
+    estimates = f"beta {components.beta:.3g}, sigma times {components.factor[0]:.3g}"
     return {
-        "what": f"variance components: {said}, {found.iterations} steps",
+        "what": f"variance components: {estimates}, {components.iterations} steps",
         "first_call_s": time.perf_counter() - start,
     }
 

@@ -74,10 +74,10 @@ def row(what: str, count: int, call: Callable[[], np.ndarray]) -> tuple[dict, An
     }, kept[-1]
 
 
-def likeness(found: np.ndarray, want: np.ndarray) -> float:
+def likeness(components: np.ndarray, want: np.ndarray) -> float:
     """Smallest correlation of one of the three fastest components."""
     pairs = [
-        np.corrcoef(found[:, one, k], want[:, one, k])[0, 1]
+        np.corrcoef(components[:, one, k], want[:, one, k])[0, 1]
         for one in range(want.shape[1])
         for k in range(3)
     ]
@@ -86,19 +86,19 @@ def likeness(found: np.ndarray, want: np.ndarray) -> float:
 
 def main() -> None:
     """Run the benchmark."""
-    values, rows, found = weather(), [], {}
+    values, rows, by_method = weather(), [], {}
     for method, trials in (("emd", 2), ("eemd", TRIALS), ("meemd", TRIALS)):
         settings = Decomposition(method, trials=trials, noise=NOISE)
         call = lambda settings=settings: decompose(values, settings)
-        one, found[method] = row(f"jaxload, {method}", SERIES, call)
-        one["sum_error"] = float(abs(found[method].sum(axis=2) - values).max())
+        one, by_method[method] = row(f"jaxload, {method}", SERIES, call)
+        one["sum_error"] = float(abs(by_method[method].sum(axis=2) - values).max())
         rows.append(one)
     if importlib.util.find_spec("PyEMD"):
         version = importlib.metadata.version("EMD-signal")
         for method in ("emd", "eemd"):
             call = lambda method=method: by_library(method)(values[:, :FEW])
             one, want = row(f"EMD-signal {version}, {method}", FEW, call)
-            one["likeness"] = likeness(found[method], want)
+            one["likeness"] = likeness(by_method[method], want)
             ours = next(r for r in rows if r["what"] == f"jaxload, {method}")
             ours["times_faster"] = one["s_per_series"] / ours["s_per_series"]
             rows.append(one)

@@ -118,12 +118,12 @@ def main() -> None:
     _write_tables()
 
 
-def _found() -> dict[str, Any]:
+def _stored() -> dict[str, Any]:
     return json.loads(PATH.read_text()) if PATH.exists() else {"worlds": {}}
 
 
 def _run(world: str, seed: int) -> None:
-    known = _found()["worlds"].get(world, {}).get(str(seed), {})
+    known = _stored()["worlds"].get(world, {}).get(str(seed), {})
     missing = [name for name in ONLY.get(world, METHODS) if name not in known]
     if not missing:
         return
@@ -141,10 +141,10 @@ def _keep(world: str, seed: int, name: str, scores: dict[str, float]) -> None:
     """Add scores to what was found, perhaps meanwhile, by runs of other worlds."""
     with PATH.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = _found() | {"benchmark": "gapfill", **environment()}
-        of_world = found["worlds"].setdefault(world, {})
+        stored = _stored() | {"benchmark": "gapfill", **environment()}
+        of_world = stored["worlds"].setdefault(world, {})
         of_world.setdefault(str(seed), {})[name] = scores
-        io.write_json(found, PATH)
+        io.write_json(stored, PATH)
 
 
 def _score(case: Case, estimate: Estimate) -> dict[str, float]:
@@ -163,8 +163,8 @@ def _score(case: Case, estimate: Estimate) -> dict[str, float]:
             scores[f"{name}_within_{level}"] = float(
                 np.mean(abs(ours - true) < width * sd)
             )
-    seen = np.isfinite(estimate.foretold) & np.isfinite(case.up)[:, None]
-    missed = (estimate.foretold - case.up[:, None])[seen]
+    seen = np.isfinite(estimate.predicted) & np.isfinite(case.up)[:, None]
+    missed = (estimate.predicted - case.up[:, None])[seen]
     scores["held_out_rms_mm"] = float(np.sqrt(np.mean(missed**2)))
     return scores
 
@@ -182,7 +182,7 @@ def _agreement(name: str, ours: Floats, true: Floats) -> dict[str, float]:
 
 def _tables() -> str:
     """Mean and spread over seeds of every world, as Markdown."""
-    parts, worlds = [], _found()["worlds"]
+    parts, worlds = [], _stored()["worlds"]
     for world in WORLDS:
         scores = worlds.get(world)
         if not scores:

@@ -132,14 +132,14 @@ def row(work: str, by: str, times: dict, error: float | None, least: float) -> d
 
 
 def transforms(last: int, epochs: int, rate: dict[str, float]) -> list[dict]:
-    given, (lat, lon) = coefficients(last, epochs), grid(last)
+    harmonics, (lat, lon) = coefficients(last, epochs), grid(last)
     least = floor(last, epochs, rate)
-    there_times = measure(earth.synthesise, given, lat, lon)
-    field = earth.synthesise(given, lat, lon)
+    there_times = measure(earth.synthesise, harmonics, lat, lon)
+    field = earth.synthesise(harmonics, lat, lon)
     back_times = measure(earth.analyse, field, lat, lon, last)
-    found = earth.analyse(field, lat, lon, last)
+    analysed = earth.analyse(field, lat, lon, last)
     start = time.perf_counter()
-    cosine, sine = np.asarray(given.cosine), np.asarray(given.sine)
+    cosine, sine = np.asarray(harmonics.cosine), np.asarray(harmonics.sine)
     plain = numpy_synthesis(cosine, sine, lat, lon)
     plain_times = once(start)
     there = f"synthesis, degree {last}, {epochs} epochs"
@@ -152,10 +152,10 @@ def transforms(last: int, epochs: int, rate: dict[str, float]) -> list[dict]:
     rows = [
         row(there, "jaxload", there_times, error, least),
         row(there, "NumPy", plain_times, None, least),
-        row(back, "jaxload", back_times, worst(found.cosine, cosine), least),
+        row(back, "jaxload", back_times, worst(analysed.cosine, cosine), least),
         row(back, "NumPy", plain_back_times, worst(plain_back, cosine), least),
     ]
-    return rows + (by_pyshtools(given, last, least) if epochs == 1 else [])
+    return rows + (by_pyshtools(harmonics, last, least) if epochs == 1 else [])
 
 
 def worst(one: Any, other: Any) -> float:
@@ -166,16 +166,16 @@ def once(start: float) -> dict:
     return {"median_s": time.perf_counter() - start}
 
 
-def by_pyshtools(given: earth.Harmonics, last: int, least: float) -> list[dict]:
+def by_pyshtools(harmonics: earth.Harmonics, last: int, least: float) -> list[dict]:
     """On its own grid of the same degree, which has two rows more."""
     if importlib.util.find_spec("pyshtools") is None:
         return []
     import pyshtools
 
-    both = np.stack([np.asarray(x)[0] for x in (given.cosine, given.sine)])
+    both = np.stack([np.asarray(x)[0] for x in (harmonics.cosine, harmonics.sine)])
     theirs: Any = pyshtools.SHCoeffs.from_array(both)
     made = theirs.expand(grid="DH", extend=False)
-    ours = earth.synthesise(given, made.lats(), made.lons())[0]
+    ours = earth.synthesise(harmonics, made.lats(), made.lons())[0]
     error = float(np.abs(np.asarray(ours) - made.data).max())
     there = f"synthesis, degree {last}, 1 epochs"
     back = f"analysis, degree {last}, 1 epochs"
@@ -187,12 +187,12 @@ def by_pyshtools(given: earth.Harmonics, last: int, least: float) -> list[dict]:
 
 
 def places(last: int, epochs: int, rate: dict[str, float]) -> list[dict]:
-    rng, given = np.random.default_rng(3), coefficients(last, epochs)
+    rng, harmonics = np.random.default_rng(3), coefficients(last, epochs)
     lon, lat = rng.uniform(-180, 180, PLACES), rng.uniform(-90, 90, PLACES)
-    sums = measure(earth.synthesise_at, given, lat=lat, lon=lon)
-    slopes = measure(earth.gradient_at, given, lat=lat, lon=lon)
-    at = np.asarray(earth.synthesise_at(given, lat=lat[:3], lon=lon[:3]))
-    grid_too = np.asarray(earth.synthesise(given, lat[:3], lon[:3]))
+    sums = measure(earth.synthesise_at, harmonics, lat=lat, lon=lon)
+    slopes = measure(earth.gradient_at, harmonics, lat=lat, lon=lon)
+    at = np.asarray(earth.synthesise_at(harmonics, lat=lat[:3], lon=lon[:3]))
+    grid_too = np.asarray(earth.synthesise(harmonics, lat[:3], lon[:3]))
     error = worst(at, np.diagonal(grid_too, axis1=-2, axis2=-1))
     work = f"{PLACES} places, degree {last}, {epochs} epochs"
     least = floor_at(last, epochs, rate)

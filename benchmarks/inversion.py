@@ -44,7 +44,7 @@ def daily_rows() -> list[dict]:
     problem = inversion.smooth_problem(design, grid.laplacian)
     few = np.linspace(0, len(displacement) - 1, 200).astype(int)
     data = inversion.observations(displacement, sigma)
-    found = measure(inversion.solve, problem, data, BETA)
+    times = measure(inversion.solve, problem, data, BETA)
     part = (problem, inversion.observations(displacement[few], sigma[few]), BETA)
     each = measure(inversion.solve, *part, method="epoch")
     share = len(displacement) / len(few)
@@ -54,8 +54,8 @@ def daily_rows() -> list[dict]:
     return [
         {
             "what": f"water, the method chosen, {size}",
-            **found,
-            "ratio": each["median_s"] * share / found["median_s"],
+            **times,
+            "ratio": each["median_s"] * share / times["median_s"],
             "error": largest_error(load, want),
         },
         {"what": f"an inverse an epoch, {len(few)} epochs", **each},
@@ -76,9 +76,9 @@ def _per_product(rng: np.random.Generator, size: int) -> dict:
     epochs = 4_000_000 // size
     one = jnp.asarray(rng.normal(size=(epochs, size)))
     two = jnp.asarray(rng.normal(size=(size, size)))
-    found = measure(jax.jit(lambda a, b: a @ b), one, two, repeat=9)
-    unit = found["median_s"] / (epochs * size**2)
-    return {"what": f"product with {size} x {size}", **found, "unit_s": unit}
+    times = measure(jax.jit(lambda a, b: a @ b), one, two, repeat=9)
+    unit = times["median_s"] / (epochs * size**2)
+    return {"what": f"product with {size} x {size}", **times, "unit_s": unit}
 
 
 def _per_inverse(rng: np.random.Generator, size: int) -> dict:
@@ -86,9 +86,9 @@ def _per_inverse(rng: np.random.Generator, size: int) -> dict:
     root = rng.normal(size=(count, size, size))
     matrix = jnp.asarray(root @ root.transpose(0, 2, 1) + size * np.eye(size))
     one_by_one = jax.jit(lambda many: jax.lax.map(inverse, many))
-    found = measure(one_by_one, matrix, repeat=5)
-    unit = found["median_s"] / (count * 2 * size**3)
-    return {"what": f"inverse of {size} x {size}", **found, "unit_s": unit}
+    times = measure(one_by_one, matrix, repeat=5)
+    unit = times["median_s"] / (count * 2 * size**3)
+    return {"what": f"inverse of {size} x {size}", **times, "unit_s": unit}
 
 
 def _predictions(

@@ -8,7 +8,7 @@ mode alone, without a network.
 import argparse
 import dataclasses
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,9 +26,25 @@ __all__ = ["main"]
 #: As studies have them: numbers of a place and epoch, and units of the network.
 FEATURES, HIDDEN = 12, 16
 
-#: A size: its name; places of weather; cells to be filled; members side by side.
-SOUTHWEST = ("southwest China, weekly, 4 members", 320, 87, 4)
-COUNTRY = ("national, daily, 1 member", 1148, 741, 1)
+
+class Size(NamedTuple):
+    """Size of a training.
+
+    Attributes:
+      name: For the table.
+      places: Places of weather.
+      cells: Virtual stations.
+      members: Networks side by side.
+    """
+
+    name: str
+    places: int
+    cells: int
+    members: int
+
+
+SOUTHWEST = Size("southwest China, weekly, 4 members", 320, 87, 4)
+COUNTRY = Size("national, daily, 1 member", 1148, 741, 1)
 
 OBJECTIVES = {
     "water": joint_losses.joint_load_losses,
@@ -37,7 +53,7 @@ OBJECTIVES = {
 
 
 def main() -> None:
-    """Time a step of each size, and store what was found."""
+    """Time a step of each size, and store the times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="southwest China only")
     options = parser.parse_args()
@@ -62,16 +78,16 @@ def _stations_of(network: _networks.Network, count: int) -> _networks.Network:
 
 def _timed(
     network: _networks.Network,
-    size: tuple[str, int, int, int],
+    size: Size,
     form: str,
     segment: int | None,
 ) -> dict[str, Any]:
-    name, places, filled, members = size
+    name, places, cells, members = size
     water = form == "water"
     if water:
         training_data = _load_data(network, places, members)
     else:
-        training_data = _displacement_data(network, filled, members)
+        training_data = _displacement_data(network, cells, members)
     keys = jax.random.split(jax.random.key(1), members)
     sizes = lstm.NetworkSize(FEATURES, HIDDEN, 1 if water else 2)
     parameters = joint_model.initial_parameters(
@@ -97,27 +113,28 @@ def _timed(
         "places": training_data.features.shape[1],
         **times,
     }
-    return row | _evidence_alone(training_data, parameters) if water else row
+    return row | _evidence_cost(training_data, parameters) if water else row
 
 
-def _evidence_alone(
+def _evidence_cost(
     training_data: joint_model.TrainingData, parameters: joint_model.Parameters
 ) -> dict[str, Any]:
     """What of a step the inversion takes, for one member."""
 
-    def alone(
-        numbers: joint_model.Hyperparameters, training_data: joint_model.TrainingData
+    def log_evidence(
+        hyperparameters: joint_model.Hyperparameters,
+        training_data: joint_model.TrainingData,
     ) -> Array:
-        noise = joint_model.noise_of(training_data, numbers)
+        noise = joint_model.noise_of(training_data, hyperparameters)
         data = inversion.observations(
             training_data.displacement, noise, pattern=training_data.pattern
         )
-        beta = jnp.exp(numbers.log_beta)
+        beta = jnp.exp(hyperparameters.log_beta)
         factor = inversion.factorise(training_data.problem, data, beta)
         return inversion.log_evidence(factor)
 
     first = jax.tree.map(lambda x: x[0], parameters.inversion)
-    inverted = jax.jit(jax.grad(alone))
+    inverted = jax.jit(jax.grad(log_evidence))
     return {"evidence_alone_s": measure(inverted, first, training_data)["median_s"]}
 
 
@@ -130,9 +147,13 @@ def _load_data(
     features = rng.normal(size=(epochs, places, FEATURES)).astype(np.float32)
     moved = -0.01 * rng.uniform(size=(stations, places))
     problem = inversion.smooth_problem(jnp.asarray(network.design), network.operator)
-    given = (problem, network.displacement, network.sigma, features)
     return joint_model.make_training_data(
-        *given, _folds(stations, stations, members), moved=moved
+        problem,
+        network.displacement,
+        network.sigma,
+        features,
+        _folds(stations, stations, members),
+        moved=moved,
     )
 
 

@@ -78,9 +78,9 @@ def _whole(last: int, speed: float) -> dict[str, Any]:
     }
 
 
-def _scaled(numbers: tuple, degree: np.ndarray) -> np.ndarray:
+def _scaled(love_numbers: tuple, degree: np.ndarray) -> np.ndarray:
     """Return h', n l' and n k', all of the order of 1."""
-    h, l, k = (np.asarray(x) for x in numbers)
+    h, l, k = (np.asarray(x) for x in love_numbers)
     return np.stack([h, degree * l, degree * k])
 
 

@@ -43,7 +43,7 @@ RATE = 0.01
 Run = Callable[[Weights, jax.Array], jax.Array]
 
 
-def lessons(windows: int, epochs: int) -> tuple[Any, ...]:
+def training_state(windows: int, epochs: int) -> tuple[Any, ...]:
     """Weights, moments, inputs and targets, each with an axis of members first."""
     keys = jax.random.split(jax.random.key(0), MEMBERS)
     each = [initialise(NETWORK, key) for key in keys]
@@ -92,12 +92,12 @@ def grouped(weights: Weights, moments: Any, *record: jax.Array) -> tuple:
     return jax.vmap(updated)(jax.grad(total)(weights), weights, moments)
 
 
-def as_trained(given: tuple) -> Callable[[], tuple]:
+def as_trained(state: tuple) -> Callable[[], tuple]:
     """A step of all networks as an ensemble takes it, shared out among devices."""
     share = make_share(MEMBERS, jax.local_devices())
-    own = share.out(given)
-    step = share.over(grouped, tuple(along() for _ in own), along())
-    return lambda: step(*own)
+    shared = share.out(state)
+    step = share.over(grouped, tuple(along() for _ in shared), along())
+    return lambda: step(*shared)
 
 
 def by_flax(weights: Weights, inputs: jax.Array) -> jax.Array:
@@ -114,7 +114,7 @@ def by_flax(weights: Weights, inputs: jax.Array) -> jax.Array:
 
 
 def read_out(weights: Weights, hidden: jax.Array) -> jax.Array:
-    """What a network tells."""
+    """Output of a network."""
     return jnp.einsum("tph,ho->tpo", hidden, weights.readout) + weights.offset
 
 
@@ -126,30 +126,30 @@ def plainly(weights: Weights, inputs: jax.Array) -> jax.Array:
     return read_out(weights, hidden)
 
 
-def apart(given: tuple) -> list[tuple]:
-    """What each network is given."""
-    take = lambda member: jax.tree.map(lambda x: x[member], given)
+def apart(state: tuple) -> list[tuple]:
+    """Weights, moments and data of each network."""
+    take = lambda member: jax.tree.map(lambda x: x[member], state)
     return [take(member) for member in range(MEMBERS)]
 
 
-def looped(run: Run, given: tuple) -> Callable[[], tuple]:
+def looped(run: Run, state: tuple) -> Callable[[], tuple]:
     """A step of all networks, one after the other."""
     step = jax.jit(stepping(run))
-    each = apart(given)
+    each = apart(state)
 
     def loop() -> tuple:
-        found = [step(*own) for own in each]
-        return jax.tree.map(lambda *some: jnp.stack(some), *found)
+        results = [step(*of_member) for of_member in each]
+        return jax.tree.map(lambda *some: jnp.stack(some), *results)
 
     return loop
 
 
-def in_double(given: tuple) -> Weights:
+def in_double(state: tuple) -> Weights:
     """The gradient of all networks, in double precision."""
     with jax.enable_x64(True):
         slope = jax.jit(jax.grad(loss_of(plainly)))
         each = []
-        for weights, _, *record in apart(given):
+        for weights, _, *record in apart(state):
             each.append(slope(*jax.tree.map(doubled, (weights, tuple(record)))))
         return jax.tree.map(lambda *some: np.stack(some), *each)
 
@@ -170,10 +170,10 @@ def by_torch(inputs: np.ndarray, target: np.ndarray) -> Callable[[], None]:
     optimisers = [optim.Adam(each, RATE) for each in both]
 
     def step() -> None:
-        for member, (own, want) in enumerate(record):
+        for member, (inputs, want) in enumerate(record):
             optimisers[member].zero_grad()
-            told = linear[member](lstm[member](own)[0])[..., 0]
-            ((told - want) ** 2).mean().backward()
+            predicted = linear[member](lstm[member](inputs)[0])[..., 0]
+            ((predicted - want) ** 2).mean().backward()
             optimisers[member].step()
 
     return step
@@ -201,7 +201,7 @@ def busy(step: Callable[[], Any], repeat: int) -> dict[str, float]:
 
 def steps() -> list[dict[str, Any]]:
     """A row for each way to take a step."""
-    whole = lessons(1, EPOCHS)
+    whole = training_state(1, EPOCHS)
     once = jax.jit(jax.vmap(stepping(apply)))
     few = jax.jit(grouped)
     ways = {
@@ -214,14 +214,14 @@ def steps() -> list[dict[str, Any]]:
     }
     wanted, rows = in_double(whole), []
     for what, step in ways.items():
-        found, row = stepped(what, step)
-        slopes = jax.tree.map(lambda x: np.asarray(x)[:MEMBERS], found[2])
+        result, row = stepped(what, step)
+        slopes = jax.tree.map(lambda x: np.asarray(x)[:MEMBERS], result[2])
         pairs = zip(jax.tree.leaves(slopes), jax.tree.leaves(wanted))
         rows.append(
             row | {"gradient_error": max(largest_error(*pair) for pair in pairs)}
         )
     for days in WINDOWS:
-        windows = lessons(-(-EPOCHS // days), days + WARM_UP)
+        windows = training_state(-(-EPOCHS // days), days + WARM_UP)
         what = f"as trained, windows of {days} + {WARM_UP}"
         rows.append(stepped(what, as_trained(windows))[1])
     return rows
@@ -229,8 +229,8 @@ def steps() -> list[dict[str, Any]]:
 
 def stepped(what: str, step: Callable[[], tuple]) -> tuple[tuple, dict[str, Any]]:
     """What a step gives, and its row."""
-    row, found = measure_and_watch(step, 7)
-    return found, {"what": what} | row | busy(step, 7)
+    row, result = measure_and_watch(step, 7)
+    return result, {"what": what} | row | busy(step, 7)
 
 
 def torch_row() -> dict[str, Any]:
@@ -240,8 +240,8 @@ def torch_row() -> dict[str, Any]:
     # Its threads and ours would wait for each other in one process.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        found = pool.submit(timed_torch).result()
-    return {"what": "PyTorch on the CPU, one after the other"} | found
+        times = pool.submit(timed_torch).result()
+    return {"what": "PyTorch on the CPU, one after the other"} | times
 
 
 def compared() -> list[dict[str, Any]]:
@@ -259,7 +259,7 @@ def compared() -> list[dict[str, Any]]:
 
 def predictions() -> dict[str, Any]:
     """All networks at many places."""
-    weights = lessons(1, 2)[0]
+    weights = training_state(1, 2)[0]
     one = jnp.ones(MEMBERS, jnp.float32)
     nothing = np.zeros(0)
     curve = Curve(nothing.astype(int), nothing, nothing)

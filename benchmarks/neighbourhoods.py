@@ -85,21 +85,21 @@ def main() -> None:
 
 
 def _rows(network: Network, folds: int) -> list[dict[str, Any]]:
-    own, around = near.neighbourhoods(network.distance, RADIUS, FOLDS)
+    scored_stations, around = near.neighbourhoods(network.distance, RADIUS, FOLDS)
     rows, missed = [], {name: [] for name in WAYS}
     for number in range(folds):
         for name, method in WAYS.items():
             start = time.perf_counter()
-            foretold, numbers = method(network, around[number])
-            rest = (network.up - foretold)[:, own[number]]
+            predicted, hyperparameters = method(network, around[number])
+            rest = (network.up - predicted)[:, scored_stations[number]]
             missed[name].append(rest[np.isfinite(rest)])
             row = {
                 "neighbourhood": number + 1,
-                "stations": int(own[number].sum()),
+                "stations": int(scored_stations[number].sum()),
                 "method": name,
                 "rms_mm": _rms(rest),
-                "rms_of_heights_mm": _rms(network.up[:, own[number]]),
-                **numbers,
+                "rms_of_heights_mm": _rms(network.up[:, scored_stations[number]]),
+                **hyperparameters,
                 "seconds": time.perf_counter() - start,
             }
             # Each takes minutes: told at once.
@@ -126,22 +126,28 @@ def _network() -> Network:
     design = earth.design_matrix(kernel, gnss.isel(station=enough), grid)
     arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
     error = np.sqrt(np.nanmean(np.asarray(monthly.sigma)[:, enough] ** 2, axis=0))
-    given = (up[:, enough] - np.nanmean(up[:, enough], axis=0), error)
     return Network(
-        lon, lat, monthly.time, *given, np.asarray(design), grid, np.asarray(arc)
+        lon,
+        lat,
+        monthly.time,
+        up[:, enough] - np.nanmean(up[:, enough], axis=0),
+        error,
+        np.asarray(design),
+        grid,
+        np.asarray(arc),
     )
 
 
 def _traditional(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
     noise, beta = _tuned(network, ~out, network.up)
-    foretold = _foretold(network, noise, beta, out)
-    return foretold, {"beta": beta, "common_mode_mm": float(noise.common) ** 0.5}
+    predicted = _predicted(network, noise, beta, out)
+    return predicted, {"beta": beta, "common_mode_mm": float(noise.common) ** 0.5}
 
 
 def _without_offset(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
-    """Whatever receivers share is water then, and foretold."""
+    """An offset that receivers share counts as water then, and is predicted."""
     noise, beta = _tuned(network, ~out, network.up, offset=False)
-    return _foretold(network, noise, beta, out), {"beta": beta, "common_mode_mm": 0.0}
+    return _predicted(network, noise, beta, out), {"beta": beta, "common_mode_mm": 0.0}
 
 
 def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
@@ -158,8 +164,14 @@ def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
     folds = joint_model.Folds(
         jax.vmap(draw)(keys), distance, jnp.asarray(RADIUS), centres
     )
-    given = (problem, network.up[:, known], network.sigma[known], features, folds)
-    training_data = joint_model.make_training_data(*given, moved=moved[known])
+    training_data = joint_model.make_training_data(
+        problem,
+        network.up[:, known],
+        network.sigma[known],
+        features,
+        folds,
+        moved=moved[known],
+    )
     fast = np.full(network.up.shape, np.nan)
     fast[:, known] = without_seasons(network.up[:, known], network.time)
     noise, beta = _tuned(network, ~out, fast)
@@ -171,17 +183,21 @@ def _jointly(network: Network, out: Mask) -> tuple[Floats, dict[str, float]]:
         joint_model.InitialHyperparameters(beta, factor, float(noise.common) ** 0.5),
         keys,
     ).last
-    told = jax.jit(jax.vmap(joint_model.predict_load, in_axes=(0, None)))
-    expected = np.asarray(told(learned.parameters, training_data.features)).mean(axis=0)
-    numbers = jax.tree.map(jnp.mean, learned.parameters.inversion)
-    beta, common = (
-        float(jnp.exp(numbers.log_beta)),
-        float(jnp.exp(numbers.log_common_mode_sd)),
+    predict = jax.jit(jax.vmap(joint_model.predict_load, in_axes=(0, None)))
+    expected = np.asarray(predict(learned.parameters, training_data.features)).mean(
+        axis=0
     )
-    sigma = jnp.asarray(network.sigma * float(jnp.exp(numbers.log_noise_factor)))
+    hyperparameters = jax.tree.map(jnp.mean, learned.parameters.inversion)
+    beta, common = (
+        float(jnp.exp(hyperparameters.log_beta)),
+        float(jnp.exp(hyperparameters.log_common_mode_sd)),
+    )
+    sigma = jnp.asarray(
+        network.sigma * float(jnp.exp(hyperparameters.log_noise_factor))
+    )
     noise = Noise(sigma, common=common**2)
-    foretold = _foretold(network, noise, beta, out, expected @ to_cells)
-    return foretold, {"beta": beta, "common_mode_mm": common}
+    predicted = _predicted(network, noise, beta, out, expected @ to_cells)
+    return predicted, {"beta": beta, "common_mode_mm": common}
 
 
 def _raster(grid: sphere.Grid) -> tuple[_Nodes, Floats]:
@@ -219,12 +235,12 @@ def _tuned(
     start = {"beta": 0.02, "noise_factor": 1.0}
     if offset:
         start["common"] = 1.0
-    found = inversion.tune(model, start, up[:, rows]).estimate
-    sigma = jnp.asarray(network.sigma * found["noise_factor"])
-    return Noise(sigma, common=found.get("common", 0.0)), found["beta"]
+    tuned = inversion.tune(model, start, up[:, rows]).estimate
+    sigma = jnp.asarray(network.sigma * tuned["noise_factor"])
+    return Noise(sigma, common=tuned.get("common", 0.0)), tuned["beta"]
 
 
-def _foretold(
+def _predicted(
     network: Network, noise: Noise, beta: float, out: Mask, mean: Floats | None = None
 ) -> Floats:
     """Heights of all stations by an inversion without some, offset and all [mm]."""

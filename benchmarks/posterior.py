@@ -83,22 +83,23 @@ def numpy_way(
 
 def compared(
     what: str,
-    found: Callable[[], Any],
-    asked: tuple[inversion.Problem, Functionals],
-    record: tuple[np.ndarray, np.ndarray],
+    function: Callable[[], Any],
+    problem: inversion.Problem,
+    target: Functionals,
+    up: np.ndarray,
+    sigma: np.ndarray,
 ) -> dict[str, Any]:
     """Time of a function and its error against `numpy_way` at a few epochs."""
-    up, sigma = record
-    times = measure(found, repeat=2)
+    times = measure(function, repeat=2)
     some = np.linspace(0, len(up) - 1, 12).astype(int)
     daily = np.broadcast_to(sigma, up.shape)
     seconds, want = [], []
     for epoch in some:
         start = time.perf_counter()
-        want.append(numpy_way(*asked, up[epoch], daily[epoch]))
+        want.append(numpy_way(problem, target, up[epoch], daily[epoch]))
         seconds.append(time.perf_counter() - start)
     reference = float(np.median(seconds)) * len(up)
-    error = np.max(abs(np.asarray(found())[some] / np.array(want) - 1))
+    error = np.max(abs(np.asarray(function())[some] / np.array(want) - 1))
     return {
         "what": what,
         **times,
@@ -125,7 +126,6 @@ def western() -> list[dict[str, Any]]:
     problem = prior_problem(design, prior)
     size = f"{len(sigma)} rows, {len(grid.lon)} cells, {len(up)} epochs"
     cells = every_cell(problem, prior)
-    record = (up, sigma)
     factor = factor_of(problem, up, sigma)
     sd = lambda target: posterior_sd(factor, target).sd
     basins = averages(problem, prior, _squares(grid))
@@ -139,14 +139,16 @@ def western() -> list[dict[str, Any]]:
             **measure(prior_variance, prior),
         },
         compared(
-            f"sd of all cells, {size}", lambda: sd(cells), (problem, cells), record
+            f"sd of all cells, {size}", lambda: sd(cells), problem, cells, up, sigma
         ),
         {"what": "the same, streamed", **measure(streamed, factor, cells, repeat=1)},
         compared(
             f"sd of {len(basins.variance)} basins, {size}",
             lambda: sd(basins),
-            (problem, basins),
-            record,
+            problem,
+            basins,
+            up,
+            sigma,
         ),
         {
             "what": "their covariances",
@@ -155,8 +157,10 @@ def western() -> list[dict[str, Any]]:
         compared(
             "sd of all cells, sigma of the day, 100 epochs, exact",
             lambda: posterior_sd(changing, cells).sd,
-            (problem, cells),
-            (up[few], daily),
+            problem,
+            cells,
+            up[few],
+            daily,
         ),
         *(probed(changing, cells, count) for count in (8, 32)),
         {
@@ -199,11 +203,11 @@ def resolved(
     unit = [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]
     position = RADIUS_KM * np.stack(unit, axis=1)
     call = lambda: resolution_map(factor, target, position)
-    times, found = measure(call, repeat=2), call()
+    times, resolution = measure(call, repeat=2), call()
     return {
         "what": "map of resolution, one day",
         **times,
-        "radius_km": float(np.median(found.radius)),
+        "radius_km": float(np.median(resolution.radius)),
         "freedom": float(degrees_of_freedom(factor)[0]),
     }
 
@@ -229,8 +233,9 @@ def national() -> list[dict[str, Any]]:
     check = compared(
         "",
         lambda: posterior_sd(factor_of(problem, *part), target).sd,
-        (problem, target),
-        part,
+        problem,
+        target,
+        *part,
     )
     size = f"{rows} rows, {len(grid.lon)} cells, {epochs} epochs"
     times = measure(streamed, factor_of(problem, up, sigma), target, repeat=1)
@@ -289,7 +294,7 @@ def calibration() -> list[dict[str, Any]]:
         ("sigma half the true one", prior, beta, sigma / 2, truths),
         ("first differences of like variance", rough, alike, sigma, truths),
     ]
-    own = [(world.displacement, world.water)]
+    of_twin = [(world.displacement, world.water)]
     data = inversion.observations(world.displacement, sigma)
     chosen = inversion.select(prior_problem(design, prior), data)
     for name, noise in (
@@ -297,7 +302,7 @@ def calibration() -> list[dict[str, Any]]:
         ("white noise and common mode", Noise(jnp.asarray(sigma), common=0.5)),
     ):
         name = f"water of the twin, {name}, beta {chosen:.3g} by leave-one-out"
-        cases.append((name, prior, chosen, noise, own))
+        cases.append((name, prior, chosen, noise, of_twin))
     return [
         {"what": f"coverage: {name}", **_coverage(design, weights, *case)}
         for name, *case in cases
@@ -330,8 +335,8 @@ def _coverage(
     target = averages(problem, prior, weights)
     ratios = []
     for up, water in truths:
-        found = inversion.solve(problem, inversion.observations(up, noise), beta)
-        load, sd = np.asarray(found.load), posterior_sd(found, target).sd
+        solution = inversion.solve(problem, inversion.observations(up, noise), beta)
+        load, sd = np.asarray(solution.load), posterior_sd(solution, target).sd
         ratios.append(abs((load - water) @ weights.T / sd))
     inner, outer = (float(np.mean(np.array(ratios) < limit)) for limit in SIGMAS)
     return {"within_68": inner, "within_95": outer}

@@ -54,12 +54,12 @@ def network(seed: int, size: float) -> tuple[Any, ...]:
     return time, years, up, sigma, steps
 
 
-def found_of(up: np.ndarray, found: series.Steps, truth: list) -> dict[str, float]:
+def found_of(up: np.ndarray, detected: series.Steps, truth: list) -> dict[str, float]:
     """Shares of the steps that were found within five observed days, by size."""
     hits, used = [], set()
     for station, epoch, _ in truth:
         near = []
-        for other in found.epoch[station][found.epoch[station] >= 0]:
+        for other in detected.epoch[station][detected.epoch[station] >= 0]:
             low, high = sorted((int(epoch), int(other)))
             near.append((np.isfinite(up[low:high, station]).sum(), int(other)))
         hits.append(bool(near) and min(near)[0] <= 5)
@@ -71,7 +71,7 @@ def found_of(up: np.ndarray, found: series.Steps, truth: list) -> dict[str, floa
         "found_above_3_sigma": float(hit[size > 3].mean()),
         "found_2_to_3_sigma": float(hit[(size > 2) & (size <= 3)].mean()),
         "found_1_to_2_sigma": float(hit[size <= 2].mean()),
-        "false_per_10_station_years": (int(found.count.sum()) - len(used)) / decades,
+        "false_per_10_station_years": (int(detected.count.sum()) - len(used)) / decades,
     }
 
 
@@ -111,13 +111,13 @@ def parts() -> list[dict[str, Any]]:
         "assess": lambda: series.assess(up, years, sigma=sigma),
     }
     rows = [{"what": name} | measure(call, repeat=3) for name, call in calls.items()]
-    alone = measure(one_by_one, time, up, sigma)
+    by_loop = measure(one_by_one, time, up, sigma)
     fit = series.fit_trajectory(up, years, sigma=sigma)
     fitted = np.asarray(series.evaluate_trajectory(fit, years))
     missed = float(abs(fitted - one_by_one(time, up, sigma)).max())
-    faster = alone["median_s"] / rows[0]["median_s"]
+    faster = by_loop["median_s"] / rows[0]["median_s"]
     rows[0] |= {"times_faster": faster, "largest_difference_mm": missed}
-    return [*rows, {"what": "NumPy, station after station"} | alone]
+    return [*rows, {"what": "NumPy, station after station"} | by_loop]
 
 
 def one_by_one(time: np.ndarray, up: np.ndarray, sigma: np.ndarray) -> np.ndarray:
@@ -126,8 +126,8 @@ def one_by_one(time: np.ndarray, up: np.ndarray, sigma: np.ndarray) -> np.ndarra
     for station, (heights, error) in enumerate(zip(up.T, sigma.T)):
         seen = np.isfinite(heights)
         weighted = basis[seen] / error[seen, None]
-        given = (weighted, heights[seen] / error[seen])
-        fitted[:, station] = basis @ np.linalg.lstsq(*given)[0]
+        target = heights[seen] / error[seen]
+        fitted[:, station] = basis @ np.linalg.lstsq(weighted, target)[0]
     return fitted
 
 

@@ -54,11 +54,11 @@ def invert_epochs(problem: inversion.Problem, up: Any, sigma: Any, beta: float) 
 
 def ways(times: np.ndarray) -> dict[str, Any]:
     """Each way to invert, called with problem, displacement, sigma and beta."""
-    found: dict[str, Any] = {"no memory": invert_epochs}
+    by_name: dict[str, Any] = {"no memory": invert_epochs}
     for scale in SCALES:
         name = f"memory of {scale:g} days"
-        found[name] = functools.partial(invert_in_time, times=times, scale=scale)
-    return found
+        by_name[name] = functools.partial(invert_in_time, times=times, scale=scale)
+    return by_name
 
 
 def hidden_rms(invert: Any, data: tuple, beta: float) -> tuple[float, float]:

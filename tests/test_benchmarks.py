@@ -80,7 +80,7 @@ def test_a_step_through_the_inversion_is_timed_from_its_first_call(
     monkeypatch.setitem(joint.OBJECTIVES, form, lambda _: (loss,))
     evidence = lambda factor: factor.beta
     monkeypatch.setattr(joint.inversion, "log_evidence", evidence)
-    row = joint._timed(network, ("a step", 4, 5, 1), form, None)
+    row = joint._timed(network, joint.Size("a step", 4, 5, 1), form, None)
     assert row["places"] == (4 if form == "water" else 12 + 5)
     assert row["first_call_s"] > 20 * row["median_s"]
 

@@ -416,7 +416,7 @@ def test_features_with_gaps_and_of_other_length_are_refused(water):
 def test_neighbours_are_held_out_together(rng):
     place = rng.uniform(0, 10, (80, 2))
     distance = np.linalg.norm(place[:, None] - place[None], axis=-1)
-    centres = spatial_folds.neighbourhoods_per_step_for_fraction(distance, 1.5, 0.2)
+    centres = spatial_folds.centres_for_fraction(distance, 1.5, 0.2)
     keys = jax.random.split(jax.random.key(0), 200)
     draw = lambda key: spatial_folds.sample_neighbourhoods(distance, 1.5, centres, key)
     held = np.asarray(jax.vmap(draw)(keys))
@@ -430,6 +430,6 @@ def test_neighbours_are_held_out_together(rng):
 def test_neighbourhoods_that_leave_nobody_are_refused():
     near = np.zeros((9, 9))
     with pytest.raises(ValueError, match="too few are left"):
-        spatial_folds.neighbourhoods_per_step_for_fraction(near, 1.0, 0.2)
+        spatial_folds.centres_for_fraction(near, 1.0, 0.2)
     with pytest.raises(ValueError, match="expected 2 to 9"):
         spatial_folds.neighbourhoods(near, 1.0, 1)
