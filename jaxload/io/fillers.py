@@ -52,15 +52,15 @@ def find_fillers(values: ArrayLike, group: ArrayLike | None = None) -> list[floa
     """
     flat = np.asarray(values, dtype=np.float64).ravel()
     seen = ~np.isnan(flat)
-    found = set(_of_series(flat[seen]))
+    fillers = set(_of_series(flat[seen]))
     if group is not None:
         members = np.asarray(group).ravel()[seen]
         _, index = np.unique(members, return_inverse=True)
         order = np.argsort(index, kind="stable")
         cuts = np.flatnonzero(np.diff(index[order])) + 1
         for part in np.split(flat[seen][order], cuts):
-            found.update(_of_series(part, alone=False))
-    return sorted(map(float, found))
+            fillers.update(_of_series(part, may_be_all=False))
+    return sorted(map(float, fillers))
 
 
 def without_fillers(
@@ -93,15 +93,15 @@ def without_fillers(
     return result
 
 
-def _of_series(values: NDArray[np.float64], alone: bool = True) -> list[float]:
-    """Fillers of one series; `alone` says if nothing but fillers may be there."""
+def _of_series(values: NDArray[np.float64], may_be_all: bool = True) -> list[float]:
+    """Fillers of one series; `may_be_all` says if nothing but fillers may be there."""
     distinct, count = np.unique(values, return_counts=True)
     looks = np.array([_looks_like_filler(value) for value in distinct], dtype=bool)
     rest = distinct[~looks]
     if not len(rest):
-        return distinct[looks].tolist() if alone and len(distinct) == 1 else []
-    found = [x for x in distinct[looks] if _is_apart(float(x), rest)]
-    return found + _repeated(rest, count[~looks])
+        return distinct[looks].tolist() if may_be_all and len(distinct) == 1 else []
+    apart = [x for x in distinct[looks] if _is_apart(float(x), rest)]
+    return apart + _repeated(rest, count[~looks])
 
 
 def _looks_like_filler(value: float) -> bool:
@@ -126,12 +126,12 @@ def _is_apart(value: float, rest: NDArray[np.float64]) -> bool:
 
 def _repeated(distinct: NDArray[np.float64], count: NDArray[np.intp]) -> list[float]:
     """The lowest or highest number, if it is repeated and far from all others."""
-    found = []
+    repeated = []
     for end, others in ((0, slice(1, None)), (-1, slice(None, -1))):
         rest = distinct[others]
         if count[end] < REPEATS or len(rest) < COMPANY:
             continue
         gap = min(abs(rest[0] - distinct[end]), abs(rest[-1] - distinct[end]))
         if gap > APART * (rest[-1] - rest[0]):
-            found.append(float(distinct[end]))
-    return found
+            repeated.append(float(distinct[end]))
+    return repeated

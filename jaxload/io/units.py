@@ -42,13 +42,13 @@ def conversion(units: object, target: str, where: str) -> tuple[float, float]:
       >>> conversion("feet", "mm", "wells.csv")
       (304.8, 0.0)
     """
-    found = known_conversion(str(units), target)
-    if found is None:
+    factors = known_conversion(str(units), target)
+    if factors is None:
         raise ValueError(
             f"{where} is in {str(units)!r}, which cannot become {target}; write the "
             f'units as UDUNITS does, such as "{target}"'
         )
-    return found
+    return factors
 
 
 @functools.lru_cache

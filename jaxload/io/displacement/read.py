@@ -90,7 +90,7 @@ def read_loading(
     files = find_files(paths)
     series: dict[str, Series] = {}
     for path, name in zip(files, stations_of(files, stations)):
-        for one in _read(path, name, (units, time_format), columns):
+        for one in _read(path, name, units, time_format, columns):
             known = series.get(one.station)
             series[one.station] = _joined(known, one, path) if known else one
     return _assemble(list(series.values()))
@@ -99,19 +99,19 @@ def read_loading(
 def _read(
     path: pathlib.Path,
     name: str,
-    how: tuple[str | None, str],
+    units: str | None,
+    time_format: str,
     columns: Columns | str | None,
 ) -> list[Series]:
-    units, time_format = how
     source = open_source(path)
     if source.netcdf:
-        found = read_netcdf(source, Reading(units=units))
-        return [_daily(_measured(one, path)) for one in found]
+        series = read_netcdf(source, Reading(units=units))
+        return [_daily(_measured(one, path)) for one in series]
     if isinstance(columns, Columns):
-        found = [_measured(one, path) for one in read_columns(source, columns)]
+        series = [_measured(one, path) for one in read_columns(source, columns)]
         if columns.station is None:
-            found = [dataclasses.replace(one, station=name) for one in found]
-        return [_daily(one) for one in found]
+            series = [dataclasses.replace(one, station=name) for one in series]
+        return [_daily(one) for one in series]
     layout = described_layout(source, columns) if columns else layout_of(source)
     return [
         _daily(one) for one in _read_table(source, layout, name, units, time_format)
@@ -194,21 +194,22 @@ def _by_station(
     ]
 
 
-def _units(source: Source, stated: str, asked: str | None) -> str:
+def _units(source: Source, stated: str, wanted: str | None) -> str:
     """Units that the file states, or the user."""
-    if stated and asked:
-        factors = [check_units(x, "units") for x in (stated, asked)]
+    if stated and wanted:
+        factors = [check_units(x, "units") for x in (stated, wanted)]
         if factors[0] != factors[1]:
             raise ValueError(
-                f"{source.path} states {stated} as its units, but {asked} are asked for"
+                f"{source.path} states {stated} as its units, but {wanted} are asked "
+                "for"
             )
-    if not stated and asked is None:
+    if not stated and wanted is None:
         raise ValueError(
             f"{source.path} does not state its units; give units (in a study: "
             "loads.displacement_units), which are m in files of ESMGFZ and mm in most "
             ".ntal, .ntol and .gia"
         )
-    return asked or stated
+    return wanted or stated
 
 
 def _days(

@@ -146,12 +146,14 @@ def _isotropic(
 
 def _by_physics(rows: EarthRows) -> EarthProfile:
     """Columns with which the model is the Earth."""
-    found = [pair for pair in _pairs(rows) if _is_earth(*pair)]
-    if not found:
+    candidates = [pair for pair in _pairs(rows) if _is_earth(*pair)]
+    if not candidates:
         _refuse(rows)
-    radius, density = found[0]
-    for other in found[1:]:
-        if not all(np.allclose(a, b, equal_nan=True) for a, b in zip(found[0], other)):
+    radius, density = candidates[0]
+    for other in candidates[1:]:
+        if not all(
+            np.allclose(a, b, equal_nan=True) for a, b in zip(candidates[0], other)
+        ):
             raise ValueError(
                 f"{rows.path} has two columns that may be the density; write a first "
                 "line that names the columns, as '# radius vp vs rho'"
@@ -217,18 +219,18 @@ def _mass_and_moment(
 
 def _fastest(rows: EarthRows, wave: str) -> NDArray[np.float64]:
     """The column of a wave's velocity, or the mean of its polarisations."""
-    found = [speed for speed in _speeds(rows) if _is_wave(speed, wave)]
+    candidates = [speed for speed in _speeds(rows) if _is_wave(speed, wave)]
     # A density in g/cm3 is as large a number as vp in km/s.
     if wave == "vp":
-        found = [speed for speed in found if not _is_density(rows, speed)]
-    if len(found) == 2 and _alike(*found):
-        return _isotropic(wave, *found)
-    if len(found) != 1:
+        candidates = [speed for speed in candidates if not _is_density(rows, speed)]
+    if len(candidates) == 2 and _alike(*candidates):
+        return _isotropic(wave, *candidates)
+    if len(candidates) != 1:
         raise ValueError(
-            f"{rows.path} has {len(found)} columns that may be {wave}; write a first "
-            "line that names the columns, as '# radius vp vs rho'"
+            f"{rows.path} has {len(candidates)} columns that may be {wave}; write a "
+            "first line that names the columns, as '# radius vp vs rho'"
         )
-    return found[0]
+    return candidates[0]
 
 
 def _speeds(rows: EarthRows) -> list[NDArray[np.float64]]:

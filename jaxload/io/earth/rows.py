@@ -88,7 +88,7 @@ def read_earth_rows(path: pathlib.Path) -> EarthRows:
         if len(row) != width:
             expected = f"{width}, as line {rows[0][0]} has"
             raise width_error(f"{path} line {number}", len(row), expected)
-    table = [_numbers(f"{path} line {number}", row) for number, row in rows]
+    table = [_parsed_row(f"{path} line {number}", row) for number, row in rows]
     names = _names(lines[: rows[0][0] - 1], width)
     return EarthRows(path, np.array([n for n, _ in rows]), np.array(table), names)
 
@@ -136,7 +136,7 @@ def _check_between(path: pathlib.Path, lines: Sequence[str], first: int) -> None
             )
 
 
-def _numbers(where: str, row: Sequence[str]) -> list[float]:
+def _parsed_row(where: str, row: Sequence[str]) -> list[float]:
     return [parse_number(x, f"column {i}", where) for i, x in enumerate(row, 1)]
 
 

@@ -127,19 +127,19 @@ def read_hector(path: pathlib.Path, lines: Sequence[str]) -> Iterable[Event]:
     """
     station = station_name(path)
     for number, line in enumerate(lines, 1):
-        found = _HECTOR.match(line)
-        if found is None:
+        match = _HECTOR.match(line)
+        if match is None:
             continue
         where = f"{path} line {number}"
-        date = parse_number(found[2], "modified Julian date", where)
+        date = parse_number(match[2], "modified Julian date", where)
         day = days_of_mjd(np.array([date]))
         checked_days(path, [number], [date], day)
-        rest = found[3].split()
-        if found[1] == "offset":
+        rest = match[3].split()
+        if match[1] == "offset":
             yield Event(station, day[0], note=" ".join(rest))
             continue
         time = parse_number(rest[0], "relaxation time", where) if rest else np.nan
-        yield Event(station, day[0], _DECAYS[found[1]], relaxation=time)
+        yield Event(station, day[0], _DECAYS[match[1]], relaxation=time)
 
 
 def is_globk(lines: Sequence[str]) -> bool:

@@ -88,13 +88,13 @@ def choice_of(path: pathlib.Path, number: int, name: str, word: str) -> str:
       ValueError: If it is not known.
     """
     names, listed = _CHOICES[name]
-    found = names.get(word.strip().lower() or listed[0])
-    if found is None:
+    choice = names.get(word.strip().lower() or listed[0])
+    if choice is None:
         raise ValueError(
             f"{path} line {number}: {name} is {shorten(word)}, expected one of "
             f"{', '.join(listed)}"
         )
-    return found
+    return choice
 
 
 def kind_of_note(note: str) -> str:

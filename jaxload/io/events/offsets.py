@@ -242,12 +242,12 @@ def _json_events(path: pathlib.Path, text: str) -> Iterable[Event]:
 
 
 def _json_event(path: pathlib.Path, station: str, entry: Any) -> Event:
-    found = re.fullmatch(r"(\d{8}) (north|east|up) (\w+)( tau \S+)?", str(entry))
-    day = days_of_texts([found[1]], "%Y%m%d")[0] if found else np.datetime64("NaT", "D")
-    if not found or found[3] not in _WORDS or not FIRST_DAY <= day <= LAST_DAY:
+    match = re.fullmatch(r"(\d{8}) (north|east|up) (\w+)( tau \S+)?", str(entry))
+    day = days_of_texts([match[1]], "%Y%m%d")[0] if match else np.datetime64("NaT", "D")
+    if not match or match[3] not in _WORDS or not FIRST_DAY <= day <= LAST_DAY:
         raise ValueError(
             f"{path}: {station} has {shorten(str(entry))}, expected as '20031222 up "
             f"offset', of {', '.join(_WORDS)}"
         )
-    note = (found[4] or "").strip()
-    return Event(station.upper(), day, _WORDS[found[3]], found[2], note=note)
+    note = (match[4] or "").strip()
+    return Event(station.upper(), day, _WORDS[match[3]], match[2], note=note)

@@ -92,14 +92,14 @@ def expand(path: PathLike) -> list[pathlib.Path]:
     if whole.exists():
         return [whole]
     steps = whole.parts
-    found = _match([pathlib.Path(whole.anchor)], steps[bool(whole.anchor) :])
-    if not found and "[" in str(whole):
+    matches = _match([pathlib.Path(whole.anchor)], steps[bool(whole.anchor) :])
+    if not matches and "[" in str(whole):
         plain = tuple(step.replace("[", "[[]") for step in steps)
-        found = _match([pathlib.Path(whole.anchor)], plain[bool(whole.anchor) :])
-    files = [file for file in found if not file.is_dir()]
-    if found and not files:
+        matches = _match([pathlib.Path(whole.anchor)], plain[bool(whole.anchor) :])
+    files = [file for file in matches if not file.is_dir()]
+    if matches and not files:
         raise ValueError(
-            f"{path} stands for {len(found)} folders and no file; add /* to it"
+            f"{path} stands for {len(matches)} folders and no file; add /* to it"
         )
     if not files:
         raise FileNotFoundError(f"nothing is called {whole}{nearest(path)}")
@@ -124,11 +124,11 @@ def only_one(path: PathLike) -> pathlib.Path:
         raise ValueError(f"{path} is a folder; name a file in it{_holding(whole)}")
     if whole.exists() or not is_pattern(path):
         return whole
-    found = expand(path)
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found[:SHOWN])
-        raise ValueError(f"{path} stands for {len(found)} files ({names}); name one")
-    return found[0]
+    matches = expand(path)
+    if len(matches) > 1:
+        names = ", ".join(file.name for file in matches[:SHOWN])
+        raise ValueError(f"{path} stands for {len(matches)} files ({names}); name one")
+    return matches[0]
 
 
 def is_pattern(path: PathLike) -> bool:
@@ -205,11 +205,11 @@ def children(folder: pathlib.Path) -> list[pathlib.Path]:
       ValueError: If it cannot be read.
     """
     try:
-        found = members(folder) if folder.is_file() else list(folder.iterdir())
+        inside = members(folder) if folder.is_file() else list(folder.iterdir())
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ValueError(f"{folder} cannot be read ({reason})") from None
-    return sort_naturally(found)
+    return sort_naturally(inside)
 
 
 def nearest(path: PathLike) -> str:

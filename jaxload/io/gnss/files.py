@@ -60,8 +60,10 @@ def read_files(
     return list(series.values()), problems
 
 
-def _add(series: dict[str, Series], found: list[Series], path: pathlib.Path) -> str:
-    for one in found:
+def _add(
+    series: dict[str, Series], read_series: list[Series], path: pathlib.Path
+) -> str:
+    for one in read_series:
         try:
             known = series.get(one.station)
             series[one.station] = join_parts(known, one, path) if known else one
@@ -103,8 +105,8 @@ def _attempt(reading: Reading, path: pathlib.Path) -> list[Series] | str:
 def _read(reading: Reading, path: pathlib.Path) -> list[Series]:
     start = peek_source(path)
     read = choose_reader(start, reading)
-    found = read(start if start.whole else open_source(path), reading)
-    complete = [_with_sigma(one, reading, path) for one in found]
+    series = read(start if start.whole else open_source(path), reading)
+    complete = [_with_sigma(one, reading, path) for one in series]
     if not complete:
         raise ValueError(f"{path} holds no station")
     for one in complete:

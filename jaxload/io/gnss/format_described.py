@@ -59,8 +59,8 @@ def read_columns(source: Source, columns: Columns) -> list[Series]:
     """
     source = _without_footer(source, columns.footer)
     if columns.delimiter == "":
-        found = _delimiter(source, columns.skip)
-        columns = dataclasses.replace(columns, delimiter=found)
+        delimiter = _delimiter(source, columns.skip)
+        columns = dataclasses.replace(columns, delimiter=delimiter)
     places, skip = _places(source, columns)
     table = _split(source, columns, skip)
     highest = max(max(place) for place in places.values())
@@ -261,23 +261,24 @@ def is_described(source: Source) -> bool:
 
 
 def _described(source: Source) -> dict[str, str]:
-    found = {}
+    description = {}
     for line in source.lines[:60]:
         hit = re.match(r"\s*#\s*(\w+)\s*:\s*(.*)", line)
         if hit:
-            found[hit[1].lower()] = hit[2].strip()
-    return found
+            description[hit[1].lower()] = hit[2].strip()
+    return description
 
 
 def read_described(source: Source, reading: Reading) -> list[Series]:
     """Read a table whose comments give ``column_names``, ``unit`` and formats."""
-    said = _described(source)
-    if "column_names" not in said:
+    description = _described(source)
+    if "column_names" not in description:
         raise ValueError(f"{source.path} has no line '# column_names: ...'")
-    names = _words(said["column_names"])
-    index = _words(said.get("columns_index", " ".join(map(str, range(len(names))))))
+    names = _words(description["column_names"])
+    in_order = " ".join(map(str, range(len(names))))
+    index = _words(description.get("columns_index", in_order))
     place = dict(zip(names, _integers(source, index)))
-    return read_columns(source, _self_described(source, said, place, reading))
+    return read_columns(source, _self_described(source, description, place, reading))
 
 
 def _words(text: str) -> list[str]:
@@ -294,9 +295,9 @@ def _integers(source: Source, words: list[str]) -> list[int]:
 
 
 def _self_described(
-    source: Source, said: dict[str, str], place: dict[str, int], reading: Reading
+    source: Source, description: dict[str, str], place: dict[str, int], reading: Reading
 ) -> Columns:
-    units = said.get("unit", reading.units)
+    units = description.get("unit", reading.units)
     if units is None:
         raise ValueError(f"{source.path} gives no unit; state it by units")
     scale = check_units(units, f"the unit of {source.path}")
@@ -305,11 +306,12 @@ def _self_described(
             f"{source.path} gives its unit as {units!r}, but units is "
             f"{reading.units!r}; leave that out"
         )
-    if "scale" in said and parse_number(said["scale"], "scale", str(source.path)) != 1:
+    factor = description.get("scale", "1")
+    if parse_number(factor, "scale", str(source.path)) != 1:
         raise ValueError(
-            f"{source.path} has scale {said['scale']}; describe it by columns instead"
+            f"{source.path} has scale {factor}; describe it by columns instead"
         )
-    time, time_format = _time(source, said, place, reading)
+    time, time_format = _time(source, description, place, reading)
     if "up" not in place:
         raise ValueError(f"{source.path} names no column up in column_names")
     names = [
@@ -327,17 +329,17 @@ def _self_described(
 
 
 def _time(
-    source: Source, said: dict[str, str], place: dict[str, int], reading: Reading
+    source: Source, description: dict[str, str], place: dict[str, int], reading: Reading
 ) -> tuple[tuple[int, ...], str]:
     """Positions of the columns of time, and how they write it."""
-    names = _words(said.get("index_cols", ""))
+    names = _words(description.get("index_cols", ""))
     names = names or [name for name in TIME_NAMES if name in place][:1] or ["ymd"]
     absent = [name for name in names if name not in place]
     if absent:
         raise ValueError(
             f"{source.path} names no column {' or '.join(absent)} in column_names"
         )
-    formats = said.get("index_formats", "").split()
+    formats = description.get("index_formats", "").split()
     if formats and len(formats) != len(names):
         raise ValueError(
             f"{source.path} has {len(names)} names in index_cols, but {len(formats)} "

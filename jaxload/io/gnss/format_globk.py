@@ -91,18 +91,18 @@ def read_mb(source: Source, reading: Reading) -> list[Series]:
     files of each name, which are joined.
     """
     head = [_MB.search(line[:200]) for line in source.lines[:5]]
-    found = next((number for number, hit in enumerate(head) if hit), None)
-    if found is None:
+    first = next((number for number, hit in enumerate(head) if hit), None)
+    if first is None:
         raise ValueError(f"{source.path} has no line 'NAME to N Solution' at its top")
-    hit = head[found]
+    hit = head[first]
     assert hit is not None
     table = split_table(
-        source.path, source.lines, (3,), ": decimal year value sigma", found + 1
+        source.path, source.lines, (3,), ": decimal year value sigma", first + 1
     )
     component = _MB_COMPONENT[hit[2]]
     name = hit[1].upper()
     _check_kept(source, name)
-    metres, zero = _relative(source.lines[found], value_column(table, 1, component))
+    metres, zero = _relative(source.lines[first], value_column(table, 1, component))
     return [
         Series(
             _renamed(name),
@@ -163,9 +163,9 @@ def read_org(source: Source, reading: Reading) -> list[Series]:
         if line.lstrip().startswith("pbo. "):
             words = line.split()
             row = _from_date(source, number, words)
-            numbers, found = rows.setdefault(words[1].upper(), ([], []))
-            numbers.append(number)
-            found.append(row)
+            line_numbers, rows_of_station = rows.setdefault(words[1].upper(), ([], []))
+            line_numbers.append(number)
+            rows_of_station.append(row)
     if not rows:
         raise ValueError(f"{source.path} has no line that begins with 'pbo.'")
     return [

@@ -143,8 +143,8 @@ def _is_row(words: Sequence[str]) -> bool:
         time_format_of([word]) or re.fullmatch(r"(19|20)\d\d|\d+/\d+/\d+", word)
         for word in bare
     )
-    alone = sum(bool(time_format_of([word])) for word in bare if "-" in word)
-    return timed and numbers >= (1 if alone else 2)
+    dates = sum(bool(time_format_of([word])) for word in bare if "-" in word)
+    return timed and numbers >= (1 if dates else 2)
 
 
 def _named(
@@ -291,10 +291,10 @@ def _moving(table: Table, header: Header) -> dict[str, NDArray[np.float64]]:
     if not {"lat", "lon", "up"} <= set(header.place):
         return {}
     names = [n for n in ("lat", "lon", "lat_sigma", "lon_sigma") if n in header.place]
-    found = {name: value_column(table, header.place[name], name) for name in names}
-    both = [found[name][np.isfinite(found[name])] for name in ("lat", "lon")]
+    values = {name: value_column(table, header.place[name], name) for name in names}
+    both = [values[name][np.isfinite(values[name])] for name in ("lat", "lon")]
     spread = max(float(np.ptp(one)) if len(one) else np.inf for one in both)
-    return found if MOVED < spread < STEADY else {}
+    return values if MOVED < spread < STEADY else {}
 
 
 def _site(source: Source, table: Table, header: Header, station: str) -> Site | None:

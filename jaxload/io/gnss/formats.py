@@ -323,16 +323,16 @@ def _format(source: Source, name: str | None) -> Format:
                 "are described by columns"
             )
         return names[name]
-    found = formats_of(source)
-    if len(found) > 1:
-        listed = "; ".join(f'"{known.name}" ({known.what})' for known in found)
+    formats = formats_of(source)
+    if len(formats) > 1:
+        listed = "; ".join(f'"{known.name}" ({known.what})' for known in formats)
         raise ValueError(
             f"{source.path} may be of several formats: {listed}; say which by format"
         )
-    if not found:
+    if not formats:
         raise ValueError(
             f"{source.path} is of no known format; these are {', '.join(names)}; any "
             "other table is described by columns, as columns = "
             f"{format_described.suggested(source)}"
         )
-    return found[0]
+    return formats[0]

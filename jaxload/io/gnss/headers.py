@@ -193,8 +193,8 @@ def _time(words: Sequence[str]) -> tuple[tuple[int, ...], str] | None:
         return (year, month, day), "%Y %m %d"
     if year is not None and (doy if doy is not None else day) is not None:
         return (year, doy if doy is not None else day or 0), "%Y %j"
-    alone = decimal if decimal is not None else year
-    return ((alone,), "") if alone is not None else None
+    single = decimal if decimal is not None else year
+    return ((single,), "") if single is not None else None
 
 
 def _unit(name: str) -> str:
@@ -290,7 +290,7 @@ def header_site(source: Source) -> Site | None:
     Raises:
       ValueError: If it is not on the Earth.
     """
-    found: dict[str, float] = {}
+    coordinates: dict[str, float] = {}
     for number, line in enumerate(source.lines[:HEAD], 1):
         if not _is_short(line):
             continue
@@ -308,16 +308,16 @@ def header_site(source: Source) -> Site | None:
                 for word, name in zip(hit.groups(), names)
             )
             return check_site(lon, lat, height, where)
-        _collect(found, line, where)
-    if {"longitude", "latitude"} <= set(found):
-        height = found.get("height", float("nan"))
+        _collect(coordinates, line, where)
+    if {"longitude", "latitude"} <= set(coordinates):
+        height = coordinates.get("height", float("nan"))
         return check_site(
-            found["longitude"], found["latitude"], height, str(source.path)
+            coordinates["longitude"], coordinates["latitude"], height, str(source.path)
         )
     return None
 
 
-def _collect(found: dict[str, float], line: str, where: str) -> None:
+def _collect(coordinates: dict[str, float], line: str, where: str) -> None:
     """Take a line that gives one coordinate, such as ``longitude, 83.74 W``."""
     pattern = rf"[\s#%*]*(lon|lat|hei)\w*\s*[,:=]\s*{_NUMBER}\s*([NSEWnsew]?)\w*\s*$"
     hit = re.match(pattern, line, re.IGNORECASE)
@@ -325,4 +325,4 @@ def _collect(found: dict[str, float], line: str, where: str) -> None:
         name = {"lon": "longitude", "lat": "latitude", "hei": "height"}[hit[1].lower()]
         value = parse_number(hit[2], name, where)
         opposite = hit[3].upper() in ("S", "W")
-        found.setdefault(name, -value if opposite else value)
+        coordinates.setdefault(name, -value if opposite else value)

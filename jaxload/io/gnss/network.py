@@ -115,8 +115,8 @@ def _search(
     files: dict[pathlib.Path, Reading] = {}
     passed: list[str] = []
     for group in groups:
-        found, lines = search_files(group.files)
-        files |= dict.fromkeys(found, group.reading)
+        matches, lines = search_files(group.files)
+        files |= dict.fromkeys(matches, group.reading)
         passed += lines
     return files, list(dict.fromkeys(passed))
 

@@ -180,10 +180,10 @@ def check_units(units: str, what: str) -> float:
     """
     if units in UNITS:
         return UNITS[units]
-    found = known_conversion(str(units), "mm")
-    if found is None:
+    factors = known_conversion(str(units), "mm")
+    if factors is None:
         raise ValueError(f"{what} is {units!r}, expected a length as mm, cm, m or feet")
-    return found[0]
+    return factors[0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,10 +42,10 @@ def find_list(
       FileNotFoundError: If what is named is not there.
       ValueError: If it cannot be read.
     """
-    asked = (reading.sites_order, reading.sites_columns)
+    layout = (reading.sites_order, reading.sites_columns)
     if sites is not None:
-        return load_sites(sites, *asked)
-    lists = [load_sites(beside, *asked) for beside in _beside(files)]
+        return load_sites(sites, *layout)
+    lists = [load_sites(beside, *layout) for beside in _beside(files)]
     if not lists:
         return None
     together: dict[str, Site] = {}

@@ -64,18 +64,18 @@ def search_files(
     parts = [_search(path) for path in path_list(paths)]
     if not parts:
         raise ValueError("no files were given; pass a folder, a pattern or file names")
-    files = [file for found, _ in parts for file in found]
+    files = [file for of_path, _ in parts for file in of_path]
     passed = [line for _, lines in parts for line in lines]
     return list(dict.fromkeys(files)), list(dict.fromkeys(passed))
 
 
 def _search(path: PathLike) -> tuple[list[pathlib.Path], list[str]]:
-    found = expand(path)
+    matches = expand(path)
     # A pattern of any name is a folder written in another way.
     whole = pathlib.PurePath(path).name in ("*", "**")
-    if len(found) == 1 and (found[0].is_dir() or is_archive(found[0])):
-        found, whole = children(found[0]), True
-    opened = _opened(found)
+    if len(matches) == 1 and (matches[0].is_dir() or is_archive(matches[0])):
+        matches, whole = children(matches[0]), True
+    opened = _opened(matches)
     if not whole:
         return opened, []
     files, lines = _sorted_out(str(path).rstrip("*").rstrip("/") or "/", opened)

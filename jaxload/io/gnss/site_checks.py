@@ -44,11 +44,11 @@ def find_sites(sites: Mapping[str, Site], stations: Sequence[str]) -> dict[str, 
     if not all(name in sites for name in stations):
         for name, site in sites.items():
             short.setdefault(short_name(name), []).append(site)
-    found = {
+    candidates = {
         name: [sites[name]] if name in sites else short.get(short_name(name), [])
         for name in stations
     }
-    return {name: alike[0] for name, alike in found.items() if len(alike) == 1}
+    return {name: alike[0] for name, alike in candidates.items() if len(alike) == 1}
 
 
 def check_own_places(series: Sequence[Series], known: SiteList) -> None:
@@ -85,19 +85,19 @@ def check_own_places(series: Sequence[Series], known: SiteList) -> None:
 
 
 def _far_apart(known: SiteList, far: Mapping[str, tuple[float, Site, Site]]) -> str:
-    name, (distance, listed, own) = next(iter(far.items()))
+    name, (distance, listed, in_file) = next(iter(far.items()))
     others = f" and {len(far) - 1} other stations likewise" if len(far) > 1 else ""
     exchanged = [
         abs(place.lon) <= 90
-        and distance_km(Site(place.lat, place.lon, np.nan), own) < distance / 10
-        for _, place, own in far.values()
+        and distance_km(Site(place.lat, place.lon, np.nan), in_file) < distance / 10
+        for _, place, in_file in far.values()
     ]
     remedy = "mend the list, or leave the station out of it to keep its own place"
     if all(exchanged):
         remedy = f"with latitude and longitude exchanged they agree: {REMEDY}"
     return (
         f"{known.path} puts {name} at {_shown(listed)}, {distance:.0f} km from where "
-        f"its own file has it, {_shown(own)}{others}; {remedy}"
+        f"its own file has it, {_shown(in_file)}{others}; {remedy}"
     )
 
 

@@ -215,7 +215,7 @@ def _bare(
     if is_geocentric(words[1:4]):
         place = {"station": 0, "x": 1, "y": 2, "z": 3}
         return dataclasses.replace(layout, place=place)
-    if layout.place["station"] == 0 and _numbers(words[4:5]):
+    if layout.place["station"] == 0 and _all_numbers(words[4:5]):
         expected = f"{EXPECTED}; say by gnss.sites_columns what is where"
         raise width_error(where, len(words), expected)
     return dataclasses.replace(layout, source="setting" if order else "")
@@ -237,7 +237,7 @@ def _row(path: pathlib.Path, number: int, line: str, layout: SiteColumns) -> _Ro
     needed = max(place[role] for role in place if role != "height")
     named = layout.width and not layout.mark and place["station"] == layout.width - 1
     extra = words[layout.width :] if layout.source == "header" else []
-    if len(words) <= needed or (not layout.mark and not named and _numbers(extra)):
+    if len(words) <= needed or (not layout.mark and not named and _all_numbers(extra)):
         expected = f"{layout.width} as in the header" if layout.width else EXPECTED
         raise width_error(f"{path} line {number}", len(words), expected)
     name = " ".join(words[place["station"] :]) if named else words[place["station"]]
@@ -281,7 +281,7 @@ def _number(text: str, role: str, where: str) -> float:
     return parse_number(number, role, where)
 
 
-def _numbers(words: Sequence[str]) -> bool:
+def _all_numbers(words: Sequence[str]) -> bool:
     """Whether there are words and all are numbers."""
     return bool(words) and all(map(is_number, words))
 
@@ -364,7 +364,7 @@ def _bernese(
         if len(words) < 5 or not words[0].isdigit():
             continue
         at = next(
-            (i for i in range(2, len(words) - 2) if _numbers(words[i : i + 3])), 0
+            (i for i in range(2, len(words) - 2) if _all_numbers(words[i : i + 3])), 0
         )
         if not at:
             raise ValueError(

@@ -43,17 +43,17 @@ def month_span(path: pathlib.Path, head: Sequence[str], title: str) -> tuple:
     header = _of_header(head)
     if header is not None and _span(*header) is None:
         return ()
-    own = _span(*header) if header else _of_name(title)
+    by_title = _span(*header) if header else _of_name(title)
     by_file = _of_name(path.name)
-    if not own:
+    if not by_title:
         return by_file or ()
-    if by_file and not (by_file[0] < own[1] and own[0] < by_file[1]):
-        months = [np.datetime_as_string(span[0], "D") for span in (by_file, own)]
+    if by_file and not (by_file[0] < by_title[1] and by_title[0] < by_file[1]):
+        months = [np.datetime_as_string(span[0], "D") for span in (by_file, by_title)]
         raise ValueError(
             f"{path} is called after a month from {months[0]} on, but says that it is "
             f"{shorten(title)} of one from {months[1]} on; give it its own name"
         )
-    return own
+    return by_title
 
 
 def _of_header(head: Sequence[str]) -> Span | None:
@@ -62,8 +62,8 @@ def _of_header(head: Sequence[str]) -> Span | None:
         day
         for line in head
         if _HEADER.match(line)
-        for found in list(_DAY.finditer(line.partition("(")[0]))[:2]
-        if (day := _day(*found.groups())) is not None
+        for match in list(_DAY.finditer(line.partition("(")[0]))[:2]
+        if (day := _day(*match.groups())) is not None
     ]
     return (min(days), max(days)) if len(days) > 1 else None
 
@@ -74,24 +74,24 @@ def _of_name(name: str) -> Span | None:
 
 def _spans(name: str) -> Iterator[Span]:
     """Spans that parts of a name may mean, the surest first."""
-    for found in _ORDINALS.finditer(name):
-        year, first, other, last = found.groups()
+    for match in _ORDINALS.finditer(name):
+        year, first, other, last = match.groups()
         days = _ordinal(year, first), _ordinal(other or year, last)
         if days[0] is not None and days[1] is not None:
             span = _span(days[0], days[1])
             yield from [span] if span else []
-    for found in _DAYS.finditer(name):
-        ends = [_day(x[:4], x[4:6], x[6:]) for x in found.groups()]
+    for match in _DAYS.finditer(name):
+        ends = [_day(x[:4], x[4:6], x[6:]) for x in match.groups()]
         if ends[0] is not None and ends[1] is not None:
             span = _span(ends[0], ends[1])
             yield from [span] if span else []
     if _ORDINALS.search(name) or _DAYS.search(name):
         return  # of years, not of months
-    for found in _MONTH.finditer(name):
-        first = _day(found[1], found[2], found[3] or "01")
+    for match in _MONTH.finditer(name):
+        first = _day(match[1], match[2], match[3] or "01")
         if first is None:
             continue
-        if found[3]:
+        if match[3]:
             yield first, first + np.timedelta64(1, "D")
         else:
             after = (first.astype("M8[M]") + 1).astype("M8[ns]")

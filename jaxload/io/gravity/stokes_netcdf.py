@@ -114,9 +114,9 @@ def _load(path: pathlib.Path) -> xr.Dataset:
 def _names(path: pathlib.Path, content: xr.Dataset, prefix: str) -> dict[str, str]:
     """What the file calls the coefficients, to what they are called here."""
     for pair in _PAIRS:
-        found = [f"{prefix}{name}" for name in pair]
-        if all(name in content for name in found):
-            names = dict(zip(found, _PAIRS[0]))
+        present = [f"{prefix}{name}" for name in pair]
+        if all(name in content for name in present):
+            names = dict(zip(present, _PAIRS[0]))
             errors = {f"{name}_sigma": f"{new}_sigma" for name, new in names.items()}
             return names | {k: v for k, v in errors.items() if k in content}
     raise ValueError(
@@ -131,13 +131,13 @@ def _renamed(
     dims = content[next(iter(names))].dims
     renamed = dict(names)
     for name, aliases in _AXES.items():
-        found = [alias for alias in aliases if alias in dims]
-        if not found:
+        present = [alias for alias in aliases if alias in dims]
+        if not present:
             raise ValueError(
                 f"{path} has coefficients along {', '.join(map(str, dims))}, expected "
                 "degree and order, or n and m"
             )
-        renamed[found[0]] = name
+        renamed[present[0]] = name
     return {old: new for old, new in renamed.items() if old != new}
 
 
@@ -186,10 +186,10 @@ def _stated(
     path: pathlib.Path,
     content: xr.Dataset,
     name: str,
-    given: float | None,
+    explicit: float | None,
     grace: float,
 ) -> float:
-    value = content.attrs.get(name) if given is None else given
+    value = content.attrs.get(name) if explicit is None else explicit
     if value is None:
         raise ValueError(
             f"{path} does not say its {name}; give {name}=, which is {grace:.10g} for "

@@ -169,29 +169,29 @@ def _renamed(content: xr.Dataset, axis: str, where: str) -> xr.Dataset:
     names = {
         str(n).lower(): str(n) for n, v in content.variables.items() if v.ndim <= 1
     }
-    found = next((names[alias] for alias in _NAMES[axis] if alias in names), None)
+    present = next((names[alias] for alias in _NAMES[axis] if alias in names), None)
     if axis == "time":
-        found = _valid_time(content, names) or found
-    if found is None:
+        present = _valid_time(content, names) or present
+    if present is None:
         units = _UNITS.get(axis, ())
         stated = ((n, content[n].attrs.get("units", "")) for n in names.values())
-        found = next((n for n, unit in stated if str(unit).lower() in units), None)
-    if found is None or not _own_dimension(content, found):
+        present = next((n for n, unit in stated if str(unit).lower() in units), None)
+    if present is None or not _own_dimension(content, present):
         raise ValueError(
             f"{where} has no axis {axis}; its dimensions are "
             f"{', '.join(map(str, content.sizes))}, expected time, lat and lon"
         )
-    if axis == "time" and not content[found].dims:
-        content = content.expand_dims(found)
-    (dim,) = content[found].dims
-    if found not in content.coords:
-        content = content.set_coords(found)
-    if dim != found:
-        content = content.swap_dims({dim: found})
-    if found == axis:
+    if axis == "time" and not content[present].dims:
+        content = content.expand_dims(present)
+    (dim,) = content[present].dims
+    if present not in content.coords:
+        content = content.set_coords(present)
+    if dim != present:
+        content = content.swap_dims({dim: present})
+    if present == axis:
         return content
     content = content.drop_vars(axis, errors="ignore")
-    return content.rename({found: axis})
+    return content.rename({present: axis})
 
 
 def _valid_time(content: xr.Dataset, names: dict[str, str]) -> str | None:
@@ -206,8 +206,8 @@ def _valid_time(content: xr.Dataset, names: dict[str, str]) -> str | None:
     if len(along) < 2 or len({content[n].dims for n in along}) > 1:
         return None
     stated = [n for n in along if content[n].attrs.get("standard_name") == "time"]
-    own = [n for n in along if content[n].dims == (n,)]
-    return next(iter(stated or own), None)
+    dimensions = [n for n in along if content[n].dims == (n,)]
+    return next(iter(stated or dimensions), None)
 
 
 def _check_order(values: NDArray[np.float64], what: str) -> None:

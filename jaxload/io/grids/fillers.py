@@ -104,14 +104,14 @@ def _without(values: NDArray, filler: float, text: str) -> NDArray:
 
 def _fillers(values: NDArray) -> list[float]:
     """The values that are fillers, those farthest out first."""
-    found = []
+    fillers = []
     for _ in range(2 * MOST):
         filler = _filler(values)
         if filler is None:
             break
-        found.append(filler)
+        fillers.append(filler)
         values = np.where(values == filler, np.asarray(np.nan, values.dtype), values)
-    return found
+    return fillers
 
 
 def _filler(values: NDArray) -> float | None:

@@ -41,10 +41,10 @@ def _times_of_two_axes(content: xr.Dataset) -> xr.DataArray | None:
     """
     held = {str(name).lower(): name for name in content.variables}
     for name in VALID:
-        found = content[held[name]] if name in held else None
-        if found is None or found.ndim != 2 or found.dtype.kind not in "iuf":
+        times = content[held[name]] if name in held else None
+        if times is None or times.ndim != 2 or times.dtype.kind not in "iuf":
             continue
         fields = [x for x in content.data_vars.values() if x.ndim > 2]
-        if any(set(found.dims) < set(field.dims) for field in fields):
-            return found
+        if any(set(times.dims) < set(field.dims) for field in fields):
+            return times
     return None

@@ -55,14 +55,14 @@ def read_land(
       ValueError: If it holds no mask, does not hold the globe, or is one at sea.
     """
     lat, lon, cells = land_cells()
-    own = xr.DataArray(cells.astype(np.float64), {"lat": lat, "lon": lon})
+    built_in = xr.DataArray(cells.astype(np.float64), {"lat": lat, "lon": lon})
     if path is None:
-        return own.to_dataset(name="land")
+        return built_in.to_dataset(name="land")
     names = [variable] if isinstance(variable, str) else variable
     names = [name.lower() for name in names] if names else LAND_NAMES
     share = _share(read_static(path, names), path)
     _check_globe(share, path)
-    _check_alike(share, own, path)
+    _check_alike(share, built_in, path)
     return share.to_dataset(name="land")
 
 
@@ -92,10 +92,12 @@ def _check_globe(share: xr.DataArray, path: pathlib.Path) -> None:
         )
 
 
-def _check_alike(share: xr.DataArray, own: xr.DataArray, path: pathlib.Path) -> None:
+def _check_alike(
+    share: xr.DataArray, built_in: xr.DataArray, path: pathlib.Path
+) -> None:
     """Find masks that are one at sea, and those that are upside down or shifted."""
     axes = share["lon"].values, share["lat"].values
-    other = regrid(own.to_dataset(name="land"), *axes, least=0.0)["land"].values
+    other = regrid(built_in.to_dataset(name="land"), *axes, least=0.0)["land"].values
     alike = np.corrcoef(share.values.ravel(), np.nan_to_num(other).ravel())[0, 1]
     if alike < CONTRARY:
         raise ValueError(

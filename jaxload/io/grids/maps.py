@@ -39,15 +39,15 @@ def read_map(
     file = pathlib.Path(at_home(path))
     with contextlib.closing(open_content(file)) as opened:
         content = canonical_axes(opened, str(file), ("lat", "lon"))
-        found = {
+        maps = {
             str(name): array
             for name, array in content.data_vars.items()
             if {"lat", "lon"} <= set(array.dims)
             and len(_others(array)) < 2
             and array.dtype.kind in "iuf"
         }
-        named = [n for n in found if n.lower() == variable.lower()]
-        names = named if variable else list(found)
+        named = [n for n in maps if n.lower() == variable.lower()]
+        names = named if variable else list(maps)
         if len(names) != 1:
             held = ", ".join(map(str, content.data_vars)) or "nothing"
             raise ValueError(
@@ -56,7 +56,7 @@ def read_map(
                 '"...", variable = "..." }'
             )
         with reading_netcdf(file):
-            field = found[names[0]].load()
+            field = maps[names[0]].load()
     packing = dict(field.encoding)
     kept = {"lat", "lon", *_others(field)}
     field = field.squeeze([d for d in field.dims if d not in kept], drop=True)

@@ -140,18 +140,19 @@ def read_static(
             content = canonical_axes(opened, str(path), ("lat", "lon"))
             return read_static(path, names, content)
     held = {str(name).lower(): name for name in content.data_vars}
-    found = next((held[name] for name in names if name in held), None)
-    if found is None:
+    present = next((held[name] for name in names if name in held), None)
+    if present is None:
         raise ValueError(
             f"{path} holds {', '.join(map(str, held.values()))}, but no "
             f"{' or '.join(names)}; name the file that does"
         )
-    field = content[found]
+    field = content[present]
     if "time" in field.dims:
         field = field.isel(time=0, drop=True)
     with reading_netcdf(path):
-        field = merge_versions(field, f"{path}: {found}").transpose("lat", "lon").load()
-    return with_numbers(field, f"{path}: {found}")
+        merged = merge_versions(field, f"{path}: {present}")
+        field = merged.transpose("lat", "lon").load()
+    return with_numbers(field, f"{path}: {present}")
 
 
 def open_content(

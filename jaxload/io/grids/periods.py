@@ -199,9 +199,9 @@ def _exact(time: NDArray) -> Times:
     return time.astype("M8[ns]")
 
 
-def _periods(start: Times, stop: Times, asked: tuple[str, str]) -> Periods:
+def _periods(start: Times, stop: Times, limits: tuple[str, str]) -> Periods:
     if not len(start):
-        raise ValueError(f"{asked[1]} is before {asked[0]}; swap start and stop")
+        raise ValueError(f"{limits[1]} is before {limits[0]}; swap start and stop")
     return Periods(start, stop, start + (stop - start) // 2)
 
 
@@ -251,8 +251,8 @@ def _means(
             mean = _mean(part**2 if error else part, share[rows], enough[period])
             means[period] = mean**0.5 if error else mean
     coords = {name: array[name] for name in dims if name in array.coords}
-    found = xr.DataArray(means, coords, ("time", *dims), attrs=array.attrs)
-    return found.transpose(*array.dims)
+    averaged = xr.DataArray(means, coords, ("time", *dims), attrs=array.attrs)
+    return averaged.transpose(*array.dims)
 
 
 def _mean(part: NDArray, weight: NDArray[np.float64], least: float) -> NDArray:

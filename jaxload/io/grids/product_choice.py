@@ -72,16 +72,16 @@ def _only(whole: Sequence[Product], where: str) -> Product:
     # A sum that is there whole says all that its parts would.
     if len(whole) == 1:
         return whole[0]
-    found = sorted({p.quantity for p in whole})
+    quantities = sorted({p.quantity for p in whole})
     several = [part.source for p in whole for part in p.parts]
-    if len(found) > 1:
+    if len(quantities) > 1:
         raise ValueError(
-            f"{where} holds {', '.join(found)}; name the variable of one, of "
+            f"{where} holds {', '.join(quantities)}; name the variable of one, of "
             f"{', '.join(several)}, by {setting('variable', several[0])}"
         )
     raise ValueError(
-        f"{where} holds {', '.join(several)}, each of which is {found[0]}; name one by "
-        f"{setting('variable', several[0])}"
+        f"{where} holds {', '.join(several)}, each of which is {quantities[0]}; name "
+        f"one by {setting('variable', several[0])}"
     )
 
 
@@ -105,8 +105,8 @@ def _named_product(
     depths = {x.source.lower(): x.depth for p in known for x in p.parts}
     parts = tuple(Part(name, depths.get(name.lower(), 0.0)) for name in wanted)
     # What nobody knows is taken for water storage, as far as its units allow it.
-    found = known[0] if known else Product(quantities[0], ())
-    return _as_held(Product(found.quantity, parts, found.sigma), names)
+    template = known[0] if known else Product(quantities[0], ())
+    return _as_held(Product(template.quantity, parts, template.sigma), names)
 
 
 def _absent(product: Product, names: Mapping[str, str]) -> list[str]:

@@ -181,24 +181,24 @@ def find_conversion(
         )
     if depth:
         volume = known_conversion(str(units), "1")
-        found = None if volume is None else Conversion(1000.0 * depth * volume[0])
+        conversion = None if volume is None else Conversion(1000.0 * depth * volume[0])
     elif canonical == "mm d-1":
-        found = _rain(str(units))
+        conversion = _rain(str(units))
     else:
-        found = _plain_conversion(str(units), canonical)
-    if found is None:
+        conversion = _plain_conversion(str(units), canonical)
+    if conversion is None:
         raise ValueError(
             f"{where} is in {str(units)!r}, which cannot become {canonical}; state "
             f"others, as UDUNITS writes them, by {setting('units', canonical)}"
         )
-    return found
+    return conversion
 
 
 def _plain_conversion(units: str, canonical: str, per: str = "") -> Conversion | None:
     for target in (canonical, _BY_MASS.get(canonical)):
-        found = known_conversion(units, target) if target else None
-        if found is not None:
-            return Conversion(*found, per)
+        factors = known_conversion(units, target) if target else None
+        if factors is not None:
+            return Conversion(*factors, per)
     return None
 
 

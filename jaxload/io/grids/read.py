@@ -90,8 +90,9 @@ def read_grid(
       >>> soil = io.read_grid("GLDAS_NOAH025_3H*.nc4", "soil_water")
     """
     settings = GridSettings() if settings is None else settings
-    wanted = (quantity, variable, units)
-    pieces = [_read_file(file, wanted, settings) for file in _files(path)]
+    pieces = [
+        _read_file(file, quantity, variable, units, settings) for file in _files(path)
+    ]
     dataset = _without_duplicates(_joined(pieces), settings.duplicates)
     if not dataset.sizes["time"]:
         raise ValueError(
@@ -137,13 +138,14 @@ def _files(path: PathLike | Sequence[PathLike]) -> list[pathlib.Path]:
 
 def _read_file(
     path: pathlib.Path,
-    wanted: tuple[Names, Names, str | None],
+    quantity: Names,
+    variable: Names,
+    units: str | None,
     settings: GridSettings,
 ) -> xr.Dataset:
-    quantity, variable, units = wanted
     with open_grid(path, settings) as content:
         product = choose_product(_gridded(content), quantity, variable, str(path))
-        dataset = _converted(path, content, (product, units), settings)
+        dataset = _converted(path, content, product, units, settings)
         dataset = _masked(path, content, dataset, settings)
         if "time_bnds" in content:
             dataset = dataset.assign(time_bnds=content["time_bnds"].variable)
@@ -170,11 +172,11 @@ def _gridded(content: xr.Dataset) -> dict[str, str]:
 def _converted(
     path: pathlib.Path,
     content: xr.Dataset,
-    what: tuple[Product, str | None],
+    product: Product,
+    units: str | None,
     settings: GridSettings,
 ) -> xr.Dataset:
     """The quantity and its error in canonical units, in memory unless in chunks."""
-    product, units = what
     total, stated = None, []
     for part in product.parts:
         array = _field(path, content, part.source, settings)
@@ -194,11 +196,11 @@ def _converted(
     fields = {product.quantity: total}
     if product.sigma:
         array = _field(path, content, product.sigma, settings)
-        own = _stated_units(array) if units is None else units
+        sigma_units = _stated_units(array) if units is None else units
         where = f"{path}: {product.sigma}"
-        how = find_conversion(product.quantity, own, where)
+        how = find_conversion(product.quantity, sigma_units, where)
         sigma = _apply(array, Conversion(how.factor, 0.0, how.per), content, where)
-        sigma.attrs = {"source_variable": product.sigma, "source_units": own}
+        sigma.attrs = {"source_variable": product.sigma, "source_units": sigma_units}
         fields[f"{product.quantity}_sigma"] = sigma
     return xr.Dataset(fields)
 

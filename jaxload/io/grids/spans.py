@@ -114,7 +114,7 @@ def stated_method(content: xr.Dataset) -> str:
       ``avg_period`` of NOAA's Physical Sciences Laboratory; empty if it does not say,
       or its fields differ.
     """
-    found = {"mean"} if "avg_period" in content["time"].attrs else set()
+    methods = {"mean"} if "avg_period" in content["time"].attrs else set()
     for array in content.data_vars.values():
         if "time" not in array.dims or array.ndim < 3:
             continue
@@ -122,8 +122,8 @@ def stated_method(content: xr.Dataset) -> str:
         method = re.search(r"\btime: *([a-z]+)", stated.get("cell_methods", ""))
         word = method[1] if method else stated.get("grib_steptype", "")
         if word:
-            found.add("mean" if word.startswith("avg") else METHODS.get(word, word))
-    return found.pop() if len(found) == 1 else ""
+            methods.add("mean" if word.startswith("avg") else METHODS.get(word, word))
+    return methods.pop() if len(methods) == 1 else ""
 
 
 def stamped_spans(
@@ -152,8 +152,8 @@ def stamped_spans(
     if isinstance(span, np.timedelta64) and len(stamps) > 1:
         span = None if 2 * span < usual_step(stamps) else span
     bounds, origin = stamp_bounds(stamps, stamp, span, method)
-    asked = span is not None or stamp != "auto"
-    return Spans(bounds[back.ravel()], "asked" if asked else origin)
+    is_set = span is not None or stamp != "auto"
+    return Spans(bounds[back.ravel()], "asked" if is_set else origin)
 
 
 def span_remark(origin: str) -> tuple[bool, str]:

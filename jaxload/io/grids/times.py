@@ -91,9 +91,9 @@ def time_bounds(content: xr.Dataset, units: str | None, where: str) -> Times | N
     pairs = content[name].transpose("time", ..., missing_dims="ignore")
     if pairs.shape != (time.size, 2):
         return None
-    own = {key.lower(): value for key, value in pairs.attrs.items()}
-    calendar = own.get("calendar", stated.get("calendar"))
-    units = units or own.get("units") or stated.get("units")
+    attributes = {key.lower(): value for key, value in pairs.attrs.items()}
+    calendar = attributes.get("calendar", stated.get("calendar"))
+    units = units or attributes.get("units") or stated.get("units")
     try:
         bounds = decode_times(pairs.values, units, calendar, where)
     except ValueError:

@@ -57,13 +57,13 @@ def by_name(
     Raises:
       ValueError: If the features have no such property, or none that names them.
     """
-    key = _naming(path, features, name_property)
-    found: dict[str, list[Feature]] = {}
+    key = _name_key(path, features, name_property)
+    named: dict[str, list[Feature]] = {}
     for feature in features:
         name = path.stem if key is None else _text(feature.properties.get(key))
         if name:
-            found.setdefault(name, []).append(feature)
-    return found
+            named.setdefault(name, []).append(feature)
+    return named
 
 
 def pick(
@@ -88,7 +88,7 @@ def pick(
       ValueError: If there is no such name, or it is in several properties for different
         features.
     """
-    found: dict[str, list[Feature]] = {}
+    picked: dict[str, list[Feature]] = {}
     wanted = _comma_separated(names, path, features, name_property)
     for name in wanted:
         matches = _matches(name, path, features, name_property)
@@ -102,8 +102,8 @@ def pick(
             )
         key, group = next(iter(matches.items()))
         written = path.stem if key == "" else _text(group[0].properties[key])
-        found[written] = group
-    return found
+        picked[written] = group
+    return picked
 
 
 def _comma_separated(
@@ -116,14 +116,14 @@ def _comma_separated(
     if not isinstance(names, str):
         return [_text(name) for name in names]
     parts = [part.strip() for part in names.split(",")]
-    found = []
+    separated = []
     while parts:
         joined = [_text(", ".join(parts[:end])) for end in range(len(parts), 0, -1)]
         known = (n for n in joined if _matches(n, path, features, name_property))
         name = next(known, joined[-1])
-        found.append(name)
+        separated.append(name)
         parts = parts[len(parts) - joined.index(name) :]
-    return [name for name in found if name]
+    return [name for name in separated if name]
 
 
 def _matches(
@@ -136,15 +136,17 @@ def _matches(
     wanted, keys = name.casefold(), _keys(features)
     if not keys:
         return {"": list(features)} if path.stem.casefold() == wanted else {}
-    asked = _property(path, features, name_property)
-    found: dict[str, list[Feature]] = {}
-    for key in keys if asked is None else [asked]:
+    named_key = _property(path, features, name_property)
+    matches: dict[str, list[Feature]] = {}
+    for key in keys if named_key is None else [named_key]:
         called = [(f, _text(f.properties.get(key))) for f in features]
         same = [f for f, text in called if text.casefold() == wanted]
         if same:
-            found[key] = same
+            matches[key] = same
     first = _guess(features)
-    return {first: found[first]} if first is not None and first in found else found
+    return (
+        {first: matches[first]} if first is not None and first in matches else matches
+    )
 
 
 def _unknown(
@@ -168,7 +170,7 @@ def _unknown(
     return f"{path} holds no region {name!r}; by {key} it has {', '.join(shown)}{more}"
 
 
-def _naming(
+def _name_key(
     path: pathlib.Path, features: Sequence[Feature], wanted: str | None
 ) -> str | None:
     """The property that names the features; None for the name of the file."""

@@ -69,8 +69,10 @@ def read_region(
     source = _read(path)
     if names is None:
         return _merged(source, _enclosing(source), crs, str(path))
-    found = pick(path, source.features, names, name_property)
-    merged = [_merged(source, group, crs, f"{path}: {n}") for n, group in found.items()]
+    picked = pick(path, source.features, names, name_property)
+    merged = [
+        _merged(source, group, crs, f"{path}: {n}") for n, group in picked.items()
+    ]
     return merge_outlines(merged, str(path))
 
 

@@ -42,13 +42,13 @@ def polygons_of(feature: Feature, convert: Convert, lines: bool) -> list[Outline
     parts = _flat(feature.geometry)
     areas = [p for p in parts if isinstance(p, Polygon)]
     shapes = [_polygon(part, convert, feature.where) for part in areas]
-    found = _without_overlap(shapes, feature.where)
+    polygons = _without_overlap(shapes, feature.where)
     rings = [part for part in parts if part.geom_type == "LinearRing"]
     if lines:
         rings += _closed([p for p in parts if p.geom_type == "LineString"], feature)
     if rings:
-        found.append(_even_odd(rings, convert, feature))
-    return found
+        polygons.append(_even_odd(rings, convert, feature))
+    return polygons
 
 
 def _without_overlap(shapes: list[Outline], where: str) -> list[Outline]:

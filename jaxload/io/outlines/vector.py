@@ -90,14 +90,14 @@ def _only_one(path: pathlib.Path) -> pathlib.Path:
     """The one file of outlines in an archive; the file itself if it is none."""
     if not is_archive(path):
         return path
-    found = [one for one in members(path) if one.suffix.lower() in INSIDE]
-    if len(found) > 1:
-        names = ", ".join(str(one.relative_to(path)) for one in found[:10])
+    layers = [one for one in members(path) if one.suffix.lower() in INSIDE]
+    if len(layers) > 1:
+        names = ", ".join(str(one.relative_to(path)) for one in layers[:10])
         raise ValueError(
-            f"{path} is an archive with {len(found)} files of outlines ({names}); name "
-            f"one, as {path.name}/{found[0].relative_to(path)}"
+            f"{path} is an archive with {len(layers)} files of outlines ({names}); "
+            f"name one, as {path.name}/{layers[0].relative_to(path)}"
         )
-    return found[0] if found else path
+    return layers[0] if layers else path
 
 
 def _kind_of_text(start: bytes, suffix: str) -> str:

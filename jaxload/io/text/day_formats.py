@@ -158,18 +158,18 @@ def _day(word: str) -> np.datetime64:
         (_NAMED, (0, 1, 2)),
         (_NAMED_LAST, (2, 1, 0)),
     ):
-        found = pattern.fullmatch(word)
-        if found:
-            return _of_parts(*(found.groups()[i] for i in order))
-    found = _NAMED_SHORT.fullmatch(word)
-    if found:
-        century = "19" if int(found[1]) >= PIVOT else "20"
-        return _of_parts(century + found[1], found[2], found[3])
-    found = _ORDINAL.fullmatch(word)
-    if found:
-        return _of_ordinal(int(found[1]), int(found[2]))
-    found = _MONTH.fullmatch(word)
-    return _of_parts(found[1], found[2], "15") if found else NOT_A_DAY
+        match = pattern.fullmatch(word)
+        if match:
+            return _of_parts(*(match.groups()[i] for i in order))
+    match = _NAMED_SHORT.fullmatch(word)
+    if match:
+        century = "19" if int(match[1]) >= PIVOT else "20"
+        return _of_parts(century + match[1], match[2], match[3])
+    match = _ORDINAL.fullmatch(word)
+    if match:
+        return _of_ordinal(int(match[1]), int(match[2]))
+    match = _MONTH.fullmatch(word)
+    return _of_parts(match[1], match[2], "15") if match else NOT_A_DAY
 
 
 def _of_parts(year: str, month: str, day: str) -> np.datetime64:

@@ -273,14 +273,14 @@ def _beginning(year: Years) -> Days:
 def _unmet(year: Years) -> str:
     """Say which conventions the years could be of."""
     allowed = _rounding(year) + SLACK
-    found = [
+    conventions = [
         f"{first}/{name}"
         for name, length in _LENGTHS.items()
         for first, from_number in _FIRST.items()
         if _is_met(_fixed(year, length, from_number), allowed)
     ]
-    if found:
-        listed = " or ".join(f'"{name}"' for name in found)
+    if conventions:
+        listed = " or ".join(f'"{name}"' for name in conventions)
         return (
             "has decimal years that are not of the calendar; they may be the year and "
             f"{listed}: set time_format to what they are"

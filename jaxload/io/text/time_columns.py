@@ -194,18 +194,22 @@ def _words(table: Table, place: int) -> list[str]:
 
 def _recognised(table: Table, places: Sequence[int], otherwise: str) -> str:
     first, *others = (_words(table, place) for place in places)
-    found = time_format_of(first[:5] + first[-5:]) or _with_slashes(first)
-    if not found and others and all(re.fullmatch(r"(19|20)\d\d", w) for w in first):
-        found = " ".join(ORDINAL if len(places) == 2 else DATE)
-    found = found or otherwise
-    if not found:
+    recognised = time_format_of(first[:5] + first[-5:]) or _with_slashes(first)
+    if (
+        not recognised
+        and others
+        and all(re.fullmatch(r"(19|20)\d\d", w) for w in first)
+    ):
+        recognised = " ".join(ORDINAL if len(places) == 2 else DATE)
+    recognised = recognised or otherwise
+    if not recognised:
         shown = " ".join([first[0], *(words[0] for words in others)])
         raise ValueError(
             f"{table.path} line {table.numbers[0]}: {shorten(shown)} is not a day in a "
             "way that can be recognised; say in which by time_format, perhaps "
             '"%d/%m/%Y"'
         )
-    return found
+    return recognised
 
 
 def _with_slashes(words: list[str]) -> str:

@@ -184,20 +184,20 @@ def _roles(
     path: pathlib.Path, header: list[str], columns: WellColumns
 ) -> dict[str, str]:
     """Names in the header by what they are."""
-    found: dict[str, str] = {}
+    roles: dict[str, str] = {}
     for role in ("well", "time", "specific_yield", "lon", "lat"):
-        asked = getattr(columns, role)
-        if asked and asked not in header:
-            raise ValueError(f"{path} has no column {asked!r}; {_listed(header)}")
-        name = asked or _by_name(header, role)
+        wanted = getattr(columns, role)
+        if wanted and wanted not in header:
+            raise ValueError(f"{path} has no column {wanted!r}; {_listed(header)}")
+        name = wanted or _by_name(header, role)
         if name:
-            found[role] = name
+            roles[role] = name
     needed = {"well": "well", "time": "date"}
-    absent = [name for role, name in needed.items() if role not in found]
+    absent = [name for role, name in needed.items() if role not in roles]
     if absent:
         raise ValueError(f"{path} has no column {', '.join(absent)}; {_listed(header)}")
-    found["value"] = _value(path, header, columns)
-    return found
+    roles["value"] = _value(path, header, columns)
+    return roles
 
 
 def _listed(header: list[str]) -> str:

@@ -117,37 +117,43 @@ def _files(paths: PathLike | Sequence[PathLike]) -> list[pathlib.Path]:
 
 
 def _readings(path: pathlib.Path, columns: WellColumns) -> Readings:
-    found = read_well_table(path, columns)
-    table = found.table
-    well = np.array(text_column(table, found.place["well"]))
-    units = columns.units or found.units
+    well_table = read_well_table(path, columns)
+    table = well_table.table
+    well = np.array(text_column(table, well_table.place["well"]))
+    units = columns.units or well_table.units
     if not units:
         logger.warning(
-            "%s does not state the units of %r; metres are assumed", path, _value(found)
+            "%s does not state the units of %r; metres are assumed",
+            path,
+            _value(well_table),
         )
-    factor = 1e-3 * check_units(units or "m", f"{path}, {_value(found)}")
-    raw = number_column(_pointed(found), found.place["value"], _value(found))
-    values = without_fillers(raw, f"{path}, {_value(found)}", well)
+    factor = 1e-3 * check_units(units or "m", f"{path}, {_value(well_table)}")
+    raw = number_column(
+        _pointed(well_table), well_table.place["value"], _value(well_table)
+    )
+    values = without_fillers(raw, f"{path}, {_value(well_table)}", well)
     of_wells = {
-        name: _constant(found, name, well) for name in OF_WELLS if name in found.place
+        name: _constant(well_table, name, well)
+        for name in OF_WELLS
+        if name in well_table.place
     }
-    level = SIGNS[found.quantity] * factor * values
-    return Readings(well, _days(found, columns.time_format), level, of_wells)
+    level = SIGNS[well_table.quantity] * factor * values
+    return Readings(well, _days(well_table, columns.time_format), level, of_wells)
 
 
-def _value(found: WellTable) -> str:
-    return found.names["value"]
+def _value(well_table: WellTable) -> str:
+    return well_table.names["value"]
 
 
-def _pointed(found: WellTable) -> Table:
+def _pointed(well_table: WellTable) -> Table:
     """The table with decimal points."""
-    if found.decimal == ".":
-        return found.table
-    return with_points(found.table)
+    if well_table.decimal == ".":
+        return well_table.table
+    return with_points(well_table.table)
 
 
-def _days(found: WellTable, time_format: str) -> NDArray[np.datetime64]:
-    table, place = _pointed(found), found.place["time"]
+def _days(well_table: WellTable, time_format: str) -> NDArray[np.datetime64]:
+    table, place = _pointed(well_table), well_table.place["time"]
     text = text_column(table, place)
     # Wells are older than satellites: any date will do.
     if time_format == "decimal_year":
@@ -167,11 +173,11 @@ def _days(found: WellTable, time_format: str) -> NDArray[np.datetime64]:
 
 
 def _constant(
-    found: WellTable, name: str, well: NDArray[np.str_]
+    well_table: WellTable, name: str, well: NDArray[np.str_]
 ) -> NDArray[np.float64]:
     """A column of what a well has once; its lines must agree."""
-    table, column = found.table, found.names[name]
-    values = number_column(_pointed(found), found.place[name], column)
+    table, column = well_table.table, well_table.names[name]
+    values = number_column(_pointed(well_table), well_table.place[name], column)
     _, of = np.unique(well, return_inverse=True)
     last = np.full(of.max() + 1, np.nan)
     seen = np.isfinite(values)
@@ -209,25 +215,25 @@ def _per_well(
     specific_yield: float,
 ) -> dict[str, NDArray[np.float64]]:
     """What files say of each well once."""
-    found = {}
+    of_wells = {}
     for name in OF_WELLS:
         if any(name in part.of_wells for part in parts):
             nothing = [np.full(len(part.well), np.nan) for part in parts]
             rows = np.concatenate(
                 [p.of_wells.get(name, empty) for p, empty in zip(parts, nothing)]
             )
-            found[name] = np.full(well.max() + 1, np.nan)
-            found[name][well[np.isfinite(rows)]] = rows[np.isfinite(rows)]
-    asked = found.get("specific_yield", np.full(well.max() + 1, np.nan))
-    found["specific_yield"] = np.where(np.isnan(asked), specific_yield, asked)
-    _check_yield(where, found["specific_yield"])
-    if "lon" in found and "lat" in found:
+            of_wells[name] = np.full(well.max() + 1, np.nan)
+            of_wells[name][well[np.isfinite(rows)]] = rows[np.isfinite(rows)]
+    in_files = of_wells.get("specific_yield", np.full(well.max() + 1, np.nan))
+    of_wells["specific_yield"] = np.where(np.isnan(in_files), specific_yield, in_files)
+    _check_yield(where, of_wells["specific_yield"])
+    if "lon" in of_wells and "lat" in of_wells:
         sites = [
             check_site(float(lon), float(lat), np.nan, where)
-            for lon, lat in zip(found["lon"], found["lat"])
+            for lon, lat in zip(of_wells["lon"], of_wells["lat"])
         ]
-        found["lon"] = np.array([site.lon for site in sites])
-    return found
+        of_wells["lon"] = np.array([site.lon for site in sites])
+    return of_wells
 
 
 def _check_yield(where: str, share: NDArray[np.float64]) -> None:
