@@ -90,7 +90,7 @@ def test_kernels_and_point_spreads_are_rows_and_columns_of_one_matrix(case, kind
     freedom = degrees_of_freedom(factor)
     trace = np.trace(want, axis1=1, axis2=2)
     np.testing.assert_allclose(freedom, trace, rtol=1e-7)
-    own = resolution_map(factor, case.every, case.position).own
+    own = resolution_map(factor, case.every, case.position).centre_weight
     np.testing.assert_allclose(own, np.diagonal(want, axis1=1, axis2=2), atol=1e-9)
 
 
@@ -172,7 +172,7 @@ def test_the_radius_is_that_of_an_even_disc():
     at = int(20 * side + 20)
     np.testing.assert_allclose(found.radius[0, at], radius, rtol=0.02)
     np.testing.assert_allclose(found.total[0, at], 1.0, rtol=1e-6)
-    np.testing.assert_allclose(found.own[0, at], 1 / disc.sum(), rtol=1e-6)
+    np.testing.assert_allclose(found.centre_weight[0, at], 1 / disc.sum(), rtol=1e-6)
 
 
 def test_more_stations_resolve_finer():

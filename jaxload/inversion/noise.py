@@ -272,13 +272,13 @@ def noise_covariance(noise: Noise) -> Array:
     """
     sigma = noise.sigma
     if noise.correlation is None:
-        own = jnp.diag(sigma**2)
+        independent = jnp.diag(sigma**2)
     else:
-        own = sigma[:, None] * noise.correlation * sigma[None, :]
+        independent = sigma[:, None] * noise.correlation * sigma[None, :]
     if noise.common is None:
-        return own
+        return independent
     rows = common_rows(noise)
-    return own + noise.common * rows[:, None] * rows[None, :]
+    return independent + noise.common * rows[:, None] * rows[None, :]
 
 
 def noise_times(noise: Noise, values: Array) -> Array:
@@ -292,13 +292,16 @@ def noise_times(noise: Noise, values: Array) -> Array:
       The products, shape (epoch, row).
     """
     sigma = jnp.broadcast_to(noise.sigma, values.shape)
-    own = sigma * values
+    independent = sigma * values
     if noise.correlation is not None:
-        own = einsum("er,rs->es", own, noise.correlation)
-    own = sigma * own
+        independent = einsum("er,rs->es", independent, noise.correlation)
+    independent = sigma * independent
     if noise.common is None:
-        return own
-    return own + common_estimate(noise, values)[:, None] * common_rows(noise)[None, :]
+        return independent
+    return (
+        independent
+        + common_estimate(noise, values)[:, None] * common_rows(noise)[None, :]
+    )
 
 
 def common_estimate(noise: Noise, multiplier: Array) -> Array:

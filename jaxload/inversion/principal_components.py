@@ -79,7 +79,7 @@ def _recombined(parts: Solution, amplitudes: Array) -> Solution:
 
 
 def leave_one_out_by_components(
-    found: Factor | Solution, amplitudes: ArrayLike
+    solution: Factor | Solution, amplitudes: ArrayLike
 ) -> Array:
     """Compute the rms of rows predicted from the patterns of the others.
 
@@ -91,7 +91,7 @@ def leave_one_out_by_components(
     row that is left out, and what they do not rebuild is not counted.
 
     Args:
-      found: Of patterns bound as `solve_by_components` takes them.
+      solution: Of patterns bound as `solve_by_components` takes them.
       amplitudes: Shape (epoch, component), finite.
 
     Returns:
@@ -104,7 +104,7 @@ def leave_one_out_by_components(
       Jiang et al. (2021), doi:10.1016/j.rse.2020.112249; its square is the CVSS of
       their program GNSS2TWS, found there by inverting anew without each station.
     """
-    factor = factor_of(found)
+    factor = factor_of(solution)
     amplitudes = _checked(factor.problem, factor.data, amplitudes)
     return _rms(leave_one_out_residual(factor), amplitudes)
 

@@ -97,9 +97,9 @@ def _stacked_noise(noises: list[Noise], epochs: int, names: list[str]) -> Noise:
 def _stacked_correlation(noises: list[Noise]) -> Array | None:
     if all(noise.correlation is None for noise in noises):
         return None
-    alone = lambda noise: jnp.eye(noise.sigma.shape[-1], dtype=noise.sigma.dtype)
+    uncorrelated = lambda noise: jnp.eye(noise.sigma.shape[-1], dtype=noise.sigma.dtype)
     parts = [
-        alone(noise) if noise.correlation is None else noise.correlation
+        uncorrelated(noise) if noise.correlation is None else noise.correlation
         for noise in noises
     ]
     return block_diag(*parts)
@@ -147,8 +147,8 @@ def split_rows(kinds: Sequence[Rows], values: ArrayLike) -> dict[str, Array]:
             f"values has {values.shape[-1]} rows, but the kinds have {sum(sizes)}; "
             "were they stacked in one call?"
         )
-    found, start = {}, 0
+    parts, start = {}, 0
     for name, size in zip(names, sizes):
-        found[name] = values[..., start : start + size]
+        parts[name] = values[..., start : start + size]
         start += size
-    return found
+    return parts

@@ -81,8 +81,8 @@ def time_function_mean(
 
     Example:
       >>> season = series.seasonal_basis(time)[:, 2:]
-      >>> found = inversion.time_function_mean(problem, data, (0.02, 0.01), season)
-      >>> water = inversion.solve(problem, data, 0.02, mean=season @ found.maps)
+      >>> fit = inversion.time_function_mean(problem, data, (0.02, 0.01), season)
+      >>> water = inversion.solve(problem, data, 0.02, mean=season @ fit.maps)
 
     Source:
       Universal kriging with a proper prior for the drift: Omre & Halvorsen (1989),
@@ -103,23 +103,27 @@ def time_function_mean(
             "the prior leaves fields free, so that the maps of functions of time have "
             "no amplitude; use the boundary 'zero', or a ridge"
         )
-    numbers = (beta, amplitude, log_evidence(factor))
-    return _regressed(problem, data.counted, data.noise, numbers, functions)
+    weights, evidence = (beta, amplitude), log_evidence(factor)
+    return _regressed(problem, data, weights, functions, evidence)
 
 
 @jax.jit
 def _regressed(
     problem: Problem,
-    displacement: Array,
-    noise: Noise,
-    numbers: tuple[Array, Array, Array],
+    data: Observations,
+    weights: tuple[Array, Array],
     functions: Array,
+    evidence: Array,
 ) -> TimeMean:
-    beta, amplitude, evidence = numbers
-    told, information = _said_of_maps(problem, displacement, noise, beta, functions)
-    count, rows = told.shape
-    flat, same = told.ravel(), jnp.eye(count * rows, dtype=told.dtype)
-    prior = jnp.kron(jnp.eye(count, dtype=told.dtype), problem.gram) / amplitude**2
+    beta, amplitude = weights
+    weighted_data, information = _map_information(
+        problem, data.counted, data.noise, beta, functions
+    )
+    count, rows = weighted_data.shape
+    flat, same = weighted_data.ravel(), jnp.eye(count * rows, dtype=weighted_data.dtype)
+    prior = (
+        jnp.kron(jnp.eye(count, dtype=weighted_data.dtype), problem.gram) / amplitude**2
+    )
     # (S^-1 + H)^-1 is S (1 + H S)^-1: two stations at one place leave S no inverse.
     system = same + einsum("ij,jk->ik", information, prior)
     sides = jnp.concatenate([information, flat[:, None]], axis=1)
@@ -130,12 +134,12 @@ def _regressed(
     return TimeMean(maps, taken, evidence + gain / 2)
 
 
-def _said_of_maps(
+def _map_information(
     problem: Problem, displacement: Array, noise: Noise, beta: Array, functions: Array
 ) -> tuple[Array, Array]:
     """``sum f V^-1 d``, (function, row), and ``sum f f' x V^-1``, flat in both.
 
-    V is the covariance of what an epoch observes, the maps known.
+    V is the covariance of the observations of an epoch given the maps.
     """
     seen = jnp.isfinite(displacement)
     noise = scaled_noise(noise, beta, seen)
@@ -143,9 +147,11 @@ def _said_of_maps(
 
     def add(sums: tuple[Array, Array], epoch: Any) -> tuple[tuple[Array, Array], None]:
         (sigma, common), displacement, functions = epoch
-        own = dataclasses.replace(noise, sigma=sigma, common=common)
+        epoch_noise = dataclasses.replace(noise, sigma=sigma, common=common)
         seen = jnp.isfinite(displacement)
-        inverse, _ = observed_inverse(problem.gram + noise_covariance(own), seen)
+        inverse, _ = observed_inverse(
+            problem.gram + noise_covariance(epoch_noise), seen
+        )
         image = einsum("rs,s->r", inverse, jnp.where(seen, displacement, 0))
         pairs = functions[:, None] * functions[None, :]
         more = (
@@ -157,9 +163,9 @@ def _said_of_maps(
     nothing = jnp.zeros((count, rows), displacement.dtype)
     start = (nothing, jnp.zeros((count, rows, count, rows), displacement.dtype))
     epochs = (each_epoch(noise, len(seen)), displacement, functions)
-    told, information = jax.lax.scan(jax.checkpoint(add), start, epochs)[0]
+    weighted_data, information = jax.lax.scan(jax.checkpoint(add), start, epochs)[0]
     size = count * rows
-    return beta**2 * told, beta**2 * information.reshape(size, size)
+    return beta**2 * weighted_data, beta**2 * information.reshape(size, size)
 
 
 def time_function_variance(
@@ -185,27 +191,27 @@ def time_function_variance(
     Raises:
       ValueError: As `time_function_mean`.
     """
-    found = time_function_mean(problem, data, weights, functions)
+    fit = time_function_mean(problem, data, weights, functions)
     data, beta = bind(problem, data, weights[0])
     amplitude = jnp.asarray(weights[1], beta.dtype)
     functions = jnp.asarray(functions, beta.dtype)
-    numbers = (beta, amplitude, found.taken)
-    target = (functionals.cross, functionals.variance)
-    return _variance(problem, data.counted, data.noise, numbers, functions, target)
+    weights = (beta, amplitude)
+    return _variance(problem, data, weights, fit.taken, functions, functionals)
 
 
 @jax.jit
 def _variance(
     problem: Problem,
-    displacement: Array,
-    noise: Noise,
-    numbers: tuple[Array, Array, Array],
+    data: Observations,
+    weights: tuple[Array, Array],
+    taken: Array,
     functions: Array,
-    target: tuple[Array, Array],
+    functionals: Functionals,
 ) -> Array:
-    beta, amplitude, taken = numbers
-    side, own = target
-    noise = scaled_noise(noise, beta, jnp.isfinite(displacement))
+    beta, amplitude = weights
+    side, prior_variance = functionals.cross, functionals.variance
+    displacement = data.counted
+    noise = scaled_noise(data.noise, beta, jnp.isfinite(displacement))
 
     def one(noise: Noise, epoch: tuple[Array, Array]) -> Array:
         displacement, function = epoch
@@ -214,10 +220,12 @@ def _variance(
         # By how much a mean follows the rest's displacement, and is moved by the maps'.
         share = einsum("mr,rs->ms", side, inverse)
         moved = (side - einsum("mr,rs->ms", share, problem.gram)) / amplitude**2
-        rest = (own - einsum("mr,mr->m", share, side)) / beta**2
+        rest = (prior_variance - einsum("mr,mr->m", share, side)) / beta**2
         both = einsum("mr,mr->m", share, side / amplitude**2 + moved)
-        maps = jnp.sum(function**2) * (own / amplitude**2 - both)
-        pull = (moved[:, None, :] * function[None, :, None]).reshape(len(own), -1)
+        maps = jnp.sum(function**2) * (prior_variance / amplitude**2 - both)
+        pull = (moved[:, None, :] * function[None, :, None]).reshape(
+            len(prior_variance), -1
+        )
         return rest + maps - einsum("mi,ij,mj->m", pull, taken, pull)
 
     wide = functions.shape[1] * side.size

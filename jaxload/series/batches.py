@@ -33,6 +33,6 @@ def by_station(function: Callable, *series: Any, most: int) -> Any:
     def batch(rows: jax.Array) -> Any:
         return jax.vmap(function)(*jax.tree.map(lambda x: x[rows], series))
 
-    found = jax.lax.map(batch, rows)
+    results = jax.lax.map(batch, rows)
     join = lambda x: x.reshape(-1, *x.shape[2:])[:stations]
-    return jax.tree.map(join, found)
+    return jax.tree.map(join, results)

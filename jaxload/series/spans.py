@@ -140,14 +140,14 @@ def between_spans(values: Floats, bounds: Times, wanted: Times) -> Floats:
     origin = bounds[0, 0]
     spans = (bounds - origin) / DAY
     epochs = (wanted.astype("M8[ns]") - origin) / DAY
-    found = np.full((len(wanted), values.shape[1]), np.nan)
+    means = np.full((len(wanted), values.shape[1]), np.nan)
     seen = np.isfinite(values)
     for pattern in np.unique(seen, axis=1).T:
         columns = (seen == pattern[:, None]).all(axis=0)
         if pattern.any():
             known = values[np.ix_(pattern, columns)]
-            found[:, columns] = _curve_means(known, spans[pattern], epochs)
-    return found
+            means[:, columns] = _curve_means(known, spans[pattern], epochs)
+    return means
 
 
 def known_times(bounds: Times, wanted: Times) -> NDArray[np.bool_]:
@@ -221,5 +221,7 @@ def _integral(nodes: Floats, values: Floats, time: Floats) -> Floats:
     share = np.clip((time - nodes[piece]) / np.diff(nodes)[piece], 0, 1)[:, None]
     here = values[piece] + share * (values[piece + 1] - values[piece])
     inside = np.clip(time, nodes[0], nodes[-1])
-    found = whole[piece] + (inside - nodes[piece])[:, None] * (values[piece] + here) / 2
-    return found + (time - inside)[:, None] * here
+    integral = (
+        whole[piece] + (inside - nodes[piece])[:, None] * (values[piece] + here) / 2
+    )
+    return integral + (time - inside)[:, None] * here

@@ -94,17 +94,17 @@ def replace_low_degrees(stokes: Stokes, low: LowDegrees) -> Stokes:
     Raises:
       ValueError: If there are not as many epochs, or the degree is below 3.
     """
-    given, last = stokes.harmonics, last_degree(stokes.harmonics)
-    epochs = jnp.shape(given.cosine)[0]
+    harmonics, last = stokes.harmonics, last_degree(stokes.harmonics)
+    epochs = jnp.shape(harmonics.cosine)[0]
     shapes = {x.name: jnp.shape(getattr(low, x.name)) for x in dataclasses.fields(low)}
     wrong = [name for name, shape in shapes.items() if shape != (epochs,)]
-    if jnp.ndim(given.cosine) != 3 or last < 3 or wrong:
+    if jnp.ndim(harmonics.cosine) != 3 or last < 3 or wrong:
         raise ValueError(
-            f"stokes has shape {jnp.shape(given.cosine)} and the replacements have "
+            f"stokes has shape {jnp.shape(harmonics.cosine)} and the replacements have "
             f"{shapes}, expected (epoch, degree, order) to degree 3 at least and "
             "(epoch,): match them by time first"
         )
-    cosine, sine = jnp.asarray(given.cosine), jnp.asarray(given.sine)
+    cosine, sine = jnp.asarray(harmonics.cosine), jnp.asarray(harmonics.sine)
     for degree, order, values in (
         (1, 0, low.c10),
         (1, 1, low.c11),
@@ -112,8 +112,8 @@ def replace_low_degrees(stokes: Stokes, low: LowDegrees) -> Stokes:
         (3, 0, low.c30),
     ):
         cosine = _put(cosine, degree, order, values)
-    harmonics = Harmonics(cosine, _put(sine, 1, 1, low.s11))
-    return dataclasses.replace(stokes, harmonics=harmonics)
+    replaced = Harmonics(cosine, _put(sine, 1, 1, low.s11))
+    return dataclasses.replace(stokes, harmonics=replaced)
 
 
 def remove_mean(stokes: Stokes, baseline: ArrayLike | None = None) -> Stokes:
@@ -155,17 +155,21 @@ def remove_rate(stokes: Stokes, rate: Harmonics, years: ArrayLike) -> Stokes:
     Raises:
       ValueError: If shapes disagree.
     """
-    given = stokes.harmonics
+    harmonics = stokes.harmonics
     years = jnp.asarray(years, jnp.float64)
     expected = (*years.shape, *jnp.shape(rate.cosine))
-    if last_degree(rate) != last_degree(given) or given.cosine.shape != expected:
+    if (
+        last_degree(rate) != last_degree(harmonics)
+        or harmonics.cosine.shape != expected
+    ):
         raise ValueError(
-            f"stokes has shape {given.cosine.shape}, but rate and years ask for "
+            f"stokes has shape {harmonics.cosine.shape}, but rate and years ask for "
             f"{expected}; cut them to one degree"
         )
     left = lambda x, r: jnp.asarray(x) - years[:, None, None] * jnp.asarray(r)[None]
-    harmonics = Harmonics(left(given.cosine, rate.cosine), left(given.sine, rate.sine))
-    return dataclasses.replace(stokes, harmonics=harmonics)
+    cosine = left(harmonics.cosine, rate.cosine)
+    sine = left(harmonics.sine, rate.sine)
+    return dataclasses.replace(stokes, harmonics=Harmonics(cosine, sine))
 
 
 def _epochwise(function):

@@ -158,14 +158,14 @@ def homogeneous(
     Raises:
       ValueError: If a number is not positive and finite.
     """
-    numbers = np.array([density, bulk_modulus, shear_modulus, radius], dtype=float)
-    if not np.all((numbers > 0) & np.isfinite(numbers)):
+    properties = np.array([density, bulk_modulus, shear_modulus, radius], dtype=float)
+    if not np.all((properties > 0) & np.isfinite(properties)):
         raise ValueError(
             f"a homogeneous sphere came with density, bulk modulus, shear modulus and "
-            f"radius {numbers.tolist()}, expected positive numbers in SI units"
+            f"radius {properties.tolist()}, expected positive numbers in SI units"
         )
-    rho, bulk, shear = numbers[:3, None, None]
-    return EarthModel(np.array([0.0, numbers[3]]), rho, bulk, shear, name)
+    rho, bulk, shear = properties[:3, None, None]
+    return EarthModel(np.array([0.0, properties[3]]), rho, bulk, shear, name)
 
 
 def from_velocities(

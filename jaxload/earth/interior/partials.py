@@ -99,11 +99,11 @@ def _partials(
     """Return one array for each property, shape (batch, degree, number, layer)."""
     factors = (jnp.ones(len(model.radius) - 1),) * 3
 
-    def numbers(factors: tuple[Array, ...], n: Array) -> Array:
+    def love_numbers(factors: tuple[Array, ...], n: Array) -> Array:
         scaled = _scaled(model, factors)
         return jnp.concatenate(load_response(scaled, n[None], settings, period))
 
-    slopes = jax.vmap(functools.partial(jax.jacrev(numbers), factors))
+    slopes = jax.vmap(functools.partial(jax.jacrev(love_numbers), factors))
     return jax.lax.map(slopes, degree)
 
 

@@ -150,8 +150,8 @@ def _carry_up(layers: Layers, degree: Array, settings: Integration) -> Array:
         return _kept_apart(state, here, degree), None
 
     _, here, radius, _ = _locate(layers, mesh, jnp.array(0))
-    numbers = jnp.arange(_steps(layers, settings))
-    return jax.lax.scan(step, _start(here, radius, degree), numbers)[0]
+    steps = jnp.arange(_steps(layers, settings))
+    return jax.lax.scan(step, _start(here, radius, degree), steps)[0]
 
 
 def _steps(layers: Layers, settings: Integration) -> int:

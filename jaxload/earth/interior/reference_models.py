@@ -327,7 +327,7 @@ def prem(period: float = 1.0, ocean: bool = False) -> EarthModel:
         )
     top = _WET if ocean else _DRY
     radius = 1e3 * np.array([*_BOUNDARY, *top[0]])
-    tables = (common + own for common, own in zip((_DENSITY, _VP, _VS), top[1:]))
+    tables = (common + layer for common, layer in zip((_DENSITY, _VP, _VS), top[1:]))
     density, vp, vs = (_localised(table, radius) for table in tables)
     model = from_velocities(radius, density, vp, vs, "PREM")
     model = dataclasses.replace(model, ocean=int(ocean))

@@ -137,12 +137,12 @@ def check_earth(model: EarthModel, source: str) -> None:
     mass = 4 * np.pi * _density_moment(model, 2)
     pull = GRAVITATIONAL_CONSTANT * mass / surface**2
     moment = moment_of_inertia(model) / (mass * surface**2)
-    found = {
+    computed = {
         "a mass of {:.4g} kg": (mass, EARTH_MASS),
         "a gravity of {:.4g} m/s2": (pull, EARTH_GRAVITY),
         "a moment of inertia of {:.4g} M R2": (moment, EARTH_MOMENT),
     }
-    for name, (value, expected) in found.items():
+    for name, (value, expected) in computed.items():
         off = abs(value / expected - 1)
         if off > IMPOSSIBLE:
             raise ValueError(

@@ -393,8 +393,8 @@ def _read(kernel: RectangleKernel, half: Array) -> tuple[Array, Array]:
     weights = _lagrange(position - left.astype(position.dtype))
 
     def interpolate(values: Array) -> Array:
-        found = (values.at[left + i].get(mode="clip") for i in range(STENCIL))
-        return sum((w * v for w, v in zip(weights, found)), jnp.zeros_like(half))
+        values_at = (values.at[left + i].get(mode="clip") for i in range(STENCIL))
+        return sum((w * v for w, v in zip(weights, values_at)), jnp.zeros_like(half))
 
     lift = derivative_tail(kernel.uplift_tail, UPLIFT_STEP, half, cosine)
     lift += interpolate(kernel.uplift) + kernel.mean * half / cosine

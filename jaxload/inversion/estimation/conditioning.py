@@ -16,14 +16,13 @@ __all__ = ["given_last_rows"]
 def given_last_rows(
     problem: Problem, displacement: ArrayLike, sigma: ArrayLike, beta: ArrayLike
 ) -> tuple[Problem, Array]:
-    """Let the prior know some rows, so that only the others are left as data.
+    """Condition the prior on rows without gaps; the others remain as data.
 
-    Where many rows have no gaps, such as places that a network fills, and few have
-    some, one matrix of the many serves all epochs, and what is done for the gaps is
-    done with the few. The density of all rows is that of the known ones times that of
-    the others, less what is foretold, under the problem returned. Where the prior
-    leaves fields D free and densities are restricted, each is meant times
-    det(D'D)^-1/2.
+    Where many rows have no gaps, such as virtual stations, and few have some, one
+    matrix of the many serves all epochs, and gaps cost only inverses of the few. The
+    density of all rows is that of the known ones times that of the others, less their
+    prediction, under the problem returned. Where the prior leaves fields D free and
+    densities are restricted, each is meant times det(D'D)^-1/2.
 
     Differentiable in every array.
 
@@ -36,9 +35,9 @@ def given_last_rows(
       beta: Weight of the prior, scalar, positive.
 
     Returns:
-      The problem of the other rows, in which nothing is free and whose loads come on
-      top of what the known rows tell; and what those foretell of the others [mm],
-      shape (epoch, other).
+      The problem of the other rows, without free fields, whose loads are additional to
+      the load given the known rows; and the prediction of the other rows by the known
+      ones [mm], shape (epoch, other).
 
     Raises:
       ValueError: If shapes disagree, no row is known, or more than there are, or, where
@@ -80,9 +79,9 @@ def given_last_rows(
         )
     )
     weight = einsum("kl,lr->kr", known, to_rows)
-    foretold = einsum("ek,kr->er", displacement, weight[: len(sigma)])
-    # NaN here would look like missing data: that of the problem is what tells.
-    foretold = jnp.where(finite.all(), foretold, 0)
+    predicted = einsum("ek,kr->er", displacement, weight[: len(sigma)])
+    # NaN here would look like missing data; the problem is NaN then.
+    predicted = jnp.where(finite.all(), predicted, 0)
     rest = Problem(
         problem.design[:others],
         problem.cross[:, :others] - einsum("kc,kr->cr", to_cells, weight),
@@ -90,4 +89,4 @@ def given_last_rows(
         problem.null_space[:, :0],
         problem.null_space_response[:others, :0],
     )
-    return rest, foretold
+    return rest, predicted

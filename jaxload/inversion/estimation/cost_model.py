@@ -82,15 +82,15 @@ def costs(shape: ProblemSize) -> dict[str, float]:
       Time by name [s]; "shared" only where `shape.shared`, "primal" only where
       `shape.normal`.
     """
-    found = {
+    by_method = {
         "epoch": _epoch(shape),
         "conjugate_gradient": _conjugate_gradient(shape),
     }
     if shape.shared:
-        found["shared"] = _shared(shape)
+        by_method["shared"] = _shared(shape)
     if shape.normal:
-        found["primal"] = _primal(shape)
-    return found
+        by_method["primal"] = _primal(shape)
+    return by_method
 
 
 def _inverse(size: float) -> float:
@@ -108,8 +108,8 @@ def _epoch(shape: ProblemSize) -> float:
 
 
 def _conjugate_gradient(shape: ProblemSize) -> float:
-    numbers = (1 + shape.null_space_size) * shape.epochs * shape.rows
-    iteration = numbers * (2 * PRODUCT * shape.rows + VECTOR) + STEP
+    values = (1 + shape.null_space_size) * shape.epochs * shape.rows
+    iteration = values * (2 * PRODUCT * shape.rows + VECTOR) + STEP
     return _inverse(shape.rows) + ITERATIONS * iteration
 
 
@@ -137,8 +137,8 @@ def fastest_method(shape: ProblemSize) -> Method:
     Returns:
       The method.
     """
-    found = costs(shape)
-    return named_method(min(found, key=found.__getitem__))
+    by_method = costs(shape)
+    return named_method(min(by_method, key=by_method.__getitem__))
 
 
 def named_method(method: Method) -> Method:

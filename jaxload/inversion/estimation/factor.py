@@ -119,11 +119,11 @@ def factorise(
     return Factor(problem, data, beta, prior)
 
 
-def factor_of(found: Factor | Solution) -> Factor:
+def factor_of(solution: Factor | Solution) -> Factor:
     """The factor of a solution, or a factor itself.
 
     Args:
-      found: A factor, or a solution that holds one.
+      solution: A factor, or a solution that holds one.
 
     Returns:
       The factor.
@@ -131,12 +131,12 @@ def factor_of(found: Factor | Solution) -> Factor:
     Raises:
       ValueError: If the solution holds none.
     """
-    factor = found.factor if isinstance(found, Solution) else found
+    factor = solution.factor if isinstance(solution, Solution) else solution
     if isinstance(factor, Factor):
         return factor
     raise ValueError(
-        f"a {type(found).__name__} without a factor answers no questions: it came out "
-        "of jit, of components or of a temporal prior; ask "
+        f"a {type(solution).__name__} without a factor answers no questions: it came "
+        "out of jit, of components or of a temporal prior; ask "
         "inversion.factorise(problem, data, beta) instead"
     )
 

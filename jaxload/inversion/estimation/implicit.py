@@ -77,7 +77,7 @@ def system_multiplier(
     null_space_response = system.problem.null_space_response
     columns = jnp.where(system.seen[None], null_space_response.T[:, None, :], 0)
     right = jnp.concatenate([data[None], columns])
-    found, solved = jax.lax.custom_linear_solve(
+    solutions, solved = jax.lax.custom_linear_solve(
         lambda values: system_times(system, values),
         right,
         lambda _, values: _solved(system, values, method),
@@ -86,12 +86,12 @@ def system_multiplier(
     )
     solved = solved.all(axis=0)
     if not len(columns):
-        return found[0], solved
-    normal = einsum("ker,rl->ekl", found[1:], null_space_response)
+        return solutions[0], solved
+    normal = einsum("ker,rl->ekl", solutions[1:], null_space_response)
     inverted, known = determined_inverse(normal)
-    level = einsum("er,rl->el", found[0], null_space_response)
+    level = einsum("er,rl->el", solutions[0], null_space_response)
     amount = einsum("ekl,el->ke", inverted, level)
-    return found[0] - einsum("ke,ker->er", amount, found[1:]), solved & known
+    return solutions[0] - einsum("ke,ker->er", amount, solutions[1:]), solved & known
 
 
 def _solved(system: System, right: Array, method: Method) -> tuple[Array, Array]:

@@ -79,24 +79,24 @@ def solve(
     """
     factor = factorise(problem, data, beta, mean=mean)
     method, shared = planned(problem, factor.data, method)
-    asked = factor
+    system = factor
     if not shared:
         data = dataclasses.replace(factor.data, pattern=None, fits=None)
-        asked = dataclasses.replace(factor, data=data)
-    residual, noise = asked.data.values, asked.data.noise
+        system = dataclasses.replace(factor, data=data)
+    residual, noise = system.data.values, system.data.noise
     if method == "primal":
-        solution, left = _by_normal_equations(problem, asked.data, asked.beta)
+        solution, left = _by_normal_equations(problem, system.data, system.beta)
     else:
-        if isinstance(method, str) and all(map(is_concrete, _arrays(asked))):
+        if isinstance(method, str) and all(map(is_concrete, _arrays(system))):
             # The program that criteria run too, whose result they share.
-            multiplier, found = asked.solved.multiplier, jnp.ones(len(residual), bool)
-            factor = factor.with_solution(asked.solved)
+            multiplier, ok = system.solved.multiplier, jnp.ones(len(residual), bool)
+            factor = factor.with_solution(system.solved)
         else:
-            multiplier, found = _implicit(problem, asked.data, asked.beta, method)
-        solution = _primal(problem, asked.data, asked.beta, (multiplier, found))
+            multiplier, ok = _implicit(problem, system.data, system.beta, method)
+        solution = _primal(problem, system.data, system.beta, (multiplier, ok))
         left = multiplier
         if residual.dtype == jnp.float32:
-            left = _unexplained(solution, asked.data, asked.beta, multiplier)
+            left = _unexplained(solution, system.data, system.beta, multiplier)
     _warn_of_rounding(left, solution, residual, noise)
     if factor.mean is not None:
         solution = about_mean(solution, factor.mean)
@@ -115,8 +115,8 @@ def _implicit(
     noise = scaled_noise(data.noise, beta, seen)
     system = System(problem, noise, seen, data.used, data.pattern)
     right = jnp.where(seen, data.values, 0)
-    multiplier, found = system_multiplier(system, right, method)
-    return multiplier, found if data.fits is None else found & data.fits
+    multiplier, ok = system_multiplier(system, right, method)
+    return multiplier, ok if data.fits is None else ok & data.fits
 
 
 @jax.jit
@@ -126,9 +126,9 @@ def _primal(
     beta: Array,
     solved: tuple[Array, Array],
 ) -> Solution:
-    multiplier, found = solved
+    multiplier, ok = solved
     # Looked for here, since the load is many times larger.
-    found = found & jnp.isfinite(multiplier).all(axis=-1)
+    ok = ok & jnp.isfinite(multiplier).all(axis=-1)
     load = einsum("es,cs->ec", multiplier, problem.cross)
     fitted = einsum("es,st->et", multiplier, problem.gram)
     noise = scaled_noise(data.noise, beta, data.seen)
@@ -139,8 +139,8 @@ def _primal(
         )
         load = load + einsum("ek,ck->ec", weights, problem.null_space)
         fitted = fitted + einsum("ek,sk->es", weights, problem.null_space_response)
-        found = found & known
-    return _flagged(load, fitted, common_estimate(noise, multiplier), found)
+        ok = ok & known
+    return _flagged(load, fitted, common_estimate(noise, multiplier), ok)
 
 
 def _flagged(load: Array, fitted: Array, common: Array, ok: Array) -> Solution:
@@ -181,8 +181,8 @@ def _by_normal_equations(
     )
     fitted = einsum("ec,rc->er", load, problem.design)
     common = common_estimate(noise, multiplier)
-    found = known & jnp.isfinite(load).all(axis=-1)
-    return _flagged(load, fitted, common, found), left
+    ok = known & jnp.isfinite(load).all(axis=-1)
+    return _flagged(load, fitted, common, ok), left
 
 
 def _warn_of_rounding(

@@ -72,23 +72,23 @@ def primal_load(
 
 def _weighting(noise: Noise, seen: Array) -> Callable[[Array], Array]:
     """The map of columns, shape (row, column), by ``N_oo^-1`` with zeros around it."""
-    own = dataclasses.replace(noise, common=None)
+    independent = dataclasses.replace(noise, common=None)
     if noise.correlation is None:
         weight = jnp.where(seen, noise.sigma**-2, 0)
-        alone = lambda values: weight[:, None] * values
+        without_offset = lambda values: weight[:, None] * values
     else:
         both = seen[:, None] & seen[None, :]
-        alone_there = jnp.eye(len(seen), dtype=noise.sigma.dtype)
-        covariance = jnp.where(both, noise_covariance(own), alone_there)
+        unit = jnp.eye(len(seen), dtype=noise.sigma.dtype)
+        covariance = jnp.where(both, noise_covariance(independent), unit)
         inverted = jnp.where(both, inverse(covariance), 0)
-        alone = lambda values: einsum("rs,sc->rc", inverted, values)
+        without_offset = lambda values: einsum("rs,sc->rc", inverted, values)
     if noise.common is None:
-        return alone
-    image = alone(common_rows(noise)[:, None])
+        return without_offset
+    image = without_offset(common_rows(noise)[:, None])
     growth = 1 + noise.common * einsum("rc,r->", image, common_rows(noise))
 
     def weighted(values: Array) -> Array:
         amount = noise.common / growth * einsum("rk,rc->kc", image, values)
-        return alone(values) - einsum("rk,kc->rc", image, amount)
+        return without_offset(values) - einsum("rk,kc->rc", image, amount)
 
     return weighted

@@ -165,16 +165,16 @@ def reweight(
     if mean is not None:
         mean = jnp.asarray(mean, problem.design.dtype)
         prior_mean(problem, data.values, mean)
-    found = _reweighted(problem, data, beta, mean, loss)
+    reweighted = _reweighted(problem, data, beta, mean, loss)
     weighted = dataclasses.replace(
         data,
-        noise=_lowered(data, found.weights),
+        noise=_lowered(data, reweighted.weights),
         pattern=None,
         fits=None,
     )
     factor = factorise(problem, weighted, beta, mean=mean)
-    solution = dataclasses.replace(found.solution, factor=factor)
-    return dataclasses.replace(found, solution=solution)
+    solution = dataclasses.replace(reweighted.solution, factor=factor)
+    return dataclasses.replace(reweighted, solution=solution)
 
 
 def _lowered(data: Observations, weights: Array) -> Noise:

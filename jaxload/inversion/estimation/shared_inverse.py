@@ -145,8 +145,8 @@ class SharedInverse:
             left, _ = eliminated(self.rows, common, self._padding(common, known))
             there = self.seen.at[epoch].get(mode="fill", fill_value=False)
             some = multiplier.at[epoch].get(mode="fill", fill_value=0)
-            found = left_out_residual(left, null_space_response, known, some, groups)
-            return left, jnp.where(there, found, jnp.nan)
+            residual = left_out_residual(left, null_space_response, known, some, groups)
+            return left, jnp.where(there, residual, jnp.nan)
 
         def of_epoch(part: tuple[Array, Array, Array]) -> Array:
             epoch, group, missing = part
@@ -159,11 +159,11 @@ class SharedInverse:
 
         lefts, result = [], jnp.full(self.seen.shape, jnp.nan, multiplier.dtype)
         for part in self.pattern.groups:
-            left, found = map_parts(
+            left, residual = map_parts(
                 of_group, (part.epoch, part.common), 6 * self._whole(multiplier)
             )
             lefts.append(left)
-            result = result.at[part.epoch].set(found, mode="drop")
+            result = result.at[part.epoch].set(residual, mode="drop")
         lefts = jnp.concatenate(lefts)
         for gaps in self.pattern.gaps:
             flat = (
@@ -171,8 +171,8 @@ class SharedInverse:
                 gaps.group.reshape(-1),
                 gaps.missing.reshape(-1, gaps.missing.shape[-1]),
             )
-            found = map_parts(of_epoch, flat, 6 * self._whole(multiplier))
-            result = result.at[flat[0]].set(found, mode="drop")
+            residual = map_parts(of_epoch, flat, 6 * self._whole(multiplier))
+            result = result.at[flat[0]].set(residual, mode="drop")
         return result
 
     def reduction(self, fields: Array, contract: Contract) -> Array:

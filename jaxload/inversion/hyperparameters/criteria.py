@@ -49,7 +49,7 @@ class LCurve:
     norm: Array
 
 
-def leave_one_out_residual(found: Factor | Solution) -> Array:
+def leave_one_out_residual(solution: Factor | Solution) -> Array:
     """Compute each observation minus its prediction from the others of its epoch.
 
     Exact without solving anything twice: with K the inverse of the epoch's data-space
@@ -57,7 +57,7 @@ def leave_one_out_residual(found: Factor | Solution) -> Array:
     offset for one, is predicted with the load.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
 
     Returns:
       Residual [mm], shape (epoch, row); NaN where there is no observation, or where
@@ -69,17 +69,17 @@ def leave_one_out_residual(found: Factor | Solution) -> Array:
     Source:
       Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, eq. 5.12.
     """
-    return _residual(factor_of(found).solved)
+    return _residual(factor_of(solution).solved)
 
 
 _residual = jax.jit(residual)
 
 
-def leave_one_out(found: Factor | Solution) -> Array:
+def leave_one_out(solution: Factor | Solution) -> Array:
     """Compute the rms of the leave-one-out residuals, a criterion for `select`.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
 
     Returns:
       The rms over all observations [mm], scalar; smaller is better.
@@ -87,7 +87,7 @@ def leave_one_out(found: Factor | Solution) -> Array:
     Raises:
       ValueError: As `leave_one_out_residual`.
     """
-    return root_mean_square(leave_one_out_residual(found))
+    return root_mean_square(leave_one_out_residual(solution))
 
 
 @jax.jit
@@ -112,7 +112,7 @@ def leave_one_out_of(sums: Sums, beta: Array) -> Array:
     return jnp.sqrt(sums.loo_sum_of_squares / sums.loo_count)
 
 
-def gcv(found: Factor | Solution) -> Array:
+def gcv(solution: Factor | Solution) -> Array:
     """Compute generalised cross-validation, a criterion for `select`.
 
     ``N |R^-1/2 (d - G x)|^2 / trace(1 - H)^2`` over the N observations of all epochs, H
@@ -120,7 +120,7 @@ def gcv(found: Factor | Solution) -> Array:
     fitted by the former and as noise by the latter. The trace is exact under gaps.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
 
     Returns:
       The criterion [-], scalar; smaller is better. Near one where sigma is right.
@@ -131,7 +131,7 @@ def gcv(found: Factor | Solution) -> Array:
     Source:
       Golub, Heath & Wahba (1979), doi:10.1080/00401706.1979.10489751.
     """
-    factor = factor_of(found)
+    factor = factor_of(solution)
     return gcv_of(total(epoch_sums(factor)), factor.beta)
 
 
@@ -141,13 +141,13 @@ def gcv_of(sums: Sums, beta: Array) -> Array:
     return sums.observations * sums.misfit / sums.redundancy**2
 
 
-def l_curve(found: Factor | Solution) -> LCurve:
+def l_curve(solution: Factor | Solution) -> LCurve:
     """Compute the misfit and the roughness of the solution, over all epochs.
 
     For `scan`, which gives both for every weight, and `select`, which finds the corner.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
 
     Returns:
       Both norms.
@@ -158,7 +158,7 @@ def l_curve(found: Factor | Solution) -> LCurve:
     Source:
       Hansen (1992), doi:10.1137/1034115.
     """
-    factor = factor_of(found)
+    factor = factor_of(solution)
     return l_curve_of(total(epoch_sums(factor, redundancy=False)), factor.beta)
 
 

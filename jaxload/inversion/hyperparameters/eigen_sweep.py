@@ -145,8 +145,8 @@ def spectrum(
       doi:10.1093/biomet/58.3.545.
     """
     both = seen[:, None] & seen[None, :]
-    alone = np.diag(~seen).astype(scatter.dtype)
-    root = np.linalg.cholesky(np.where(both, noise_covariance(noise), alone))
+    missing = np.diag(~seen).astype(scatter.dtype)
+    root = np.linalg.cholesky(np.where(both, noise_covariance(noise), missing))
     whiten = functools.partial(scipy.linalg.solve_triangular, root, lower=True)
     gram = whiten(whiten(np.where(both, problem.gram, 0)).T)
     q, log_drift = _orthonormal(
@@ -154,7 +154,7 @@ def spectrum(
     )
     # Moved above all others, what is missing or free can be told by its place.
     shift = 2 * abs(gram).sum(axis=1).max() + 1
-    values, vectors = np.linalg.eigh(_without(gram, q) + shift * (alone + q @ q.T))
+    values, vectors = np.linalg.eigh(_without(gram, q) + shift * (missing + q @ q.T))
     kept = np.arange(len(seen)) < seen.sum() - q.shape[1]
     basis = whiten(vectors, trans=1)
     there = jnp.asarray(seen)[None, :]

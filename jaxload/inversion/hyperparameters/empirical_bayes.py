@@ -186,7 +186,7 @@ def tune(
             f"the evidence is not a number at the start, {dict(start)}; start nearer "
             "to the truth"
         )
-    found = scipy.optimize.minimize(
+    optimum = scipy.optimize.minimize(
         climb,
         begin,
         jac=True,
@@ -194,17 +194,17 @@ def tune(
         bounds=bounds.T,
         options={"maxiter": most_iterations, "ftol": 1e-12, "gtol": 1e-6},
     )
-    logger.info("%s after %d steps", found.message, found.nit)
-    hessian = record.contrast_count * _hessian(lambda place: climb(place)[1], found.x)
-    inside = (found.x > bounds[0] + STEP) & (found.x < bounds[1] - STEP)
+    logger.info("%s after %d steps", optimum.message, optimum.nit)
+    hessian = record.contrast_count * _hessian(lambda place: climb(place)[1], optimum.x)
+    inside = (optimum.x > bounds[0] + STEP) & (optimum.x < bounds[1] - STEP)
     error, correlation = _errors(hessian, inside)
     return Tuned(
-        estimate=dict(zip(names, np.exp(found.x).tolist())),
+        estimate=dict(zip(names, np.exp(optimum.x).tolist())),
         relative_error=dict(zip(names, error.tolist())),
         correlation=correlation,
-        log_evidence=-float(found.fun) * record.contrast_count,
-        iterations=int(found.nit),
-        converged=bool(found.success),
+        log_evidence=-float(optimum.fun) * record.contrast_count,
+        iterations=int(optimum.nit),
+        converged=bool(optimum.success),
     )
 
 
@@ -229,9 +229,9 @@ def _bounds(
         [limits.get(name, (at / REACH, at * REACH)) for name, at in start.items()],
         float,
     ).T
-    given = np.array(list(start.values()), float)
-    inside = (bounds[0] > 0) & (bounds[0] <= given) & (given <= bounds[1])
-    if not (inside & np.isfinite(given)).all():
+    initial = np.array(list(start.values()), float)
+    inside = (bounds[0] > 0) & (bounds[0] <= initial) & (initial <= bounds[1])
+    if not (inside & np.isfinite(initial)).all():
         raise ValueError(
             f"start is {dict(start)} with limits {dict(limits)}, expected positive "
             "numbers, each start within its limits"
@@ -333,17 +333,17 @@ def _descent(
         problem, noise, temporal_prior = _parts(model, values)
         beta = values.get("beta", jnp.ones(())).astype(problem.gram.dtype)
         if temporal_prior is None:
-            found = _log_evidence(problem, as_noise(noise, beta.dtype), beta, record)
+            evidence = _log_evidence(problem, as_noise(noise, beta.dtype), beta, record)
         else:
             noise = as_noise(noise, beta.dtype)
             data = dataclasses.replace(record.others, noise=noise)
-            found = temporal_log_evidence(problem, data, beta, temporal_prior)
-        return -found / record.contrast_count
+            evidence = temporal_log_evidence(problem, data, beta, temporal_prior)
+        return -evidence / record.contrast_count
 
     def climb(place: NDArray) -> tuple[float, NDArray]:
         value, slope = loss(jnp.asarray(place), record)
-        said = ", ".join(f"{name} {at:.4g}" for name, at in zip(names, np.exp(place)))
-        logger.debug("%s: log evidence %.8g a contrast", said, -value)
+        shown = ", ".join(f"{name} {at:.4g}" for name, at in zip(names, np.exp(place)))
+        logger.debug("%s: log evidence %.8g a contrast", shown, -value)
         return float(value), np.asarray(slope, float)
 
     return climb
@@ -352,15 +352,15 @@ def _descent(
 def _log_evidence(
     problem: Problem, noise: Noise, beta: Array, record: _Record
 ) -> Array:
-    found = jnp.zeros((), beta.dtype)
+    total = jnp.zeros((), beta.dtype)
     if record.patterns is not None:
         at = lambda pattern: _pattern_log_evidence(problem, noise, beta, pattern)
-        found += jnp.sum(jax.lax.map(at, record.patterns))
+        total += jnp.sum(jax.lax.map(at, record.patterns))
     if len(record.epoch):
         here = noise_at(noise, record.epoch)
         data = dataclasses.replace(record.others, noise=here)
-        found += log_evidence(factorise(problem, data, beta))
-    return found
+        total += log_evidence(factorise(problem, data, beta))
+    return total
 
 
 def _pattern_log_evidence(

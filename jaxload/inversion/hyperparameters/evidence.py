@@ -37,7 +37,7 @@ MOST_ITERATIONS = 100
 FARTHEST = 1.0
 
 
-def epoch_log_evidence(found: Factor | Solution) -> Array:
+def epoch_log_evidence(solution: Factor | Solution) -> Array:
     """Compute the logarithm of the marginal likelihood of every epoch's data.
 
     With n rows observed and p free fields D,
@@ -48,7 +48,7 @@ def epoch_log_evidence(found: Factor | Solution) -> Array:
     Differentiable in all arrays and in beta.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
 
     Returns:
       Log density [log of 1/mm^(n - p)], shape (epoch,); 0 where n is not above p, NaN
@@ -61,18 +61,18 @@ def epoch_log_evidence(found: Factor | Solution) -> Array:
       Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545; Harville (1974),
       doi:10.1093/biomet/61.2.383.
     """
-    factor = factor_of(found)
+    factor = factor_of(solution)
     density = log_evidence_of(epoch_sums(factor, redundancy=False), factor.beta)
     if factor.mean is None:
         return density
     return jnp.where(factor.mean.known, density, jnp.nan)
 
 
-def log_evidence(found: Factor | Solution) -> Array:
+def log_evidence(solution: Factor | Solution) -> Array:
     """Compute the logarithm of the marginal likelihood of all data.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
 
     Returns:
       The sum of `epoch_log_evidence` over the epochs, scalar; larger is better.
@@ -80,7 +80,7 @@ def log_evidence(found: Factor | Solution) -> Array:
     Raises:
       ValueError: As `leave_one_out_residual`.
     """
-    return jnp.sum(epoch_log_evidence(found))
+    return jnp.sum(epoch_log_evidence(solution))
 
 
 def log_evidence_of(sums: Sums, beta: Array) -> Array:
@@ -90,14 +90,14 @@ def log_evidence_of(sums: Sums, beta: Array) -> Array:
     return -(sums.contrast_count * jnp.log(2 * jnp.pi) + scaled + quadratic) / 2
 
 
-def abic(found: Factor | Solution) -> Array:
+def abic(solution: Factor | Solution) -> Array:
     """Compute Akaike's Bayesian information criterion, for `select`.
 
     ``-2 log evidence + 2``, for the one hyperparameter beta. To compare models of k
     hyperparameters add ``2 (k - 1)``.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
 
     Returns:
       The criterion [-], scalar; smaller is better.
@@ -109,7 +109,7 @@ def abic(found: Factor | Solution) -> Array:
       Akaike (1980), Likelihood and the Bayes procedure, Trabajos de Estadistica 31;
       Yabuki & Matsu'ura (1992), doi:10.1111/j.1365-246X.1992.tb00102.x.
     """
-    return 2 - 2 * log_evidence(found)
+    return 2 - 2 * log_evidence(solution)
 
 
 def abic_of(sums: Sums, beta: Array) -> Array:

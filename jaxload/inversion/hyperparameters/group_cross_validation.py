@@ -56,7 +56,9 @@ def distance_blocks(distance: npt.ArrayLike, size: float) -> NDArray[np.int64]:
     return np.unique(labels, return_inverse=True)[1].astype(int)
 
 
-def leave_group_out_residual(found: Factor | Solution, groups: npt.ArrayLike) -> Array:
+def leave_group_out_residual(
+    solution: Factor | Solution, groups: npt.ArrayLike
+) -> Array:
     """Compute each observation minus its prediction from the rows outside its group.
 
     Exact without solving anything twice: with K the inverse of the epoch's data-space
@@ -64,7 +66,7 @@ def leave_group_out_residual(found: Factor | Solution, groups: npt.ArrayLike) ->
     a group shares with others, a common offset for one, is predicted with the load.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       groups: What is left out together; concrete. Either the number of each row's group
         from 0, as `distance_blocks` gives, shape (row,); or for each row those that
         are left out when it is predicted, itself among them, boolean, shape (row, row).
@@ -81,17 +83,17 @@ def leave_group_out_residual(found: Factor | Solution, groups: npt.ArrayLike) ->
       As leave-one-out, with blocks for single rows: Rasmussen & Williams (2006),
       Gaussian Processes for Machine Learning, eq. 5.12.
     """
-    factor = factor_of(found)
+    factor = factor_of(solution)
     left_out = _left_out(groups, factor.problem.design.shape[0])
     multiplier = factor.solved.multiplier
     return _residual(factor.problem, factor.data, factor.beta, multiplier, left_out)
 
 
-def leave_group_out(found: Factor | Solution, groups: npt.ArrayLike) -> Array:
+def leave_group_out(solution: Factor | Solution, groups: npt.ArrayLike) -> Array:
     """Compute the rms of the leave-group-out residuals, a criterion for `select`.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       groups: As in `leave_group_out_residual`.
 
     Returns:
@@ -105,7 +107,7 @@ def leave_group_out(found: Factor | Solution, groups: npt.ArrayLike) -> Array:
       >>> criterion = functools.partial(inversion.leave_group_out, groups=blocks)
       >>> beta = inversion.select(problem, data, criterion=criterion)
     """
-    return root_mean_square(leave_group_out_residual(found, groups))
+    return root_mean_square(leave_group_out_residual(solution, groups))
 
 
 @jax.jit
@@ -132,8 +134,8 @@ def _left_out(groups: npt.ArrayLike, rows: int) -> LeftOut:
         _check_own(groups)
         index = _padded([np.flatnonzero(near) for near in groups], rows)
         _check_some_left(index, rows)
-        own = index == np.arange(rows)[:, None]
-        return LeftOut(index, np.where(own, index, rows).astype(np.int32))
+        is_own = index == np.arange(rows)[:, None]
+        return LeftOut(index, np.where(is_own, index, rows).astype(np.int32))
     raise ValueError(
         f"groups has shape {groups.shape} and dtype {groups.dtype}, expected whole "
         f"numbers of shape ({rows},) or booleans of shape ({rows}, {rows})"

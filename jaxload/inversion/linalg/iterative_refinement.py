@@ -63,13 +63,13 @@ def refined(
         return (count <= settings.steps) & (_square(residual) > goal).any()
 
     def correct(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        found, residual, count = state
-        found = found + _lowered(roughly, residual)
-        return found, right - times(found), count + 1
+        solution, residual, count = state
+        solution = solution + _lowered(roughly, residual)
+        return solution, right - times(solution), count + 1
 
     start = (jnp.zeros_like(right), right, jnp.zeros((), int))
-    found, residual, _ = jax.lax.while_loop(unsolved, correct, start)
-    return found, _square(residual) <= goal
+    solution, residual, _ = jax.lax.while_loop(unsolved, correct, start)
+    return solution, _square(residual) <= goal
 
 
 def _goal(right: Array, tolerance: float) -> Array:

@@ -37,7 +37,7 @@ class ConjugateGradient:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class _State:
-    found: Array
+    solution: Array
     residual: Array
     direction: Array
     product: Array
@@ -76,7 +76,7 @@ def conjugate_gradient(
         return (state.count < settings.iterations) & left.any()
 
     state = jax.lax.while_loop(unsolved, lambda s: _step(times, nearly, s, goal), state)
-    return state.found, _dot(state.residual, state.residual) <= goal
+    return state.solution, _dot(state.residual, state.residual) <= goal
 
 
 def _step(times: LinearMap, nearly: LinearMap, state: _State, goal: Array) -> _State:
@@ -85,13 +85,13 @@ def _step(times: LinearMap, nearly: LinearMap, state: _State, goal: Array) -> _S
     # A solved system rests; one that is not positive definite stops where it is.
     going = (_dot(state.residual, state.residual) > goal) & (curvature > 0)
     length = jnp.where(going, state.product / jnp.where(going, curvature, 1), 0)
-    found = state.found + length[..., None] * state.direction
+    solution = state.solution + length[..., None] * state.direction
     residual = state.residual - length[..., None] * image
     towards = nearly(residual)
     product = jnp.where(going, _dot(residual, towards), 0)
     turn = jnp.where(going, product / jnp.where(going, state.product, 1), 0)
     direction = towards + turn[..., None] * state.direction
-    return _State(found, residual, direction, product, state.count + 1)
+    return _State(solution, residual, direction, product, state.count + 1)
 
 
 def _dot(first: Array, second: Array) -> Array:

@@ -65,9 +65,9 @@ def observed_inverse(matrix: Array, seen: Array) -> tuple[Array, Array]:
       ``A_oo^-1`` with zeros around it, shape (row, row), and ``log det A_oo``.
     """
     both = seen[:, None] & seen[None, :]
-    alone = jnp.diag(jnp.where(seen, 0, 1).astype(matrix.dtype))
+    unit = jnp.diag(jnp.where(seen, 0, 1).astype(matrix.dtype))
     inverted, log_determinant = inverse_and_log_determinant(
-        jnp.where(both, matrix, alone)
+        jnp.where(both, matrix, unit)
     )
     return jnp.where(both, inverted, 0), log_determinant
 

@@ -58,11 +58,11 @@ def _block_tridiagonal(matrix: sp.csr_array, edges: list[int]) -> NDArray[np.flo
             images.append(inverses[-1] @ side)
             block -= side.T @ images[-1]
         inverses.append(_inverse(block))
-    found = inverses[-1]
-    diagonals = [np.diag(found)]
+    selected = inverses[-1]
+    diagonals = [np.diag(selected)]
     for inverse, image in zip(inverses[-2::-1], images[::-1]):
-        found = inverse + image @ found @ image.T
-        diagonals.append(np.diag(found))
+        selected = inverse + image @ selected @ image.T
+        diagonals.append(np.diag(selected))
     return np.concatenate(diagonals[::-1])
 
 

@@ -367,9 +367,9 @@ def _merged(
 
     while len(level) > shapes:
         count = np.array([len(blocks) for blocks in members])
-        alone = count * cost(level)
+        apart = count * cost(level)
         joint = np.maximum(level[:, None], level[None, :])
-        growth = (count[:, None] + count) * cost(joint) - alone[:, None] - alone
+        growth = (count[:, None] + count) * cost(joint) - apart[:, None] - apart
         growth[np.tril_indices(len(level))] = np.inf
         first, second = np.unravel_index(growth.argmin(), growth.shape)
         level[first] = joint[first, second]

@@ -128,9 +128,9 @@ def _checked_scale(scale: np.ndarray) -> np.ndarray:
     if bad.any():
         cells = np.flatnonzero(bad)
         place = f" at cell {cells[0]} ({len(cells)} in all)" if scale.ndim else ""
-        given = np.atleast_1d(scale)[cells[0]]
+        value = np.atleast_1d(scale)[cells[0]]
         raise ValueError(
-            f"scale is {given:g}{place}, expected positive amplitudes; fill it with a "
+            f"scale is {value:g}{place}, expected positive amplitudes; fill it with a "
             "small one where little water is expected"
         )
     return scale

@@ -126,15 +126,15 @@ def shared_noise_solve(
     system = _System(problem, temporal_prior, noise, seen, normal)
     start = _along(system, constraint)
     rest = _allowed(system, data - _times(system, start))
-    alone = lambda values: values.reshape(seen.shape)
-    flat = lambda function: lambda values: function(alone(values)).reshape(-1)
-    found, ok = conjugate_gradient(
+    flattened = lambda values: values.reshape(seen.shape)
+    flat = lambda function: lambda values: function(flattened(values)).reshape(-1)
+    solution, ok = conjugate_gradient(
         flat(lambda values: _allowed(system, _times(system, values))),
         flat(_nearly(system)),
         rest.reshape(-1),
         ConjugateGradient(iterations=iterations),
     )
-    multiplier = start + alone(jnp.where(ok, found, jnp.nan))
+    multiplier = start + flattened(jnp.where(ok, solution, jnp.nan))
     left = data - _times(system, multiplier)
     amount = _amount(system, left)
     return jnp.concatenate([multiplier, amount], axis=1)

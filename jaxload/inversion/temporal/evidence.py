@@ -173,6 +173,6 @@ def _weight(
     normal = jnp.where(some, einsum("rk,rl->kl", image, null_space_response), eye)
     amount, log_normal = inverse_and_log_determinant(normal)
     known = jnp.where(some, seen, True)
-    own = null_space_log_determinant(null_space_response, known[None, :])[0]
-    size = size + jnp.where(some, log_normal - own, 0)
+    log_determinant = null_space_log_determinant(null_space_response, known[None, :])[0]
+    size = size + jnp.where(some, log_normal - log_determinant, 0)
     return inverted - einsum("rk,kl,sl->rs", image, amount, image), size

@@ -21,12 +21,13 @@ class NoiseWeight:
     c the rows that share an offset.
 
     Attributes:
-      own: ``1 / sigma^2``, zero where nothing was observed, shape (epoch, row).
-      common: ``own`` at the rows that share the offset, shape (epoch, row), or None.
+      diagonal: ``1 / sigma^2``, zero where nothing was observed, shape (epoch, row).
+      common: ``diagonal`` at the rows that share the offset, shape (epoch, row), or
+        None.
       gain: ``tau^2 / (1 + tau^2 c' W c)``, shape (epoch,), or None.
     """
 
-    own: Array
+    diagonal: Array
     common: Array | None = None
     gain: Array | None = None
 
@@ -44,12 +45,12 @@ def noise_weight(noise: Noise, seen: Array) -> NoiseWeight:
     Source:
       Sherman & Morrison (1950), doi:10.1214/aoms/1177729893.
     """
-    own = jnp.where(seen, 1 / jnp.broadcast_to(noise.sigma, seen.shape) ** 2, 0)
+    diagonal = jnp.where(seen, 1 / jnp.broadcast_to(noise.sigma, seen.shape) ** 2, 0)
     if noise.common is None:
-        return NoiseWeight(own)
-    shared = own * common_rows(noise)[None, :]
+        return NoiseWeight(diagonal)
+    shared = diagonal * common_rows(noise)[None, :]
     size = einsum("er,r->e", shared, common_rows(noise))
-    return NoiseWeight(own, shared, noise.common / (1 + noise.common * size))
+    return NoiseWeight(diagonal, shared, noise.common / (1 + noise.common * size))
 
 
 def weigh(weight: NoiseWeight, values: Array) -> Array:
@@ -62,11 +63,11 @@ def weigh(weight: NoiseWeight, values: Array) -> Array:
     Returns:
       ``R_oo^-1 values``, zero where nothing was observed, shape (epoch, row).
     """
-    own = weight.own * values
+    independent = weight.diagonal * values
     if weight.common is None or weight.gain is None:
-        return own
+        return independent
     offset = weight.gain * jnp.sum(weight.common * values, axis=1)
-    return own - offset[:, None] * weight.common
+    return independent - offset[:, None] * weight.common
 
 
 def null_space_normal(weight: NoiseWeight, null_space_response: Array) -> Array:
@@ -80,7 +81,7 @@ def null_space_normal(weight: NoiseWeight, null_space_response: Array) -> Array:
       The normal matrices, shape (epoch, null, null).
     """
     normal = einsum(
-        "er,rk,rl->ekl", weight.own, null_space_response, null_space_response
+        "er,rk,rl->ekl", weight.diagonal, null_space_response, null_space_response
     )
     if weight.common is None or weight.gain is None:
         return normal

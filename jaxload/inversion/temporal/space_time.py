@@ -99,10 +99,10 @@ def solve_space_time(
             "er,rs->es", time_covariance(temporal_prior, inside), problem.gram
         )
         signal = signal + einsum("ek,rk->er", amount, problem.null_space_response)
-        own = noise_times(noise, inside)
+        of_noise = noise_times(noise, inside)
         constraint = einsum("er,rk->ek", inside, problem.null_space_response)
         return _beside(
-            jnp.where(seen, signal + own, multiplier),
+            jnp.where(seen, signal + of_noise, multiplier),
             jnp.where(known, constraint, amount),
         )
 
@@ -133,11 +133,11 @@ def _way(
     def solved(right: Array) -> Array:
         data = jnp.where(seen, right[:, :rows], 0)
         parts = (seen, data, right[:, rows:])
-        found = shared_noise_solve(
+        solution = shared_noise_solve(
             problem, temporal_prior, noise, finite, parts, MOST_ITERATIONS
         )
         return _beside(
-            jnp.where(seen, found[:, :rows], right[:, :rows]), found[:, rows:]
+            jnp.where(seen, solution[:, :rows], right[:, :rows]), solution[:, rows:]
         )
 
     return solved
@@ -218,8 +218,8 @@ def _without(level: Array, values: Array) -> Array:
 def _solved(solver: _Solver, right: Array) -> Array:
     """Solve the saddle-point system for any right-hand side."""
     weight, null_space_response = solver.weight, solver.problem.null_space_response
-    seen, rows = weight.own > 0, weight.own.shape[1]
-    data, start = jnp.where(seen, right[:, :rows], 0), jnp.zeros_like(weight.own)
+    seen, rows = weight.diagonal > 0, weight.diagonal.shape[1]
+    data, start = jnp.where(seen, right[:, :rows], 0), jnp.zeros_like(weight.diagonal)
     if null_space_response.shape[1]:
         # Any multiplier with the wanted constraint; the rest is solved for without one.
         amount = einsum("ekl,el->ek", solver.normal, right[:, rows:])

@@ -133,11 +133,11 @@ def every_cell(problem: Problem, prior: Prior) -> Functionals:
     return Functionals(problem.cross, problem.null_space, variance, None)
 
 
-def factor_for(found: Factor | Solution, functionals: Functionals) -> Factor:
+def factor_for(solution: Factor | Solution, functionals: Functionals) -> Factor:
     """The factor of a solution, checked against functionals.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       functionals: From `averages`, `some_cells` or `every_cell`.
 
     Returns:
@@ -146,7 +146,7 @@ def factor_for(found: Factor | Solution, functionals: Functionals) -> Factor:
     Raises:
       ValueError: If a solution holds no factor, or shapes disagree.
     """
-    factor = factor_of(found)
+    factor = factor_of(solution)
     check_shapes(
         gram=(factor.problem.gram, "row row"),
         functionals=(functionals.cross, "functional row"),

@@ -84,7 +84,7 @@ class Spread:
 
 
 def posterior_sd(
-    found: Factor | Solution,
+    solution: Factor | Solution,
     functionals: Functionals,
     *,
     probing: Probing | None = None,
@@ -102,7 +102,7 @@ def posterior_sd(
     observations, only which are missing counts.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       functionals: From `averages`, `some_cells` or `every_cell`.
       probing: When and how to probe.
 
@@ -121,7 +121,7 @@ def posterior_sd(
       with free fields: Cressie (1993), Statistics for Spatial Data, section 3.4,
       doi:10.1002/9781119115151.
     """
-    factor = factor_for(found, functionals)
+    factor = factor_for(solution, functionals)
     problem, data, beta = factor.problem, factor.data, factor.beta
     probing = Probing() if probing is None else probing
     shared = data.pattern is not None and is_steady(data.noise)
@@ -136,11 +136,13 @@ def posterior_sd(
     return _spread(problem, data, beta, functionals, parts)
 
 
-def posterior_covariance(found: Factor | Solution, functionals: Functionals) -> Array:
+def posterior_covariance(
+    solution: Factor | Solution, functionals: Functionals
+) -> Array:
     """Compute the covariance between functionals of the load at every epoch, exact.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       functionals: From `averages` or `some_cells`.
 
     Returns:
@@ -155,7 +157,7 @@ def posterior_covariance(found: Factor | Solution, functionals: Functionals) -> 
             "functionals hold no covariance between each other; make them with "
             "averages or some_cells instead of every_cell"
         )
-    factor = factor_for(found, functionals)
+    factor = factor_for(solution, functionals)
     problem, data, beta = factor.problem, factor.data, factor.beta
     reduction = prior_reduction(problem, data, beta, functionals.fields, outer)
     known = _known(problem, data)[:, None, None]
@@ -164,7 +166,7 @@ def posterior_covariance(found: Factor | Solution, functionals: Functionals) -> 
 
 
 def stream_sd(
-    found: Factor | Solution,
+    solution: Factor | Solution,
     functionals: Functionals,
     *,
     member: int | None = None,
@@ -173,7 +175,7 @@ def stream_sd(
     """Compute `posterior_sd` a few epochs at a time, where memory holds no more.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       functionals: From `averages`, `some_cells` or `every_cell`.
       member: Epochs that come at a time, positive; 32 if not given, and as many as fit
         in memory where the data lie on an accelerator.
@@ -189,7 +191,7 @@ def stream_sd(
       >>> for epochs, part in inversion.stream_sd(water, functionals):
       ...     variable[epochs] = np.asarray(part.sd)
     """
-    factor = factor_for(found, functionals)
+    factor = factor_for(solution, functionals)
     problem, data, beta = factor.problem, factor.data, factor.beta
     whole = member is None and form_at(data.values) == "accelerator"
     if member is None:

@@ -40,11 +40,11 @@ __all__ = [
 BATCH = 256
 
 
-def observation_weights(found: Factor | Solution, functionals: Functionals) -> Array:
+def observation_weights(solution: Factor | Solution, functionals: Functionals) -> Array:
     """Compute the weight of each observation in the estimate of each functional.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       functionals: From `averages`, `some_cells` or `every_cell`.
 
     Returns:
@@ -54,15 +54,15 @@ def observation_weights(found: Factor | Solution, functionals: Functionals) -> A
     Raises:
       ValueError: If a solution holds no factor, or shapes disagree.
     """
-    factor = factor_for(found, functionals)
+    factor = factor_for(solution, functionals)
     return _weights(factor.problem, factor.data, factor.beta, functionals)
 
 
-def averaging_kernels(found: Factor | Solution, functionals: Functionals) -> Array:
+def averaging_kernels(solution: Factor | Solution, functionals: Functionals) -> Array:
     """Compute of what each functional's estimate is an average.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       functionals: From `averages`, `some_cells` or `every_cell`.
 
     Returns:
@@ -74,15 +74,15 @@ def averaging_kernels(found: Factor | Solution, functionals: Functionals) -> Arr
     Source:
       Backus & Gilbert (1968), doi:10.1111/j.1365-246X.1968.tb00216.x.
     """
-    weights = observation_weights(found, functionals)
-    return einsum("efr,rc->efc", weights, factor_of(found).problem.design)
+    weights = observation_weights(solution, functionals)
+    return einsum("efr,rc->efc", weights, factor_of(solution).problem.design)
 
 
-def point_spread(found: Factor | Solution, cells: ArrayLike) -> Array:
+def point_spread(solution: Factor | Solution, cells: ArrayLike) -> Array:
     """Compute what the inversion makes of a unit load.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       cells: Numbers of the cells that are loaded, one at a time, shape (load,).
 
     Returns:
@@ -91,7 +91,7 @@ def point_spread(found: Factor | Solution, cells: ArrayLike) -> Array:
     Raises:
       ValueError: If a solution holds no factor, or there is no cell of a number.
     """
-    factor = factor_of(found)
+    factor = factor_of(solution)
     unit = factor.problem.design[:, check_cells(factor.problem, cells)]
     return _responses(factor.problem, factor.data, factor.beta, unit)
 
@@ -107,17 +107,17 @@ class Resolution:
         the distance to cell j, in the unit of the positions, shape (epoch, cell).
       total: ``sum a_j``: how much of a load that is the same on all cells is seen [-],
         shape (epoch, cell).
-      own: The cell's weight in its own kernel [-], shape (epoch, cell). Its sum over
-        the cells is the number of `degrees_of_freedom`.
+      centre_weight: The cell's weight in its own kernel [-], shape (epoch, cell). Its
+        sum over the cells is the number of `degrees_of_freedom`.
     """
 
     radius: Array
     total: Array
-    own: Array
+    centre_weight: Array
 
 
 def resolution_map(
-    found: Factor | Solution, functionals: Functionals, position: ArrayLike
+    solution: Factor | Solution, functionals: Functionals, position: ArrayLike
 ) -> Resolution:
     """Compute the radius of resolution of every cell.
 
@@ -126,7 +126,7 @@ def resolution_map(
     like size.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       functionals: From `every_cell`.
       position: Coordinates of the cells, shape (cell, axis). Distances are straight:
         for unit vectors times the radius of a sphere they are chords, shorter than the
@@ -138,14 +138,14 @@ def resolution_map(
     Raises:
       ValueError: As `observation_weights`, and if the functionals are not the cells.
     """
-    design = factor_of(found).problem.design
+    design = factor_of(solution).problem.design
     position = jnp.asarray(position, design.dtype)
     check_shapes(
         design=(design, "row cell"),
         position=(position, "cell axis"),
         functionals=(functionals.cross, "cell row"),
     )
-    weights = observation_weights(found, functionals)
+    weights = observation_weights(solution, functionals)
     return jax.lax.map(lambda epoch: _resolution(epoch, design, position), weights)
 
 
@@ -162,14 +162,14 @@ def _resolution(weights: Array, design: Array, position: Array) -> Resolution:
     return jax.lax.map(one, (weights, position, cells), batch_size=BATCH)
 
 
-def leverage(found: Factor | Solution) -> Array:
+def leverage(solution: Factor | Solution) -> Array:
     """Compute by how much each observation determines its own prediction.
 
     Near one, nothing but the observation itself speaks for the value there; near zero
     its neighbours and the prior do.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
 
     Returns:
       Diagonal of the matrix that takes data to their fit [-], shape (epoch, row); zero
@@ -181,7 +181,7 @@ def leverage(found: Factor | Solution) -> Array:
     Source:
       Hoaglin & Welsch (1978), doi:10.1080/00031305.1978.10479237.
     """
-    factor = factor_of(found)
+    factor = factor_of(solution)
     data, beta = factor.data, factor.beta
     noise, seen = data.noise, data.seen
     if noise.correlation is not None or noise.common is not None:
@@ -193,11 +193,11 @@ def leverage(found: Factor | Solution) -> Array:
     return jnp.where(seen, 1 - lost, 0)
 
 
-def degrees_of_freedom(found: Factor | Solution) -> Array:
+def degrees_of_freedom(solution: Factor | Solution) -> Array:
     """Compute how many independent numbers an estimate takes from its data.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
 
     Returns:
       Trace of the resolution matrix, shape (epoch,): from the number of free fields,
@@ -210,7 +210,7 @@ def degrees_of_freedom(found: Factor | Solution) -> Array:
       Tarantola (2005), Inverse Problem Theory, section 3.3,
       doi:10.1137/1.9780898717921.
     """
-    return leverage(found).sum(axis=1)
+    return leverage(solution).sum(axis=1)
 
 
 @jax.jit

@@ -35,7 +35,7 @@ class Sampling:
 
 
 def posterior_samples(
-    found: Factor | Solution, prior: Prior, sampling: Sampling
+    solution: Factor | Solution, prior: Prior, sampling: Sampling
 ) -> Array:
     """Draw loads from the posterior at every epoch.
 
@@ -47,7 +47,7 @@ def posterior_samples(
     Not for: `jit`, since draws from the prior are made on the host.
 
     Args:
-      found: From `solve` or `factorise`.
+      solution: From `solve` or `factorise`.
       prior: The prior that the problem was made with.
       sampling: How many.
 
@@ -62,9 +62,9 @@ def posterior_samples(
       Papandreou & Yuille (2010), Gaussian sampling by local perturbations, NIPS 23;
       Orieux, Feron & Giovannelli (2012), doi:10.1109/LSP.2012.2189104.
     """
-    factor = factor_of(found)
+    factor = factor_of(solution)
     problem, data, beta = factor.problem, factor.data, factor.beta
-    centre = found.load if isinstance(found, Solution) else _mean(factor)
+    centre = solution.load if isinstance(solution, Solution) else _mean(factor)
     draws = []
     for key in jax.random.split(jax.random.key(sampling.seed), sampling.count):
         of_prior, of_noise = jax.random.split(key)
@@ -103,8 +103,8 @@ def noise_samples(
     if noise.correlation is not None:
         factor = jnp.linalg.cholesky(noise.correlation)
         white = einsum("er,sr->es", white, factor)
-    own = jnp.broadcast_to(noise.sigma, shape) * white
+    independent = jnp.broadcast_to(noise.sigma, shape) * white
     if noise.common is None:
-        return own
+        return independent
     offset = jnp.sqrt(noise.common) * jax.random.normal(of_epochs, shape[:1], dtype)
-    return own + offset[:, None] * common_rows(noise)[None, :]
+    return independent + offset[:, None] * common_rows(noise)[None, :]

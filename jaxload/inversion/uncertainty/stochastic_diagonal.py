@@ -148,15 +148,17 @@ def _change(
     steady = noise_covariance(middle)
     left, right = _probes(steady, sign)
 
-    def inverse(own: Array, seen: Array) -> Array:
-        matrix = problem.gram + own
+    def inverse(covariance: Array, seen: Array) -> Array:
+        matrix = problem.gram + covariance
         return observed_saddle_inverse(matrix, problem.null_space_response, seen)[1][
             :, :rows
         ]
 
     def one(noise: Noise, seen: Array) -> tuple[Array, Array]:
         daily = noise_covariance(noise)
-        before, after = (inverse(own, seen) for own in (steady, daily))
+        before, after = (
+            inverse(covariance_of, seen) for covariance_of in (steady, daily)
+        )
         # Where nothing is seen either noise is a place-holder.
         change = jnp.where(seen[:, None] & seen[None, :], daily - steady, 0)
         first = einsum("rs,sk->kr", before, left)

@@ -247,8 +247,8 @@ def _robust(scores: Array, near: Array, least: float) -> Array:
     family = scores[near]
     middle = jnp.nanmedian(family, axis=1)
     spread = GAUSSIAN * jnp.nanmedian(jnp.abs(family - middle[:, None]), axis=1)
-    found = (scores - middle) / jnp.maximum(spread, least)
-    return jnp.where(jnp.isfinite(found), found, 0)
+    scaled = (scores - middle) / jnp.maximum(spread, least)
+    return jnp.where(jnp.isfinite(scaled), scaled, 0)
 
 
 def _season_distance(annual: Array, near: Array, least: float) -> Array:

@@ -118,8 +118,8 @@ def find_steps(
     data, weight, noise = _without_outliers(data, years, weight, settings)
     record = _Record(data, years, weight, noise, np.asarray(weight) > 0, settings)
     known = _search(record)
-    found = _shocks(record, known, np.arange(known.shape[1]))
-    return _listed(*found, known, np.asarray(years), noise)
+    shocks = _shocks(record, known, np.arange(known.shape[1]))
+    return _listed(*shocks, known, np.asarray(years), noise)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -142,7 +142,7 @@ def _shocks(
     width = min(2 ** int(np.ceil(np.log2(max(len(stations), 32)))), known.shape[1])
     rows = np.resize(stations, width)
     noise = jax.tree.map(lambda x: x[rows], record.noise)
-    found = level_shocks(
+    shocks = level_shocks(
         record.values[:, rows],
         record.years,
         record.weight[:, rows],
@@ -150,7 +150,9 @@ def _shocks(
         jnp.asarray(known[:, rows]),
         record.settings.periods,
     )
-    size, score = (np.asarray(x)[:, : len(stations)] for x in (found.size, found.score))
+    size, score = (
+        np.asarray(x)[:, : len(stations)] for x in (shocks.size, shocks.score)
+    )
     return size, score
 
 

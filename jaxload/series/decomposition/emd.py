@@ -154,20 +154,22 @@ def decompose(
     values = np.asarray(values, np.float64)
     settings = settings or Decomposition()
     _check(values, workers)
-    found = np.empty((*values.shape, settings.components))
+    components = np.empty((*values.shape, settings.components))
     keys = ["" if cache is None else _key(one, settings) for one in values.T]
-    missing = [i for i, key in enumerate(keys) if not _recall(found[:, i], cache, key)]
+    missing = [
+        i for i, key in enumerate(keys) if not _recall(components[:, i], cache, key)
+    ]
     total = len(keys)
     if watch is not None and len(missing) < total:
         watch(total - len(missing), total)
     parts = _computed([values[:, index] for index in missing], settings, workers)
     for number, (index, part) in enumerate(zip(missing, parts), 1):
-        found[:, index] = part
+        components[:, index] = part
         if cache is not None:
             cache.put(keys[index], part)
         if watch is not None:
             watch(total - len(missing) + number, total)
-    return found
+    return components
 
 
 def _recall(place: Floats, cache: Cache | None, key: str) -> bool:

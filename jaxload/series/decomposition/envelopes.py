@@ -184,11 +184,11 @@ def _splines(knots: Knots, epochs: int) -> Floats:
     origin = APART * epochs * np.arange(len(last), dtype=np.float64)
     since = (origin[:, None] + np.arange(epochs, dtype=np.float64)).ravel()
     since -= spread(knots.at)
-    found = spread(change / (6 * step))
+    spline = spread(change / (6 * step))
     for term in (bend / 2, slope - step * (3 * bend + change) / 6, knots.value):
-        found *= since
-        found += spread(term)
-    return found.reshape(len(last), epochs)
+        spline *= since
+        spline += spread(term)
+    return spline.reshape(len(last), epochs)
 
 
 def _lengths(knots: Knots, epochs: int) -> Integers:

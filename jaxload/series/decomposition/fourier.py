@@ -91,9 +91,9 @@ def reconstruct(
 @functools.partial(jax.jit, static_argnames=("count", "hold"))
 def _reconstruct(values: Array, count: int, hold: float) -> Reconstruction:
     one = functools.partial(_one, count=count, hold=hold)
-    found = by_station(one, values.T, most=BATCH)
+    reconstructed = by_station(one, values.T, most=BATCH)
     across = lambda x: x.T if x.ndim == 2 else x
-    return jax.tree.map(across, found)
+    return jax.tree.map(across, reconstructed)
 
 
 def _one(values: Array, count: int, hold: float) -> Reconstruction:
@@ -152,9 +152,9 @@ def _fitted(
 
 def _described(series: tuple, terms: tuple, settled: Array) -> Reconstruction:
     values, seen, mean, fitted = series
-    chosen, found = terms
+    chosen, amplitudes = terms
     count = len(chosen)
-    amplitude = jnp.hypot(found[1 : count + 1], found[count + 1 :])
+    amplitude = jnp.hypot(amplitudes[1 : count + 1], amplitudes[count + 1 :])
     order = jnp.argsort(-amplitude)
     total = jnp.where(seen, (values - mean) ** 2, 0).sum()
     left = jnp.where(seen, (values - mean - fitted) ** 2, 0).sum()

@@ -346,8 +346,8 @@ def _uncertainty(data: _Data, root: Array, noise: Array, spread: Array) -> Array
         shared = missing * einsum("ek,sk->es", spread[:, :, index], root)
         return total + einsum("es,et->st", shared, missing) * root[None, :, index]
 
-    own = jnp.diag(noise * missing.sum(axis=0))
-    return jax.lax.fori_loop(0, root.shape[1], add, own)
+    of_noise = jnp.diag(noise * missing.sum(axis=0))
+    return jax.lax.fori_loop(0, root.shape[1], add, of_noise)
 
 
 def _noise(

@@ -61,12 +61,12 @@ def fastest(values: Floats, siftings: int, faint: Floats) -> Floats:
     Returns:
       The oscillation, zero where a series has none, shape (series, epoch).
     """
-    found = np.zeros_like(values)
+    component = np.zeros_like(values)
     turns = np.diff(find_turns(values).start)
     some = (turns >= OSCILLATES) & (np.ptp(values, axis=1) > faint)
     if some.any():
         one = values[some]
         for _ in range(siftings):
             one -= mean_envelope(one)
-        found[some] = one
-    return found
+        component[some] = one
+    return component

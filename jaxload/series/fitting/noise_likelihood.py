@@ -97,10 +97,10 @@ def _estimate_one(
     def cost(ratios: Array) -> tuple[Array, Array]:
         noise = amplitudes(ratios)
         square, logarithm = whitened_products(basis, values, weight, years, noise)
-        found = regress(square, seen.sum())
+        regression = regress(square, seen.sum())
         count = seen.sum().astype(values.dtype)
-        freedom = jnp.where(found.freedom > 0, found.freedom, jnp.nan)
-        scale = found.squares / freedom
+        freedom = jnp.where(regression.freedom > 0, regression.freedom, jnp.nan)
+        scale = regression.squares / freedom
         return count * jnp.log(scale) + logarithm, jnp.sqrt(scale)
 
     ratios = jnp.stack([least, least])
@@ -126,5 +126,5 @@ def _least(cost: Callable[[Array], Array], dtype: jnp.dtype) -> Array:
 
     bounds = jnp.maximum(best - width, grid[0]), jnp.minimum(best + width, grid[-1])
     low, high = jax.lax.fori_loop(0, STEPS, once, bounds)
-    found = (low + high) / 2
-    return jnp.where(found - grid[0] < 0.05, grid[0], found)
+    minimum = (low + high) / 2
+    return jnp.where(minimum - grid[0] < 0.05, grid[0], minimum)

@@ -270,17 +270,17 @@ def _one(
     seen = weight > 0
     basis = trajectory_basis(terms, years, middle, known)
     square = products(basis, _centred(values, seen), seen.astype(values.dtype))
-    found = regress(square, seen.sum())
+    regression = regress(square, seen.sum())
     months = jnp.zeros_like(years).at[block].max(seen.astype(values.dtype)).sum()
     names = np.array(term_kinds(terms, known))
     goes = np.isin(names, ("offset", *kinds))
     both = goes[:, None] & goes[None, :]
     # As many as go where these and what stays do not depend on each other.
-    spread = jnp.where(both, found.covariance * square[:-1, :-1], 0).sum()
-    used = jnp.isfinite(found.estimates)
+    spread = jnp.where(both, regression.covariance * square[:-1, :-1], 0).sum()
+    used = jnp.isfinite(regression.estimates)
     excess = spread - (goes & used).sum().astype(values.dtype)
     lines = int(np.isin(names, [k for k in ("offset", "trend") if k in kinds]).sum())
-    return found.estimates, lines + jnp.maximum(excess, 0), months
+    return regression.estimates, lines + jnp.maximum(excess, 0), months
 
 
 def _centred(values: Array, seen: Array) -> Array:
@@ -294,8 +294,8 @@ def _sizes(terms: Terms, estimates: Array, good: Array) -> Array:
     size = jnp.abs(jnp.where(good[:, None], estimates[:, :number], jnp.nan))
     middle = GAUSSIAN * jnp.nanmedian(size, axis=0)
     enough = jnp.isfinite(size).sum(axis=0) >= ENOUGH
-    found = jnp.where(enough, jnp.maximum(middle, LEAST), USUAL)
-    return _paired(terms, found)
+    sizes = jnp.where(enough, jnp.maximum(middle, LEAST), USUAL)
+    return _paired(terms, sizes)
 
 
 def _paired(terms: Terms, sizes: Array) -> Array:
@@ -335,10 +335,10 @@ def _held(
         noise, size = state
         precision = _precision(noise, size, count, months, rest)
         estimates, left = _ridge(square, precision)
-        own = _paired(terms, jnp.abs(estimates[: len(sizes)]))
-        own = jnp.where(months < YEAR, sizes, jnp.maximum(sizes, own))
+        estimated = _paired(terms, jnp.abs(estimates[: len(sizes)]))
+        estimated = jnp.where(months < YEAR, sizes, jnp.maximum(sizes, estimated))
         # What few values leave of a fit to them says nothing of their noise.
-        return jnp.where(few, noise, left / jnp.maximum(count - 1, 1)), own
+        return jnp.where(few, noise, left / jnp.maximum(count - 1, 1)), estimated
 
     noise, size = jax.lax.fori_loop(0, ROUNDS, again, (noise, sizes))
     precision = _precision(noise, size, count, months, rest)

@@ -74,8 +74,8 @@ def level_shocks(
     """
     one = functools.partial(_one, years=years, periods=periods)
     given = (values.T, weight.T, noise, known.T)
-    found = by_station(one, *given, most=BATCH)
-    return Shocks(found.size.T, found.score.T)
+    shocks = by_station(one, *given, most=BATCH)
+    return Shocks(shocks.size.T, shocks.score.T)
 
 
 def _one(
@@ -177,10 +177,10 @@ def _backward(rows: dict, kept: dict) -> tuple[Array, Array]:
         information = information - pull[:, None] * design[None, :]
         information = information + square * design[:, None] * design[None, :]
         score = score + design * (now["innovation"] - gain @ score)
-        found = score[0], information[0, 0]
+        result = score[0], information[0, 0]
         keep = _keep(now["passed"], states)
         information = information * keep[:, None] * keep[None, :]
-        return (score * keep, information), found
+        return (score * keep, information), result
 
     none = jnp.zeros(states, kept["gain"].dtype)
     state = none, jnp.zeros((states, states), none.dtype)

@@ -109,14 +109,14 @@ class Trajectory:
     def names(self) -> tuple[str, ...]:
         """What each term is, in words."""
         powers = range(2, self.terms.degree + 1)
-        found = ["offset", "rate"][: self.terms.degree + 1]
-        found += [f"power {power}" for power in powers]
+        names = ["offset", "rate"][: self.terms.degree + 1]
+        names += [f"power {power}" for power in powers]
         for period in self.terms.periods:
-            found += [f"cos {period:g} yr", f"sin {period:g} yr"]
+            names += [f"cos {period:g} yr", f"sin {period:g} yr"]
         for kind in TERM_KINDS[3:]:
             number = getattr(self.events, kind).shape[1]
-            found += [f"{kind} {n + 1}" for n in range(number)]
-        return tuple(found)
+            names += [f"{kind} {n + 1}" for n in range(number)]
+        return tuple(names)
 
     @property
     def sigma(self) -> Array:
@@ -188,18 +188,18 @@ def events(
 
 
 def _for_each(
-    stations: int, given: ArrayLike | None, tail: tuple[int, ...], name: str
+    stations: int, events: ArrayLike | None, tail: tuple[int, ...], name: str
 ) -> Array:
-    given = jnp.zeros((0, *tail)) if given is None else jnp.asarray(given, float)
-    if given.ndim == 1 + len(tail):
-        given = jnp.broadcast_to(given[None], (stations, *given.shape))
-    if given.shape != (stations, given.shape[1], *tail):
+    events = jnp.zeros((0, *tail)) if events is None else jnp.asarray(events, float)
+    if events.ndim == 1 + len(tail):
+        events = jnp.broadcast_to(events[None], (stations, *events.shape))
+    if events.shape != (stations, events.shape[1], *tail):
         form = ", ".join(["event", *map(str, tail)])
         raise ValueError(
-            f"{name} has shape {given.shape}, expected ({form}) or (station, {form}) "
+            f"{name} has shape {events.shape}, expected ({form}) or (station, {form}) "
             f"for {stations} stations"
         )
-    return given
+    return events
 
 
 def fit_trajectory(
@@ -323,12 +323,12 @@ def _fit(
     middle = (years[0] + years[-1]) / 2
     one = functools.partial(_fit_one, terms, years, middle)
     series = (values.T, weight.T, happened, known)
-    found, scatter = by_station(one, *series, most=BATCH)
+    fits, scatter = by_station(one, *series, most=BATCH)
     return Trajectory(
-        estimates=found.estimates.T,
-        covariance=found.covariance,
+        estimates=fits.estimates.T,
+        covariance=fits.covariance,
         scatter=scatter,
-        freedom=found.freedom,
+        freedom=fits.freedom,
         events=happened,
         middle=middle,
         terms=terms,
@@ -357,12 +357,16 @@ def _fit_one(
         square = products(basis, values, weight)
     else:
         square = whitened_products(basis, values, weight, years, noise)[0]
-    found = regress(square, count)
-    left = found.squares / jnp.where(found.freedom > 0, found.freedom, jnp.nan)
-    estimates = found.estimates.at[0].add(level)
-    covariance = found.covariance * (left if noise is None else 1)
-    found = dataclasses.replace(found, estimates=estimates, covariance=covariance)
-    return found, jnp.sqrt(left)
+    regression = regress(square, count)
+    left = regression.squares / jnp.where(
+        regression.freedom > 0, regression.freedom, jnp.nan
+    )
+    estimates = regression.estimates.at[0].add(level)
+    covariance = regression.covariance * (left if noise is None else 1)
+    regression = dataclasses.replace(
+        regression, estimates=estimates, covariance=covariance
+    )
+    return regression, jnp.sqrt(left)
 
 
 def _held_products(
@@ -420,11 +424,11 @@ def term_kinds(terms: Terms, happened: Events) -> tuple[str, ...]:
       terms: Trend and seasons.
       happened: Steps and relaxations, with or without the axis of stations.
     """
-    found = ["offset"] + ["trend"] * terms.degree + ["seasons"] * 2 * len(terms.periods)
+    kinds = ["offset"] + ["trend"] * terms.degree + ["seasons"] * 2 * len(terms.periods)
     for kind, tail in zip(TERM_KINDS[3:], (0, 1, 1)):
         array = getattr(happened, kind)
-        found += [kind] * array.shape[array.ndim - 1 - tail]
-    return tuple(found)
+        kinds += [kind] * array.shape[array.ndim - 1 - tail]
+    return tuple(kinds)
 
 
 def evaluate_trajectory(

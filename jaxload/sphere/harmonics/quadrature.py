@@ -52,17 +52,17 @@ def latitude_rows(lat: ArrayLike) -> GridRows:
       doi:10.1007/s10543-006-0045-4. One pole: Driscoll & Healy (1994),
       doi:10.1006/aama.1994.1008.
     """
-    given = np.asarray(lat, np.float64)
-    if given.ndim != 1 or len(given) < 2 or not (np.abs(given) <= 90.001).all():
+    values = np.asarray(lat, np.float64)
+    if values.ndim != 1 or len(values) < 2 or not (np.abs(values) <= 90.001).all():
         raise ValueError(
-            f"lat has shape {given.shape} and is not two or more latitudes within 90 "
+            f"lat has shape {values.shape} and is not two or more latitudes within 90 "
             "degrees, as the rows of a global grid are"
         )
-    southward = given if given[0] > given[-1] else given[::-1]
+    southward = values if values[0] > values[-1] else values[::-1]
     rows = next((rows for rows in _candidates(southward) if rows is not None), None)
     if rows is None:
-        raise ValueError(_complaint(given))
-    if given[0] > given[-1]:
+        raise ValueError(_complaint(values))
+    if values[0] > values[-1]:
         return rows
     return GridRows(rows.lat[::-1], rows.weights[::-1], rows.max_degree)
 
