@@ -172,7 +172,7 @@ def _cells(name: str) -> Call:
         factor = inversion.factorise(problem, data, beta)
         return inversion.posterior_sd(factor, functionals).sd
 
-    return spread, (*_given(name), functionals)
+    return spread, (*_arguments(name), functionals)
 
 
 def _in_time(name: str, *, gradient: bool = False) -> Call:
