@@ -206,14 +206,14 @@ def _by_chunks(function: Callable, parts: Any, each: float) -> Any:
     size = -(-count // chunks)
     # The last part fills up the last chunk.
     index = jnp.minimum(jnp.arange(chunks * size), count - 1).reshape(chunks, size)
-    found = jax.lax.map(
+    results = jax.lax.map(
         lambda index: function(
             jax.tree.map(lambda values: _rows(values, index), parts)
         ),
         index,
     )
     joined = lambda values: values.reshape(-1, *values.shape[2:])[:count]
-    return jax.tree.map(joined, found)
+    return jax.tree.map(joined, results)
 
 
 def _rows(values: Array, index: Array) -> Array:

@@ -87,8 +87,8 @@ def filtered_by_segments(
         lambda values: jnp.broadcast_to(values, (number, *values.shape)), nothing
     )
     step = jax.vmap(lambda segment, now: _longer(weigh, covariance, segment, now))
-    found = chunked_scan(lambda state, now: (step(state, now), None), start, across)
-    joined = chunked_scan(_joined, (matrix[0], matrix, zero, zero), found)
+    filtered = chunked_scan(lambda state, now: (step(state, now), None), start, across)
+    joined = chunked_scan(_joined, (matrix[0], matrix, zero, zero), filtered)
     return joined[2], joined[3]
 
 

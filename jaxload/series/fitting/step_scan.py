@@ -73,8 +73,8 @@ def level_shocks(
       Statistical Association 93, 796-806.
     """
     one = functools.partial(_one, years=years, periods=periods)
-    given = (values.T, weight.T, noise, known.T)
-    shocks = by_station(one, *given, most=BATCH)
+    series = (values.T, weight.T, noise, known.T)
+    shocks = by_station(one, *series, most=BATCH)
     return Shocks(shocks.size.T, shocks.score.T)
 
 
