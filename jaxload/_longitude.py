@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["common_turn"]
+__all__ = ["common_turn", "spans_globe"]
 
 #: By which two ranges must differ for one to be the narrower [degrees].
 ROUNDING = 1e-6
@@ -42,3 +42,15 @@ def common_turn(west: ArrayLike, east: ArrayLike) -> NDArray[np.float64]:
     if span > before - ROUNDING or before < 360 - APART:
         return np.zeros_like(west)
     return np.round((moved - west) / 360) * 360 - 360 * np.floor((cut + 180) / 360)
+
+
+def spans_globe(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> bool:
+    """Whether the cells of a grid cover the globe, its poles included.
+
+    Args:
+      lon: Longitude of the centres [degrees], ascending, shape (lon,).
+      lat: Latitude of the centres [degrees], ascending, shape (lat,).
+    """
+    around = np.ptp(lon) + np.diff(lon).max(initial=0.0)
+    across = np.ptp(lat) + 2 * np.diff(lat).max(initial=0.0)
+    return bool(around >= 359 and across >= 180)

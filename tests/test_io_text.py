@@ -63,6 +63,14 @@ def test_an_empty_note_behind_a_tab_is_a_column(tmp_path):
     assert io.read_offsets(path).note.values.tolist() == ["", "why"]
 
 
+def test_units_in_brackets_are_no_part_of_what_a_column_is_called(tmp_path):
+    path = tmp_path / "steps.csv"
+    path.write_text("Station,MJD [d],kind,tau [d]\nABCD,55197.0,log,30\n")
+    (event,) = io.read_offsets(path).to_dataframe().itertuples()
+    assert str(event.day) == "2010-01-01 00:00:00"
+    assert event.relaxation == 30
+
+
 def test_a_name_of_a_station_may_hold_a_blank_between_quotation_marks(tmp_path):
     path = tmp_path / "sites.txt"
     path.write_text('"Lhasa 1" 91.1 29.6\n"Lhasa 2" 91.2 29.7\n')

@@ -8,13 +8,12 @@ import pathlib
 
 import jax
 import numpy as np
-import shapely.geometry
 import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, pipeline, series, sphere, synthetic
 from jaxload._calendar import DAY, month_bounds
-from jaxload.demo.files.common import simulated_folder
+from jaxload.demo.files.common import simulated_folder, write_outline
 
 __all__ = ["Scores", "run_twin"]
 
@@ -103,12 +102,7 @@ def _write_data(twin: synthetic.Twin, folder: pathlib.Path) -> config.Study:
         },
     )
     io.write_up(io.label_dataset(observed), io.prepare_folder(folder / "gnss"))
-    outline = {
-        "type": "Feature",
-        "properties": {"NAME": "twin region"},
-        "geometry": shapely.geometry.mapping(twin.region),
-    }
-    io.write_json(outline, folder / "region.geojson")
+    write_outline(twin.region, folder / "region.geojson", "twin region")
     study = config.Study(
         gnss=config.Gnss(files="gnss/*.up", sites="gnss/sites.txt"),
         region=config.Region(boundary="region.geojson", buffer=2.0),

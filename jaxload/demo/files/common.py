@@ -80,19 +80,22 @@ def _check_same(folder: pathlib.Path, about: dict[str, Any]) -> None:
     )
 
 
-def write_outline(region: shapely.Polygon, path: str | os.PathLike[str]) -> None:
+def write_outline(
+    region: shapely.Polygon, path: str | os.PathLike[str], name: str = "region"
+) -> None:
     """Write the outline of a region as GeoJSON.
 
     Args:
       region: The outline [degrees].
       path: The file.
+      name: What the region is called there.
 
     Raises:
       ValueError: If it cannot be written.
     """
     outline = {
         "type": "Feature",
-        "properties": {"NAME": "region"},
+        "properties": {"NAME": name},
         "geometry": shapely.geometry.mapping(region),
     }
     io.write_json(outline, path)

@@ -11,7 +11,7 @@ from jaxload.io.gnss.format_headed import HeadedTable, read_table
 from jaxload.io.gnss.frames import geodetic
 from jaxload.io.gnss.headers import HEAD, length_unit, parse_header
 from jaxload.io.gnss.options import Reading
-from jaxload.io.gnss.sites import Site, check_site
+from jaxload.io.gnss.sites import Site, site_of_angles
 from jaxload.io.gnss.source import Source, station_name
 from jaxload.io.gnss.station_series import Series
 from jaxload.io.text.table import number_column, split_table, value_column
@@ -155,16 +155,9 @@ def _identity(source: Source) -> tuple[str, Site | None]:
     for line in _inside(source, "SITE/ID"):
         last = line.split()[-7:]
         if len(last) == 7 and all(map(_PLACE.fullmatch, last)):
-            *angles, height = map(float, last)
-            lon, lat = (_degrees(angles[i : i + 3]) for i in (0, 3))
-            site = check_site(lon, lat, height, f"{source.path}, +SITE/ID")
+            site = site_of_angles(last, f"{source.path}, +SITE/ID")
             return line.split()[0].upper(), site
     return "", None
-
-
-def _degrees(parts: Sequence[float]) -> float:
-    size = abs(parts[0]) + parts[1] / 60 + parts[2] / 3600
-    return -size if np.signbit(parts[0]) else size
 
 
 def is_f5(source: Source) -> bool:

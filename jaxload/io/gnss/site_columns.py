@@ -14,6 +14,7 @@ __all__ = [
     "bare_layout",
     "complete",
     "find_header",
+    "plain_name",
 ]
 
 #: Orders in which a list without names of columns may have its coordinates.
@@ -102,7 +103,7 @@ def _in_columns(words: Sequence[str], widths: Sequence[int]) -> list[str]:
     joined: list[str] = []
     for word in single:
         pair = (joined[-1] + word) if joined else ""
-        if _plain(pair) in STATIONS and _plain(word) in STATIONS:
+        if plain_name(pair) in STATIONS and plain_name(word) in STATIONS:
             joined[-1] = pair
         else:
             joined.append(word)
@@ -114,8 +115,12 @@ def _is_unit(word: str) -> bool:
     return word.startswith(("(", "[")) and set(letters) <= UNITS | {"e", "n"}
 
 
-def _plain(word: str) -> str:
-    """A name without units, marks and case."""
+def plain_name(word: str) -> str:
+    """Take units, marks and case off the name of a column.
+
+    Args:
+      word: The name.
+    """
     # What is in brackets is a unit, but where it is all there is.
     text = word.partition("(")[0].partition("[")[0] or word
     parts = re.findall(r"[^\W\d_]+", text.lower())
@@ -124,7 +129,7 @@ def _plain(word: str) -> str:
 
 def _roles(words: Sequence[str]) -> dict[str, int]:
     """Positions of the columns; none if they do not say where a station is."""
-    plain = [_plain(word) for word in words]
+    plain = [plain_name(word) for word in words]
     place = {}
     for index, name in enumerate(plain):
         if name in _ROLE:
@@ -155,7 +160,7 @@ def _only_names(words: Sequence[str], place: dict[str, int]) -> bool:
     """Whether a comment names columns, and is no sentence with such words in it."""
     needed = [place[role] for role in place if role != "height"]
     known = {*_ROLE, *STATIONS, *OTHERS}
-    return all(_plain(word) in known for word in words[: max(needed) + 1])
+    return all(plain_name(word) in known for word in words[: max(needed) + 1])
 
 
 def bare_layout(

@@ -19,7 +19,7 @@ from jaxload.io.gnss.site_columns import (
     complete,
     find_header,
 )
-from jaxload.io.gnss.sites import Site, check_site, distance_km
+from jaxload.io.gnss.sites import Site, check_site, distance_km, site_of_angles
 from jaxload.io.text.lines import data_lines, read_lines
 from jaxload.io.text.words import (
     find_mark,
@@ -395,9 +395,4 @@ def _sinex(path: pathlib.Path, lines: Sequence[str]) -> Iterator[tuple[int, str,
                     "and seconds, and height"
                 )
                 raise width_error(where, len(words), expected)
-            values = [parse_number(word, "a coordinate", where) for word in words[-7:]]
-            lon, lat = (
-                np.copysign(1, d) * (abs(d) + m / 60 + s / 3600)
-                for d, m, s in (values[:3], values[3:6])
-            )
-            yield number, words[0].upper(), check_site(lon, lat, values[6], where)
+            yield number, words[0].upper(), site_of_angles(words[-7:], where)

@@ -3,10 +3,12 @@
 import dataclasses
 import math
 import re
+from collections.abc import Sequence
 
 from jaxload.constants import EARTH_RADIUS
+from jaxload.io.text.words import parse_number
 
-__all__ = ["Site", "check_site", "distance_km", "short_name"]
+__all__ = ["Site", "check_site", "distance_km", "short_name", "site_of_angles"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,30 @@ def short_name(station: str) -> str:
     if re.fullmatch(r"[A-Z0-9]{4}[0-9]{2}[A-Z]{3}", name):
         return name[:4]
     return (name.lstrip("0") or name) if name.isdecimal() else name
+
+
+def site_of_angles(words: Sequence[str], where: str) -> Site:
+    """Make a position of the seven last words of a line of SITE/ID in SINEX.
+
+    Args:
+      words: Longitude and latitude in degrees, minutes and seconds each, and height
+        [m].
+      where: File and line, for messages.
+
+    Returns:
+      The position.
+
+    Raises:
+      ValueError: If a word is no number, or it is not on the Earth.
+    """
+    *angles, height = (parse_number(word, "a coordinate", where) for word in words)
+    lon, lat = (_degrees(*angles[i : i + 3]) for i in (0, 3))
+    return check_site(lon, lat, height, where)
+
+
+def _degrees(degrees: float, minutes: float, seconds: float) -> float:
+    # Of -0 degrees the sign still counts.
+    return math.copysign(abs(degrees) + minutes / 60 + seconds / 3600, degrees)
 
 
 def distance_km(one: Site, other: Site) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from jaxload._longitude import spans_globe
 from jaxload.io.grids.hints import setting
 from jaxload.io.grids.open import read_static
 from jaxload.io.grids.resample import regrid
@@ -83,9 +84,7 @@ def _share(field: xr.DataArray, path: pathlib.Path) -> xr.DataArray:
 
 def _check_globe(share: xr.DataArray, path: pathlib.Path) -> None:
     lon, lat = share["lon"].values, share["lat"].values
-    around = np.ptp(lon) + np.diff(lon).max(initial=0.0)
-    across = np.ptp(lat) + 2 * np.diff(lat).max(initial=0.0)
-    if around < 359 or across < 180:
+    if not spans_globe(lon, lat):
         raise ValueError(
             f"{path} spans {lon[0]:g} to {lon[-1]:g} in lon and {lat[0]:g} to "
             f"{lat[-1]:g} in lat, expected a mask of the globe"

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, earth, io, series
+from jaxload._longitude import spans_globe
 from jaxload.pipeline.chunks import blocks
 from jaxload.pipeline.inputs.gridded import read_grid_source
 from jaxload.pipeline.inputs.land_sea import sea_share, study_land
@@ -137,9 +138,7 @@ def read_load_grid(
 
 def _check_globe(grid: xr.Dataset, file: object, kind: str) -> None:
     lon, lat = grid.lon.values, grid.lat.values
-    around = np.ptp(lon) + np.diff(lon).max(initial=0.0)
-    across = np.ptp(lat) + 2 * np.diff(lat).max(initial=0.0)
-    if around < 359 or across < 180:
+    if not spans_globe(lon, lat):
         raise ValueError(
             f"loads.{kind} {file} spans {lon[0]:g} to {lon[-1]:g} in lon and "
             f"{lat[0]:g} to {lat[-1]:g} in lat, expected the globe; name it as "
