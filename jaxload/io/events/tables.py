@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxload.io.events.offset_events import Event, choice_of
-from jaxload.io.gnss.site_columns import STATIONS, plain_name
+from jaxload.io.gnss.site_columns import STATIONS, bare_name
 from jaxload.io.text.dates import (
     checked_days,
     days_of_dates,
@@ -72,12 +72,12 @@ def read_event_table(
     rows = [(number, split_row(line, mark)) for number, line in numbered]
     table = table_of_rows(path, rows, (len(header),), ", as in the header")
     column = {name: text_column(table, index) for name, index in place.items()}
-    modified = plain_name(header[place["day"]]) == "mjd"
+    modified = bare_name(header[place["day"]]) == "mjd"
     return _events(path, table.numbers, column, modified)
 
 
 def _places(path: pathlib.Path, header: Sequence[str]) -> dict[str, int]:
-    plain = [plain_name(name) for name in header]
+    plain = [bare_name(name) for name in header]
     place = {
         role: next(plain.index(name) for name in names if name in plain)
         for role, names in NAMES.items()

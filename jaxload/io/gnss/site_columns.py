@@ -12,9 +12,9 @@ __all__ = [
     "SITE_ROLES",
     "SiteColumns",
     "bare_layout",
+    "bare_name",
     "complete",
     "find_header",
-    "plain_name",
 ]
 
 #: Orders in which a list without names of columns may have its coordinates.
@@ -103,7 +103,7 @@ def _in_columns(words: Sequence[str], widths: Sequence[int]) -> list[str]:
     joined: list[str] = []
     for word in single:
         pair = (joined[-1] + word) if joined else ""
-        if plain_name(pair) in STATIONS and plain_name(word) in STATIONS:
+        if bare_name(pair) in STATIONS and bare_name(word) in STATIONS:
             joined[-1] = pair
         else:
             joined.append(word)
@@ -115,7 +115,7 @@ def _is_unit(word: str) -> bool:
     return word.startswith(("(", "[")) and set(letters) <= UNITS | {"e", "n"}
 
 
-def plain_name(word: str) -> str:
+def bare_name(word: str) -> str:
     """Take units, marks and case off the name of a column.
 
     Args:
@@ -129,7 +129,7 @@ def plain_name(word: str) -> str:
 
 def _roles(words: Sequence[str]) -> dict[str, int]:
     """Positions of the columns; none if they do not say where a station is."""
-    plain = [plain_name(word) for word in words]
+    plain = [bare_name(word) for word in words]
     place = {}
     for index, name in enumerate(plain):
         if name in _ROLE:
@@ -160,7 +160,7 @@ def _only_names(words: Sequence[str], place: dict[str, int]) -> bool:
     """Whether a comment names columns, and is no sentence with such words in it."""
     needed = [place[role] for role in place if role != "height"]
     known = {*_ROLE, *STATIONS, *OTHERS}
-    return all(plain_name(word) in known for word in words[: max(needed) + 1])
+    return all(bare_name(word) in known for word in words[: max(needed) + 1])
 
 
 def bare_layout(
