@@ -204,6 +204,22 @@ def _design_matrix() -> Call:
     return design, (love,)
 
 
+def _synthesis(last: int, epochs: int) -> Call:
+    """Of fields on the coarsest equally spaced grid that resolves a degree."""
+    rows, columns = 2 * last + 1, 2 * last + 2
+    lat, lon = np.linspace(90, -90, rows), np.arange(columns) * 360 / columns
+    both = shape(epochs, last + 1, last + 1), shape(epochs, last + 1, last + 1)
+    return lambda given: earth.synthesise(given, lat, lon), (earth.Harmonics(*both),)
+
+
+def _analysis(last: int, epochs: int) -> Call:
+    """Of such fields."""
+    rows, columns = 2 * last + 1, 2 * last + 2
+    lat, lon = np.linspace(90, -90, rows), np.arange(columns) * 360 / columns
+    field = shape(epochs, rows, columns)
+    return lambda field: earth.analyse(field, lat, lon, last), (field,)
+
+
 CRITERIA = {
     "leave-one-out": inversion.leave_one_out,
     "GCV": inversion.gcv,
@@ -251,6 +267,10 @@ def _programs() -> list[Program]:
     )
     programs.append(Program("Love numbers to 10,000", "PREM", 5000, _love_numbers))
     programs.append(Program("design matrix", "western", 12_000, _design_matrix))
+    programs += [
+        Program(name, "degree 719, 12 epochs", 10_000, part(build, 719, 12))
+        for name, build in (("synthesis", _synthesis), ("analysis", _analysis))
+    ]
     return programs
 
 

@@ -21,6 +21,7 @@ from jax.extend import backend
 
 __all__ = [
     "accelerator_memory",
+    "by_chunks",
     "chunk_size",
     "current_form",
     "form",
@@ -164,7 +165,7 @@ def map_parts(function: Callable, parts: Any, each: float) -> Any:
     return on_platform(
         parts,
         cpu=lambda parts: jax.lax.map(jax.checkpoint(function), parts),
-        accelerator=lambda parts: _by_chunks(jax.vmap(function), parts, each),
+        accelerator=lambda parts: by_chunks(jax.vmap(function), parts, each),
     )
 
 
@@ -185,7 +186,7 @@ def map_batches(function: Callable, batches: Any, each: float) -> Any:
 
     def whole(batches: Any) -> Any:
         return jax.tree.map(
-            split, _by_chunks(function, jax.tree.map(flat, batches), each)
+            split, by_chunks(function, jax.tree.map(flat, batches), each)
         )
 
     return on_platform(
@@ -195,8 +196,19 @@ def map_batches(function: Callable, batches: Any, each: float) -> Any:
     )
 
 
-def _by_chunks(function: Callable, parts: Any, each: float) -> Any:
-    """Apply a function of many parts to chunks of equal size that fit in memory."""
+def by_chunks(function: Callable, parts: Any, each: float) -> Any:
+    """Apply a function of many parts to chunks of equal size that fit in memory.
+
+    What it makes on its way is made again in the reverse pass, not kept.
+
+    Args:
+      function: Of any number of parts, part first.
+      parts: A pytree of arrays, part first.
+      each: Temporary memory of one part [bytes], roughly.
+
+    Returns:
+      The results, part first.
+    """
     function = jax.checkpoint(function)
     count = len(jax.tree.leaves(parts)[0])
     most = chunk_size(each)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import export
 
-from jaxload import _platform
+from jaxload import _platform, earth
 from jaxload._platform import form, map_batches, map_parts, on_platform
 from jaxload.inversion.linalg import spd
 
@@ -120,3 +120,25 @@ def test_no_form_inverts_what_is_not_positive_definite():
             inverted, log_determinant = spd.inverse_and_log_determinant(matrix)
             assert np.isnan(inverted).any()
             assert np.isnan(log_determinant)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("memory", [40 * 2**30, 2**20])
+def test_both_forms_transform_harmonics_alike(rng, monkeypatch, memory):
+    monkeypatch.setattr(_platform, "accelerator_memory", lambda: memory)
+    last = 70
+    lat, lon = np.linspace(90, -90, 2 * last + 1), np.arange(0, 360, 2.0)
+    cosine = np.tril(rng.normal(size=(2, last + 1, last + 1)))
+    given = earth.Harmonics(cosine, np.tril(cosine[::-1], -1))
+
+    def run():
+        value = lambda given: jnp.sum(earth.synthesise(given, lat, lon) ** 3)
+        field = earth.synthesise(given, lat, lon)
+        return field, earth.analyse(field, lat, lon, last), jax.grad(value)(given)
+
+    want = run()
+    with form("accelerator"):
+        got = run()
+    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want)):
+        scale = abs(np.asarray(other)).max()
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11 * scale)

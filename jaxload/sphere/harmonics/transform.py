@@ -11,6 +11,9 @@ Source: Heiskanen & Moritz (1967), Physical Geodesy, sections 1-10 and 1-14.
 
 import dataclasses
 import functools
+import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +22,7 @@ from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
 from jaxload._check import is_concrete
+from jaxload._platform import by_chunks, on_platform
 from jaxload.constants import DEGREE
 from jaxload.sphere.harmonics.coefficients import (
     Harmonics,
@@ -167,14 +171,14 @@ def _parallels(lat: NDArray[np.float64]) -> Parallels:
 def _synthesise(coefficients: Array, rows: Parallels, lon: Array, turn) -> Array:
     last = coefficients.shape[-1] - 1
 
-    def block(_: None, part: tuple[Array, Array, Array]):
+    def block(part: tuple[Array, Array, Array]) -> Slab:
         order, factor, tiles = part
         power = cosine_power(order, rows.cosine)[:, None, None, :]
-        sums = _sum_degrees(tiles, order, factor, rows.sine, last)
-        return None, tuple(power * x for x in sums)
+        even, odd = _sum_degrees(tiles, order, factor, rows.sine, last)
+        return power * even, power * odd
 
     parts = (*blocks_of(last), to_tiles(coefficients))
-    sums = jax.lax.scan(block, None, parts)[1]
+    sums = _each_block(block, parts, rows.sine, coefficients.shape[:2])
     # What is even in latitude mirrors at the equator, what is odd changes sign there.
     even, odd = (x.reshape(-1, *x.shape[2:])[: last + 1] for x in sums)
     sign = rows.sign[None, None, None, :]
@@ -237,14 +241,31 @@ def _analyse(weighted: Array, rows: Parallels, start: Array, max_degree: int) ->
     """Coefficients of a field times its weights, shape (2, epoch, degree, order)."""
     waves = _waves(weighted, rows, start, max_degree)
 
-    def block(_: None, part: tuple[Array, Array, Slab]):
+    def block(part: tuple[Array, Array, Slab]) -> Array:
         order, factor, waves = part
         power = cosine_power(order, rows.cosine)[:, None, None, :]
         scaled = power * waves[0], power * waves[1]
-        return None, _project(scaled, order, factor, rows.sine, max_degree)
+        return _project(scaled, order, factor, rows.sine, max_degree)
 
     parts = (*blocks_of(max_degree), waves)
-    return from_tiles(jax.lax.scan(block, None, parts)[1], max_degree)
+    tiles = _each_block(block, parts, rows.sine, (2, len(weighted)))
+    return from_tiles(tiles, max_degree)
+
+
+def _each_block(
+    block: Callable[[Any], Any], parts: Any, sine: Array, fields: tuple[int, ...]
+) -> Any:
+    """Blocks of orders one after the other on a CPU, together on an accelerator."""
+    functions = DEGREES + 6 * math.prod(fields)
+    each = 3 * ORDERS_PER_TILE * functions * sine.nbytes
+    one_by_one = lambda parts: jax.lax.scan(
+        lambda _, part: (None, block(part)), None, parts
+    )
+    return on_platform(
+        parts,
+        cpu=lambda parts: one_by_one(parts)[1],
+        accelerator=lambda parts: by_chunks(jax.vmap(block), parts, each),
+    )
 
 
 def _waves(weighted: Array, rows: Parallels, start: Array, max_degree: int) -> Slab:
