@@ -155,7 +155,7 @@ def _walked(
     launches: Launches,
 ) -> int:
     """Launches of a computation that runs so many times."""
-    again = functools.partial(_walked, computations, trips=trips, found=launches)
+    again = functools.partial(_walked, computations, trips=trips, launches=launches)
     total = 0
     for instruction in computations.get(name, []):
         operation = instruction.operation
