@@ -155,6 +155,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--strict", action="store_true", help="stop at a file that cannot be read"
     )
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="KEY=VALUE",
+        help="a setting in place of that in the file, such as inversion.beta=0.02; "
+        "may be given again",
+    )
     _add_resume(run)
     run.set_defaults(command=_run, computes=True)
     info = commands.add_parser("info", parents=[common], help="describe a result")
@@ -218,7 +227,8 @@ def _add_resume(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace, console: Console) -> None:
-    study = config.read_study(options.study, options.data)
+    changes = dict(map(config.parse_change, options.changes))
+    study = config.read_study(options.study, options.data, changes=changes)
     if options.strict:
         gnss = dataclasses.replace(study.gnss, strict=True)
         study = dataclasses.replace(study, gnss=gnss)

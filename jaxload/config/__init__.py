@@ -1,5 +1,6 @@
 """Study files: TOML tables to frozen dataclasses of plain values, and back."""
 
+from jaxload.config.changes import parse_change
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
@@ -45,6 +46,7 @@ __all__ = [
     "grid_source",
     "grid_sources",
     "json_schema",
+    "parse_change",
     "read_study",
     "settings",
     "station_load",

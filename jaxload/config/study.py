@@ -4,7 +4,10 @@ import dataclasses
 import os
 import pathlib
 import tomllib
+from collections.abc import Mapping
+from typing import Any
 
+from jaxload.config.changes import with_changes
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
@@ -137,12 +140,19 @@ def _check_with_gap_filling(study: Study, filling: Gapfill) -> None:
             )
 
 
-def read_study(path: str | os.PathLike[str], folder: str | None = None) -> Study:
+def read_study(
+    path: str | os.PathLike[str],
+    folder: str | None = None,
+    *,
+    changes: Mapping[str, Any] | None = None,
+) -> Study:
     """Read a study file.
 
     Args:
       path: A TOML file.
       folder: Against which its relative paths are read; its own folder by default.
+      changes: Values of settings that take the place of those in the file, by names
+        such as "inversion.beta".
 
     Returns:
       The study, checked.
@@ -158,12 +168,15 @@ def read_study(path: str | os.PathLike[str], folder: str | None = None) -> Study
         table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
+    changes = changes or {}
+    where = f"{path}, with {', '.join(changes)} changed" if changes else str(path)
     try:
+        table = with_changes(current_settings(table, str(path)), changes)
         if "folder" in table:
             raise ValueError(unknown_setting("folder", Study))
-        study = build_table(Study, current_settings(table, str(path)))
+        study = build_table(Study, current_settings(table, where))
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{where}: {error}") from None
     return dataclasses.replace(study, folder=str(folder or path.parent))
 
 
