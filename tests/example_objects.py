@@ -301,7 +301,9 @@ FILES: dict[str, dict[str, Content]] = {
         "stations/NTAL21.ABCD.txt": text.OTHERS["ntal"][1]
     },
     "io.earth.profiles.read_earth_profile": {"prem.txt": text.EARTH},
-    "io.earth.profiles.read_love_numbers": {"love.txt": text.OTHERS["love numbers"][1]},
+    "io.earth.love_tables.read_love_numbers": {
+        "love.txt": text.OTHERS["love numbers"][1]
+    },
     "io.events.offsets.read_offsets": {
         "steps.txt": text.OTHERS["steps"][1],
         "ANAT.pos_break.neu": text.OTHERS["breaks"][1],

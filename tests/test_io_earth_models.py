@@ -3,7 +3,8 @@ import pytest
 
 from jaxload import earth
 from jaxload.earth.interior.structure import material_at
-from jaxload.io.earth.profiles import read_earth_profile, read_love_numbers
+from jaxload.io.earth.love_tables import read_love_numbers
+from jaxload.io.earth.profiles import read_earth_profile
 
 
 @pytest.fixture

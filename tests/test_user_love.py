@@ -8,7 +8,7 @@ from jaxload.earth.love.from_table import (
     love_numbers_from_table,
     table_frame,
 )
-from jaxload.io.earth.profiles import read_love_numbers
+from jaxload.io.earth.love_tables import read_love_numbers
 
 TABLE = ([1, 2, 3], [-0.29, -1.0, -1.05], [0.11, 0.02, 0.07], [0.0, -0.31, -0.2])
 

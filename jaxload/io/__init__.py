@@ -2,11 +2,8 @@
 
 from jaxload.io.cache import ArrayCache
 from jaxload.io.displacement.read import read_loading
-from jaxload.io.earth.profiles import (
-    EarthProfile,
-    read_earth_profile,
-    read_love_numbers,
-)
+from jaxload.io.earth.love_tables import read_love_numbers
+from jaxload.io.earth.profiles import EarthProfile, read_earth_profile
 from jaxload.io.events.offsets import is_of, offset_days, read_offsets
 from jaxload.io.files.folders import locked_folder, prepare_folder, remove_left_overs
 from jaxload.io.files.writing import write_text

@@ -1,4 +1,4 @@
-"""Columns of a table of load Love numbers, by its header or by what they are like."""
+"""Tables of load Love numbers: columns by a header, or by what they are like."""
 
 import itertools
 import pathlib
@@ -12,7 +12,7 @@ from jaxload.io.text.lines import read_lines
 from jaxload.io.text.table import number_matrix, number_table
 from jaxload.io.text.words import begins_with_number, shorten, with_exponents
 
-__all__ = ["read_love_columns"]
+__all__ = ["read_love_numbers"]
 
 #: The order of columns that tables have as a rule.
 USUAL = {"n": 0, "h": 1, "l": 2, "k": 3}
@@ -25,24 +25,33 @@ DEGREE_2 |= {"k": ((-0.4, -0.2), (-0.8, -0.4))}
 _DEGREE = {"n", "deg", "degree"}
 
 
-def read_love_columns(path: pathlib.Path) -> tuple[NDArray[np.float64], ...]:
-    """Read degree, h, l and k in whatever order a table has them.
+def read_love_numbers(path: str | pathlib.Path) -> tuple[NDArray[np.float64], ...]:
+    """Read load Love numbers from lines of degree, h, l and k in any order.
 
-    A header that names them is believed, ``l h k l`` with the degree first included.
-    Without one, the usual order n, h, l, k is taken if h is about -1 at degree 2, k
-    about -0.3 and l about 0.02, and else the only other order in which they are.
+    A header that names the columns is believed, ``l h k l`` with the degree first
+    included. Without one, the usual order n, h, l, k is taken if h is about -1 at
+    degree 2, k about -0.3 and l about 0.02, and else the only other order in which they
+    are. Columns are parted by blanks or commas; exponents may be Fortran's
+    (``-0.99D+00``). Lines before the first that begins with a number are a header.
+    Further columns are left out, and so are lines that are blank or begin with ``#`` or
+    ``%``.
 
     Args:
       path: The file.
 
     Returns:
-      Degree, h, l and k [-], each of shape (row,).
+      Degree, h, l and k [-], each of shape (row,), in the order of the file's rows, as
+      `earth.love_numbers_from_table` takes them; n l and n k where it has no l and k.
 
     Raises:
       FileNotFoundError: If there is no such file.
-      ValueError: If a line does not parse, or columns are no load Love numbers of the
-        Earth.
+      ValueError: If a line does not parse, or the numbers of degree 2 are no load Love
+        numbers of the Earth.
+
+    Example:
+      >>> degree, h, l, k = io.read_love_numbers("love.txt")
     """
+    path = pathlib.Path(path)
     lines = [with_exponents(line.replace(",", " ")) for line in read_lines(path)]
     skip = next((i for i, line in enumerate(lines) if begins_with_number(line)), 0)
     first = lines[skip] if lines else ""
