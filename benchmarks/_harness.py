@@ -18,6 +18,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from jaxload._cores import available_cores
+
 __all__ = [
     "RESULTS",
     "environment",
@@ -129,7 +131,7 @@ def environment() -> dict[str, Any]:
         "device": device.device_kind,
         "platform": device.platform,
         "machine": platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "load_average": os.getloadavg()[1],
         "float64": bool(jax.config.read("jax_enable_x64")),
         "versions": {p: importlib.metadata.version(p) for p in packages}

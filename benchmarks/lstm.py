@@ -14,7 +14,6 @@ it counts where the machine is shared.
 import concurrent.futures
 import importlib.util
 import multiprocessing
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +25,7 @@ import optax
 from flax import nnx
 
 from benchmarks._harness import largest_error, measure, measure_and_watch, report
+from jaxload._cores import available_cores
 from jaxload.gapfill.networks.ensemble import Ensemble, predict
 from jaxload.gapfill.networks.lstm import NetworkSize, Weights, apply, initialise
 from jaxload.gapfill.networks.lstm_scan import recur_by_autodiff
@@ -273,7 +273,7 @@ def predictions() -> dict[str, Any]:
 
 def main() -> None:
     """Run the benchmark."""
-    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+    jax.config.update("jax_num_cpu_devices", available_cores())
     report("lstm", [*compared(), predictions()])
 
 

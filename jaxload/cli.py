@@ -114,6 +114,7 @@ def _prepare_jax(no_cache: bool) -> None:
     import jax
 
     from jaxload._compile_cache import keep_programs
+    from jaxload._cores import available_cores
 
     jax.config.update("jax_enable_x64", True)
     if not no_cache:
@@ -123,7 +124,7 @@ def _prepare_jax(no_cache: bool) -> None:
         return
     # Refused where JAX was used before, by a caller who then has decided.
     with contextlib.suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+        jax.config.update("jax_num_cpu_devices", available_cores())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,7 +13,10 @@ import jaxload
 
 ROOT = pathlib.Path(jaxload.__file__).parent
 LAYERS = [
-    {"constants", "_calendar", "_check", "_compile_cache", "_longitude", "_platform"},
+    {
+        *("constants", "_calendar", "_check", "_compile_cache", "_cores"),
+        *("_longitude", "_platform"),
+    },
     {"sphere", "series", "inversion", "evaluate", "io", "config"},
     {"earth", "plot", "studies"},
     {"gapfill", "synthetic"},

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 import jaxload
 from jaxload import cli, config, demo, io, studies, synthetic
+from jaxload._cores import available_cores
 from jaxload.pipeline.inputs.observations import read_observations
 from jaxload.pipeline.inputs.virtual_stations import cells_without_station
 
@@ -671,13 +672,14 @@ def test_the_program_ends_with_the_exit_codes(tmp_path):
 def test_each_core_is_a_device_unless_the_user_says_otherwise(asked, tmp_path):
     code = (
         "import sys, jax; from jaxload import cli\n"
-        "cli.main(['info', sys.argv[1]]); print(len(jax.devices('cpu')))"
+        "cli.main(['run', sys.argv[1] + '/x', '--out', 'x'])\n"
+        "print(len(jax.devices('cpu')))"
     )
     free = {k: v for k, v in os.environ.items() if k != "JAX_NUM_CPU_DEVICES"}
     said = {} if asked is None else {"JAX_NUM_CPU_DEVICES": str(asked)}
     done = python("-c", code, str(tmp_path), environment={**free, **said})
     assert done.returncode == 0
-    assert int(done.stdout) == (asked or os.cpu_count())
+    assert int(done.stdout) == (asked or available_cores())
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ displacement from the weather there, and the mean of all is taken.
 import concurrent.futures
 import dataclasses
 import importlib.util
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import check_shapes
+from jaxload._cores import available_cores
 from jaxload.gapfill.scores import Validation, check_complete, score
 
 __all__ = [
@@ -121,7 +121,7 @@ def fit_forests(
     check_complete("features", features, "station")
     _check_counts(displacement, settings, names)
 
-    workers = settings.workers or os.cpu_count() or 1
+    workers = settings.workers or available_cores()
 
     def one(station: int) -> list[Any]:
         seen = np.isfinite(displacement[:, station])
