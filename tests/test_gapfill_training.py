@@ -13,8 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from traces import count_traces
 
 from jaxload import io
+from jaxload.gapfill.joint import joint_losses
+from jaxload.gapfill.networks import ensemble as lstm_ensemble
 from jaxload.gapfill.training import checkpoints, optimise
 
 TARGET = np.array([[1.0, -2.0], [0.5, 3.0]])
@@ -54,6 +57,28 @@ def test_each_member_keeps_the_parameters_that_scored_best():
     assert len(set(fitted.step)) == 2
     found = score(fitted.parameters, TARGET, KEY)
     np.testing.assert_allclose(found, curve.held_out.min(axis=0))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_second_training_of_the_same_kind_compiles_nothing_anew(rng, count):
+    settings = lstm_ensemble.Training(
+        hidden=2, window=10, warm_up=2, descent=optimise.OptimiserSettings(steps=2)
+    )
+    devices = jax.devices()[:count]
+    for seed in (0, 1):
+        features = rng.normal(size=(60, 2, 1)).astype(np.float32)
+        with count_traces() as traced:
+            trained = lstm_ensemble.train(
+                features, features.sum(axis=2) + seed, settings, devices=devices
+            )
+            lstm_ensemble.predict(trained, features, devices=devices)
+    assert sum(traced.values()) == 0, traced
+
+
+def test_joint_losses_of_the_same_kind_are_the_same_functions():
+    for losses in (joint_losses.joint_load_losses, joint_losses.network_only_losses):
+        assert losses(40) is losses(40)
+        assert losses(40) is not losses(50)
 
 
 def test_members_shared_out_are_those_that_one_device_trains():

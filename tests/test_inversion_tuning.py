@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from traces import count_traces
 
 from jaxload.inversion import factorise, observations
 from jaxload.inversion.hyperparameters.empirical_bayes import scaled_model, tune
@@ -217,3 +218,15 @@ def test_what_is_wrong_is_named(name, design):
         )
     with pytest.raises(ValueError, match=message):
         tune(scaled_model(problem, np.ones(ROWS)), **call)
+
+
+def test_other_data_and_another_design_compile_nothing_anew(design):
+    rng = np.random.default_rng(3)
+    for seed in (4, 5):
+        values = drawn(design, 0, seed)[:30]
+        model = scaled_model(smooth_problem(design, chain()), 1 + rng.random(ROWS))
+        with count_traces() as traced:
+            tune(model, START, values, most_iterations=2)
+        design = design + 0.1
+    # The first time, all is new.
+    assert traced["_loss"] == 0

@@ -1,5 +1,6 @@
 """Training and validation losses of networks trained through the inversion."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 
+@functools.cache
 def joint_load_losses(
     segment: int | None = None, likelihood_weight: float = 1.0
 ) -> tuple[Objective, Objective]:
@@ -71,6 +73,7 @@ def joint_load_losses(
     return _member_losses(loss), _validation_losses(score)
 
 
+@functools.cache
 def pretraining_load_losses(
     segment: int | None = None,
 ) -> tuple[Objective, Objective]:
@@ -94,6 +97,7 @@ def pretraining_load_losses(
     return _training_and_validation(nll)
 
 
+@functools.cache
 def joint_displacement_losses(
     segment: int | None = None, likelihood_weight: float = 1.0
 ) -> tuple[Objective, Objective]:
@@ -145,6 +149,7 @@ def joint_displacement_losses(
     return _member_losses(loss), _validation_losses(score)
 
 
+@functools.cache
 def network_only_losses(segment: int | None = None) -> tuple[Objective, Objective]:
     """Make training and validation loss of the network alone, to be inverted later.
 

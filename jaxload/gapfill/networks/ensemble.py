@@ -23,8 +23,18 @@ from jaxload.gapfill.networks.windows import (
 )
 from jaxload.gapfill.scores import check_complete
 from jaxload.gapfill.training.member_batches import losses
-from jaxload.gapfill.training.optimise import Curve, OptimiserSettings, train_members
-from jaxload.gapfill.training.sharding import Devices, along, make_share
+from jaxload.gapfill.training.optimise import (
+    Curve,
+    Objective,
+    OptimiserSettings,
+    train_members,
+)
+from jaxload.gapfill.training.sharding import (
+    MOST_PROGRAMS,
+    Devices,
+    along,
+    make_share,
+)
 
 __all__ = ["Ensemble", "Training", "predict", "train"]
 
@@ -157,8 +167,7 @@ def train(
     key = jax.random.key(settings.seed)
     network = NetworkSize(sizes["feature"], settings.hidden)
     fitted = train_members(
-        functools.partial(_loss, settings=settings),
-        functools.partial(_score, settings=settings),
+        *_objectives(settings),
         _first_weights(network, sizes["member"], key, settings.dtype),
         _training_windows(features, (target - mean) / scale, settings),
         settings.descent,
@@ -278,6 +287,15 @@ def _training_windows(
 def _every(settings: Training) -> int:
     """One in how many spans is held out."""
     return round(1 / settings.held_out)
+
+
+@functools.lru_cache(maxsize=MOST_PROGRAMS)
+def _objectives(settings: Training) -> tuple[Objective, Objective]:
+    """Training and validation loss, the same functions for the same settings."""
+    return (
+        functools.partial(_loss, settings=settings),
+        functools.partial(_score, settings=settings),
+    )
 
 
 def _loss(

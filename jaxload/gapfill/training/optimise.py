@@ -19,7 +19,13 @@ from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from jaxload.gapfill.training.sharding import Devices, Share, along, make_share
+from jaxload.gapfill.training.sharding import (
+    MOST_PROGRAMS,
+    Devices,
+    Share,
+    along,
+    make_share,
+)
 
 __all__ = ["Checkpoints", "Curve", "Fitted", "OptimiserSettings", "train_members"]
 
@@ -183,11 +189,6 @@ def train_members(
     Source:
       Loshchilov and Hutter (2019): decoupled weight decay regularization, ICLR.
     """
-    # Slow to import, and of use only here.
-    import optax
-
-    decay = settings.weight_decay
-    optimiser = optax.adamw(settings.learning_rate, weight_decay=decay, mask=decaying)
     share = make_share(len(jax.tree.leaves(start)[0]), devices)
     start, data = share.out((start, data))
     alike = PartitionSpec()
@@ -197,8 +198,10 @@ def train_members(
         jnp.broadcast_to(jnp.asarray(learning_rate_factor, first.dtype), (share.parts,))
     )
     cut = _cut()
+    optimiser = _adam(settings, decaying)
+    leaves, structure = jax.tree.flatten(decaying)
     advance = share.over(
-        _advancing(loss, score, optimiser, settings),
+        _advancing(loss, score, settings, (tuple(leaves), structure)),
         (cut, along(), alike, along()),
         cut,
     )
@@ -259,10 +262,28 @@ def _looks(step: Any, settings: OptimiserSettings) -> Any:
     return -(-step // settings.every)
 
 
+def _adam(settings: OptimiserSettings, decaying: Any) -> Any:
+    # Slow to import, and of use only here.
+    import optax
+
+    decay = settings.weight_decay
+    return optax.adamw(settings.learning_rate, weight_decay=decay, mask=decaying)
+
+
+@functools.lru_cache(maxsize=MOST_PROGRAMS)
 def _advancing(
-    loss: Objective, score: Objective, optimiser: Any, settings: OptimiserSettings
+    loss: Objective,
+    score: Objective,
+    settings: OptimiserSettings,
+    decaying: tuple[tuple, Any],
 ) -> Callable[[_State, Any, Array, Array], _State]:
-    """A function that goes on to the next evaluation."""
+    """A function that goes on to the next evaluation, the same for the same training.
+
+    Which parameters decay is known by their leaves and their structure. What is asked
+    for twice has been traced and compiled.
+    """
+    leaves, structure = decaying
+    optimiser = _adam(settings, jax.tree.unflatten(structure, leaves))
 
     def total(parameters: Any, data: Any, key: Array) -> tuple[Array, Array]:
         losses = loss(parameters, data, key)

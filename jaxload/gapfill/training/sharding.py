@@ -14,12 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-__all__ = ["Devices", "Share", "along", "make_share"]
+__all__ = ["MOST_PROGRAMS", "Devices", "Share", "along", "make_share"]
 
 #: Some of `jax.devices()`.
 Devices = Sequence[Any]
 
 AXIS = "share"
+
+#: Trainings whose compiled programs a process keeps.
+MOST_PROGRAMS = 16
 
 
 def along(axis: int = 0) -> PartitionSpec:
@@ -86,6 +89,7 @@ class Share:
             return tree
         return jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[: self.parts]), tree)
 
+    @functools.lru_cache(maxsize=MOST_PROGRAMS)  # noqa: B019 - a handful of devices.
     def over(
         self, function: Callable[..., Any], in_specs: Any, out_specs: Any
     ) -> Callable[..., Any]:
@@ -98,7 +102,8 @@ class Share:
           out_specs: Likewise of what it returns.
 
         Returns:
-          The function, compiled.
+          The function, compiled when it is first called; the same for the same
+          arguments.
         """
         if self.mesh is None:
             return jax.jit(function)

@@ -1,6 +1,7 @@
 """Find several hyperparameters at once where the evidence of the data is largest."""
 
 import dataclasses
+import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 from jax import Array
+from jax.tree_util import Partial
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
@@ -106,21 +108,23 @@ def scaled_model(problem: Problem, sigma: ArrayLike | Noise) -> Model:
       ``noise_factor``, by which sigma is multiplied; ``common``, the variance of an
       offset common to the rows [mm2].
     """
+    return Partial(_scaled, problem, sigma)
 
-    def model(hyperparameters: Mapping[str, Array]) -> tuple[Problem, Noise]:
-        unknown = set(hyperparameters) - set(NAMES)
-        if unknown:
-            raise ValueError(
-                f"hyperparameter {min(unknown)!r} is unknown, expected some of "
-                f"{NAMES}; for others write a function that makes (Problem, Noise)"
-            )
-        noise = as_noise(sigma, problem.design.dtype)
-        factor = hyperparameters.get("noise_factor", 1)
-        common = hyperparameters.get("common", noise.common)
-        scaled = dataclasses.replace(noise, sigma=noise.sigma * factor, common=common)
-        return problem, scaled
 
-    return model
+def _scaled(
+    problem: Problem, sigma: ArrayLike | Noise, hyperparameters: Mapping[str, Array]
+) -> tuple[Problem, Noise]:
+    unknown = set(hyperparameters) - set(NAMES)
+    if unknown:
+        raise ValueError(
+            f"hyperparameter {min(unknown)!r} is unknown, expected some of "
+            f"{NAMES}; for others write a function that makes (Problem, Noise)"
+        )
+    noise = as_noise(sigma, problem.design.dtype)
+    factor = hyperparameters.get("noise_factor", 1)
+    common = hyperparameters.get("common", noise.common)
+    scaled = dataclasses.replace(noise, sigma=noise.sigma * factor, common=common)
+    return problem, scaled
 
 
 def tune(
@@ -146,7 +150,9 @@ def tune(
         can be traced and differentiated. With a `TemporalPrior` as a third, what is
         maximised is `temporal_log_evidence`, which filters epoch after epoch.
         ``beta`` is also the weight of the prior; it is one where there is none of that
-        name. `scaled_model` makes a simple one.
+        name. `scaled_model` makes a simple one. A function that is given anew compiles
+        anew; as ``jax.tree_util.Partial(function, arrays)`` it compiles once for all
+        arrays of a shape.
       start: Where to begin, positive, by name.
       displacement: Observed uplift [mm], shape (epoch, row); NaN if missing. A prior
         mean m is taken into account by giving ``displacement - G m``.
@@ -325,28 +331,32 @@ def _descent(
     model: Model, names: list[str], record: _Record
 ) -> Callable[[NDArray], tuple[float, NDArray]]:
     """What is minimised and its gradient, as NumPy sees them."""
-
-    @jax.jit
-    @jax.value_and_grad
-    def loss(place: Array, record: _Record) -> Array:
-        values = _scalars(names, jnp.exp(place))
-        problem, noise, temporal_prior = _parts(model, values)
-        beta = values.get("beta", jnp.ones(())).astype(problem.gram.dtype)
-        if temporal_prior is None:
-            evidence = _log_evidence(problem, as_noise(noise, beta.dtype), beta, record)
-        else:
-            noise = as_noise(noise, beta.dtype)
-            data = dataclasses.replace(record.others, noise=noise)
-            evidence = temporal_log_evidence(problem, data, beta, temporal_prior)
-        return -evidence / record.contrast_count
+    # Arrays that a `Partial` carries are arguments of the program, not parts of it.
+    model = model if isinstance(model, Partial) else Partial(model)
 
     def climb(place: NDArray) -> tuple[float, NDArray]:
-        value, slope = loss(jnp.asarray(place), record)
+        value, slope = _loss(jnp.asarray(place), model, tuple(names), record)
         shown = ", ".join(f"{name} {at:.4g}" for name, at in zip(names, np.exp(place)))
         logger.debug("%s: log evidence %.8g a contrast", shown, -value)
         return float(value), np.asarray(slope, float)
 
     return climb
+
+
+@functools.partial(jax.jit, static_argnames="names")
+@jax.value_and_grad
+def _loss(place: Array, model: Model, names: tuple[str, ...], record: _Record) -> Array:
+    """Minus the log evidence a contrast, at logarithms of the hyperparameters."""
+    values = _scalars(list(names), jnp.exp(place))
+    problem, noise, temporal_prior = _parts(model, values)
+    beta = values.get("beta", jnp.ones(())).astype(problem.gram.dtype)
+    if temporal_prior is None:
+        evidence = _log_evidence(problem, as_noise(noise, beta.dtype), beta, record)
+    else:
+        noise = as_noise(noise, beta.dtype)
+        data = dataclasses.replace(record.others, noise=noise)
+        evidence = temporal_log_evidence(problem, data, beta, temporal_prior)
+    return -evidence / record.contrast_count
 
 
 def _log_evidence(
