@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from jaxload.io.files.packed import is_archive, members
+from jaxload.io.listing import some_of
 
 __all__ = [
     "PathLike",
@@ -239,9 +240,8 @@ def _holding(folder: pathlib.Path, wanted: str = "") -> str:
     if not names:
         return f": the folder {folder} is empty"
     likeness = {name: _likeness(wanted, name) for name in names}
-    best = sorted(names, key=lambda name: -likeness[name])[:SHOWN]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f": the folder {folder} holds {', '.join(best)}{more}"
+    best = sorted(names, key=lambda name: -likeness[name])
+    return f": the folder {folder} holds {some_of(best, SHOWN)}"
 
 
 def _likeness(wanted: str, name: str) -> float:

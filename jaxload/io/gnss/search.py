@@ -10,6 +10,7 @@ from jaxload.io.files.packed import ENDINGS, is_archive, plain_name
 from jaxload.io.files.paths import PathLike, children, expand, path_list
 from jaxload.io.gnss.formats import FORMATS, formats_of, is_named
 from jaxload.io.gnss.source import peek_source
+from jaxload.io.listing import some_of
 
 __all__ = ["find_files", "search_files"]
 
@@ -157,8 +158,7 @@ def _counted(paths: Sequence[pathlib.Path], what: str) -> str:
 
 
 def _names(paths: Sequence[pathlib.Path]) -> str:
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(path.name for path in paths[:SHOWN]) + more
+    return some_of([path.name for path in paths], SHOWN)
 
 
 def _endings(paths: Sequence[pathlib.Path]) -> str:

@@ -11,6 +11,7 @@ from jaxload.constants import EARTH_RADIUS
 from jaxload.io.gnss.site_lists import APART, REMEDY, SiteList
 from jaxload.io.gnss.sites import Site, distance_km, short_name
 from jaxload.io.gnss.station_series import Series
+from jaxload.io.listing import some_of
 
 __all__ = ["check_neighbours", "check_own_places", "find_sites"]
 
@@ -74,13 +75,11 @@ def check_own_places(series: Sequence[Series], known: SiteList) -> None:
     if far:
         raise ValueError(_far_apart(known, far))
     if apart:
-        shown = [f"{name} by {apart[name][0]:.0f} km" for name in list(apart)[:SHOWN]]
-        more = f" and {len(apart) - SHOWN} more" if len(apart) > SHOWN else ""
+        shown = [f"{name} by {places[0]:.0f} km" for name, places in apart.items()]
         log.warning(
-            "%s moves stations from where their own files have them: %s%s",
+            "%s moves stations from where their own files have them: %s",
             known.path,
-            ", ".join(shown),
-            more,
+            some_of(shown, SHOWN),
         )
 
 
@@ -183,6 +182,4 @@ def _vectors(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _listed(names: Sequence[str], which: NDArray[np.bool_]) -> str:
-    chosen = [name for name, one in zip(names, which) if one]
-    more = f" and {len(chosen) - SHOWN} more" if len(chosen) > SHOWN else ""
-    return f"{', '.join(chosen[:SHOWN])}{more}"
+    return some_of([name for name, one in zip(names, which) if one], SHOWN)

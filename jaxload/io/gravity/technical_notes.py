@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxload.io.files.paths import PathLike
 from jaxload.io.gravity.stokes_records import middle, record_time, split_columns
+from jaxload.io.listing import some_of
 from jaxload.io.text.dates import MODIFIED_JULIAN
 from jaxload.io.text.lines import read_lines
 from jaxload.io.text.words import parse_number, shorten, width_error
@@ -206,11 +207,12 @@ def match_months(
     nearest = np.abs(note["time"].values[None] - wanted[:, None]).argmin(axis=1)
     apart = np.abs(note["time"].values[nearest] - wanted)
     if (apart > allowed).any():
-        months = wanted[apart > allowed].astype("M8[D]").astype(str)
-        more = f" and {len(months) - 5} more" if len(months) > 5 else ""
+        months = some_of(
+            wanted[apart > allowed].astype("M8[D]").astype(str).tolist(), 5
+        )
         raise ValueError(
             f"{note.attrs.get('source', 'the note')} has nothing within {tolerance:g} "
-            f"days of {', '.join(months[:5])}{more}; get a newer one or leave these out"
+            f"days of {months}; get a newer one or leave these out"
         )
     return note.isel(time=nearest).assign_coords(time=wanted)
 

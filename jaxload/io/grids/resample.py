@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from jaxload.io.grids.axes import step_of
+from jaxload.io.listing import some_of
 
 __all__ = ["on_one_turn", "regrid", "sample_grid", "square_cells"]
 
@@ -307,13 +308,14 @@ def _outside(
     inside: NDArray[np.bool_],
 ) -> str:
     which = np.flatnonzero(~inside)
-    named = [f"{labels[i]} ({places[0][i]:g}, {places[1][i]:g})" for i in which[:5]]
-    more = f" and {len(which) - 5} more" if len(which) > 5 else ""
+    named = [
+        f"{labels[i]} ({places[0][i]:g}, {places[1][i]:g})" for i in which.tolist()
+    ]
     return (
         f"{len(which)} of {len(inside)} stations are outside the grid of "
         f"{dataset.attrs.get('source', 'the dataset')}, whose centres span lon "
         f"{_span(dataset['lon'].values)} and lat {_span(dataset['lat'].values)}: "
-        f'{", ".join(named)}{more}; read a larger part, or set outside="nan"'
+        f'{some_of(named, 5)}; read a larger part, or set outside="nan"'
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
+from jaxload.io.listing import some_of
+
 __all__ = ["Feature", "by_name", "pick"]
 
 #: Where a feature's name is looked for, best first; compared in lower case.
@@ -165,9 +167,8 @@ def _unknown(
     there = list(dict.fromkeys(_text(f.properties.get(key)) for f in features))
     there = [text for text in there if text]
     near = difflib.get_close_matches(name, there, 3)
-    shown = (near + [text for text in there if text not in near])[:LISTED]
-    more = f" and {len(there) - len(shown)} more" if len(there) > len(shown) else ""
-    return f"{path} holds no region {name!r}; by {key} it has {', '.join(shown)}{more}"
+    shown = some_of(near + [text for text in there if text not in near], LISTED)
+    return f"{path} holds no region {name!r}; by {key} it has {shown}"
 
 
 def _name_key(
