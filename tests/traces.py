@@ -11,10 +11,10 @@ def count_traces():
     """How often functions are traced, by their names."""
     counts = collections.Counter()
 
-    def listen(event, duration, *, fun_name="", **_):
-        del duration
+    def listen(event: str, duration_secs: float, **about: str | int) -> None:
+        del duration_secs
         if event == "/jax/core/compile/jaxpr_trace_duration":
-            counts[fun_name] += 1
+            counts[about.get("fun_name", "")] += 1
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
