@@ -243,3 +243,38 @@ def test_functions_of_the_inversion_take_four_arguments_by_position():
             if count > 4:
                 many[public] = count
     assert not many
+
+
+#: Words that say nothing of what a thing is.
+RIDDLES = {
+    *("alone", "asked", "believed", "foretold", "found", "given", "heard", "lesson"),
+    *("lessons", "naming", "own", "said", "silent", "surprise", "surprised", "told"),
+}
+#: Where hyperparameters were called so.
+NUMBERS = ("benchmarks", "gapfill", "inversion", "pipeline")
+
+
+def names_in(path):
+    """Names of parameters, variables, functions and classes, each with its line."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.lineno, node.name
+
+
+def test_names_say_what_a_thing_is():
+    root = ROOT.parent
+    paths = [*SOURCES, *sorted((root / "benchmarks").glob("*.py"))]
+    wrong = []
+    for path in paths:
+        rooms = path.relative_to(root).parts
+        banned = RIDDLES | ({"numbers"} if set(NUMBERS) & {*rooms[:2]} else set())
+        wrong += [
+            f"{'/'.join(rooms)}:{line} {word}"
+            for line, word in names_in(path)
+            if word.strip("_") in banned
+        ]
+    assert not wrong
