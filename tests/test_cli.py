@@ -668,18 +668,18 @@ def test_the_program_ends_with_the_exit_codes(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("asked", [None, 3])
-def test_each_core_is_a_device_unless_the_user_says_otherwise(asked, tmp_path):
+@pytest.mark.parametrize("devices", [None, 3])
+def test_each_core_is_a_device_unless_the_user_says_otherwise(devices, tmp_path):
     code = (
         "import sys, jax; from jaxload import cli\n"
         "cli.main(['run', sys.argv[1] + '/x', '--out', 'x'])\n"
         "print(len(jax.devices('cpu')))"
     )
     free = {k: v for k, v in os.environ.items() if k != "JAX_NUM_CPU_DEVICES"}
-    said = {} if asked is None else {"JAX_NUM_CPU_DEVICES": str(asked)}
-    done = python("-c", code, str(tmp_path), environment={**free, **said})
+    setting = {} if devices is None else {"JAX_NUM_CPU_DEVICES": str(devices)}
+    done = python("-c", code, str(tmp_path), environment={**free, **setting})
     assert done.returncode == 0
-    assert int(done.stdout) == (asked or available_cores())
+    assert int(done.stdout) == (devices or available_cores())
 
 
 @pytest.mark.slow

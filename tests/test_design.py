@@ -338,8 +338,8 @@ def test_a_table_may_end_anywhere():
     chord, disc = 2 * np.sin(np.deg2rad(theta) / 2), jnp.ones(len(theta), int)
     for reach in (1e-3, 4.4, 179.0):
         near = theta <= reach
-        asked = jnp.asarray(np.where(near, chord, 0.0))
-        found = jax.jit(interpolate_table)(tabulate(kernel, reach), asked, disc)[0]
+        chords = jnp.asarray(np.where(near, chord, 0.0))
+        found = jax.jit(interpolate_table)(tabulate(kernel, reach), chords, disc)[0]
         np.testing.assert_allclose(found[near], expected[near], rtol=1e-6)
 
 

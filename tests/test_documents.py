@@ -169,15 +169,15 @@ def test_commands_of_documents_are_understood():
 
 def test_targets_of_documents_are_made():
     targets = re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.M)
-    asked = {
+    mentioned = {
         target
         for path in DOCUMENTS
         for target in re.findall(
             r"(?:^ {4}|`)make ([a-z0-9-]+)", path.read_text(), re.M
         )
     }
-    assert asked
-    assert asked <= set(targets)
+    assert mentioned
+    assert mentioned <= set(targets)
 
 
 def test_what_documents_link_to_is_there():

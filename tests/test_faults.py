@@ -302,8 +302,10 @@ def test_entries_of_zeros_are_warned_of_unless_it_is_rain(tmp_path, caplog):
     last = damaged.MONTHS[9]
     for name in ("water, plain", "water"):
         damaged.SAMPLES[name].read(changed(name, tmp_path, lose))
-        told = "sample.nc: lwe_thickness is 0 everywhere at 3 of 12 times, from 2010-10"
-        assert told in caplog.text
+        message = (
+            "sample.nc: lwe_thickness is 0 everywhere at 3 of 12 times, from 2010-10"
+        )
+        assert message in caplog.text
         caplog.clear()
     damaged.SAMPLES["water"].read(
         changed(

@@ -65,17 +65,17 @@ def test_the_summary_holds_a_taylor_diagram_of_the_stations(gnss, rng):
     up = gnss.up.values.copy()
     up[:7, 1], up[:-2, 3] = np.nan, np.nan
     predicted = up + rng.normal(size=up.shape)
-    told = published.describe_validation("mllim", gnss, up, score(predicted, up))
-    assert list(told["stations"]) == NAMES
+    summary = published.describe_validation("mllim", gnss, up, score(predicted, up))
+    assert list(summary["stations"]) == NAMES
     for number, name in enumerate(NAMES[:3]):
-        each, seen = told["stations"][name], np.isfinite(up[:, number])
+        each, seen = summary["stations"][name], np.isfinite(up[:, number])
         ours, theirs = predicted[seen, number], up[seen, number]
         assert each["predicted_sd_mm"] == pytest.approx(ours.std())
         assert each["observed_sd_mm"] == pytest.approx(theirs.std())
         assert each["centred_rmse_mm"] == pytest.approx((ours - theirs).std())
         assert each["rmse_mm"] >= each["centred_rmse_mm"]
     # Two values tell nothing.
-    assert all(np.isnan(list(told["stations"]["YNMZ"].values())))
+    assert all(np.isnan(list(summary["stations"]["YNMZ"].values())))
 
 
 @pytest.mark.parametrize(("method", "least"), [("mllim", 10), ("dwlim", 10)])
@@ -142,13 +142,13 @@ SUMMARY = {
 }
 
 
-def told(folder, **more):
+def described(folder, **more):
     io.write_json(SUMMARY | more, folder / "summary.json")
     return "\n".join(report.describe(folder))
 
 
 def test_scatter_is_told_where_a_result_knows_it(tmp_path):
-    assert "scatter" not in told(tmp_path, filling=FILLING)
+    assert "scatter" not in described(tmp_path, filling=FILLING)
     quiet = {name: 4 * value for name, value in TAYLOR.items()}
     unknown = dict.fromkeys(STATION | TAYLOR)
     stations = {
@@ -157,7 +157,7 @@ def test_scatter_is_told_where_a_result_knows_it(tmp_path):
         "XIAG": unknown,
         "YNMZ": STATION | TAYLOR,
     }
-    said = told(tmp_path, filling=FILLING | {"stations": stations})
+    said = described(tmp_path, filling=FILLING | {"stations": stations})
     assert "at 100%, scatter 2.00 mm where 4.00 mm was seen (medians)\n" in said
 
 
@@ -187,5 +187,5 @@ def test_scatter_is_told_where_a_result_knows_it(tmp_path):
     ],
 )
 def test_a_result_tells_where_its_training_diverged(tmp_path, key, table, steps, said):
-    lines = told(tmp_path, **{key: table | steps})
+    lines = described(tmp_path, **{key: table | steps})
     assert said in lines if said else "diverged" not in lines

@@ -259,12 +259,12 @@ def test_the_mass_that_grace_sees_moves_gnss_stations(data, love):
     west = data / "western_us"
     gnss = io.read_gnss(str(west / "gnss" / "*.up"), sites=str(west / "sites.txt"))
     seen = means_over(grace.time_bnds.values, gnss.time.values, gnss.up.values, 0.8)
-    told = np.asarray(harmonic_displacement(water, gnss, love))[:, 0]
+    expected = np.asarray(harmonic_displacement(water, gnss, love))[:, 0]
     time = grace.time.values.astype("datetime64[D]").astype(float)
     scores = []
     for station in range(seen.shape[1]):
         both = np.isfinite(seen[:, station])
-        pair = (detrended(time[both], x[both, station]) for x in (seen, told))
+        pair = (detrended(time[both], x[both, station]) for x in (seen, expected))
         scores.append(np.corrcoef(*pair)[0, 1])
     assert len(scores) == 332
     assert np.median(scores) > 0.74

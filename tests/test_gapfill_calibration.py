@@ -98,7 +98,7 @@ def test_places_that_are_filled_badly_are_believed_less(training_data):
     chain = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
     up = np.pad(np.asarray(training_data.displacement), ((0, 0), (0, 4)))
     held = jnp.pad(training_data.folds.held_out, ((0, 0), (0, 4)))
-    given = joint_model.make_training_data(
+    filling = joint_model.make_training_data(
         inversion.smooth_problem(design, chain),
         up,
         np.pad(SIGMA, (0, 4), constant_values=1.0),
@@ -109,11 +109,11 @@ def test_places_that_are_filled_badly_are_believed_less(training_data):
     sure = joint_model.initial_parameters(
         lstm.NetworkSize(1, 2, 2), joint_model.InitialHyperparameters(*TRUE), keys
     )
-    _, factor = calibrate_virtual(given, sure, every=2)
+    _, factor = calibrate_virtual(filling, sure, every=2)
     one = jax.tree.map(lambda values: values[0], sure)
-    told = joint_model.predict_displacement(one, given.features)[1][-1]
+    predicted_sd = joint_model.predict_displacement(one, filling.features)[1][-1]
     # The network says nothing of what the water moves there.
     prior = np.linalg.inv((chain.T @ chain).toarray()) / TRUE[0] ** 2
     true = np.sqrt(np.diag(beside @ prior @ beside.T))
     assert factor > 1.2
-    assert factor * told > 0.7 * true.min()
+    assert factor * predicted_sd > 0.7 * true.min()

@@ -44,7 +44,7 @@ def ensemble(observations):
 
 def test_members_learn_what_weather_does(ensemble, observations):
     features, _ = observations
-    told = predict(ensemble, features)
+    predicted = predict(ensemble, features)
     assert ensemble.stopped_at is None
     assert ensemble.curve.held_out[0].min() > 0.8
     assert ensemble.curve.held_out[-1].max() < 0.35
@@ -55,7 +55,7 @@ def test_members_learn_what_weather_does(ensemble, observations):
     for member in range(3):
         found = predict(ensemble, fresh)[30:, member, 0]
         assert np.corrcoef(found, truth[30:])[0, 1] > 0.85
-    assert told.shape == (300, 3, 3)
+    assert predicted.shape == (300, 3, 3)
 
 
 @pytest.mark.slow
@@ -76,12 +76,12 @@ def test_members_learn_the_same_however_they_are_shared_out(ensemble, observatio
     np.testing.assert_array_equal(whole.step, ensemble.step)
     close(whole.curve.loss, ensemble.curve.loss)
     assert ensemble.curve.held_out.shape == (len(ensemble.curve.step), 3)
-    told, again = (
+    predicted, again = (
         predict(ensemble, features[:, :3], devices=devices)
         for devices in (one, jax.devices())
     )
     assert len(jax.devices()) == 2
-    np.testing.assert_allclose(told, again, atol=1e-5)
+    np.testing.assert_allclose(predicted, again, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -97,11 +97,11 @@ def test_predictions_are_those_of_each_member_in_the_unit_of_the_target(
     ensemble, observations
 ):
     features, _ = observations
-    told = predict(ensemble, features)
+    predicted = predict(ensemble, features)
     own = jax.tree.map(lambda x: x[1], ensemble.weights)
     mean, scale = float(ensemble.mean[1]), float(ensemble.scale[1])
     want = mean + scale * np.asarray(apply(own, features))[..., 0]
-    np.testing.assert_allclose(told[:, 1], want, atol=1e-4)
+    np.testing.assert_allclose(predicted[:, 1], want, atol=1e-4)
 
 
 @pytest.mark.parametrize("window", [None, 7, 30, 100, 400])

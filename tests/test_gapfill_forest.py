@@ -80,23 +80,23 @@ def test_trees_are_those_that_scikit_learn_grows(forests, regressors):
 
 def test_a_cell_is_told_the_mean_of_all_forests(forests, regressors, rng):
     weather = rng.normal(size=(100, 3, 2))
-    told = predict(forests, weather)
+    predicted = predict(forests, weather)
     each = [
         np.stack([one.predict(weather[:, place]) for place in range(3)], axis=1)
         for one in regressors
     ]
-    np.testing.assert_allclose(told, np.mean(each, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(predicted, np.mean(each, axis=0), rtol=1e-12)
     truth = 3 * np.sin(weather[..., 0]) - weather[..., 1]
-    assert np.corrcoef(told.ravel(), truth.ravel())[0, 1] > 0.95
+    assert np.corrcoef(predicted.ravel(), truth.ravel())[0, 1] > 0.95
 
 
 def test_the_seed_decides_and_the_workers_do_not(network, forests, regressors):
     features, up = network
     one = fit_forests(features, up, dataclasses.replace(SETTINGS, workers=1))
     other = fit_forests(features, up, dataclasses.replace(SETTINGS, seed=1))
-    told = predict(forests, features)
-    np.testing.assert_array_equal(predict(one, features), told)
-    assert np.abs(predict(other, features) - told).max() > 0.01
+    predicted = predict(forests, features)
+    np.testing.assert_array_equal(predict(one, features), predicted)
+    assert np.abs(predict(other, features) - predicted).max() > 0.01
     fewer = fit_forests(features[:, :2], up[:, :2], SETTINGS)
     others = np.array([[True, False]])
     np.testing.assert_allclose(
@@ -121,10 +121,10 @@ def test_a_station_is_judged_by_the_forests_of_others(network, forests, regresso
 def test_a_place_without_forests_is_told_nothing(forests, regressors, rng):
     weather = rng.normal(size=(5, 2, 2))
     own = np.array([[True] * 4, [True, True, True, False]])
-    told = predict(forests, weather, own)
-    assert np.isnan(told[:, 0]).all()
+    predicted = predict(forests, weather, own)
+    assert np.isnan(predicted[:, 0]).all()
     want = regressors[3].predict(weather[:, 1])
-    np.testing.assert_allclose(told[:, 1], want, rtol=1e-12)
+    np.testing.assert_allclose(predicted[:, 1], want, rtol=1e-12)
 
 
 def test_what_cannot_be_grown_is_said(network, forests):

@@ -97,11 +97,11 @@ def masked_log_evidence(training_data, displacement, sigma, rows):
 
 @pytest.mark.slow
 def test_the_loss_of_water_is_the_evidence_and_the_network_by_itself(water):
-    given = parameters()
+    weights = parameters()
     loss, score = joint_losses.joint_load_losses()
-    losses, scores = (f(given, water, jax.random.key(0)) for f in (loss, score))
+    losses, scores = (f(weights, water, jax.random.key(0)) for f in (loss, score))
     for number, held in enumerate(HELD):
-        mean = joint_model.predict_load(member(given, number), water.features)
+        mean = joint_model.predict_load(member(weights, number), water.features)
         assert np.std(mean) > 1
         left = np.asarray(water.displacement - mean @ water.moved.T)
         own, all_rows = (
@@ -126,16 +126,16 @@ def by_itself(left, sigma, rows):
 
 @pytest.mark.slow
 def test_without_the_network_by_itself_the_exact_evidence_is_all(water):
-    given, key = parameters(), jax.random.key(0)
+    weights, key = parameters(), jax.random.key(0)
     losses = [
-        joint_losses.joint_load_losses(likelihood_weight=w)[0](given, water, key)
+        joint_losses.joint_load_losses(likelihood_weight=w)[0](weights, water, key)
         for w in (0, 1)
     ]
-    alone = joint_losses.pretraining_load_losses()[0](given, water, key)
+    alone = joint_losses.pretraining_load_losses()[0](weights, water, key)
     np.testing.assert_allclose(losses[1] - losses[0], alone, rtol=1e-9)
     for number, held in enumerate(HELD):
-        told = joint_model.predict_load(member(given, number), water.features)
-        rest = np.asarray(water.displacement - told @ water.moved.T)
+        load = joint_model.predict_load(member(weights, number), water.features)
+        rest = np.asarray(water.displacement - load @ water.moved.T)
         sigma = np.asarray(water.sigma)
         expected = -masked_log_evidence(water, rest, sigma, ~held)
         count = np.isfinite(rest[:, ~held]).sum()
@@ -146,13 +146,13 @@ def test_without_the_network_by_itself_the_exact_evidence_is_all(water):
 def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(water):
     # Two receivers say that they are worse than they turn out to be.
     sigma = water.sigma.at[:2].set(20.0)
-    water, given = dataclasses.replace(water, sigma=sigma), parameters()
+    water, weights = dataclasses.replace(water, sigma=sigma), parameters()
     losses, scores = (
-        f(given, water, jax.random.key(0))
+        f(weights, water, jax.random.key(0))
         for f in joint_losses.pretraining_load_losses()
     )
     for number, held in enumerate(HELD):
-        mean = joint_model.predict_load(member(given, number), water.features)
+        mean = joint_model.predict_load(member(weights, number), water.features)
         left = np.asarray(water.displacement - mean @ water.moved.T)
         expected = [by_itself(left, sigma, rows) for rows in (~held, held)]
         np.testing.assert_allclose(losses[number], expected[0])
@@ -166,14 +166,14 @@ def test_by_itself_every_row_errs_as_is_most_likely_but_no_less_than_it_says(wat
 
 @pytest.mark.slow
 def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
-    given = parameters(outputs=2)
+    weights = parameters(outputs=2)
     scores = joint_losses.joint_displacement_losses()[1](
-        given, filling, jax.random.key(0)
+        weights, filling, jax.random.key(0)
     )
     for number, held in enumerate(np.asarray(filling.folds.held_out)):
         mean, sd = map(
             np.asarray,
-            joint_model.predict_displacement(member(given, number), filling.features),
+            joint_model.predict_displacement(member(weights, number), filling.features),
         )
         receiver = np.arange(len(sd)) < STATIONS
         rows = np.where(receiver[None, :], filling.displacement, mean)
@@ -187,13 +187,13 @@ def test_filled_places_are_rows_that_tell_of_what_is_held_out(filling):
 
 @pytest.mark.slow
 def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
-    given, loss = parameters(outputs=2), joint_losses.joint_displacement_losses()[0]
+    weights, loss = parameters(outputs=2), joint_losses.joint_displacement_losses()[0]
     alone = joint_losses.network_only_losses()[0]
     everyone = np.ones(STATIONS, bool)
     drawn = set()
     for seed in range(3):
         key = jax.random.key(seed)
-        found = loss(given, filling, key) - alone(given, filling, key)
+        found = loss(weights, filling, key) - alone(weights, filling, key)
         keys = jax.random.split(key, len(HELD))
         folds = filling.folds
         for number, held in enumerate(HELD):
@@ -208,7 +208,7 @@ def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
             mean, sd = map(
                 np.asarray,
                 joint_model.predict_displacement(
-                    member(given, number), filling.features
+                    member(weights, number), filling.features
                 ),
             )
             receiver = np.arange(len(sd)) < STATIONS
@@ -224,12 +224,12 @@ def test_every_step_holds_out_others_and_none_whom_a_member_never_sees(filling):
 
 
 def test_only_those_who_are_watched_end_a_training(water, filling):
-    given = {1: water, 2: filling}
+    by_outputs = {1: water, 2: filling}
     every = {
         1: (joint_losses.joint_load_losses, joint_losses.pretraining_load_losses),
         2: (joint_losses.joint_displacement_losses, joint_losses.network_only_losses),
     }
-    for outputs, training_data in given.items():
+    for outputs, training_data in by_outputs.items():
         for objective in every[outputs]:
             score = objective()[1]
             watched = training_data.folds.held_out.at[:, 2:].set(False)
@@ -257,7 +257,7 @@ def test_other_observations_stand_before_the_places_to_be_filled(filling):
     design = np.insert(np.asarray(filling.problem.design), STATIONS, 0.3, axis=0)
     problem = inversion.smooth_problem(design, CHAIN)
     up = np.insert(np.asarray(filling.displacement), STATIONS, 1.0, axis=1)
-    given = parameters(outputs=2)
+    weights = parameters(outputs=2)
     score = joint_losses.joint_displacement_losses()[1]
 
     def found(error):
@@ -267,29 +267,31 @@ def test_other_observations_stand_before_the_places_to_be_filled(filling):
             problem, up, sigma, filling.features, more
         )
         assert training_data.observed == STATIONS + 1
-        return score(given, training_data, jax.random.key(0))
+        return score(weights, training_data, jax.random.key(0))
 
-    want = score(given, filling, jax.random.key(0))
+    want = score(weights, filling, jax.random.key(0))
     np.testing.assert_allclose(found(1e6), want, rtol=1e-5)
     assert (abs(found(0.1) - want) > 1e-3).all()
 
 
 def test_places_that_are_no_rows_are_refused(filling):
-    given = (filling.problem, filling.displacement, filling.sigma)
+    rows = (filling.problem, filling.displacement, filling.sigma)
     for places in (STATIONS - 1, STATIONS + 5):
         features = np.zeros((EPOCHS, places, FEATURES))
         with pytest.raises(ValueError, match="expected those of 6 stations"):
-            joint_model.make_training_data(*given, features, filling.folds)
+            joint_model.make_training_data(*rows, features, filling.folds)
 
 
 @pytest.mark.slow
 def test_two_stages_score_the_network_alone(filling):
-    given = parameters(outputs=2)
+    weights = parameters(outputs=2)
     loss, score = joint_losses.network_only_losses()
-    found = [f(given, filling, jax.random.key(0)) for f in (loss, score)]
+    found = [f(weights, filling, jax.random.key(0)) for f in (loss, score)]
     for number, held in enumerate(HELD):
-        told = joint_model.predict_displacement(member(given, number), filling.features)
-        mean, sd = (np.asarray(x)[..., :STATIONS] for x in told)
+        displacement = joint_model.predict_displacement(
+            member(weights, number), filling.features
+        )
+        mean, sd = (np.asarray(x)[..., :STATIONS] for x in displacement)
         heights = np.asarray(filling.displacement)[:, :STATIONS]
         error = NUMBERS[1] * np.asarray(filling.sigma)[:STATIONS]
         variance = np.broadcast_to(sd**2 + error**2, heights.shape)
@@ -300,9 +302,9 @@ def test_two_stages_score_the_network_alone(filling):
 
 
 def test_a_network_that_says_nothing_is_the_inversion_without_one(water):
-    given = parameters(loud=False)
+    weights = parameters(loud=False)
     assert not np.asarray(
-        joint_model.predict_load(member(given, 0), water.features)
+        joint_model.predict_load(member(weights, 0), water.features)
     ).any()
 
 
@@ -345,14 +347,14 @@ def test_before_training_errors_are_as_large_as_residuals_or_standard_errors(wat
 @pytest.mark.slow
 def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
     loss, key = joint_losses.joint_load_losses()[0], jax.random.key(0)
-    given = parameters()
+    weights = parameters()
 
     def of(numbers):
         inverted = joint_model.Hyperparameters(*numbers)
-        return loss(dataclasses.replace(given, inversion=inverted), water, key).sum()
+        return loss(dataclasses.replace(weights, inversion=inverted), water, key).sum()
 
     now = [
-        getattr(given.inversion, n)
+        getattr(weights.inversion, n)
         for n in ("log_beta", "log_noise_factor", "log_common_mode_sd")
     ]
     slopes = jax.grad(of)(now)
@@ -376,14 +378,14 @@ def test_the_loss_has_the_derivative_of_every_number_of_the_inversion(water):
     ids=["water", "water alone", "displacement", "two stages"],
 )
 def test_segments_change_no_loss_and_no_slope(request, kind, outputs, objective):
-    training_data, given = request.getfixturevalue(kind), parameters(outputs)
+    training_data, weights = request.getfixturevalue(kind), parameters(outputs)
     key = jax.random.key(0)
 
     def of(segment):
         loss, score = objective(segment)
-        total = lambda given: jnp.sum(loss(given, training_data, key))
-        loss_and_slopes = jax.jit(jax.value_and_grad(total))(given)
-        return *loss_and_slopes, score(given, training_data, key)
+        total = lambda weights: jnp.sum(loss(weights, training_data, key))
+        loss_and_slopes = jax.jit(jax.value_and_grad(total))(weights)
+        return *loss_and_slopes, score(weights, training_data, key)
 
     close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     jax.tree.map(close, of(5), of(None))
@@ -400,9 +402,9 @@ def test_training_lowers_the_loss_of_what_is_not_held_out(water):
 
 def test_features_with_gaps_and_of_other_length_are_refused(water):
     def training_data(features):
-        given = (water.problem, water.displacement, water.sigma)
+        rows = (water.problem, water.displacement, water.sigma)
         return joint_model.make_training_data(
-            *given, features, water.folds, moved=water.moved
+            *rows, features, water.folds, moved=water.moved
         )
 
     broken = np.array(water.features)

@@ -126,8 +126,8 @@ def test_networks_may_share_inputs_and_weights(rng):
 def test_an_epoch_knows_nothing_of_later_ones(rng):
     weights = initialise(NETWORK, jax.random.key(4), "float64")
     inputs = numbers(rng, 30, 2, 3)
-    told = lambda inputs: jnp.sum(apply(weights, inputs, segment=8)[10])
-    slopes = jax.jit(jax.grad(told))(inputs)
+    output = lambda inputs: jnp.sum(apply(weights, inputs, segment=8)[10])
+    slopes = jax.jit(jax.grad(output))(inputs)
     assert not np.any(slopes[11:])
     assert np.all(np.any(slopes[:11], axis=(1, 2)))
 

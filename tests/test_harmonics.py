@@ -112,19 +112,19 @@ def test_functions_of_high_degree_are_those_of_pyshtools():
 @pytest.mark.slow
 @pytest.mark.parametrize("last", [0, 1, 15, 16, 31, 40])
 def test_tiles_hold_every_coefficient_once(rng, last):
-    given = rng.normal(size=(2, 3, last + 1, last + 1))
-    tiles = to_tiles(given)
-    np.testing.assert_array_equal(from_tiles(tiles, last), np.tril(given))
-    assert np.count_nonzero(tiles) == np.count_nonzero(np.tril(given))
+    coefficients = rng.normal(size=(2, 3, last + 1, last + 1))
+    tiles = to_tiles(coefficients)
+    np.testing.assert_array_equal(from_tiles(tiles, last), np.tril(coefficients))
+    assert np.count_nonzero(tiles) == np.count_nonzero(np.tril(coefficients))
 
 
 def test_nothing_above_the_diagonal_is_looked_at(rng):
-    given = random_harmonics(rng, 20)
+    coefficients = random_harmonics(rng, 20)
     full = np.triu(rng.normal(size=(2, 21, 21)), 1)
-    spoilt = Harmonics(given.cosine + full[0], given.sine + full[1])
+    spoilt = Harmonics(coefficients.cosine + full[0], coefficients.sine + full[1])
     lat, lon = ROWS["middles"], around(42)
     np.testing.assert_array_equal(
-        synthesise(spoilt, lat, lon), synthesise(given, lat, lon)
+        synthesise(spoilt, lat, lon), synthesise(coefficients, lat, lon)
     )
 
 
@@ -161,28 +161,28 @@ def test_one_harmonic_is_what_the_textbook_says(degree, order, sine, form):
 
 @pytest.mark.parametrize("kind", ROWS)
 def test_analysis_gives_back_what_was_synthesised(rng, kind):
-    given = random_harmonics(rng, 20, lead=(2, 3))
+    coefficients = random_harmonics(rng, 20, lead=(2, 3))
     for start in (-180.0, 0.0, 0.5, 37.123):
         lat, lon = ROWS[kind], around(42, start)
-        found = analyse(synthesise(given, lat, lon), lat, lon, 20)
-        assert_same(found, given, atol=1e-13)
+        found = analyse(synthesise(coefficients, lat, lon), lat, lon, 20)
+        assert_same(found, coefficients, atol=1e-13)
 
 
 @pytest.mark.slow
 def test_analysis_gives_back_degree_720(rng):
-    given = random_harmonics(rng, 720)
+    coefficients = random_harmonics(rng, 720)
     lat, lon = gaussian_lat(721), around(1442, -180)
-    found = analyse(synthesise(given, lat, lon), lat, lon, 720)
-    assert_same(found, given, atol=1e-10)
+    found = analyse(synthesise(coefficients, lat, lon), lat, lon, 720)
+    assert_same(found, coefficients, atol=1e-10)
 
 
 def test_the_mean_square_of_a_field_is_the_sum_of_squares(rng):
     """Parseval."""
-    given = random_harmonics(rng, 20)
+    coefficients = random_harmonics(rng, 20)
     lat, lon = ROWS["Gaussian"], around(42)
-    field, rows = np.asarray(synthesise(given, lat, lon)), latitude_rows(lat)
+    field, rows = np.asarray(synthesise(coefficients, lat, lon)), latitude_rows(lat)
     mean = (rows.weights / 2) @ (field**2).mean(axis=1)
-    total = (given.cosine**2).sum() + (given.sine**2).sum()
+    total = (coefficients.cosine**2).sum() + (coefficients.sine**2).sum()
     np.testing.assert_allclose(mean, total, rtol=1e-13)
 
 
@@ -203,16 +203,16 @@ def test_harmonics_of_one_degree_add_up_to_a_legendre_polynomial(rng):
 
 
 def test_a_turn_about_the_axis_mixes_cosine_and_sine_of_one_order(rng):
-    given, turn = random_harmonics(rng, 20), 23.4
+    coefficients, turn = random_harmonics(rng, 20), 23.4
     angle = np.arange(21)[None, :] * turn * DEGREE
     turned = Harmonics(
-        given.cosine * np.cos(angle) + given.sine * np.sin(angle),
-        given.sine * np.cos(angle) - given.cosine * np.sin(angle),
+        coefficients.cosine * np.cos(angle) + coefficients.sine * np.sin(angle),
+        coefficients.sine * np.cos(angle) - coefficients.cosine * np.sin(angle),
     )
     lat = ROWS["middles"]
     np.testing.assert_allclose(
         synthesise(turned, lat, around(42)),
-        synthesise(given, lat, around(42, turn)),
+        synthesise(coefficients, lat, around(42, turn)),
         atol=1e-13,
     )
 
@@ -223,27 +223,31 @@ def test_a_turn_about_the_axis_mixes_cosine_and_sine_of_one_order(rng):
 @pytest.mark.parametrize("count", [39, 40, 42])
 def test_columns_around_the_earth_are_summed_as_any_others(rng, count):
     """By FFT, or by a product where an FFT would have too few columns."""
-    given, lat = random_harmonics(rng, 20), ROWS["middles"]
-    whole = np.asarray(synthesise(given, lat, around(count, -13.0)))
-    part = np.asarray(synthesise(given, lat, around(count, -13.0)[:7]))
+    coefficients, lat = random_harmonics(rng, 20), ROWS["middles"]
+    whole = np.asarray(synthesise(coefficients, lat, around(count, -13.0)))
+    part = np.asarray(synthesise(coefficients, lat, around(count, -13.0)[:7]))
     np.testing.assert_allclose(whole[..., :7], part, atol=1e-13)
 
 
 def test_rows_may_lie_anywhere_in_any_direction(rng):
-    given, lon = random_harmonics(rng, 20), around(42)
+    coefficients, lon = random_harmonics(rng, 20), around(42)
     lat = np.array([10.0, -10.0, 83.2, 0.0, -33.3, 90.0])
-    field = np.asarray(synthesise(given, lat, lon))
+    field = np.asarray(synthesise(coefficients, lat, lon))
     for row, one in zip(field, lat):
-        alone = np.asarray(synthesise_at(given, lat=np.full(42, one), lon=lon))
+        alone = np.asarray(synthesise_at(coefficients, lat=np.full(42, one), lon=lon))
         np.testing.assert_allclose(row, alone, atol=1e-14)
 
 
 def test_many_epochs_are_each_as_if_alone(rng):
-    given, lat, lon = random_harmonics(rng, 20, lead=(6,)), ROWS["Gaussian"], around(42)
-    together = np.asarray(synthesise(given, lat, lon))
+    coefficients, lat, lon = (
+        random_harmonics(rng, 20, lead=(6,)),
+        ROWS["Gaussian"],
+        around(42),
+    )
+    together = np.asarray(synthesise(coefficients, lat, lon))
     found = analyse(together, lat, lon, 20)
     for epoch in range(6):
-        alone = jax.tree.map(lambda x, e=epoch: x[e], given)
+        alone = jax.tree.map(lambda x, e=epoch: x[e], coefficients)
         field = synthesise(alone, lat, lon)
         np.testing.assert_allclose(together[epoch], field, atol=1e-14)
         single = analyse(field, lat, lon, 20)
@@ -251,28 +255,28 @@ def test_many_epochs_are_each_as_if_alone(rng):
 
 
 def test_the_sum_at_places_is_the_sum_on_a_grid(rng):
-    given = random_harmonics(rng, 40, lead=(2,))
+    coefficients = random_harmonics(rng, 40, lead=(2,))
     lat, lon = np.array([-90.0, -20.0, 0.0, 47.1, 90.0]), np.array([3.0, 190.0])
-    grid = np.asarray(synthesise(given, lat, lon))
+    grid = np.asarray(synthesise(coefficients, lat, lon))
     place_lat, place_lon = np.repeat(lat, 2), np.tile(lon, 5)
-    at = synthesise_at(given, lat=place_lat, lon=place_lon)
+    at = synthesise_at(coefficients, lat=place_lat, lon=place_lon)
     np.testing.assert_allclose(at, grid.reshape(2, 10), atol=1e-13)
 
 
 def test_places_beyond_one_part_are_summed_as_well(rng):
-    given = random_harmonics(rng, 5)
+    coefficients = random_harmonics(rng, 5)
     lon, lat = rng.uniform(-180, 180, 1100), rng.uniform(-90, 90, 1100)
-    at = np.asarray(synthesise_at(given, lat=lat, lon=lon))
-    few = np.asarray(synthesise_at(given, lat=lat[-3:], lon=lon[-3:]))
+    at = np.asarray(synthesise_at(coefficients, lat=lat, lon=lon))
+    few = np.asarray(synthesise_at(coefficients, lat=lat[-3:], lon=lon[-3:]))
     assert at.shape == (1100,)
     np.testing.assert_allclose(at[-3:], few, atol=1e-14)
 
 
 def test_the_gradient_is_the_derivative_of_the_sum(rng):
-    given = random_harmonics(rng, 30, lead=(2,))
+    coefficients = random_harmonics(rng, 30, lead=(2,))
     lon, lat = rng.uniform(-180, 180, 8), rng.uniform(-80, 80, 8)
-    at = lambda lon, lat: synthesise_at(given, lat=lat, lon=lon)
-    east, north = gradient_at(given, lat=lat, lon=lon)
+    at = lambda lon, lat: synthesise_at(coefficients, lat=lat, lon=lon)
+    east, north = gradient_at(coefficients, lat=lat, lon=lon)
     step = 1e-4
     by_lon = (at(lon + step, lat) - at(lon - step, lat)) / (2 * step * DEGREE)
     by_lat = (at(lon, lat + step) - at(lon, lat - step)) / (2 * step * DEGREE)
@@ -296,9 +300,13 @@ def test_the_gradient_at_a_pole_is_that_of_a_plane(lat):
 
 
 def test_all_of_it_can_be_jitted_and_mapped(rng):
-    given, lat, lon = random_harmonics(rng, 6, lead=(2,)), middles(13), around(14)
+    coefficients, lat, lon = (
+        random_harmonics(rng, 6, lead=(2,)),
+        middles(13),
+        around(14),
+    )
     both = lambda h: analyse(synthesise(h, lat, lon), lat, lon, 6)
-    assert_same(jax.jit(jax.vmap(both))(given), given, atol=1e-14)
+    assert_same(jax.jit(jax.vmap(both))(coefficients), coefficients, atol=1e-14)
 
 
 def everything(harmonics):
@@ -321,12 +329,12 @@ def test_gradients_are_those_of_finite_differences(rng):
 @pytest.mark.slow
 def test_the_gradient_of_a_sum_of_squares_is_twice_parseval(rng):
     """Reverse mode through a transform of many tiles."""
-    given = jax.tree.map(jnp.asarray, random_harmonics(rng, 70))
+    coefficients = jax.tree.map(jnp.asarray, random_harmonics(rng, 70))
     lat, lon = gaussian_lat(71), around(142)
     weights = jnp.asarray(latitude_rows(lat).weights)[:, None] / 2 / 142
     energy = lambda h: (weights * synthesise(h, lat, lon) ** 2).sum()
-    slope = jax.grad(energy)(given)
-    assert_same(slope, jax.tree.map(lambda x: 2 * x, given), atol=1e-12)
+    slope = jax.grad(energy)(coefficients)
+    assert_same(slope, jax.tree.map(lambda x: 2 * x, coefficients), atol=1e-12)
 
 
 # pyshtools
@@ -338,13 +346,13 @@ def test_the_gradient_of_a_sum_of_squares_is_twice_parseval(rng):
 )
 def test_grids_are_those_of_pyshtools(rng, grid, last):
     shtools = pytest.importorskip("pyshtools")
-    given = random_harmonics(rng, last)
-    theirs = shtools.SHCoeffs.from_array(np.stack([given.cosine, given.sine])).expand(
-        grid=grid, extend=False
-    )
+    coefficients = random_harmonics(rng, last)
+    theirs = shtools.SHCoeffs.from_array(
+        np.stack([coefficients.cosine, coefficients.sine])
+    ).expand(grid=grid, extend=False)
     lat, lon = theirs.lats(), theirs.lons()
     np.testing.assert_allclose(
-        synthesise(given, lat, lon), theirs.data, rtol=0, atol=1e-10
+        synthesise(coefficients, lat, lon), theirs.data, rtol=0, atol=1e-10
     )
     found = analyse(theirs.data, lat, lon, last)
     expanded = theirs.expand(lmax_calc=last).coeffs
@@ -353,23 +361,27 @@ def test_grids_are_those_of_pyshtools(rng, grid, last):
 
 def test_places_are_those_of_pyshtools(rng):
     shtools = pytest.importorskip("pyshtools")
-    given = random_harmonics(rng, 180)
+    coefficients = random_harmonics(rng, 180)
     lon, lat = rng.uniform(-180, 180, 30), rng.uniform(-80, 80, 30)
-    coefficients = shtools.SHCoeffs.from_array(np.stack([given.cosine, given.sine]))
-    theirs = coefficients.expand(lat=lat, lon=lon)
+    expansion = shtools.SHCoeffs.from_array(
+        np.stack([coefficients.cosine, coefficients.sine])
+    )
+    theirs = expansion.expand(lat=lat, lon=lon)
     np.testing.assert_allclose(
-        synthesise_at(given, lat=lat, lon=lon), theirs, atol=1e-10
+        synthesise_at(coefficients, lat=lat, lon=lon), theirs, atol=1e-10
     )
 
 
 def test_gradients_are_those_of_pyshtools(rng):
     shtools = pytest.importorskip("pyshtools")
-    given = random_harmonics(rng, 60)
-    coefficients = shtools.SHCoeffs.from_array(np.stack([given.cosine, given.sine]))
-    theirs = coefficients.gradient(grid="DH", extend=False, radius=1.0)
+    coefficients = random_harmonics(rng, 60)
+    expansion = shtools.SHCoeffs.from_array(
+        np.stack([coefficients.cosine, coefficients.sine])
+    )
+    theirs = expansion.gradient(grid="DH", extend=False, radius=1.0)
     lat, lon = theirs.theta.lats()[1:], theirs.theta.lons()
     chosen = rng.integers(0, (len(lat), len(lon)), (40, 2)).T
-    east, north = gradient_at(given, lat=lat[chosen[0]], lon=lon[chosen[1]])
+    east, north = gradient_at(coefficients, lat=lat[chosen[0]], lon=lon[chosen[1]])
     # Theta grows southward.
     row, column = chosen[0] + 1, chosen[1]
     np.testing.assert_allclose(north, -theirs.theta.data[row, column], atol=1e-10)
@@ -484,13 +496,13 @@ def test_coefficients_of_other_shapes_are_refused(shapes, what):
 
 
 def test_places_that_are_none_are_refused(rng):
-    given = random_harmonics(rng, 3)
+    coefficients = random_harmonics(rng, 3)
     with pytest.raises(ValueError, match=r"place 1 has lon 3 and lat 120.*swapped"):
-        synthesise_at(given, lat=[2.0, 120.0], lon=[1.0, 3.0])
+        synthesise_at(coefficients, lat=[2.0, 120.0], lon=[1.0, 3.0])
     with pytest.raises(ValueError, match="one of each per place"):
-        gradient_at(given, lat=[2.0], lon=[1.0, 3.0])
+        gradient_at(coefficients, lat=[2.0], lon=[1.0, 3.0])
     with pytest.raises(ValueError, match="are lat and lon swapped"):
-        synthesise(given, [100.0], [2.0])
+        synthesise(coefficients, [100.0], [2.0])
 
 
 def test_degrees_out_of_reach_are_refused():
@@ -508,11 +520,11 @@ def test_single_precision_is_refused(rng):
 
 
 def test_grids_and_places_take_latitude_before_longitude_and_places_by_name(rng):
-    given = random_harmonics(rng, 3)
+    coefficients = random_harmonics(rng, 3)
     for function in (synthesise, synthesise_at, gradient_at):
         names = list(inspect.signature(function).parameters)
         assert names == ["harmonics", "lat", "lon"]
     # A call of the order that there was once would else give numbers of elsewhere.
     for function in (synthesise_at, gradient_at):
         with pytest.raises(TypeError, match="positional"):
-            function(given, [10.0], [50.0])
+            function(coefficients, [10.0], [50.0])

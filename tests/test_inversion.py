@@ -351,7 +351,7 @@ def test_masked_rows_are_rows_without_data(design, displacement, sigma):
     data = inversion.observations(displacement, noise)
 
     @jax.jit
-    def asked(used):
+    def answers(used):
         part = dataclasses.replace(data, used=used)
         found = inversion.solve(problem, part, 0.3)
         return (
@@ -376,7 +376,7 @@ def test_masked_rows_are_rows_without_data(design, displacement, sigma):
         inversion.epoch_log_evidence(want),
         inversion.posterior_sd(want, target).sd,
     )
-    for one, other in zip(asked(jnp.asarray(used)), questions):
+    for one, other in zip(answers(jnp.asarray(used)), questions):
         np.testing.assert_allclose(one[enough], other[enough], rtol=1e-8, atol=1e-10)
 
 

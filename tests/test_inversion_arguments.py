@@ -56,12 +56,12 @@ def bound(function):
     return lambda p, d, s, b: function(p, inversion.observations(d, s), b)
 
 
-def asked(question, *rest):
+def with_factor(question, *rest):
     """A question that is asked of a factor."""
     return bound(lambda p, data, b: question(inversion.factorise(p, data, b), *rest))
 
 
-def asked_of_target(question):
+def with_target(question):
     return bound(
         lambda p, data, b: question(inversion.factorise(p, data, b), target(p))
     )
@@ -70,16 +70,16 @@ def asked_of_target(question):
 #: Every function of observations, called with problem, displacement, sigma, beta.
 FUNCTIONS = {
     "solve": bound(inversion.solve),
-    "solved": asked(lambda factor: factor.solved),
-    "leave_one_out": asked(inversion.leave_one_out),
-    "leave_one_out_residual": asked(inversion.leave_one_out_residual),
-    "leave_group_out": asked(inversion.leave_group_out, GROUPS),
-    "leave_group_out_residual": asked(inversion.leave_group_out_residual, GROUPS),
-    "gcv": asked(inversion.gcv),
-    "l_curve": asked(inversion.l_curve),
-    "log_evidence": asked(inversion.log_evidence),
-    "epoch_log_evidence": asked(inversion.epoch_log_evidence),
-    "abic": asked(inversion.abic),
+    "solved": with_factor(lambda factor: factor.solved),
+    "leave_one_out": with_factor(inversion.leave_one_out),
+    "leave_one_out_residual": with_factor(inversion.leave_one_out_residual),
+    "leave_group_out": with_factor(inversion.leave_group_out, GROUPS),
+    "leave_group_out_residual": with_factor(inversion.leave_group_out_residual, GROUPS),
+    "gcv": with_factor(inversion.gcv),
+    "l_curve": with_factor(inversion.l_curve),
+    "log_evidence": with_factor(inversion.log_evidence),
+    "epoch_log_evidence": with_factor(inversion.epoch_log_evidence),
+    "abic": with_factor(inversion.abic),
     "scan": lambda p, d, s, b: inversion.scan(p, inversion.observations(d, s), [b]),
     "select": lambda p, d, s, b: inversion.select(
         p, inversion.observations(d, s), betas=[b]
@@ -99,13 +99,13 @@ FUNCTIONS = {
         memory(d),
         hidden=np.zeros(np.shape(d), bool),
     ),
-    "posterior_sd": asked_of_target(inversion.posterior_sd),
-    "posterior_covariance": asked_of_target(inversion.posterior_covariance),
-    "stream_sd": asked_of_target(lambda *given: list(inversion.stream_sd(*given))),
-    "posterior_samples": asked(inversion.posterior_samples, PRIOR, Sampling(1)),
-    "observation_weights": asked_of_target(inversion.observation_weights),
-    "averaging_kernels": asked_of_target(inversion.averaging_kernels),
-    "point_spread": asked(inversion.point_spread, CELL),
+    "posterior_sd": with_target(inversion.posterior_sd),
+    "posterior_covariance": with_target(inversion.posterior_covariance),
+    "stream_sd": with_target(lambda *given: list(inversion.stream_sd(*given))),
+    "posterior_samples": with_factor(inversion.posterior_samples, PRIOR, Sampling(1)),
+    "observation_weights": with_target(inversion.observation_weights),
+    "averaging_kernels": with_target(inversion.averaging_kernels),
+    "point_spread": with_factor(inversion.point_spread, CELL),
     "resolution_map": bound(
         lambda p, data, b: inversion.resolution_map(
             inversion.factorise(p, data, b),
@@ -113,8 +113,8 @@ FUNCTIONS = {
             np.arange(float(CELLS))[:, None],
         )
     ),
-    "leverage": asked(inversion.leverage),
-    "degrees_of_freedom": asked(inversion.degrees_of_freedom),
+    "leverage": with_factor(inversion.leverage),
+    "degrees_of_freedom": with_factor(inversion.degrees_of_freedom),
     "recover": bound(lambda p, data, b: inversion.recover(p, data, b, np.ones(CELLS))),
 }
 

@@ -67,13 +67,13 @@ def test_the_density_is_that_of_the_known_rows_times_that_of_the_others(
             problem, inversion.observations(displacement, of_all(sigma)), BETA
         )
     )
-    silent = displacement.copy()
-    silent[:, :OTHERS] = np.nan
+    without_rows = displacement.copy()
+    without_rows[:, :OTHERS] = np.nan
     known = inversion.log_evidence(
-        inversion.factorise(problem, inversion.observations(silent, sigma), BETA)
+        inversion.factorise(problem, inversion.observations(without_rows, sigma), BETA)
     )
     whole = whole - log_volume(problem.null_space_response, displacement)
-    known = known - log_volume(problem.null_space_response, silent)
+    known = known - log_volume(problem.null_space_response, without_rows)
     rest, left = given(problem, displacement, sigma)
     others = inversion.log_evidence(
         inversion.factorise(rest, inversion.observations(left, of_others(sigma)), BETA)
@@ -82,9 +82,9 @@ def test_the_density_is_that_of_the_known_rows_times_that_of_the_others(
 
 
 def test_what_the_others_add_to_the_load_completes_it(problem, displacement, sigma):
-    silent = displacement.copy()
-    silent[:, :OTHERS] = np.nan
-    known = inversion.solve(problem, inversion.observations(silent, sigma), BETA)
+    without_rows = displacement.copy()
+    without_rows[:, :OTHERS] = np.nan
+    known = inversion.solve(problem, inversion.observations(without_rows, sigma), BETA)
     whole = inversion.solve(
         problem, inversion.observations(displacement, of_all(sigma)), BETA
     )

@@ -196,8 +196,8 @@ def test_one_row_of_another_century_does_not_stretch_the_axis(write, caplog):
     assert "left out 2 rows of 1 stations (ABCD) dated 1980-01-06, 2099" in caplog.text
     assert "from 2012-01-01 to 2012-03-30" in caplog.text
     path = write(content, "abcd.up")
-    asked = io.read_gnss(path, start="2012-01-01", end="2099-12-31")
-    assert str(asked.time.values[-1])[:10] == "2099-01-01"
+    within = io.read_gnss(path, start="2012-01-01", end="2099-12-31")
+    assert str(within.time.values[-1])[:10] == "2099-01-01"
 
 
 def test_a_campaign_years_before_a_long_record_is_kept_if_it_is_no_slip(write, caplog):

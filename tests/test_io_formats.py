@@ -428,9 +428,11 @@ def many(folder, count):
 
 def test_processes_read_what_one_reads_and_progress_is_told(folder):
     many(folder, 20)
-    told = []
-    plain = io.read_gnss(folder, watch=lambda done, total: told.append((done, total)))
-    assert told == [(i, 20) for i in range(1, 21)]
+    progress = []
+    plain = io.read_gnss(
+        folder, watch=lambda done, total: progress.append((done, total))
+    )
+    assert progress == [(i, 20) for i in range(1, 21)]
     assert "s003.up line 1: up is 'x'" in plain.attrs["files_left_out"]
     assert plain.sizes["station"] == 19
     parallel = io.read_gnss(folder, reading=io.Reading(workers=2))

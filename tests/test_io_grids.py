@@ -89,8 +89,8 @@ def test_real_grace_files_are_read(data):
 def test_units_come_from_the_file_or_the_caller(saved, units, factor):
     first = float(product().lwe_thickness[1, 0, 0])
     stated = io.read_grid(saved(product(attrs={"units": units})))
-    told = io.read_grid(saved(product(attrs={})), units=units)
-    for water in (stated, told):
+    by_caller = io.read_grid(saved(product(attrs={})), units=units)
+    for water in (stated, by_caller):
         assert water.twsa.sel(lon=0.5, lat=60.5)[1] == factor * first
         assert water.twsa.attrs["units"] == "mm"
 

@@ -261,8 +261,8 @@ def test_odd_units_of_time_are_understood(write, units, numbers, dates):
         "a.nc", time=(numbers, {"units": units}), twsa=(field, {"units": "mm"})
     )
     wrong = write("b.nc", time=(numbers, {}), twsa=(field, {"units": "mm"}))
-    told = io.read_grid(wrong, settings=io.GridSettings(time_units=units))
-    for read in (io.read_grid(stated), told):
+    with_settings = io.read_grid(wrong, settings=io.GridSettings(time_units=units))
+    for read in (io.read_grid(stated), with_settings):
         assert read.time.values.astype("M8[D]").astype(str).tolist() == dates
     with pytest.raises(ValueError, match="states no units of time, its values begin"):
         io.read_grid(wrong)

@@ -383,8 +383,8 @@ def test_forests_fill_cells_with_the_error_they_have_at_stations(
         features[:, :count], up, mllim.ForestSettings(trees=5, workers=1)
     )
     # Files hold a few digits less, on which a split may turn.
-    told = mllim.predict(forests, features[:, count:])
-    assert np.corrcoef(told.ravel(), filled.rows.up.values.ravel())[0, 1] > 0.99
+    predicted = mllim.predict(forests, features[:, count:])
+    assert np.corrcoef(predicted.ravel(), filled.rows.up.values.ravel())[0, 1] > 0.99
     scores = filled.summary["stations"].values()
     errors = np.array([score["rmse_mm"] for score in scores])
     np.testing.assert_allclose(filled.rows.up_sigma, np.sqrt(np.mean(errors**2)))
@@ -401,9 +401,9 @@ def test_what_heights_are_counted_from_does_not_matter(study, gnss, cells, rows)
 
 
 def test_no_station_that_moves_with_the_weather_is_said(data, gnss, cells):
-    asked = study_in(data, "dwlim", control_correlation=0.999)
+    changed_study = study_in(data, "dwlim", control_correlation=0.999)
     with pytest.raises(ValueError, match=r"above 0\.999, the largest absolute corr"):
-        fill(asked, gnss, cells, None, ignore)
+        fill(changed_study, gnss, cells, None, ignore)
 
 
 @pytest.mark.parametrize(("said", "window"), [({}, None), ({"window_epochs": 90}, 90)])
@@ -425,13 +425,13 @@ def test_networks_are_trained_in_the_windows_that_are_asked_for(
 
 
 def test_components_are_kept_where_results_go(data, gnss, cells, tmp_path):
-    asked = changed(study_in(data), features={"method": "emd", "components": 3})
-    fill(asked, gnss, cells, tmp_path, ignore)
+    changed_study = changed(study_in(data), features={"method": "emd", "components": 3})
+    fill(changed_study, gnss, cells, tmp_path, ignore)
     kept = sorted((tmp_path / "features").glob("*.npy"))
     # Places of one longitude have one pressure, but for rounding.
     assert len(LON) + 12 < len(kept) <= 2 * (len(LON) + 12)
     before = [path.stat().st_mtime_ns for path in kept]
-    fill(asked, gnss, cells, tmp_path, ignore)
+    fill(changed_study, gnss, cells, tmp_path, ignore)
     assert [path.stat().st_mtime_ns for path in kept] == before
 
 
@@ -456,20 +456,22 @@ def test_what_is_removed_from_stations_is_removed_from_cells(study, rows):
 def test_cells_without_a_load_are_named(study, rows, tmp_path):
     write_loading(tmp_path / "cells", [n for n, _, _ in expected_cells()][1:], 2.0)
     entry = f"ntal: {tmp_path}/cells/NTAL.*.txt"
-    asked = changed(study, gapfill={"virtual_station_loads": (entry,)})
+    changed_study = changed(study, gapfill={"virtual_station_loads": (entry,)})
     name, lon, _ = expected_cells()[0]
     message = (
         f"virtual_station_loads .* nothing of 1 of 12 places \\({name} at {lon:g} E"
     )
     with pytest.raises(ValueError, match=message):
-        loads.loads_at_stations(asked, rows[0], ignore)
+        loads.loads_at_stations(changed_study, rows[0], ignore)
 
 
 def test_other_loads_of_cells_than_of_stations_are_refused(study, rows):
-    asked = changed(study, gapfill={"virtual_station_loads": ("ntol: cells/*.txt",)})
+    changed_study = changed(
+        study, gapfill={"virtual_station_loads": ("ntol: cells/*.txt",)}
+    )
     message = "out of stations, but gapfill.virtual_station_loads ntol out of filled"
     with pytest.raises(ValueError, match=message):
-        loads.loads_at_stations(asked, rows[0], ignore)
+        loads.loads_at_stations(changed_study, rows[0], ignore)
 
 
 # A study
@@ -582,8 +584,8 @@ def test_bad_weather_ends_the_program_with_one_sentence(
     study, memory, tmp_path, capsys
 ):
     write_grid(tmp_path / "t.nc", *broken("an early end", memory))
-    asked = changed(study, weather={"temperature": str(tmp_path / "t.nc")})
-    (tmp_path / "study.toml").write_text(config.to_toml(asked))
+    changed_study = changed(study, weather={"temperature": str(tmp_path / "t.nc")})
+    (tmp_path / "study.toml").write_text(config.to_toml(changed_study))
     words = ["run", str(tmp_path / "study.toml"), "--data", study.folder]
     assert cli.main([*words, "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err.strip().splitlines()
@@ -599,8 +601,10 @@ def small(data, method, **filling):
     sizes = {"hidden": 3, "members": 2, "neighbourhood_km": 60.0}
     sizes |= {"steps": 20, "joint_steps": 20}
     sizes |= {"spacing": 2.0} if method == "joint-load" else {}
-    asked = study_in(data, method, seed=2, **{**sizes, **filling})
-    return changed(asked, gnss={"end": "2018-06-30"}, evaluation={"land_model": ""})
+    changed_study = study_in(data, method, seed=2, **{**sizes, **filling})
+    return changed(
+        changed_study, gnss={"end": "2018-06-30"}, evaluation={"land_model": ""}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -617,12 +621,12 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
     load = result.water.twsa.values[:, grid.row, grid.column]
     predicted = load.astype(np.float64) @ design.T
     np.testing.assert_allclose(result.stations.predicted, predicted, atol=1e-4)
-    told = result.summary["learning"]
-    assert result.summary["beta"] == pytest.approx(told["trained"]["beta"])
-    assert told["trained"] != told["initial"]
+    learning = result.summary["learning"]
+    assert result.summary["beta"] == pytest.approx(learning["trained"]["beta"])
+    assert learning["trained"] != learning["initial"]
     # Errors are sized by what was held out, and no curve of weights was tried.
-    assert set(told["uncertainty_hyperparameters"]) == set(told["trained"])
-    assert told["uncertainty_hyperparameters"] != told["trained"]
+    assert set(learning["uncertainty_hyperparameters"]) == set(learning["trained"])
+    assert learning["uncertainty_hyperparameters"] != learning["trained"]
     assert not (water[0] / "beta.png").exists()
     said = "\n".join(report.describe(water[0]))
     assert "(trained with the network)" in said
@@ -632,7 +636,7 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
     assert result.learning.validation_loss.shape == (3, 2)
     assert result.learning.validation_loss_pretraining.shape == (3, 2)
     best = result.learning.validation_loss.min("step").values
-    np.testing.assert_allclose(told["score_best"], best)
+    np.testing.assert_allclose(learning["score_best"], best)
 
 
 @pytest.mark.slow
@@ -674,13 +678,13 @@ def test_large_studies_are_trained_in_segments(data, water, tmp_path, monkeypatc
 def test_networks_of_stations_weigh_their_errors_as_their_predictions(data, tmp_path):
     result = pipeline.run(small(data, "dwlim", control_correlation=0.5), tmp_path)
     assert (tmp_path / "learning.png").is_file()
-    told, filled = result.summary["filling"], result.virtual_stations
+    summary, filled = result.summary["filling"], result.virtual_stations
     assert filled is not None
     assert result.learning is not None
-    controls = told["control_stations"]
+    controls = summary["control_stations"]
     assert 2 <= len(controls) == result.learning.sizes["member"]
     which = [NAMES.index(name) for name in controls]
-    errors = np.array([told["stations"][name]["rmse_mm"] for name in controls])
+    errors = np.array([summary["stations"][name]["rmse_mm"] for name in controls])
     for number, (lon, lat) in enumerate(zip(filled.lon.values, filled.lat.values)):
         weight = 1 / np.asarray(
             sphere.angular_distance(lon, lat, LON[which], LAT[which])
@@ -708,11 +712,14 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
     lines = report.describe(tmp_path)
     for start in ("12 cells filled", "2 networks trained"):
         assert any(line.startswith(f"{start} (joint-displacement)") for line in lines)
-    told = result.summary["learning"]
-    assert told["gravity_rows"] == 1
+    learning = result.summary["learning"]
+    assert learning["gravity_rows"] == 1
     # How sure one may be of filled cells is found beside the other numbers.
-    assert set(told["uncertainty_hyperparameters"]) == {*told["trained"], "filled"}
-    assert told["uncertainty_hyperparameters"]["filled"] != 1
+    assert set(learning["uncertainty_hyperparameters"]) == {
+        *learning["trained"],
+        "filled",
+    }
+    assert learning["uncertainty_hyperparameters"]["filled"] != 1
     assert (result.regions.twsa_sd > 0).all()
 
 
@@ -756,8 +763,8 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
     axes = (raster.lon_axis, raster.lat_axis, grid.lon, grid.lat)
     to_cells = sphere.linear_weights(*axes)
     design = np.asarray(model.problem.design)
-    told = 50 * rng.normal(size=(3, 5, len(raster.lon)))
-    expected = PriorMeanEnsemble(told, to_cells, design @ to_cells)
+    means = 50 * rng.normal(size=(3, 5, len(raster.lon)))
+    expected = PriorMeanEnsemble(means, to_cells, design @ to_cells)
     folds = make_folds(study, gnss, len(LON))[0]
     features = np.zeros((5, len(raster.lon), 1))
     sigma = np.asarray(model.noise.sigma)
@@ -778,7 +785,7 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
         solve = functools.partial(
             posterior, design, covariance, noise, 0.03, model.up[epoch]
         )
-        loads = [solve(to_cells @ one[epoch])[0] for one in told]
+        loads = [solve(to_cells @ one[epoch])[0] for one in means]
         water = np.mean(loads, axis=0)
         np.testing.assert_allclose(found.solution.load[epoch], water, atol=1e-6)
         errs = np.diag((1.8 * sigma) ** 2) + 1.0
@@ -792,11 +799,11 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
 
 def test_members_differ_in_the_places_that_they_fill(rng):
     up = rng.normal(size=(5, 7))
-    told = VirtualDataEnsemble(rng.normal(size=(3, 5, 2)))
-    for left, own in zip(told.residuals(up), told.members, strict=True):
+    ensemble = VirtualDataEnsemble(rng.normal(size=(3, 5, 2)))
+    for left, of_member in zip(ensemble.residuals(up), ensemble.members, strict=True):
         np.testing.assert_array_equal(left[:, :5], up[:, :5])
-        np.testing.assert_array_equal(left[:, 5:], own)
-    assert not told.prior_load(1, slice(0, 3)).any()
+        np.testing.assert_array_equal(left[:, 5:], of_member)
+    assert not ensemble.prior_load(1, slice(0, 3)).any()
 
 
 def test_cells_lie_between_the_nodes_of_the_raster(data):

@@ -121,7 +121,7 @@ def heights(up, time=WEEKS, sigma=2.0):
     return io.label_dataset(xr.Dataset(values, coords))
 
 
-def asked(folder=".", **tables):
+def study_of(folder=".", **tables):
     return config.Study(
         gnss=config.Gnss(files="gnss/*.up"),
         region=config.Region(boundary="region.geojson", spacing=0.5, buffer=0.5),
@@ -159,7 +159,7 @@ def test_cleaning_leaves_the_season_of_every_station(rule, raw, tmp_path):
     steps = offsets(tmp_path)
     settings = config.Cleaning(outliers=rule, steps=steps, trend="remove")
     cleaned = cleaning.clean(
-        asked(tmp_path, cleaning=settings), heights(up, DAYS), nobody
+        study_of(tmp_path, cleaning=settings), heights(up, DAYS), nobody
     )
     assert np.isnan(cleaned.up.values[bad]).all()
     assert cleaned.attrs["outliers"] < 1.5 * bad.sum() + 20
@@ -175,7 +175,7 @@ def test_cleaning_leaves_the_season_of_every_station(rule, raw, tmp_path):
 def test_a_file_of_steps_that_says_nothing_of_the_stations_is_named(tmp_path, caplog):
     name = offsets(tmp_path)
     few = heights(np.zeros((40, 2)), DAYS[:40])
-    known = asked(tmp_path, cleaning=config.Cleaning(steps=name))
+    known = study_of(tmp_path, cleaning=config.Cleaning(steps=name))
     cleaning.find_events(known, few)
     assert "has no event of any of 2 stations (W000, W001)" in caplog.text
     caplog.clear()
@@ -192,7 +192,7 @@ def test_a_file_of_steps_that_says_nothing_of_the_stations_is_named(tmp_path, ca
 @pytest.mark.slow
 def test_steps_that_nobody_knows_are_detected(raw):
     up, season, _ = raw
-    study = asked(
+    study = study_of(
         cleaning=config.Cleaning(steps="detect", trend="remove", outliers="iqr")
     )
     cleaned = cleaning.clean(study, heights(up[:, :3], DAYS), nobody)
@@ -203,7 +203,7 @@ def test_steps_that_nobody_knows_are_detected(raw):
 def test_weeks_are_means_of_their_days_with_their_errors(raw):
     up = raw[0]
     cleaned = cleaning.clean(
-        asked(cleaning=config.Cleaning(average="weekly")), heights(up, DAYS), nobody
+        study_of(cleaning=config.Cleaning(average="weekly")), heights(up, DAYS), nobody
     )
     np.testing.assert_array_equal(cleaned.time.values.astype("M8[D]"), WEEKS)
     week = up[70:77, 4]
@@ -220,7 +220,7 @@ def test_a_reconstruction_keeps_the_strongest_periods_and_the_gaps(raw):
     up = season.copy()
     up[200:260, 1] = np.nan
     settings = config.Cleaning(average="weekly", reconstruct=4)
-    cleaned = cleaning.clean(asked(cleaning=settings), heights(up, DAYS), nobody)
+    cleaned = cleaning.clean(study_of(cleaning=settings), heights(up, DAYS), nobody)
     weekly = season.reshape(-1, 7, 8).mean(axis=1)
     seen = np.isfinite(cleaned.up.values)
     np.testing.assert_array_equal(seen, cleaned.up_observed.notnull())
@@ -236,14 +236,14 @@ def test_what_stations_share_beside_their_seasons_goes(mode, raw):
     rng = np.random.default_rng(8)
     shared = 4 * rng.normal(size=(len(DAYS), 1))
     own = raw[1] + 0.5 * rng.normal(size=raw[1].shape)
-    study = asked(cleaning=config.Cleaning(common_mode=mode))
+    study = study_of(cleaning=config.Cleaning(common_mode=mode))
     cleaned = cleaning.clean(study, heights(own + shared, DAYS), nobody)
     assert (cleaned.up.values - own).std() < 0.5
     assert np.corrcoef(cleaned.up.values[:, 0], raw[1][:, 0])[0, 1] > 0.97
 
 
 def test_fewer_epochs_than_periods_are_refused(raw):
-    study = asked(cleaning=config.Cleaning(average="monthly", reconstruct=13))
+    study = study_of(cleaning=config.Cleaning(average="monthly", reconstruct=13))
     with pytest.raises(ValueError, match="reconstruct is 13, but 24 epochs hold 12"):
         cleaning.clean(study, heights(raw[0], DAYS), nobody)
 
@@ -254,7 +254,7 @@ def test_fewer_epochs_than_periods_are_refused(raw):
 @pytest.mark.slow
 def test_loads_by_grids_are_those_of_remove_and_restore(grids):
     gnss = heights(np.zeros((len(WEEKS), 8)))
-    found = loads.loads_at_stations(asked(grids, loads=LOADS), gnss, nobody)
+    found = loads.loads_at_stations(study_of(grids, loads=LOADS), gnss, nobody)
     assert list(found) == ["atmosphere", "soil", "ocean"]
     love = earth.load_love_numbers("prem", "CF", 3000)
     water = earth.from_soil_moisture(soil(GLOBE)[:, None], *GLOBE)
@@ -301,7 +301,7 @@ def test_a_load_is_interpolated_and_its_gaps_are_named(caplog):
 
 
 def test_a_daily_load_is_averaged_as_the_heights_are(raw):
-    study = asked(cleaning=config.Cleaning(average="weekly"))
+    study = study_of(cleaning=config.Cleaning(average="weekly"))
     gnss = cleaning.clean(study, heights(raw[0], DAYS), nobody)
     values = np.random.default_rng(1).normal(size=(len(DAYS), 8))
     found = loads.loads_at_epochs(values, DAYS.astype("M8[ns]"), gnss, "x")
@@ -323,7 +323,7 @@ def test_every_load_is_scored_by_what_its_removal_does(rng):
     first, second = rng.normal(size=(2, len(WEEKS), 3))
     up = 2 * first - 0.5 * second + rng.normal(size=first.shape)
     given = {"air": first, "sea": second}
-    gnss = loads.remove_loads(asked(), heights(up), given)
+    gnss = loads.remove_loads(study_of(), heights(up), given)
     np.testing.assert_allclose(gnss.up, up - first - second)
     np.testing.assert_allclose(gnss.load_total, first + second)
     scores = loads.load_scores(gnss)
@@ -339,7 +339,7 @@ def test_every_load_is_scored_by_what_its_removal_does(rng):
 def test_loads_lose_their_trends_where_heights_do():
     days = (WEEKS - WEEKS[0]).astype(float)[:, None] / 365
     load = 3 + 2 * days + turn(WEEKS)[:, None]
-    study = asked(cleaning=config.Cleaning(trend="remove"))
+    study = study_of(cleaning=config.Cleaning(trend="remove"))
     gnss = loads.remove_loads(study, heights(np.zeros(load.shape)), {"air": load})
     left = gnss.load_air.values - turn(WEEKS)[:, None]
     assert abs(np.polyfit(days[:, 0], left[:, 0], 1)[0]) < 1e-6
@@ -382,7 +382,7 @@ def test_grids_that_cannot_be_used_are_named(case, grids):
         "kg m-2",
     )
     settings, message = REFUSED[case]
-    study = asked(grids, loads=config.Loads(**settings))
+    study = study_of(grids, loads=config.Loads(**settings))
     late = np.timedelta64(350 * (case == "regions of other times"), "D")
     time = WEEKS + late
     gnss = heights(np.zeros((len(WEEKS), 8)), time)
@@ -396,8 +396,8 @@ def test_grids_that_cannot_be_used_are_named(case, grids):
 
 def test_water_beyond_the_distance_asked_for_does_nothing():
     gnss, grid = heights(np.zeros((3, 8)), WEEKS[:3]), sphere.regional_grid(REGION, 0.5)
-    whole = np.asarray(make_design(asked(), gnss, grid))
-    near = dataclasses.replace(asked(), earth=config.Earth("prem", "CF", 3000))
+    whole = np.asarray(make_design(study_of(), gnss, grid))
+    near = dataclasses.replace(study_of(), earth=config.Earth("prem", "CF", 3000))
     near = dataclasses.replace(
         near, earth=dataclasses.replace(near.earth, max_distance_deg=2.0)
     )
@@ -469,7 +469,7 @@ def test_air_and_sea_lower_the_scatter_of_p144_as_they_should(data):
     settings = config.Loads(
         displacement=("combo: combo21.P144.txt",), displacement_units="m"
     )
-    study = asked(folder, loads=settings)
+    study = study_of(folder, loads=settings)
     found = loads.loads_at_stations(study, gnss, nobody)
     gnss = loads.remove_loads(study, gnss, found)
     both = np.isfinite(gnss.up.values[:, 0])
@@ -499,7 +499,7 @@ def world(grids, tmp_path_factory):
     )
     level = 150 * turn(DAYS, 4.5)
     gnss = heights(np.zeros((len(WEEKS), 8)))
-    moved = loads.loads_at_stations(asked(grids, loads=LOADS), gnss, nobody)
+    moved = loads.loads_at_stations(study_of(grids, loads=LOADS), gnss, nobody)
     total = sum(moved.values())
     grid = sphere.regional_grid(REGION, 0.5, 0.5)
     love = earth.load_love_numbers("prem", "CF", 3000)
@@ -527,7 +527,7 @@ def world(grids, tmp_path_factory):
 
 def groundwater_study(folder):
     return dataclasses.replace(
-        asked(folder),
+        study_of(folder),
         title="a small groundwater study",
         cleaning=config.Cleaning(trend="remove", average="weekly", reconstruct=4),
         loads=LOADS,

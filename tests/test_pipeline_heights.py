@@ -55,7 +55,7 @@ def gnss(world, rng):
 
 
 @pytest.fixture
-def asked(world, tmp_path):
+def study_of(world, tmp_path):
     """A study of heights that are written as files, and how to change its tables."""
 
     def ask(heights, /, **tables):
@@ -87,15 +87,15 @@ def median_scatter(gnss):
 # Short records
 
 
-def test_one_young_station_moves_the_map_little(world, gnss, asked, caplog):
+def test_one_young_station_moves_the_map_little(world, gnss, study_of, caplog):
     """Its last forty days alone, in heights that lose their trends."""
-    whole = pipeline.run(asked(gnss, cleaning=REMOVE))
+    whole = pipeline.run(study_of(gnss, cleaning=REMOVE))
     assert whole.summary["cleaning"]["short_records"] == {}
     start = DAYS - 40
     young = gnss.copy(deep=True)
     young.up[:start, 3] = np.nan
     with caplog.at_level(logging.WARNING):
-        result = pipeline.run(asked(young, cleaning=REMOVE))
+        result = pipeline.run(study_of(young, cleaning=REMOVE))
     assert f"{world.station[3]} with 2" in caplog.text
     here = result.stations.isel(time=slice(start, None), station=3)
     np.testing.assert_allclose(
@@ -117,10 +117,10 @@ def test_one_young_station_moves_the_map_little(world, gnss, asked, caplog):
     ],
 )
 def test_a_short_study_keeps_its_heights_and_writes_no_amplitude(
-    days, world, gnss, asked, tmp_path
+    days, world, gnss, study_of, tmp_path
 ):
     end = str(world.time[days - 1])[:10]
-    study = asked(
+    study = study_of(
         gnss.isel(time=slice(0, days)),
         gnss=config.Gnss("gnss/*.up", end=end),
         cleaning=config.Cleaning(trend="remove", outliers="3-sigma"),
@@ -141,7 +141,7 @@ def test_a_short_study_keeps_its_heights_and_writes_no_amplitude(
 
 @pytest.mark.parametrize("days", [pytest.param(6, marks=pytest.mark.slow), 35])
 def test_a_short_study_is_scored_by_the_months_that_there_are(
-    days, gnss, asked, tmp_path
+    days, gnss, study_of, tmp_path
 ):
     time = np.arange("2014-12", "2015-06", dtype="M8[M]").astype("M8[ns]")
     lon, lat = np.arange(98.5, 107), np.arange(23.5, 32)
@@ -149,7 +149,7 @@ def test_a_short_study_is_scored_by_the_months_that_there_are(
     array = (("time", "lat", "lon"), values, {"units": "cm"})
     coords = {"time": time + np.timedelta64(15, "D"), "lat": lat, "lon": lon}
     xr.Dataset({"lwe_thickness": array}, coords).to_netcdf(tmp_path / "grace.nc")
-    study = asked(
+    study = study_of(
         gnss.isel(time=slice(0, days)),
         evaluation=config.Evaluation(grace="grace.nc"),
         inversion=config.Inversion(beta=0.05, common_mode_mm="estimate"),
@@ -163,8 +163,8 @@ def test_a_short_study_is_scored_by_the_months_that_there_are(
     assert "correlation undefined, NSE undefined, RMSE" in said
 
 
-def test_a_year_and_a_half_has_an_amplitude(asked, gnss, tmp_path):
-    result = pipeline.run(asked(gnss), tmp_path / "out")
+def test_a_year_and_a_half_has_an_amplitude(study_of, gnss, tmp_path):
+    result = pipeline.run(study_of(gnss), tmp_path / "out")
     assert "annual_amplitude" in result.water
     assert (tmp_path / "out" / "annual_amplitude.png").is_file()
     found = result.summary["plausibility"]
@@ -241,7 +241,7 @@ def test_stations_without_a_day_in_the_period_are_named_and_left_out(gnss, caplo
         ready_heights(plain(), empty.assign(up=empty.up * np.nan))
 
 
-def test_a_day_of_large_sigma_does_not_move_the_map(gnss, asked, caplog):
+def test_a_day_of_large_sigma_does_not_move_the_map(gnss, study_of, caplog):
     gnss = gnss.isel(time=slice(0, 60))
     bad = gnss.copy(deep=True)
     bad.up[30, 2], bad.up_sigma[30, 2] = (
@@ -249,19 +249,21 @@ def test_a_day_of_large_sigma_does_not_move_the_map(gnss, asked, caplog):
         50 * float(gnss.up_sigma[:, 2].median()),
     )
     with caplog.at_level(logging.WARNING):
-        moved = pipeline.run(asked(bad))
+        moved = pipeline.run(study_of(bad))
     assert "left out 1 days of 1 stations" in caplog.text
     assert "50 times" in caplog.text
     name = str(gnss.station.values[2])
     assert moved.summary["heights"]["days_of_large_sigma"] == {name: 1}
     missing = gnss.copy(deep=True)
     missing.up[30, 2] = np.nan
-    without = pipeline.run(asked(missing))
+    without = pipeline.run(study_of(missing))
     np.testing.assert_allclose(moved.water.twsa, without.water.twsa, atol=1e-3)
     # A study may keep it, and is warned of both the day and the water.
     caplog.clear()
     with caplog.at_level(logging.WARNING):
-        kept = pipeline.run(asked(bad, gnss=config.Gnss("gnss/*.up", largest_sigma=0)))
+        kept = pipeline.run(
+            study_of(bad, gnss=config.Gnss("gnss/*.up", largest_sigma=0))
+        )
     assert float(abs(kept.water.twsa[30]).max()) > 2000
     assert f"{name} by 599" in caplog.text
     assert "water beyond 2000 mm" in caplog.text
@@ -279,11 +281,11 @@ def test_daily_errors_weigh_every_day_themselves(gnss):
     assert found["days_of_large_sigma"] == {}
 
 
-def test_absolute_heights_are_refused_and_mended(gnss, asked, tmp_path, capsys):
+def test_absolute_heights_are_refused_and_mended(gnss, study_of, tmp_path, capsys):
     gnss = gnss.isel(time=slice(0, 60))
     high = gnss.copy(deep=True)
     high.up[:, 1] += 1_500_000.0
-    study = asked(high)
+    study = study_of(high)
     (tmp_path / "study.toml").write_text(config.to_toml(study))
     words = ["run", str(tmp_path / "study.toml"), "--out", str(tmp_path / "out")]
     assert cli.main(words) == 2
@@ -293,8 +295,8 @@ def test_absolute_heights_are_refused_and_mended(gnss, asked, tmp_path, capsys):
     assert f"{name} 1500.0 m" in said
     assert 'gnss.reference = "mean"' in said
     mean = config.Gnss("gnss/*.up", reference="mean")
-    mended = pipeline.run(asked(high, gnss=mean))
-    plain_one = pipeline.run(asked(gnss, gnss=mean))
+    mended = pipeline.run(study_of(high, gnss=mean))
+    plain_one = pipeline.run(study_of(gnss, gnss=mean))
     np.testing.assert_allclose(mended.water.twsa, plain_one.water.twsa, atol=1e-2)
     up = mended.stations.up.values
     np.testing.assert_allclose(np.nanmean(up, axis=0), 0, atol=1e-5)

@@ -21,7 +21,7 @@ GNSS, REGION = config.Gnss(files="x"), config.Region(boundary="x")
 TIME = np.datetime64("2015-01-01", "D") + np.arange(EPOCHS)
 
 
-def asked(folder=".", beta_count=5, **settings):
+def study_with(folder=".", beta_count=5, **settings):
     return config.Study(
         gnss=GNSS,
         region=REGION,
@@ -57,7 +57,7 @@ def gnss():
 
 @pytest.fixture(scope="module")
 def model(gnss, grid):
-    return make_model(asked(), gnss, grid)
+    return make_model(study_with(), gnss, grid)
 
 
 def with_noise(model, **changes):
@@ -87,10 +87,12 @@ def posterior(dense, up, noise):
 def test_errors_of_cells_and_regions_are_those_of_the_posterior(model, dense, gnss):
     common = 1.5**2
     model = with_noise(model, common=common)
-    found = estimate(asked(), model, TIME, BETA)
+    found = estimate(study_with(), model, TIME, BETA)
     weights = np.random.default_rng(1).random((2, len(dense[1])))
     heard = []
-    errors = standard_deviations(asked(), model, found, BETA, weights, heard.append)
+    errors = standard_deviations(
+        study_with(), model, found, BETA, weights, heard.append
+    )
     assert (errors.kind, errors.method) == ("cells", "exact")
     assert heard == sorted(heard)
     assert heard[-1] == 1.0
@@ -115,10 +117,10 @@ def test_an_estimate_and_its_errors_factorise_once(model, dense, monkeypatch):
     monkeypatch.setattr(
         factor, "evaluate", lambda *given: calls.append(1) or evaluate(*given)
     )
-    found = estimate(asked(), model, TIME, BETA)
+    found = estimate(study_with(), model, TIME, BETA)
     assert found.left_out is not None
     weights = np.ones((1, len(dense[1])))
-    standard_deviations(asked(), model, found, BETA, weights, lambda _: None)
+    standard_deviations(study_with(), model, found, BETA, weights, lambda _: None)
     assert len(calls) == 1
 
 
@@ -132,7 +134,7 @@ def test_an_estimate_and_its_errors_factorise_once(model, dense, monkeypatch):
     ],
 )
 def test_errors_are_those_that_were_asked_for(model, settings, kind):
-    study = asked(**settings)
+    study = study_with(**settings)
     found = estimate(study, model, TIME, BETA)
     weights = np.full((1, model.problem.design.shape[1]), 0.1)
     errors = standard_deviations(study, model, found, BETA, weights, lambda _: None)
@@ -142,7 +144,7 @@ def test_errors_are_those_that_were_asked_for(model, settings, kind):
 
 
 def test_an_outlier_is_weighed_by_its_huber_loss(model, gnss):
-    found = estimate(asked(robust="huber"), model, TIME, BETA)
+    found = estimate(study_with(robust="huber"), model, TIME, BETA)
     left = (model.up - np.asarray(found.solution.fitted)) / model.noise.sigma
     expected = np.minimum(1, 1.345 / np.abs(left))
     np.testing.assert_allclose(found.weights, expected, atol=1e-3)
@@ -152,7 +154,7 @@ def test_an_outlier_is_weighed_by_its_huber_loss(model, gnss):
     used = np.asarray(model.noise.sigma) / np.sqrt(found.weights)
     np.testing.assert_allclose(stations.up_sigma_effective, used, rtol=1e-5)
     # Other stations of that day are predicted as if it were hardly there.
-    plain = estimate(asked(), model, TIME, BETA)
+    plain = estimate(study_with(), model, TIME, BETA)
     others = np.arange(STATIONS) != 2
     lowered, before = (x.left_out[7, others] for x in (found, plain))
     assert np.nanmean(lowered**2) < np.nanmean(before**2)
@@ -162,9 +164,9 @@ def test_poor_stations_count_less(model, gnss):
     up = model.up.copy()
     up[:, 4] *= 8
     noisy = dataclasses.replace(model, up=up)
-    study = asked(beta=BETA, station_weights=True)
+    study = study_with(beta=BETA, station_weights=True)
     settled, choice = choose(study, noisy, gnss, lambda _: None)
-    left = estimate(asked(), noisy, TIME, BETA).left_out
+    left = estimate(study_with(), noisy, TIME, BETA).left_out
     rms = np.sqrt(np.nanmean(left**2, axis=0))
     raised = np.maximum(1, rms / np.median(rms))
     sigma = np.asarray(model.noise.sigma)
@@ -174,23 +176,25 @@ def test_poor_stations_count_less(model, gnss):
 
 
 def test_a_memory_that_is_over_by_tomorrow_is_none(model):
-    found = estimate(asked(correlation_time_days=1e-3), model, TIME, BETA)
-    plain = estimate(asked(), model, TIME, BETA)
+    found = estimate(study_with(correlation_time_days=1e-3), model, TIME, BETA)
+    plain = estimate(study_with(), model, TIME, BETA)
     np.testing.assert_allclose(found.solution.load, plain.solution.load, atol=1e-6)
     assert found.left_out is None
     shared = with_noise(model, common=1.0)
-    found = estimate(asked(correlation_time_days=1e-3), shared, TIME, BETA).solution
-    plainly = estimate(asked(), shared, TIME, BETA).solution
+    found = estimate(
+        study_with(correlation_time_days=1e-3), shared, TIME, BETA
+    ).solution
+    plainly = estimate(study_with(), shared, TIME, BETA).solution
     np.testing.assert_allclose(found.load, plainly.load, atol=1e-6)
     np.testing.assert_allclose(found.common, plainly.common, atol=1e-8)
-    longer = estimate(asked(correlation_time_days=30.0), model, TIME, BETA)
+    longer = estimate(study_with(correlation_time_days=30.0), model, TIME, BETA)
     rough, smooth = (np.diff(x.solution.load, axis=0) for x in (plain, longer))
     assert np.std(smooth) < 0.5 * np.std(rough)
 
 
 @pytest.mark.slow
 def test_components_make_the_water_of_the_series_they_rebuild(gnss, grid, dense):
-    study = asked(unknowns="components", components=2)
+    study = study_with(unknowns="components", components=2)
     given = make_model(study, gnss, grid)
     found = estimate(study, given, TIME, BETA)
     parts = given.parts
@@ -205,7 +209,7 @@ def test_components_make_the_water_of_the_series_they_rebuild(gnss, grid, dense)
 
 
 def test_more_components_than_stations_are_refused(gnss, grid):
-    study = asked(unknowns="components", components=STATIONS + 1)
+    study = study_with(unknowns="components", components=STATIONS + 1)
     with pytest.raises(ValueError, match="components is 10, but there are 9 stations"):
         make_model(study, gnss, grid)
 
@@ -220,7 +224,7 @@ CRITERIA = {
 
 @pytest.mark.parametrize("name", CRITERIA)
 def test_every_criterion_chooses_by_its_own_rule(model, gnss, name):
-    study, shares = asked(criterion=name, block_km=60.0, beta_count=13), []
+    study, shares = study_with(criterion=name, block_km=60.0, beta_count=13), []
     water = 100 * np.cos(np.arange(EPOCHS) / 5)[:, None]
     load = np.asarray(model.problem.design).sum(axis=1) * water
     model = dataclasses.replace(model, up=load + 0.3 * model.up)
@@ -239,7 +243,7 @@ def test_every_criterion_chooses_by_its_own_rule(model, gnss, name):
 
 
 def test_one_block_leaves_no_station_to_predict_from(model, gnss):
-    study = asked(criterion="leave-group-out", block_km=1e4)
+    study = study_with(criterion="leave-group-out", block_km=1e4)
     with pytest.raises(ValueError, match="all 9 stations lie within"):
         choose(study, model, gnss, lambda _: None)
 
@@ -253,7 +257,7 @@ def test_a_season_of_the_whole_region_is_no_common_mode(model):
     up += season
     given = dataclasses.replace(model, up=up)
     there = xr.Dataset(coords={"time": days.astype("M8[ns]")})
-    study = asked(beta=0.3, common_mode_mm="estimate")
+    study = study_with(beta=0.3, common_mode_mm="estimate")
     settled, _ = choose(study, given, there, lambda _: None)
     assert float(settled.noise.common) ** 0.5 == pytest.approx(1.2, rel=0.25)
 
@@ -266,24 +270,26 @@ def covariance(prior):
 def test_priors_are_what_their_names_say(grid):
     cells = len(grid.lon)
     np.testing.assert_allclose(
-        covariance(make_prior(asked(prior="identity"), grid)), np.eye(cells), atol=1e-9
+        covariance(make_prior(study_with(prior="identity"), grid)),
+        np.eye(cells),
+        atol=1e-9,
     )
-    slopes = make_prior(asked(prior="first-differences"), grid)
+    slopes = make_prior(study_with(prior="first-differences"), grid)
     level = np.asarray(slopes.null_space)
     np.testing.assert_allclose(abs(level), cells**-0.5, rtol=1e-9)
     # The square of the differences is the Laplacian that nothing crosses.
     laplacian = sphere.laplacian(grid, boundary="free").toarray()
     whole = laplacian @ covariance(slopes)
     np.testing.assert_allclose(whole, np.eye(cells) - 1 / cells, atol=1e-8)
-    long = make_prior(asked(prior="matern", correlation_length_km=400.0), grid)
+    long = make_prior(study_with(prior="matern", correlation_length_km=400.0), grid)
     unit = np.diag(covariance(long))
     np.testing.assert_allclose(unit, 1, atol=0.2)
-    wide = make_prior(asked(metric="sphere", boundary="free"), grid)
+    wide = make_prior(study_with(metric="sphere", boundary="free"), grid)
     assert np.asarray(wide.null_space).shape == (cells, 1)
 
 
 def test_cells_too_coarse_for_a_correlation_length_are_warned_of(grid, caplog):
-    make_prior(asked(prior="matern", correlation_length_km=200.0), grid)
+    make_prior(study_with(prior="matern", correlation_length_km=200.0), grid)
     assert "a correlation length of 200 km is 3.6 cells of 56 km" in caplog.text
 
 
@@ -291,7 +297,7 @@ def write_map(path, lon, lat, values, name="water"):
     dims = ("time", "lat", "lon")[-values.ndim :]
     coords = {"lat": lat, "lon": lon}
     xr.Dataset({name: (dims, values)}, coords=coords).to_netcdf(path)
-    return asked(path.parent, amplitude=path.name)
+    return study_with(path.parent, amplitude=path.name)
 
 
 def test_a_map_of_amplitudes_is_interpolated_to_the_cells(grid, tmp_path):
@@ -331,7 +337,7 @@ def test_a_map_of_amplitudes_has_axes_as_any_other_grid(grid, tmp_path, caplog, 
     source = xr.Dataset({"w": (("time", "lat", "lon"), values)}, coords)
     source.time.attrs["units"] = "days since 2010-01-01"
     source.to_netcdf(tmp_path / "plain.nc")
-    expected = relative_amplitude(asked(tmp_path, amplitude="plain.nc"), grid)
+    expected = relative_amplitude(study_with(tmp_path, amplitude="plain.nc"), grid)
     if kind == "capitals":
         source = source.rename(lat="LATITUDE", lon="Longitude", time="Time")
     elif kind == "by units":
@@ -351,7 +357,7 @@ def test_a_map_of_amplitudes_has_axes_as_any_other_grid(grid, tmp_path, caplog, 
         packed[:, :, lon > 200] = -32768
         source = source.assign(w=packed.assign_attrs(scale_factor=0.05, add_offset=0.0))
     source.to_netcdf(tmp_path / "other.nc")
-    found = relative_amplitude(asked(tmp_path, amplitude="other.nc"), grid)
+    found = relative_amplitude(study_with(tmp_path, amplitude="other.nc"), grid)
     np.testing.assert_allclose(found, expected, rtol=2e-3)
     named = {"filler": "w: -9999 stands", "packed": "w: -32768, unpacked -1638.4"}
     assert named.get(kind, "") in caplog.text
@@ -375,4 +381,4 @@ def test_a_map_of_amplitudes_that_cannot_be_used_is_named(grid, tmp_path):
     flat = (dims, np.ones((10, 20)))
     xr.Dataset({"p": flat, "q": flat}, {"lat": lat, "lon": lon}).to_netcdf(two)
     with pytest.raises(ValueError, match="holds p, q, expected one variable on lat"):
-        relative_amplitude(asked(tmp_path, amplitude="d.nc"), grid)
+        relative_amplitude(study_with(tmp_path, amplitude="d.nc"), grid)

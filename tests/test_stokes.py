@@ -70,17 +70,20 @@ def test_water_is_what_wahr_et_al_write(rng, love):
 def test_a_formula_with_a_density_is_had_by_the_gm_of_that_density(rng, love):
     """A = 6371.39 km and rho_e = 5500 kg/m3, smoothed and summed term by term."""
     radius, density, lon, lat = 6371390.0, 5500.0, 103.0, 25.0
-    given = random_harmonics(rng, last=6, epochs=1)
+    coefficients = random_harmonics(rng, last=6, epochs=1)
     height, bell = 0.0, gaussian_weights(6, 300e3 / radius)
     for n in range(7):
         for m in range(n + 1):
             # SciPy's spherical harmonics are complex, with the phase (-1)^m.
             y = scipy.special.sph_harm_y(n, m, np.deg2rad(90 - lat), np.deg2rad(lon))
             y = y * (-1) ** m * np.sqrt(4 * np.pi * (1 if m == 0 else 2))
-            term = given.cosine[0, n, m] * y.real + given.sine[0, n, m] * y.imag
+            term = (
+                coefficients.cosine[0, n, m] * y.real
+                + coefficients.sine[0, n, m] * y.imag
+            )
             height += bell[n] * (2 * n + 1) / (1 + love.k[n]) * term
     height *= radius * density / (3 * WATER_DENSITY)
-    stokes = Stokes(given, gm_from_density(density, radius), radius)
+    stokes = Stokes(coefficients, gm_from_density(density, radius), radius)
     water = smooth(water_from_stokes(stokes, love), 300e3, radius)
     np.testing.assert_allclose(
         synthesise_at(water, lat=[lat], lon=[lon])[0, 0], 1000 * height
@@ -100,9 +103,9 @@ def test_uplift_tells_the_stokes_coefficients_that_make_it(rng, love):
 
 
 def test_a_degree_that_lifts_nothing_is_not_seen_in_the_uplift(love):
-    silent = dataclasses.replace(love, h=love.h.at[2].set(0.0))
+    without_degree_2 = dataclasses.replace(love, h=love.h.at[2].set(0.0))
     up = Harmonics(jnp.ones((4, 4)), jnp.zeros((4, 4)))
-    found = stokes_from_uplift(up, silent, GM, RADIUS).harmonics.cosine
+    found = stokes_from_uplift(up, without_degree_2, GM, RADIUS).harmonics.cosine
     assert not found[2].any()
     assert jnp.isfinite(found).all()
 
@@ -221,25 +224,25 @@ def test_low_degrees_are_replaced_and_missing_ones_kept(rng):
     c30 = np.array([1.0, np.nan, 3.0, np.nan])
     low = low_degrees(4, c10=np.arange(4.0), s11=np.full(4, 5.0), c30=c30)
     found = replace_low_degrees(stokes, low).harmonics
-    given = stokes.harmonics
+    coefficients = stokes.harmonics
     np.testing.assert_array_equal(found.cosine[:, 1, 0], np.arange(4.0))
     np.testing.assert_array_equal(found.sine[:, 1, 1], 5.0)
-    np.testing.assert_array_equal(found.cosine[:, 1, 1], given.cosine[:, 1, 1])
-    np.testing.assert_array_equal(found.cosine[:, 2, 0], given.cosine[:, 2, 0])
-    expected = np.where(np.isnan(c30), given.cosine[:, 3, 0], c30)
+    np.testing.assert_array_equal(found.cosine[:, 1, 1], coefficients.cosine[:, 1, 1])
+    np.testing.assert_array_equal(found.cosine[:, 2, 0], coefficients.cosine[:, 2, 0])
+    expected = np.where(np.isnan(c30), coefficients.cosine[:, 3, 0], c30)
     np.testing.assert_array_equal(found.cosine[:, 3, 0], expected)
-    np.testing.assert_array_equal(found.cosine[:, 4:], given.cosine[:, 4:])
+    np.testing.assert_array_equal(found.cosine[:, 4:], coefficients.cosine[:, 4:])
 
 
 @pytest.mark.parametrize("name", ["c10", "c11", "s11", "c20", "c30"])
 def test_a_low_degree_goes_to_its_own_degree_and_order_only(name, rng):
     stokes = Stokes(random_harmonics(rng), GM, RADIUS)
     low = low_degrees(4, **{name: np.arange(4.0)})
-    found, given = replace_low_degrees(stokes, low).harmonics, stokes.harmonics
+    found, coefficients = replace_low_degrees(stokes, low).harmonics, stokes.harmonics
     kind = {"c": "cosine", "s": "sine"}[name[0]]
     degree, order = int(name[1]), int(name[2])
     for part in ("cosine", "sine"):
-        expected = np.array(getattr(given, part))
+        expected = np.array(getattr(coefficients, part))
         if part == kind:
             expected[:, degree, order] = np.arange(4.0)
         np.testing.assert_array_equal(getattr(found, part), expected)
@@ -257,8 +260,8 @@ def test_the_mean_of_the_baseline_is_zero_afterwards(rng):
     anomaly = remove_mean(stokes, baseline).harmonics
     assert np.abs(anomaly.cosine[baseline].mean(axis=0)).max() < 1e-15
     kept = anomaly.sine[1] - anomaly.sine[0]
-    given = stokes.harmonics.sine
-    np.testing.assert_allclose(kept, given[1] - given[0], atol=1e-15)
+    coefficients = stokes.harmonics.sine
+    np.testing.assert_allclose(kept, coefficients[1] - coefficients[0], atol=1e-15)
 
 
 @pytest.mark.parametrize("baseline", [np.zeros(4, bool), np.ones(3, bool), np.ones(4)])
@@ -283,15 +286,15 @@ def test_a_rate_of_another_degree_is_refused(rng):
 
 
 def test_gradients_with_respect_to_coefficients_and_love_numbers(rng, love):
-    given = random_harmonics(rng, last=4, epochs=1)
+    coefficients = random_harmonics(rng, last=4, epochs=1)
 
     def both(cosine, h, k):
         numbers = dataclasses.replace(love, h=h, k=k)
-        stokes = Stokes(Harmonics(cosine, given.sine), GM, RADIUS)
+        stokes = Stokes(Harmonics(cosine, coefficients.sine), GM, RADIUS)
         up = displacement_from_stokes(stokes, numbers)[0].cosine / RADIUS
         return up, water_from_stokes(stokes, numbers).cosine / RADIUS
 
-    short = (given.cosine, love.h[:5], love.k[:5])
+    short = (coefficients.cosine, love.h[:5], love.k[:5])
     check_grads(jax.jit(both), short, order=1, atol=1e-5, rtol=1e-5)
 
 
@@ -303,9 +306,9 @@ def test_a_month_of_grace_takes_its_low_degrees_from_the_technical_notes(data):
         io.read_tn14(folder / "TN-14_SLR_C20_C30.txt"),
     )
     low = low_degrees_of(*(io.match_months(note, gsm.time) for note in notes))
-    given = stokes_of(gsm)
-    assert (given.gm, given.radius) == (3.986004415e14, 6378136.3)
-    found = replace_low_degrees(given, low).harmonics
+    coefficients = stokes_of(gsm)
+    assert (coefficients.gm, coefficients.radius) == (3.986004415e14, 6378136.3)
+    found = replace_low_degrees(coefficients, low).harmonics
     june = io.match_months(notes[1], gsm.time)
     assert (
         float(found.cosine[0, 2, 0]) == float(june.c20[0]) != float(gsm.cosine[0, 2, 0])

@@ -385,8 +385,8 @@ def test_forests_miss_the_southwest_by_as_much_as_in_the_article(world):
     assert 0.7 < found.pcc.max() < 0.85
     assert 0.55 < np.mean(found.rmse < 5) < 0.8
     seen = np.isfinite(heights)
-    told = np.where(seen, found.predicted, np.nan)
-    means = [np.nanmean(x, axis=1) for x in (heights, told)]
+    predicted = np.where(seen, found.predicted, np.nan)
+    means = [np.nanmean(x, axis=1) for x in (heights, predicted)]
     assert 0.65 < np.corrcoef(*means)[0, 1] < 0.85
     assert np.std(np.subtract(*means)) < 3.5
 

@@ -125,9 +125,9 @@ def test_a_product_means_its_spans_wherever_they_are_stamped(
     time = stamps(bounds, stamp, dated=said == "guessed")
     stated = bounds if said == "bounds" else None
     path = write(tmp_path / "x.nc", time, true_means(bounds), stated)
-    asked = {"stamp": stamp} if said == "asked" else {}
+    settings = {"stamp": stamp} if said == "asked" else {}
     for kind in HEIGHTS:
-        found, expected = brought(path, kind, **asked)
+        found, expected = brought(path, kind, **settings)
         assert np.isfinite(found).all()
         left = found - expected
         # Six hours without bounds are instants, as far as anyone can tell.
@@ -346,7 +346,7 @@ def test_a_month_that_is_missing_is_named_and_bridged(tmp_path, caplog):
 PLACES = WeatherPlaces(["A", "B"], np.array([100.7, 101.5]), np.array([0.7, 1.3]))
 
 
-def asked(folder, **tables):
+def study_of(folder, **tables):
     gnss, region = config.Gnss(files="x"), config.Region(boundary="y")
     return config.Study(gnss, region, folder=str(folder), **tables)
 
@@ -363,7 +363,7 @@ def test_monthly_weather_serves_heights_of_any_span(tmp_path, kind, stamp):
     pressure["sp"] = (200 * pressure.sp).assign_attrs(units="Pa")
     pressure.to_netcdf(tmp_path / "p.nc")
     gnss = heights(kind)
-    found = read_weather(asked(tmp_path, weather=weather), PLACES, gnss)
+    found = read_weather(study_of(tmp_path, weather=weather), PLACES, gnss)
     truth = 280 + true_means(epoch_spans(gnss))
     for series in (found.temperature, found.pressure / 200):
         left = series - truth[:, None]
@@ -377,7 +377,7 @@ def test_weather_that_lacks_a_month_is_refused(tmp_path):
     weather = config.Weather(temperature="t.nc", pressure="t.nc")
     said = r"no data at 3 of 156 epochs .* from 2010-12-08 to 2010-12-22"
     with pytest.raises(ValueError, match=said):
-        read_weather(asked(tmp_path, weather=weather), PLACES, heights("weekly"))
+        read_weather(study_of(tmp_path, weather=weather), PLACES, heights("weekly"))
 
 
 def test_rain_between_months_is_never_negative(tmp_path):
@@ -393,7 +393,7 @@ def test_rain_between_months_is_never_negative(tmp_path):
     (200 * rain.pr.assign_coords(time=rain.time) + 9e4).rename("sp").assign_attrs(
         units="Pa"
     ).to_dataset().assign(time_bnds=rain.time_bnds).to_netcdf(tmp_path / "p.nc")
-    study = asked(tmp_path, weather=config.Weather(**names))
+    study = study_of(tmp_path, weather=config.Weather(**names))
     found = read_weather(study, PLACES, heights("daily")).precipitation
     assert found.min() == 0
     month = heights("daily").time.values.astype("M8[M]")
@@ -408,7 +408,7 @@ CELLS = sphere.raster_grid([100.5, 101.5, 102.5], [0.5, 1.5])
 def scored(folder, file, **source):
     """Means of a land model over months, and ours over the same."""
     write_study = {"files": file, **source}
-    study = asked(
+    study = study_of(
         folder,
         evaluation=config.Evaluation(land_model=config.GridSource(**write_study)),
     )
@@ -517,7 +517,7 @@ def test_loads_of_stations_by_months_are_of_their_months(tmp_path, caplog):
         )
         network = gnss.assign_coords(station=["AAAA", "BBBB"])
         network["up"] = (("time", "station"), np.zeros((len(truth), 2)))
-        study = asked(tmp_path, loads=table)
+        study = study_of(tmp_path, loads=table)
         found = loads.loads_at_stations(study, network, print)["soil"]
         assert abs(found - truth[:, None]).max() < 0.15
         assert annual_share(found[:, 1] - truth, gnss.time.values) < 0.002
@@ -544,7 +544,7 @@ def at_stations(folder, kind, file, first, last):
         },
     )
     table = config.Loads(**{kind: file}, max_degree=12)
-    study = asked(folder, loads=table, earth=config.Earth(max_degree=3000))
+    study = study_of(folder, loads=table, earth=config.Earth(max_degree=3000))
     found = loads.loads_at_stations(study, network, print)[kind]
     return found - found.mean(axis=0), time
 
