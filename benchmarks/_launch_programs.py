@@ -209,7 +209,9 @@ def _synthesis(last: int, epochs: int) -> Call:
     rows, columns = 2 * last + 1, 2 * last + 2
     lat, lon = np.linspace(90, -90, rows), np.arange(columns) * 360 / columns
     both = shape(epochs, last + 1, last + 1), shape(epochs, last + 1, last + 1)
-    return lambda harmonics: earth.synthesise(harmonics, lat, lon), (earth.Harmonics(*both),)
+    return lambda harmonics: earth.synthesise(harmonics, lat, lon), (
+        earth.Harmonics(*both),
+    )
 
 
 def _analysis(last: int, epochs: int) -> Call:
