@@ -195,3 +195,23 @@ def test_a_classic_file_that_ends_early_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(ValueError, match=r"old.nc .*ends before its data do"):
         io.read_dataset(path)
+
+
+@pytest.mark.parametrize("shape", [(3000, 40, 50), (9, 700, 800), (40, 20, 20)])
+def test_a_map_is_read_without_most_of_the_others(rng, tmp_path, shape):
+    values = rng.normal(size=shape).astype(np.float32)
+    maps = xr.Dataset({"twsa": (("time", "lat", "lon"), values)})
+    io.write_dataset(maps, tmp_path / "x.nc")
+    with xr.open_dataset(tmp_path / "x.nc") as file:
+        np.testing.assert_array_equal(file.twsa[shape[0] // 2], values[shape[0] // 2])
+        together, rows, columns = file.twsa.encoding["chunksizes"] or shape
+    unpacked = together * shape[1] * shape[2]
+    assert unpacked <= max(2**20, shape[1] * shape[2])
+    # A cell's series needs no more than a quarter of the file.
+    assert rows * columns <= 1.1 * shape[1] * shape[2] / 4 or values.size < 2**20
+
+
+def test_a_result_without_epochs_can_be_written(tmp_path):
+    maps = xr.Dataset({"twsa": (("time", "lat", "lon"), np.zeros((0, 40, 50)))})
+    io.write_dataset(maps, tmp_path / "x.nc")
+    assert io.read_dataset(tmp_path / "x.nc").twsa.shape == (0, 40, 50)

@@ -29,6 +29,9 @@ __all__ = [
 #: Epochs that are read at a time to see that they can be.
 BLOCK = 256
 
+#: Values that are unpacked to read one map of a result.
+VALUES_OF_A_READ = 1 << 20
+
 #: Bytes of a picture within which it says who made it.
 PREAMBLE = 1 << 12
 
@@ -63,6 +66,7 @@ def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
     for name, array in dataset.data_vars.items():
         if array.dtype.kind == "f":
             encoding[str(name)] = {**packing, "dtype": "float32", "_FillValue": np.nan}
+            encoding[str(name)] |= _chunks(array.shape)
         elif array.ndim:
             encoding[str(name)] = dict(packing)
     for name, array in dataset.coords.items():
@@ -71,6 +75,19 @@ def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
             # What is not compressed has no other checksum.
             encoding[str(name)]["fletcher32"] = True
     save_netcdf(dataset, pathlib.Path(path), encoding, durable=True)
+
+
+def _chunks(shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """How maps of many epochs are cut, so that one map is read in a moment.
+
+    What is read of one epoch is `VALUES_OF_A_READ` at most, and a quarter of these for
+    the series of a cell. The library's own choice has a third of all epochs in a piece.
+    """
+    if len(shape) != 3 or np.prod(shape) <= VALUES_OF_A_READ:
+        return {}
+    epochs, rows, columns = shape
+    together = min(epochs, max(1, VALUES_OF_A_READ // (rows * columns)))
+    return {"chunksizes": (together, -(-rows // 2), -(-columns // 2))}
 
 
 def _convention(dataset: xr.Dataset) -> xr.Dataset:
