@@ -1,4 +1,4 @@
-"""What the inversion is given: operator, prior, heights and their noise."""
+"""Problem of the inversion: design matrix, prior, heights and their noise."""
 
 import dataclasses
 import logging
@@ -46,11 +46,11 @@ class Model:
 def make_model(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> Model:
     """Prepare the inversion: Earth, kernel, design matrix, prior, noise.
 
-    A common mode that is still to be estimated is left out. Filled cells have none.
+    A common mode that is still to be estimated is left out. Virtual stations have none.
 
     Args:
       study: The study.
-      gnss: The stations, perhaps with filled cells.
+      gnss: The stations, perhaps with virtual stations.
       grid: The cells.
 
     Returns:
@@ -72,10 +72,10 @@ def make_model(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> Mode
 
 
 def of_stations(model: Model, count: int) -> Model:
-    """Leave out what was not observed.
+    """Restrict a model to the rows of the stations.
 
     Args:
-      model: Of stations, and of filled cells behind them.
+      model: Of stations, and of virtual stations behind them.
       count: Number of stations.
 
     Returns:

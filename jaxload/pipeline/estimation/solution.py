@@ -1,4 +1,4 @@
-"""Water from heights, in the way that a study sets."""
+"""Estimate of the water from heights, with the settings of a study."""
 
 import dataclasses
 
@@ -17,13 +17,13 @@ LOSSES = {"huber": inversion.Huber(), "student-t": inversion.StudentT()}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Estimate:
-    """What was found, and with which noise.
+    """The estimate, and the noise that it was made with.
 
     Attributes:
-      solution: Water and what it does to the stations.
-      noise: With sigma as it weighed each observation in the end.
+      solution: Water, and its displacement of the stations.
+      noise: With the sigma that weighted each observation in the end.
       left_out: Observed uplift minus its prediction from the other stations [mm], shape
-        (epoch, station); None where only leaving out and solving anew would tell.
+        (epoch, station); None where it would need another solution for each.
       weights: Of each observation by a robust loss [-], shape (epoch, station); None
         if there was none.
     """
@@ -40,8 +40,8 @@ def estimate(
     """Estimate the water of every epoch.
 
     Args:
-      study: Says how.
-      model: What is given.
+      study: Its table ``[inversion]`` has the settings.
+      model: Problem, heights and noise.
       time: Epochs, shape (epoch,).
       beta: Weight of the prior.
 
@@ -91,7 +91,7 @@ def _robust(
     beta: float,
     loss: inversion.Huber | inversion.StudentT,
 ) -> Estimate:
-    """Left out with the weights as they came out; they are not found anew."""
+    """Reweight robustly; leave-one-out residuals keep the final weights."""
     reweighted = inversion.reweight(model.problem, data, beta, loss)
     weights = np.where(np.isfinite(model.up), np.asarray(reweighted.weights), np.nan)
     solution = reweighted.solution

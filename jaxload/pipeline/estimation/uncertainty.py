@@ -1,4 +1,4 @@
-"""How well water is known: standard errors of cells and of means over regions."""
+"""Standard errors of the water of cells and of means over regions."""
 
 import dataclasses
 from collections.abc import Callable
@@ -24,7 +24,7 @@ ADVICE = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Errors:
-    """Standard errors, as far as they were wanted.
+    """Standard errors, as far as a study sets them.
 
     Attributes:
       kind: "cells", "regions" or "none".
@@ -40,7 +40,7 @@ class Errors:
 
     @property
     def labels(self) -> dict[str, str]:
-        """What is to be said beside the numbers."""
+        """Attributes of the variables."""
         return {"units": "mm", "method": self.method, "comment": ADVICE}
 
 

@@ -133,7 +133,7 @@ def read_wells_of(study: config.Study, settings: config.Groundwater) -> xr.Datas
     """Read the wells that a study names, and where they stand.
 
     Args:
-      study: Says where files are.
+      study: Its `folder` is that of relative paths.
       settings: Names the wells.
 
     Returns:

@@ -230,7 +230,7 @@ def score_regions(
     """Compare monthly means with a reference.
 
     Args:
-      study: Says in `evaluation.detrend` whether lines are taken out first.
+      study: Its `evaluation.detrend` says whether to remove linear trends first.
       regions: From `region_means`.
       reference: "grace" or "land_model".
 
@@ -261,7 +261,7 @@ def score_series(
     """Compare two records, region by region.
 
     Args:
-      study: Says in `evaluation.detrend` whether lines are taken out first.
+      study: Its `evaluation.detrend` says whether to remove linear trends first.
       pair: Ours and theirs [mm], each of shape (month, region); NaN if missing.
       years: Time, shape (month,).
       names: Of the regions.

@@ -24,7 +24,7 @@ __all__ = ["Filled", "decomposed", "describe_validation", "fill"]
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
-Hear = Callable[[float], None]
+Watch = Callable[[float], None]
 
 #: Share of the stage that the decomposition of the weather is taken to be.
 FEATURES = 0.4
@@ -79,7 +79,7 @@ def fill(
     gnss: xr.Dataset,
     cells: xr.Dataset,
     folder: pathlib.Path | None,
-    watch: Hear,
+    watch: Watch,
 ) -> Filled:
     """Predict the displacement of cells from their weather.
 
@@ -134,7 +134,7 @@ def decomposed(
     study: config.Study,
     weather: WeatherSeries,
     folder: pathlib.Path | None,
-    watch: Hear,
+    watch: Watch,
 ) -> Floats:
     """Decompose the weather as a study sets.
 
@@ -175,7 +175,11 @@ def decomposed(
 
 
 def _by_forests(
-    filling: config.Gapfill, features: Floats, up: Floats, gnss: xr.Dataset, watch: Hear
+    filling: config.Gapfill,
+    features: Floats,
+    up: Floats,
+    gnss: xr.Dataset,
+    watch: Watch,
 ) -> _Prediction:
     """Predict by the mean of all forests, with its average error at stations."""
     settings = mllim.ForestSettings(trees=filling.trees, seed=filling.seed)
@@ -212,7 +216,7 @@ def _by_networks(
     up: Floats,
     places: WeatherPlaces,
     control: NDArray[np.bool_],
-    watch: Hear,
+    watch: Watch,
 ) -> _Prediction:
     """Predict by networks of the control stations, weighted by inverse distance."""
     count = up.shape[1]

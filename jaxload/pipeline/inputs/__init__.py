@@ -1,3 +1,3 @@
-"""What a study names, read and checked."""
+"""Inputs of a study, read and checked."""
 
 __all__: list[str] = []

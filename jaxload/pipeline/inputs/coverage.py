@@ -1,4 +1,4 @@
-"""How much of a region our cells cover, and how much another observation does."""
+"""Fractions of a region that the cells and the references cover."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -101,7 +101,7 @@ def warn_of_coverage(what: str, names: Iterable[str], share: NDArray) -> None:
 
 
 def describe_coverage(regions: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Gather how much of each region is covered by what.
+    """Gather the fractions of each region that cells and references cover.
 
     Args:
       regions: From `region_means`.

@@ -1,4 +1,4 @@
-"""Grids as a study names them, read."""
+"""Grids of a study, read with the settings beside their names."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ def read_grid_source(
     """Read the grid that a setting of a study names.
 
     Args:
-      study: Says where files are.
+      study: Its `folder` is that of relative paths.
       setting: What the study calls it, for the messages.
       source: The files, with what they do not state themselves.
-      quantity: What is wanted of them, as `io.read_grid` calls it.
+      quantity: Quantity to read, as of `io.read_grid`.
       settings: What to keep of them.
 
     Returns:

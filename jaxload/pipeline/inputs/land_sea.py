@@ -1,4 +1,4 @@
-"""Where the sea is that gives way under air."""
+"""Share of sea, which gives way under the air as an inverted barometer."""
 
 import numpy as np
 import xarray as xr

@@ -1,4 +1,4 @@
-"""Libraries that not every study needs, looked for before any work is done."""
+"""Check of optional libraries before the computations of a study."""
 
 import importlib
 import importlib.util
@@ -15,7 +15,7 @@ def check_libraries(study: config.Study | None = None) -> None:
     """Look for the libraries that a study needs.
 
     Args:
-      study: Says what will be done; None for only writing results.
+      study: The study; None for only writing results.
 
     Raises:
       ValueError: If one is not installed, or cannot be loaded.

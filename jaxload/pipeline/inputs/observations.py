@@ -209,7 +209,7 @@ def read_gravity(study: config.Study, setting: str, grids: config.Grids) -> xr.D
     """Read the water of one centre, or the mean of several.
 
     Args:
-      study: Says where files are.
+      study: Its `folder` is that of relative paths.
       setting: What the study calls it, for the messages.
       grids: That of one centre, or those of all.
 

@@ -1,4 +1,4 @@
-"""Outlines as a study names them: a file, and perhaps features of it by name."""
+"""Outlines of a study: files, and features of them by name."""
 
 import pathlib
 import re

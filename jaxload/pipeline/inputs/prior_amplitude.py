@@ -1,4 +1,4 @@
-"""Where much water is to be expected and where little: a map, brought to the cells."""
+"""Map of the expected amplitude of water, interpolated to the cells."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""What heights are means of, and other series brought to that."""
+"""Intervals that heights are means over, and other series averaged over them."""
 
 import numpy as np
 import xarray as xr
@@ -14,7 +14,7 @@ Times = NDArray[np.datetime64]
 
 
 def epoch_spans(gnss: xr.Dataset) -> Times:
-    """Find what each height is a mean of.
+    """Find the interval that each height is a mean over.
 
     Args:
       gnss: Heights, with ``time_bnds`` if they were averaged.
@@ -28,7 +28,7 @@ def epoch_spans(gnss: xr.Dataset) -> Times:
 
 
 def spans_of(time: Times) -> Times:
-    """Find what epochs are means of by their dates: UTC days, GPS weeks or months.
+    """Find the intervals of epochs by their dates: UTC days, GPS weeks or months.
 
     Args:
       time: The dates, ascending, shape (epoch,).

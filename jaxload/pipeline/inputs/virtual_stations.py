@@ -1,4 +1,4 @@
-"""Cells in which no station stands: found, named, and laid out like stations."""
+"""Virtual stations: cells without a station, laid out like stations."""
 
 import logging
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 DIMS = ("time", "station")
 
-#: What stays beside heights that were cleaned, and is missing where cells were filled.
+#: Variables of cleaned heights that virtual stations do not have.
 OF_STATIONS = (
     "up_observed",
     "trend_shrinkage",
@@ -36,7 +36,7 @@ def cells_without_station(
     """Find the cells of a region in which no station stands.
 
     Args:
-      study: Says in `gapfill.spacing` how large cells are.
+      study: Its `gapfill.spacing` is the side of a cell.
       region: The outline.
       gnss: The stations.
 
@@ -75,7 +75,7 @@ def as_virtual_stations(
     displacement: NDArray[np.float64],
     sigma: NDArray[np.float64],
 ) -> xr.Dataset:
-    """Lay what cells are filled with out as if it were observed.
+    """Lay out the predictions for cells like observations.
 
     Args:
       cells: From `cells_without_station`.
@@ -93,7 +93,7 @@ def as_virtual_stations(
 
 
 def append_virtual_stations(gnss: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
-    """Put filled cells behind the stations.
+    """Append virtual stations to the stations.
 
     Args:
       gnss: The stations.

@@ -28,7 +28,7 @@ AROUND = 40 * DAY
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class WeatherPlaces:
-    """Where weather is wanted.
+    """Places at which weather is read.
 
     Attributes:
       name: For messages, shape (place,).

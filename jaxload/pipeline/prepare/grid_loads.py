@@ -52,7 +52,7 @@ def grid_load(
       kind: "atmosphere", "soil" or "ocean".
       gnss: The heights: where, and when.
       love: Load Love numbers of the study.
-      watch: Told of the share that is done.
+      watch: Called with the share that is done.
 
     Returns:
       Uplift [mm], shape (time, station), and the times of the grids with what they are
@@ -103,7 +103,7 @@ def read_load_grid(
     """Read the grid of a load about the time of the heights.
 
     Args:
-      study: Says where files are.
+      study: Its `folder` is that of relative paths.
       setting: "loads.soil", "loads.soil_regional" or the like.
       source: What the study names there.
       gnss: The heights.

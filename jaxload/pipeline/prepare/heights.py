@@ -1,4 +1,4 @@
-"""Heights that are no anomaly: centred as a study sets, refused, or warned of."""
+"""Check of heights: centred where set, refused if absolute, warned of if doubtful."""
 
 import logging
 from typing import Any
@@ -67,14 +67,14 @@ MEND += "the trend too"
 def ready_heights(
     study: config.Study, gnss: xr.Dataset
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Leave out what cannot weigh as it stands, and refer heights to their means.
+    """Leave out days of large sigma and empty stations; refer heights to their means.
 
     Stations without a day go; so do days whose standard error is more than
     `gnss.largest_sigma` times the median of their station, where that median weighs all
     days. With `gnss.reference` "mean" each station's mean is taken out.
 
     Args:
-      study: Says how in its table ``[gnss]``.
+      study: Its table ``[gnss]`` has the settings.
       gnss: Heights, layout `io.GNSS`.
 
     Returns:
@@ -144,8 +144,8 @@ def check_heights(study: config.Study, gnss: xr.Dataset) -> dict[str, Any]:
     """Refuse heights that are no anomalies, and warn of those that are doubtful.
 
     Args:
-      study: Says what else takes offsets out, and which remedies are left.
-      gnss: Heights as they are to be used, cleaned where that is asked.
+      study: Its tables ``[cleaning]`` and ``[gapfill]`` may remove offsets anyway.
+      gnss: Heights that will be inverted, cleaned where a study sets it.
 
     Returns:
       ``offsets_mm``, ``single_days``, ``jumps`` and ``scatter_ratio`` of stations that

@@ -1,4 +1,4 @@
-"""What moves stations and is not sought: found, taken out, and what that explains."""
+"""Known loads: their displacement of stations, its removal, and its scores."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ PREFIX = "load_"
 
 
 def needs_loads(study: config.Study) -> bool:
-    """Check whether a study wants loads taken out.
+    """Check whether a study removes loads.
 
     Args:
       study: The study.
@@ -56,12 +56,12 @@ def loads_at_stations(
     gnss: xr.Dataset,
     watch: Callable[[float], None],
 ) -> dict[str, NDArray[np.float64]]:
-    """Find what known loads do to the stations at their epochs.
+    """Compute the displacement of stations by known loads at their epochs.
 
     Args:
       study: Names files of displacement and grids of mass.
-      gnss: The heights, perhaps with filled cells behind the stations.
-      watch: Told of the share that is done.
+      gnss: The heights, perhaps with virtual stations behind the stations.
+      watch: Called with the share that is done.
 
     Returns:
       Displacement upward [mm] by the name of the load, shape (epoch, station); NaN at
@@ -316,13 +316,13 @@ def _warn(source: str, gaps: Mapping[tuple, int], at_epochs: NDArray) -> None:
 def remove_loads(
     study: config.Study, gnss: xr.Dataset, loads: Mapping[str, NDArray[np.float64]]
 ) -> xr.Dataset:
-    """Take loads out of heights, and keep both beside what is left.
+    """Remove loads from heights, and keep the heights before and the loads.
 
-    Where heights have lost their trends, loads lose theirs, no more of them than the
-    heights did.
+    Where trends were removed from heights, they are removed from loads to the same
+    degree.
 
     Args:
-      study: Says in `cleaning.trend` whether they have.
+      study: Its `cleaning.trend` says whether trends were removed.
       gnss: The heights.
       loads: From `loads_at_stations`.
 

@@ -1,4 +1,4 @@
-"""Stations that a study leaves out, and those that do not move as elastic ground."""
+"""Stations that a study leaves out, and those that do not follow elastic loading."""
 
 import dataclasses
 import difflib
@@ -130,7 +130,7 @@ def screen(
     Heights are compared as they were read, with rates and all, but for known steps.
 
     Args:
-      study: Says in its table ``[screening]`` by what, and what becomes of suspects.
+      study: Its table ``[screening]`` has the checks, and the action on suspects.
       gnss: Heights, layout `io.GNSS`.
       grid: The cells.
       gravity: Monthly `twsa` [mm] of GRACE, if there is one.
