@@ -222,6 +222,20 @@ def _analysis(last: int, epochs: int) -> Call:
     return lambda field: earth.analyse(field, lat, lon, last), (field,)
 
 
+def _convolution(cells: str) -> Call:
+    """Of a globe of 0.25 degrees, at 1,000 stations and 30 epochs."""
+    rng = np.random.default_rng(1)
+    lat, lon = -89.875 + 0.25 * np.arange(720), 0.25 * np.arange(1440)
+    places = _networks.Places(rng.uniform(-180, 180, 1000), rng.uniform(-70, 70, 1000))
+    settings = earth.Convolution(cells=cells)
+
+    def displacement(love, load):
+        return earth.convolve(love, load, (lat, lon), places, ("up",), settings)
+
+    love = earth.load_love_numbers("prem", frame="CF")
+    return displacement, (love, shape(30, 720, 1440))
+
+
 CRITERIA = {
     "leave-one-out": inversion.leave_one_out,
     "GCV": inversion.gcv,
@@ -272,6 +286,10 @@ def _programs() -> list[Program]:
     programs += [
         Program(name, "degree 719, 12 epochs", 10_000, part(build, 719, 12))
         for name, build in (("synthesis", _synthesis), ("analysis", _analysis))
+    ]
+    programs += [
+        Program(f"convolution, {cells}s", "global", 10_000, part(_convolution, cells))
+        for cells in ("disc", "rectangle")
     ]
     return programs
 

@@ -149,7 +149,9 @@ def chunk_size(each: float) -> int:
     return max(int(CHUNK_SHARE * accelerator_memory() // max(each, 1)), 1)
 
 
-def map_parts(function: Callable, parts: Any, each: float) -> Any:
+def map_parts(
+    function: Callable, parts: Any, each: float, *, remake: bool = True
+) -> Any:
     """Apply a function to parts, one by one on a CPU, many at once on an accelerator.
 
     What it makes on its way is made again in the reverse pass, not kept.
@@ -158,13 +160,15 @@ def map_parts(function: Callable, parts: Any, each: float) -> Any:
       function: Of one part.
       parts: A pytree of arrays, part first.
       each: Temporary memory of one part [bytes], roughly.
+      remake: False where the function itself, one by one, keeps little.
 
     Returns:
       The results, part first.
     """
+    alone = jax.checkpoint(function) if remake else function
     return on_platform(
         parts,
-        cpu=lambda parts: jax.lax.map(jax.checkpoint(function), parts),
+        cpu=lambda parts: jax.lax.map(alone, parts),
         accelerator=lambda parts: by_chunks(jax.vmap(function), parts, each),
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+from jaxload._platform import form
 from jaxload.earth.kernels.disc import disc_kernel
 from jaxload.earth.kernels.table import interpolate_smooth, interpolate_table
 from jaxload.earth.loading.convolution import Convolution, convolve
@@ -130,6 +131,23 @@ def test_rows_on_the_poles_end_there(rng):
     found = convolve(love, load, (lat, lon), stations, ALL, DISCS)
     expected = by_matrix(love, load, (lat, lon), stations)
     assert largest(found - expected, expected) < RINGING
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cells", ["disc", "rectangle"])
+def test_an_accelerator_convolves_as_a_cpu_does(rng, monkeypatch, cells):
+    # A program of long loops that are written out takes a CPU long to compile.
+    monkeypatch.setattr("jaxload.earth.kernels.legendre.UNROLL_WIDE", 8)
+    love, axes, stations = love_numbers(1000), globe(10.0), scattered(rng, 7)
+    load, settings = jnp.asarray(rng.normal(size=(2, 18, 36))), Convolution(cells=cells)
+    moved = lambda load: convolve(love, load, axes, stations, ALL, settings)
+    run = lambda: (moved(load), jax.grad(lambda load: jnp.sum(moved(load) ** 2))(load))
+    want = run()
+    with form("accelerator"):
+        got = run()
+    for one, other in zip(got, want):
+        scale = float(abs(other).max())
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11 * scale)
 
 
 @pytest.mark.slow

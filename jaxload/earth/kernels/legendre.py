@@ -24,6 +24,7 @@ import numpy as np
 from jax import Array
 
 from jaxload._check import check_shapes, is_concrete
+from jaxload._platform import on_platform
 from jaxload.constants import DEGREE, EARTH_RADIUS
 
 __all__ = [
@@ -42,8 +43,9 @@ BLOCK = 128
 #: Angles that are all below this are taken for radians [degrees].
 SUSPICIOUS = 1e-3
 
-#: Degrees per turn of the inner loop; more make it slower and longer to compile.
-UNROLL = 4
+#: Degrees per turn of the inner loop on a CPU, where more make it slower and longer to
+#: compile, and on an accelerator, which starts every turn anew.
+UNROLL, UNROLL_WIDE = 4, 32
 
 
 def check_angles(theta: Array, above_zero: bool = False) -> None:
@@ -197,7 +199,10 @@ def _slab(arc: Arc, state: State, degrees: Array, term: Term) -> tuple[State, Ar
     def step(state: State, degree: Array) -> tuple[State, Array]:
         return _advance(arc, state, degree), term(arc, state, degree)
 
-    return jax.lax.scan(step, state, degrees, unroll=UNROLL)
+    by = lambda unroll: (
+        lambda state, degrees: jax.lax.scan(step, state, degrees, unroll=unroll)
+    )
+    return on_platform(state, degrees, cpu=by(UNROLL), accelerator=by(UNROLL_WIDE))
 
 
 @functools.partial(jax.jit, static_argnames=("max_degree", "term"))

@@ -45,6 +45,7 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import check_shapes, is_concrete, require_float64
+from jaxload._platform import map_parts
 from jaxload.constants import DEGREE, GRAVITATIONAL_CONSTANT, WATER_DENSITY
 from jaxload.earth.kernels.kummer import continue_series, derivative_tail, tail
 from jaxload.earth.kernels.legendre import legendre_derivative_series, legendre_series
@@ -64,8 +65,9 @@ SMALLEST = 1e-40
 #: Steps of the ladder of `kummer` that the two series start on.
 UPLIFT_STEP, TANGENTIAL_STEP = 2, 1
 
-#: Pairs computed at a time: few enough to stay in cache.
-TOGETHER = 1024
+#: Pairs computed at a time on a CPU: few enough to stay in cache. And the memory of one
+#: on its way [bytes], roughly: 16 numbers at each node of its boundary.
+TOGETHER, PAIR_BYTES = 1024, 8 * NODES * 16 * 8
 
 #: Nodes of the table per factor e of distance, ...
 PER_FACTOR = 20.0
@@ -259,9 +261,9 @@ def _respond(kernel: RectangleKernel, pairs: Pairs) -> tuple[Array, Array, Array
     together = max(min(TOGETHER, count), 1)
     padded = [jnp.pad(axis, (0, -count % together), mode="edge") for axis in pairs]
     blocks = Pairs(*(axis.reshape(-1, together) for axis in padded))
-    # Going back, a block is computed again rather than remembered.
-    some = jax.checkpoint(functools.partial(_respond_together, kernel))
-    up, north, east = (axis.ravel()[:count] for axis in jax.lax.map(some, blocks))
+    some = functools.partial(_respond_together, kernel)
+    responses = map_parts(some, blocks, PAIR_BYTES * together)
+    up, north, east = (axis.ravel()[:count] for axis in responses)
     return up, north, east
 
 

@@ -18,11 +18,13 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import check_shapes, is_concrete, require_float64
+from jaxload._platform import chunk_size, on_platform
 from jaxload.constants import DEGREE
 from jaxload.earth.kernels.disc import disc_kernel
 from jaxload.earth.kernels.rectangle import rectangle_kernel
 from jaxload.earth.kernels.table import MARGIN, tabulate
 from jaxload.earth.loading.far_field import (
+    PAIR_BYTES,
     FarTable,
     Raster,
     far_sum,
@@ -47,7 +49,7 @@ from jaxload.earth.love.from_model import LoveNumbers
 
 __all__ = ["Convolution", "convolve"]
 
-#: Pairs of a station and a cell of one row that are computed at a time, so that memory
+#: Pairs of a station and a cell of one row that a CPU takes at a time, so that memory
 #: does not grow with the stations.
 PAIRS = 2**19
 
@@ -303,8 +305,24 @@ def _far(
 ) -> Array:
     """Go through the stations, some at a time, shape (epoch, component, station)."""
     field = load.transpose(1, 0, 2)
+    by = lambda pairs: functools.partial(_far_by, components=components, pairs=pairs)
+    wide = max(chunk_size(PAIR_BYTES), PAIRS)
+    return on_platform(
+        table, raster, field, stations, cpu=by(PAIRS), accelerator=by(wide)
+    )
+
+
+def _far_by(
+    table: FarTable,
+    raster: Raster,
+    field: Array,
+    stations: tuple[Array, Array],
+    components: tuple[str, ...],
+    pairs: int,
+) -> Array:
+    """Take so many pairs of a station and a cell of a row at a time."""
     count = len(stations[0])
-    steps = -(-count // max(PAIRS // len(raster.lon), 1))
+    steps = -(-count // max(pairs // len(raster.lon), 1))
     together = -(-count // steps)
     blocks = [
         jnp.pad(axis, (0, steps * together - count), mode="edge").reshape(steps, -1)

@@ -16,6 +16,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from jaxload._platform import by_chunks, on_platform
 from jaxload.constants import DEGREE
 from jaxload.earth.kernels.disc import disc_kernel
 from jaxload.earth.kernels.table import KernelTable, interpolate_smooth, tabulate
@@ -37,6 +38,9 @@ __all__ = [
 #: Nodes of the table. Read linearly, it is right to 2e-7 at 2 degrees, and beyond to
 #: less by the square of the distance.
 NODES = 2**15
+
+#: Memory of a pair of a station and a cell on its way [bytes], roughly.
+PAIR_BYTES = 150
 
 #: Radii of its discs over that of the largest: their squares are Chebyshev's nodes.
 PAIR = (0.3826834323650898, 0.9238795325112867)
@@ -216,19 +220,28 @@ def far_sum(
     apart = raster.lon[None, :] - stations[1][:, None]
     half, beside = jnp.sin(apart / 2) ** 2, jnp.sin(apart)
 
-    # Going back, a row is computed again rather than remembered.
-    @functools.partial(jax.checkpoint, prevent_cse=False)
-    def row(total: Array, part: tuple[Array, Array, Array]) -> tuple[Array, None]:
+    shape = (load.shape[1], len(components), len(stations[0]))
+
+    def of_row(part: tuple[Array, Array, Array]) -> Array:
         lat, mix, load = part
         sight = look(stations[0][:, None], lat, half, beside)
         values = jnp.einsum("rdn,d->rn", table.values, mix, precision="highest")
         responses = [read_far(v, table.start, sight.square) for v in values]
         entries = displacements(dict(zip(names, responses)), sight, components)
-        load = load.astype(total.dtype)
+        load = load.astype(table.values.dtype)
         # A product each: stacked, the entries would be computed over and over.
         parts = [jnp.einsum("sl,el->es", e, load, precision="highest") for e in entries]
-        return total + jnp.stack(parts, axis=1), None
+        return jnp.stack(parts, axis=1)
 
-    shape = (load.shape[1], len(components), len(stations[0]))
+    # Going back, a row is computed again rather than remembered.
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def row(total: Array, part: tuple[Array, Array, Array]) -> tuple[Array, None]:
+        return total + of_row(part), None
+
     total = jnp.zeros(shape, table.values.dtype)
-    return jax.lax.scan(row, total, (raster.lat, raster.mix, load))[0]
+    each = PAIR_BYTES * apart.size + 4 * total.nbytes
+    return on_platform(
+        (raster.lat, raster.mix, load),
+        cpu=lambda rows: jax.lax.scan(row, total, rows)[0],
+        accelerator=lambda rows: by_chunks(jax.vmap(of_row), rows, each).sum(axis=0),
+    )

@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from jaxload._platform import map_parts
 from jaxload.constants import DEGREE
 from jaxload.earth.kernels.rectangle import RectangleKernel, rectangle_response
 from jaxload.earth.kernels.table import KernelTable, interpolate_table
@@ -33,6 +34,9 @@ __all__ = [
 
 #: Cells of one station that are summed together.
 TOGETHER = 256
+
+#: Memory of such cells for one component on its way [bytes], roughly.
+GROUP_BYTES = 2**16
 
 
 class NearCells(NamedTuple):
@@ -126,7 +130,8 @@ def disc_entries(
         named = dict(zip(discs.table.responses, responses))
         return jnp.stack(displacements(named, sight, components))
 
-    return jnp.moveaxis(jax.lax.map(group, cells), 0, 1)
+    each = GROUP_BYTES * (len(components) + 1)
+    return jnp.moveaxis(map_parts(group, cells, each, remake=False), 0, 1)
 
 
 def rectangle_entries(
@@ -198,7 +203,9 @@ def near_sum(
         water = load[:, row, jnp.maximum(group.column, 0)].astype(excess.dtype)
         return jnp.einsum("ck,ek->ec", excess, water, precision="highest")
 
-    groups = jax.lax.map(group, (jnp.moveaxis(entries, 1, 0), cells))
+    parts = (jnp.moveaxis(entries, 1, 0), cells)
+    each = GROUP_BYTES * (len(components) + 1) + 16 * TOGETHER * len(load)
+    groups = map_parts(group, parts, each, remake=False)
     total = jax.ops.segment_sum(groups, cells.station, len(stations[0]))
     return jnp.moveaxis(total, 0, 2)
 
