@@ -165,10 +165,10 @@ def map_parts(
     Returns:
       The results, part first.
     """
-    alone = jax.checkpoint(function) if remake else function
+    one = jax.checkpoint(function) if remake else function
     return on_platform(
         parts,
-        cpu=lambda parts: jax.lax.map(alone, parts),
+        cpu=lambda parts: jax.lax.map(one, parts),
         accelerator=lambda parts: by_chunks(jax.vmap(function), parts, each),
     )
 
