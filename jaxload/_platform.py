@@ -8,7 +8,6 @@ has CPUs only theirs is traced alone; `form` asks for the other.
 """
 
 import contextlib
-import contextvars
 import functools
 import math
 from collections.abc import Callable, Iterator
@@ -41,8 +40,9 @@ CHUNK_SHARE = 1 / 8
 
 CPU, ACCELERATOR = "cpu", "accelerator"
 
-#: The form that is traced; None where the platform decides.
-_FORM: contextvars.ContextVar[str | None] = contextvars.ContextVar("form", default=None)
+#: The form that is traced; None where the platform decides. JAX keeps apart what it
+#: traced and compiled for each value: a function that both forms call has both.
+_FORM = jax.make_user_context(None)
 
 
 def on_platform(*operands: Any, cpu: Callable, accelerator: Callable) -> Any:
@@ -69,7 +69,7 @@ def on_platform(*operands: Any, cpu: Callable, accelerator: Callable) -> Any:
 
 def current_form() -> str | None:
     """The form that is traced, "cpu" or "accelerator"; None for both."""
-    chosen = _FORM.get()
+    chosen = _FORM.value
     return CPU if chosen is None and _has_cpus_only() else chosen
 
 
@@ -89,8 +89,6 @@ def form_at(values: Array) -> str:
 def form(name: str) -> Iterator[None]:
     """Trace one form, whatever the platform: to compare them, or to compile elsewhere.
 
-    Programs compiled before are forgotten, and those compiled within at the end.
-
     Args:
       name: "cpu" or "accelerator".
 
@@ -99,13 +97,8 @@ def form(name: str) -> Iterator[None]:
     """
     if name not in (CPU, ACCELERATOR):
         raise ValueError(f"form is {name!r}, expected {CPU!r} or {ACCELERATOR!r}")
-    jax.clear_caches()
-    token = _FORM.set(name)
-    try:
+    with _FORM(name):
         yield
-    finally:
-        _FORM.reset(token)
-        jax.clear_caches()
 
 
 def _has_cpus_only() -> bool:
@@ -113,11 +106,8 @@ def _has_cpus_only() -> bool:
 
 
 def _traced(name: str, function: Callable, operands: tuple[Any, ...]) -> Any:
-    token = _FORM.set(name)
-    try:
+    with _FORM(name):
         return function(*operands)
-    finally:
-        _FORM.reset(token)
 
 
 @functools.cache

@@ -28,6 +28,9 @@ def beside_an_accelerator(monkeypatch):
 def little_memory(monkeypatch):
     """An accelerator that holds few parts at a time."""
     monkeypatch.setattr(_platform, "accelerator_memory", lambda: 8 * 3 * 100)
+    jax.clear_caches()
+    yield
+    jax.clear_caches()
 
 
 def written_out(function, platform, *given):
@@ -51,6 +54,22 @@ def test_a_form_holds_for_all_that_is_traced_within():
     with form("accelerator"):
         assert "mul" in str(jax.make_jaxpr(nested)(1.0))
     assert "mul" not in str(jax.make_jaxpr(nested)(1.0))
+
+
+@pytest.mark.usefixtures("beside_an_accelerator")
+def test_what_both_forms_call_is_traced_for_both():
+    shared = jax.jit(twice)
+    both = lambda x: on_platform(x, cpu=shared, accelerator=shared)
+    given = np.ones(3)
+    assert "multiply" in written_out(both, "cuda", given)
+    assert "multiply" not in written_out(both, "cpu", given)
+
+
+def test_what_was_compiled_outside_of_a_form_is_not_taken_within():
+    shared = jax.jit(twice)
+    shared(1.0)
+    with form("accelerator"):
+        assert "mul" in str(jax.make_jaxpr(shared)(1.0))
 
 
 def test_a_form_that_does_not_exist_is_refused():
@@ -126,6 +145,7 @@ def test_no_form_inverts_what_is_not_positive_definite():
 @pytest.mark.parametrize("memory", [40 * 2**30, 2**20])
 def test_both_forms_transform_harmonics_alike(rng, monkeypatch, memory):
     monkeypatch.setattr(_platform, "accelerator_memory", lambda: memory)
+    jax.clear_caches()
     last = 70
     lat, lon = np.linspace(90, -90, 2 * last + 1), np.arange(0, 360, 2.0)
     cosine = np.tril(rng.normal(size=(2, last + 1, last + 1)))
