@@ -668,7 +668,7 @@ def test_a_training_is_taken_up_where_it_stopped(data, water):
 
 @pytest.mark.slow
 def test_large_studies_are_trained_in_segments(data, water, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "LARGE", 0)
+    monkeypatch.setattr(training, "MAX_STATE_BYTES", 0)
     study = changed(small(data, "joint-load"), inversion={"errors": "none"})
     found, whole = pipeline.run(study, tmp_path).water.twsa, water[1].water.twsa
     np.testing.assert_allclose(found, whole, atol=1e-3 * float(abs(whole).max()))
