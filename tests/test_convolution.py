@@ -267,6 +267,6 @@ def test_memory_does_not_grow_with_the_design_matrix():
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     assert int(done.stdout) * 1024 < 0.4e9
