@@ -435,3 +435,13 @@ def test_neighbourhoods_that_leave_nobody_are_refused():
         spatial_folds.centres_for_fraction(near, 1.0, 0.2)
     with pytest.raises(ValueError, match="expected 2 to 9"):
         spatial_folds.neighbourhoods(near, 1.0, 1)
+
+
+def test_the_loss_of_displacement_adds_the_likelihood_of_the_network(filling):
+    weights, key = parameters(outputs=2), jax.random.key(0)
+    with_network, without = (
+        joint_losses.joint_displacement_losses(None, weight)[0](weights, filling, key)
+        for weight in (2.0, 0.0)
+    )
+    network = joint_losses.network_only_losses()[0](weights, filling, key)
+    np.testing.assert_allclose(with_network, without + 2 * network, rtol=1e-9)

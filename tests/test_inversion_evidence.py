@@ -15,6 +15,7 @@ from jaxload.inversion.hyperparameters.evidence import (
     log_evidence,
     variance_components,
 )
+from jaxload.inversion.linalg.saddle_point import observed_inverse
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.prior.smoothness import smooth_problem
 
@@ -214,3 +215,17 @@ def test_what_is_wrong_is_named(name, design, displacement):
     data = observations(displacement, settings.pop("sigma"))
     with pytest.raises(ValueError, match=message):
         variance_components(problem, data, **settings)
+
+
+@pytest.mark.parametrize("missing", [0, 1, 3])
+def test_the_inverse_of_observed_rows_is_that_of_their_block(rng, missing):
+    root = rng.normal(size=(5, 8))
+    matrix, seen = root @ root.T, np.arange(5) >= missing
+    inverted, log_determinant = observed_inverse(matrix, seen)
+    block = matrix[np.ix_(seen, seen)]
+    np.testing.assert_allclose(
+        inverted[np.ix_(seen, seen)], np.linalg.inv(block), rtol=1e-9
+    )
+    assert not inverted[~seen].any()
+    assert not inverted[:, ~seen].any()
+    np.testing.assert_allclose(log_determinant, np.linalg.slogdet(block)[1], rtol=1e-9)

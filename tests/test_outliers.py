@@ -119,3 +119,15 @@ def test_settings_without_a_meaning_are_refused(noisy):
         series.Rejection("mad")
     with pytest.raises(ValueError, match="positive"):
         series.Rejection(limit=0)
+
+
+def test_interquartile_ranges_are_about_the_median_not_the_mean(rng):
+    # Skewed, so that median and mean of the residuals differ.
+    values = rng.exponential(size=(700, 2)) ** 2
+    settings = series.Rejection("iqr", limit=1.0, most=1)
+    got = series.reject_outliers(values, YEARS, settings=settings)
+    fit = series.fit_trajectory(values, YEARS, terms=settings.terms)
+    left = values - np.asarray(series.evaluate_trajectory(fit, YEARS))
+    lower, middle, upper = np.quantile(left, [0.25, 0.5, 0.75], axis=0)
+    assert (abs(middle) > 0.2).all()
+    np.testing.assert_array_equal(got.rejected, abs(left - middle) > upper - lower)

@@ -233,3 +233,16 @@ def test_steps_are_found_beside_water_gaps_and_noise(seed):
     station_years = np.isfinite(up).sum() / 365.25
     assert len(right) >= 0.8 * len(truth)
     assert 10 * (len(got) - len(right)) / station_years <= 1
+
+
+@pytest.mark.parametrize("size", [3, 30])
+def test_flicker_noise_differs_between_means_as_its_covariance_says(size):
+    interval = 1 / 365.25
+    days = np.arange(2 * size) * interval
+    elapsed = abs(days[:, None] - days[None, :])
+    covariance = coloured_noise.flicker_variance() * np.sum(
+        [np.exp(-elapsed / memory) for memory in coloured_noise.MEMORIES], axis=0
+    )
+    mean = np.repeat([1.0, -1.0], size) / size
+    got = coloured_noise._flicker_difference(np.asarray(interval), size)
+    np.testing.assert_allclose(got, mean @ covariance @ mean, rtol=1e-12)
