@@ -110,7 +110,7 @@ def tests_of(path: pathlib.Path) -> list[str]:
     public = re.findall(r"^def ([a-z]\w*)|^class ([A-Z]\w*)", path.read_text(), re.M)
     words = "|".join(name for pair in public for name in pair if name)
     used = re.compile(rf"\b({words})\b") if words else re.compile(r"$^")
-    found = {}
+    found, of_package = {}, {}
     for test in sorted((ROOT / "tests").glob("test_*.py")):
         if test.stem in APART:
             continue
@@ -118,6 +118,10 @@ def tests_of(path: pathlib.Path) -> list[str]:
         near = dotted in text or re.search(rf"\b{package}\b", text)
         if near and (hits := len(used.findall(text)) + 9 * text.count(dotted)):
             found[str(test.relative_to(ROOT))] = hits
+        if hits := len(re.findall(rf"\b{package}\.\w", text)):
+            of_package[str(test.relative_to(ROOT))] = hits
+    # Of a module whose names no test uses, files that use its package.
+    found = found or of_package
     # What speaks of the room most is the likeliest to fall.
     return sorted(found, key=lambda name: -found[name])[:6]
 
