@@ -9,6 +9,7 @@ from jax.test_util import check_grads
 from scipy.integrate import quad
 
 from jaxload.constants import GRAVITATIONAL_CONSTANT as G
+from jaxload.earth.interior.layers import density_gradient, layers_of, material_in
 from jaxload.earth.interior.model import EarthModel, earth_model, homogeneous, refine
 from jaxload.earth.interior.reference_models import prem
 from jaxload.earth.interior.response import load_response
@@ -264,3 +265,18 @@ def test_columns_of_different_length_are_refused():
 def test_a_ball_of_nothing_is_refused(wrong):
     with pytest.raises(ValueError, match="expected positive numbers"):
         homogeneous(5e3, wrong, 1e11)
+
+
+def test_the_gradient_of_density_is_its_derivative_in_every_layer():
+    layers = layers_of(prem())
+    middle = jnp.log((layers.bottom + 3 * layers.top) / 4)
+
+    def density(log_radius):
+        return material_in(layers, log_radius).density
+
+    ones = jnp.ones_like(middle)
+    by_log_radius = jax.jvp(density, (middle,), (ones,))[1]
+    want = np.asarray(by_log_radius / jnp.exp(middle))
+    assert (abs(want) > 0.1).sum() > 3
+    got = density_gradient(layers, middle)
+    np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
