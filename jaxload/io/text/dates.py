@@ -13,7 +13,6 @@ from jaxload.io.text.words import shorten
 __all__ = [
     "MONTHS",
     "NOT_A_DAY",
-    "PIVOT",
     "checked_days",
     "days_of_dates",
     "days_of_julian_years",

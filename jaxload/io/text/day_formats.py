@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from jaxload.io.text.dates import (
     MONTHS,
     NOT_A_DAY,
-    PIVOT,
     days_of_mjd,
     days_of_ordinals,
     days_of_parts,
+    days_of_texts,
     days_of_years,
 )
 from jaxload.io.text.words import shorten
@@ -38,7 +38,7 @@ _DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _CLOCK, re.I | re.A)
 _CHINESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?" + _CLOCK, re.A)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})" + _CLOCK, re.I | re.A)
 _NAMED = re.compile(r"(\d{4})[-/ ]?([A-Za-z]{3})[-/ ]?(\d{1,2})" + _CLOCK, re.I | re.A)
-_NAMED_SHORT = re.compile(r"(\d{2})([A-Za-z]{3})(\d{2})", re.A)
+_NAMED_SHORT = re.compile(r"\d{2}[A-Za-z]{3}\d{2}", re.A)
 _NAMED_LAST = re.compile(
     r"(\d{1,2})[-/ ]([A-Za-z]{3})[A-Za-z]*[-/ ,]+(\d{4})" + _CLOCK, re.I | re.A
 )
@@ -161,10 +161,8 @@ def _day(word: str) -> np.datetime64:
         match = pattern.fullmatch(word)
         if match:
             return _of_parts(*(match.groups()[i] for i in order))
-    match = _NAMED_SHORT.fullmatch(word)
-    if match:
-        century = "19" if int(match[1]) >= PIVOT else "20"
-        return _of_parts(century + match[1], match[2], match[3])
+    if _NAMED_SHORT.fullmatch(word):
+        return days_of_texts([word], "yyMMMdd")[0]
     match = _ORDINAL.fullmatch(word)
     if match:
         return _of_ordinal(int(match[1]), int(match[2]))
