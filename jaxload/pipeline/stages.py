@@ -50,7 +50,30 @@ from jaxload.pipeline.report.plausibility import check_water
 from jaxload.pipeline.report.summary import describe_errors, summarise
 from jaxload.pipeline.training_record import curve_dataset
 
-__all__ = ["compute"]
+__all__ = ["Prepared", "compute", "invert_prepared", "prepare"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prepared:
+    """A study up to its inversion, from `prepare`.
+
+    Attributes:
+      area: The study area.
+      rows: Heights of stations without their loads, and of virtual stations.
+      gnss: The stations of them.
+      filled: Gap filling before the inversion, if there was one.
+      comparisons: What groundwater is compared with.
+      screened: What screening left.
+      summary: Plain numbers so far.
+    """
+
+    area: StudyArea
+    rows: xr.Dataset
+    gnss: xr.Dataset
+    filled: Filled | None
+    comparisons: References
+    screened: Screened
+    summary: dict[str, Any]
 
 
 def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> Result:
@@ -67,6 +90,25 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
     Raises:
       FileNotFoundError: If a file of the study is missing.
       ValueError: If an input cannot be used, or no epoch be solved.
+    """
+    prepared = prepare(study, folder, clock)
+    return invert_prepared(study, prepared, folder, clock)
+
+
+def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> Prepared:
+    """Read, screen and clean heights, fill cells and remove loads.
+
+    Args:
+      study: The study; its table ``[inversion]`` plays no part.
+      folder: As for `compute`.
+      clock: Times the stages.
+
+    Returns:
+      What is to be inverted, and what it will be compared with.
+
+    Raises:
+      FileNotFoundError: If a file of the study is missing.
+      ValueError: If an input cannot be used.
     """
     with clock.stage("read"):
         area = read_study_area(study)
@@ -85,24 +127,48 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
     rows, of_loads = _without_loads(study, rows, clock)
     summary |= of_loads
     gnss = rows.isel(station=np.flatnonzero(~is_virtual(rows)))
-    others = References()
+    comparisons = References()
     if study.groundwater is not None:
         with clock.stage("compare"):
-            others = read_references(study, gnss, area.outlines)
+            comparisons = read_references(study, gnss, area.outlines)
+    return Prepared(area, rows, gnss, filled, comparisons, screened, summary)
+
+
+def invert_prepared(
+    study: config.Study,
+    prepared: Prepared,
+    folder: pathlib.Path | None,
+    clock: Clock,
+) -> Result:
+    """Estimate water from prepared heights, and evaluate it.
+
+    Args:
+      study: The study; of those that differ in ``[inversion]`` only, `prepared` may
+        be of any.
+      prepared: From `prepare`.
+      folder: As for `compute`.
+      clock: Times the stages.
+
+    Returns:
+      The `Result`.
+
+    Raises:
+      ValueError: If no epoch can be solved.
+    """
+    gnss, rows, area = prepared.gnss, prepared.rows, prepared.area
     if study.gapfill is not None and study.gapfill.joint:
         inverted = invert_jointly(study, gnss, area, folder, clock)
     else:
         inverted = invert(study, rows, area, clock)
     with clock.stage("evaluate"):
-        result = _result(study, rows, gnss, area, inverted, filled)
-        result.summary.update(summary)
-        result = dataclasses.replace(
-            result, stations=result.stations.merge(screened.table)
-        )
+        result = _result(study, rows, gnss, area, inverted, prepared.filled)
+        result.summary.update(prepared.summary)
+        stations = result.stations.merge(prepared.screened.table)
+        result = dataclasses.replace(result, stations=stations)
     if study.groundwater is None:
         return result
     with clock.stage("groundwater"):
-        return _as_groundwater(study, result, others, gnss)
+        return _as_groundwater(study, result, prepared.comparisons, gnss)
 
 
 def _screened(
