@@ -188,9 +188,7 @@ def test_an_accelerator_finds_the_numbers_of_the_cpu(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERWISE)
-def test_what_only_accelerators_do_gives_the_same_numbers(name, monkeypatch):
-    # A program of long loops that are written out takes a CPU long to compile.
-    monkeypatch.setattr("jaxload.earth.kernels.legendre.UNROLL_WIDE", 8)
+def test_what_only_accelerators_do_gives_the_same_numbers(name):
     if jax.devices()[0].platform != "cpu":
         pytest.skip("an accelerator is here and does it itself")
     want = found(name)

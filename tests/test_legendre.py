@@ -9,6 +9,8 @@ import pytest
 from jax.test_util import check_grads
 from scipy import special
 
+from jaxload import _platform
+from jaxload._platform import form
 from jaxload.earth.kernels.legendre import (
     legendre_derivative_series,
     legendre_derivatives,
@@ -18,6 +20,13 @@ from jaxload.earth.kernels.legendre import (
 
 LAST = 40_000
 PI = decimal.Decimal("3.14159265358979323846264338327950288419716939937511")
+
+
+@pytest.fixture(params=["cpu", "accelerator"])
+def both_forms(request):
+    """One form after the other: degree by degree, and blocks of degrees."""
+    with form(request.param):
+        yield
 
 
 @pytest.fixture
@@ -56,6 +65,7 @@ def test_low_degrees_equal_their_closed_forms(theta):
     np.testing.assert_allclose(legendre_polynomials(theta, 3), closed, atol=2e-16)
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_every_degree_is_one_at_the_pole_and_alternates_at_the_antipode():
     poles = legendre_polynomials(jnp.array([0.0, 180.0]), LAST)
     np.testing.assert_array_equal(poles[:, 0], 1)
@@ -63,6 +73,7 @@ def test_every_degree_is_one_at_the_pole_and_alternates_at_the_antipode():
     assert (legendre_derivatives(jnp.array([0.0, 180.0]), 1000) == 0).all()
 
 
+@pytest.mark.usefixtures("both_forms")
 @pytest.mark.parametrize("angle", [1e-4, 0.125, 30.0, 89.9, 135.0, 179.999])
 def test_values_and_derivatives_agree_with_forty_digits(angle):
     degrees = [1, 2, 17, 1000, 20_001, LAST]
@@ -77,6 +88,7 @@ def test_values_and_derivatives_agree_with_forty_digits(angle):
     np.testing.assert_array_less(np.abs(ours - slope) / scale, 4 * size)
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_moderate_degrees_agree_with_scipy(theta):
     n = np.arange(301)[:, None]
     expected = special.eval_legendre(n, cosine(theta)[None, :])
@@ -90,6 +102,7 @@ def test_polynomials_are_orthogonal():
     np.testing.assert_allclose((p * weight) @ p.T, expected, atol=1e-14)
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_bonnets_recurrence_holds_to_the_last_degree(theta):
     p = np.asarray(legendre_polynomials(theta, LAST))
     n = np.arange(1, LAST)[:, None]
@@ -107,6 +120,7 @@ def test_derivatives_of_neighbours_give_the_polynomial(theta):
     np.testing.assert_allclose(left, (2 * n + 1) * p[1:-1], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_derivatives_keep_their_digits_at_a_tiny_angle():
     n, angle = np.arange(101.0), 1e-7
     expected = -n * (n + 1) / 2 * np.deg2rad(angle)
@@ -124,6 +138,7 @@ def test_the_kernel_of_christoffel_and_darboux_sums_up(theta):
     np.testing.assert_allclose(total, closed, rtol=1e-9, atol=1e-8)
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_a_series_of_powers_is_the_generating_function(theta):
     power = np.array([0.5, -0.9, 0.99])
     coefficients = jnp.asarray(power ** np.arange(4001)[:, None])
@@ -132,6 +147,7 @@ def test_a_series_of_powers_is_the_generating_function(theta):
     np.testing.assert_allclose(legendre_series(coefficients, theta), closed, rtol=1e-11)
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_a_series_equals_the_sum_of_its_terms(theta, rng):
     # 300 is not a whole number of blocks.
     c = rng.normal(size=(301, 4))
@@ -144,6 +160,7 @@ def test_a_series_equals_the_sum_of_its_terms(theta, rng):
     )
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_the_derivative_series_is_the_derivative_of_the_series(theta, rng):
     c = jnp.asarray(rng.normal(size=(200, 2)))
     _, moved = jax.jvp(
@@ -153,18 +170,34 @@ def test_the_derivative_series_is_the_derivative_of_the_series(theta, rng):
     np.testing.assert_allclose(moved, expected, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_series_differentiate_in_coefficients_and_angle(rng):
     c = jnp.asarray(rng.normal(size=(150, 2)))
     angle = jnp.array([0.0, 20.0, 90.0, 140.0])
     check_grads(jax.jit(legendre_series), (c, angle), order=1, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_going_back_through_a_series_transposes_it(theta, rng):
     c = jnp.asarray(rng.normal(size=(300, 3)))
     seed = jnp.asarray(rng.normal(size=(len(theta), 3)))
     _, pull = jax.vjp(lambda c: legendre_series(c, theta), c)
     expected = np.asarray(legendre_polynomials(theta, 299)) @ seed
     np.testing.assert_allclose(pull(seed)[0], expected, atol=1e-12)
+
+
+def test_angles_in_chunks_give_the_same_series(theta, rng, monkeypatch):
+    monkeypatch.setattr(_platform, "accelerator_memory", lambda: 8 * 20 * 6 * 512 * 8)
+    c = jnp.asarray(rng.normal(size=(500, 3)))
+    whole = legendre_series(c, theta)
+    jax.clear_caches()
+    with form("accelerator"):
+        text = str(jax.make_jaxpr(legendre_series)(c, theta))
+        chunks = legendre_series(c, theta)
+    jax.clear_caches()
+    # Two loops over degrees, one over blocks, and one over chunks of 20 angles.
+    assert text.count("scan[") == 4
+    np.testing.assert_allclose(chunks, whole, rtol=1e-11, atol=1e-11)
 
 
 def test_the_memory_of_a_series_and_of_its_gradient_stays_flat():
@@ -186,6 +219,7 @@ def test_the_memory_of_a_series_and_of_its_gradient_stays_flat():
     assert extra(40_000, gradient) < 10e6
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_wrong_ranks_are_named():
     with pytest.raises(ValueError, match="coefficients has shape"):
         legendre_series(jnp.ones(5), jnp.ones(3))
@@ -193,6 +227,7 @@ def test_wrong_ranks_are_named():
         legendre_series(jnp.ones((5, 1)), jnp.ones((3, 1)))
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_single_precision_stays_single():
     theta = jnp.array([1.0, 100.0], jnp.float32)
     assert legendre_polynomials(theta, 10).dtype == jnp.float32

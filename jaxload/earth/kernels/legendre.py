@@ -10,6 +10,11 @@ sin(theta), not through cos(theta), which cannot tell small angles apart, and
 dP_n/dtheta = n (E_n - t P_n) holds at every angle without a division. Beyond 90 degrees
 theta is counted from the other pole and P_n changes sign with every odd n.
 
+A CPU goes through the degrees one after the other. An accelerator goes through blocks
+of them side by side: what a block makes of the two states of the recurrence is linear,
+a 2 x 2 matrix of entries of the order of one, and the product of those before it gives
+the state that it begins with.
+
 Source: Abramowitz & Stegun (1964), 8.5.3 and 8.5.4.
 """
 
@@ -24,7 +29,7 @@ import numpy as np
 from jax import Array
 
 from jaxload._check import check_shapes, is_concrete
-from jaxload._platform import on_platform
+from jaxload._platform import by_chunks, on_platform
 from jaxload.constants import DEGREE, EARTH_RADIUS
 
 __all__ = [
@@ -45,7 +50,10 @@ SUSPICIOUS = 1e-3
 
 #: Degrees per turn of the inner loop on a CPU, where more make it slower and longer to
 #: compile, and on an accelerator, which starts every turn anew.
-UNROLL, UNROLL_WIDE = 4, 32
+UNROLL, UNROLL_WIDE = 4, 8
+
+#: Numbers that an accelerator holds of each angle and degree on its way, roughly.
+HELD = 6
 
 
 def check_angles(theta: Array, above_zero: bool = False) -> None:
@@ -199,20 +207,43 @@ def _slab(arc: Arc, state: State, degrees: Array, term: Term) -> tuple[State, Ar
     def step(state: State, degree: Array) -> tuple[State, Array]:
         return _advance(arc, state, degree), term(arc, state, degree)
 
-    by = lambda unroll: (
-        lambda state, degrees: jax.lax.scan(step, state, degrees, unroll=unroll)
-    )
-    return on_platform(state, degrees, cpu=by(UNROLL), accelerator=by(UNROLL_WIDE))
+    return jax.lax.scan(step, state, degrees, unroll=UNROLL)
 
 
 @functools.partial(jax.jit, static_argnames=("max_degree", "term"))
 def _every_degree(theta: Array, max_degree: int, term: Term) -> Array:
+    return on_platform(
+        theta,
+        cpu=functools.partial(_degree_by_degree, max_degree=max_degree, term=term),
+        accelerator=functools.partial(
+            _every_degree_in_blocks, max_degree=max_degree, term=term
+        ),
+    )
+
+
+def _degree_by_degree(theta: Array, *, max_degree: int, term: Term) -> Array:
     degrees = jnp.arange(max_degree + 1, dtype=theta.dtype)
     return _slab(_arc(theta), _start(theta), degrees, term)[1]
 
 
+def _every_degree_in_blocks(theta: Array, *, max_degree: int, term: Term) -> Array:
+    slab = _side_by_side(theta, -(-(max_degree + 1) // BLOCK), term)
+    every = jnp.swapaxes(slab, 0, 1).reshape(-1, theta.shape[0])
+    return every[: max_degree + 1]
+
+
 def _stream(coefficients: Array, theta: Array, term: Term) -> Array:
     check_shapes(coefficients=(coefficients, "degree disc"), theta=(theta, "node"))
+    return on_platform(
+        coefficients,
+        theta,
+        cpu=functools.partial(_block_by_block, term=term),
+        accelerator=functools.partial(_all_blocks, term=term),
+    )
+
+
+def _block_by_block(coefficients: Array, theta: Array, *, term: Term) -> Array:
+    """Sum over one block of degrees after the other, shape (node, disc)."""
     arc = _arc(theta)
 
     # Going back, a block is computed again rather than remembered.
@@ -231,6 +262,66 @@ def _stream(coefficients: Array, theta: Array, term: Term) -> Array:
     total = jnp.zeros((theta.shape[0], coefficients.shape[1]), coefficients.dtype)
     parts = (degrees.reshape(-1, BLOCK), weights)
     return jax.lax.scan(block, (_start(theta), total), parts)[0][1]
+
+
+def _all_blocks(coefficients: Array, theta: Array, *, term: Term) -> Array:
+    """Sum over all blocks of degrees at once, shape (node, disc)."""
+    weights = _in_blocks(coefficients)
+
+    def some(theta: Array) -> Array:
+        slab = _side_by_side(theta, len(weights), term)
+        return jnp.einsum(
+            "kbn,bkd->nd", slab, weights, precision=jax.lax.Precision.HIGHEST
+        )
+
+    each = HELD * weights.shape[0] * BLOCK * theta.dtype.itemsize
+    return by_chunks(some, theta, each)
+
+
+def _side_by_side(theta: Array, blocks: int, term: Term) -> Array:
+    """A term of every degree, shape (degree of the block, block, node)."""
+    arc = _arc(theta)
+    wide = jax.tree.map(lambda x: x[None, :], arc)
+    first = BLOCK * jnp.arange(blocks, dtype=theta.dtype)[:, None]
+    within = jnp.arange(BLOCK, dtype=theta.dtype)
+
+    def step(state: State, passed: Array) -> tuple[State, Array]:
+        degree = first + passed
+        return _advance(wide, state, degree), term(wide, state, degree)
+
+    state = _block_starts(arc, blocks)
+    return jax.lax.scan(step, state, within, unroll=UNROLL_WIDE)[1]
+
+
+def _block_starts(arc: Arc, blocks: int) -> State:
+    """The state at the first degree of each block, shape (block, node) each."""
+    by_value, by_slope = _transitions(arc, blocks)
+
+    def step(state: State, block: tuple[State, State]) -> tuple[State, State]:
+        one, other = block
+        return State(
+            one.value * state.value + other.value * state.slope,
+            one.slope * state.value + other.slope * state.slope,
+        ), state
+
+    start = _start(arc.sine)
+    return jax.lax.scan(step, start, (by_value, by_slope), unroll=UNROLL_WIDE)[1]
+
+
+def _transitions(arc: Arc, blocks: int) -> tuple[State, State]:
+    """What each block makes of a unit of the value and of the slope it begins with."""
+    wide = jax.tree.map(lambda x: x[None, :], arc)
+    first = BLOCK * jnp.arange(blocks, dtype=arc.sine.dtype)[:, None]
+    ones = jnp.ones((blocks, len(arc.sine)), arc.sine.dtype)
+    units = State(ones, 0 * ones), State(0 * ones, ones)
+
+    def step(states: tuple[State, State], passed: Array):
+        one, other = states
+        degree = first + passed
+        return (_advance(wide, one, degree), _advance(wide, other, degree)), None
+
+    within = jnp.arange(BLOCK, dtype=arc.sine.dtype)
+    return jax.lax.scan(step, units, within, unroll=UNROLL_WIDE)[0]
 
 
 def _in_blocks(coefficients: Array) -> Array:
