@@ -3,7 +3,12 @@
 from jaxload.inversion.binding import Observations, observations
 from jaxload.inversion.estimation.conditioning import given_last_rows
 from jaxload.inversion.estimation.factor import Factor, factorise
-from jaxload.inversion.estimation.least_squares import solve
+from jaxload.inversion.estimation.least_squares import solve, solve_representers
+from jaxload.inversion.estimation.representers import (
+    RepresenterSolution,
+    Term,
+    load_at,
+)
 from jaxload.inversion.estimation.robust import (
     Huber,
     StudentT,
@@ -111,6 +116,7 @@ __all__ = [
     "Problem",
     "Recovery",
     "Refinement",
+    "RepresenterSolution",
     "Resolution",
     "Rows",
     "Sampling",
@@ -118,6 +124,7 @@ __all__ = [
     "Spread",
     "StudentT",
     "TemporalPrior",
+    "Term",
     "TimeMean",
     "Tuned",
     "VarianceComponents",
@@ -146,6 +153,7 @@ __all__ = [
     "leave_one_out_by_components",
     "leave_one_out_residual",
     "leverage",
+    "load_at",
     "log_evidence",
     "matern_prior",
     "matern_problem",
@@ -173,6 +181,7 @@ __all__ = [
     "solve",
     "solve_by_components",
     "solve_in_time",
+    "solve_representers",
     "some_cells",
     "spikes",
     "split_rows",

@@ -11,11 +11,16 @@ from jaxload._check import check_shapes
 from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.factor import Factor, factor_of
 from jaxload.inversion.estimation.least_squares import solve
+from jaxload.inversion.estimation.representers import RepresenterSolution, Term
 from jaxload.inversion.hyperparameters.criteria import leave_one_out_residual
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.problem import Problem, Solution
 
-__all__ = ["leave_one_out_by_components", "solve_by_components"]
+__all__ = [
+    "leave_one_out_by_components",
+    "represent_components",
+    "solve_by_components",
+]
 
 
 def solve_by_components(
@@ -66,16 +71,48 @@ def solve_by_components(
     return _recombined(solve(problem, patterns, beta), amplitudes)
 
 
+def represent_components(
+    problem: Problem,
+    patterns: Observations,
+    beta: ArrayLike,
+    amplitudes: ArrayLike,
+) -> RepresenterSolution:
+    """Invert components as `solve_by_components`, and keep the load of their patterns.
+
+    Args:
+      problem: As of `solve_by_components`.
+      patterns: Likewise.
+      beta: Likewise.
+      amplitudes: Likewise.
+
+    Returns:
+      The `RepresenterSolution`, whose coefficients are the amplitudes.
+
+    Raises:
+      ValueError: As `solve_by_components`.
+    """
+    amplitudes = _checked(problem, patterns, amplitudes)
+    parts = solve(problem, patterns, beta)
+    fitted, ok, common = _in_time(parts, amplitudes)
+    known = jnp.where(ok[:, None], amplitudes, jnp.nan)
+    terms = (Term(known, parts.load.T),)
+    return RepresenterSolution(terms, fitted, ok, common)
+
+
 @jax.jit
 def _recombined(parts: Solution, amplitudes: Array) -> Solution:
+    fitted, ok, common = _in_time(parts, amplitudes)
+    amplitudes = jnp.where(ok[:, None], amplitudes, jnp.nan)
+    return Solution(einsum("ek,kc->ec", amplitudes, parts.load), fitted, ok, common)
+
+
+@jax.jit
+def _in_time(parts: Solution, amplitudes: Array) -> tuple[Array, Array, Array]:
+    """What the components fit, which epochs are ok, and their offset."""
     ok = jnp.isfinite(amplitudes).all(axis=1) & parts.ok.all()
     amplitudes = jnp.where(ok[:, None], amplitudes, jnp.nan)
-    return Solution(
-        load=einsum("ek,kc->ec", amplitudes, parts.load),
-        fitted=einsum("ek,kr->er", amplitudes, parts.fitted),
-        ok=ok,
-        common=einsum("ek,k->e", amplitudes, parts.common),
-    )
+    fitted = einsum("ek,kr->er", amplitudes, parts.fitted)
+    return fitted, ok, einsum("ek,k->e", amplitudes, parts.common)
 
 
 def leave_one_out_by_components(

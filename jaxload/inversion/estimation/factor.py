@@ -23,6 +23,7 @@ from jaxload.inversion.estimation.data_space import (
     DataSpaceSolution,
 )
 from jaxload.inversion.estimation.epoch_inverse import EpochInverse
+from jaxload.inversion.estimation.representers import RepresenterSolution
 from jaxload.inversion.estimation.shared_inverse import make_shared_inverse
 from jaxload.inversion.noise import is_steady, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
@@ -119,7 +120,7 @@ def factorise(
     return Factor(problem, data, beta, prior)
 
 
-def factor_of(solution: Factor | Solution) -> Factor:
+def factor_of(solution: Factor | Solution | RepresenterSolution) -> Factor:
     """The factor of a solution, or a factor itself.
 
     Args:
@@ -131,7 +132,7 @@ def factor_of(solution: Factor | Solution) -> Factor:
     Raises:
       ValueError: If the solution holds none.
     """
-    factor = solution.factor if isinstance(solution, Solution) else solution
+    factor = solution if isinstance(solution, Factor) else solution.factor
     if isinstance(factor, Factor):
         return factor
     raise ValueError(

@@ -16,11 +16,12 @@ from jaxload.inversion.estimation.factor import Factor, factorise
 from jaxload.inversion.estimation.implicit import System, system_multiplier
 from jaxload.inversion.estimation.method import planned
 from jaxload.inversion.estimation.normal_equations import primal_load
+from jaxload.inversion.estimation.representers import RepresenterSolution, Term
 from jaxload.inversion.linalg.spd import determined_inverse, einsum
 from jaxload.inversion.noise import Noise, common_estimate, noise_times, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
 
-__all__ = ["Problem", "Solution", "solve"]
+__all__ = ["Problem", "Solution", "solve", "solve_representers"]
 
 #: Share of sigma that rounding may move a result by before a warning is given.
 TOLERABLE = 0.01
@@ -78,29 +79,109 @@ def solve(
       Argus et al. (2014), doi:10.1002/2014GL059570, for the smoothed GNSS inversion.
     """
     factor = factorise(problem, data, beta, mean=mean)
-    method, shared = planned(problem, factor.data, method)
-    system = factor
-    if not shared:
-        data = dataclasses.replace(factor.data, pattern=None, fits=None)
-        system = dataclasses.replace(factor, data=data)
-    residual, noise = system.data.values, system.data.noise
+    method, system = _planned(factor, method)
     if method == "primal":
         solution, left = _by_normal_equations(problem, system.data, system.beta)
     else:
-        if isinstance(method, str) and all(map(is_concrete, _arrays(system))):
-            # The program that criteria run too, whose result they share.
-            multiplier, ok = system.solved.multiplier, jnp.ones(len(residual), bool)
-            factor = factor.with_solution(system.solved)
-        else:
-            multiplier, ok = _implicit(problem, system.data, system.beta, method)
-        solution = _primal(problem, system.data, system.beta, (multiplier, ok))
-        left = multiplier
-        if residual.dtype == jnp.float32:
-            left = _unexplained(solution, system.data, system.beta, multiplier)
-    _warn_of_rounding(left, solution, residual, noise)
+        factor, solved = _solved(factor, system, method)
+        solution = _primal(problem, system.data, system.beta, solved)
+        left = _left(system, solution, solved[0])
+    _warn_of_rounding(left, solution, system.data.values, system.data.noise)
     if factor.mean is not None:
         solution = about_mean(solution, factor.mean)
     return dataclasses.replace(solution, factor=factor)
+
+
+def solve_representers(
+    problem: Problem,
+    data: Observations,
+    beta: ArrayLike,
+    *,
+    method: Method | None = None,
+) -> RepresenterSolution:
+    """Estimate the load of every epoch, as `solve`, and keep it as coefficients.
+
+    For records whose load of all epochs and cells is larger than memory: `load_at`
+    gives that of some epochs.
+
+    Not for: derivatives, or use under `jit`.
+
+    Args:
+      problem: As of `solve`.
+      data: Likewise.
+      beta: Likewise.
+      method: Likewise.
+
+    Returns:
+      The `RepresenterSolution`.
+
+    Raises:
+      ValueError: As `solve`.
+
+    Source:
+      Bennett (1992), Inverse Methods in Physical Oceanography, ch. 5,
+      doi:10.1017/CBO9780511600807.
+    """
+    factor = factorise(problem, data, beta)
+    method, system = _planned(factor, method)
+    if method == "primal":
+        cells, left = _by_normal_equations(problem, system.data, system.beta)
+        rest = cells.fitted, cells.ok, cells.common
+        solution = _represented(((None, cells.load),), rest, factor)
+    else:
+        factor, solved = _solved(factor, system, method)
+        coefficients, amounts, rest = _coefficients(
+            problem, system.data, system.beta, solved
+        )
+        parts = (problem.cross, coefficients), (problem.null_space, amounts)
+        solution = _represented(parts, rest, factor)
+        left = _left(system, solution, solved[0])
+    _warn_of_rounding(left, solution, system.data.values, system.data.noise)
+    return solution
+
+
+def _represented(
+    parts: tuple[tuple[Array | None, Array], ...],
+    rest: tuple[Array, Array, Array],
+    factor: Factor,
+) -> RepresenterSolution:
+    """Fields with coefficients, fit, ok and offset, NaN where they are not ok."""
+    fitted, ok, common = rest
+    known = lambda values: jnp.where(ok[:, None], values, jnp.nan)
+    terms = tuple(Term(known(x), fields) for fields, x in parts if x.shape[1])
+    common = jnp.where(ok, common, jnp.nan)
+    return RepresenterSolution(terms, known(fitted), ok, common, factor)
+
+
+def _planned(factor: Factor, method: Method | None) -> tuple[Method, Factor]:
+    """The method, and the factor with a pattern of gaps only if that is used."""
+    method, shared = planned(factor.problem, factor.data, method)
+    if shared:
+        return method, factor
+    data = dataclasses.replace(factor.data, pattern=None, fits=None)
+    return method, dataclasses.replace(factor, data=data)
+
+
+def _solved(
+    factor: Factor, system: Factor, method: Method
+) -> tuple[Factor, tuple[Array, Array]]:
+    """Multipliers and which epochs have them; the factor that keeps what it solved."""
+    if isinstance(method, str) and all(map(is_concrete, _arrays(system))):
+        # The program that criteria run too, whose result they share.
+        multiplier = system.solved.multiplier
+        ok = jnp.ones(len(multiplier), bool)
+        return factor.with_solution(system.solved), (multiplier, ok)
+    return factor, _implicit(factor.problem, system.data, system.beta, method)
+
+
+def _left(
+    system: Factor, solution: Solution | RepresenterSolution, multiplier: Array
+) -> Array:
+    """What rounding may have left [mm]; any values where none is looked for."""
+    if system.data.values.dtype != jnp.float32:
+        return multiplier
+    fitted = jnp.asarray(solution.fitted)
+    return _unexplained(fitted, system.data, system.beta, multiplier)
 
 
 def _arrays(factor: Factor) -> list[Array]:
@@ -126,21 +207,37 @@ def _primal(
     beta: Array,
     solved: tuple[Array, Array],
 ) -> Solution:
+    coefficients, amounts, rest = _coefficients(problem, data, beta, solved)
+    fitted, ok, common = rest
+    load = einsum("es,cs->ec", coefficients, problem.cross)
+    if problem.null_space_response.shape[1]:
+        load = load + einsum("ek,ck->ec", amounts, problem.null_space)
+    return _flagged(load, fitted, common, ok)
+
+
+@jax.jit
+def _coefficients(
+    problem: Problem,
+    data: Observations,
+    beta: Array,
+    solved: tuple[Array, Array],
+) -> tuple[Array, Array, tuple[Array, Array, Array]]:
+    """Coefficients of ``C G'`` and of free fields; what they fit, and which are ok."""
     multiplier, ok = solved
     # Looked for here, since the load is many times larger.
     ok = ok & jnp.isfinite(multiplier).all(axis=-1)
-    load = einsum("es,cs->ec", multiplier, problem.cross)
     fitted = einsum("es,st->et", multiplier, problem.gram)
     noise = scaled_noise(data.noise, beta, data.seen)
+    common = common_estimate(noise, multiplier)
+    amounts = jnp.zeros((len(multiplier), 0), multiplier.dtype)
     if problem.null_space_response.shape[1]:
         rest = data.values - fitted - noise_times(noise, multiplier)
-        weights, known = _null_space_amounts(
+        amounts, known = _null_space_amounts(
             problem.null_space_response, jnp.where(data.seen, rest, jnp.nan)
         )
-        load = load + einsum("ek,ck->ec", weights, problem.null_space)
-        fitted = fitted + einsum("ek,sk->es", weights, problem.null_space_response)
+        fitted = fitted + einsum("ek,sk->es", amounts, problem.null_space_response)
         ok = ok & known
-    return _flagged(load, fitted, common_estimate(noise, multiplier), ok)
+    return multiplier, amounts, (fitted, ok, common)
 
 
 def _flagged(load: Array, fitted: Array, common: Array, ok: Array) -> Solution:
@@ -186,12 +283,15 @@ def _by_normal_equations(
 
 
 def _warn_of_rounding(
-    left: Array, solution: Solution, residual: Array, noise: Noise
+    left: Array,
+    solution: Solution | RepresenterSolution,
+    residual: Array,
+    noise: Noise,
 ) -> None:
     """Say so where a result is that of data moved by more than a share of sigma."""
     if residual.dtype != jnp.float32:
         return
-    most = _largest_share(left, solution, residual, noise)
+    most = _largest_share(left, jnp.asarray(solution.ok), residual, noise)
     if is_concrete(most) and float(most) > TOLERABLE:
         warnings.warn(
             f"float32 rounding moves the result as an error of {float(most):.2g} sigma "
@@ -202,18 +302,16 @@ def _warn_of_rounding(
 
 
 @jax.jit
-def _largest_share(
-    left: Array, solution: Solution, residual: Array, noise: Noise
-) -> Array:
+def _largest_share(left: Array, ok: Array, residual: Array, noise: Noise) -> Array:
     share = jnp.abs(left) / jnp.broadcast_to(noise.sigma, left.shape)
-    used = jnp.isfinite(residual) & solution.ok[:, None]
+    used = jnp.isfinite(residual) & ok[:, None]
     return jnp.max(jnp.where(used, share, 0), initial=0)
 
 
 @jax.jit
 def _unexplained(
-    solution: Solution, data: Observations, beta: Array, multiplier: Array
+    fitted: Array, data: Observations, beta: Array, multiplier: Array
 ) -> Array:
     """What the data-space equations are short of, [mm]."""
     scaled = scaled_noise(data.noise, beta, data.seen)
-    return data.values - solution.fitted - noise_times(scaled, multiplier)
+    return data.values - fitted - noise_times(scaled, multiplier)

@@ -14,7 +14,8 @@ from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.binding import Observations, bind, prior_mean
 from jaxload.inversion.estimation.cost_model import Method
 from jaxload.inversion.estimation.factor import factorise
-from jaxload.inversion.estimation.least_squares import solve
+from jaxload.inversion.estimation.least_squares import solve, solve_representers
+from jaxload.inversion.estimation.representers import RepresenterSolution
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.problem import Problem, Solution
 
@@ -24,6 +25,7 @@ __all__ = [
     "StudentT",
     "loss_weight",
     "reweight",
+    "reweight_representers",
     "station_weights",
     "weighted_sigma",
     "weights_from_residuals",
@@ -166,15 +168,49 @@ def reweight(
         mean = jnp.asarray(mean, problem.design.dtype)
         prior_mean(problem, data.values, mean)
     reweighted = _reweighted(problem, data, beta, mean, loss)
-    weighted = dataclasses.replace(
-        data,
-        noise=_lowered(data, reweighted.weights),
-        pattern=None,
-        fits=None,
-    )
+    weighted = _weighted(data, reweighted.weights)
     factor = factorise(problem, weighted, beta, mean=mean)
     solution = dataclasses.replace(reweighted.solution, factor=factor)
     return dataclasses.replace(reweighted, solution=solution)
+
+
+def reweight_representers(
+    problem: Problem, data: Observations, beta: ArrayLike, loss: Loss
+) -> tuple[RepresenterSolution, Array]:
+    """Reweight robustly as `reweight`, and keep the load as coefficients.
+
+    Args:
+      problem: As of `reweight`.
+      data: Likewise.
+      beta: Likewise.
+      loss: Likewise.
+
+    Returns:
+      The `RepresenterSolution`, and the weights, shape (epoch, row).
+
+    Raises:
+      ValueError: As `solve`.
+    """
+    data, beta = bind(problem, data, beta)
+    weights, converged = _weights(problem, data, beta, loss)
+    weighted = _weighted(data, weights)
+    solution = solve_representers(problem, weighted, beta, method=loss.method)
+    ok = jnp.asarray(solution.ok) & converged
+    return dataclasses.replace(solution, ok=ok), weights
+
+
+@functools.partial(jax.jit, static_argnames="loss")
+def _weights(
+    problem: Problem, data: Observations, beta: Array, loss: Loss
+) -> tuple[Array, Array]:
+    """Only what weights need is computed, which leaves the load out."""
+    reweighted, converged = _iterated(problem, data, beta, None, loss)
+    return reweighted.weights, converged
+
+
+def _weighted(data: Observations, weights: Array) -> Observations:
+    noise = _lowered(data, weights)
+    return dataclasses.replace(data, noise=noise, pattern=None, fits=None)
 
 
 def _lowered(data: Observations, weights: Array) -> Noise:
@@ -192,13 +228,25 @@ def _reweighted(
     mean: Array | None,
     loss: Loss,
 ) -> Reweighted:
+    reweighted, converged = _iterated(problem, data, beta, mean, loss)
+    return dataclasses.replace(
+        reweighted, solution=_flagged(reweighted.solution, converged)
+    )
+
+
+def _iterated(
+    problem: Problem,
+    data: Observations,
+    beta: Array,
+    mean: Array | None,
+    loss: Loss,
+) -> tuple[Reweighted, Array]:
+    """The solution by the last weights, and which epochs' weights have converged."""
     seen = data.seen
     each = jnp.where(seen, jnp.broadcast_to(data.noise.sigma, seen.shape), 1)
 
     def solved(weights: Array) -> Solution:
-        lowered = dataclasses.replace(
-            data, noise=_lowered(data, weights), pattern=None, fits=None
-        )
+        lowered = _weighted(data, weights)
         return solve(problem, lowered, beta, mean=mean, method=loss.method)
 
     def update(weights: Array) -> Array:
@@ -220,8 +268,8 @@ def _reweighted(
     weights, count = _fixed_point(update, start, loss.tolerance, most)
     change = jnp.abs(update(weights) - weights).max(axis=1, initial=0)
     # The last step met the tolerance; what is left now holds the solver's rounding too.
-    solution = _flagged(solved(weights), change <= 10 * loss.tolerance)
-    return Reweighted(solution, weights, begun + count.astype(int))
+    reweighted = Reweighted(solved(weights), weights, begun + count.astype(int))
+    return reweighted, change <= 10 * loss.tolerance
 
 
 def _flagged(solution: Solution, converged: Array) -> Solution:

@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 from jaxload._check import check_shapes
 from jaxload.inversion.binding import Observations, about_mean, bind
 from jaxload.inversion.estimation.factor import factorise
+from jaxload.inversion.estimation.representers import RepresenterSolution, Term
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import Noise, common_estimate, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
@@ -32,7 +33,12 @@ from jaxload.inversion.temporal.space_time import (
     solve_space_time,
 )
 
-__all__ = ["hold_out", "solve_in_time", "temporal_residual"]
+__all__ = [
+    "hold_out",
+    "solve_in_time",
+    "solve_in_time_representers",
+    "temporal_residual",
+]
 
 
 def solve_in_time(
@@ -92,6 +98,41 @@ def _cast(temporal_prior: TemporalPrior, problem: Problem) -> TemporalPrior:
     return jax.tree.map(lambda x: jnp.asarray(x, problem.design.dtype), temporal_prior)
 
 
+def solve_in_time_representers(
+    problem: Problem,
+    data: Observations,
+    beta: ArrayLike,
+    temporal_prior: TemporalPrior,
+) -> RepresenterSolution:
+    """Estimate the load as `solve_in_time`, and keep it as coefficients.
+
+    Args:
+      problem: As of `solve_in_time`.
+      data: Likewise.
+      beta: Likewise.
+      temporal_prior: Likewise.
+
+    Returns:
+      The `RepresenterSolution`.
+
+    Raises:
+      ValueError: As `solve_in_time`.
+    """
+    factor = factorise(problem, data, beta)
+    values, noise = factor.data.counted, factor.data.noise
+    check_temporal_prior(temporal_prior, values)
+    temporal_prior = _cast(temporal_prior, problem)
+    coefficients, amounts, (fitted, ok, common) = _coefficients(
+        problem, values, noise, factor.beta, temporal_prior
+    )
+    known = lambda x: jnp.where(ok[:, None], x, jnp.nan)
+    terms = (Term(known(coefficients), problem.cross),)
+    if amounts.shape[1]:
+        terms += (Term(known(amounts), problem.null_space),)
+    common = jnp.where(ok, common, jnp.nan)
+    return RepresenterSolution(terms, known(fitted), ok, common)
+
+
 @jax.jit
 def _solve(
     problem: Problem,
@@ -100,6 +141,24 @@ def _solve(
     beta: Array,
     temporal_prior: TemporalPrior,
 ) -> Solution:
+    coefficients, amounts, (fitted, ok, common) = _coefficients(
+        problem, displacement, noise, beta, temporal_prior
+    )
+    load = einsum("er,cr->ec", coefficients, problem.cross)
+    load = load + einsum("ek,ck->ec", amounts, problem.null_space)
+    load, fitted = (jnp.where(ok[:, None], x, jnp.nan) for x in (load, fitted))
+    return Solution(load, fitted, ok, jnp.where(ok, common, jnp.nan))
+
+
+@jax.jit
+def _coefficients(
+    problem: Problem,
+    displacement: Array,
+    noise: Noise,
+    beta: Array,
+    temporal_prior: TemporalPrior,
+) -> tuple[Array, Array, tuple[Array, Array, Array]]:
+    """Coefficients of ``C G'`` and of free fields; what they fit, and which are ok."""
     seen = jnp.isfinite(displacement)
     noise = scaled_noise(noise, beta, seen)
     if noise.correlation is None:
@@ -112,14 +171,12 @@ def _solve(
     solved = solve_space_time(problem, temporal_prior, noise, normal, displacement)
     multiplier, amount = solved
     carried = time_covariance(temporal_prior, multiplier)
-    load = einsum("er,cr->ec", carried, problem.cross)
     fitted = einsum("er,rs->es", carried, problem.gram)
-    load = load + einsum("ek,ck->ec", amount, problem.null_space)
     fitted = fitted + einsum("ek,rk->er", amount, problem.null_space_response)
-    ok = jnp.isfinite(load).all(axis=1) & jnp.isfinite(normal).all(axis=(1, 2))
-    load, fitted = (jnp.where(ok[:, None], x, jnp.nan) for x in (load, fitted))
-    common = jnp.where(ok, common_estimate(noise, multiplier), jnp.nan)
-    return Solution(load, fitted, ok, common)
+    known = jnp.isfinite(carried).all(axis=1) & jnp.isfinite(amount).all(axis=1)
+    ok = known & jnp.isfinite(normal).all(axis=(1, 2))
+    common = common_estimate(noise, multiplier)
+    return carried, amount, (fitted, ok, common)
 
 
 def temporal_residual(
