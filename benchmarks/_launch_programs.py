@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import _networks
-from jaxload import earth, inversion
+from jaxload import earth, inversion, series
 from jaxload.inversion.missing.pattern import MissingPattern
 from jaxload.inversion.problem import Problem
+from jaxload.series.fitting.step_scan import level_shocks
 
 __all__ = ["PROGRAMS", "Program", "Size", "shape"]
 
@@ -86,6 +88,9 @@ def _large() -> np.ndarray:
     rng = np.random.default_rng(4)
     return _networks.with_gaps(np.zeros((7305, 3000)), 3000, 57, rng)
 
+
+#: Stations and epochs of series.
+SERIES = Size(1000, 0, 6209, lambda: np.zeros((6209, 1000)))
 
 SIZES = {
     "western": Size(332, 6811, 6209, _western),
@@ -236,6 +241,40 @@ def _convolution(cells: str) -> Call:
     return displacement, (love, shape(30, 720, 1440))
 
 
+def _series() -> tuple[Any, ...]:
+    """1,000 stations and 17 years: heights, time and standard errors."""
+    values = shape(SERIES.epochs, SERIES.rows)
+    return values, 2006 + np.arange(SERIES.epochs) / 365.2425, values
+
+
+def _trajectories() -> Call:
+    """Under white and flicker noise."""
+
+    def fit(values, sigma, noise):
+        return series.fit_trajectory(values, years, sigma=sigma, noise=noise)
+
+    values, years, sigma = _series()
+    return fit, (values, sigma, series.NoiseAmplitudes(*[shape(SERIES.rows)] * 3))
+
+
+def _pass_of_steps() -> Call:
+    """What a step at any epoch would gain, beside those that are known."""
+
+    def scores(values, weight, noise, known):
+        return level_shocks(values, jnp.asarray(years), weight, noise, known, (1, 0.5))
+
+    values, years, weight = _series()
+    noise = series.NoiseAmplitudes(*[shape(SERIES.rows)] * 3)
+    return scores, (values, weight, noise, shape(*values.shape, dtype=bool))
+
+
+def _noise_likelihood() -> Call:
+    """White and flicker noise of each station."""
+    values, years, sigma = _series()
+    estimate = lambda values, sigma: series.estimate_noise(values, years, sigma=sigma)
+    return estimate, (values, sigma)
+
+
 CRITERIA = {
     "leave-one-out": inversion.leave_one_out,
     "GCV": inversion.gcv,
@@ -290,6 +329,14 @@ def _programs() -> list[Program]:
     programs += [
         Program(f"convolution, {cells}s", "global", 10_000, part(_convolution, cells))
         for cells in ("disc", "rectangle")
+    ]
+    programs += [
+        Program(name, "1,000 stations, 6,209 epochs", most, build)
+        for name, most, build in (
+            ("trajectories, flicker noise", 20_000, _trajectories),
+            ("pass of steps", 20_000, _pass_of_steps),
+            ("noise by likelihood", 200_000, _noise_likelihood),
+        )
     ]
     return programs
 

@@ -6,6 +6,8 @@ import jax
 import numpy as np
 import pytest
 
+from jaxload._platform import form
+
 #: Off in ``make test32`` only, which runs the one file about single precision.
 DOUBLE = os.environ.get("JAX_ENABLE_X64", "1").lower() not in ("0", "false")
 collect_ignore = ["test_single_precision.py"] if DOUBLE else []
@@ -29,6 +31,13 @@ def few_compiled_programs():
     if MAPS.is_file() and len(MAPS.read_bytes().splitlines()) > MOST_MAPS:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(params=["cpu", "accelerator"])
+def both_forms(request):
+    """One form of all programs after the other."""
+    with form(request.param):
+        yield
 
 
 @pytest.fixture

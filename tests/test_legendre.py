@@ -22,13 +22,6 @@ LAST = 40_000
 PI = decimal.Decimal("3.14159265358979323846264338327950288419716939937511")
 
 
-@pytest.fixture(params=["cpu", "accelerator"])
-def both_forms(request):
-    """One form after the other: degree by degree, and blocks of degrees."""
-    with form(request.param):
-        yield
-
-
 @pytest.fixture
 def theta(rng):
     return jnp.asarray(np.concatenate([rng.uniform(0, 180, 40), [0, 90, 180]]))

@@ -6,6 +6,7 @@ import pytest
 import scipy.linalg
 
 from jaxload import series, synthetic
+from jaxload._platform import form
 from jaxload.series.fitting import coloured_noise
 from jaxload.series.fitting.step_scan import level_shocks
 
@@ -68,6 +69,7 @@ def sum_of_memories(years, amplitude):
     return amplitude**2 * coloured_noise.flicker_variance() * total
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_a_trajectory_in_noise_with_a_memory_is_that_of_its_whole_covariance(uneven):
     values, years, sigma = uneven
     walk = 9 * np.minimum(years[:, None], years[None, :]) - 9 * years[0]
@@ -109,6 +111,7 @@ def test_the_noise_is_found_by_its_likelihood(rng):
     assert np.median(fit.rate_sigma / plain.rate_sigma) > 4
 
 
+@pytest.mark.usefixtures("both_forms")
 def test_the_score_of_every_step_is_that_of_a_regression_with_it(uneven):
     values, years, sigma = uneven
     covariance = sum_of_memories(years, 7.0)
@@ -130,6 +133,23 @@ def test_the_score_of_every_step_is_that_of_a_regression_with_it(uneven):
     scores = (sizes / errors)[-2:] ** 2
     np.testing.assert_allclose(beside.size[[120, 256], 0], sizes[-2:], rtol=1e-3)
     np.testing.assert_allclose(beside.score[[120, 256], 0], scores, rtol=1e-3)
+
+
+@pytest.mark.parametrize("walk", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_noise_is_as_likely_by_blocks_as_by_epochs(uneven, walk):
+    values, years, sigma = uneven
+    # One station is seen by half, and one not at all.
+    values = np.concatenate([values, values, values * np.nan], axis=1)
+    values[:270, 1] = np.nan
+    sigma = np.broadcast_to(sigma, values.shape)
+    run = lambda: series.estimate_noise(values, years, sigma=sigma, walk=walk)
+    want = run()
+    with form("accelerator"):
+        got = run()
+    assert np.isnan(want.white).tolist() == [False, False, True]
+    for name in ("white", "flicker", "walk"):
+        one, other = getattr(got, name), getattr(want, name)
+        np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
 def simulated(rng, epochs=1500, stations=32):

@@ -78,7 +78,8 @@ def _running_median(values: Array, window: int, least: int) -> Array:
         shifts = jnp.arange(window)[:, None] + jnp.arange(len(series))[None, :]
         return _median(padded[shifts], least)
 
-    return by_station(one, values.T, most=BATCH).T
+    each = 3.0 * values.itemsize * len(values) * window
+    return by_station(one, values.T, most=BATCH, each=each).T
 
 
 def _median(windows: Array, least: int) -> Array:

@@ -91,7 +91,9 @@ def reconstruct(
 @functools.partial(jax.jit, static_argnames=("count", "hold"))
 def _reconstruct(values: Array, count: int, hold: float) -> Reconstruction:
     one = functools.partial(_one, count=count, hold=hold)
-    reconstructed = by_station(one, values.T, most=BATCH)
+    # Terms of a fit as columns, and a few copies of the series.
+    each = values.itemsize * len(values) * (4.0 * count + 16)
+    reconstructed = by_station(one, values.T, most=BATCH, each=each)
     across = lambda x: x.T if x.ndim == 2 else x
     return jax.tree.map(across, reconstructed)
 

@@ -7,11 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxload._platform import on_platform
+from jaxload.series.fitting.block_filter import (
+    BLOCK,
+    Epochs,
+    Filtered,
+    States,
+    filter_block,
+    make_blocks,
+)
+
 __all__ = [
     "MEMORIES",
     "NoiseAmplitudes",
     "block_noise",
     "flicker_variance",
+    "whitened_memory",
     "whitened_products",
 ]
 
@@ -85,6 +96,33 @@ def whitened_products(
     columns = jnp.concatenate([basis, values[:, None]], axis=1)
     variance = jnp.where(weight > 0, 1 / jnp.where(weight > 0, weight, 1), 0)
     variance = noise.white**2 * variance
+    return on_platform(
+        (columns, variance, weight > 0),
+        years,
+        noise,
+        cpu=_epoch_by_epoch,
+        accelerator=_block_by_block,
+    )
+
+
+def whitened_memory(epochs: int, terms: int, itemsize: int) -> float:
+    """Temporary memory of `whitened_products` on an accelerator.
+
+    Args:
+      epochs: Number of epochs.
+      terms: Number of terms.
+      itemsize: Of a number [bytes].
+
+    Returns:
+      Memory of one station [bytes], roughly.
+    """
+    return itemsize * (4.0 * BLOCK**2 + 3.0 * epochs * (terms + len(MEMORIES)))
+
+
+def _epoch_by_epoch(
+    rows: tuple[Array, Array, Array], years: Array, noise: NoiseAmplitudes
+) -> tuple[Array, Array]:
+    columns, variance, seen = rows
     elapsed = jnp.diff(years, prepend=years[:1])
     memories = jnp.asarray(MEMORIES, years.dtype)
     each = noise.flicker**2 * jnp.asarray(flicker_variance(), years.dtype)
@@ -113,11 +151,39 @@ def whitened_products(
         return (predicted, spread, square, logarithm + jnp.log(total)), None
 
     size = columns.shape[1]
-    zeros = jnp.zeros((len(memories) + 1, size), values.dtype)
-    square = jnp.zeros((size, size), values.dtype)
-    state = (zeros, jnp.diag(start), square, jnp.zeros((), values.dtype))
-    rows = (columns, variance, elapsed, weight > 0)
-    (_, _, square, logarithm), _ = jax.lax.scan(step, state, rows)
+    zeros = jnp.zeros((len(memories) + 1, size), columns.dtype)
+    square = jnp.zeros((size, size), columns.dtype)
+    state = (zeros, jnp.diag(start), square, jnp.zeros((), columns.dtype))
+    each_epoch = (columns, variance, elapsed, seen)
+    (_, _, square, logarithm), _ = jax.lax.scan(step, state, each_epoch)
+    return square, logarithm
+
+
+def _block_by_block(
+    rows: tuple[Array, Array, Array], years: Array, noise: NoiseAmplitudes
+) -> tuple[Array, Array]:
+    columns, variance, seen = rows
+    dtype = columns.dtype
+    each = noise.flicker**2 * jnp.asarray(flicker_variance(), dtype)
+    rates = jnp.asarray(np.append(1 / MEMORIES, 0), dtype)
+    states = States(rates, each, len(MEMORIES))
+    design = jnp.ones((len(years), len(rates)), dtype)
+    growth = noise.walk**2 * (years - years[:1])
+    blocks = make_blocks(columns, variance, seen, design, years, growth)
+
+    def step(state: tuple, block: Epochs) -> tuple:
+        predicted, square, logarithm = state
+        predicted, whitened = filter_block(states, predicted, block)
+        more = whitened.innovations
+        square = square + jnp.matmul(more.T, more, precision=jax.lax.Precision.HIGHEST)
+        logarithm = logarithm + 2 * jnp.log(jnp.diagonal(whitened.root)).sum()
+        return (predicted, square, logarithm), None
+
+    size = columns.shape[1]
+    start = jnp.where(rates > 0, each, 0)
+    none = Filtered(jnp.zeros((len(rates), size), dtype), jnp.diag(start))
+    state = (none, jnp.zeros((size, size), dtype), jnp.zeros((), dtype))
+    (_, square, logarithm), _ = jax.lax.scan(step, state, blocks)
     return square, logarithm
 
 

@@ -9,13 +9,16 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxload._platform import map_parts
 from jaxload.series.batches import by_station
+from jaxload.series.fitting.block_filter import BLOCK
 from jaxload.series.fitting.coloured_noise import NoiseAmplitudes, whitened_products
 from jaxload.series.fitting.regression import regress
 from jaxload.series.fitting.trajectory import (
     BATCH,
     Events,
     Terms,
+    fit_memory,
     prepared,
     trajectory_basis,
 )
@@ -76,7 +79,10 @@ def _estimate(
     terms: Terms, walk: bool, values: Array, years: Array, weight: Array, known: Events
 ) -> NoiseAmplitudes:
     one = functools.partial(_estimate_one, terms, walk, years)
-    return by_station(one, values.T, weight.T, known, most=BATCH)
+    # Of ratios side by side, all but the terms and the series.
+    each = fit_memory(terms, values, known)
+    each += 6.0 * GRID * values.dtype.itemsize * BLOCK**2
+    return by_station(one, values.T, weight.T, known, most=BATCH, each=each)
 
 
 def _estimate_one(
@@ -114,13 +120,13 @@ def _estimate_one(
 def _least(cost: Callable[[Array], Array], dtype: jnp.dtype) -> Array:
     """Where a function of the logarithm of a ratio is least."""
     grid = jnp.asarray(np.linspace(np.log(RATIOS[0]), np.log(RATIOS[1]), GRID), dtype)
-    best = grid[jnp.argmin(jax.lax.map(cost, grid))]
+    best = grid[jnp.argmin(_each(cost, grid))]
     width = grid[1] - grid[0]
 
     def once(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = state
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-        costs = jax.lax.map(cost, jnp.stack([left, right]))
+        costs = _each(cost, jnp.stack([left, right]))
         lower = costs[0] < costs[1]
         return jnp.where(lower, low, left), jnp.where(lower, right, high)
 
@@ -128,3 +134,8 @@ def _least(cost: Callable[[Array], Array], dtype: jnp.dtype) -> Array:
     low, high = jax.lax.fori_loop(0, STEPS, once, bounds)
     minimum = (low + high) / 2
     return jnp.where(minimum - grid[0] < 0.05, grid[0], minimum)
+
+
+def _each(cost: Callable[[Array], Array], tried: Array) -> Array:
+    """Costs of some ratios, on an accelerator side by side."""
+    return map_parts(cost, tried, each=1.0, remake=False)

@@ -20,6 +20,7 @@ from jaxload.series.fitting.trajectory import (
     Terms,
     Trajectory,
     evaluate_trajectory,
+    fit_memory,
     fit_trajectory,
     prepared,
     term_kinds,
@@ -248,11 +249,12 @@ def _shrinkage(
     block = jnp.cumsum(jnp.diff(blocks, prepend=blocks[:1]) > 0)
     one = functools.partial(_one, terms, kinds, (years, middle, block))
     series = (values.T, weight.T, known)
-    estimates, variance, months = by_station(one, *series, most=BATCH)
+    each = fit_memory(terms, values, known)
+    estimates, variance, months = by_station(one, *series, most=BATCH, each=each)
     determined = (variance <= LIMIT * months) | (months == 0)
     sizes = _sizes(terms, estimates, determined & (months > 0))
     hold = functools.partial(_held, terms, kinds, sizes, (years, middle))
-    precision = by_station(hold, *series, months, most=BATCH)
+    precision = by_station(hold, *series, months, most=BATCH, each=each)
     precision = jnp.where(determined[:, None], 0, precision)
     return Shrinkage(precision, determined, months)
 

@@ -8,7 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxload._platform import on_platform
 from jaxload.series.batches import by_station
+from jaxload.series.fitting.block_filter import (
+    BLOCK,
+    Epochs,
+    Filtered,
+    States,
+    Whitened,
+    divide,
+    filter_block,
+    make_blocks,
+)
 from jaxload.series.fitting.coloured_noise import (
     MEMORIES,
     NoiseAmplitudes,
@@ -74,7 +85,9 @@ def level_shocks(
     """
     one = functools.partial(_one, years=years, periods=periods)
     series = (values.T, weight.T, noise, known.T)
-    shocks = by_station(one, *series, most=BATCH)
+    states = 2 + 2 * len(periods) + len(MEMORIES)
+    each = values.dtype.itemsize * (6.0 * BLOCK**2 + 6.0 * len(years) * states)
+    shocks = by_station(one, *series, most=BATCH, each=each)
     return Shocks(shocks.size.T, shocks.score.T)
 
 
@@ -94,12 +107,16 @@ def _one(
         "seen": weight > 0,
         "known": known,
         "design": _design(years, periods),
-        "passed": jnp.diff(years, prepend=years[:1]),
+        "years": years,
     }
     steady = jnp.full(len(MEMORIES), flicker_variance(), values.dtype)
     steady = steady * (noise.flicker / scale) ** 2
-    kept = _forward(rows, steady, len(periods))
-    score, information = _backward(rows, kept)
+    score, information = on_platform(
+        rows,
+        steady,
+        cpu=functools.partial(_epoch_by_epoch, seasons=len(periods)),
+        accelerator=functools.partial(_block_by_block, seasons=len(periods)),
+    )
     # What is known of a step has gone into the variance; take that out again.
     prior = jnp.where(known, STEP, 0)
     share = 1 / (1 - jnp.minimum(prior * information, 1 - 1e-12))
@@ -136,9 +153,20 @@ def _keep(passed: Array, states: int) -> Array:
     return jnp.concatenate([fixed, jnp.exp(-passed / memories)])
 
 
+def _prior(seasons: int, dtype: jnp.dtype) -> Array:
+    """Variance of offset, rate and seasons before the record, shape (state,)."""
+    return jnp.asarray([OFFSET, RATE] + [SEASON] * 2 * seasons, dtype)
+
+
+def _epoch_by_epoch(rows: dict, steady: Array, *, seasons: int) -> tuple[Array, Array]:
+    """Score of a shock to the offset and its variance, at each epoch."""
+    rows = rows | {"passed": jnp.diff(rows["years"], prepend=rows["years"][:1])}
+    return _backward(rows, _forward(rows, steady, seasons))
+
+
 def _forward(rows: dict, steady: Array, seasons: int) -> dict:
     """Innovations, their variance and the gains, in units of the white noise."""
-    prior = jnp.asarray([OFFSET, RATE] + [SEASON] * 2 * seasons, steady.dtype)
+    prior = _prior(seasons, steady.dtype)
     start = jnp.concatenate([prior, steady])
     steady = jnp.concatenate([jnp.zeros_like(prior), steady])
 
@@ -185,3 +213,90 @@ def _backward(rows: dict, kept: dict) -> tuple[Array, Array]:
     none = jnp.zeros(states, kept["gain"].dtype)
     state = none, jnp.zeros((states, states), none.dtype)
     return jax.lax.scan(step, state, rows | kept, reverse=True)[1]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Sights:
+    """What a block says of a shock at each of its epochs and of its first states.
+
+    Attributes:
+      score: Of a shock, by the block alone, shape (epoch,).
+      information: Its variance, likewise.
+      left: What the estimate lacks of a shock at the next block, shape (state, epoch).
+      score_of_states: Of the states at the first epoch, shape (state,).
+      information_of_states: Its covariance, shape (state, state).
+      passed: What is left of an error of these states, shape (state, state).
+    """
+
+    score: Array
+    information: Array
+    left: Array
+    score_of_states: Array
+    information_of_states: Array
+    passed: Array
+
+
+def _block_by_block(rows: dict, steady: Array, *, seasons: int) -> tuple[Array, Array]:
+    """As `_epoch_by_epoch`, with the epochs of a block at once."""
+    dtype = steady.dtype
+    prior = _prior(seasons, dtype)
+    rates = np.concatenate([np.zeros(len(prior)), 1 / MEMORIES])
+    states = States(jnp.asarray(rates, dtype), steady[0], 0)
+    blocks = make_blocks(
+        rows["value"][:, None],
+        rows["error"],
+        rows["seen"],
+        rows["design"],
+        rows["years"],
+        STEP * jnp.cumsum(rows["known"]).astype(dtype),
+    )
+
+    def forward(predicted: Filtered, block: Epochs) -> tuple[Filtered, _Sights]:
+        predicted, whitened = filter_block(states, predicted, block)
+        return predicted, _seen_by(whitened, block.seen)
+
+    start = jnp.diag(jnp.concatenate([prior, steady]))
+    none = Filtered(jnp.zeros((len(rates), 1), dtype), start)
+    sights = jax.lax.scan(forward, none, blocks)[1]
+    nothing = jnp.zeros(len(rates), dtype), jnp.zeros((len(rates),) * 2, dtype)
+    score, information = jax.lax.scan(_back, nothing, sights, reverse=True)[1]
+    count = len(rows["years"])
+    return score.reshape(-1)[:count], information.reshape(-1)[:count]
+
+
+def _seen_by(whitened: Whitened, seen: Array) -> _Sights:
+    count = len(seen)
+    # A shock is in all that follows it.
+    shocks = jnp.tril(jnp.ones((count, count), whitened.root.dtype))
+    shocks = jnp.where(seen[:, None], shocks, 0)
+    both = divide(whitened.root, jnp.concatenate([shocks, whitened.response], axis=1))
+    shocks, response = jnp.split(both, [count], axis=1)
+    innovation, ahead = whitened.innovations[:, 0], whitened.ahead
+    offset = (jnp.arange(ahead.shape[1]) == 0).astype(ahead.dtype)
+    return _Sights(
+        score=_product(shocks.T, innovation),
+        information=jnp.sum(shocks**2, axis=0),
+        left=offset[:, None] - _product(ahead.T, shocks),
+        score_of_states=_product(response.T, innovation),
+        information_of_states=_product(response.T, response),
+        passed=jnp.diag(whitened.end) - _product(ahead.T, response),
+    )
+
+
+def _back(later: tuple[Array, Array], block: _Sights) -> tuple:
+    """Join what a block and all that follow it say."""
+    score, information = later
+    left = block.left
+    of_shocks = block.score + _product(left.T, score)
+    known = block.information + jnp.sum(left * _product(information, left), axis=0)
+    passed = block.passed
+    score = block.score_of_states + _product(passed.T, score)
+    information = block.information_of_states + _product(
+        passed.T, _product(information, passed)
+    )
+    return (score, information), (of_shocks, known)
+
+
+def _product(one: Array, other: Array) -> Array:
+    return jnp.matmul(one, other, precision=jax.lax.Precision.HIGHEST)

@@ -11,7 +11,11 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
 from jaxload.series.batches import by_station
-from jaxload.series.fitting.coloured_noise import NoiseAmplitudes, whitened_products
+from jaxload.series.fitting.coloured_noise import (
+    NoiseAmplitudes,
+    whitened_memory,
+    whitened_products,
+)
 from jaxload.series.fitting.regression import products, regress
 
 __all__ = [
@@ -21,6 +25,7 @@ __all__ = [
     "Trajectory",
     "evaluate_trajectory",
     "events",
+    "fit_memory",
     "fit_trajectory",
     "term_kinds",
     "trajectory_basis",
@@ -323,7 +328,8 @@ def _fit(
     middle = (years[0] + years[-1]) / 2
     one = functools.partial(_fit_one, terms, years, middle)
     series = (values.T, weight.T, happened, known)
-    fits, scatter = by_station(one, *series, most=BATCH)
+    each = fit_memory(terms, values, happened)
+    fits, scatter = by_station(one, *series, most=BATCH, each=each)
     return Trajectory(
         estimates=fits.estimates.T,
         covariance=fits.covariance,
@@ -367,6 +373,21 @@ def _fit_one(
         regression, estimates=estimates, covariance=covariance
     )
     return regression, jnp.sqrt(left)
+
+
+def fit_memory(terms: Terms, values: Array, happened: Events) -> float:
+    """Temporary memory of the fit of one station on an accelerator.
+
+    Args:
+      terms: Trend and seasons.
+      values: Shape (epoch, station).
+      happened: Steps and relaxations.
+
+    Returns:
+      Memory [bytes], roughly.
+    """
+    count = len(term_kinds(terms, happened))
+    return whitened_memory(len(values), count, values.dtype.itemsize)
 
 
 def _held_products(
@@ -466,4 +487,5 @@ def _evaluate(fit: Trajectory, years: Array, kinds: tuple[str, ...]) -> Array:
         total = jnp.matmul(basis, used, precision=jax.lax.Precision.HIGHEST)
         return jnp.where(jnp.isfinite(estimates[0]), total, jnp.nan)
 
-    return by_station(one, fit.estimates.T, fit.events, most=BATCH).T
+    each = 4.0 * fit.estimates.nbytes / len(fit.freedom) * len(years)
+    return by_station(one, fit.estimates.T, fit.events, most=BATCH, each=each).T
