@@ -167,10 +167,12 @@ def filter_block(
     keep = jnp.exp(-block.since[:, None] * rates[None, :])
     end = jnp.exp(-block.until * rates)
     response = jnp.where(seen, block.design * keep, 0)
-    covariance = _own(states, block) + _product(
+    covariance = _covariance_within(states, block) + _product(
         response, _product(predicted.spread, response.T)
     )
-    ahead = _ahead(states, block) + _product(response, predicted.spread * end[None, :])
+    ahead = _covariance_ahead(states, block) + _product(
+        response, predicted.spread * end[None, :]
+    )
     root = jnp.linalg.cholesky(covariance, symmetrize_input=False)
     innovations = block.columns - _product(response, predicted.mean)
     both = jnp.concatenate([innovations, ahead], axis=1)
@@ -197,7 +199,7 @@ def divide(root: Array, values: Array) -> Array:
     return jax.lax.linalg.triangular_solve(root, values, left_side=True, lower=True)
 
 
-def _own(states: States, block: Epochs) -> Array:
+def _covariance_within(states: States, block: Epochs) -> Array:
     """Covariance of a block whose first states are known, shape (epoch, epoch)."""
     since, rates = block.since, states.rates[None, None, :]
     apart = jnp.abs(since[:, None] - since[None, :])[..., None]
@@ -210,7 +212,7 @@ def _own(states: States, block: Epochs) -> Array:
     return inner + jnp.diag(jnp.where(block.seen, block.error, 1))
 
 
-def _ahead(states: States, block: Epochs) -> Array:
+def _covariance_ahead(states: States, block: Epochs) -> Array:
     """Covariance of such a block with the states at the next, shape (epoch, state)."""
     rates, since = states.rates[None, :], block.since[:, None]
     left = jnp.exp(-(block.until - since) * rates)

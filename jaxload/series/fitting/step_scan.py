@@ -217,7 +217,7 @@ def _backward(rows: dict, kept: dict) -> tuple[Array, Array]:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class _Sights:
+class _BlockScores:
     """What a block says of a shock at each of its epochs and of its first states.
 
     Attributes:
@@ -252,20 +252,20 @@ def _block_by_block(rows: dict, steady: Array, *, seasons: int) -> tuple[Array, 
         STEP * jnp.cumsum(rows["known"]).astype(dtype),
     )
 
-    def forward(predicted: Filtered, block: Epochs) -> tuple[Filtered, _Sights]:
+    def forward(predicted: Filtered, block: Epochs) -> tuple[Filtered, _BlockScores]:
         predicted, whitened = filter_block(states, predicted, block)
-        return predicted, _seen_by(whitened, block.seen)
+        return predicted, _block_scores(whitened, block.seen)
 
     start = jnp.diag(jnp.concatenate([prior, steady]))
     none = Filtered(jnp.zeros((len(rates), 1), dtype), start)
-    sights = jax.lax.scan(forward, none, blocks)[1]
+    scores = jax.lax.scan(forward, none, blocks)[1]
     nothing = jnp.zeros(len(rates), dtype), jnp.zeros((len(rates),) * 2, dtype)
-    score, information = jax.lax.scan(_back, nothing, sights, reverse=True)[1]
+    score, information = jax.lax.scan(_back, nothing, scores, reverse=True)[1]
     count = len(rows["years"])
     return score.reshape(-1)[:count], information.reshape(-1)[:count]
 
 
-def _seen_by(whitened: Whitened, seen: Array) -> _Sights:
+def _block_scores(whitened: Whitened, seen: Array) -> _BlockScores:
     count = len(seen)
     # A shock is in all that follows it.
     shocks = jnp.tril(jnp.ones((count, count), whitened.root.dtype))
@@ -274,7 +274,7 @@ def _seen_by(whitened: Whitened, seen: Array) -> _Sights:
     shocks, response = jnp.split(both, [count], axis=1)
     innovation, ahead = whitened.innovations[:, 0], whitened.ahead
     offset = (jnp.arange(ahead.shape[1]) == 0).astype(ahead.dtype)
-    return _Sights(
+    return _BlockScores(
         score=_product(shocks.T, innovation),
         information=jnp.sum(shocks**2, axis=0),
         left=offset[:, None] - _product(ahead.T, shocks),
@@ -284,7 +284,7 @@ def _seen_by(whitened: Whitened, seen: Array) -> _Sights:
     )
 
 
-def _back(later: tuple[Array, Array], block: _Sights) -> tuple:
+def _back(later: tuple[Array, Array], block: _BlockScores) -> tuple:
     """Join what a block and all that follow it say."""
     score, information = later
     left = block.left
