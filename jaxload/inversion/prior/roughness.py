@@ -6,38 +6,34 @@ respect to the coefficients come from the products with L and L', which are JAX 
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 from scipy.sparse import csgraph
-from scipy.sparse.linalg import SuperLU, eigsh, splu
+from scipy.sparse.linalg import eigsh
 
 from jaxload._check import is_concrete
 from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.prior.normal_solver import ROUNDING, combined, prepare_solver
 
 __all__ = [
     "Roughness",
     "apply_transposed",
     "assembled",
+    "free_roughness",
     "make_roughness",
     "null_space_of",
-    "pinned_normal",
     "solve_normal",
 ]
 
 #: A network tells apart a handful of fields that the prior leaves free, not many.
 MOST_FREE_FIELDS = 16
-
-#: Relative size below which an entry or an eigenvalue is zero.
-ROUNDING = 1e-13
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,11 +94,7 @@ def make_roughness(
     """
     terms = tuple(sp.csc_array(term) for term in terms)
 
-    # One factor at a time: a program that differentiates asks for the same one twice.
-    @functools.lru_cache(maxsize=1)
-    def solver(values: tuple[float, ...]) -> Callable[[NDArray], NDArray]:
-        return _normal_solver(_combined(terms, values), null)
-
+    solver = prepare_solver(terms, null)
     roughness = Roughness(terms, coefficients, null, _entries(terms), solver)
     if is_concrete(coefficients):
         solver(_known(coefficients))
@@ -220,11 +212,6 @@ def _known(coefficients: ArrayLike) -> tuple[float, ...]:
     return tuple(np.asarray(coefficients, np.float64).tolist())
 
 
-def _combined(terms: Sequence[sp.csc_array], values: Sequence[float]) -> sp.csc_array:
-    parts = [value * term for value, term in zip(values, terms)]
-    return sp.csc_array(functools.reduce(lambda a, b: a + b, parts))
-
-
 def assembled(roughness: Roughness) -> sp.csc_array:
     """The operator as one sparse matrix.
 
@@ -234,7 +221,7 @@ def assembled(roughness: Roughness) -> sp.csc_array:
     Returns:
       L, shape (row, cell).
     """
-    return _combined(roughness.terms, _known(roughness.coefficients))
+    return combined(roughness.terms, _known(roughness.coefficients))
 
 
 def null_space_of(operator: sp.spmatrix | sp.sparray) -> np.ndarray:
@@ -252,13 +239,26 @@ def null_space_of(operator: sp.spmatrix | sp.sparray) -> np.ndarray:
     Raises:
       ValueError: If there are more of them than `MOST_FREE_FIELDS`.
     """
+    return free_roughness(operator).null
+
+
+def free_roughness(operator: sp.spmatrix | sp.sparray) -> Roughness:
+    """Prepare an operator whose free fields are to be found.
+
+    Args:
+      operator: Roughness L, sparse, shape (row, cell).
+
+    Returns:
+      The `Roughness`, with the fields of `null_space_of`.
+
+    Raises:
+      ValueError: If there are more of them than `MOST_FREE_FIELDS`.
+    """
     operator = sp.csc_array(operator)
-    constants = _constants(operator)
     try:
-        _factorised(pinned_normal(operator, constants))
+        return make_roughness((operator,), np.ones(1), _constants(operator))
     except ValueError:
-        return _null_space(operator)
-    return constants
+        return make_roughness((operator,), np.ones(1), _null_space(operator))
 
 
 def _constants(operator: sp.csc_array) -> np.ndarray:
@@ -288,52 +288,3 @@ def _null_space(operator: sp.csc_array) -> np.ndarray:
             "unpenalised; take one that sees them"
         )
     return vectors[:, unpenalised]
-
-
-def _normal_solver(
-    operator: sp.csc_array, null: NDArray[np.float64]
-) -> Callable[[NDArray], NDArray]:
-    """The linear map ``b -> (L'L)^-1 b`` for fields b of shape (cell, column)."""
-    rows, cells = operator.shape  # pyright: ignore[reportGeneralTypeIssues]
-    if rows == cells and not null.shape[1]:
-        factor = _factorised(operator)
-        return lambda fields: factor.solve(factor.solve(fields, "T"))
-    return _factorised(pinned_normal(operator, null)).solve
-
-
-def pinned_normal(operator: sp.csc_array, null: NDArray[np.float64]) -> sp.csc_array:
-    """``L'L`` with one cell held for each free field, so that it can be inverted.
-
-    That picks one of the solutions that differ by free fields alone.
-
-    Args:
-      operator: Roughness L, shape (row, cell).
-      null: Basis of the free fields, shape (cell, null).
-
-    Returns:
-      The matrix, shape (cell, cell).
-    """
-    normal = operator.T @ operator
-    pin = np.zeros(len(null))
-    if null.shape[1]:
-        pivots = scipy.linalg.qr(null.T, mode="r", pivoting=True)[-1]
-        pin[pivots[: null.shape[1]]] = normal.diagonal().mean()
-    return sp.csc_array(normal + sp.diags_array(pin))
-
-
-def _factorised(matrix: sp.csc_array) -> SuperLU:
-    try:
-        factor = splu(matrix)
-    except RuntimeError:
-        factor = None
-    if factor is None or _nearly_singular(factor):
-        raise ValueError(
-            "the roughness operator is singular: some field is not penalised; pass it "
-            "as null_space=, or take an operator that fixes the boundary"
-        )
-    return factor
-
-
-def _nearly_singular(factor: SuperLU) -> bool:
-    pivots = abs(factor.U.diagonal())
-    return not pivots.min() > ROUNDING * pivots.max()

@@ -11,14 +11,15 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete
 from jaxload.inversion.linalg.selected_inverse import inverse_diagonal
+from jaxload.inversion.linalg.sparse_cholesky import factorised
 from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.prior.normal_solver import pinned_normal
 from jaxload.inversion.prior.roughness import (
     Roughness,
     apply_transposed,
     assembled,
+    free_roughness,
     make_roughness,
-    null_space_of,
-    pinned_normal,
     solve_normal,
 )
 from jaxload.inversion.problem import Problem, normal_matrix
@@ -81,9 +82,9 @@ def smooth_prior(
         scale is not positive.
     """
     operator = sp.csc_array(operator)
-    fields = (
-        null_space_of(operator) if null_space is None else np.asarray(null_space, float)
-    )
+    if null_space is None:
+        return scaled_prior(free_roughness(operator), scale)
+    fields = np.asarray(null_space, float)
     check_shapes(operator=(operator, "row cell"), null_space=(fields, "cell null"))
     return scaled_prior(make_roughness((operator,), np.ones(1), fields), scale)
 
@@ -256,8 +257,8 @@ def prior_variance(prior: Prior) -> Array:
             "prior_variance needs the numbers of the prior; call it outside jit and "
             "grad, or take prior_samples"
         )
-    normal = pinned_normal(assembled(roughness), roughness.null)
-    variance = jnp.asarray(inverse_diagonal(normal))
+    factor = factorised(pinned_normal(assembled(roughness), roughness.null))
+    variance = jnp.asarray(inverse_diagonal(factor))
     if prior.scale is not None:
         variance = variance * jnp.asarray(prior.scale, variance.dtype) ** 2
     null_space = jnp.asarray(prior.null_space, variance.dtype)
