@@ -1,9 +1,10 @@
 """Terrestrial water storage from GNSS displacement, in JAX.
 
 The sub-packages are the namespaces to use: `earth`, `sphere`, `series`, `io`,
-`inversion`, `evaluate`, `gapfill`, `synthetic`, `config`, `plot`, `pipeline`. Each is
-imported when it is first used: ``import jaxload; jaxload.inversion.solve``. Nothing is
-computed or configured at import; `README.md` beside this file draws the tree.
+`inversion`, `evaluate`, `gapfill`, `synthetic`, `config`, `plot`, `pipeline`, `sweep`.
+Each is imported when it is first used: ``import jaxload; jaxload.inversion.solve``.
+Nothing is computed or configured at import; `README.md` beside this file draws the
+tree.
 """
 
 import importlib
@@ -23,6 +24,7 @@ PACKAGES = (
     "report",
     "series",
     "sphere",
+    "sweep",
     "synthetic",
 )
 

@@ -3,9 +3,11 @@
 import argparse
 import contextlib
 import dataclasses
+import functools
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -167,6 +169,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_resume(run)
     run.set_defaults(command=_run, computes=True)
+    sweep = commands.add_parser(
+        "sweep", parents=[common], help="evaluate many settings of a study"
+    )
+    sweep.add_argument("sweep", help="a TOML file")
+    sweep.add_argument("--out", required=True, metavar="DIR", help="where results go")
+    sweep.add_argument(
+        "--data", metavar="DIR", help="where the study's files are, if not beside it"
+    )
+    sweep.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes of this machine that share its cores and the settings; on "
+        "other machines start the same command with the same --out",
+    )
+    sweep.add_argument(
+        "--worker", default="", metavar="NAME", help="name of this worker"
+    )
+    sweep.add_argument(
+        "--part",
+        default="1/1",
+        metavar="I/N",
+        help="a fixed share of the settings, for jobs that share no storage",
+    )
+    sweep.add_argument(
+        "--yes", action="store_true", help="evaluate more than ten thousand settings"
+    )
+    sweep.add_argument(
+        "--resume",
+        action="store_true",
+        help="evaluate settings again that could not be evaluated",
+    )
+    sweep.set_defaults(command=_sweep, computes=True)
     info = commands.add_parser("info", parents=[common], help="describe a result")
     info.add_argument("folder", metavar="DIR", help="where results are")
     info.set_defaults(command=_info)
@@ -238,6 +274,34 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         jaxload.pipeline.run(study, options.out, watch, options.resume).close()
     # What was warned of stands on the terminal already.
     _say(jaxload.report.describe(options.out, warnings=False))
+
+
+def _sweep(options: argparse.Namespace, console: Console) -> None:
+    sweep = config.read_sweep(options.sweep, options.data)
+    jaxload.sweep.check_size(sweep, options.yes)
+    part = _part(options.part)
+    if options.workers < 1:
+        raise ValueError(f"--workers is {options.workers}, expected 1 or more")
+    words = ["sweep", options.sweep, "--out", options.out, "--yes"]
+    words += ["--data", options.data] if options.data else []
+    words += ["--part", options.part]
+    run = functools.partial(jaxload.sweep.run_sweep, sweep, options.out, part=part)
+    others = jaxload.sweep.start_workers(words, options.out, options.workers)
+    with _progress(console) as watch, jaxload.sweep.joined_workers(others):
+        result = run(watch=watch, worker=options.worker, resume=options.resume)
+    if others:
+        # What a worker lost that ended early is evaluated here.
+        result = run()
+    _say(jaxload.sweep.describe_sweep(result, options.out))
+
+
+def _part(text: str) -> tuple[int, int]:
+    """A share of the settings, as "2/8"."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    number, count = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= number <= count:
+        raise ValueError(f"--part is {text!r}, expected a number and a count, as 2/8")
+    return number, count
 
 
 def _info(options: argparse.Namespace, console: Console) -> None:

@@ -21,12 +21,12 @@ LAYERS = [
     {"earth", "plot", "studies"},
     {"gapfill", "synthetic"},
     {"pipeline"},
-    {"report", "demo"},
+    {"report", "demo", "sweep"},
     {"cli"},
     {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-SEES_LABELS = {"io", "plot", "report", "pipeline", "demo"}
+SEES_LABELS = {"io", "plot", "report", "pipeline", "demo", "sweep"}
 SOURCES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 MODULES = sorted(m.name for m in pkgutil.walk_packages(jaxload.__path__, "jaxload."))
 

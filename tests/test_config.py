@@ -430,7 +430,7 @@ OF_TYPES = {
         "[[region]]",
         r"region is \[.*\], expected a table \[region\]",
     ),
-    "a folder": ("title =", 'folder = "x"\ntitle =', "folder is not a known setting"),
+    "a folder": ("title =", "folder = 3\ntitle =", "folder is 3, expected text"),
     "true for a number": ("spacing = 1", "spacing = true", "is True, expected a num"),
     "a list of numbers": inverts("components = [1]", r"components is \[1\], expected"),
     "a weight in a list": inverts("beta = [0.1]", 'expected a number or "choose"'),

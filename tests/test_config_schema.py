@@ -74,7 +74,7 @@ BAD = {
     "no files of a grid": {"loads.soil": {"units": "mm"}},
     "no column of heights": {"gnss.columns": {"time": 0}, "gnss.units": "mm"},
     "weather without pressure": {"weather.temperature": "t.nc"},
-    "a folder": {"folder": "x"},
+    "a folder": {"folder": 3},
 }
 
 

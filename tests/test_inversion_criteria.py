@@ -186,6 +186,31 @@ def test_a_scan_takes_noise_that_changes_in_time(problem, gapped, rng):
         np.testing.assert_allclose(got, want, rtol=1e-9)
 
 
+def test_several_criteria_of_one_scan_are_those_of_scans_of_their_own(
+    problem, often, noise
+):
+    data, criteria = observations(often, noise), (leave_one_out, log_evidence, gcv)
+    shown = []
+    several = scan(
+        problem, data, BETAS, criterion=criteria, watch=lambda *pair: shown.append(pair)
+    )
+    for values, criterion in zip(several, criteria):
+        alone = scan(problem, data, BETAS, criterion=criterion)
+        np.testing.assert_allclose(values, alone, rtol=1e-12)
+    assert [beta for beta, _ in shown] == BETAS.tolist()
+    assert shown[2][1] == tuple(values[2] for values in several)
+
+
+def test_several_criteria_take_functions_of_other_kinds_too(problem, gapped, noise):
+    data, groups = observations(gapped, noise), np.arange(ROWS) // 2
+    leave_two_out = functools.partial(leave_group_out, groups=groups)
+    got = scan(problem, data, BETAS[:2], criterion=(leave_two_out, log_evidence))
+    for number, beta in enumerate(BETAS[:2]):
+        factor = factorise(problem, data, beta)
+        want = leave_two_out(factor), log_evidence(factor)
+        np.testing.assert_allclose([x[number] for x in got], want, rtol=1e-12)
+
+
 def test_a_scan_calls_any_other_function_and_shows_progress(problem, whole):
     seen = []
     got = scan(

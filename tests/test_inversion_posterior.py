@@ -14,6 +14,7 @@ import shapely
 from jaxload import earth, inversion, synthetic
 from jaxload._platform import form
 from jaxload.inversion import factorise, find_pattern, observations
+from jaxload.inversion.estimation.least_squares import solve
 from jaxload.inversion.missing.pattern import blocks_in_time, missing_rows
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.prior.smoothness import (
@@ -26,6 +27,7 @@ from jaxload.inversion.uncertainty.functionals import averages, every_cell, some
 from jaxload.inversion.uncertainty.posterior import (
     over_epochs,
     posterior_covariance,
+    posterior_mean,
     posterior_sd,
     stream_sd,
 )
@@ -146,6 +148,29 @@ def variances(covariances):
 def prepared(design, name):
     prior = smooth_prior(OPERATORS[name])
     return prior_problem(design, prior), prior
+
+
+@pytest.mark.parametrize(
+    ("operator", "kind"),
+    [("zero outside", "common"), ("free level and slope", "by row")],
+)
+def test_means_over_basins_need_no_load(
+    operator, kind, design, displacement, weights, rng
+):
+    problem, prior = prepared(design, operator)
+    data = observations(displacement, make_noise(kind, rng))
+    load = solve(problem, data, 0.7).load
+    target = averages(problem, prior, weights)
+    got = posterior_mean(factorise(problem, data, 0.7), target)
+    np.testing.assert_allclose(got, load @ weights.T, rtol=1e-9, atol=1e-9)
+
+
+def test_means_over_basins_know_no_prior_mean(design, displacement, weights, sigma):
+    problem, prior = prepared(design, "identity")
+    data, mean = observations(displacement, sigma), np.ones((EPOCHS, CELLS))
+    factor = factorise(problem, data, 0.7, mean=mean)
+    with pytest.raises(ValueError, match="prior mean"):
+        posterior_mean(factor, averages(problem, prior, weights))
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)

@@ -17,6 +17,7 @@ from jaxload.config.sources import (
 )
 from jaxload.config.station_loads import StationLoad, station_load
 from jaxload.config.study import Study, read_study, to_toml
+from jaxload.config.sweep import Interval, Sweep, read_sweep
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.weather import Features, Weather
 from jaxload.config.well_sources import WellSource, well_source
@@ -31,6 +32,7 @@ __all__ = [
     "GridSource",
     "Grids",
     "Groundwater",
+    "Interval",
     "Inversion",
     "Loads",
     "Region",
@@ -40,6 +42,7 @@ __all__ = [
     "Setting",
     "StationLoad",
     "Study",
+    "Sweep",
     "Weather",
     "WellSource",
     "grid_names",
@@ -48,6 +51,7 @@ __all__ = [
     "json_schema",
     "parse_change",
     "read_study",
+    "read_sweep",
     "settings",
     "station_load",
     "to_toml",

@@ -50,8 +50,6 @@ def _settings(table: type, prefix: str, shown: dict[Any, str]) -> Iterator[Setti
     shown[table] = prefix.rstrip(".")
     hints, descriptions = typing.get_type_hints(table), meanings(table)
     for field in dataclasses.fields(table):
-        if table is Study and field.name == "folder":
-            continue
         kinds = kinds_of(hints[field.name])
         tables = [kind for kind in kinds if is_table(kind)]
         name = prefix + field.name

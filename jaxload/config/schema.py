@@ -59,7 +59,6 @@ def _table(made: dict[str, Any], kind: type) -> dict[str, Any]:
             name: _setting(of_setting, name in required)
             | {"description": descriptions[name]}
             for name, of_setting in made["properties"].items()
-            if name != "folder"
         },
         "required": required,
         "additionalProperties": False,

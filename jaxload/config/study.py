@@ -14,7 +14,7 @@ from jaxload.config.inversion import Inversion
 from jaxload.config.renamed import current_settings
 from jaxload.config.screening import Screening
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
-from jaxload.config.values import build_table, unknown_setting
+from jaxload.config.values import build_table
 from jaxload.config.weather import Features, Weather
 from jaxload.config.writing import written
 
@@ -40,7 +40,7 @@ class Study:
       weather: Gridded weather, from which cells without a station are filled.
       features: Decomposition of the weather into predictors.
       gapfill: How cells without a station are filled; without this table none is.
-      folder: Folder of relative paths; not in the file.
+      folder: Folder of relative paths, itself relative to that of the study file.
     """
 
     gnss: Gnss
@@ -150,7 +150,8 @@ def read_study(
 
     Args:
       path: A TOML file.
-      folder: Against which its relative paths are read; its own folder by default.
+      folder: Against which its relative paths are read; that of its setting `folder`,
+        or its own, by default.
       changes: Values of settings that take the place of those in the file, by names
         such as "inversion.beta".
 
@@ -172,12 +173,11 @@ def read_study(
     where = f"{path}, with {', '.join(changes)} changed" if changes else str(path)
     try:
         table = with_changes(current_settings(table, str(path)), changes)
-        if "folder" in table:
-            raise ValueError(unknown_setting("folder", Study))
         study = build_table(Study, current_settings(table, where))
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    return dataclasses.replace(study, folder=str(folder or path.parent))
+    place = path.parent / pathlib.Path(study.folder).expanduser()
+    return dataclasses.replace(study, folder=str(folder or place))
 
 
 def to_toml(study: Study) -> str:

@@ -166,7 +166,7 @@ def unknown_setting(where: str, table: type) -> str:
     Returns:
       A sentence.
     """
-    known = [f.name for f in dataclasses.fields(table) if f.name != "folder"]
+    known = [f.name for f in dataclasses.fields(table)]
     near = difflib.get_close_matches(where.rpartition(".")[2], known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
     return f"{where} is not a known setting; {hint}"

@@ -81,6 +81,7 @@ from jaxload.inversion.uncertainty.functionals import (
 from jaxload.inversion.uncertainty.posterior import (
     Spread,
     posterior_covariance,
+    posterior_mean,
     posterior_sd,
     stream_sd,
 )
@@ -162,6 +163,7 @@ __all__ = [
     "observations",
     "point_spread",
     "posterior_covariance",
+    "posterior_mean",
     "posterior_samples",
     "posterior_sd",
     "prior_covariance",

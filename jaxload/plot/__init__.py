@@ -5,14 +5,24 @@ from jaxload.plot.fonts import use_fonts_with_letters
 from jaxload.plot.maps import map_of, twin_maps, weekly_maps
 from jaxload.plot.series import comparison, drought_index, region_series
 from jaxload.plot.stations import screening, station_fit, station_loads
+from jaxload.plot.sweeps import (
+    criterion_over_keys,
+    importances,
+    parallel_coordinates,
+    pareto_front,
+)
 
 __all__ = [
     "beta_curve",
     "comparison",
+    "criterion_over_keys",
     "drought_index",
+    "importances",
     "l_curve",
     "learning_curves",
     "map_of",
+    "parallel_coordinates",
+    "pareto_front",
     "region_series",
     "screening",
     "station_fit",

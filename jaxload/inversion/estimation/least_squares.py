@@ -21,7 +21,7 @@ from jaxload.inversion.linalg.spd import determined_inverse, einsum
 from jaxload.inversion.noise import Noise, common_estimate, noise_times, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
 
-__all__ = ["Problem", "Solution", "solve", "solve_representers"]
+__all__ = ["Problem", "Solution", "load_of", "solve", "solve_representers"]
 
 #: Share of sigma that rounding may move a result by before a warning is given.
 TOLERABLE = 0.01
@@ -84,7 +84,7 @@ def solve(
         solution, left = _by_normal_equations(problem, system.data, system.beta)
     else:
         factor, solved = _solved(factor, system, method)
-        solution = _primal(problem, system.data, system.beta, solved)
+        solution = load_of(problem, system.data, system.beta, solved)
         left = _left(system, solution, solved[0])
     _warn_of_rounding(left, solution, system.data.values, system.data.noise)
     if factor.mean is not None:
@@ -201,12 +201,24 @@ def _implicit(
 
 
 @jax.jit
-def _primal(
+def load_of(
     problem: Problem,
     data: Observations,
     beta: Array,
     solved: tuple[Array, Array],
 ) -> Solution:
+    """Compute the load from solved data-space systems.
+
+    Args:
+      problem: Of its arrays only the rows of `cross` and `null_space` have to do with
+        cells; others, such as sums over them, give the same sums of the load.
+      data: From `bind`.
+      beta: Weight of the prior, scalar.
+      solved: Multiplier, shape (epoch, row), and whether it is one, shape (epoch,).
+
+    Returns:
+      The `Solution`, without its factor.
+    """
     coefficients, amounts, rest = _coefficients(problem, data, beta, solved)
     fitted, ok, common = rest
     load = einsum("es,cs->ec", coefficients, problem.cross)

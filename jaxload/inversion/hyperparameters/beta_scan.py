@@ -61,11 +61,11 @@ def scan(
     data: Observations,
     betas: Sequence[float] | np.ndarray,
     *,
-    criterion: Criterion = leave_one_out,
+    criterion: Criterion | tuple[Criterion, ...] = leave_one_out,
     mean: ArrayLike | None = None,
     watch: Callable[[float, Any], None] | None = None,
 ) -> Any:
-    """Evaluate a criterion at several weights of the prior.
+    """Evaluate a criterion, or several, at several weights of the prior.
 
     Epochs that observe the same rows, all of a record without gaps among them, are
     taken together: one decomposition serves every weight (`spectrum`). The others are
@@ -77,12 +77,14 @@ def scan(
       betas: Weights to try, positive and ascending, shape (beta,).
       criterion: Called with a `Factor`, like `leave_one_out`. Of the criteria of this
         package those without settings of their own are computed as said above, any
-        other function is called once for each weight.
+        other function is called once for each weight. Several, as a tuple, share one
+        solution for each weight.
       mean: Prior mean of the load [mm], shape (epoch, cell); zero if not given.
       watch: Called with each weight and its value, to show progress.
 
     Returns:
-      The criterion, shape (beta,); for `l_curve` an `LCurve` of such arrays.
+      The criterion, shape (beta,); for `l_curve` an `LCurve` of such arrays. A tuple of
+      these for several.
 
     Raises:
       ValueError: As `solve`, if `betas` are not as said, or if no epoch has two
@@ -91,10 +93,13 @@ def scan(
     betas = _checked_betas(betas)
     factor = factorise(problem, data, betas[0], mean=mean)
     _check_pairs(np.asarray(factor.data.values))
-    evaluate = _evaluator(factor, betas, criterion)
+    several = isinstance(criterion, tuple)
+    criteria = criterion if isinstance(criterion, tuple) else (criterion,)
+    evaluate = _evaluator(factor, betas, criteria)
     values = []
     for number, beta in enumerate(betas.tolist()):
-        value = jax.tree.map(float, evaluate(number, beta))
+        each = jax.tree.map(float, evaluate(number, beta))
+        value = each if several else each[0]
         if watch is not None:
             watch(beta, value)
         values.append(value)
@@ -102,23 +107,29 @@ def scan(
 
 
 def _evaluator(
-    factor: Factor, betas: np.ndarray, criterion: Criterion
-) -> Callable[[int, float], Any]:
-    """The criterion at the weight of a number, by the cheapest of the exact ways."""
-    if criterion not in FORMULAS:
-        return lambda _, beta: criterion(_at_beta(factor, beta))
-    formula, dtype = FORMULAS[criterion], factor.beta.dtype
+    factor: Factor, betas: np.ndarray, criteria: tuple[Criterion, ...]
+) -> Callable[[int, float], tuple[Any, ...]]:
+    """The criteria at the weight of a number, by the cheapest of the exact ways."""
+    if not set(criteria) <= set(FORMULAS):
+
+        def ask(_: int, beta: float) -> tuple[Any, ...]:
+            here = _at_beta(factor, beta)
+            return tuple(criterion(here) for criterion in criteria)
+
+        return ask
+    formulas, dtype = [FORMULAS[each] for each in criteria], factor.beta.dtype
     fixed, rest = _swept_part(factor, betas)
     if rest is None:
-        values = formula(_added(fixed), jnp.asarray(betas, dtype))
+        sums, at = _added(fixed), jnp.asarray(betas, dtype)
+        values = tuple(formula(sums, at) for formula in formulas)
         values = jax.tree.map(np.asarray, values)
         return lambda number, _: _at(values, number)
 
-    def evaluate(number: int, beta: float) -> Any:
+    def evaluate(number: int, beta: float) -> tuple[Any, ...]:
         sums = [_at(sums, number) for sums in fixed]
         here = _at_beta(rest, beta)
-        sums.append(total(epoch_sums(here, redundancy=criterion is gcv)))
-        return formula(_added(sums), here.beta)
+        sums.append(total(epoch_sums(here, redundancy=gcv in criteria)))
+        return tuple(formula(_added(sums), here.beta) for formula in formulas)
 
     return evaluate
 

@@ -31,6 +31,7 @@ from jaxload.inversion.estimation.factor import (
     Factor,
     prior_reduction,
 )
+from jaxload.inversion.estimation.least_squares import load_of
 from jaxload.inversion.estimation.shared_inverse import (
     Reduction,
     block_reduction,
@@ -56,6 +57,7 @@ __all__ = [
     "Spread",
     "over_epochs",
     "posterior_covariance",
+    "posterior_mean",
     "posterior_sd",
     "stream_sd",
 ]
@@ -134,6 +136,39 @@ def posterior_sd(
         return _spread(problem, data, beta, functionals, (reduction, None))
     parts = probed_reduction(problem, data, beta, functionals, probing)
     return _spread(problem, data, beta, functionals, parts)
+
+
+def posterior_mean(solution: Factor | Solution, functionals: Functionals) -> Array:
+    """Estimate functionals of the load without the load itself.
+
+    Args:
+      solution: From `solve` or `factorise`, without a prior mean.
+      functionals: From `averages`, `some_cells` or `every_cell`.
+
+    Returns:
+      The estimates [mm], shape (epoch, functional), as those of the load from `solve`;
+      NaN where the epoch could not be solved.
+
+    Raises:
+      ValueError: If a solution holds no factor, shapes disagree, or there is a prior
+        mean, of which functionals know nothing.
+
+    Example:
+      >>> basins = inversion.averages(problem, prior, weights)
+      >>> factor = inversion.factorise(problem, data, 0.02)
+      >>> means = inversion.posterior_mean(factor, basins)
+    """
+    factor = factor_for(solution, functionals)
+    if factor.mean is not None:
+        raise ValueError(
+            "the factor has a prior mean, which functionals do not know; estimate what "
+            "the data say beside it, from observations less the mean's displacement"
+        )
+    rows = functionals.cross, functionals.null_space_amounts
+    problem = dataclasses.replace(factor.problem, cross=rows[0], null_space=rows[1])
+    multiplier = factor.solved.multiplier
+    solved = multiplier, jnp.ones(len(multiplier), bool)
+    return load_of(problem, factor.data, factor.beta, solved).load
 
 
 def posterior_covariance(

@@ -19,7 +19,7 @@ from jaxload.pipeline.estimation.noise_model import (
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.solution import patterns_and_mean
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "Criterion", "choose", "named_criterion"]
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def choose(
     Raises:
       ValueError: If the criterion is not a number, or has no corner.
     """
-    criterion = _criterion(study, gnss)
+    criterion = named_criterion(study, gnss)
     if study.inversion.common_mode_mm == "estimate":
         model = with_common_mode(study, model, gnss.time.values)
     if study.inversion.station_weights:
@@ -103,7 +103,19 @@ def choose(
     return model, _scan(study, model, criterion, watch)
 
 
-def _criterion(study: config.Study, gnss: xr.Dataset) -> Criterion:
+def named_criterion(study: config.Study, gnss: xr.Dataset) -> Criterion:
+    """Make the criterion that a study names.
+
+    Args:
+      study: Its `inversion.criterion` is the name.
+      gnss: Positions of the stations, of which groups are made.
+
+    Returns:
+      The criterion.
+
+    Raises:
+      ValueError: If all stations would be in one group.
+    """
     criterion = CRITERIA[study.inversion.criterion]
     if criterion.function is not inversion.leave_group_out:
         return criterion

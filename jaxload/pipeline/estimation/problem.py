@@ -16,9 +16,19 @@ from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.series.decomposition.pca import Components, principal_components
 from jaxload.sphere.operators import diffusion_terms
 
-__all__ = ["Model", "make_model", "make_prior", "of_stations"]
+__all__ = [
+    "DesignAndPrior",
+    "Model",
+    "make_model",
+    "make_prior",
+    "make_problem",
+    "of_stations",
+]
 
 logger = logging.getLogger(__name__)
+
+#: What the observations of a study are inverted with.
+DesignAndPrior = tuple[inversion.Problem, inversion.Prior]
 
 #: Cells in a correlation length below which the grid shows.
 CELLS_IN_A_LENGTH = 6
@@ -43,7 +53,12 @@ class Model:
     parts: Components | None = None
 
 
-def make_model(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> Model:
+def make_model(
+    study: config.Study,
+    gnss: xr.Dataset,
+    grid: sphere.Grid,
+    design_and_prior: DesignAndPrior | None = None,
+) -> Model:
     """Prepare the inversion: Earth, kernel, design matrix, prior, noise.
 
     A common mode that is still to be estimated is left out. Virtual stations have none.
@@ -52,6 +67,7 @@ def make_model(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> Mode
       study: The study.
       gnss: The stations, perhaps with virtual stations.
       grid: The cells.
+      design_and_prior: From `make_problem`, where it is known already.
 
     Returns:
       The model.
@@ -66,9 +82,24 @@ def make_model(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> Mode
     filled = is_virtual(gnss)
     moved = ~filled if filled.any() else None
     noise = inversion.Noise(sigma, None, variance, moved)  # pyright: ignore[reportArgumentType]
-    parts, prior = _components(study, up, sigma), make_prior(study, grid)
-    problem = inversion.prior_problem(make_design(study, gnss, grid), prior)
-    return Model(jax.block_until_ready(problem), prior, up, noise, parts)
+    parts = _components(study, up, sigma)
+    problem, prior = design_and_prior or make_problem(
+        make_design(study, gnss, grid), make_prior(study, grid)
+    )
+    return Model(problem, prior, up, noise, parts)
+
+
+def make_problem(design: jax.Array, prior: inversion.Prior) -> DesignAndPrior:
+    """Join a design matrix and a prior.
+
+    Args:
+      design: From `make_design`.
+      prior: From `make_prior`.
+
+    Returns:
+      Both, with ``C G'`` computed.
+    """
+    return jax.block_until_ready(inversion.prior_problem(design, prior)), prior
 
 
 def of_stations(model: Model, count: int) -> Model:

@@ -46,7 +46,7 @@ def summarise(
         "leave_one_out_rms_mm": _rms(estimate.left_out),
         "signal_rms_mm": _rms(stations.up.values),
         "misfit_rms_mm": _rms(misfit),
-        "common_mode_mm": float(np.sqrt(estimate.noise.common)),
+        "common_mode_mm": _common_mode(estimate),
         "stations": stations.sizes["station"],
         "cells": int((water.cell_mask.values > 0).sum()),
         "epochs": stations.sizes["time"],
@@ -58,6 +58,12 @@ def summarise(
         "device": jax.devices()[0].device_kind,
         "versions": _versions(),
     }
+
+
+def _common_mode(estimate: Estimate) -> float:
+    """Its standard deviation [mm]; zero where the noise has none."""
+    common = estimate.noise.common
+    return 0.0 if common is None else float(np.sqrt(common))
 
 
 def _rms(values: NDArray | None) -> float:

@@ -1,0 +1,14 @@
+"""Sweeps over the settings of a study, by any number of workers."""
+
+from jaxload.sweep.results import SweepResult, describe_sweep, read_results
+from jaxload.sweep.run import check_size, joined_workers, run_sweep, start_workers
+
+__all__ = [
+    "SweepResult",
+    "check_size",
+    "describe_sweep",
+    "joined_workers",
+    "read_results",
+    "run_sweep",
+    "start_workers",
+]
