@@ -27,6 +27,23 @@ def test_a_number_that_looks_like_a_filler_and_lies_alone_is_one(rng, filler, le
     assert find_fillers([level + 0.3, filler, level + 0.5, level]) == [filler]
 
 
+INVENTED = ["999", "9.99", "99.9", "9999.999", "99999.99", "9999999", "8888", "88.88"]
+INVENTED += ["8.888", "8888888", "7777", "7.777777", "777.7777"]
+MEASURED = ["99", "888", "777", "0.999", "9.998", "9999.998", "9999.99951", "99999999"]
+MEASURED += ["6666", "8887", "77.787", "99.9e-6"]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_digits_that_nobody_measured_are_a_filler_wherever_their_point_is(sign):
+    near = [1e-5, 2e-5, 1.5e-5, 1.2e-5, 1.8e-5]
+    for word in INVENTED:
+        filler = sign * float(word)
+        assert find_fillers([*near, filler]) == [filler]
+        assert find_fillers([*near, np.float32(filler)]) == [np.float32(filler)]
+    for word in MEASURED:
+        assert find_fillers([*near, sign * float(word)]) == []
+
+
 @pytest.mark.parametrize(
     "values",
     [

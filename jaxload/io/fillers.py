@@ -19,6 +19,16 @@ LIMITS = {32766.0, 32767.0, 32768.0, 65535.0, 2147483647.0, 2147483648.0}
 #: Digits of a number that nobody measured: 999, 99.99, -9999.9, 8888.
 INVENTED = re.compile(r"9{3,}|8{4,}|7{4,}")
 
+#: All numbers of up to seven such digits, with a point anywhere after the first.
+LIKE_INVENTED = np.array(
+    sorted(
+        float(digit * count) / 10**places
+        for digit, fewest in (("9", 3), ("8", 4), ("7", 4))
+        for count in range(fewest, 8)
+        for places in range(count)
+    )
+)
+
 #: A number of another kind is a filler if it stands this often, ...
 REPEATS = 3
 
@@ -96,12 +106,25 @@ def without_fillers(
 def _of_series(values: NDArray[np.float64], may_be_all: bool = True) -> list[float]:
     """Fillers of one series; `may_be_all` says if nothing but fillers may be there."""
     distinct, count = np.unique(values, return_counts=True)
-    looks = np.array([_looks_like_filler(value) for value in distinct], dtype=bool)
+    looks = _look_like_fillers(distinct)
     rest = distinct[~looks]
     if not len(rest):
         return distinct[looks].tolist() if may_be_all and len(distinct) == 1 else []
     apart = [x for x in distinct[looks] if _is_apart(float(x), rest)]
     return apart + _repeated(rest, count[~looks])
+
+
+def _look_like_fillers(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which numbers look like fillers; only those near one are written out."""
+    size = np.abs(values)
+    looks = (size >= IMPOSSIBLE) | np.isin(size, list(LIMITS))
+    after = np.searchsorted(LIKE_INVENTED, size).clip(1, len(LIKE_INVENTED) - 1)
+    near = np.zeros(len(size), bool)
+    for known in (LIKE_INVENTED[after - 1], LIKE_INVENTED[after]):
+        near |= np.abs(size - known) < 1e-6 * known
+    for index in np.flatnonzero(near & ~looks):
+        looks[index] = _looks_like_filler(float(values[index]))
+    return looks
 
 
 def _looks_like_filler(value: float) -> bool:

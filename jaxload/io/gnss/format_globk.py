@@ -147,7 +147,11 @@ def is_org(source: Source) -> bool:
 
     Such lines may begin after more than the first lines of a file.
     """
-    return any(line.lstrip().startswith(("pbo. ", "+ GLORG")) for line in source.lines)
+    # Most files have neither anywhere, which is found faster in one text than by line.
+    text = "\n".join(source.lines)
+    return ("pbo. " in text or "+ GLORG" in text) and any(
+        line.lstrip().startswith(("pbo. ", "+ GLORG")) for line in source.lines
+    )
 
 
 def read_org(source: Source, reading: Reading) -> list[Series]:
