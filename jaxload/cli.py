@@ -195,6 +195,12 @@ def _parser() -> argparse.ArgumentParser:
         help="a fixed share of the settings, for jobs that share no storage",
     )
     sweep.add_argument(
+        "--combine",
+        action="store_true",
+        help="compute the water of the best settings too, and join it to one product "
+        "whose standard errors hold their differences",
+    )
+    sweep.add_argument(
         "--yes", action="store_true", help="evaluate more than ten thousand settings"
     )
     sweep.add_argument(
@@ -292,7 +298,12 @@ def _sweep(options: argparse.Namespace, console: Console) -> None:
     if others:
         # What a worker lost that ended early is evaluated here.
         result = run()
-    _say(jaxload.sweep.describe_sweep(result, options.out))
+    lines = jaxload.sweep.describe_sweep(result, options.out)
+    if options.combine:
+        with _progress(console) as watch:
+            place = jaxload.sweep.combine(result, options.out, watch=watch)
+        lines.append(f"the product of several settings is in {place}")
+    _say(lines)
 
 
 def _part(text: str) -> tuple[int, int]:

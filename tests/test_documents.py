@@ -89,6 +89,17 @@ def prepare_inversion():
     }
 
 
+def prepare_sweeps():
+    """A study of the network that the demo writes, and two settings of it."""
+    prepare_readme()
+    study = '[region]\nboundary = "region.geojson"\nbuffer = 2.0\n[earth]\nmax_degree = 3000\n'
+    gnss = '[gnss]\nfiles = "gnss/*.up"\nsites = "gnss/sites.txt"\n'
+    pathlib.Path("study.toml").write_text(gnss + study)
+    values = "[settings]\ninversion.beta = [0.02, 0.1]\n"
+    pathlib.Path("sweep.toml").write_text('study = "study.toml"\n' + values)
+    return {}
+
+
 def prepare_loading():
     pathlib.Path("gsm").mkdir()
     month = gravity.level2("20020401.0000", "20020501.0000")
@@ -119,6 +130,7 @@ PREPARED = {
     "docs/inversion.md": prepare_inversion,
     "docs/loading.md": prepare_loading,
     "docs/raw_heights.md": prepare_raw_heights,
+    "docs/sweeps.md": prepare_sweeps,
 }
 #: What their programs arrive at.
 RESULTS = {
@@ -126,6 +138,7 @@ RESULTS = {
     "docs/inversion.md": ("water", "sd", "draws"),
     "docs/loading.md": ("up", "moved", "maps"),
     "docs/raw_heights.md": ("seasonal",),
+    "docs/sweeps.md": ("best",),
 }
 
 
@@ -151,6 +164,11 @@ def test_programs_of_a_document_run_one_after_the_other(
 def test_settings_of_a_document_are_read(document, tmp_path):
     for block in blocks(ROOT / document, "toml"):
         rest = [text for table, text in REST.items() if f"[{table}]" not in block]
+        if block.startswith("study ="):
+            (tmp_path / "study.toml").write_text("".join(REST.values()))
+            (tmp_path / "sweep.toml").write_text(block)
+            assert config.read_sweep(tmp_path / "sweep.toml").count == 200
+            continue
         (tmp_path / "study.toml").write_text(block + "".join(rest))
         assert config.read_study(tmp_path / "study.toml").gnss.files
 

@@ -615,6 +615,83 @@ def test_estimates_of_other_kinds_are_judged_as_their_own_run(
         np.testing.assert_allclose(got["grace"], score["rmse_mm"], rtol=1e-6)
 
 
+MEMBERS = """
+members = 3
+[settings]
+inversion.beta = [0.02, 0.1]
+inversion.common_mode_mm = [0.5]
+earth.frame = ["CE", "CF"]
+"""
+
+
+@pytest.fixture(scope="module")
+def combined(folder, tmp_path_factory):
+    """The product of three settings, each setting's own run, and its weight."""
+    plan = config.read_sweep(write_sweep(folder, "members", MEMBERS))
+    out = tmp_path_factory.mktemp("combined")
+    result = sweep.run_sweep(plan, out)
+    place = sweep.combine(result, out)
+    best = result.ranked()[:3]
+    runs = [pipeline.run(plan.study_with(each.settings)) for each in best]
+    weights = np.array([each.values[0] for each in best]) ** -2.0
+    return place, runs, weights / weights.sum(), (plan, result, out)
+
+
+@pytest.mark.parametrize(("file", "name"), [("twsa", "water"), ("regions", "regions")])
+def test_a_combination_is_mean_and_spread_of_its_members(file, name, combined):
+    place, runs, weights, _ = combined
+    with io.read_dataset(place / f"{file}.nc") as product:
+        members = [getattr(run, name) for run in runs]
+        water = np.array([member.twsa.values for member in members], float)
+        sd = np.array([member.twsa_sd.values for member in members], float)
+        mean = np.average(water, axis=0, weights=weights)
+        np.testing.assert_allclose(product.twsa, mean, rtol=1e-4, atol=1e-3)
+        spread = np.average((water - mean) ** 2, axis=0, weights=weights)
+        spread = spread / (1 - np.sum(weights**2))
+        np.testing.assert_allclose(
+            product.twsa_spread, np.sqrt(spread), rtol=1e-4, atol=1e-3
+        )
+        total = np.sqrt(np.average(sd**2, axis=0, weights=weights) + spread)
+        np.testing.assert_allclose(product.twsa_sd, total, rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(product.weight, weights, rtol=1e-6)
+        assert product.twsa.attrs["units"] == "mm"
+
+
+def test_a_combination_computes_no_member_twice(combined, monkeypatch):
+    *_, (_, result, out) = combined
+    monkeypatch.setattr("jaxload.sweep.combination.invert_prepared", None)
+    sweep.combine(result, out)
+
+
+def test_members_are_weighed_by_what_the_sweep_knows(make_sweep):
+    values = {"evidence": np.log([1.0, 3.0]), "held-out": [1.0, 2.0], "gcv": [1, 9]}
+    for names, want in (
+        (("evidence",), [0.25, 0.75]),
+        (("evidence", "held-out"), [0.8, 0.2]),
+        (("gcv",), [0.5, 0.5]),
+    ):
+        plan = make_sweep(f"criteria = {json.dumps(names)}\n" + FEW)
+        rows = [
+            trials.Evaluated(n, {}, tuple(values[k][n] for k in names), "", 0.1, 0.0)
+            for n in (0, 1)
+        ]
+        np.testing.assert_allclose(sweep.member_weights(plan, rows), want)
+
+
+def test_settings_with_other_cells_are_not_combined(make_sweep, tmp_path):
+    text = "[settings]\ninversion.beta = 0.1\nregion.spacing = [0.5, 1.0]\n"
+    result = sweep.run_sweep(make_sweep(text), tmp_path)
+    with pytest.raises(ValueError, match="differ in their cells cannot be combined"):
+        sweep.combine(result, tmp_path)
+
+
+def test_one_setting_is_no_combination(make_sweep, tmp_path, monkeypatch):
+    Stub(monkeypatch)
+    result = sweep.run_sweep(make_sweep("[settings]\ninversion.beta = 0.1\n"), tmp_path)
+    with pytest.raises(ValueError, match="needs two settings or more"):
+        sweep.combine(result, tmp_path)
+
+
 @pytest.mark.slow
 def test_workers_started_together_share_the_settings_and_survive_a_kill(
     folder, tmp_path
