@@ -45,7 +45,7 @@ def describe(folder: str | os.PathLike[str], warnings: bool = True) -> list[str]
     summary = _read(folder / "summary.json")
     lines = _summarise(folder / "summary.json", summary, warnings)
     # Files of others may lie there too.
-    for path in (folder / name for name in _names(folder, summary, ".nc")):
+    for path in (folder / name for name in _names(folder, summary, ".nc", ".zarr")):
         if not path.exists():
             lines.append(f"{path.name}: missing")
             continue
@@ -66,10 +66,10 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
     return current_summary(io.read_json(path))
 
 
-def _names(folder: pathlib.Path, summary: dict[str, Any], suffix: str) -> list[str]:
+def _names(folder: pathlib.Path, summary: dict[str, Any], *suffixes: str) -> list[str]:
     """Files of a result; of one that does not list them, all there are."""
     names = summary.get("files") or [path.name for path in folder.iterdir()]
-    return sorted(name for name in names if name.endswith(suffix))
+    return sorted(name for name in names if name.endswith(suffixes))
 
 
 def _summarise(

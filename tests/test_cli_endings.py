@@ -248,8 +248,10 @@ def unsolved(monkeypatch, which):
         found = estimate(*given)
         ok = np.array(found.solution.ok)
         ok[which] = False
-        load = np.where(ok[:, None], np.asarray(found.solution.load), np.nan)
-        solution = dataclasses.replace(found.solution, ok=ok, load=load)
+        (term,) = found.solution.terms
+        factors = np.where(ok[:, None], np.asarray(term.coefficients), np.nan)
+        terms = (dataclasses.replace(term, coefficients=factors),)
+        solution = dataclasses.replace(found.solution, ok=ok, terms=terms)
         return dataclasses.replace(found, solution=solution)
 
     monkeypatch.setattr(inversion, "estimate", worse)

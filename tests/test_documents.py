@@ -92,7 +92,8 @@ def prepare_inversion():
 def prepare_sweeps():
     """A study of the network that the demo writes, and two settings of it."""
     prepare_readme()
-    study = '[region]\nboundary = "region.geojson"\nbuffer = 2.0\n[earth]\nmax_degree = 3000\n'
+    study = '[region]\nboundary = "region.geojson"\nbuffer = 2.0\n'
+    study += "[earth]\nmax_degree = 3000\n"
     gnss = '[gnss]\nfiles = "gnss/*.up"\nsites = "gnss/sites.txt"\n'
     pathlib.Path("study.toml").write_text(gnss + study)
     values = "[settings]\ninversion.beta = [0.02, 0.1]\n"

@@ -426,6 +426,8 @@ def test_the_watch_hears_of_every_stage(study):
         "solve",
         "errors",
         "evaluate",
+        "maps",
+        "error_maps",
     ]
     for stage in stages:
         shares = [share for name, share in heard if name == stage]

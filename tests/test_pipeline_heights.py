@@ -13,7 +13,7 @@ from jaxload import cli, config, io, pipeline, report, series, synthetic
 from jaxload.pipeline.inputs.observations import read_observations
 from jaxload.pipeline.prepare import cleaning, loads
 from jaxload.pipeline.prepare.heights import check_heights, ready_heights
-from jaxload.pipeline.report.plausibility import check_water
+from jaxload.pipeline.report.plausibility import Extremes
 
 pytest.importorskip("netCDF4")
 
@@ -418,8 +418,11 @@ def test_water_beyond_its_bound_is_counted_and_placed(caplog):
             "lon": [100.0, 101, 102, 103],
         },
     )
+    extremes = Extremes()
+    for epochs in (slice(0, 300), slice(300, 600)):
+        extremes.take(epochs, water.twsa[epochs])
     with caplog.at_level(logging.WARNING):
-        found = check_water(water)
+        found = extremes.check(water)
     assert found == {
         "bound_mm": 2000.0,
         "cells_beyond": 2,
@@ -429,7 +432,7 @@ def test_water_beyond_its_bound_is_counted_and_placed(caplog):
     }
     assert "-3000 mm at 102 E, 11 N on 2016-02-05" in caplog.text
     amplitude = (("lat", "lon"), np.full((3, 4), 1200.0))
-    found = check_water(water.assign(annual_amplitude=amplitude))
+    found = extremes.check(water.assign(annual_amplitude=amplitude))
     assert found["amplitudes_beyond"] == 12
 
 

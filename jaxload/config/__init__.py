@@ -4,6 +4,7 @@ from jaxload.config.changes import parse_change
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
+from jaxload.config.output import Output
 from jaxload.config.reference import Setting, settings
 from jaxload.config.schema import json_schema
 from jaxload.config.screening import Screening
@@ -35,6 +36,7 @@ __all__ = [
     "Interval",
     "Inversion",
     "Loads",
+    "Output",
     "Region",
     "Screening",
     "SeriesColumns",

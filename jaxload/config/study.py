@@ -11,6 +11,7 @@ from jaxload.config.changes import with_changes
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
+from jaxload.config.output import Output
 from jaxload.config.renamed import current_settings
 from jaxload.config.screening import Screening
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
@@ -40,6 +41,7 @@ class Study:
       weather: Gridded weather, from which cells without a station are filled.
       features: Decomposition of the weather into predictors.
       gapfill: How cells without a station are filled; without this table none is.
+      output: Which results are written, and in which format.
       folder: Folder of relative paths, itself relative to that of the study file.
     """
 
@@ -56,6 +58,7 @@ class Study:
     weather: Weather | None = None
     features: Features = dataclasses.field(default_factory=Features)
     gapfill: Gapfill | None = None
+    output: Output = dataclasses.field(default_factory=Output)
     folder: str = "."
 
     def __post_init__(self) -> None:
@@ -63,6 +66,11 @@ class Study:
             raise ValueError(
                 'gnss.sigma is "daily", but inversion.unknowns "components" inverts '
                 'patterns, which have no day; use gnss.sigma = "station"'
+            )
+        if self.inversion.errors == "cells" and "twsa" not in self.output.store:
+            raise ValueError(
+                'inversion.errors is "cells", but output.store has no "twsa", with '
+                'which they are written; add it, or use inversion.errors = "regions"'
             )
         _check_groundwater(self)
         _check_gap_filling(self)

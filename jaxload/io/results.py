@@ -4,7 +4,7 @@ import importlib.util
 import json
 import pathlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,23 @@ import jaxload
 from jaxload.io.files.netcdf import reading_netcdf, save_netcdf
 from jaxload.io.files.paths import PathLike
 from jaxload.io.files.writing import replacing, write_text
+from jaxload.io.files.zarr_folders import (
+    attributes_of,
+    check_pieces,
+    is_zarr,
+    open_zarr,
+    reading_zarr,
+)
 
 __all__ = [
     "check_whole",
+    "encodings",
     "is_result",
+    "map_chunks",
     "read_dataset",
     "read_json",
     "require_netcdf",
+    "with_convention",
     "write_dataset",
     "write_figure",
     "write_json",
@@ -49,24 +59,43 @@ def require_netcdf() -> None:
         raise ValueError("results need the netCDF library; install jaxload[netcdf]")
 
 
-def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
+def write_dataset(
+    dataset: xr.Dataset, path: PathLike, double: Sequence[str] = ()
+) -> None:
     """Write a dataset as compressed netCDF.
 
     Args:
       dataset: Floats become float32.
       path: The file; an old one is replaced when the new one is whole.
+      double: Variables that become float64 instead.
 
     Raises:
       ValueError: If the netCDF library is not installed or the file cannot be written.
     """
     require_netcdf()
-    dataset = _convention(dataset)
+    dataset = with_convention(dataset)
+    encoding = encodings(dataset)
+    for name in double:
+        encoding[name]["dtype"] = "float64"
+    save_netcdf(dataset, pathlib.Path(path), encoding, durable=True)
+
+
+def encodings(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Choose how the variables of a dataset are packed in netCDF.
+
+    Args:
+      dataset: Floats become float32.
+
+    Returns:
+      The encoding of each variable, as xarray takes it.
+    """
     packing = {"zlib": True, "complevel": 1, "shuffle": True}
     encoding: dict[str, dict[str, Any]] = {}
     for name, array in dataset.data_vars.items():
         if array.dtype.kind == "f":
             encoding[str(name)] = {**packing, "dtype": "float32", "_FillValue": np.nan}
-            encoding[str(name)] |= _chunks(array.shape)
+            if array.ndim == 3 and array.size > VALUES_OF_A_READ:
+                encoding[str(name)]["chunksizes"] = map_chunks(array.shape)
         elif array.ndim:
             encoding[str(name)] = dict(packing)
     for name, array in dataset.coords.items():
@@ -74,24 +103,35 @@ def write_dataset(dataset: xr.Dataset, path: PathLike) -> None:
         if array.ndim and array.dtype.kind in "iufM":
             # What is not compressed has no other checksum.
             encoding[str(name)]["fletcher32"] = True
-    save_netcdf(dataset, pathlib.Path(path), encoding, durable=True)
+    return encoding
 
 
-def _chunks(shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """How maps of many epochs are cut, so that one map is read in a moment.
+def map_chunks(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Cut maps of many epochs into pieces, so that one map is read in a moment.
 
     What is read of one epoch is `VALUES_OF_A_READ` at most, and a quarter of these for
     the series of a cell. The library's own choice has a third of all epochs in a piece.
+
+    Args:
+      shape: Of the maps, (epoch, lat, lon).
+
+    Returns:
+      Epochs, rows and columns of a piece.
     """
-    if len(shape) != 3 or np.prod(shape) <= VALUES_OF_A_READ:
-        return {}
     epochs, rows, columns = shape
     together = min(epochs, max(1, VALUES_OF_A_READ // (rows * columns)))
-    return {"chunksizes": (together, -(-rows // 2), -(-columns // 2))}
+    return together, -(-rows // 2), -(-columns // 2)
 
 
-def _convention(dataset: xr.Dataset) -> xr.Dataset:
-    """The same values, with what the CF convention asks of every file."""
+def with_convention(dataset: xr.Dataset) -> xr.Dataset:
+    """Add the attributes that every file has by the CF convention.
+
+    Args:
+      dataset: Any.
+
+    Returns:
+      The same values with the attributes.
+    """
     dataset = dataset.copy()
     dataset.attrs.setdefault("Conventions", "CF-1.11")
     dataset.attrs.setdefault("source", MAKER)
@@ -135,7 +175,7 @@ def read_dataset(path: PathLike, load: bool = False) -> xr.Dataset:
     """Open a result.
 
     Args:
-      path: A netCDF file.
+      path: A netCDF file, or the folder of a Zarr group.
       load: Whether to read all of it at once; by default it is read when it is needed,
         and damage to its values shows only then.
 
@@ -147,6 +187,10 @@ def read_dataset(path: PathLike, load: bool = False) -> xr.Dataset:
       ValueError: If it is not netCDF, or only a part of one.
     """
     path = pathlib.Path(path)
+    if is_zarr(path) and path.is_dir():
+        dataset = open_zarr(path)
+        with reading_zarr(path):
+            return dataset.load() if load else dataset
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; check the path")
     with reading_netcdf(path):
@@ -158,14 +202,18 @@ def check_whole(path: PathLike) -> None:
     """Read all of a result once, a part at a time, so that damage shows.
 
     Args:
-      path: A netCDF file.
+      path: A netCDF file, or the folder of a Zarr group.
 
     Raises:
       FileNotFoundError: If there is no such file.
       ValueError: If it cannot be read to its end, or places or times of its axes come
         twice.
     """
-    with read_dataset(path) as dataset, reading_netcdf(pathlib.Path(path)):
+    path = pathlib.Path(path)
+    if is_zarr(path):
+        check_pieces(path)
+    reading = reading_zarr if is_zarr(path) else reading_netcdf
+    with read_dataset(path) as dataset, reading(path):
         for name, axis in dataset.indexes.items():
             if not axis.is_unique:
                 raise ValueError(f"{name} comes more than once")
@@ -226,7 +274,7 @@ def is_result(path: PathLike) -> bool:
     """Check whether a file was written here.
 
     Args:
-      path: A netCDF file, a picture or JSON.
+      path: A netCDF file, a picture, JSON, or the folder of a Zarr group.
 
     Returns:
       Whether it says of itself that it is one of ours.
@@ -235,6 +283,8 @@ def is_result(path: PathLike) -> bool:
     try:
         if path.suffix == ".json":
             return "jaxload" in read_json(path)["versions"]
+        if is_zarr(path):
+            return str(attributes_of(path)["source"]).startswith("jaxload")
         if path.suffix == ".nc":
             with read_dataset(path) as dataset:
                 return str(dataset.attrs.get("source")).startswith("jaxload")

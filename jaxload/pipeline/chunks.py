@@ -1,16 +1,29 @@
-"""Whole records of water reduced in parts, so that memory holds few of them."""
+"""Records of water reduced without their maps, or some epochs at a time."""
+
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from jaxload import series, sphere
+from jaxload import series
+from jaxload.inversion.estimation.representers import (
+    RepresenterSolution,
+    functionals_of,
+    sums_over_epochs,
+)
 
-__all__ = ["EPOCHS_PER_CHUNK", "annual_amplitudes", "blocks", "means_over"]
+__all__ = [
+    "EPOCHS_PER_CHUNK",
+    "annual_amplitudes",
+    "blocks",
+    "means_over",
+    "regrouped",
+]
 
 Floats = NDArray[np.float64]
 
-#: Epochs, and cells, that are worked on at a time.
-EPOCHS_PER_CHUNK, CELLS = 256, 1024
+#: Epochs that are worked on at a time.
+EPOCHS_PER_CHUNK = 256
 
 
 def blocks(count: int, size: int = EPOCHS_PER_CHUNK) -> list[slice]:
@@ -26,34 +39,65 @@ def blocks(count: int, size: int = EPOCHS_PER_CHUNK) -> list[slice]:
     return [slice(first, min(first + size, count)) for first in range(0, count, size)]
 
 
-def means_over(weights: Floats, load: ArrayLike) -> Floats:
+def regrouped(
+    parts: Iterable[tuple[slice, NDArray]], size: int
+) -> Iterator[tuple[slice, NDArray]]:
+    """Put consecutive parts of a record together to parts of another length.
+
+    Args:
+      parts: Epochs, and what belongs to them, shape (epoch, ...); from the first epoch
+        to the last.
+      size: Epochs of the new parts; the last may be shorter.
+
+    Yields:
+      Epochs, and what belongs to them.
+    """
+    first, held = 0, []
+    for _, part in parts:
+        while len(part):
+            room = size - sum(map(len, held))
+            held.append(part[:room])
+            part = part[room:]
+            if sum(map(len, held)) == size:
+                yield slice(first, first + size), np.concatenate(held)
+                first, held = first + size, []
+    if held:
+        last = np.concatenate(held)
+        yield slice(first, first + len(last)), last
+
+
+def means_over(weights: Floats, solution: RepresenterSolution) -> Floats:
     """Average water over regions.
 
     Args:
       weights: Share of each cell in each region [-], shape (region, cell).
-      load: Water [mm], shape (epoch, cell).
+      solution: The water.
 
     Returns:
-      The means [mm], shape (epoch, region).
+      The means [mm], shape (epoch, region); NaN where an epoch was not solved, or a
+      region has no cell.
     """
-    values = np.asarray(load)
-    parts = [sphere.area_mean(weights, values[some]) for some in blocks(len(values))]
-    return np.concatenate([np.asarray(part) for part in parts])
+    total = np.asarray(weights).sum(axis=1)
+    sums = functionals_of(solution, weights)
+    return np.where(total > 0, sums / np.where(total > 0, total, 1), np.nan)
 
 
-def annual_amplitudes(load: ArrayLike, time: NDArray[np.datetime64]) -> Floats:
-    """Annual amplitude of the water of every cell.
+def annual_amplitudes(
+    solution: RepresenterSolution, time: NDArray[np.datetime64]
+) -> Floats:
+    """Compute the annual amplitude of the water of every cell.
+
+    The amplitude is that of `series.annual_amplitude`. The regression is linear in the
+    water, so that it is done on the coefficients.
 
     Args:
-      load: Water [mm], shape (epoch, cell).
+      solution: The water.
       time: Epochs, shape (epoch,).
 
     Returns:
       The amplitudes [mm], shape (cell,).
     """
-    values = np.asarray(load)
-    parts = [
-        series.annual_amplitude(values[:, some], time)
-        for some in blocks(values.shape[1], CELLS)
-    ]
-    return np.concatenate([np.asarray(part) for part in parts])
+    known = [np.isfinite(np.asarray(x.coefficients)).all(1) for x in solution.terms]
+    basis = series.seasonal_basis(time) * np.all(known, axis=0)[:, None]
+    annual = np.linalg.pinv(basis)[2:4]
+    return np.hypot(*sums_over_epochs(solution, annual))

@@ -41,7 +41,7 @@ class Clock:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage.
+        """Time a stage; what it takes in several parts is added up.
 
         Args:
           name: Its name.
@@ -49,5 +49,14 @@ class Clock:
         self.watch(name, 0.0)
         start = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - start
+        self.add(name, time.perf_counter() - start)
         self.watch(name, 1.0)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add to the time of a stage.
+
+        Args:
+          name: Its name.
+          seconds: By how much.
+        """
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds

@@ -13,7 +13,7 @@ from jaxload import config, io
 from jaxload.pipeline.doubts import collected_warnings, first_messages
 from jaxload.pipeline.inputs.libraries import check_libraries
 from jaxload.pipeline.progress import Clock, Watch, ignore
-from jaxload.pipeline.report.datasets import Result
+from jaxload.pipeline.report.datasets import MapFile, Result
 from jaxload.pipeline.report.figures import draw, rings
 from jaxload.pipeline.report.summary import peak_memory
 from jaxload.pipeline.results import unfinished
@@ -106,7 +106,8 @@ def _compute(
     result.summary.update(origin=origin.digest, **_costs(clock, warnings))
     with clock.stage("keep"):
         kept = unfinished.keep(result, origin, folder)
-    result.summary.update(_finish(kept, folder, clock, warnings, as_written(result)))
+    added, result = _finish(kept, folder, clock, warnings, result)
+    result.summary.update(added)
     return result
 
 
@@ -121,9 +122,8 @@ def _take_up(
     kept = unfinished.find(folder, origin)
     if kept is not None:
         check_folder(folder)
-        added = _finish(kept, folder, clock, warnings)
-        summary = kept.summary | added
-        return read_result(folder, kept.files, kept.outline, summary)
+        added, result = _finish(kept, folder, clock, warnings)
+        return dataclasses.replace(result, summary=kept.summary | added)
     summary = _complete(folder, origin)
     if summary is None:
         return _compute(study, folder, origin, clock, warnings)
@@ -144,10 +144,10 @@ def _complete(folder: pathlib.Path, origin: Origin) -> dict[str, Any] | None:
             "them, or choose another folder"
         )
     files = [folder / name for name in summary["files"]]
-    if not all(file.is_file() for file in files):
+    if not all(file.exists() for file in files):
         return None
     for file in files:
-        if file.suffix == ".nc":
+        if file.suffix in (".nc", ".zarr"):
             _check_whole(file)
     return summary
 
@@ -167,8 +167,11 @@ def _finish(
     clock: Clock,
     warnings: list[str],
     result: Result | None = None,
-) -> dict[str, Any]:
-    """Name the files, draw figures, write the summary; returns its new entries."""
+) -> tuple[dict[str, Any], Result]:
+    """Name the files, draw figures, write the summary; with its new entries.
+
+    Maps are read from their file, as the whole result is if none was computed.
+    """
     with _name_kept_results(kept.place):
         # Where it is, the folder is complete.
         (folder / SUMMARY).unlink(missing_ok=True)
@@ -177,20 +180,22 @@ def _finish(
             remove_older(folder, kept.files)
         with clock.stage("figures"):
             if result is None:
-                read = read_result(folder, kept.files, kept.outline, kept.summary)
-                with contextlib.closing(read):
-                    figures = draw(read, folder)
-            else:
-                # Missing numbers are None, as they are where results are taken up.
-                result = dataclasses.replace(result, summary=kept.summary)
-                figures = draw(result, folder)
+                result = read_result(folder, kept.files, kept.outline, kept.summary)
+            elif result.maps is not None:
+                result.water.close()
+                maps = MapFile(folder / result.maps.path.name)
+                water = io.read_dataset(maps.path)
+                result = dataclasses.replace(result, water=water, maps=maps)
+            # Missing numbers are None, as they are where results are taken up.
+            drawn = dataclasses.replace(as_written(result), summary=kept.summary)
+            figures = draw(drawn, folder)
         added = {
             "files": [*kept.files, *figures],
             **_costs(clock, warnings, kept.summary),
         }
         io.write_json(kept.summary | added, folder / SUMMARY)
     unfinished.clear(folder)
-    return added
+    return added, result
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from jaxload import config, series
+from jaxload.pipeline.chunks import means_over
 from jaxload.pipeline.estimation.inversion import (
     InversionResult,
     invert,
@@ -19,7 +21,12 @@ from jaxload.pipeline.evaluate.baseline import (
     gain_over_stations_only,
     with_stations_only,
 )
-from jaxload.pipeline.evaluate.groundwater import References, compare, read_references
+from jaxload.pipeline.evaluate.groundwater import (
+    PlaceSeries,
+    References,
+    compare,
+    read_references,
+)
 from jaxload.pipeline.evaluate.references import with_references
 from jaxload.pipeline.evaluate.regions import region_means, score_regions
 from jaxload.pipeline.fill.joint import invert_jointly
@@ -39,6 +46,7 @@ from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.report.datasets import (
     Result,
     as_groundwater,
+    coefficient_results,
     filled_results,
     station_results,
     water_results,
@@ -46,8 +54,11 @@ from jaxload.pipeline.report.datasets import (
     with_rows_used,
 )
 from jaxload.pipeline.report.figures import rings
-from jaxload.pipeline.report.plausibility import check_water
+from jaxload.pipeline.report.maps import Taker, WaterMaps
+from jaxload.pipeline.report.plausibility import Extremes
 from jaxload.pipeline.report.summary import describe_errors, summarise
+from jaxload.pipeline.results.space import check_space
+from jaxload.pipeline.results.storage import store_maps
 from jaxload.pipeline.training_record import curve_dataset
 
 __all__ = ["Prepared", "compute", "invert_prepared", "prepare"]
@@ -153,9 +164,12 @@ def invert_prepared(
       The `Result`.
 
     Raises:
-      ValueError: If no epoch can be solved.
+      ValueError: If no epoch can be solved, or there is no room for the results.
     """
     gnss, rows, area = prepared.gnss, prepared.rows, prepared.area
+    if folder is not None:
+        sizes = rows.sizes["time"], rows.sizes["station"]
+        check_space(study, area.grid, sizes, folder)
     if study.gapfill is not None and study.gapfill.joint:
         inverted = invert_jointly(study, gnss, area, folder, clock)
     else:
@@ -165,10 +179,16 @@ def invert_prepared(
         result.summary.update(prepared.summary)
         stations = result.stations.merge(prepared.screened.table)
         result = dataclasses.replace(result, stations=stations)
-    if study.groundwater is None:
-        return result
-    with clock.stage("groundwater"):
-        return _as_groundwater(study, result, prepared.comparisons, gnss)
+    sampled = PlaceSeries(gnss, prepared.comparisons.wells)
+    takers = () if study.groundwater is None else (sampled,)
+    result = _with_maps(study, result, area, inverted, (folder, takers, clock))
+    if study.groundwater is not None:
+        with clock.stage("groundwater"):
+            comparisons = prepared.comparisons
+            result = _as_groundwater(study, result, comparisons, sampled, gnss)
+    if "regions" not in study.output.store:
+        result = dataclasses.replace(result, regions=xr.Dataset())
+    return result
 
 
 def _screened(
@@ -246,18 +266,16 @@ def _result(
     """Label the estimate, evaluate it and summarise it."""
     choice = inverted.choice
     estimate = restrict_to_stations(inverted.estimate, gnss.sizes["station"])
-    time, load = gnss.time.values, estimate.solution.load
-    regions = region_means(area.basins, load, time, area.references)
+    time, daily = gnss.time.values, means_over(area.basins.weights, estimate.solution)
+    regions = region_means(area.basins, daily, time, area.references)
     if inverted.stations_only is not None:
         baseline = inverted.stations_only
         regions = with_stations_only(regions, baseline, area.references)
     regions.attrs["title"] = study.title
     stations = station_results(gnss, estimate)
     water = water_results(study, area, gnss.time, estimate.solution, choice.beta)
-    water, regions = with_errors(water, regions, area.grid, inverted.errors)
+    regions = with_errors(regions, inverted.errors)
     summary = summarise(stations, water, choice, estimate)
-    summary["errors"] = describe_errors(inverted.errors, regions)
-    summary["plausibility"] = check_water(water)
     summary["coverage_fraction"] = describe_coverage(regions)
     summary["evaluation"] = score_regions(study, regions)
     if "land_model" in area.references:
@@ -303,10 +321,41 @@ def _with_filling(
     )
 
 
-def _as_groundwater(
-    study: config.Study, result: Result, others: References, gnss: xr.Dataset
+def _with_maps(
+    study: config.Study,
+    result: Result,
+    area: StudyArea,
+    inverted: InversionResult,
+    destination: tuple[pathlib.Path | None, Sequence[Taker], Clock],
 ) -> Result:
-    beside, scores = compare(study, others, result.water, result.regions, gnss)
+    """Compute maps, look at them and store them; with what is known of them then."""
+    folder, takers, clock = destination
+    solution = inverted.estimate.solution
+    quantity = "twsa" if study.groundwater is None else "gwsa"
+    maps = WaterMaps(quantity, area.grid, solution, inverted.errors)
+    extremes = Extremes()
+    stored = store_maps(study, result.water, maps, (extremes, *takers), folder, clock)
+    regions = result.regions
+    if "twsa_sd" in regions:
+        regions.twsa_sd.attrs["method"] = stored.errors.method
+    result.summary["errors"] = describe_errors(stored.errors, regions)
+    result.summary["plausibility"] = extremes.check(result.water)
+    coefficients = None
+    if "coefficients" in study.output.store:
+        coefficients = coefficient_results(study, area, result.water.time, solution)
+    return dataclasses.replace(
+        result, water=stored.water, coefficients=coefficients, maps=stored.file
+    )
+
+
+def _as_groundwater(
+    study: config.Study,
+    result: Result,
+    others: References,
+    sampled: PlaceSeries,
+    gnss: xr.Dataset,
+) -> Result:
+    beside, scores = compare(study, others, sampled, result.regions, gnss)
     result.summary.update(scores)
-    water, regions = as_groundwater(result.water), as_groundwater(result.regions)
-    return dataclasses.replace(result, water=water, regions=regions, groundwater=beside)
+    regions = as_groundwater(result.regions)
+    return dataclasses.replace(result, regions=regions, groundwater=beside)

@@ -127,9 +127,9 @@ def weekly_maps(
     down = -(-count // across)
     figure = Figure(figsize=(3 * across + 0.8, 2.9 * down), layout="compressed")
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
-    top = float(np.nanpercentile(np.abs(water), 99))
-    for axes, row in zip(panels.flat, rows):
-        field = water.isel(time=row)
+    drawn = water.isel(time=rows).load()
+    top = float(np.nanpercentile(np.abs(drawn), 99))
+    for axes, field in zip(panels.flat, drawn):
         _draw_map(axes, field, outline, "RdBu", (-top, top))
         axes.set_title(str(field.time.values)[:10], fontsize=9)
         axes.set(xlabel="", ylabel="")

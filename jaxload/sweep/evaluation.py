@@ -234,7 +234,7 @@ def _own_estimate(
             )
         values["leave-one-out"] = _rms(estimated.left_out)
     if "grace" in criteria:
-        means = means_over(prepared.area.basins.weights, estimated.solution.load)
+        means = means_over(prepared.area.basins.weights, estimated.solution)
         values["grace"] = _misfit_to_grace(study, prepared, means)
     return Outcome(values, beta, time.perf_counter() - start)
 

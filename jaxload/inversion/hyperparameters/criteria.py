@@ -10,6 +10,7 @@ from numpy import typing as npt
 from scipy.interpolate import CubicSpline
 
 from jaxload.inversion.estimation.factor import Factor, factor_of
+from jaxload.inversion.estimation.representers import RepresenterSolution
 from jaxload.inversion.hyperparameters.sufficient_statistics import (
     Sums,
     epoch_sums,
@@ -49,7 +50,9 @@ class LCurve:
     norm: Array
 
 
-def leave_one_out_residual(solution: Factor | Solution) -> Array:
+def leave_one_out_residual(
+    solution: Factor | Solution | RepresenterSolution,
+) -> Array:
     """Compute each observation minus its prediction from the others of its epoch.
 
     Exact without solving anything twice: with K the inverse of the epoch's data-space

@@ -102,10 +102,8 @@ def invert(
         estimated = estimate(study, model, rows.time.values, choice.beta)
         warn_unsolved(rows.time.values, estimated.solution.ok)
     with clock.stage("errors"):
-        report_progress = functools.partial(clock.watch, "errors")
-        errors = standard_deviations(
-            study, model, estimated, choice.beta, area.basins.weights, report_progress
-        )
+        weights = area.basins.weights
+        errors = standard_deviations(study, model, estimated, choice.beta, weights)
     return InversionResult(estimated, choice, errors, stations_only)
 
 
@@ -132,7 +130,7 @@ def invert_stations(
         model, choice = choose(study, model, gnss, report_progress)
         estimated = estimate(study, model, gnss.time.values, choice.beta)
         warn_unsolved(gnss.time.values, estimated.solution.ok, "from stations alone")
-        means = means_over(area.basins.weights, estimated.solution.load)
+        means = means_over(area.basins.weights, estimated.solution)
         return StationsOnly(model, choice, means)
 
 

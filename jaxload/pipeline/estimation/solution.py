@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxload import config, inversion
-from jaxload.inversion.principal_components import solve_by_components
+from jaxload.inversion.estimation.robust import reweight_representers
+from jaxload.inversion.principal_components import represent_components
+from jaxload.inversion.temporal.smoothing import solve_in_time_representers
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.series.decomposition.pca import Components
 
@@ -20,7 +22,7 @@ class Estimate:
     """The estimate, and the noise that it was made with.
 
     Attributes:
-      solution: Water, and its displacement of the stations.
+      solution: Water as coefficients, and its displacement of the stations.
       noise: With the sigma that weighted each observation in the end.
       left_out: Observed uplift minus its prediction from the other stations [mm], shape
         (epoch, station); None where it would need another solution for each.
@@ -28,7 +30,7 @@ class Estimate:
         if there was none.
     """
 
-    solution: inversion.Solution
+    solution: inversion.RepresenterSolution
     noise: inversion.Noise
     left_out: NDArray[np.float64] | None = None
     weights: NDArray[np.float64] | None = None
@@ -55,12 +57,12 @@ def estimate(
             time, study.inversion.correlation_time_days
         )
         data = inversion.observations(model.up, model.noise, share_inverse=False)
-        solution = inversion.solve_in_time(model.problem, data, beta, temporal_prior)
+        solution = solve_in_time_representers(model.problem, data, beta, temporal_prior)
         return Estimate(solution, model.noise)
     data = inversion.observations(model.up, model.noise)
     if study.inversion.robust != "none":
         return _robust(model, data, beta, LOSSES[study.inversion.robust])
-    solution = inversion.solve(model.problem, data, beta)
+    solution = inversion.solve_representers(model.problem, data, beta)
     left_out = inversion.leave_one_out_residual(solution)
     return Estimate(solution, model.noise, np.asarray(left_out))
 
@@ -69,7 +71,7 @@ def _by_components(model: Model, parts: Components, beta: float) -> Estimate:
     data = inversion.observations(patterns_and_mean(parts), model.noise)
     always = np.ones((len(parts.amplitudes), 1))
     amplitudes = np.concatenate([parts.amplitudes, always], axis=1)
-    solution = solve_by_components(model.problem, data, beta, amplitudes)
+    solution = represent_components(model.problem, data, beta, amplitudes)
     return Estimate(solution, model.noise)
 
 
@@ -92,8 +94,7 @@ def _robust(
     loss: inversion.Huber | inversion.StudentT,
 ) -> Estimate:
     """Reweight robustly; leave-one-out residuals keep the final weights."""
-    reweighted = inversion.reweight(model.problem, data, beta, loss)
-    weights = np.where(np.isfinite(model.up), np.asarray(reweighted.weights), np.nan)
-    solution = reweighted.solution
+    solution, weights = reweight_representers(model.problem, data, beta, loss)
+    weights = np.where(np.isfinite(model.up), np.asarray(weights), np.nan)
     left_out = np.asarray(inversion.leave_one_out_residual(solution))
     return Estimate(solution, solution.factor.data.noise, left_out, weights)

@@ -1,7 +1,8 @@
 """Standard errors of the water of cells and of means over regions."""
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,13 @@ from jaxload import config, inversion
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.solution import Estimate
 
-__all__ = ["Errors", "standard_deviations", "uncertainty_kind"]
+__all__ = [
+    "CellErrors",
+    "Errors",
+    "kind_by_size",
+    "standard_deviations",
+    "uncertainty_kind",
+]
 
 #: Epochs times cells times stations up to which standard errors of cells take no more
 #: than a minute on two cores, if sigma is the same at all epochs.
@@ -23,20 +30,46 @@ ADVICE = (
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class CellErrors:
+    """Standard errors of cells of some epochs.
+
+    Attributes:
+      epochs: Which.
+      sd: Standard errors [mm], shape (epoch, cell).
+      relative_error: By how much probes may miss them [-]; None if they are exact.
+    """
+
+    epochs: slice
+    sd: NDArray[np.float32]
+    relative_error: float | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Errors:
     """Standard errors, as far as a study sets them.
 
     Attributes:
       kind: "cells", "regions" or "none".
-      method: How well they are known: "exact", or by how much probes may miss.
       regions: Of the mean over each region [mm], shape (epoch, region), or None.
-      cells: Of each cell [mm], shape (epoch, cell), or None.
+      cells: Computes those of cells, epochs after epochs; None if they are not sought.
+      relative_errors: By how much probes may miss what was computed so far [-]; empty
+        if it is exact.
     """
 
     kind: str
-    method: str = ""
     regions: NDArray[np.float64] | None = None
-    cells: NDArray[np.float32] | None = None
+    cells: Callable[[], Iterator[CellErrors]] | None = None
+    relative_errors: tuple[float, ...] = ()
+
+    @property
+    def method(self) -> str:
+        """How well they are known: "exact", or by how much probes may miss."""
+        if self.kind == "none":
+            return ""
+        if not self.relative_errors:
+            return "exact"
+        error = np.mean(self.relative_errors)
+        return f"by random probes, each known to {100 * error:.2g}%"
 
     @property
     def labels(self) -> dict[str, str]:
@@ -50,9 +83,8 @@ def standard_deviations(
     estimate: Estimate,
     beta: float,
     weights: NDArray[np.float64],
-    watch: Callable[[float], None],
 ) -> Errors:
-    """Compute the standard errors that a study sets.
+    """Compute the standard errors that a study sets; those of cells on demand.
 
     Args:
       study: Its `inversion.errors` says which.
@@ -60,7 +92,6 @@ def standard_deviations(
       estimate: The estimate, with the noise of the standard errors.
       beta: Weight of the prior.
       weights: Weight of each cell in the regions, shape (region, cell).
-      watch: Called with the share that is done.
 
     Returns:
       The errors.
@@ -71,19 +102,27 @@ def standard_deviations(
     regions = inversion.averages(model.problem, model.prior, weights)
     factor = _factor(model, estimate, beta)
     spread = inversion.posterior_sd(factor, regions)
-    parts, means = [spread], np.array(spread.sd)
-    ok = np.asarray(estimate.solution.ok)
+    means, ok = np.array(spread.sd), np.asarray(estimate.solution.ok)
     means[~ok] = np.nan
     cells = None
     if kind == "cells":
-        target = inversion.every_cell(model.problem, model.prior)
-        cells = np.empty((len(model.up), len(target.variance)), np.float32)
-        for epochs, part in inversion.stream_sd(factor, target):
-            cells[epochs] = part.sd
-            parts.append(part)
-            watch(epochs.stop / len(cells))
-        cells[~ok] = np.nan
-    return Errors(kind, _method(parts), means, cells)
+        cells = functools.partial(_cells, model, factor, ok)
+    probed = _relative_error(spread)
+    return Errors(kind, means, cells, () if probed is None else (probed,))
+
+
+def _cells(
+    model: Model, factor: inversion.Factor, ok: NDArray[np.bool]
+) -> Iterator[CellErrors]:
+    target = inversion.every_cell(model.problem, model.prior)
+    for epochs, part in inversion.stream_sd(factor, target):
+        sd = np.array(part.sd, np.float32)
+        sd[~ok[epochs]] = np.nan
+        yield CellErrors(epochs, sd, _relative_error(part))
+
+
+def _relative_error(spread: inversion.Spread) -> float | None:
+    return None if spread.exact else float(np.nanmean(spread.relative_error))
 
 
 def _factor(model: Model, estimate: Estimate, beta: float) -> inversion.Factor:
@@ -109,22 +148,33 @@ def uncertainty_kind(study: config.Study, model: Model) -> str:
     Returns:
       "cells", "regions" or "none".
     """
+    rows, cells = model.problem.design.shape
+    daily = np.ndim(model.noise.sigma) > 1
+    return kind_by_size(study, (len(model.up), rows, cells), daily)
+
+
+def kind_by_size(study: config.Study, shape: tuple[int, int, int], daily: bool) -> str:
+    """Find which standard errors a study sets for a problem of some size.
+
+    Args:
+      study: The study.
+      shape: Number of epochs, rows and cells.
+      daily: Whether sigma differs from epoch to epoch.
+
+    Returns:
+      "cells", "regions" or "none".
+    """
     settings = study.inversion
     if settings.errors != "auto":
         return settings.errors
     if settings.correlation_time_days or settings.unknowns == "components":
         return "none"
-    stations, cells = model.problem.design.shape
-    work = float(len(model.up)) * stations * cells
+    # Those of cells are maps, which are written with those of water or not at all.
+    if "twsa" not in study.output.store:
+        return "regions"
+    epochs, rows, cells = shape
+    work = float(epochs) * rows * cells
     # An epoch with a different sigma costs more by the number of stations.
-    if np.ndim(model.noise.sigma) > 1 or settings.robust != "none":
-        work *= stations / 16
+    if daily or settings.robust != "none":
+        work *= rows / 16
     return "cells" if work <= LARGE else "regions"
-
-
-def _method(parts: list[inversion.Spread]) -> str:
-    probed = [np.asarray(part.relative_error) for part in parts if not part.exact]
-    if not probed:
-        return "exact"
-    error = np.mean([np.nanmean(part) for part in probed])
-    return f"by random probes, each known to {100 * error:.2g}%"

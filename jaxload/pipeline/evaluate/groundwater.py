@@ -21,7 +21,13 @@ from jaxload.pipeline.inputs.time_spans import spans_of
 from jaxload.pipeline.messages import error_context
 from jaxload.pipeline.prepare.grid_loads import read_load_grid
 
-__all__ = ["References", "compare", "read_references", "read_wells_of"]
+__all__ = [
+    "PlaceSeries",
+    "References",
+    "compare",
+    "read_references",
+    "read_wells_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -200,10 +206,55 @@ def _precipitation(
     return xr.DataArray(values, coords, ("month", "region"), attrs=labels)
 
 
+class PlaceSeries:
+    """Water at stations and wells, read off maps as these are computed.
+
+    Attributes:
+      stations: Water between the centres of cells [mm], shape (time, station); NaN
+        outside.
+      wells: The same at wells, shape (time, well).
+    """
+
+    def __init__(self, gnss: xr.Dataset, wells: xr.Dataset | None) -> None:
+        lon, lat = gnss.lon.values, gnss.lat.values
+        count = 0 if wells is None else wells.sizes["well"]
+        if wells is not None:
+            lon = np.concatenate([lon, wells.lon.values])
+            lat = np.concatenate([lat, wells.lat.values])
+        self._places, self._count = (lon, lat), gnss.sizes["station"]
+        shape = gnss.sizes["time"], self._count + count
+        self._values = np.full(shape, np.nan)
+
+    def take(self, epochs: slice, maps: xr.DataArray) -> None:
+        """Read off maps of some epochs.
+
+        Args:
+          epochs: Which.
+          maps: Water [mm], dimensions (time, lat, lon).
+        """
+        sampled = io.sample_grid(
+            maps.to_dataset(name="water"),
+            *self._places,
+            outside="nan",
+            names=list(map(str, range(self._values.shape[1]))),
+        )
+        self._values[epochs] = sampled.water.transpose("time", "station").values
+
+    @property
+    def stations(self) -> NDArray[np.float64]:
+        """Water at the stations."""
+        return self._values[:, : self._count]
+
+    @property
+    def wells(self) -> NDArray[np.float64]:
+        """Water at the wells."""
+        return self._values[:, self._count :]
+
+
 def compare(
     study: config.Study,
     references: References,
-    water: xr.Dataset,
+    sampled: PlaceSeries,
     regions: xr.Dataset,
     gnss: xr.Dataset,
 ) -> tuple[xr.Dataset, dict[str, Any]]:
@@ -212,7 +263,7 @@ def compare(
     Args:
       study: Its `groundwater.drought` says whether to compute drought indices.
       references: From `read_references`.
-      water: With ``twsa`` (time, lat, lon) [mm], which is groundwater.
+      sampled: Water at the stations, and at the wells if there are any.
       regions: With ``twsa`` (time, region) [mm].
       gnss: The stations.
 
@@ -221,7 +272,7 @@ def compare(
       ``station_statistics``, ``lag_months``, ``wells``, ``precipitation`` and ``dsi``,
       as far as there are.
     """
-    dataset = _series(water, regions, gnss)
+    dataset = _series(sampled.stations, regions, gnss)
     stations, areas = gnss.station.values, regions.region.values
     summary: dict[str, Any] = {
         "station_statistics": _statistics(dataset.gwsa.values, stations)
@@ -240,15 +291,15 @@ def compare(
         dataset["dsi"] = (("month", "region"), index, labels)
     if references.wells is not None:
         wells = references.wells
-        dataset, summary["wells"] = _beside_wells(dataset, wells, water, gnss)
+        dataset, summary["wells"] = _beside_wells(dataset, wells, sampled.wells, gnss)
     return dataset, summary
 
 
-def _series(water: xr.Dataset, regions: xr.Dataset, gnss: xr.Dataset) -> xr.Dataset:
+def _series(
+    at: NDArray[np.float64], regions: xr.Dataset, gnss: xr.Dataset
+) -> xr.Dataset:
     """Groundwater at stations, by epoch and month, and of regions by month."""
     time, months = gnss.time.values, _months(gnss.time.values)
-    lon, lat = gnss.lon.values, gnss.lat.values
-    at = _sampled(water, lon, lat, gnss.station.values)
     values = {
         "gwsa": (("time", "station"), at, "at the station"),
         "gwsa_month": (
@@ -273,16 +324,6 @@ def _series(water: xr.Dataset, regions: xr.Dataset, gnss: xr.Dataset) -> xr.Data
         for key, (dims, array, where) in values.items()
     }
     return xr.Dataset(labelled, coords)
-
-
-def _sampled(
-    water: xr.Dataset, lon: NDArray, lat: NDArray, names: NDArray
-) -> NDArray[np.float64]:
-    """Water between the centres of cells, shape (time, place); NaN outside."""
-    sampled = io.sample_grid(
-        water[["twsa"]], lon, lat, outside="nan", names=list(map(str, names))
-    )
-    return sampled.twsa.transpose("time", "station").values.astype(np.float64)
 
 
 def _monthly(
@@ -339,11 +380,13 @@ def _drought(
 
 
 def _beside_wells(
-    dataset: xr.Dataset, wells: xr.Dataset, water: xr.Dataset, gnss: xr.Dataset
+    dataset: xr.Dataset,
+    wells: xr.Dataset,
+    ours: NDArray[np.float64],
+    gnss: xr.Dataset,
 ) -> tuple[xr.Dataset, dict[str, dict[str, float]]]:
     """Water at wells, and its correlation with the wells over the epochs."""
     lon, lat = wells.lon.values, wells.lat.values
-    ours = _sampled(water, lon, lat, wells.well.values)
     theirs = _well_means(wells, gnss)
     outside = wells.well.values[~np.isfinite(ours).any(axis=0)]
     if len(outside):

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io, series, sphere
 from jaxload._calendar import DAY, month_bounds
-from jaxload.pipeline.chunks import means_over
 from jaxload.pipeline.inputs.coverage import covered_by_values, inside_grid
 from jaxload.pipeline.inputs.observations import Outline
 from jaxload.pipeline.inputs.time_spans import spans_of
@@ -145,15 +144,15 @@ def over_months(
 
 def region_means(
     basins: sphere.BasinWeights,
-    load: ArrayLike,
+    daily: NDArray[np.float64],
     time: NDArray[np.datetime64],
     references: Mapping[str, xr.Dataset],
 ) -> xr.Dataset:
-    """Average water over regions.
+    """Label means of water over regions, and average them over months.
 
     Args:
       basins: The regions on the grid.
-      load: Water [mm], shape (epoch, cell).
+      daily: Means over the regions [mm], shape (epoch, region).
       time: Epochs, shape (epoch,).
       references: From `reference_means`.
 
@@ -165,7 +164,6 @@ def region_means(
       `twsa_grace_coverage_fraction` and `tws_land_model_coverage_fraction`; each mean
       has its fraction as the attribute `coverage_fraction` too.
     """
-    daily = means_over(basins.weights, load)
     labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
     share = {"units": "1", "long_name": "share of the region inside the grid"}
     means = xr.Dataset(

@@ -4,6 +4,7 @@ The prior mean is never in memory on all cells and epochs at once.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 
 import jax.numpy as jnp
@@ -17,7 +18,11 @@ from jaxload.gapfill.joint import joint_model
 from jaxload.pipeline.chunks import blocks
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.solution import Estimate
-from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
+from jaxload.pipeline.estimation.uncertainty import (
+    CellErrors,
+    Errors,
+    standard_deviations,
+)
 from jaxload.pipeline.fill.training import JointTraining, member_variance
 
 __all__ = [
@@ -127,16 +132,13 @@ def solve_about_mean(
         moved = mean @ prior_mean.moved.T
     beta = jnp.exp(trained.hyperparameters.log_beta)
     data = inversion.observations(up - moved, noise)
-    solution = inversion.solve(training_data.problem, data, beta)
+    solution = inversion.solve_representers(training_data.problem, data, beta)
     left_out = inversion.leave_one_out_residual(solution)
     fitted = np.asarray(solution.fitted) + moved
-    solution = dataclasses.replace(solution, fitted=fitted)
+    terms = solution.terms
     if prior_mean is not None:
-        # In place, and some epochs at a time: two whole records in memory, not more.
-        load = np.array(solution.load)
-        for epochs in blocks(len(load)):
-            load[epochs] += mean[epochs] @ prior_mean.to_cells.T
-        solution = dataclasses.replace(solution, load=load)  # pyright: ignore[reportArgumentType]
+        terms = (*terms, inversion.Term(mean, prior_mean.to_cells))
+    solution = dataclasses.replace(solution, fitted=fitted, terms=terms)
     return Estimate(solution, noise, np.asarray(left_out))
 
 
@@ -146,7 +148,6 @@ def total_uncertainty(
     estimated: EnsembleEstimate,
     calibrated: CalibratedPrior,
     weights: Floats,
-    watch: Callable[[float], None],
 ) -> Errors:
     """Compute standard errors by the law of total variance over the ensemble.
 
@@ -156,16 +157,15 @@ def total_uncertainty(
       estimated: The estimate, and the predictions of the members.
       calibrated: Noise and weight of the prior.
       weights: Weight of each cell in the regions, shape (region, cell).
-      watch: Called with the share that is done.
 
     Returns:
       The errors.
     """
     ensemble = estimated.ensemble
     within = dataclasses.replace(estimated.estimate, noise=calibrated.noise)
-    errors = standard_deviations(study, model, within, calibrated.beta, weights, watch)
-    members = range(len(ensemble.members))
-    if errors.regions is None or len(members) < 2:
+    errors = standard_deviations(study, model, within, calibrated.beta, weights)
+    count = len(ensemble.members)
+    if errors.regions is None or count < 2:
         return errors
     bound = inversion.observations(model.up, estimated.estimate.noise)
     multipliers = [
@@ -173,20 +173,31 @@ def total_uncertainty(
         for up in ensemble.residuals(model.up)
     ]
     cross = np.asarray(model.problem.cross)
-    means, cells = [], errors.cells
-    for epochs in blocks(len(errors.regions)):
-        loads = np.stack(
-            [
-                ensemble.prior_load(n, epochs) + multipliers[n][epochs] @ cross.T
-                for n in members
-            ]
-        )
-        means.append(member_variance(loads @ weights.T))
-        if cells is not None:
-            spread = np.sqrt(member_variance(loads))
-            cells[epochs] = np.hypot(cells[epochs], spread)
+
+    def loads(epochs: slice) -> Floats:
+        """Of the members [mm], shape (member, epoch, cell)."""
+        each = [
+            ensemble.prior_load(n, epochs) + multipliers[n][epochs] @ cross.T
+            for n in range(count)
+        ]
+        return np.stack(each)
+
+    means = [
+        member_variance(loads(epochs) @ weights.T)
+        for epochs in blocks(len(errors.regions))
+    ]
     regions = np.sqrt(errors.regions**2 + np.concatenate(means))
+    cells = errors.cells and functools.partial(_total_of_cells, errors.cells, loads)
     return dataclasses.replace(errors, regions=regions, cells=cells)
+
+
+def _total_of_cells(
+    within: Callable[[], Iterator[CellErrors]], loads: Callable[[slice], Floats]
+) -> Iterator[CellErrors]:
+    for part in within():
+        spread = np.sqrt(member_variance(loads(part.epochs)))
+        sd = np.hypot(part.sd, spread).astype(np.float32)
+        yield dataclasses.replace(part, sd=sd)
 
 
 def _multiplier(

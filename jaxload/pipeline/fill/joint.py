@@ -159,7 +159,6 @@ def _invert_with_virtual_stations(
                 EnsembleEstimate(estimate, beta, ensemble),
                 CalibratedPrior(noise, float(jnp.exp(calibrated.log_beta))),
                 area.basins.weights,
-                functools.partial(clock.watch, "errors"),
             )
     choice = Choice(beta, TRAINED, "1", [])
     return InversionResult(estimate, choice, errors, stations_only.regions, learned)
@@ -275,7 +274,6 @@ def _invert_about_prior_mean(
                 EnsembleEstimate(estimate, beta, prior_mean),
                 CalibratedPrior(noise, float(jnp.exp(calibrated.log_beta))),
                 area.basins.weights,
-                functools.partial(clock.watch, "errors"),
             )
     choice = Choice(beta, TRAINED, "1", [])
     return InversionResult(estimate, choice, errors, stations_only.regions, learned)

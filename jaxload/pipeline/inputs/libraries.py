@@ -22,6 +22,8 @@ def check_libraries(study: config.Study | None = None) -> None:
     """
     io.require_netcdf()
     _load("netCDF4", "results need the netCDF library", "netcdf")
+    if study is not None and study.output.format == "zarr":
+        _load("zarr", 'output.format "zarr" needs the Zarr library', "zarr")
     if study is not None and study.gapfill and study.gapfill.method == "mllim":
         _load("sklearn.tree", 'gapfill.method "mllim" needs scikit-learn', "forest")
     if importlib.util.find_spec("matplotlib") is None:

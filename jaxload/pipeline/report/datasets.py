@@ -1,17 +1,19 @@
 """Results as labelled datasets."""
 
 import dataclasses
+import pathlib
 from typing import Any
 
 import numpy as np
 import shapely
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 import jaxload
 from jaxload import config, inversion, io, sphere
 from jaxload._calendar import DAY
-from jaxload.pipeline.chunks import annual_amplitudes, blocks
+from jaxload.inversion.estimation.representers import as_dense
+from jaxload.pipeline.chunks import annual_amplitudes
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.inputs.study_area import StudyArea
@@ -19,8 +21,10 @@ from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.prepare.cleaning import PER_STATION
 
 __all__ = [
+    "MapFile",
     "Result",
     "as_groundwater",
+    "coefficient_results",
     "filled_results",
     "record_length",
     "station_results",
@@ -42,6 +46,19 @@ OF_WATER = ("twsa", "twsa_sd", "twsa_monthly", "twsa_monthly_land_model")
 GROUNDWATER = "groundwater storage anomaly"
 
 
+@dataclasses.dataclass(frozen=True)
+class MapFile:
+    """Maps that lie in a file already.
+
+    Attributes:
+      path: The file.
+      refused: Why they are not where results go; empty if they are.
+    """
+
+    path: pathlib.Path
+    refused: str = ""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Result:
     """Results of a study.
@@ -56,6 +73,9 @@ class Result:
       virtual_stations: Displacement of filled cells [mm], (time, cell); None where none
         was filled.
       learning: Curves of the training, (step, member); None where nothing was trained.
+      coefficients: Coefficients from which the water of all cells follows; None where a
+        study does not store them.
+      maps: The file that holds `water` already; None where none does.
     """
 
     water: xr.Dataset
@@ -66,19 +86,23 @@ class Result:
     groundwater: xr.Dataset | None = None
     virtual_stations: xr.Dataset | None = None
     learning: xr.Dataset | None = None
+    coefficients: xr.Dataset | None = None
+    maps: MapFile | None = None
 
     @property
     def quantity(self) -> str:
         """What water is called: "twsa", or "gwsa" of groundwater alone."""
-        return "gwsa" if "gwsa" in self.water else "twsa"
+        is_groundwater = "gwsa" in self.water or "gwsa" in self.regions
+        return "gwsa" if is_groundwater else "twsa"
 
     def close(self) -> None:
-        """Close the files that datasets are read from, of a result that was taken up.
+        """Close the files that datasets are read from.
 
         Numbers that were not yet read are not there afterwards.
         """
-        parts = (self.water, self.stations, self.regions)
-        for part in (*parts, self.groundwater, self.virtual_stations, self.learning):
+        parts = (self.water, self.stations, self.regions, self.groundwater)
+        others = (self.virtual_stations, self.learning, self.coefficients)
+        for part in (*parts, *others):
             if part is not None:
                 part.close()
 
@@ -177,10 +201,10 @@ def water_results(
     study: config.Study,
     area: StudyArea,
     time: xr.DataArray,
-    solution: inversion.Solution,
+    solution: inversion.RepresenterSolution,
     beta: float,
 ) -> xr.Dataset:
-    """Label water on its raster.
+    """Label what belongs to maps of water, which are computed apart.
 
     Args:
       study: Its settings are kept as attributes.
@@ -190,9 +214,10 @@ def water_results(
       beta: Weight of the prior.
 
     Returns:
-      A dataset with `twsa` (time, lat, lon) [mm], by the CF conventions; with
-      `annual_amplitude` (lat, lon) [mm] of a record of at least a year and a half, as a
-      shorter one does not separate season and trend.
+      A dataset with the axes of maps, time, lat and lon, by the CF conventions;
+      `cell_mask` (lat, lon) and `solved` (time); with `annual_amplitude` (lat, lon)
+      [mm] of a record of at least a year and a half, as a shorter one does not separate
+      season and trend.
     """
     grid = area.grid
     mask = np.where(shapely.intersects_xy(area.region, grid.lon, grid.lat), 2, 1)
@@ -204,7 +229,6 @@ def water_results(
     cells = np.nan_to_num(sphere.to_raster(grid, mask)).astype(np.int8)
     water = xr.Dataset(
         {
-            "twsa": (("time", "lat", "lon"), _rastered(grid, solution.load)),
             "cell_mask": (("lat", "lon"), cells, flags),
             "solved": (
                 "time",
@@ -216,7 +240,7 @@ def water_results(
         attrs=_about(study) | {"beta": beta},
     )
     if record_length(time.values) >= SHORTEST:
-        amplitude = annual_amplitudes(solution.load, time.values)
+        amplitude = annual_amplitudes(solution, time.values)
         raster = sphere.to_raster(grid, amplitude.astype(np.float32))
         labels = {"units": "mm", "long_name": "annual amplitude of water storage"}
         water["annual_amplitude"] = (("lat", "lon"), raster, labels)
@@ -236,15 +260,6 @@ def record_length(time: NDArray[np.datetime64]) -> float:
         return 0.0
     step = np.median(np.diff(time)).astype(np.diff(time).dtype)
     return float((time[-1] - time[0] + step) / DAY / DAYS_PER_YEAR)
-
-
-def _rastered(grid: sphere.Grid, load: ArrayLike) -> NDArray[np.float32]:
-    """Rasters of the load, made for some epochs at a time to spare memory."""
-    shape = (np.shape(load)[0], len(grid.lat_axis), len(grid.lon_axis))
-    raster, values = np.empty(shape, np.float32), np.asarray(load)
-    for epochs in blocks(len(values)):
-        raster[epochs] = sphere.to_raster(grid, values[epochs].astype(np.float32))
-    return raster
 
 
 def with_rows_used(water: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
@@ -272,30 +287,64 @@ def with_rows_used(water: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
     return water.assign({name: ("row", *column) for name, column in columns.items()})
 
 
-def with_errors(
-    water: xr.Dataset, regions: xr.Dataset, grid: sphere.Grid, errors: Errors
-) -> tuple[xr.Dataset, xr.Dataset]:
-    """Add standard errors to water and regional means.
+def with_errors(regions: xr.Dataset, errors: Errors) -> xr.Dataset:
+    """Add standard errors to regional means.
 
     Args:
-      water: From `water_results`.
       regions: From `region_means`.
-      grid: The cells.
       errors: The standard errors.
 
     Returns:
-      Both, with `twsa_sd` where it was computed.
+      The dataset, with `twsa_sd` where it was computed.
     """
-    if errors.cells is not None:
-        name = "standard error of water storage anomaly"
-        raster = sphere.to_raster(grid, errors.cells)
-        labels = {**errors.labels, "long_name": name}
-        water = water.assign(twsa_sd=(water.twsa.dims, raster, labels))
-    if errors.regions is not None:
-        name = "standard error of the regional mean"
-        labels = {**errors.labels, "long_name": name}
-        regions = regions.assign(twsa_sd=(regions.twsa.dims, errors.regions, labels))
-    return water, regions
+    if errors.regions is None:
+        return regions
+    name = "standard error of the regional mean"
+    labels = {**errors.labels, "long_name": name}
+    return regions.assign(twsa_sd=(regions.twsa.dims, errors.regions, labels))
+
+
+def coefficient_results(
+    study: config.Study,
+    area: StudyArea,
+    time: xr.DataArray,
+    solution: inversion.RepresenterSolution,
+) -> xr.Dataset:
+    """Label coefficients from which the water of every cell follows.
+
+    Args:
+      study: Its settings are kept as attributes.
+      area: The cells.
+      time: Epochs.
+      solution: The estimated load.
+
+    Returns:
+      A dataset with ``coefficient`` (time, field) and ``response`` (field, cell), whose
+      product is the water [mm]; ``cell_lon`` and ``cell_lat`` [degrees].
+    """
+    terms = solution.terms
+    factors = np.concatenate([np.asarray(x.coefficients) for x in terms], axis=1)
+    fields = np.concatenate([as_dense(term) for term in terms], axis=1)
+    degrees = {"units": "degrees", "long_name": "middle of the cell"}
+    meaning = "water [mm] = sum over fields of coefficient times response"
+    return xr.Dataset(
+        {
+            "coefficient": (
+                ("time", "field"),
+                factors,
+                {"long_name": "coefficient of each field", "comment": meaning},
+            ),
+            "response": (
+                ("field", "cell"),
+                fields.T,
+                {"long_name": "water of cells by a unit coefficient"},
+            ),
+            "cell_lon": ("cell", area.grid.lon, degrees),
+            "cell_lat": ("cell", area.grid.lat, degrees),
+        },
+        coords={"time": time},
+        attrs=_about(study),
+    )
 
 
 def as_groundwater(dataset: xr.Dataset) -> xr.Dataset:

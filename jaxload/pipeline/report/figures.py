@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import evaluate, io
+from jaxload.pipeline.chunks import blocks
 from jaxload.pipeline.report.datasets import Result
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ FIGURES = (
 
 #: Letters without a font that a message lists.
 LETTERS = 20
+
+#: Epochs of which a median of maps is drawn.
+EPOCHS = 512
 
 #: Stations or wells that a figure shows.
 PANELS = 4
@@ -81,7 +85,7 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
     name, sd = result.quantity, f"{result.quantity}_sd"
     what = "groundwater storage" if name == "gwsa" else "water storage"
     figures = {"station_fit": plot.station_fit(result.stations, outline)}
-    if _has_values("regions", result.regions[name]):
+    if name in result.regions and _has_values("regions", result.regions[name]):
         figures["regions"] = plot.region_series(
             result.regions[name],
             result.regions.get("twsa_grace"),
@@ -101,9 +105,12 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
     if len(result.summary["criterion"]) > 1:
         figures["beta"] = _beta_figure(result)
     if sd in result.water and _has_values("standard_error", result.water[sd]):
+        some = _thinned(result.water[sd])
+        every = some.sizes["time"] == result.water.sizes["time"]
+        which = "all epochs" if every else f"{some.sizes['time']} epochs"
         figures["standard_error"] = plot.map_of(
-            result.water[sd].median("time", keep_attrs=True),
-            f"standard error of {what}, median of all epochs",
+            some.median("time", keep_attrs=True),
+            f"standard error of {what}, median of {which}",
             outline,
             result.stations,
         )
@@ -118,7 +125,10 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
 
 def _has_values(name: str, field: xr.DataArray) -> bool:
     """Whether there is anything to draw; a warning says that there is not."""
-    if bool(np.isfinite(field).any()):
+    parts = [field]
+    if "time" in field.dims:
+        parts = (field.isel(time=epochs) for epochs in blocks(field.sizes["time"]))
+    if any(bool(np.isfinite(part.values).any()) for part in parts):
         return True
     logger.warning(
         "the figure %s was not drawn: %s has no value at any place or time",
@@ -126,6 +136,14 @@ def _has_values(name: str, field: xr.DataArray) -> bool:
         field.name,
     )
     return False
+
+
+def _thinned(field: xr.DataArray) -> xr.DataArray:
+    """Epochs spread over a record, all of it where it is short."""
+    count = field.sizes["time"]
+    some = np.linspace(0, count - 1, min(count, EPOCHS)).round().astype(int)
+    parts = [field.isel(time=some[few]).load() for few in blocks(len(some), 64)]
+    return parts[0] if len(parts) == 1 else xr.concat(parts, "time")
 
 
 def _look_for_letters(figures: "Iterable[Figure]") -> None:
@@ -157,9 +175,9 @@ def _of_groundwater(result: Result) -> "dict[str, Figure]":
     beside = result.groundwater
     if beside is None:
         return {}
-    water, summary = result.water[result.quantity], result.summary
+    water, summary = result.water.get(result.quantity), result.summary
     figures = {}
-    if _has_values("gwsa_maps", water):
+    if water is not None and _has_values("gwsa_maps", water):
         figures["gwsa_maps"] = plot.weekly_maps(water, result.outline)
     if "dsi" in beside and _has_values("drought", beside.dsi):
         limits = evaluate.DROUGHT_LIMITS

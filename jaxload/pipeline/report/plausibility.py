@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from jaxload.pipeline.chunks import blocks
-
-__all__ = ["check_water"]
+__all__ = ["Extremes"]
 
 logger = logging.getLogger(__name__)
 
@@ -17,48 +16,61 @@ logger = logging.getLogger(__name__)
 CELL, AMPLITUDE = 2000.0, 1000.0
 
 
-def check_water(water: xr.Dataset) -> dict[str, Any]:
-    """Count the cells whose water is beyond what is plausible, and warn of them.
+class Extremes:
+    """Water that is farthest from zero at each cell, of maps as they are computed."""
 
-    Args:
-      water: From `water_results`.
+    def __init__(self) -> None:
+        self._largest: NDArray[np.float32] | None = None
+        self._when: NDArray[np.int64] | None = None
 
-    Returns:
-      ``bound_mm`` and ``cells_beyond`` it at any epoch; ``largest_mm``, where and when;
-      the same of the annual amplitude, if there is one.
-    """
-    largest = _largest(water)
-    beyond = int((np.abs(largest) > CELL).sum())
-    row, column = np.unravel_index(np.argmax(np.abs(largest)), largest.shape)
-    series = water.twsa.values[:, row, column]
-    epoch = int(np.argmax(np.abs(np.nan_to_num(series))))
-    summary: dict[str, Any] = {
-        "bound_mm": CELL,
-        "cells_beyond": beyond,
-        "largest_mm": float(series[epoch]),
-        "largest_at": [float(water.lon[column]), float(water.lat[row])],
-        "largest_on": str(water.time.values[epoch])[:10],
-    }
-    if "annual_amplitude" in water:
-        size = np.nan_to_num(water.annual_amplitude.values)
-        summary |= {
-            "amplitude_bound_mm": AMPLITUDE,
-            "amplitudes_beyond": int((size > AMPLITUDE).sum()),
-            "largest_amplitude_mm": float(size.max()),
+    def take(self, epochs: slice, maps: xr.DataArray) -> None:
+        """Look at maps of some epochs.
+
+        Args:
+          epochs: Which.
+          maps: Water [mm], dimensions (time, lat, lon).
+        """
+        part = np.nan_to_num(maps.values)
+        if self._largest is None or self._when is None:
+            self._largest = np.zeros(part.shape[1:], part.dtype)
+            self._when = np.zeros(part.shape[1:], np.int64)
+        for place in (part.argmax(axis=0), part.argmin(axis=0)):
+            extreme = np.take_along_axis(part, place[None], axis=0)[0]
+            farther = np.abs(extreme) > np.abs(self._largest)
+            self._largest[farther] = extreme[farther]
+            self._when[farther] = place[farther] + epochs.start
+
+    def check(self, water: xr.Dataset) -> dict[str, Any]:
+        """Count the cells whose water is beyond what is plausible, and warn of them.
+
+        Args:
+          water: Its time, lat and lon, and its annual amplitude if there is one.
+
+        Returns:
+          ``bound_mm`` and ``cells_beyond`` it at any epoch; ``largest_mm``, where and
+          when; the same of the annual amplitude, if there is one.
+        """
+        assert self._largest is not None
+        assert self._when is not None
+        size = np.abs(self._largest)
+        row, column = np.unravel_index(np.argmax(size), size.shape)
+        epoch = int(self._when[row, column])
+        summary: dict[str, Any] = {
+            "bound_mm": CELL,
+            "cells_beyond": int((size > CELL).sum()),
+            "largest_mm": float(self._largest[row, column]),
+            "largest_at": [float(water.lon[column]), float(water.lat[row])],
+            "largest_on": str(water.time.values[epoch])[:10],
         }
-    _warn(summary)
-    return summary
-
-
-def _largest(water: xr.Dataset) -> np.ndarray:
-    """Water that is farthest from zero at any epoch, shape (lat, lon)."""
-    values = water.twsa.values
-    largest = np.zeros(values.shape[1:], values.dtype)
-    for epochs in blocks(len(values)):
-        part = np.nan_to_num(values[epochs])
-        for extreme in (part.max(axis=0), part.min(axis=0)):
-            largest = np.where(np.abs(extreme) > np.abs(largest), extreme, largest)
-    return largest
+        if "annual_amplitude" in water:
+            size = np.nan_to_num(water.annual_amplitude.values)
+            summary |= {
+                "amplitude_bound_mm": AMPLITUDE,
+                "amplitudes_beyond": int((size > AMPLITUDE).sum()),
+                "largest_amplitude_mm": float(size.max()),
+            }
+        _warn(summary)
+        return summary
 
 
 def _warn(summary: dict[str, Any]) -> None:

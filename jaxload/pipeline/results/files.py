@@ -1,7 +1,10 @@
 """A result as the files of a folder, and back."""
 
 import dataclasses
+import hashlib
+import os
 import pathlib
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,15 +14,21 @@ from numpy.typing import NDArray
 
 from jaxload import io
 from jaxload.config import renamed
+from jaxload.io.files.writing import reason_of, replacing
+from jaxload.io.files.zarr_folders import is_zarr, settle_folder
 from jaxload.pipeline.report.datasets import Result
 from jaxload.pipeline.report.figures import FIGURES
 
 __all__ = [
     "DATASETS",
+    "DOUBLE",
     "SUMMARY",
     "as_written",
     "check_folder",
+    "content_of",
+    "copy_result",
     "datasets_of",
+    "move_result",
     "read_result",
     "remove_older",
 ]
@@ -27,12 +36,21 @@ __all__ = [
 #: Parts of a `Result` by the name of their file.
 DATASETS = {
     "twsa.nc": "water",
+    "twsa.zarr": "water",
     "stations.nc": "stations",
     "regions.nc": "regions",
     "groundwater.nc": "groundwater",
     "virtual_stations.nc": "virtual_stations",
     "learning.nc": "learning",
+    "coefficients.nc": "coefficients",
 }
+
+#: Variables that are written in float64, by the name of their file: sums of many
+#: products, whose terms are larger than they are.
+DOUBLE = {"coefficients.nc": ("coefficient", "response")}
+
+#: Files that may hold the maps.
+MAPS = ("twsa.nc", "twsa.zarr")
 
 #: Written last: where it is, the other files are complete.
 SUMMARY = "summary.json"
@@ -51,7 +69,14 @@ def datasets_of(result: Result) -> dict[str, xr.Dataset]:
       The datasets that there are, by the names of their files.
     """
     parts = {name: getattr(result, part) for name, part in DATASETS.items()}
-    return {name: part for name, part in parts.items() if part is not None}
+    maps = "twsa.nc" if result.maps is None else result.maps.path.name
+    return {
+        name: part
+        for name, part in parts.items()
+        if part is not None
+        and (DATASETS[name] != "water" or name == maps)
+        and (DATASETS[name] != "regions" or part.sizes)
+    }
 
 
 def as_written(result: Result) -> Result:
@@ -63,7 +88,11 @@ def as_written(result: Result) -> Result:
     Returns:
       The result with numbers in float32.
     """
-    parts = {name: _single(part) for name, part in datasets_of(result).items()}
+    parts = {
+        name: _single(part)
+        for name, part in datasets_of(result).items()
+        if name not in DOUBLE
+    }
     changed = {DATASETS[name]: part for name, part in parts.items()}
     return dataclasses.replace(result, **changed)
 
@@ -98,7 +127,8 @@ def read_result(
       FileNotFoundError: If a file is missing.
       ValueError: If a file is broken.
     """
-    parts = {part: None for part in DATASETS.values()}
+    parts: dict[str, xr.Dataset | None] = {part: None for part in DATASETS.values()}
+    parts["regions"] = xr.Dataset()
     parts |= {
         part: io.read_dataset(folder / name)
         for name, part in DATASETS.items()
@@ -118,12 +148,12 @@ def check_folder(folder: pathlib.Path) -> None:
     """
     there = [folder / name for name in NAMES if (folder / name).exists()]
     for path in there:
-        if path.is_dir():
+        if path.is_dir() and not (is_zarr(path) and io.is_result(path)):
             raise ValueError(
                 f"{path} is a folder, where a result is to be written; move it, or "
                 "choose another folder for the results"
             )
-    if any(io.is_result(folder / name) for name in (SUMMARY, "twsa.nc")):
+    if any(io.is_result(folder / name) for name in (SUMMARY, *MAPS)):
         return
     for path in there:
         if not io.is_result(path):
@@ -142,4 +172,80 @@ def remove_older(folder: pathlib.Path, names: Mapping[str, Any]) -> None:
     """
     for name in NAMES:
         if name not in names:
-            (folder / name).unlink(missing_ok=True)
+            _remove(folder / name)
+
+
+def _remove(path: pathlib.Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def content_of(path: pathlib.Path) -> str:
+    """Compute a digest of what a result holds.
+
+    Args:
+      path: A file, or a folder of files.
+
+    Returns:
+      The digest; that of a folder counts the names in it.
+
+    Raises:
+      OSError: If it cannot be read.
+    """
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    total = hashlib.sha256()
+    for inner in sorted(path.rglob("*")):
+        if inner.is_file():
+            name = os.fsencode(inner.relative_to(path))
+            total.update(name + b"\0" + content_of(inner).encode())
+    return total.hexdigest()
+
+
+def copy_result(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Copy a result so that its name never stands for a part of it.
+
+    Args:
+      source: A file, or a folder.
+      target: The name of the copy; an older result of this name is replaced.
+
+    Raises:
+      ValueError: If it cannot be written.
+    """
+    if not source.is_dir():
+        with replacing(target, durable=True) as temporary:
+            shutil.copyfile(source, temporary)
+        return
+    unnamed = target.with_name(f".{target.name}.{os.getpid()}.0.part")
+    try:
+        shutil.rmtree(unnamed, ignore_errors=True)
+        shutil.copytree(source, unnamed)
+        settle_folder(unnamed)
+        _remove(target)
+        unnamed.replace(target)
+    except (OSError, shutil.Error) as error:
+        shutil.rmtree(unnamed, ignore_errors=True)
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        raise ValueError(f"{target} cannot be written ({reason})") from None
+
+
+def move_result(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Give a result another name.
+
+    Args:
+      source: A file, or a folder.
+      target: The name; an older result of this name is replaced.
+
+    Raises:
+      ValueError: If it cannot be written.
+    """
+    try:
+        if source.is_dir():
+            _remove(target)
+        source.replace(target)
+    except OSError:
+        # It lies on another disk.
+        copy_result(source, target)

@@ -20,12 +20,27 @@ import numpy as np
 
 from jaxload import io
 from jaxload.config.renamed import is_of_earlier_release
-from jaxload.io.files.writing import replacing
 from jaxload.pipeline.report.datasets import Result
-from jaxload.pipeline.results.files import datasets_of
+from jaxload.pipeline.results.files import (
+    DATASETS,
+    DOUBLE,
+    content_of,
+    copy_result,
+    datasets_of,
+    move_result,
+)
 from jaxload.pipeline.results.provenance import Origin, changes
 
-__all__ = ["Unfinished", "clear", "find", "is_unfinished", "keep", "move"]
+__all__ = [
+    "Unfinished",
+    "begin",
+    "clear",
+    "find",
+    "is_unfinished",
+    "keep",
+    "move",
+    "places",
+]
 
 #: Where unfinished results lie, and the file there that says that they are whole.
 FOLDER, ABOUT = ".unfinished", "about.json"
@@ -50,8 +65,40 @@ class Unfinished:
     summary: dict[str, Any]
 
 
+def places(folder: pathlib.Path) -> list[pathlib.Path]:
+    """List where unfinished results may lie.
+
+    Args:
+      folder: Where results go in the end.
+
+    Returns:
+      A folder in it, and one where the system has room for temporary files.
+    """
+    return [folder / FOLDER, _spare(folder)]
+
+
+def begin(place: pathlib.Path) -> pathlib.Path:
+    """Make a folder for an unfinished result, in place of an older one.
+
+    Args:
+      place: One of `places`.
+
+    Returns:
+      The folder.
+
+    Raises:
+      ValueError: If it cannot be made.
+    """
+    _remove(place)
+    try:
+        place.mkdir(mode=0o700)
+    except OSError as error:
+        raise ValueError(f"{place} cannot be written ({error.strerror})") from None
+    return place
+
+
 def keep(result: Result, origin: Origin, folder: pathlib.Path) -> Unfinished:
-    """Write a result where it can be taken up.
+    """Write a result where it can be taken up, behind the maps that lie there already.
 
     Args:
       result: What was computed.
@@ -65,13 +112,17 @@ def keep(result: Result, origin: Origin, folder: pathlib.Path) -> Unfinished:
       ValueError: If there is no room in the folder; the message says where the result
         is instead.
     """
+    place, spare = places(folder)
+    failed = "" if result.maps is None else result.maps.refused
+    if not failed:
+        try:
+            return _keep(result, origin, place)
+        except ValueError as error:
+            failed = str(error)
     try:
-        return _keep(result, origin, folder / FOLDER)
-    except ValueError as error:
-        failed = error
-    try:
-        place = _keep(result, origin, _spare(folder)).place
+        place = _keep(result, origin, spare).place
     except (ValueError, OSError) as error:
+        clear(folder)
         raise ValueError(f"the results are lost: {failed}, and {error}") from None
     raise ValueError(
         f"{failed}; the results are kept in {place}: make room and run the same again "
@@ -80,13 +131,18 @@ def keep(result: Result, origin: Origin, folder: pathlib.Path) -> Unfinished:
 
 
 def _keep(result: Result, origin: Origin, place: pathlib.Path) -> Unfinished:
-    _remove(place)
+    there = result.maps.path if result.maps is not None else None
+    if there is None or there.parent != place:
+        begin(place)
     try:
-        place.mkdir(mode=0o700)
         files = {}
         for name, dataset in datasets_of(result).items():
-            io.write_dataset(dataset, place / name)
-            files[name] = _content(place / name)
+            if DATASETS[name] != "water" or there is None:
+                double = {"double": DOUBLE[name]} if name in DOUBLE else {}
+                io.write_dataset(dataset, place / name, **double)
+            elif there.parent != place:
+                copy_result(there, place / name)
+            files[name] = content_of(place / name)
         about = {
             "study": origin.study,
             "inputs": origin.files,
@@ -95,13 +151,24 @@ def _keep(result: Result, origin: Origin, place: pathlib.Path) -> Unfinished:
             "summary": result.summary,
         }
         io.write_json(about, place / ABOUT)
-        return _read(place)
     except OSError as error:
-        _remove(place)
+        _remove_unless(place, there)
         raise ValueError(f"{place} cannot be written ({error.strerror})") from None
+    except ValueError:
+        _remove_unless(place, there)
+        raise
     except BaseException:
         _remove(place)
         raise
+    if there is not None and there.parent != place:
+        _remove(there.parent)
+    return _read(place)
+
+
+def _remove_unless(place: pathlib.Path, maps: pathlib.Path | None) -> None:
+    """Remove a folder, but not the only maps that there are."""
+    if maps is None or maps.parent != place:
+        _remove(place)
 
 
 def _spare(folder: pathlib.Path) -> pathlib.Path:
@@ -109,11 +176,6 @@ def _spare(folder: pathlib.Path) -> pathlib.Path:
     name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
     user = os.getuid() if hasattr(os, "getuid") else 0
     return pathlib.Path(tempfile.gettempdir(), f"jaxload-{user}-{name}")
-
-
-def _content(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find(folder: pathlib.Path, origin: Origin) -> Unfinished | None:
@@ -129,7 +191,7 @@ def find(folder: pathlib.Path, origin: Origin) -> Unfinished | None:
     Raises:
       ValueError: If there is one, but of another study or other inputs, or damaged.
     """
-    for place in (folder / FOLDER, _spare(folder)):
+    for place in places(folder):
         if not (place / ABOUT).is_file() or not _is_own(place):
             continue
         unfinished = _read(place)
@@ -175,7 +237,7 @@ def _check(
 ) -> None:
     """A file that was moved already is in the folder."""
     for path in (unfinished.place / name, folder / name):
-        if path.is_file() and _content(path) == content:
+        if path.exists() and content_of(path) == content:
             return
     raise ValueError(
         f"{unfinished.place / name} is missing or damaged; run without --resume to "
@@ -195,14 +257,8 @@ def move(unfinished: Unfinished, folder: pathlib.Path) -> None:
     """
     for name in unfinished.files:
         source, target = unfinished.place / name, folder / name
-        if not source.is_file():
-            continue
-        try:
-            source.replace(target)
-        except OSError:
-            # It lies on another disk.
-            with replacing(target, durable=True) as temporary:
-                shutil.copyfile(source, temporary)
+        if source.exists():
+            move_result(source, target)
 
 
 def is_unfinished(folder: pathlib.Path) -> bool:
@@ -214,8 +270,7 @@ def is_unfinished(folder: pathlib.Path) -> bool:
     Returns:
       Whether there is one, of whatever study.
     """
-    places = (folder / FOLDER, _spare(folder))
-    return any((place / ABOUT).is_file() and _is_own(place) for place in places)
+    return any((place / ABOUT).is_file() and _is_own(place) for place in places(folder))
 
 
 def clear(folder: pathlib.Path) -> None:
@@ -224,7 +279,7 @@ def clear(folder: pathlib.Path) -> None:
     Args:
       folder: Where results go.
     """
-    for place in (folder / FOLDER, _spare(folder)):
+    for place in places(folder):
         _remove(place)
 
 
