@@ -3,9 +3,11 @@
 from typing import Any
 
 import jax
+import numpy as np
 from jax.core import Tracer
+from jax.experimental import multihost_utils
 
-__all__ = ["check_shapes", "is_concrete", "require_float64"]
+__all__ = ["check_shapes", "is_concrete", "on_host", "require_float64"]
 
 
 def check_shapes(**arrays: tuple[Any, str]) -> dict[str, int]:
@@ -59,3 +61,21 @@ def is_concrete(array: Any) -> bool:
       array: Any array.
     """
     return not isinstance(array, Tracer)
+
+
+def on_host(array: Any) -> np.ndarray:
+    """Copy an array to the host, from the devices of every process that hold it.
+
+    Where other processes hold parts of it, all of them have to call this together.
+
+    Args:
+      array: Any array that is not traced.
+
+    Returns:
+      All of it.
+    """
+    if isinstance(array, jax.Array) and not (
+        array.is_fully_addressable or array.is_fully_replicated
+    ):
+        return np.asarray(multihost_utils.process_allgather(array, tiled=True))
+    return np.asarray(array)

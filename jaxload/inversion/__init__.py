@@ -59,6 +59,7 @@ from jaxload.inversion.prior.smoothness import (
     smooth_problem,
 )
 from jaxload.inversion.problem import Problem, Solution, with_normal_matrix
+from jaxload.inversion.sharding import EpochSharding, gather_epochs, shard_epochs
 from jaxload.inversion.stacking import Rows, split_rows, stack_rows
 from jaxload.inversion.temporal.evidence import temporal_log_evidence
 from jaxload.inversion.temporal.markov import TemporalPrior, autoregression, random_walk
@@ -105,6 +106,7 @@ from jaxload.inversion.uncertainty.stochastic_diagonal import Probing
 
 __all__ = [
     "ConjugateGradient",
+    "EpochSharding",
     "Factor",
     "Functionals",
     "Huber",
@@ -143,6 +145,7 @@ __all__ = [
     "exponential_correlation",
     "factorise",
     "find_pattern",
+    "gather_epochs",
     "gcv",
     "given_last_rows",
     "hold_out",
@@ -178,6 +181,7 @@ __all__ = [
     "scaled_prior",
     "scan",
     "select",
+    "shard_epochs",
     "smooth_prior",
     "smooth_problem",
     "solve",

@@ -9,7 +9,7 @@ from jax import Array
 from jax.typing import ArrayLike, DTypeLike
 from numpy.typing import NDArray
 
-from jaxload._check import check_shapes, is_concrete
+from jaxload._check import check_shapes, is_concrete, on_host
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.missing.pattern import (
     MissingPattern,
@@ -25,6 +25,14 @@ from jaxload.inversion.noise import (
     noise_at,
 )
 from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.sharding import (
+    EpochSharding,
+    by_shards,
+    place_epochs,
+    record_epochs,
+    reshard,
+    without_shards,
+)
 
 __all__ = [
     "Observations",
@@ -53,6 +61,9 @@ class Observations:
         masks rows without a new pattern.
       fits: Whether an epoch misses the rows that `pattern` has, boolean, shape
         (epoch,), where that can only be seen under `jit`; else None.
+      sharding: How epochs are laid out over devices, from `shard_epochs`; None where
+        one device has them all. The arrays of `pattern` then have an axis of devices
+        first.
     """
 
     values: Array
@@ -60,6 +71,9 @@ class Observations:
     pattern: MissingPattern | None = None
     used: Array | None = None
     fits: Array | None = None
+    sharding: EpochSharding | None = dataclasses.field(
+        default=None, metadata={"static": True}
+    )
 
     @property
     def seen(self) -> Array:
@@ -117,7 +131,7 @@ def observations(
         )
     check_noise(noise, values)
     if is_concrete(values):
-        seen = np.isfinite(np.asarray(values))
+        seen = np.isfinite(on_host(values))
         seen = seen.any(axis=0) if is_shared(noise) else seen
         advice = "mask the observation with NaN instead"
         check_positive("sigma", noise.sigma, advice, seen)
@@ -162,10 +176,14 @@ def select_epochs(
     Returns:
       Their `Observations`.
     """
+    sharding, data = data.sharding, without_shards(data)
     values = data.values[epochs]
     pattern = None if data.pattern is None else find_pattern(values)
     noise = noise_at(data.noise, epochs)
-    return dataclasses.replace(data, values=values, noise=noise, pattern=pattern)
+    data = dataclasses.replace(data, values=values, noise=noise, pattern=pattern)
+    if sharding is None:
+        return data
+    return reshard(data, EpochSharding(sharding.mesh, len(values)))
 
 
 def bind(
@@ -212,10 +230,20 @@ def bind(
         )
     if data.pattern is not None and not is_concrete(data.values):
         # Epochs that miss other rows than the pattern has are NaN rather than wrong.
-        missing = ~jnp.isfinite(data.values)
-        fits = (missing_rows(data.pattern) == missing).all(axis=1)
-        data = dataclasses.replace(data, fits=fits)
+        data = dataclasses.replace(data, fits=_fits(data))
     return data, beta
+
+
+def _fits(data: Observations) -> Array:
+    """Whether each epoch misses the rows of the pattern, under `jit`."""
+
+    def of_epochs(data: Observations, padding: Array, _: tuple) -> Array:
+        missing = ~jnp.isfinite(data.values)
+        assert data.pattern is not None
+        return padding | (missing_rows(data.pattern) == missing).all(axis=1)
+
+    padding = jnp.arange(len(data.values)) >= record_epochs(data)
+    return by_shards(of_epochs, data, padding)
 
 
 @jax.tree_util.register_dataclass
@@ -236,13 +264,13 @@ class PriorMean:
 
 
 def prior_mean(
-    problem: Problem, values: Array, mean: ArrayLike | None
+    problem: Problem, data: Observations, mean: ArrayLike | None
 ) -> PriorMean | None:
     """Bring a prior mean to the dtype of a problem, and check it.
 
     Args:
       problem: Design matrix and prior.
-      values: Observations, shape (epoch, row).
+      data: From `observations`.
       mean: Prior mean m of the load [mm], shape (epoch, cell), or None.
 
     Returns:
@@ -254,8 +282,10 @@ def prior_mean(
     if mean is None:
         return None
     mean = jnp.asarray(mean, problem.design.dtype)
+    if data.sharding is not None and len(mean) == data.sharding.epochs:
+        mean = place_epochs(mean, data.sharding, 0)
     check_shapes(
-        data=(values, "epoch row"),
+        data=(data.values, "epoch row"),
         mean=(mean, "epoch cell"),
         design=(problem.design, "row cell"),
     )
@@ -298,10 +328,11 @@ def check_finite(name: str, values: Array, advice: str) -> None:
     """
     if not is_concrete(values) or bool(jnp.isfinite(values).all()):
         return
-    bad = np.argwhere(~np.isfinite(np.asarray(values)))
+    whole = on_host(values)
+    bad = np.argwhere(~np.isfinite(whole))
     first = tuple(map(int, bad[0]))
     raise ValueError(
-        f"{name} is {float(values[first]):g} at index {first}, one of {len(bad)} of "
+        f"{name} is {float(whole[first]):g} at index {first}, one of {len(bad)} of "
         f"{values.size} values that are not finite; {advice}"
     )
 
@@ -322,12 +353,13 @@ def check_positive(
     """
     if not is_concrete(value):
         return
-    bad = ~(np.isfinite(value) & (np.asarray(value) > 0))
+    whole = on_host(value)
+    bad = ~(np.isfinite(whole) & (whole > 0))
     bad = bad if where is None else bad & where
     if not bad.any():
         return
-    place = f" at index {tuple(map(int, np.argwhere(bad)[0]))}" * (value.ndim > 0)
-    first = float(np.asarray(value)[bad].ravel()[0])
+    place = f" at index {tuple(map(int, np.argwhere(bad)[0]))}" * (whole.ndim > 0)
+    first = float(whole[bad].ravel()[0])
     raise ValueError(
         f"{name} is {first:g}{place}, expected a positive number; {advice}"
     )

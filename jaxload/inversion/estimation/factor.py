@@ -27,6 +27,7 @@ from jaxload.inversion.estimation.representers import RepresenterSolution
 from jaxload.inversion.estimation.shared_inverse import make_shared_inverse
 from jaxload.inversion.noise import is_steady, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.sharding import by_shards, gather_epochs, place_epochs
 
 __all__ = [
     "Factor",
@@ -114,7 +115,7 @@ def factorise(
       >>> inversion.leave_one_out(factor), inversion.log_evidence(factor)
     """
     data, beta = bind(problem, data, beta)
-    prior = prior_mean(problem, data.values, mean)
+    prior = prior_mean(problem, data, mean)
     if prior is not None:
         data = dataclasses.replace(data, values=data.values - prior.fitted)
     return Factor(problem, data, beta, prior)
@@ -153,9 +154,13 @@ def factor_at(factor: Factor, epochs: NDArray[np.int64]) -> Factor:
       The `Factor`.
     """
     mean = factor.mean
-    if mean is not None:
-        mean = jax.tree.map(lambda values: values[epochs], mean)
     data = select_epochs(factor.data, epochs)
+    if mean is not None:
+        mean = gather_epochs(mean, factor.data) if factor.data.sharding else mean
+        mean = jax.tree.map(lambda values: values[epochs], mean)
+    if mean is not None and data.sharding is not None:
+        place = lambda values: place_epochs(values, data.sharding, 0)
+        mean = jax.tree.map(place, mean)
     return dataclasses.replace(factor, data=data, mean=mean)
 
 
@@ -172,6 +177,13 @@ def evaluate(problem: Problem, data: Observations, beta: Array) -> DataSpaceSolu
       The `DataSpaceSolution`; NaN where a system is not positive definite, or the
       pattern of missing data does not fit.
     """
+    return by_shards(_evaluated, data, alike=(problem, beta))
+
+
+def _evaluated(
+    data: Observations, _: tuple, alike: tuple[Problem, Array]
+) -> DataSpaceSolution:
+    problem, beta = alike
     solved = data_space_inverse(problem, data, beta).evaluate(data.values)
     if data.fits is None:
         return solved
@@ -198,8 +210,15 @@ def prior_reduction(
     Returns:
       Shape (epoch, functional) or (epoch, functional, functional).
     """
-    inverse = data_space_inverse(problem, data, beta, steady=True)
-    return inverse.reduction(fields, contract)
+
+    def reduction(
+        data: Observations, _: tuple, alike: tuple[Problem, Array, Array]
+    ) -> Array:
+        problem, beta, fields = alike
+        inverse = data_space_inverse(problem, data, beta, steady=True)
+        return inverse.reduction(fields, contract)
+
+    return by_shards(reduction, data, alike=(problem, beta, fields))
 
 
 def data_space_inverse(

@@ -20,6 +20,7 @@ from jaxload.inversion.estimation.representers import RepresenterSolution, Term
 from jaxload.inversion.linalg.spd import determined_inverse, einsum
 from jaxload.inversion.noise import Noise, common_estimate, noise_times, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.sharding import by_shards, gather_epochs
 
 __all__ = ["Problem", "Solution", "load_of", "solve", "solve_representers"]
 
@@ -104,7 +105,8 @@ def solve_representers(
     For records whose load of all epochs and cells is larger than memory: `load_at`
     gives that of some epochs.
 
-    Not for: derivatives, or use under `jit`.
+    Not for: derivatives, or use under `jit`. Of sharded observations the coefficients
+    are collected on the host.
 
     Args:
       problem: As of `solve`.
@@ -150,6 +152,11 @@ def _represented(
     known = lambda values: jnp.where(ok[:, None], values, jnp.nan)
     terms = tuple(Term(known(x), fields) for fields, x in parts if x.shape[1])
     common = jnp.where(ok, common, jnp.nan)
+    if factor.data.sharding is not None:
+        collect = lambda values: gather_epochs(values, factor.data)
+        terms = tuple(Term(collect(x.coefficients), x.representers) for x in terms)
+        fitted, ok, common = collect((known(fitted), ok, common))
+        return RepresenterSolution(terms, fitted, ok, common, factor)
     return RepresenterSolution(terms, known(fitted), ok, common, factor)
 
 
@@ -192,12 +199,18 @@ def _arrays(factor: Factor) -> list[Array]:
 def _implicit(
     problem: Problem, data: Observations, beta: Array, method: Method
 ) -> tuple[Array, Array]:
-    seen = data.seen
-    noise = scaled_noise(data.noise, beta, seen)
-    system = System(problem, noise, seen, data.used, data.pattern)
-    right = jnp.where(seen, data.values, 0)
-    multiplier, ok = system_multiplier(system, right, method)
-    return multiplier, ok if data.fits is None else ok & data.fits
+    def multiplier(
+        data: Observations, _: tuple, alike: tuple[Problem, Array]
+    ) -> tuple[Array, Array]:
+        problem, beta = alike
+        seen = data.seen
+        noise = scaled_noise(data.noise, beta, seen)
+        system = System(problem, noise, seen, data.used, data.pattern)
+        right = jnp.where(seen, data.values, 0)
+        multiplier, ok = system_multiplier(system, right, method)
+        return multiplier, ok if data.fits is None else ok & data.fits
+
+    return by_shards(multiplier, data, alike=(problem, beta))
 
 
 @jax.jit
@@ -219,7 +232,14 @@ def load_of(
     Returns:
       The `Solution`, without its factor.
     """
-    coefficients, amounts, rest = _coefficients(problem, data, beta, solved)
+    return by_shards(_own_primal, data, solved, (problem, beta))
+
+
+def _own_primal(
+    data: Observations, solved: tuple[Array, Array], alike: tuple[Problem, Array]
+) -> Solution:
+    problem = alike[0]
+    coefficients, amounts, rest = _own_coefficients(data, solved, alike)
     fitted, ok, common = rest
     load = einsum("es,cs->ec", coefficients, problem.cross)
     if problem.null_space_response.shape[1]:
@@ -234,8 +254,14 @@ def _coefficients(
     beta: Array,
     solved: tuple[Array, Array],
 ) -> tuple[Array, Array, tuple[Array, Array, Array]]:
+    return by_shards(_own_coefficients, data, solved, (problem, beta))
+
+
+def _own_coefficients(
+    data: Observations, solved: tuple[Array, Array], alike: tuple[Problem, Array]
+) -> tuple[Array, Array, tuple[Array, Array, Array]]:
     """Coefficients of ``C G'`` and of free fields; what they fit, and which are ok."""
-    multiplier, ok = solved
+    (multiplier, ok), (problem, beta) = solved, alike
     # Looked for here, since the load is many times larger.
     ok = ok & jnp.isfinite(multiplier).all(axis=-1)
     fitted = einsum("es,st->et", multiplier, problem.gram)
@@ -279,6 +305,13 @@ def _null_space_amounts(null_space_response: Array, rest: Array) -> tuple[Array,
 def _by_normal_equations(
     problem: Problem, data: Observations, beta: Array
 ) -> tuple[Solution, Array]:
+    return by_shards(_normal_equations, data, alike=(problem, beta))
+
+
+def _normal_equations(
+    data: Observations, _: tuple, alike: tuple[Problem, Array]
+) -> tuple[Solution, Array]:
+    problem, beta = alike
     residual = data.counted
     noise = scaled_noise(data.noise, beta, data.seen)
     known = jnp.ones(len(residual), bool)
@@ -325,5 +358,10 @@ def _unexplained(
     fitted: Array, data: Observations, beta: Array, multiplier: Array
 ) -> Array:
     """What the data-space equations are short of, [mm]."""
-    scaled = scaled_noise(data.noise, beta, data.seen)
-    return data.values - fitted - noise_times(scaled, multiplier)
+
+    def left(data: Observations, found: tuple[Array, Array], beta: Array) -> Array:
+        fitted, multiplier = found
+        scaled = scaled_noise(data.noise, beta, data.seen)
+        return data.values - fitted - noise_times(scaled, multiplier)
+
+    return by_shards(left, data, (fitted, multiplier), beta)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxload._check import is_concrete
+from jaxload._check import is_concrete, on_host
 from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.cost_model import (
     Method,
@@ -64,9 +64,9 @@ def _size(problem: Problem, data: Observations) -> ProblemSize:
     missing = 0.0
     if data.pattern is not None:
         if is_concrete(data.pattern.missing):
-            missing = float(data.pattern.missing) / max(epochs, 1)
+            missing = float(np.sum(data.pattern.missing)) / max(epochs, 1)
         elif is_concrete(data.values):
-            missing = float(np.isnan(np.asarray(data.values)).sum()) / max(epochs, 1)
+            missing = float(np.isnan(on_host(data.values)).sum()) / max(epochs, 1)
     return ProblemSize(
         epochs=epochs,
         rows=rows,

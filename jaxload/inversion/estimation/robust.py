@@ -18,6 +18,7 @@ from jaxload.inversion.estimation.least_squares import solve, solve_representers
 from jaxload.inversion.estimation.representers import RepresenterSolution
 from jaxload.inversion.noise import Noise
 from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.sharding import gather_epochs
 
 __all__ = [
     "Huber",
@@ -166,7 +167,7 @@ def reweight(
     data, beta = bind(problem, data, beta)
     if mean is not None:
         mean = jnp.asarray(mean, problem.design.dtype)
-        prior_mean(problem, data.values, mean)
+        prior_mean(problem, data, mean)
     reweighted = _reweighted(problem, data, beta, mean, loss)
     weighted = _weighted(data, reweighted.weights)
     factor = factorise(problem, weighted, beta, mean=mean)
@@ -195,6 +196,8 @@ def reweight_representers(
     weights, converged = _weights(problem, data, beta, loss)
     weighted = _weighted(data, weights)
     solution = solve_representers(problem, weighted, beta, method=loss.method)
+    if data.sharding is not None:
+        converged, weights = gather_epochs((converged, weights), data)
     ok = jnp.asarray(solution.ok) & converged
     return dataclasses.replace(solution, ok=ok), weights
 

@@ -34,11 +34,11 @@ from jaxload.inversion.hyperparameters.evidence import (
 )
 from jaxload.inversion.hyperparameters.sufficient_statistics import (
     Sums,
-    epoch_sums,
-    total,
+    record_sums,
 )
 from jaxload.inversion.noise import is_steady
 from jaxload.inversion.problem import Problem
+from jaxload.inversion.sharding import gather_epochs
 
 __all__ = ["best", "scan", "select"]
 
@@ -92,7 +92,7 @@ def scan(
     """
     betas = _checked_betas(betas)
     factor = factorise(problem, data, betas[0], mean=mean)
-    _check_pairs(np.asarray(factor.data.values))
+    _check_pairs(gather_epochs(factor.data.values, factor.data))
     several = isinstance(criterion, tuple)
     criteria = criterion if isinstance(criterion, tuple) else (criterion,)
     evaluate = _evaluator(factor, betas, criteria)
@@ -128,7 +128,7 @@ def _evaluator(
     def evaluate(number: int, beta: float) -> tuple[Any, ...]:
         sums = [_at(sums, number) for sums in fixed]
         here = _at_beta(rest, beta)
-        sums.append(total(epoch_sums(here, redundancy=gcv in criteria)))
+        sums.append(record_sums(here, redundancy=gcv in criteria))
         return tuple(formula(_added(sums), here.beta) for formula in formulas)
 
     return evaluate
@@ -152,7 +152,7 @@ def _swept_part(factor: Factor, betas: np.ndarray) -> tuple[list[Sums], Factor |
     data, dtype = factor.data, factor.beta.dtype
     if not is_steady(data.noise) or data.used is not None:
         return [], factor
-    recurring = recurring_patterns(np.asarray(data.values))
+    recurring = recurring_patterns(gather_epochs(data.values, data))
     if not len(recurring.count):
         return [], factor
     sums = [

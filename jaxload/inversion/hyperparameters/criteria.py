@@ -13,9 +13,8 @@ from jaxload.inversion.estimation.factor import Factor, factor_of
 from jaxload.inversion.estimation.representers import RepresenterSolution
 from jaxload.inversion.hyperparameters.sufficient_statistics import (
     Sums,
-    epoch_sums,
+    record_sums,
     residual,
-    total,
 )
 from jaxload.inversion.problem import Solution
 
@@ -135,7 +134,7 @@ def gcv(solution: Factor | Solution) -> Array:
       Golub, Heath & Wahba (1979), doi:10.1080/00401706.1979.10489751.
     """
     factor = factor_of(solution)
-    return gcv_of(total(epoch_sums(factor)), factor.beta)
+    return gcv_of(record_sums(factor), factor.beta)
 
 
 def gcv_of(sums: Sums, beta: Array) -> Array:
@@ -162,7 +161,7 @@ def l_curve(solution: Factor | Solution) -> LCurve:
       Hansen (1992), doi:10.1137/1034115.
     """
     factor = factor_of(solution)
-    return l_curve_of(total(epoch_sums(factor, redundancy=False)), factor.beta)
+    return l_curve_of(record_sums(factor, redundancy=False), factor.beta)
 
 
 def l_curve_of(sums: Sums, beta: Array) -> LCurve:

@@ -19,6 +19,7 @@ from jaxload.inversion.estimation.data_space import LeftOut
 from jaxload.inversion.estimation.factor import Factor, data_space_inverse, factor_of
 from jaxload.inversion.hyperparameters.criteria import root_mean_square
 from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.sharding import by_shards
 
 __all__ = ["distance_blocks", "leave_group_out", "leave_group_out_residual"]
 
@@ -118,6 +119,13 @@ def _residual(
     multiplier: Array,
     groups: LeftOut,
 ) -> Array:
+    return by_shards(_own_residual, data, multiplier, (problem, beta, groups))
+
+
+def _own_residual(
+    data: Observations, multiplier: Array, alike: tuple[Problem, Array, LeftOut]
+) -> Array:
+    problem, beta, groups = alike
     inverse = data_space_inverse(problem, data, beta, steady=True)
     return inverse.left_out(multiplier, groups)
 

@@ -13,8 +13,9 @@ from jaxload.inversion.linalg.saddle_point import null_space_log_determinant
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import noise_times, scaled_noise
 from jaxload.inversion.problem import Problem
+from jaxload.inversion.sharding import by_shards
 
-__all__ = ["Sums", "epoch_sums", "residual", "total"]
+__all__ = ["Sums", "epoch_sums", "record_sums", "residual"]
 
 
 @jax.tree_util.register_dataclass
@@ -85,22 +86,40 @@ def epoch_sums(factor: Factor, *, redundancy: bool = True) -> Sums:
     return dataclasses.replace(sums, redundancy=trace)
 
 
-def total(sums: Sums) -> Sums:
-    """Add up over the epochs.
+def record_sums(factor: Factor, *, redundancy: bool = True) -> Sums:
+    """Compute the sums of a record.
 
     Args:
-      sums: Of every epoch.
+      factor: From `factorise`.
+      redundancy: As in `epoch_sums`.
 
     Returns:
-      Of the record, each a scalar.
+      The `Sums`, each a scalar.
     """
-    return jax.tree.map(jnp.sum, sums)
+    sums = epoch_sums(factor, redundancy=redundancy)
+    if factor.data.sharding is None:
+        return jax.tree.map(jnp.sum, sums)
+    return _added_at_once(sums)
+
+
+@jax.jit
+def _added_at_once(sums: Sums) -> Sums:
+    """Add up over epochs by one exchange between devices."""
+    leaves, structure = jax.tree.flatten(sums)
+    return jax.tree.unflatten(structure, list(jnp.sum(jnp.stack(leaves), axis=1)))
 
 
 @jax.jit
 def _sums(
     problem: Problem, data: Observations, beta: Array, solved: DataSpaceSolution
 ) -> Sums:
+    return by_shards(_own_sums, data, solved, (problem, beta))
+
+
+def _own_sums(
+    data: Observations, solved: DataSpaceSolution, alike: tuple[Problem, Array]
+) -> Sums:
+    problem, beta = alike
     seen, noise = data.seen, scaled_noise(data.noise, beta, data.seen)
     left_out = residual(solved)
     known = jnp.isfinite(left_out)

@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from jaxload._check import is_concrete
+from jaxload._check import is_concrete, on_host
 
 __all__ = [
     "EpochGaps",
@@ -21,7 +21,12 @@ __all__ = [
     "blocks_in_time",
     "check_pattern",
     "find_pattern",
+    "merged_widths",
     "missing_rows",
+    "padded_indices",
+    "pattern_digest",
+    "split_by_size",
+    "stacked_blocks",
 ]
 
 #: Bytes that the inverses of all groups may take together.
@@ -152,7 +157,7 @@ def find_pattern(
             "find_pattern needs the values of the observations; call it outside jit "
             "and pass its result as pattern="
         )
-    missing = np.logical_not(np.isfinite(np.asarray(values)))
+    missing = np.logical_not(np.isfinite(on_host(values)))
     if missing.ndim != 2:
         raise ValueError(f"values has shape {missing.shape}, expected (epoch row)")
     epochs, rows = missing.shape
@@ -166,7 +171,7 @@ def find_pattern(
             raise ValueError(f"{name} is {value}, expected a positive number")
     groups, common, number = _groups(missing, min(member, max(epochs, 1)), kinds)
     gaps = _gaps(missing & ~common[number], number, kinds)
-    digest = _digest(missing)
+    digest = pattern_digest(missing)
     blocks = _blocks(missing, BLOCK, 1 if small else BLOCK_SHAPES)
     return MissingPattern(groups, gaps, blocks, missing.sum(), digest, missing.shape)
 
@@ -183,8 +188,8 @@ def check_pattern(values: Array, pattern: MissingPattern) -> None:
     """
     same = pattern.shape == values.shape
     if same and is_concrete(values) and is_concrete(pattern.digest):
-        missing = np.logical_not(np.isfinite(np.asarray(values)))
-        same = missing.sum() == pattern.missing and _digest(missing) == pattern.digest
+        missing = np.logical_not(np.isfinite(on_host(values)))
+        same = missing.sum() == pattern.missing and pattern_digest(missing) == pattern.digest
     if not same:
         raise ValueError(
             f"pattern was found in another record, of shape {pattern.shape}, than "
@@ -243,7 +248,44 @@ def blocks_in_time(
         yield slice(first, min(first + len(block.epoch), len(missing))), block
 
 
-def _digest(missing: NDArray[np.bool_]) -> np.int32:
+def stacked_blocks(blocks: list[PaddedBlocks], count: int, rows: int) -> PaddedBlocks:
+    """Pad blocks to one shape, side by side.
+
+    Args:
+      blocks: From `blocks_in_time`, of equal numbers of epochs.
+      count: How many there are to be; the last one is repeated.
+      rows: Number of rows.
+
+    Returns:
+      The `PaddedBlocks`, of `count` blocks.
+    """
+    blocks = blocks + blocks[-1:] * (count - len(blocks))
+
+    def joined(indices: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+        width = max(index.shape[-1] for index in indices)
+        spare = lambda index: [(0, 0)] * (index.ndim - 1) + [
+            (0, width - index.shape[-1])
+        ]
+        return np.stack(
+            [np.pad(index, spare(index), constant_values=rows) for index in indices]
+        )
+
+    return PaddedBlocks(
+        np.stack([block.epoch for block in blocks]),
+        joined([block.common for block in blocks]),
+        joined([block.missing for block in blocks]),
+    )
+
+
+def pattern_digest(missing: NDArray[np.bool_]) -> np.int32:
+    """Compute a checksum of where data are missing.
+
+    Args:
+      missing: Shape (epoch, row).
+
+    Returns:
+      The checksum.
+    """
     number = zlib.crc32(np.packbits(missing, axis=1).tobytes())
     return np.uint32(number).astype(np.int32)
 
@@ -256,7 +298,7 @@ def _groups(
     starts = np.arange(0, epochs, member)
     common = np.logical_and.reduceat(missing, starts, axis=0)
     size = common.sum(axis=1)
-    parts = _kinds(size, lambda c: c * rows * (rows + c) + 1.0, kinds)
+    parts = split_by_size(size, lambda c: c * rows * (rows + c) + 1.0, kinds)
     groups = []
     for chosen in parts:
         epoch = starts[chosen, None] + np.arange(member)
@@ -264,7 +306,7 @@ def _groups(
         groups.append(
             EpochGroups(
                 np.minimum(epoch, epochs).astype(np.int32),
-                _indices(common[chosen], width),
+                padded_indices(common[chosen], width),
             )
         )
     order = np.concatenate([np.zeros(0, int), *parts])
@@ -279,14 +321,14 @@ def _gaps(
     size = rest.sum(axis=1)
     some = np.flatnonzero(size)
     gaps = []
-    for part in _kinds(size[some], lambda r: rows * r * (r + 8.0), kinds):
+    for part in split_by_size(size[some], lambda r: rows * r * (r + 8.0), kinds):
         chosen = some[part]
         width = int(size[chosen].max())
         batch = min(max(BATCH // (width * rows), 4), len(chosen))
         fill = -len(chosen) % batch
         epoch = np.pad(chosen, (0, fill), constant_values=epochs)
         index = np.pad(
-            _indices(rest[chosen], width), ((0, fill), (0, 0)), constant_values=rows
+            padded_indices(rest[chosen], width), ((0, fill), (0, 0)), constant_values=rows
         )
         gaps.append(
             EpochGaps(
@@ -310,20 +352,29 @@ def _blocks(
     widths = np.stack([common.sum(axis=1), widest], axis=1)
     padded = np.concatenate([rest, np.zeros((1, rows), bool)])
     blocks = []
-    for chosen, width in _merged(widths, rows, member, shapes):
+    for chosen, width in merged_widths(widths, rows, member, shapes):
         epoch = np.minimum(chosen[:, None] * member + np.arange(member), epochs)
         blocks.append(
             PaddedBlocks(
                 epoch.astype(np.int32),
-                _indices(common[chosen], width[0]),
-                _indices(padded[epoch], width[1]),
+                padded_indices(common[chosen], width[0]),
+                padded_indices(padded[epoch], width[1]),
             )
         )
     return tuple(blocks)
 
 
-def _indices(mask: NDArray[np.bool_], width: int) -> NDArray[np.int32]:
-    """The positions of True along the last axis, padded to `width`."""
+def padded_indices(mask: NDArray[np.bool_], width: int) -> NDArray[np.int32]:
+    """Compute the positions of True along the last axis, padded to a width.
+
+    Args:
+      mask: Shape (..., row), no more than `width` of them True along the last axis.
+      width: Length of the result.
+
+    Returns:
+      Positions in order, the number of rows where there are no more, shape (...,
+      width).
+    """
     rows = mask.shape[-1]
     order = np.argsort(~mask, axis=-1, kind="stable")[..., :width]
     index = np.where(np.take_along_axis(mask, order, axis=-1), order, rows)
@@ -331,10 +382,19 @@ def _indices(mask: NDArray[np.bool_], width: int) -> NDArray[np.int32]:
     return np.pad(index, spare, constant_values=rows).astype(np.int32)
 
 
-def _kinds(
+def split_by_size(
     size: NDArray[np.int64], cost: Callable[[NDArray], NDArray], kinds: int
 ) -> list[NDArray[np.int64]]:
-    """Split items by size where padding each part to its largest costs least in all."""
+    """Split items by size where padding each part to its largest costs least in all.
+
+    Args:
+      size: Of each item, shape (item,).
+      cost: Of an item of some sizes.
+      kinds: Largest number of parts.
+
+    Returns:
+      The items of each part, by their numbers.
+    """
     levels, counts = np.unique(size, return_counts=True)
     total = np.concatenate([[0], np.cumsum(counts)])
     best = np.full((kinds + 1, len(levels) + 1), np.inf)
@@ -354,10 +414,21 @@ def _kinds(
     return parts
 
 
-def _merged(
+def merged_widths(
     widths: NDArray[np.int64], rows: int, member: int, shapes: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Blocks of each shape and their two widths, merged where that costs least."""
+    """Group blocks by their two widths, merged where that costs least.
+
+    Args:
+      widths: Rows that a block misses throughout, and the most that an epoch of it
+        misses beside them, shape (block, 2).
+      rows: Number of rows.
+      member: Epochs of a block.
+      shapes: Largest number of groups.
+
+    Returns:
+      The numbers of the blocks of each group, and both widths they are padded to.
+    """
     level, part = np.unique(-(-widths // STEP) * STEP, axis=0, return_inverse=True)
     members = [np.flatnonzero(part.ravel() == number) for number in range(len(level))]
 

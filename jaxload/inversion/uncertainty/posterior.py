@@ -15,15 +15,18 @@ and 68 and 95% with it in: put into R what the stations share.
 """
 
 import dataclasses
+import functools
+import itertools
 from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 
-from jaxload._check import check_shapes, is_concrete
+from jaxload._check import check_shapes, is_concrete, on_host
 from jaxload._platform import accelerator_memory, form_at
 from jaxload.inversion.binding import Observations, select_epochs
 from jaxload.inversion.estimation.data_space import diagonal, outer
@@ -43,9 +46,18 @@ from jaxload.inversion.missing.pattern import (
     MissingPattern,
     PaddedBlocks,
     blocks_in_time,
+    stacked_blocks,
 )
 from jaxload.inversion.noise import is_steady, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.sharding import (
+    EpochSharding,
+    by_shards,
+    gather_epochs,
+    on_every_device,
+    record_epochs,
+    without_shards,
+)
 from jaxload.inversion.uncertainty.functionals import Functionals, factor_for
 from jaxload.inversion.uncertainty.stochastic_diagonal import (
     Probing,
@@ -130,7 +142,7 @@ def posterior_sd(
     if (
         shared
         or not is_concrete(data.values)
-        or affordable(data.values.shape, functionals, probing)
+        or affordable(record_epochs(data), functionals, probing)
     ):
         reduction = prior_reduction(problem, data, beta, functionals.fields, diagonal)
         return _spread(problem, data, beta, functionals, (reduction, None))
@@ -228,6 +240,9 @@ def stream_sd(
     """
     factor = factor_for(solution, functionals)
     problem, data, beta = factor.problem, factor.data, factor.beta
+    if data.sharding is not None:
+        yield from _stream_shards(factor, functionals, member, probing)
+        return
     whole = member is None and form_at(data.values) == "accelerator"
     if member is None:
         member = _fitting(functionals) if whole else MEMBER
@@ -254,7 +269,7 @@ def _stream_spans(
     factor: Factor, functionals: Functionals, member: int, probing: Probing | None
 ) -> Iterator[tuple[slice, Spread]]:
     probing = Probing() if probing is None else probing
-    data, count = factor.data, len(factor.data.values)
+    data, count = factor.data, record_epochs(factor.data)
     if not is_steady(data.noise):
         data = dataclasses.replace(data, pattern=None)
     member = min(member, count)
@@ -263,7 +278,55 @@ def _stream_spans(
         epochs = slice(first, min(first + member, count))
         here = select_epochs(data, epochs) if member < count else data
         part = dataclasses.replace(factor, data=here, mean=None)
-        yield epochs, posterior_sd(part, functionals, probing=some)
+        spread = posterior_sd(part, functionals, probing=some)
+        yield epochs, gather_epochs(spread, here) if here.sharding else spread
+
+
+def _stream_shards(
+    factor: Factor, functionals: Functionals, member: int | None, probing: Probing | None
+) -> Iterator[tuple[slice, Spread]]:
+    """In the order of time, on each device some of the epochs that come next."""
+    data, sharding = factor.data, factor.data.sharding
+    assert sharding is not None
+    devices = sharding.mesh.size
+    whole = member is None and form_at(data.values) == "accelerator"
+    if member is None:
+        member = _fitting(functionals) if whole else MEMBER
+    if whole or not is_steady(data.noise):
+        yield from _stream_spans(factor, functionals, member * devices, probing)
+        return
+    problem, beta, local = factor.problem, factor.beta, without_shards(data)
+    missing = ~np.isfinite(np.asarray(local.values))
+    start = _start(problem, local, beta, functionals)
+    everywhere = on_every_device(start, sharding)
+    blocks = blocks_in_time(missing, member)
+    while some := list(itertools.islice(blocks, devices)):
+        stacked = stacked_blocks([block for _, block in some], devices, len(missing.T))
+        parts = on_host(_sharded_blocks(everywhere, stacked, sharding))
+        for (epochs, _), part in zip(some, parts):
+            reduction = jnp.asarray(part[: epochs.stop - epochs.start])
+            here = dataclasses.replace(
+                local, values=local.values[epochs], pattern=None, fits=None
+            )
+            yield epochs, _spread(problem, here, beta, functionals, (reduction, None))
+
+
+@functools.partial(jax.jit, static_argnames="sharding")
+def _sharded_blocks(
+    start: tuple[Reduction, Array], blocks: PaddedBlocks, sharding: EpochSharding
+) -> Array:
+    def own(start: tuple[Reduction, Array], blocks: PaddedBlocks) -> Array:
+        block = jax.tree.map(lambda index: index[0], blocks)
+        return block_reduction(start[0], block, start[1], diagonal)[None]
+
+    along, whole = sharding.along, PartitionSpec()
+    return jax.shard_map(
+        own,
+        mesh=sharding.mesh,
+        in_specs=(whole, along),
+        out_specs=along,
+        check_vma=False,
+    )(start, blocks)
 
 
 def over_epochs(spread: Spread, weights: ArrayLike) -> Spread:
@@ -297,7 +360,10 @@ def over_epochs(spread: Spread, weights: ArrayLike) -> Spread:
 
 
 def _known(problem: Problem, data: Observations) -> Array:
-    known = determined(problem.null_space_response, data.seen)
+    response = problem.null_space_response
+    known = by_shards(
+        lambda data, _, response: determined(response, data.seen), data, alike=response
+    )
     return known if data.fits is None else known & data.fits
 
 

@@ -20,6 +20,7 @@ from jaxload.inversion.noise import (
     scaled_noise,
 )
 from jaxload.inversion.problem import Problem
+from jaxload.inversion.sharding import by_shards, reshard, without_shards
 from jaxload.inversion.uncertainty.functionals import Functionals
 
 __all__ = ["Probing", "affordable", "mean_noise", "probed_reduction"]
@@ -54,18 +55,15 @@ class Probing:
             )
 
 
-def affordable(
-    shape: tuple[int, ...], functionals: Functionals, probing: Probing
-) -> bool:
+def affordable(epochs: int, functionals: Functionals, probing: Probing) -> bool:
     """Whether an inverse of each epoch and its products stay within the budget.
 
     Args:
-      shape: Epochs and rows.
+      epochs: Their number.
       functionals: What is to be known.
       probing: With the budget.
     """
-    epochs, rows = shape
-    count = len(functionals.variance)
+    count, rows = functionals.cross.shape
     return epochs * (2.0 * rows**2 * count + 4.0 * rows**3) <= probing.budget
 
 
@@ -122,27 +120,41 @@ def probed_reduction(
       Diagonals from signs: Bekas, Kokiopoulou & Saad (2007),
       doi:10.1016/j.apnum.2007.01.003.
     """
-    middle = mean_noise(data.noise, data.seen)
-    steady = dataclasses.replace(data, noise=middle, pattern=find_pattern(data.values))
+    local = without_shards(data)
+    middle = mean_noise(local.noise, local.seen)
+    pattern = find_pattern(local.values)
+    steady = dataclasses.replace(local, noise=middle, pattern=pattern)
+    if data.sharding is not None:
+        steady = reshard(steady, data.sharding)
     known = prior_reduction(problem, steady, beta, functionals.fields, diagonal)
     shape = (data.values.shape[1], probing.count)
     sign = jax.random.rademacher(jax.random.key(probing.seed), shape, known.dtype)
-    noises = (data.noise, middle)
-    change, error = _change(problem, data.seen, noises, beta, functionals, sign)
+    change, error = _change(problem, data, middle, beta, functionals, sign)
     return known + change, error
 
 
 @jax.jit
 def _change(
     problem: Problem,
-    seen: Array,
-    noises: tuple[Noise, Noise],
+    data: Observations,
+    middle: Noise,
     beta: Array,
     functionals: Functionals,
     sign: Array,
 ) -> tuple[Array, Array]:
     """Mean over the probes of what an epoch's own noise changes, and its error."""
-    noise, middle = (scaled_noise(each, beta, seen) for each in noises)
+    alike = (problem, middle, beta, functionals, sign)
+    return by_shards(_own_change, data, alike=alike)
+
+
+def _own_change(
+    data: Observations,
+    _: tuple,
+    alike: tuple[Problem, Noise, Array, Functionals, Array],
+) -> tuple[Array, Array]:
+    problem, middle, beta, functionals, sign = alike
+    seen = data.seen
+    noise, middle = (scaled_noise(each, beta, seen) for each in (data.noise, middle))
     covariance = functionals.fields
     rows, count = sign.shape
     steady = noise_covariance(middle)

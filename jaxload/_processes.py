@@ -1,0 +1,313 @@
+"""Several processes that do one piece of work together, and end together.
+
+They are joined by `jax.distributed`, whose arrays then span the devices of all. That a
+process was killed shows there after a minute or more, or as a crash of the others:
+here each keeps a connection to the first, which breaks at once.
+"""
+
+import contextlib
+import dataclasses
+import os
+import secrets
+import selectors
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+__all__ = ["LOST", "Launch", "Team", "find_launch", "join_processes"]
+
+#: Exit code where another process has ended.
+LOST = 4
+
+#: Numbers of processes by what launchers set for the tasks of one step.
+LAUNCHERS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+
+#: The same settings in the environment, as `jax.distributed` names them.
+PROCESSES, PROCESS, COORDINATOR = (
+    "JAX_NUM_PROCESSES",
+    "JAX_PROCESS_ID",
+    "JAX_COORDINATOR_ADDRESS",
+)
+
+#: Seconds in which all have to come, and others may say why they end.
+PATIENCE, GRACE = 300, 3.0
+
+#: Bytes of the name of a host, and of what shows that a process is one of ours.
+NAME, TOKEN = 256, 16
+
+DONE, FAILED = "done", "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Launch:
+    """How processes find each other.
+
+    Attributes:
+      processes: Their number; None where a launcher knows it.
+      process: Which of them this is, from 0; likewise.
+      coordinator: Host and port at which the first one waits, "host:port"; likewise.
+    """
+
+    processes: int | None = None
+    process: int | None = None
+    coordinator: str | None = None
+
+
+def find_launch(
+    processes: str | None,
+    process: int | None,
+    coordinator: str | None,
+    environment: Mapping[str, str] = os.environ,
+) -> Launch | None:
+    """Find out whether this process is one of several, from settings or a launcher.
+
+    Args:
+      processes: Number of processes, "auto" to ask the launcher, or None.
+      process: Which of them this is, from 0, or None.
+      coordinator: "host:port" of the first, or None.
+      environment: Variables that launchers set.
+
+    Returns:
+      The `Launch`; None for a process alone.
+
+    Raises:
+      ValueError: If one setting is missing beside another, or is out of range.
+    """
+    processes = processes or environment.get(PROCESSES)
+    coordinator = coordinator or environment.get(COORDINATOR)
+    if process is None and environment.get(PROCESS, "").isdecimal():
+        process = int(environment[PROCESS])
+    if processes == "auto":
+        return Launch()
+    if processes is None and process is None and coordinator is None:
+        counts = [environment.get(name, "") for name in LAUNCHERS]
+        several = any(text.isdecimal() and int(text) > 1 for text in counts)
+        return Launch() if several else None
+    if processes is None or process is None or coordinator is None:
+        raise ValueError(
+            "--processes, --process and --coordinator belong together: the number of "
+            "processes, which of them this is, from 0, and host:port of the first"
+        )
+    return _checked(processes, process, coordinator)
+
+
+def _checked(processes: str, process: int, coordinator: str) -> Launch | None:
+    if not processes.isdecimal() or int(processes) < 1:
+        raise ValueError(
+            f"--processes is {processes!r}, expected a number from 1 on, or auto"
+        )
+    if not 0 <= process < int(processes):
+        raise ValueError(
+            f"--process is {process}, expected a number from 0 to {int(processes) - 1}"
+        )
+    host, _, port = coordinator.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise ValueError(
+            f"--coordinator is {coordinator!r}, expected host:port, such as "
+            "localhost:12321"
+        )
+    if int(processes) == 1:
+        return None
+    return Launch(int(processes), process, coordinator)
+
+
+def join_processes(launch: Launch, complain: Callable[[str], None]) -> "Team":
+    """Wait for the other processes, before anything is computed.
+
+    Args:
+      launch: From `find_launch`.
+      complain: Called with a sentence where another process ended, before this one is
+        ended too.
+
+    Returns:
+      The `Team`.
+
+    Raises:
+      ValueError: If they do not find each other.
+    """
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(
+            launch.coordinator,
+            launch.processes,
+            launch.process,
+            initialization_timeout=PATIENCE,
+        )
+        team = _connected(launch, complain)
+    except (RuntimeError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "unknown"
+        raise ValueError(
+            "the processes did not find each other; start all with the same number of "
+            f"processes and the same coordinator, whose port is free ({reason})"
+        ) from None
+    threading.Thread(target=team.watch, daemon=True).start()
+    return team
+
+
+class Team:
+    """The processes of a run, as one of them sees them.
+
+    Attributes:
+      index: Number of this process, from 0.
+      count: Number of processes.
+    """
+
+    def __init__(
+        self, links: dict[int, socket.socket], complain: Callable[[str], None]
+    ) -> None:
+        self.index, self.count = jax.process_index(), jax.process_count()
+        self._links, self._complain = links, complain
+        self._lock, self._done = threading.Lock(), set[int]()
+        self._all_done = threading.Event()
+        self._ending = False
+
+    def watch(self) -> None:
+        """Listen to the others, and end this process where one of them has ended."""
+        with selectors.DefaultSelector() as selector:
+            for index, link in self._links.items():
+                selector.register(link, selectors.EVENT_READ, index)
+            while selector.get_map():
+                for key, _ in selector.select():
+                    if not self._heard(key.data, self._links[key.data]):
+                        selector.unregister(key.fileobj)
+
+    def leave(self, code: int = 0, sentence: str = "") -> int:
+        """Say that this process is done or has failed, and wait for the others.
+
+        Args:
+          code: Exit code, 0 if all went well.
+          sentence: What is wrong, if not; the first process has said it already.
+
+        Returns:
+          The exit code; does not return where one of them failed.
+        """
+        if code:
+            with self._lock:
+                self._ending = True
+            self._tell(f"{FAILED} {code} {sentence}")
+            if self.index:
+                # The first process says it, unless it says the same of itself.
+                time.sleep(GRACE)
+            _end(code)
+        if self.index:
+            self._tell(DONE)
+            self._all_done.wait()
+        else:
+            self._all_done.wait()
+            self._tell(DONE)
+        jax.distributed.shutdown()
+        return 0
+
+    def wait_for_end(self) -> None:
+        """Wait whether another process has ended, which explains what went wrong."""
+        time.sleep(GRACE)
+
+    def _tell(self, message: str) -> None:
+        line = " ".join(message.split()).encode() + b"\n"
+        for link in self._links.values():
+            with contextlib.suppress(OSError):
+                link.sendall(line)
+
+    def _heard(self, index: int, link: socket.socket) -> bool:
+        """Take in what a process says; False where it says nothing more."""
+        line = _line(link)
+        if line == DONE:
+            self._done.add(index)
+            if len(self._done) == len(self._links):
+                self._all_done.set()
+            return True
+        if line is None and index in self._done:
+            return False
+        self._end_with(index, line)
+        return False
+
+    def _end_with(self, index: int, line: str | None) -> None:
+        """End as another process did; the first one left says so."""
+        kind, _, rest = (line or "").partition(" ")
+        code, _, sentence = rest.partition(" ")
+        failed = kind == FAILED and code.isdecimal()
+        if self.index == 0 and failed:
+            # All read the same files: as a rule this one fails the same way.
+            time.sleep(GRACE / 2)
+        with self._lock:
+            if self._ending:
+                return
+            self._ending = True
+        if not failed:
+            sentence = (
+                f"process {index} of {self.count} ended before the others (killed, or "
+                "out of memory?), so that all have ended; what was complete is kept, "
+                "and --resume goes on from there"
+            )
+            if self.index == 0:
+                self._tell(f"{FAILED} {LOST} ")
+        if self.index == 0 or (not failed and self.index == 1):
+            self._complain(sentence)
+        _end(int(code) if failed else LOST)
+
+
+def _end(code: int) -> None:
+    """End without waiting for collectives that others will never join."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _line(link: socket.socket) -> str | None:
+    """One line, byte by byte as they are few; None where the other side has gone."""
+    text = bytearray()
+    try:
+        while byte := link.recv(1):
+            if byte == b"\n":
+                return text.decode(errors="replace")
+            text += byte
+    except OSError:
+        pass
+    return None
+
+
+def _connected(launch: Launch, complain: Callable[[str], None]) -> Team:
+    """Connect every process to the first, which tells them where through JAX."""
+    count, index = jax.process_count(), jax.process_index()
+    here = np.zeros(NAME + TOKEN + 4, np.uint8)
+    if index == 0:
+        server = socket.create_server(("", 0), backlog=count)
+        token = secrets.token_bytes(TOKEN)
+        port = server.getsockname()[1].to_bytes(4, "big")
+        name = socket.gethostname().encode()[:NAME].ljust(NAME, b"\0")
+        here[:] = np.frombuffer(name + token + port, np.uint8)
+    place = np.asarray(multihost_utils.broadcast_one_to_all(here)).tobytes()
+    name, token = place[:NAME].rstrip(b"\0").decode(), place[NAME : NAME + TOKEN]
+    port = int.from_bytes(place[NAME + TOKEN :], "big")
+    if index:
+        host = (launch.coordinator or name).rpartition(":")[0] or name
+        link = socket.create_connection((host.strip("[]"), port), timeout=PATIENCE)
+        link.settimeout(None)
+        link.sendall(token + index.to_bytes(4, "big"))
+        return Team({0: link}, complain)
+    with server:
+        server.settimeout(PATIENCE)
+        return Team(_accepted(server, token, count), complain)
+
+
+def _accepted(
+    server: socket.socket, token: bytes, count: int
+) -> dict[int, socket.socket]:
+    links: dict[int, socket.socket] = {}
+    while len(links) < count - 1:
+        link, _ = server.accept()
+        link.settimeout(PATIENCE)
+        hello = link.recv(TOKEN + 4, socket.MSG_WAITALL)
+        if not secrets.compare_digest(hello[:TOKEN], token):
+            link.close()
+            continue
+        link.settimeout(None)
+        links[int.from_bytes(hello[TOKEN:], "big")] = link
+    return links
