@@ -20,7 +20,14 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-__all__ = ["LOST", "Launch", "Team", "find_launch", "join_processes"]
+__all__ = [
+    "LOST",
+    "Launch",
+    "Team",
+    "drop_library_output",
+    "find_launch",
+    "join_processes",
+]
 
 #: Exit code where another process has ended.
 LOST = 4
@@ -151,7 +158,7 @@ def join_processes(launch: Launch, complain: Callable[[str], None]) -> "Team":
 
 
 class Team:
-    """The processes of a run, as one of them sees them.
+    """Connections of one process of a run to the others.
 
     Attributes:
       index: Number of this process, from 0.
@@ -191,9 +198,6 @@ class Team:
             with self._lock:
                 self._ending = True
             self._tell(f"{FAILED} {code} {sentence}")
-            if self.index:
-                # The first process says it, unless it says the same of itself.
-                time.sleep(GRACE)
             _end(code)
         if self.index:
             self._tell(DONE)
@@ -252,6 +256,28 @@ class Team:
         _end(int(code) if failed else LOST)
 
 
+def drop_library_output(index: int) -> None:
+    """Keep what libraries write past Python from the terminal.
+
+    Collectives write a line for each connection, and a client whose coordinator has
+    gone a trace of its calls.
+
+    Args:
+      index: Number of this process; the first keeps errors of libraries.
+    """
+    streams = (sys.stdout, sys.stderr) if index else (sys.stdout,)
+    for stream, number in zip(streams, (1, 2)):
+        stream.flush()
+        with contextlib.suppress(OSError, ValueError):
+            kept = os.fdopen(
+                os.dup(number), "w", buffering=1, errors="backslashreplace"
+            )
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, number)
+            os.close(nothing)
+            setattr(sys, "stdout" if number == 1 else "stderr", kept)
+
+
 def _end(code: int) -> None:
     """End without waiting for collectives that others will never join."""
     for stream in (sys.stdout, sys.stderr):
@@ -276,7 +302,7 @@ def _line(link: socket.socket) -> str | None:
 def _connected(launch: Launch, complain: Callable[[str], None]) -> Team:
     """Connect every process to the first, which tells them where through JAX."""
     count, index = jax.process_count(), jax.process_index()
-    here = np.zeros(NAME + TOKEN + 4, np.uint8)
+    here, server = np.zeros(NAME + TOKEN + 4, np.uint8), None
     if index == 0:
         server = socket.create_server(("", 0), backlog=count)
         token = secrets.token_bytes(TOKEN)
@@ -286,7 +312,7 @@ def _connected(launch: Launch, complain: Callable[[str], None]) -> Team:
     place = np.asarray(multihost_utils.broadcast_one_to_all(here)).tobytes()
     name, token = place[:NAME].rstrip(b"\0").decode(), place[NAME : NAME + TOKEN]
     port = int.from_bytes(place[NAME + TOKEN :], "big")
-    if index:
+    if server is None:
         host = (launch.coordinator or name).rpartition(":")[0] or name
         link = socket.create_connection((host.strip("[]"), port), timeout=PATIENCE)
         link.settimeout(None)

@@ -12,8 +12,10 @@ import signal
 import sys
 import textwrap
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -65,14 +67,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(console, error)
         return _exit_code(error)
     except KeyboardInterrupt as stopped:
-        ended = isinstance(stopped, _Terminated)
-        console.print(
-            f"{'ended' if ended else 'interrupted'}; what was complete is kept, and "
-            "--resume goes on from there",
-            soft_wrap=True,
-        )
-        return TERMINATED if ended else INTERRUPTED
+        _say_stopped(console, stopped)
+        return TERMINATED if isinstance(stopped, _Terminated) else INTERRUPTED
     return 0
+
+
+def _say_stopped(console: Console, stopped: KeyboardInterrupt) -> None:
+    ended = isinstance(stopped, _Terminated)
+    console.print(
+        f"{'ended' if ended else 'interrupted'}; what was complete is kept, and "
+        "--resume goes on from there",
+        soft_wrap=True,
+    )
 
 
 class _Terminated(KeyboardInterrupt):
@@ -168,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
         "may be given again",
     )
     _add_resume(run)
+    _add_processes(run)
     run.set_defaults(command=_run, computes=True)
     sweep = commands.add_parser(
         "sweep", parents=[common], help="evaluate many settings of a study"
@@ -269,7 +276,69 @@ def _add_resume(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_processes(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group(
+        "several processes",
+        "Under srun or mpirun found out by themselves; else each is started with the "
+        "same settings but for its own number.",
+    )
+    group.add_argument(
+        "--processes",
+        metavar="N",
+        help="number of processes that divide the work; auto asks the launcher",
+    )
+    group.add_argument(
+        "--process", type=int, metavar="I", help="which of them this is, from 0"
+    )
+    group.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="where the first of them waits"
+    )
+
+
 def _run(options: argparse.Namespace, console: Console) -> None:
+    from jaxload import _processes
+
+    launch = _processes.find_launch(
+        options.processes, options.process, options.coordinator
+    )
+    if launch is None:
+        _run_study(options, console)
+        return
+    team = _processes.join_processes(
+        launch, lambda text: _complain(Console(stderr=True), text)
+    )
+    _processes.drop_library_output(team.index)
+    console.quiet = team.index > 0
+    try:
+        _run_study(options, console)
+    except BaseException as error:
+        _leave(team, error, options, console)
+        raise
+    team.leave()
+
+
+def _leave(
+    team: Any, error: BaseException, options: argparse.Namespace, console: Console
+) -> None:
+    """End all processes for what ended this one."""
+    if isinstance(error, RuntimeError):
+        # What is exchanged with a process that has gone fails here before it shows.
+        team.wait_for_end()
+    console.quiet = False
+    if isinstance(error, USER_ERRORS) and not options.traceback:
+        if team.index == 0:
+            _complain(console, error)
+        team.leave(_exit_code(error), str(error))
+    if isinstance(error, KeyboardInterrupt):
+        if team.index == 0:
+            _say_stopped(console, error)
+        code = TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
+        team.leave(code, "another process was interrupted")
+    traceback.print_exception(error)
+    team.leave(1, f"process {team.index} failed: {type(error).__name__}: {error}")
+
+
+def _run_study(options: argparse.Namespace, console: Console) -> None:
     changes = dict(map(config.parse_change, options.changes))
     study = config.read_study(options.study, options.data, changes=changes)
     if options.strict:
@@ -278,6 +347,8 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     with _progress(console) as watch:
         # Files are described once nothing holds them open.
         jaxload.pipeline.run(study, options.out, watch, options.resume).close()
+    if console.quiet:
+        return
     # What was warned of stands on the terminal already.
     _say(jaxload.report.describe(options.out, warnings=False))
 
@@ -369,7 +440,7 @@ def _setting_lines(setting: config.Setting) -> list[str]:
     return [setting.name + value, *(f"    {line}" for line in lines)]
 
 
-def _complain(console: Console, error: Exception) -> None:
+def _complain(console: Console, error: Exception | str) -> None:
     """One line, however long, so that a script can read it."""
     console.print("jaxload:", style="bold red", end=" ")
     sentence = " ".join(str(error).split())

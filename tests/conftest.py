@@ -16,7 +16,7 @@ jax.config.update("jax_enable_x64", DOUBLE)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Among which networks are shared out.
-jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_num_cpu_devices", int(os.environ.get("SHARDS", "2")))
 
 #: Every compiled program takes some of the maps of memory that Linux lets a process
 #: have (65,530 as a rule), and a compiler without any crashes.

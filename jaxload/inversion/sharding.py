@@ -28,6 +28,7 @@ __all__ = [
     "on_every_device",
     "place_epochs",
     "record_epochs",
+    "require_one_device",
     "reshard",
     "shard_epochs",
     "without_shards",
@@ -83,7 +84,8 @@ def shard_epochs(data: Data, mesh: Mesh) -> Data:
     observations and a mesh of all devices, and asks the same questions in the same
     order.
 
-    Not for: `solve_in_time`, whose epochs depend on each other, and `tune`.
+    Not for: what couples epochs, as a temporal prior does, and questions that are not
+    named here; these ask for the observations as they were.
 
     Args:
       data: From `observations`; not traced.
@@ -117,6 +119,22 @@ def shard_epochs(data: Data, mesh: Mesh) -> Data:
     # Of automatic axes, whatever the kind of those given.
     mesh = Mesh(mesh.devices, mesh.axis_names)
     return reshard(data, EpochSharding(mesh, epochs))
+
+
+def require_one_device(data: Any) -> None:
+    """Check that observations are not laid out over devices.
+
+    Args:
+      data: From `observations`.
+
+    Raises:
+      ValueError: If they are.
+    """
+    if data.sharding is not None:
+        raise ValueError(
+            "this is not computed from observations that are laid out over devices; "
+            "give them as they were before shard_epochs"
+        )
 
 
 def gather_epochs(values: Any, data: Any) -> Any:
@@ -208,9 +226,12 @@ def place_epochs(values: Array, sharding: EpochSharding, fill: float) -> Array:
         spare = [(0, sharding.padded - len(values))] + [(0, 0)] * (values.ndim - 1)
         values = jnp.pad(values, spare, constant_values=fill)
         return jax.lax.with_sharding_constraint(values, where)
-    if isinstance(values, jax.Array) and values.shape[0] == sharding.padded:
-        if values.sharding.is_equivalent_to(where, values.ndim):
-            return values
+    if (
+        isinstance(values, jax.Array)
+        and len(values) == sharding.padded
+        and values.sharding.is_equivalent_to(where, values.ndim)
+    ):
+        return values
     whole = _filled(on_host(values), sharding, fill)
     return jax.make_array_from_callback(whole.shape, where, lambda index: whole[index])
 
@@ -297,8 +318,6 @@ def _own(data: Any) -> Any:
     return dataclasses.replace(data, pattern=pattern, sharding=None)
 
 
-def _filled(
-    values: NDArray[Any], sharding: EpochSharding, fill: float
-) -> NDArray[Any]:
+def _filled(values: NDArray[Any], sharding: EpochSharding, fill: float) -> NDArray[Any]:
     spare = [(0, sharding.padded - len(values))] + [(0, 0)] * (values.ndim - 1)
     return np.pad(values, spare, constant_values=fill)

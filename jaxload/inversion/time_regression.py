@@ -28,6 +28,7 @@ from jaxload.inversion.noise import (
     scaled_noise,
 )
 from jaxload.inversion.problem import Problem
+from jaxload.inversion.sharding import require_one_device
 from jaxload.inversion.uncertainty.functionals import Functionals
 
 __all__ = ["TimeMean", "time_function_mean", "time_function_variance"]
@@ -91,6 +92,7 @@ def time_function_mean(
     """
     beta, amplitude = weights
     factor = factorise(problem, data, beta)
+    require_one_device(data)
     data, beta = factor.data, factor.beta
     amplitude = jnp.asarray(amplitude, beta.dtype)
     functions = jnp.asarray(functions, beta.dtype)
@@ -193,6 +195,7 @@ def time_function_variance(
     """
     fit = time_function_mean(problem, data, weights, functions)
     data, beta = bind(problem, data, weights[0])
+    require_one_device(data)
     amplitude = jnp.asarray(weights[1], beta.dtype)
     functions = jnp.asarray(functions, beta.dtype)
     weights = (beta, amplitude)

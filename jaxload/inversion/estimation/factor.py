@@ -27,7 +27,12 @@ from jaxload.inversion.estimation.representers import RepresenterSolution
 from jaxload.inversion.estimation.shared_inverse import make_shared_inverse
 from jaxload.inversion.noise import is_steady, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
-from jaxload.inversion.sharding import by_shards, gather_epochs, place_epochs
+from jaxload.inversion.sharding import (
+    by_shards,
+    gather_epochs,
+    place_epochs,
+    require_one_device,
+)
 
 __all__ = [
     "Factor",
@@ -155,12 +160,11 @@ def factor_at(factor: Factor, epochs: NDArray[np.int64]) -> Factor:
     """
     mean = factor.mean
     data = select_epochs(factor.data, epochs)
-    if mean is not None:
-        mean = gather_epochs(mean, factor.data) if factor.data.sharding else mean
+    if mean is not None and (sharding := data.sharding) is not None:
+        place = lambda values: place_epochs(values[epochs], sharding, 0)
+        mean = jax.tree.map(place, gather_epochs(mean, factor.data))
+    elif mean is not None:
         mean = jax.tree.map(lambda values: values[epochs], mean)
-    if mean is not None and data.sharding is not None:
-        place = lambda values: place_epochs(values, data.sharding, 0)
-        mean = jax.tree.map(place, mean)
     return dataclasses.replace(factor, data=data, mean=mean)
 
 
@@ -236,6 +240,7 @@ def data_space_inverse(
     Returns:
       A `SharedInverse` or an `EpochInverse`.
     """
+    require_one_device(data)
     if data.pattern is None or (steady and not is_steady(data.noise)):
         return epoch_inverse(problem, data, beta)
     seen = data.seen
@@ -254,5 +259,6 @@ def epoch_inverse(problem: Problem, data: Observations, beta: Array) -> EpochInv
     Returns:
       The `EpochInverse`.
     """
+    require_one_device(data)
     seen = data.seen
     return EpochInverse(problem, scaled_noise(data.noise, beta, seen), seen)

@@ -15,11 +15,13 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
+from jaxload._check import on_host
 from jaxload.inversion.binding import Observations, bind
 from jaxload.inversion.estimation.data_space import DataSpaceSolution
 from jaxload.inversion.estimation.factor import Factor, evaluate, factor_of
 from jaxload.inversion.hyperparameters.sufficient_statistics import Sums, epoch_sums
 from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.sharding import gather_epochs, place_epochs
 
 __all__ = [
     "VarianceComponents",
@@ -179,7 +181,10 @@ def variance_components(
             "variance components need independent rows; bind the standard errors "
             "instead of a Noise, or use tune"
         )
-    sigma, values = np.asarray(data.noise.sigma), np.asarray(data.values)
+    steady = data.noise.sigma.ndim == 1
+    sigma = on_host(data.noise.sigma)
+    sigma = sigma if steady else gather_epochs(sigma, data)
+    values = gather_epochs(data.values, data)
     labels = _labels(groups, values)
 
     def growth(place: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -188,9 +193,13 @@ def variance_components(
         if not (0 < beta < np.inf and (scaled > 0).all() and (scaled < np.inf).all()):
             # A component that wants to vanish never settles.
             return np.full(place.shape, np.nan)
-        noise = dataclasses.replace(data.noise, sigma=jnp.asarray(scaled, sigma.dtype))
+        placed = jnp.asarray(scaled, sigma.dtype)
+        if not steady and data.sharding is not None:
+            placed = place_epochs(placed, data.sharding, 1)
+        noise = dataclasses.replace(data.noise, sigma=placed)
         here = dataclasses.replace(data, noise=noise)
         solved = evaluate(problem, here, jnp.asarray(beta, sigma.dtype))
+        solved = gather_epochs(solved, data)
         parts = _parts(problem, values, beta * scaled, solved)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.log(_components(parts, beta, labels)) / 2

@@ -189,7 +189,10 @@ def check_pattern(values: Array, pattern: MissingPattern) -> None:
     same = pattern.shape == values.shape
     if same and is_concrete(values) and is_concrete(pattern.digest):
         missing = np.logical_not(np.isfinite(on_host(values)))
-        same = missing.sum() == pattern.missing and pattern_digest(missing) == pattern.digest
+        same = (
+            missing.sum() == pattern.missing
+            and pattern_digest(missing) == pattern.digest
+        )
     if not same:
         raise ValueError(
             f"pattern was found in another record, of shape {pattern.shape}, than "
@@ -263,9 +266,9 @@ def stacked_blocks(blocks: list[PaddedBlocks], count: int, rows: int) -> PaddedB
 
     def joined(indices: list[NDArray[np.int32]]) -> NDArray[np.int32]:
         width = max(index.shape[-1] for index in indices)
-        spare = lambda index: [(0, 0)] * (index.ndim - 1) + [
-            (0, width - index.shape[-1])
-        ]
+        spare = lambda index: (
+            [(0, 0)] * (index.ndim - 1) + [(0, width - index.shape[-1])]
+        )
         return np.stack(
             [np.pad(index, spare(index), constant_values=rows) for index in indices]
         )
@@ -328,7 +331,9 @@ def _gaps(
         fill = -len(chosen) % batch
         epoch = np.pad(chosen, (0, fill), constant_values=epochs)
         index = np.pad(
-            padded_indices(rest[chosen], width), ((0, fill), (0, 0)), constant_values=rows
+            padded_indices(rest[chosen], width),
+            ((0, fill), (0, 0)),
+            constant_values=rows,
         )
         gaps.append(
             EpochGaps(

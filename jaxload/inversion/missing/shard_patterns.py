@@ -55,7 +55,7 @@ def find_shard_patterns(
         _gaps(rest, common[0], kinds),
         blocks,
         here.sum(axis=(1, 2)),
-        np.array([pattern_digest(part) for part in here]),
+        np.array([pattern_digest(part) for part in here]),  # pyright: ignore[reportArgumentType]
         (epochs, rows),
     )
 

@@ -23,6 +23,7 @@ from jaxload.inversion.linalg.saddle_point import (
 from jaxload.inversion.linalg.spd import einsum, inverse_and_log_determinant
 from jaxload.inversion.noise import Noise, noise_covariance, scaled_noise
 from jaxload.inversion.problem import Problem
+from jaxload.inversion.sharding import require_one_device
 from jaxload.inversion.temporal.markov import TemporalPrior, check_temporal_prior
 from jaxload.inversion.temporal.segments import chunked_scan, filtered_by_segments
 
@@ -67,6 +68,7 @@ def temporal_log_evidence(
       doi:10.1214/aos/1176348139.
     """
     factor = factorise(problem, data, beta, mean=mean)
+    require_one_device(data)
     values, noise, prior = factor.data.counted, factor.data.noise, factor.mean
     check_temporal_prior(temporal_prior, values)
     dtype = problem.design.dtype

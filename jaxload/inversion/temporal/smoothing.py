@@ -18,6 +18,7 @@ from jaxload.inversion.estimation.representers import RepresenterSolution, Term
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import Noise, common_estimate, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
+from jaxload.inversion.sharding import require_one_device
 from jaxload.inversion.temporal.inverse_noise import (
     NoiseWeight,
     noise_weight,
@@ -82,6 +83,7 @@ def solve_in_time(
       doi:10.6028/jres.049.044.
     """
     factor = factorise(problem, data, beta, mean=mean)
+    require_one_device(data)
     values, noise = factor.data.counted, factor.data.noise
     check_temporal_prior(temporal_prior, values)
     solution = _solve(
@@ -119,6 +121,7 @@ def solve_in_time_representers(
       ValueError: As `solve_in_time`.
     """
     factor = factorise(problem, data, beta)
+    require_one_device(data)
     values, noise = factor.data.counted, factor.data.noise
     check_temporal_prior(temporal_prior, values)
     temporal_prior = _cast(temporal_prior, problem)
@@ -208,6 +211,7 @@ def temporal_residual(
       ValueError: As `solve_in_time`.
     """
     data, beta = bind(problem, data, beta)
+    require_one_device(data)
     hidden = jnp.asarray(hidden, bool)
     check_shapes(data=(data.values, "epoch row"), hidden=(hidden, "epoch row"))
     values = jnp.where(hidden, jnp.nan, data.values)

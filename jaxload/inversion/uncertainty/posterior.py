@@ -283,7 +283,10 @@ def _stream_spans(
 
 
 def _stream_shards(
-    factor: Factor, functionals: Functionals, member: int | None, probing: Probing | None
+    factor: Factor,
+    functionals: Functionals,
+    member: int | None,
+    probing: Probing | None,
 ) -> Iterator[tuple[slice, Spread]]:
     """In the order of time, on each device some of the epochs that come next."""
     data, sharding = factor.data, factor.data.sharding

@@ -14,6 +14,7 @@ from jaxload.inversion.binding import Observations, bind
 from jaxload.inversion.estimation.least_squares import solve
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.problem import Problem
+from jaxload.inversion.sharding import require_one_device
 from jaxload.inversion.uncertainty.sampling import noise_samples
 
 __all__ = ["Recovery", "checkerboard", "recover", "spikes"]
@@ -122,6 +123,7 @@ def recover(
     """
     pattern = jnp.asarray(pattern, problem.design.dtype)
     data, beta = bind(problem, data, beta)
+    require_one_device(data)
     check_shapes(design=(problem.design, "row cell"), pattern=(pattern, "cell"))
     uplift = einsum("rc,c->r", problem.design, pattern)
     uplift = jnp.broadcast_to(uplift, data.values.shape)

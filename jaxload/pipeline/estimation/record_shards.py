@@ -1,0 +1,49 @@
+"""The record of a study, laid out over the devices of all its processes."""
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from jax.typing import ArrayLike
+
+from jaxload import inversion
+
+__all__ = ["bind_record", "record_mesh"]
+
+
+def record_mesh() -> Mesh | None:
+    """Make the mesh over which epochs are laid out.
+
+    Returns:
+      All accelerators of all processes; where there are only CPUs one device for each
+      process, whose cores work on it together. None for one device.
+    """
+    devices = jax.devices()
+    if devices[0].platform == "cpu":
+        first = {device.process_index: device for device in reversed(devices)}
+        devices = [first[process] for process in sorted(first)]
+    return Mesh(np.asarray(devices), ("epoch",)) if len(devices) > 1 else None
+
+
+def bind_record(values: ArrayLike, noise: inversion.Noise) -> inversion.Observations:
+    """Bind the heights of a study to their noise, some epochs on each device.
+
+    Args:
+      values: Observed uplift [mm], shape (epoch, station); NaN if missing.
+      noise: Their noise.
+
+    Returns:
+      The observations.
+
+    Raises:
+      ValueError: If there are fewer epochs than devices.
+    """
+    data, mesh = inversion.observations(values, noise), record_mesh()
+    if mesh is None:
+        return data
+    epochs = len(data.values)
+    if epochs < mesh.size:
+        raise ValueError(
+            f"the record has {epochs} epochs, fewer than the {mesh.size} devices among "
+            "which this run divides them; run it with fewer processes or devices"
+        )
+    return inversion.shard_epochs(data, mesh)
