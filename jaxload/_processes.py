@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 
 import jax
@@ -157,6 +158,45 @@ def join_processes(launch: Launch, complain: Callable[[str], None]) -> "Team":
     return team
 
 
+def run_divided(
+    launch: Launch,
+    work: Callable[[bool], None],
+    complain: Callable[[str], None],
+    judge: Callable[[BaseException], tuple[int, str] | None],
+) -> None:
+    """Do work in several processes, all of which end where one of them does.
+
+    Where one of them fails, this does not return.
+
+    Args:
+      launch: From `find_launch`.
+      work: Called with whether this process is the first.
+      complain: Called with a sentence in one of the processes.
+      judge: From an error to its exit code and a sentence; None for a fault of the
+        program, whose trace is written.
+
+    Raises:
+      ValueError: If the processes do not find each other.
+    """
+    team = join_processes(launch, complain)
+    drop_library_output(team.index)
+    try:
+        work(team.index == 0)
+    except BaseException as error:
+        if isinstance(error, RuntimeError):
+            # An exchange with a process that has gone fails here before that shows.
+            team.wait_for_end()
+        known = judge(error)
+        if known is None:
+            traceback.print_exception(error)
+        code, sentence = known or (1, f"process {team.index} failed: {error!r}")
+        if team.index == 0 and known is not None:
+            complain(sentence)
+        team.leave(code, sentence)
+        raise
+    team.leave()
+
+
 class Team:
     """Connections of one process of a run to the others.
 
@@ -181,7 +221,7 @@ class Team:
                 selector.register(link, selectors.EVENT_READ, index)
             while selector.get_map():
                 for key, _ in selector.select():
-                    if not self._heard(key.data, self._links[key.data]):
+                    if not self._take_message(key.data, self._links[key.data]):
                         selector.unregister(key.fileobj)
 
     def leave(self, code: int = 0, sentence: str = "") -> int:
@@ -218,7 +258,7 @@ class Team:
             with contextlib.suppress(OSError):
                 link.sendall(line)
 
-    def _heard(self, index: int, link: socket.socket) -> bool:
+    def _take_message(self, index: int, link: socket.socket) -> bool:
         """Take in what a process says; False where it says nothing more."""
         line = _line(link)
         if line == DONE:

@@ -12,7 +12,6 @@ import signal
 import sys
 import textwrap
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
 from typing import Any
@@ -37,6 +36,18 @@ __all__ = ["main"]
 USER_ERRORS = (ValueError, OSError)
 
 BAD_INPUT, UNSOLVED, INTERRUPTED, TERMINATED = 2, 3, 130, 143
+
+#: For one of several processes that divide a run; a launcher says the same.
+PROCESS_OPTIONS: dict[str, dict[str, Any]] = {
+    "--processes": {
+        "metavar": "N",
+        "help": "number of processes that divide the work, each started with the same "
+        "settings but for its number; under srun and mpirun not needed, and auto asks "
+        "any other launcher",
+    },
+    "--process": {"type": int, "metavar": "I", "help": "which one this is, from 0"},
+    "--coordinator": {"metavar": "HOST:PORT", "help": "where the first of them waits"},
+}
 
 #: What can be demonstrated, of `demo.SYSTEMS`, and simulated, of `demo.WORLDS`.
 SYSTEMS = ("traditional", "groundwater", "mllim", "dwlim", "joint")
@@ -67,18 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(console, error)
         return _exit_code(error)
     except KeyboardInterrupt as stopped:
-        _say_stopped(console, stopped)
-        return TERMINATED if isinstance(stopped, _Terminated) else INTERRUPTED
+        code, sentence = _stopped(stopped)
+        console.print(sentence, soft_wrap=True)
+        return code
     return 0
 
 
-def _say_stopped(console: Console, stopped: KeyboardInterrupt) -> None:
+def _stopped(stopped: KeyboardInterrupt) -> tuple[int, str]:
     ended = isinstance(stopped, _Terminated)
-    console.print(
-        f"{'ended' if ended else 'interrupted'}; what was complete is kept, and "
-        "--resume goes on from there",
-        soft_wrap=True,
-    )
+    word = "ended" if ended else "interrupted"
+    sentence = f"{word}; what was complete is kept, and --resume goes on from there"
+    return TERMINATED if ended else INTERRUPTED, sentence
 
 
 class _Terminated(KeyboardInterrupt):
@@ -174,7 +184,8 @@ def _parser() -> argparse.ArgumentParser:
         "may be given again",
     )
     _add_resume(run)
-    _add_processes(run)
+    for name, settings in PROCESS_OPTIONS.items():
+        run.add_argument(name, **settings)
     run.set_defaults(command=_run, computes=True)
     sweep = commands.add_parser(
         "sweep", parents=[common], help="evaluate many settings of a study"
@@ -276,25 +287,6 @@ def _add_resume(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_processes(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group(
-        "several processes",
-        "Under srun or mpirun found out by themselves; else each is started with the "
-        "same settings but for its own number.",
-    )
-    group.add_argument(
-        "--processes",
-        metavar="N",
-        help="number of processes that divide the work; auto asks the launcher",
-    )
-    group.add_argument(
-        "--process", type=int, metavar="I", help="which of them this is, from 0"
-    )
-    group.add_argument(
-        "--coordinator", metavar="HOST:PORT", help="where the first of them waits"
-    )
-
-
 def _run(options: argparse.Namespace, console: Console) -> None:
     from jaxload import _processes
 
@@ -304,38 +296,20 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     if launch is None:
         _run_study(options, console)
         return
-    team = _processes.join_processes(
-        launch, lambda text: _complain(Console(stderr=True), text)
-    )
-    _processes.drop_library_output(team.index)
-    console.quiet = team.index > 0
-    try:
+
+    def work(first: bool) -> None:
+        console.quiet = not first
         _run_study(options, console)
-    except BaseException as error:
-        _leave(team, error, options, console)
-        raise
-    team.leave()
 
+    def judge(error: BaseException) -> tuple[int, str] | None:
+        if isinstance(error, KeyboardInterrupt):
+            return _stopped(error)
+        if options.traceback or not isinstance(error, USER_ERRORS):
+            return None
+        return _exit_code(error), str(error)
 
-def _leave(
-    team: Any, error: BaseException, options: argparse.Namespace, console: Console
-) -> None:
-    """End all processes for what ended this one."""
-    if isinstance(error, RuntimeError):
-        # What is exchanged with a process that has gone fails here before it shows.
-        team.wait_for_end()
-    console.quiet = False
-    if isinstance(error, USER_ERRORS) and not options.traceback:
-        if team.index == 0:
-            _complain(console, error)
-        team.leave(_exit_code(error), str(error))
-    if isinstance(error, KeyboardInterrupt):
-        if team.index == 0:
-            _say_stopped(console, error)
-        code = TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
-        team.leave(code, "another process was interrupted")
-    traceback.print_exception(error)
-    team.leave(1, f"process {team.index} failed: {type(error).__name__}: {error}")
+    complain = lambda sentence: _complain(Console(stderr=True), sentence)
+    _processes.run_divided(launch, work, complain, judge)
 
 
 def _run_study(options: argparse.Namespace, console: Console) -> None:

@@ -282,7 +282,7 @@ def by_shards(
         return function(data, per_epoch, alike)
     along = sharding.along
     return jax.shard_map(
-        lambda data, per_epoch, alike: function(_own(data), per_epoch, alike),
+        lambda data, per_epoch, alike: function(_local_data(data), per_epoch, alike),
         mesh=sharding.mesh,
         in_specs=(_specs(data), along, PartitionSpec()),
         out_specs=along,
@@ -310,7 +310,7 @@ def _varies(common: Any) -> bool:
     return common is not None and jnp.ndim(common) == 1
 
 
-def _own(data: Any) -> Any:
+def _local_data(data: Any) -> Any:
     """The observations of one device, inside of `jax.shard_map`."""
     pattern = data.pattern
     if pattern is not None:

@@ -359,8 +359,8 @@ def _unexplained(
 ) -> Array:
     """What the data-space equations are short of, [mm]."""
 
-    def left(data: Observations, found: tuple[Array, Array], beta: Array) -> Array:
-        fitted, multiplier = found
+    def left(data: Observations, solved: tuple[Array, Array], beta: Array) -> Array:
+        fitted, multiplier = solved
         scaled = scaled_noise(data.noise, beta, data.seen)
         return data.values - fitted - noise_times(scaled, multiplier)
 

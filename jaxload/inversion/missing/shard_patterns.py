@@ -105,9 +105,9 @@ def _groups(
         for part in parts
     )
     order = order[:, np.concatenate(parts)]
-    own = np.arange(epochs) // member
-    number = np.argsort(order, axis=1)[:, own]
-    return groups, (number, common[:, own])
+    block = np.arange(epochs) // member
+    number = np.argsort(order, axis=1)[:, block]
+    return groups, (number, common[:, block])
 
 
 def _gaps(
@@ -146,8 +146,8 @@ def _blocks(
     shards, epochs, rows = missing.shape
     starts = np.arange(0, epochs, member)
     common = _common(missing, real, starts)
-    own = np.arange(epochs) // member
-    rest = missing & ~common[:, own] & real[:, :, None]
+    block = np.arange(epochs) // member
+    rest = missing & ~common[:, block] & real[:, :, None]
     widest = np.maximum.reduceat(rest.sum(axis=2), starts, axis=1)
     widths = np.stack([common.sum(axis=2), widest], axis=2)
     # The dearest of every part side by side.

@@ -318,13 +318,13 @@ def _stream_shards(
 def _sharded_blocks(
     start: tuple[Reduction, Array], blocks: PaddedBlocks, sharding: EpochSharding
 ) -> Array:
-    def own(start: tuple[Reduction, Array], blocks: PaddedBlocks) -> Array:
+    def of_device(start: tuple[Reduction, Array], blocks: PaddedBlocks) -> Array:
         block = jax.tree.map(lambda index: index[0], blocks)
         return block_reduction(start[0], block, start[1], diagonal)[None]
 
     along, whole = sharding.along, PartitionSpec()
     return jax.shard_map(
-        own,
+        of_device,
         mesh=sharding.mesh,
         in_specs=(whole, along),
         out_specs=along,
