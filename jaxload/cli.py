@@ -14,7 +14,6 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -28,7 +27,7 @@ from rich.progress import (
 
 # What computes is imported by the commands that compute, as that takes seconds.
 import jaxload
-from jaxload import config, studies
+from jaxload import _launch, config, studies
 
 __all__ = ["main"]
 
@@ -36,18 +35,6 @@ __all__ = ["main"]
 USER_ERRORS = (ValueError, OSError)
 
 BAD_INPUT, UNSOLVED, INTERRUPTED, TERMINATED = 2, 3, 130, 143
-
-#: For one of several processes that divide a run; a launcher says the same.
-PROCESS_OPTIONS: dict[str, dict[str, Any]] = {
-    "--processes": {
-        "metavar": "N",
-        "help": "number of processes that divide the work, each started with the same "
-        "settings but for its number; under srun and mpirun not needed, and auto asks "
-        "any other launcher",
-    },
-    "--process": {"type": int, "metavar": "I", "help": "which one this is, from 0"},
-    "--coordinator": {"metavar": "HOST:PORT", "help": "where the first of them waits"},
-}
 
 #: What can be demonstrated, of `demo.SYSTEMS`, and simulated, of `demo.WORLDS`.
 SYSTEMS = ("traditional", "groundwater", "mllim", "dwlim", "joint")
@@ -184,8 +171,7 @@ def _parser() -> argparse.ArgumentParser:
         "may be given again",
     )
     _add_resume(run)
-    for name, settings in PROCESS_OPTIONS.items():
-        run.add_argument(name, **settings)
+    _launch.add_options(run)
     run.set_defaults(command=_run, computes=True)
     sweep = commands.add_parser(
         "sweep", parents=[common], help="evaluate many settings of a study"
@@ -290,7 +276,7 @@ def _add_resume(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace, console: Console) -> None:
     from jaxload import _processes
 
-    launch = _processes.find_launch(
+    launch = _launch.find_launch(
         options.processes, options.process, options.coordinator
     )
     if launch is None:
