@@ -1,9 +1,9 @@
 """Whether a process is one of several that divide a piece of work."""
 
 import argparse
-import dataclasses
 import os
 from collections.abc import Mapping
+from typing import NamedTuple
 
 __all__ = ["Launch", "add_options", "find_launch"]
 
@@ -18,8 +18,7 @@ PROCESSES, PROCESS, COORDINATOR = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Launch:
+class Launch(NamedTuple):
     """How processes find each other.
 
     Attributes:

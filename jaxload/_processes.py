@@ -20,7 +20,9 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from jaxload._launch import Launch
+#: Number of processes, which one this is and host:port of the first; None where a
+#: launcher knows it.
+Launch = tuple[int | None, int | None, str | None]
 
 __all__ = ["LOST", "Team", "drop_library_output", "join_processes", "run_divided"]
 
@@ -40,7 +42,8 @@ def join_processes(launch: Launch, complain: Callable[[str], None]) -> "Team":
     """Wait for the other processes, before anything is computed.
 
     Args:
-      launch: From `find_launch`.
+      launch: Number of processes, which one this is, and host:port of the first; None
+        where a launcher knows it.
       complain: Called with a sentence where another process ended, before this one is
         ended too.
 
@@ -53,9 +56,8 @@ def join_processes(launch: Launch, complain: Callable[[str], None]) -> "Team":
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         jax.distributed.initialize(
-            launch.coordinator,
-            launch.processes,
-            launch.process,
+            launch[2],
+            *launch[:2],
             initialization_timeout=PATIENCE,
         )
         team = _connected(launch, complain)
@@ -80,7 +82,8 @@ def run_divided(
     Where one of them fails, this does not return.
 
     Args:
-      launch: From `find_launch`.
+      launch: Number of processes, which one this is, and host:port of the first; None
+        where a launcher knows it.
       work: Called with whether this process is the first.
       complain: Called with a sentence in one of the processes.
       judge: From an error to its exit code and a sentence; None for a fault of the
@@ -264,7 +267,7 @@ def _connected(launch: Launch, complain: Callable[[str], None]) -> Team:
     name, token = place[:NAME].rstrip(b"\0").decode(), place[NAME : NAME + TOKEN]
     port = int.from_bytes(place[NAME + TOKEN :], "big")
     if server is None:
-        host = (launch.coordinator or name).rpartition(":")[0] or name
+        host = (launch[2] or name).rpartition(":")[0] or name
         link = socket.create_connection((host.strip("[]"), port), timeout=PATIENCE)
         link.settimeout(None)
         link.sendall(token + index.to_bytes(4, "big"))
