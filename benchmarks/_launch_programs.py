@@ -12,8 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import _networks
+from benchmarks import _networks, joint
 from jaxload import earth, inversion, series
+from jaxload.gapfill.networks import ensemble, lstm
+from jaxload.gapfill.networks.windows import TrainingWindows
 from jaxload.inversion.missing.pattern import MissingPattern
 from jaxload.inversion.problem import Problem
 from jaxload.series.fitting.step_scan import level_shocks
@@ -275,6 +277,19 @@ def _noise_likelihood() -> Call:
     return estimate, (values, sigma)
 
 
+def _network_step(members: int, epochs: int) -> Call:
+    """A gradient of networks side by side, each of 32 units and of 20 features."""
+    size = lstm.NetworkSize(20)
+    draw = jax.vmap(lambda key: lstm.initialise(size, key))
+    weights = jax.eval_shape(draw, jax.random.split(jax.random.key(0), members))
+    series = shape(members, epochs, 1, dtype=np.float32)
+    inputs = shape(members, epochs, 1, 20, dtype=np.float32)
+    windows = TrainingWindows(inputs, series, series, series)
+    loss = ensemble.training_objectives(ensemble.Training())[0]
+    total = lambda *args: loss(*args).sum()
+    return jax.grad(total), (weights, windows, shape(2, dtype=np.uint32))
+
+
 CRITERIA = {
     "leave-one-out": inversion.leave_one_out,
     "GCV": inversion.gcv,
@@ -337,6 +352,11 @@ def _programs() -> list[Program]:
             ("pass of steps", 20_000, _pass_of_steps),
             ("noise by likelihood", 200_000, _noise_likelihood),
         )
+    ]
+    build = part(_network_step, 75, 3650)
+    programs += [
+        Program("step of 75 LSTMs", "3,650 days", 12_000, build),
+        Program("joint step", "national, daily", 20_000, joint.country_step),
     ]
     return programs
 

@@ -8,6 +8,7 @@ mode alone, without a network.
 import argparse
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +22,7 @@ from jaxload import inversion, sphere
 from jaxload.gapfill.joint import joint_losses, joint_model
 from jaxload.gapfill.networks import lstm
 
-__all__ = ["main"]
+__all__ = ["country_step", "main"]
 
 #: As studies have them: numbers of a place and epoch, and units of the network.
 FEATURES, HIDDEN = 12, 16
@@ -45,6 +46,9 @@ class Size(NamedTuple):
 
 SOUTHWEST = Size("southwest China, weekly, 4 members", 320, 87, 4)
 COUNTRY = Size("national, daily, 1 member", 1148, 741, 1)
+
+#: Hyperparameters that a step begins with.
+INITIAL = joint_model.InitialHyperparameters(0.1, 1.2, 1.0)
 
 OBJECTIVES = {
     "water": joint_losses.joint_load_losses,
@@ -90,9 +94,7 @@ def _timed(
         training_data = _displacement_data(network, cells, members)
     keys = jax.random.split(jax.random.key(1), members)
     sizes = lstm.NetworkSize(FEATURES, HIDDEN, 1 if water else 2)
-    parameters = joint_model.initial_parameters(
-        sizes, joint_model.InitialHyperparameters(0.1, 1.2, 1.0), keys
-    )
+    parameters = joint_model.initial_parameters(sizes, INITIAL, keys)
     loss = OBJECTIVES[form](segment)[0]
 
     def total(
@@ -114,6 +116,19 @@ def _timed(
         **times,
     }
     return row | _evidence_cost(training_data, parameters) if water else row
+
+
+def country_step() -> tuple[Callable, tuple[Any, ...]]:
+    """Make the gradient of a step for a country on water, and its arguments."""
+    country = _stations_of(_networks.national(), 263)
+    segment = math.isqrt(len(country.displacement))
+    training_data = _load_data(country, COUNTRY.places, 1)
+    sizes = lstm.NetworkSize(FEATURES, HIDDEN, 1)
+    key = jax.random.key(1)
+    parameters = joint_model.initial_parameters(sizes, INITIAL, key[None])
+    loss = OBJECTIVES["water"](segment)[0]
+    total = lambda *arguments: jnp.sum(loss(*arguments))
+    return jax.grad(total), (parameters, training_data, jax.random.key_data(key))
 
 
 def _evidence_cost(

@@ -25,6 +25,7 @@ __all__ = [
     "current_form",
     "form",
     "form_at",
+    "holds",
     "map_batches",
     "map_parts",
     "on_platform",
@@ -137,6 +138,15 @@ def chunk_size(each: float) -> int:
       Their number, 1 or more.
     """
     return max(int(CHUNK_SHARE * accelerator_memory() // max(each, 1)), 1)
+
+
+def holds(size: float) -> bool:
+    """Whether an accelerator takes a part of a program at once.
+
+    Args:
+      size: Temporary memory of the part [bytes], roughly.
+    """
+    return size <= CHUNK_SHARE * accelerator_memory()
 
 
 def map_parts(

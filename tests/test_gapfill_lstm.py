@@ -7,7 +7,17 @@ import pytest
 from flax import nnx
 from jax.test_util import check_grads
 
+from jaxload import _platform
+from jaxload._platform import form
+from jaxload.gapfill.networks import lstm_scan
 from jaxload.gapfill.networks.lstm import NetworkSize, apply, hidden_states, initialise
+
+
+@pytest.fixture(autouse=True)
+def short_programs(monkeypatch):
+    """What is written out for accelerators takes a CPU long to compile."""
+    monkeypatch.setattr(lstm_scan, "UNROLL", 2)
+
 
 NETWORK = NetworkSize(features=3, hidden=5, outputs=2)
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
@@ -37,6 +47,7 @@ def numbers(rng, *shape, dtype="float64"):
 EPOCHS = 70
 
 
+@pytest.mark.usefixtures("both_forms")
 @pytest.mark.parametrize(
     ("dtype", "segment"), [("float32", None), ("float64", None), ("float64", 40)]
 )
@@ -167,3 +178,33 @@ def test_what_does_not_fit_is_said(rng):
         apply(weights, numbers(rng, 10, 2, 3), segment=0)
     with pytest.raises(ValueError, match="hidden is 0, expected 1 or more"):
         NetworkSize(features=3, hidden=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("segment", [None, 15])
+@pytest.mark.parametrize("memory", [40 * 2**30, 2**18])
+def test_an_accelerator_goes_back_through_blocks_of_epochs_side_by_side(
+    rng, monkeypatch, segment, memory
+):
+    monkeypatch.setattr(_platform, "accelerator_memory", lambda: memory)
+    monkeypatch.setattr(lstm_scan, "LONG_BLOCK", 16)
+    jax.clear_caches()
+    draw = lambda key: initialise(NetworkSize(5, 7, 2), key, "float64")
+    weights = jax.vmap(draw)(jax.random.split(jax.random.key(1), 2))
+    # Steeper than networks begin, so that derivatives grow and fade on their way.
+    weights = jax.tree.map(lambda x: 2 * x, weights)
+    inputs = jnp.asarray(rng.normal(size=(2, 40, 3, 5)))
+    output = jax.vmap(lambda *one: apply(*one, segment=segment))
+    total = lambda *both: jnp.sum(jnp.sin(output(*both)))
+    run = lambda: (output(weights, inputs), jax.grad(total, (0, 1))(weights, inputs))
+    want = run()
+    with form("accelerator"):
+        text = str(jax.make_jaxpr(jax.grad(total))(weights, inputs))
+        got = run()
+    jax.clear_caches()
+    # Unit derivatives of two whole blocks of 16 epochs and of three places, side by
+    # side where memory allows; 8 epochs are before them.
+    assert ("f64[2,6,15,7]" in text) == (memory > 2**18)
+    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want)):
+        scale = float(jnp.abs(other).max())
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12 * scale)

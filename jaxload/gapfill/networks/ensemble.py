@@ -36,7 +36,7 @@ from jaxload.gapfill.training.sharding import (
     make_share,
 )
 
-__all__ = ["Ensemble", "Training", "predict", "train"]
+__all__ = ["Ensemble", "Training", "predict", "train", "training_objectives"]
 
 #: Epochs that a prediction keeps at a time.
 SEGMENT = 64
@@ -167,7 +167,7 @@ def train(
     key = jax.random.key(settings.seed)
     network = NetworkSize(sizes["feature"], settings.hidden)
     fitted = train_members(
-        *_objectives(settings),
+        *training_objectives(settings),
         _first_weights(network, sizes["member"], key, settings.dtype),
         _training_windows(features, (target - mean) / scale, settings),
         settings.descent,
@@ -290,8 +290,15 @@ def _every(settings: Training) -> int:
 
 
 @functools.lru_cache(maxsize=MOST_PROGRAMS)
-def _objectives(settings: Training) -> tuple[Objective, Objective]:
-    """Training and validation loss, the same functions for the same settings."""
+def training_objectives(settings: Training) -> tuple[Objective, Objective]:
+    """Make training and validation loss, the same functions for the same settings.
+
+    Args:
+      settings: How to train.
+
+    Returns:
+      Both, for `optimise.train_members`, with `TrainingWindows` as data.
+    """
     return (
         functools.partial(_loss, settings=settings),
         functools.partial(_score, settings=settings),

@@ -14,9 +14,15 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
+from jaxload._platform import chunk_size, on_platform
 from jaxload.gapfill.networks.lstm_scan import Carry, einsum, recur
 
 __all__ = ["NetworkSize", "Weights", "apply", "hidden_states", "initialise"]
+
+
+#: Numbers that a place and epoch take on their way through a network and back, for each
+#: of its units.
+HELD = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +113,8 @@ def apply(weights: Weights, inputs: ArrayLike, *, segment: int | None = None) ->
       inputs: Features, shape (epoch, place, feature), without gaps.
       segment: Epochs that are kept for derivatives at a time; what lies between is
         computed a second time, so that memory grows with `segment` and with
-        epochs / `segment`, not with all epochs. None keeps all.
+        epochs / `segment`, not with all epochs. None keeps all; an accelerator keeps
+        as many as its memory holds.
 
     Returns:
       Output, shape (epoch, place, output).
@@ -165,17 +172,36 @@ def _run(
         carry, hidden = recur(inputs, kernel, weights.bias, carry)
         return carry, read(hidden)
 
-    if segment is None or segment >= epochs:
+    def whole(inputs: Array) -> Array:
         return some((empty, empty), inputs)[1]
-    pieces = _cut(inputs, segment)
-    again = jax.checkpoint(some, prevent_cse=False)
-    outputs = jax.lax.scan(again, (empty, empty), pieces)[1]
-    return outputs.reshape(-1, *outputs.shape[2:])[:epochs]
+
+    def pieces(inputs: Array, segment: int) -> Array:
+        if segment >= epochs:
+            return whole(inputs)
+        again = jax.checkpoint(some, prevent_cse=False)
+        outputs = jax.lax.scan(again, (empty, empty), _cut(inputs, segment))[1]
+        return outputs.reshape(-1, *outputs.shape[2:])[:epochs]
+
+    if segment is None:
+        return whole(inputs)
+    _check_segment(segment)
+    # What an accelerator holds is not computed again.
+    numbers = HELD * len(weights.recurrent) + 3 * sizes["feature"]
+    held = chunk_size(sizes["place"] * numbers * inputs.dtype.itemsize)
+    alike = -(-epochs // -(-epochs // held))
+    return on_platform(
+        inputs,
+        cpu=functools.partial(pieces, segment=segment),
+        accelerator=functools.partial(pieces, segment=max(segment, alike)),
+    )
+
+
+def _check_segment(segment: int) -> None:
+    if segment < 1:
+        raise ValueError(f"segment is {segment}, expected 1 epoch or more, or None")
 
 
 def _cut(inputs: Array, segment: int) -> Array:
     """Segments of equal length; the last is padded, which changes no earlier epoch."""
-    if segment < 1:
-        raise ValueError(f"segment is {segment}, expected 1 epoch or more, or None")
     filled = jnp.pad(inputs, ((0, -len(inputs) % segment), (0, 0), (0, 0)))
     return filled.reshape(-1, segment, *inputs.shape[1:])

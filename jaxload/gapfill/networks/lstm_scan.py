@@ -8,6 +8,12 @@ weights is one matrix product for each block.
 
 Networks side by side are an axis of their own, before that of epochs, as matrix
 products take them: nothing is transposed on the way from one to the other.
+
+On an accelerator every epoch costs the launch of its kernels, however small. What
+features do to the gates is computed for all epochs first, which leaves the product with
+the hidden state to each. The way back is linear in the derivatives that epochs hand to
+each other: blocks of epochs go side by side, with what they make of each unit
+derivative, and again once it is known with which derivatives each block begins.
 """
 
 import functools
@@ -21,6 +27,8 @@ from jax import Array
 from jax.custom_batching import custom_vmap
 from numpy.typing import NDArray
 
+from jaxload._platform import holds, on_platform
+
 __all__ = ["Carry", "einsum", "recur", "recur_by_autodiff"]
 
 #: Memory cell and hidden state, each of shape (place, hidden).
@@ -28,6 +36,9 @@ Carry = tuple[Array, Array]
 
 #: Epochs whose gates are computed again together; few enough to stay in a cache.
 BLOCK = 32
+
+#: Epochs of a turn of the loop on an accelerator, and of a block on its way back.
+UNROLL, LONG_BLOCK = 16, 64
 
 #: In full precision on any device.
 einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
@@ -132,7 +143,6 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_side_by_side
-@jax.vmap
 def _predict(
     inputs: Array, kernel: Array, bias: Array, cell: Array, hidden: Array
 ) -> tuple[Array, Array, Array]:
@@ -141,8 +151,54 @@ def _predict(
     Their axis comes first, as in `_walk`: once `jax.vmap` has met the prediction, it
     expects the same of the training.
     """
+    return on_platform(
+        inputs,
+        kernel,
+        bias,
+        cell,
+        hidden,
+        cpu=jax.vmap(_predict_by_epochs),
+        accelerator=_predict_unrolled,
+    )
+
+
+def _predict_by_epochs(
+    inputs: Array, kernel: Array, bias: Array, cell: Array, hidden: Array
+) -> tuple[Array, Array, Array]:
     (cell, hidden), every = recur_by_autodiff(inputs, kernel, bias, (cell, hidden))
     return cell, hidden, every
+
+
+def _predict_unrolled(
+    inputs: Array, kernel: Array, bias: Array, cell: Array, hidden: Array
+) -> tuple[Array, Array, Array]:
+    weights = jnp.concatenate([kernel, bias[:, None]], axis=1)
+    hidden_states, cells = _states(inputs, weights, cell, hidden)
+    return cells[:, -1], hidden_states[:, -1], hidden_states
+
+
+def _states(
+    inputs: Array, weights: Array, cell: Array, hidden: Array
+) -> tuple[Array, Array]:
+    """Hidden state and memory after each epoch, (network, epoch, place, hidden)."""
+    networks, epochs, places, features = inputs.shape
+    halved = _halved(weights)
+    flat = inputs.reshape(networks, -1, features)
+    driven = einsum("nti,nig->ntg", flat, halved[:, :features]) + halved[:, -1:]
+    driven = driven.reshape(networks, epochs, places, -1)
+    recurrent = halved[:, features:-1]
+
+    def step(state: Carry, driven: Array) -> tuple[Carry, Carry]:
+        cell, hidden = state
+        summed = driven + einsum("nph,nhg->npg", hidden, recurrent)
+        # One kernel makes both: fused across epochs, the memory would be made again.
+        state = jax.lax.optimization_barrier(_next(summed, cell))
+        return state, state
+
+    by_epoch = jnp.swapaxes(driven, 0, 1)
+    each = jax.lax.scan(step, (cell, hidden), by_epoch, unroll=UNROLL)[1]
+    cells, hidden_states = (jnp.swapaxes(x, 0, 1) for x in each)
+    return hidden_states, cells
 
 
 @_side_by_side
@@ -163,6 +219,33 @@ def _walk(
       place, feature + hidden + 1); and memory before each epoch, (network, epoch + 1,
       place, hidden). Both include the state after the last epoch.
     """
+    return on_platform(
+        inputs,
+        weights,
+        cell,
+        hidden,
+        cpu=_walk_by_epochs,
+        accelerator=_walk_unrolled,
+    )
+
+
+def _walk_unrolled(
+    inputs: Array, weights: Array, cell: Array, hidden: Array
+) -> tuple[Array, Array]:
+    states = _states(inputs, weights, cell, hidden)
+    starts = hidden, cell
+    before, cells = (
+        jnp.concatenate([start[:, None], each], axis=1)
+        for start, each in zip(starts, states)
+    )
+    filled = jnp.concatenate([inputs, jnp.ones_like(inputs[:, :1])], axis=1)
+    one = jnp.ones_like(before[..., :1])
+    return jnp.concatenate([filled, before, one], axis=-1), cells
+
+
+def _walk_by_epochs(
+    inputs: Array, weights: Array, cell: Array, hidden: Array
+) -> tuple[Array, Array]:
     networks, epochs, places, features = inputs.shape
     halved = _halved(weights)
     read = jnp.ones((networks, epochs + 1, places, weights.shape[1]), inputs.dtype)
@@ -202,11 +285,30 @@ def _walk_back(
     Returns:
       Derivatives by its arguments.
     """
-    networks, epochs, places, hidden = every.shape
+    operands = weights, read, cells, every, by_cell, by_hidden
+    return on_platform(
+        *operands, cpu=_walk_back_by_epochs, accelerator=_walk_back_side_by_side
+    )
+
+
+def _matrices(weights: Array, hidden: int) -> "_Matrices":
     features = weights.shape[1] - hidden - 1
-    matrices = _Matrices(
+    return _Matrices(
         _halved(weights), weights[:, :features], weights[:, features:-1].mT
     )
+
+
+def _walk_back_by_epochs(
+    weights: Array,
+    read: Array,
+    cells: Array,
+    every: Array,
+    by_cell: Array,
+    by_hidden: Array,
+) -> tuple[Array, Array, Array, Array]:
+    networks, epochs, places, hidden = every.shape
+    features = weights.shape[1] - hidden - 1
+    matrices = _matrices(weights, hidden)
     back = functools.partial(_block, matrices, _Records(read, cells, every))
     by_inputs = jnp.zeros((networks, epochs, places, features), read.dtype)
     state = (by_inputs, jnp.zeros_like(weights), by_cell, by_hidden)
@@ -295,6 +397,125 @@ def _block(
     more = apart(einsum("ntg,nig->nti", by_gates, to_inputs))
     by_weights = by_weights + einsum("nti,ntg->nig", flat(read), by_gates)
     return _put(by_inputs, more, first), by_weights, *carry
+
+
+def _walk_back_side_by_side(
+    weights: Array,
+    read: Array,
+    cells: Array,
+    every: Array,
+    by_cell: Array,
+    by_hidden: Array,
+) -> tuple[Array, Array, Array, Array]:
+    """As `_walk_back_by_epochs`, with blocks of epochs side by side."""
+    networks, epochs, places, hidden = every.shape
+    blocks, left = divmod(epochs, LONG_BLOCK)
+    units = networks * blocks * places * (2 * hidden + 1)
+    if blocks < 2 or not holds(6 * hidden * units * weights.dtype.itemsize):
+        return _walk_back_by_epochs(weights, read, cells, every, by_cell, by_hidden)
+    matrices = _matrices(weights, hidden)
+    flat = lambda x: x.reshape(networks, -1, x.shape[-1])
+    late = read[:, left:epochs], cells[:, left:epochs], every[:, left:]
+    summed = einsum("nti,nig->ntg", flat(late[0]), matrices.halved)
+    slopes = _slopes(summed.reshape(*late[0].shape[:3], -1), late[1])
+    steps = _in_blocks((*slopes, late[2]), blocks)
+    carries = _carries(matrices, steps, (by_cell, by_hidden), blocks)
+    by_gates, (by_cell, by_hidden) = _gates_of_blocks(matrices, steps, carries, places)
+    by_gates = _out_of_blocks(by_gates, blocks)
+    more = einsum("ntg,nig->nti", by_gates, matrices.to_inputs)
+    by_weights = einsum("nti,ntg->nig", flat(late[0]), by_gates)
+    features = more.shape[-1]
+    by_inputs = jnp.zeros((networks, epochs, places, features), read.dtype)
+    more = more.reshape(networks, -1, places, features)
+    state = _put(by_inputs, more, left), by_weights, by_cell, by_hidden
+    records = _Records(read, cells, every)
+    return _block(matrices, records, 0, left, state) if left else state
+
+
+class _Steps(NamedTuple):
+    """By how much each epoch passes derivatives on, as `_slopes`.
+
+    Each of shape (epoch of the block, network, block and place, ...).
+    """
+
+    slopes: Array
+    shown: Array
+    keep: Array
+    by_hidden_states: Array
+
+
+def _in_blocks(records: tuple[Array, ...], blocks: int) -> _Steps:
+    def cut(record: Array) -> Array:
+        networks, epochs, places, size = record.shape
+        split = record.reshape(networks, blocks, epochs // blocks, places, size)
+        first = jnp.moveaxis(split, 2, 0)
+        return first.reshape(len(first), networks, blocks * places, size)
+
+    return _Steps(*map(cut, records))
+
+
+def _out_of_blocks(record: Array, blocks: int) -> Array:
+    """Epochs and places as one axis again, shape (network, epoch and place, ...)."""
+    length, networks, _, size = record.shape
+    split = record.reshape(length, networks, blocks, -1, size)
+    return jnp.moveaxis(split, 0, 2).reshape(networks, -1, size)
+
+
+def _carries(
+    matrices: _Matrices, steps: _Steps, last: tuple[Array, Array], blocks: int
+) -> tuple[Array, Array]:
+    """Derivatives by the state after each block, (network, block and place, hidden)."""
+    _, networks, both, hidden = steps.shown.shape
+    # A unit derivative by each part of the state, and none with that of the epochs.
+    count = 2 * hidden + 1
+    units = jnp.eye(count, 2 * hidden, dtype=steps.shown.dtype)
+    units = jnp.broadcast_to(units, (networks, both, count, 2 * hidden))
+    last_one = jnp.arange(count) == 2 * hidden
+    wide = lambda x: x[:, :, None, :]
+
+    def step(state: tuple[Array, Array], now: _Steps) -> tuple:
+        more = jnp.where(last_one[:, None], wide(now.by_hidden_states), 0)
+        now = _Steps(wide(now.slopes), wide(now.shown), wide(now.keep), more)
+        return _passed_on(matrices, state, now)[0], None
+
+    state = units[..., :hidden], units[..., hidden:]
+    through = jax.lax.scan(step, state, steps, reverse=True)[0]
+    through = jnp.concatenate(through, axis=-1)
+    through = through.reshape(networks, blocks, -1, count, 2 * hidden)
+    one = jnp.ones_like(last[0][..., :1])
+
+    def over(state: Array, through: Array) -> tuple[Array, Array]:
+        whole = jnp.concatenate([state, one], axis=-1)
+        return einsum("npj,npjk->npk", whole, through), state
+
+    start = jnp.concatenate(last, axis=-1)
+    through = jnp.swapaxes(through, 0, 1)
+    carries = jax.lax.scan(over, start, through, reverse=True)[1]
+    carries = jnp.swapaxes(carries, 0, 1).reshape(networks, both, -1)
+    return carries[..., :hidden], carries[..., hidden:]
+
+
+def _gates_of_blocks(
+    matrices: _Matrices, steps: _Steps, carries: tuple[Array, Array], places: int
+) -> tuple[Array, tuple[Array, Array]]:
+    """Derivatives by what reaches the gates, and by the state before the blocks."""
+    step = functools.partial(_passed_on, matrices)
+    before, by_gates = jax.lax.scan(step, carries, steps, reverse=True)
+    return by_gates, (before[0][:, :places], before[1][:, :places])
+
+
+def _passed_on(
+    matrices: _Matrices, state: tuple[Array, Array], now: _Steps
+) -> tuple[tuple[Array, Array], Array]:
+    """Derivatives by the state before an epoch, and by what reaches its gates."""
+    by_cell, by_hidden = state
+    by_hidden = by_hidden + now.by_hidden_states
+    by_cell = by_cell + by_hidden * now.shown
+    spread = jnp.concatenate([by_cell, by_cell, by_cell, by_hidden], axis=-1)
+    by_gates = spread * now.slopes
+    flat = by_gates.reshape(len(by_gates), -1, by_gates.shape[-1])
+    by_hidden = einsum("nqg,ngh->nqh", flat, matrices.to_hidden)
+    return (by_cell * now.keep, by_hidden.reshape(by_cell.shape)), by_gates
 
 
 def _at(record: Array, epoch: Array) -> Array:
