@@ -9,7 +9,7 @@ from jax.test_util import check_grads
 
 from jaxload import _platform
 from jaxload._platform import form
-from jaxload.gapfill.networks import lstm_scan
+from jaxload.gapfill.networks import lstm_blocks, lstm_scan
 from jaxload.gapfill.networks.lstm import NetworkSize, apply, hidden_states, initialise
 
 
@@ -187,7 +187,7 @@ def test_an_accelerator_goes_back_through_blocks_of_epochs_side_by_side(
     rng, monkeypatch, segment, memory
 ):
     monkeypatch.setattr(_platform, "accelerator_memory", lambda: memory)
-    monkeypatch.setattr(lstm_scan, "LONG_BLOCK", 16)
+    monkeypatch.setattr(lstm_blocks, "LONG_BLOCK", 16)
     jax.clear_caches()
     draw = lambda key: initialise(NetworkSize(5, 7, 2), key, "float64")
     weights = jax.vmap(draw)(jax.random.split(jax.random.key(1), 2))

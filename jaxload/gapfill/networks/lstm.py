@@ -15,7 +15,8 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
 from jaxload._platform import chunk_size, on_platform
-from jaxload.gapfill.networks.lstm_scan import Carry, einsum, recur
+from jaxload.gapfill.networks.lstm_gates import Carry, einsum
+from jaxload.gapfill.networks.lstm_scan import recur
 
 __all__ = ["NetworkSize", "Weights", "apply", "hidden_states", "initialise"]
 
@@ -186,8 +187,8 @@ def _run(
         return whole(inputs)
     _check_segment(segment)
     # What an accelerator holds is not computed again.
-    numbers = HELD * len(weights.recurrent) + 3 * sizes["feature"]
-    held = chunk_size(sizes["place"] * numbers * inputs.dtype.itemsize)
+    width = HELD * len(weights.recurrent) + 3 * sizes["feature"]
+    held = chunk_size(sizes["place"] * width * inputs.dtype.itemsize)
     alike = -(-epochs // -(-epochs // held))
     return on_platform(
         inputs,

@@ -11,9 +11,7 @@ products take them: nothing is transposed on the way from one to the other.
 
 On an accelerator every epoch costs the launch of its kernels, however small. What
 features do to the gates is computed for all epochs first, which leaves the product with
-the hidden state to each. The way back is linear in the derivatives that epochs hand to
-each other: blocks of epochs go side by side, with what they make of each unit
-derivative, and again once it is known with which derivatives each block begins.
+the hidden state to each; for the way back see `lstm_blocks`.
 """
 
 import functools
@@ -22,26 +20,31 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.custom_batching import custom_vmap
-from numpy.typing import NDArray
 
-from jaxload._platform import holds, on_platform
+from jaxload._platform import on_platform
+from jaxload.gapfill.networks import lstm_blocks
+from jaxload.gapfill.networks.lstm_blocks import back_through_blocks, count_blocks
+from jaxload.gapfill.networks.lstm_gates import (
+    Carry,
+    Matrices,
+    at_epoch,
+    einsum,
+    halved_weights,
+    make_matrices,
+    next_state,
+    put_epochs,
+    slopes_of,
+)
 
-__all__ = ["Carry", "einsum", "recur", "recur_by_autodiff"]
-
-#: Memory cell and hidden state, each of shape (place, hidden).
-Carry = tuple[Array, Array]
+__all__ = ["recur", "recur_by_autodiff"]
 
 #: Epochs whose gates are computed again together; few enough to stay in a cache.
 BLOCK = 32
 
-#: Epochs of a turn of the loop on an accelerator, and of a block on its way back.
-UNROLL, LONG_BLOCK = 16, 64
-
-#: In full precision on any device.
-einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+#: Epochs of a turn of the loop on an accelerator.
+UNROLL = 16
 
 
 @jax.custom_vjp
@@ -87,13 +90,13 @@ def recur_by_autodiff(
     Returns:
       As there.
     """
-    kernel, bias = _halved(kernel), _halved(bias)
+    kernel, bias = halved_weights(kernel), halved_weights(bias)
 
     def step(carry: Carry, inputs: Array) -> tuple[Carry, Array]:
         cell, hidden = carry
         joined = jnp.concatenate([inputs, hidden], axis=-1)
         summed = einsum("pi,ig->pg", joined, kernel) + bias[None, :]
-        carry = _next(summed, cell)
+        carry = next_state(summed, cell)
         return carry, carry[1]
 
     return jax.lax.scan(step, carry, inputs)
@@ -182,7 +185,7 @@ def _states(
 ) -> tuple[Array, Array]:
     """Hidden state and memory after each epoch, (network, epoch, place, hidden)."""
     networks, epochs, places, features = inputs.shape
-    halved = _halved(weights)
+    halved = halved_weights(weights)
     flat = inputs.reshape(networks, -1, features)
     driven = einsum("nti,nig->ntg", flat, halved[:, :features]) + halved[:, -1:]
     driven = driven.reshape(networks, epochs, places, -1)
@@ -192,7 +195,7 @@ def _states(
         cell, hidden = state
         summed = driven + einsum("nph,nhg->npg", hidden, recurrent)
         # One kernel makes both: fused across epochs, the memory would be made again.
-        state = jax.lax.optimization_barrier(_next(summed, cell))
+        state = jax.lax.optimization_barrier(next_state(summed, cell))
         return state, state
 
     by_epoch = jnp.swapaxes(driven, 0, 1)
@@ -247,19 +250,19 @@ def _walk_by_epochs(
     inputs: Array, weights: Array, cell: Array, hidden: Array
 ) -> tuple[Array, Array]:
     networks, epochs, places, features = inputs.shape
-    halved = _halved(weights)
+    halved = halved_weights(weights)
     read = jnp.ones((networks, epochs + 1, places, weights.shape[1]), inputs.dtype)
-    read = _put(_put(read, inputs), hidden[:, None], last=features)
+    read = put_epochs(put_epochs(read, inputs), hidden[:, None], last=features)
     cells = jnp.zeros((networks, epochs + 1, *cell.shape[1:]), inputs.dtype)
 
     def step(epoch: Array, state: tuple) -> tuple:
         cell, read, cells = state
-        summed = einsum("npi,nig->npg", _at(read, epoch), halved)
-        cell, hidden = _next(summed, cell)
-        read = _put(read, hidden[:, None], epoch + 1, last=features)
-        return cell, read, _put(cells, cell[:, None], epoch + 1)
+        summed = einsum("npi,nig->npg", at_epoch(read, epoch), halved)
+        cell, hidden = next_state(summed, cell)
+        read = put_epochs(read, hidden[:, None], epoch + 1, last=features)
+        return cell, read, put_epochs(cells, cell[:, None], epoch + 1)
 
-    state = (cell, read, _put(cells, cell[:, None]))
+    state = (cell, read, put_epochs(cells, cell[:, None]))
     return jax.lax.fori_loop(0, epochs, step, state)[1:]
 
 
@@ -291,13 +294,6 @@ def _walk_back(
     )
 
 
-def _matrices(weights: Array, hidden: int) -> "_Matrices":
-    features = weights.shape[1] - hidden - 1
-    return _Matrices(
-        _halved(weights), weights[:, :features], weights[:, features:-1].mT
-    )
-
-
 def _walk_back_by_epochs(
     weights: Array,
     read: Array,
@@ -308,7 +304,7 @@ def _walk_back_by_epochs(
 ) -> tuple[Array, Array, Array, Array]:
     networks, epochs, places, hidden = every.shape
     features = weights.shape[1] - hidden - 1
-    matrices = _matrices(weights, hidden)
+    matrices = make_matrices(weights, hidden)
     back = functools.partial(_block, matrices, _Records(read, cells, every))
     by_inputs = jnp.zeros((networks, epochs, places, features), read.dtype)
     state = (by_inputs, jnp.zeros_like(weights), by_cell, by_hidden)
@@ -319,20 +315,6 @@ def _walk_back_by_epochs(
         whole = lambda passed, state: back(begin(passed), BLOCK, state)
         state = jax.lax.fori_loop(0, blocks, whole, state)
     return back(0, left, state) if left else state
-
-
-class _Matrices(NamedTuple):
-    """Weights that derivatives are carried back by.
-
-    Attributes:
-      halved: From the inputs of the gates to the gates, as of `_halved`.
-      to_inputs: From gates to features.
-      to_hidden: From gates to the hidden state.
-    """
-
-    halved: Array
-    to_inputs: Array
-    to_hidden: Array
 
 
 class _Records(NamedTuple):
@@ -350,7 +332,7 @@ class _Records(NamedTuple):
 
 
 def _block(
-    matrices: _Matrices,
+    matrices: Matrices,
     records: _Records,
     first: Array | int,
     length: int,
@@ -377,26 +359,26 @@ def _block(
     flat = lambda x: x.reshape(len(x), -1, x.shape[-1])
     apart = lambda x: x.reshape(*read.shape[:3], -1)
     summed = apart(einsum("nti,nig->ntg", flat(read), halved))
-    slopes, shown, keep = _slopes(summed, cells)
+    slopes, shown, keep = slopes_of(summed, cells)
 
     def step(passed: Array, state: tuple) -> tuple:
         by_cell, by_hidden, by_gates = state
         epoch = length - 1 - passed
-        by_hidden = by_hidden + _at(by_hidden_states, epoch)
-        by_cell = by_cell + by_hidden * _at(shown, epoch)
+        by_hidden = by_hidden + at_epoch(by_hidden_states, epoch)
+        by_cell = by_cell + by_hidden * at_epoch(shown, epoch)
         # Only the output gate acts on the hidden state past the memory.
         spread = jnp.concatenate([by_cell, by_cell, by_cell, by_hidden], axis=-1)
-        here = spread * _at(slopes, epoch)
-        by_cell = by_cell * _at(keep, epoch)
+        here = spread * at_epoch(slopes, epoch)
+        by_cell = by_cell * at_epoch(keep, epoch)
         by_hidden = einsum("npg,ngh->nph", here, to_hidden)
-        return by_cell, by_hidden, _put(by_gates, here[:, None], epoch)
+        return by_cell, by_hidden, put_epochs(by_gates, here[:, None], epoch)
 
     start = (*carry, jnp.zeros_like(slopes))
     *carry, by_gates = jax.lax.fori_loop(0, length, step, start)
     by_gates = flat(by_gates)
     more = apart(einsum("ntg,nig->nti", by_gates, to_inputs))
     by_weights = by_weights + einsum("nti,ntg->nig", flat(read), by_gates)
-    return _put(by_inputs, more, first), by_weights, *carry
+    return put_epochs(by_inputs, more, first), by_weights, *carry
 
 
 def _walk_back_side_by_side(
@@ -409,171 +391,14 @@ def _walk_back_side_by_side(
 ) -> tuple[Array, Array, Array, Array]:
     """As `_walk_back_by_epochs`, with blocks of epochs side by side."""
     networks, epochs, places, hidden = every.shape
-    blocks, left = divmod(epochs, LONG_BLOCK)
-    units = networks * blocks * places * (2 * hidden + 1)
-    if blocks < 2 or not holds(6 * hidden * units * weights.dtype.itemsize):
+    blocks = count_blocks(epochs, networks * places, hidden, weights.dtype.itemsize)
+    if not blocks:
         return _walk_back_by_epochs(weights, read, cells, every, by_cell, by_hidden)
-    matrices = _matrices(weights, hidden)
-    flat = lambda x: x.reshape(networks, -1, x.shape[-1])
+    matrices, left = make_matrices(weights, hidden), epochs % lstm_blocks.LONG_BLOCK
     late = read[:, left:epochs], cells[:, left:epochs], every[:, left:]
-    summed = einsum("nti,nig->ntg", flat(late[0]), matrices.halved)
-    slopes = _slopes(summed.reshape(*late[0].shape[:3], -1), late[1])
-    steps = _in_blocks((*slopes, late[2]), blocks)
-    carries = _carries(matrices, steps, (by_cell, by_hidden), blocks)
-    by_gates, (by_cell, by_hidden) = _gates_of_blocks(matrices, steps, carries, places)
-    by_gates = _out_of_blocks(by_gates, blocks)
-    more = einsum("ntg,nig->nti", by_gates, matrices.to_inputs)
-    by_weights = einsum("nti,ntg->nig", flat(late[0]), by_gates)
-    features = more.shape[-1]
-    by_inputs = jnp.zeros((networks, epochs, places, features), read.dtype)
-    more = more.reshape(networks, -1, places, features)
-    state = _put(by_inputs, more, left), by_weights, by_cell, by_hidden
+    last = by_cell, by_hidden
+    more, by_weights, before = back_through_blocks(matrices, late, last, blocks)
+    by_inputs = jnp.zeros((networks, epochs, places, more.shape[-1]), read.dtype)
+    state = put_epochs(by_inputs, more, left), by_weights, *before
     records = _Records(read, cells, every)
     return _block(matrices, records, 0, left, state) if left else state
-
-
-class _Steps(NamedTuple):
-    """By how much each epoch passes derivatives on, as `_slopes`.
-
-    Each of shape (epoch of the block, network, block and place, ...).
-    """
-
-    slopes: Array
-    shown: Array
-    keep: Array
-    by_hidden_states: Array
-
-
-def _in_blocks(records: tuple[Array, ...], blocks: int) -> _Steps:
-    def cut(record: Array) -> Array:
-        networks, epochs, places, size = record.shape
-        split = record.reshape(networks, blocks, epochs // blocks, places, size)
-        first = jnp.moveaxis(split, 2, 0)
-        return first.reshape(len(first), networks, blocks * places, size)
-
-    return _Steps(*map(cut, records))
-
-
-def _out_of_blocks(record: Array, blocks: int) -> Array:
-    """Epochs and places as one axis again, shape (network, epoch and place, ...)."""
-    length, networks, _, size = record.shape
-    split = record.reshape(length, networks, blocks, -1, size)
-    return jnp.moveaxis(split, 0, 2).reshape(networks, -1, size)
-
-
-def _carries(
-    matrices: _Matrices, steps: _Steps, last: tuple[Array, Array], blocks: int
-) -> tuple[Array, Array]:
-    """Derivatives by the state after each block, (network, block and place, hidden)."""
-    _, networks, both, hidden = steps.shown.shape
-    # A unit derivative by each part of the state, and none with that of the epochs.
-    count = 2 * hidden + 1
-    units = jnp.eye(count, 2 * hidden, dtype=steps.shown.dtype)
-    units = jnp.broadcast_to(units, (networks, both, count, 2 * hidden))
-    last_one = jnp.arange(count) == 2 * hidden
-    wide = lambda x: x[:, :, None, :]
-
-    def step(state: tuple[Array, Array], now: _Steps) -> tuple:
-        more = jnp.where(last_one[:, None], wide(now.by_hidden_states), 0)
-        now = _Steps(wide(now.slopes), wide(now.shown), wide(now.keep), more)
-        return _passed_on(matrices, state, now)[0], None
-
-    state = units[..., :hidden], units[..., hidden:]
-    through = jax.lax.scan(step, state, steps, reverse=True)[0]
-    through = jnp.concatenate(through, axis=-1)
-    through = through.reshape(networks, blocks, -1, count, 2 * hidden)
-    one = jnp.ones_like(last[0][..., :1])
-
-    def over(state: Array, through: Array) -> tuple[Array, Array]:
-        whole = jnp.concatenate([state, one], axis=-1)
-        return einsum("npj,npjk->npk", whole, through), state
-
-    start = jnp.concatenate(last, axis=-1)
-    through = jnp.swapaxes(through, 0, 1)
-    carries = jax.lax.scan(over, start, through, reverse=True)[1]
-    carries = jnp.swapaxes(carries, 0, 1).reshape(networks, both, -1)
-    return carries[..., :hidden], carries[..., hidden:]
-
-
-def _gates_of_blocks(
-    matrices: _Matrices, steps: _Steps, carries: tuple[Array, Array], places: int
-) -> tuple[Array, tuple[Array, Array]]:
-    """Derivatives by what reaches the gates, and by the state before the blocks."""
-    step = functools.partial(_passed_on, matrices)
-    before, by_gates = jax.lax.scan(step, carries, steps, reverse=True)
-    return by_gates, (before[0][:, :places], before[1][:, :places])
-
-
-def _passed_on(
-    matrices: _Matrices, state: tuple[Array, Array], now: _Steps
-) -> tuple[tuple[Array, Array], Array]:
-    """Derivatives by the state before an epoch, and by what reaches its gates."""
-    by_cell, by_hidden = state
-    by_hidden = by_hidden + now.by_hidden_states
-    by_cell = by_cell + by_hidden * now.shown
-    spread = jnp.concatenate([by_cell, by_cell, by_cell, by_hidden], axis=-1)
-    by_gates = spread * now.slopes
-    flat = by_gates.reshape(len(by_gates), -1, by_gates.shape[-1])
-    by_hidden = einsum("nqg,ngh->nqh", flat, matrices.to_hidden)
-    return (by_cell * now.keep, by_hidden.reshape(by_cell.shape)), by_gates
-
-
-def _at(record: Array, epoch: Array) -> Array:
-    """Values of a record, shape (network, epoch, place, ...), at an epoch."""
-    return jax.lax.dynamic_index_in_dim(record, epoch, axis=1, keepdims=False)
-
-
-def _put(record: Array, values: Array, epoch: Array | int = 0, last: int = 0) -> Array:
-    """A record with other values from an epoch and a place of its last axis on."""
-    return jax.lax.dynamic_update_slice(record, values, (0, epoch, 0, last))
-
-
-def _next(summed: Array, cell: Array) -> Carry:
-    """State after an epoch, from what reached its gates as `_halved` and the memory."""
-    entry, keep, proposal, leave = _gates(summed)
-    cell = keep * cell + entry * proposal
-    return cell, leave * jnp.tanh(cell)
-
-
-def _slopes(summed: Array, cells: Array) -> tuple[Array, Array, Array]:
-    """By how much each epoch passes derivatives on.
-
-    Args:
-      summed: What reached the gates as `_halved`, shape (..., 4 hidden).
-      cells: Memory before each epoch, shape (..., hidden).
-
-    Returns:
-      From what follows the gates to what reached them (..., 4 hidden); from hidden
-      state to memory, and from memory to the memory before, (..., hidden) each.
-    """
-    entry, keep, proposal, leave = _gates(summed)
-    shown = jnp.tanh(keep * cells + entry * proposal)
-    gates = (
-        proposal * entry * (1 - entry),
-        cells * keep * (1 - keep),
-        entry * (1 - proposal**2),
-        shown * leave * (1 - leave),
-    )
-    return jnp.concatenate(gates, axis=-1), leave * (1 - shown**2), keep
-
-
-def _gates(summed: Array) -> tuple[Array, Array, Array, Array]:
-    """Input gate, forget gate, proposal and output gate, (..., hidden) each."""
-    # A sigmoid is half a tanh and a half: one tanh for all is twice as fast as two
-    # functions in turn.
-    half, middle = _halves(summed.shape[-1] // 4, summed.dtype, summed.ndim)
-    entry, keep, proposal, leave = jnp.split(
-        half * jnp.tanh(summed) + middle, 4, axis=-1
-    )
-    return entry, keep, proposal, leave
-
-
-def _halved(weights: Array) -> Array:
-    """Weights of the gates for one tanh, shape (..., 4 hidden)."""
-    return weights * _halves(weights.shape[-1] // 4, weights.dtype, weights.ndim)[0]
-
-
-def _halves(hidden: int, dtype: np.dtype, rank: int) -> tuple[NDArray, NDArray]:
-    shape = (1,) * (rank - 1) + (4 * hidden,)
-    spread = lambda values: np.repeat(np.asarray(values, dtype), hidden).reshape(shape)
-    return spread([0.5, 0.5, 1, 0.5]), spread([0.5, 0.5, 0, 0.5])
