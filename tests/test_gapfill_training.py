@@ -66,6 +66,9 @@ def test_a_second_training_of_the_same_kind_compiles_nothing_anew(rng, count):
     )
     devices = jax.devices()[:count]
     for seed in (0, 1):
+        # Another learning rate is no other program.
+        descent = dataclasses.replace(settings.descent, learning_rate=0.01 * (1 + seed))
+        settings = dataclasses.replace(settings, descent=descent)
         features = rng.normal(size=(60, 2, 1)).astype(np.float32)
         with count_traces() as traced:
             trained = lstm_ensemble.train(

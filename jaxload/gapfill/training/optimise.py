@@ -194,14 +194,15 @@ def train_members(
     alike = PartitionSpec()
     first = share.over(score, (along(), along(), alike), along())(start, data, key)
     _check_first(first)
-    learning_rate_factor = share.out(
-        jnp.broadcast_to(jnp.asarray(learning_rate_factor, first.dtype), (share.parts,))
-    )
+    rates = settings.learning_rate * jnp.asarray(learning_rate_factor, first.dtype)
+    rates = share.out(jnp.broadcast_to(rates, (share.parts,)))
     cut = _cut()
     optimiser = _adam(settings, decaying)
     leaves, structure = jax.tree.flatten(decaying)
+    # One program serves every learning rate.
+    alike_but_for_rates = dataclasses.replace(settings, learning_rate=1.0)
     advance = share.over(
-        _advancing(loss, score, settings, (tuple(leaves), structure)),
+        _advancing(loss, score, alike_but_for_rates, (tuple(leaves), structure)),
         (cut, along(), alike, along()),
         cut,
     )
@@ -211,7 +212,7 @@ def train_members(
     state = share.settle(state, cut)
     diverged = None
     while not _is_done(state, settings):
-        following = advance(state, data, key, learning_rate_factor)
+        following = advance(state, data, key, rates)
         broken = np.asarray(following.broken)
         if broken.any():
             diverged = int(broken[broken > 0].min())
@@ -267,7 +268,7 @@ def _adam(settings: OptimiserSettings, decaying: Any) -> Any:
     import optax
 
     decay = settings.weight_decay
-    return optax.adamw(settings.learning_rate, weight_decay=decay, mask=decaying)
+    return optax.adamw(1.0, weight_decay=decay, mask=decaying)
 
 
 @functools.lru_cache(maxsize=MOST_PROGRAMS)
@@ -279,8 +280,9 @@ def _advancing(
 ) -> Callable[[_State, Any, Array, Array], _State]:
     """A function that goes on to the next evaluation, the same for the same training.
 
-    Which parameters decay is known by their leaves and their structure. What is asked
-    for twice has been traced and compiled.
+    Which parameters decay is known by their leaves and their structure; the learning
+    rate of each member is an argument. What is asked for twice has been traced and
+    compiled.
     """
     leaves, structure = decaying
     optimiser = _adam(settings, jax.tree.unflatten(structure, leaves))
@@ -292,9 +294,7 @@ def _advancing(
     gradient = jax.grad(total, has_aux=True)
     shorten = functools.partial(_shortened, most=settings.largest_gradient)
 
-    def advance(
-        state: _State, data: Any, key: Array, learning_rate_factor: Array
-    ) -> _State:
+    def advance(state: _State, data: Any, key: Array, rates: Array) -> _State:
         def step(number: Array, now: tuple) -> tuple:
             parameters, moments, _, broken = now
             step_key = jax.random.fold_in(key, number)
@@ -306,9 +306,7 @@ def _advancing(
                 change, moments = update(slope, moments, parameters)
             # Adam and decay alike are proportional to the learning rate.
             parameters = jax.tree.map(
-                lambda old, by: (
-                    old + by * _along(learning_rate_factor, by).astype(by.dtype)
-                ),
+                lambda old, by: old + by * _along(rates, by).astype(by.dtype),
                 parameters,
                 change,
             )
