@@ -132,6 +132,7 @@ def _member(
     if all(_is_of(path, about) for path in (member.water, member.regions)):
         return member
     study = sweep.study_with(setting.settings)
+    study = dataclasses.replace(study, output=config.Output())
     if np.isfinite(setting.beta) and study.gapfill is None:
         settled = dataclasses.replace(study.inversion, beta=setting.beta)
         study = dataclasses.replace(study, inversion=settled)

@@ -250,7 +250,8 @@ def _whole_run(
     """A study whose empty cells are filled, inverted without standard errors."""
     start = time.perf_counter()
     settings = dataclasses.replace(study.inversion, errors="none")
-    quick = dataclasses.replace(study, inversion=settings)
+    no_maps = config.Output(store=("regions",))
+    quick = dataclasses.replace(study, inversion=settings, output=no_maps)
     result = invert_prepared(quick, prepared, None, shared.clock)
     summary, values = result.summary, {}
     values["leave-one-out"] = summary["leave_one_out_rms_mm"]

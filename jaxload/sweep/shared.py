@@ -119,7 +119,7 @@ def without_inversion(study: config.Study) -> str:
     Returns:
       Text that is the same for studies whose heights are prepared alike.
     """
-    same = {"inversion": config.Inversion(), "title": ""}
+    same = {"inversion": config.Inversion(), "output": config.Output(), "title": ""}
     if not (loads.needs_loads(study) or study.gapfill):
         same["earth"] = config.Earth()
     if study.gapfill is not None and study.gapfill.joint:
