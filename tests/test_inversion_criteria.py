@@ -10,8 +10,10 @@ import pytest
 import scipy.sparse as sp
 import shapely
 from scipy.spatial import KDTree
+from traces import count_traces
 
 from jaxload import earth, sphere, synthetic
+from jaxload._platform import form
 from jaxload.inversion import factorise, find_pattern, observations
 from jaxload.inversion.estimation.least_squares import solve
 from jaxload.inversion.hyperparameters.beta_scan import best, scan, select
@@ -184,6 +186,15 @@ def test_a_scan_takes_noise_that_changes_in_time(problem, gapped, rng):
             for beta in BETAS[:3]
         ]
         np.testing.assert_allclose(got, want, rtol=1e-9)
+
+
+def test_all_weights_are_scanned_at_once_on_an_accelerator(problem, often, noise):
+    data, criteria = observations(often, noise), (leave_one_out, log_evidence, gcv)
+    want = scan(problem, data, BETAS, criterion=criteria)
+    with form("accelerator"), count_traces() as traced:
+        got = scan(problem, data, BETAS, criterion=criteria)
+    np.testing.assert_allclose(got, want, rtol=1e-9)
+    assert traced["_sums_at_all"] == 1
 
 
 def test_several_criteria_of_one_scan_are_those_of_scans_of_their_own(

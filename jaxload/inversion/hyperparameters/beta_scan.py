@@ -1,5 +1,6 @@
 """Choose the weight of the prior from the data themselves."""
 
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.typing import ArrayLike
 
-from jaxload.inversion.binding import Observations
+from jaxload._platform import by_chunks, form_at
+from jaxload.inversion.binding import Observations, PriorMean
 from jaxload.inversion.estimation.factor import Factor, factor_at, factorise
 from jaxload.inversion.hyperparameters.criteria import (
     LCurve,
@@ -43,6 +46,9 @@ from jaxload.inversion.sharding import gather_epochs
 __all__ = ["best", "scan", "select"]
 
 logger = logging.getLogger(__name__)
+
+#: Arrays of the size of the record that a weight takes on an accelerator.
+HELD = 8
 
 Criterion = Callable[..., Any]
 
@@ -125,13 +131,40 @@ def _evaluator(
         values = jax.tree.map(np.asarray, values)
         return lambda number, _: _at(values, number)
 
-    def evaluate(number: int, beta: float) -> tuple[Any, ...]:
-        sums = [_at(sums, number) for sums in fixed]
-        here = _at_beta(rest, beta)
-        sums.append(record_sums(here, redundancy=gcv in criteria))
-        return tuple(formula(_added(sums), here.beta) for formula in formulas)
+    redundancy, at = gcv in criteria, jnp.asarray(betas, dtype)
+    if rest.data.sharding is not None or form_at(rest.data.values) == "cpu":
+        # One after the other: progress is seen, and the cache serves each.
+        of_rest = lambda number: record_sums(
+            _at_beta(rest, betas[number]), redundancy=redundancy
+        )
+    else:
+        every = _sums_at_all(rest.problem, rest.data, rest.mean, at, redundancy)
+        every = jax.tree.map(np.asarray, every)
+        of_rest = lambda number: _at(every, number)
+
+    def evaluate(number: int, _: float) -> tuple[Any, ...]:
+        sums = [*(_at(sums, number) for sums in fixed), of_rest(number)]
+        return tuple(formula(_added(sums), at[number]) for formula in formulas)
 
     return evaluate
+
+
+@functools.partial(jax.jit, static_argnames="redundancy")
+def _sums_at_all(
+    problem: Problem,
+    data: Observations,
+    mean: PriorMean | None,
+    betas: Array,
+    redundancy: bool,
+) -> Sums:
+    """The sums of a record at many weights, as many side by side as fit."""
+
+    def one(beta: Array) -> Sums:
+        return record_sums(Factor(problem, data, beta, mean), redundancy=redundancy)
+
+    epochs, rows = data.values.shape
+    size = betas.dtype.itemsize * (HELD * epochs * rows + 2 * rows**2)
+    return by_chunks(jax.vmap(one), betas, size)
 
 
 def _at_beta(factor: Factor, beta: float) -> Factor:
