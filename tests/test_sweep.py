@@ -16,7 +16,7 @@ import shapely
 import xarray as xr
 
 from jaxload import cli, config, io, pipeline, sweep, synthetic
-from jaxload.sweep import evaluation, shared, trials
+from jaxload.sweep import evaluation, run, shared, trials
 from jaxload.sweep.draws import draw_settings
 from jaxload.sweep.results import importance, not_beaten
 from jaxload.sweep.trials import open_trials
@@ -605,14 +605,27 @@ def test_estimates_of_other_kinds_are_judged_as_their_own_run(
         [study], criteria, kept, lambda _, outcome: outcomes.append(outcome)
     )
     settings = {**changes, "inversion.errors": "none"}
-    run = pipeline.run(config.read_study(folder / "study.toml", changes=settings))
+    single = pipeline.run(config.read_study(folder / "study.toml", changes=settings))
     got = outcomes[0].values
-    want = run.summary["leave_one_out_rms_mm"]
+    want = single.summary["leave_one_out_rms_mm"]
     np.testing.assert_allclose(got["leave-one-out"], want, rtol=1e-8)
-    np.testing.assert_allclose(outcomes[0].beta, run.summary["beta"], rtol=1e-12)
+    np.testing.assert_allclose(outcomes[0].beta, single.summary["beta"], rtol=1e-12)
     if "grace" in criteria:
-        (score,) = run.summary["evaluation"].values()
+        (score,) = single.summary["evaluation"].values()
         np.testing.assert_allclose(got["grace"], score["rmse_mm"], rtol=1e-6)
+
+
+def test_workers_share_out_the_gpus_of_a_machine(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_MEM_FRACTION", raising=False)
+    fraction = "XLA_PYTHON_CLIENT_MEM_FRACTION"
+    two = [run.gpu_settings(number, 2) for number in (0, 1)]
+    assert two == [{"CUDA_VISIBLE_DEVICES": one} for one in ("2", "5")]
+    four = [run.gpu_settings(number, 4) for number in range(4)]
+    assert [each["CUDA_VISIBLE_DEVICES"] for each in four] == ["2", "5", "2", "5"]
+    assert {each[fraction] for each in four} == {"0.375"}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert run.gpu_settings(0, 2) == {}
 
 
 MEMBERS = """

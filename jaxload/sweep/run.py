@@ -22,7 +22,13 @@ from jaxload.sweep.results import SweepResult, write_results
 from jaxload.sweep.shared import Shared
 from jaxload.sweep.trials import Claim, Trials, open_trials
 
-__all__ = ["check_size", "joined_workers", "run_sweep", "start_workers"]
+__all__ = [
+    "check_size",
+    "gpu_settings",
+    "joined_workers",
+    "run_sweep",
+    "start_workers",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +37,9 @@ ASSUMED = 1.0
 
 #: Settings that fail for one reason, before any succeeds, after which a worker stops.
 HOPELESS = 5
+
+#: By which JAX takes a share of a GPU's memory, and its usual share.
+FRACTION, USUAL_FRACTION = "XLA_PYTHON_CLIENT_MEM_FRACTION", 0.75
 
 #: Where a worker that another one started writes its messages.
 LOG = "messages.txt"
@@ -216,7 +225,9 @@ class _Work:
 def start_workers(
     command: Sequence[str], out: str | os.PathLike[str], count: int
 ) -> list[subprocess.Popen]:
-    """Start further workers of this machine, and share its cores with them.
+    """Start further workers of this machine, and share cores and GPUs with them.
+
+    For before JAX is used: what this process may use is set here too.
 
     Args:
       command: Words after ``python -m jaxload``, without a worker's name.
@@ -236,10 +247,39 @@ def start_workers(
         words = [sys.executable, "-m", "jaxload", *command, "--worker", name]
         # A process begins on the cores of the one that starts it.
         _use_cores(cores[number % max(len(cores), 1) :: count])
+        its_own = {**os.environ, **gpu_settings(number, count)}
         with (place / LOG).open("wb") as log:
-            processes.append(subprocess.Popen(words, stderr=log, stdout=log))
+            processes.append(
+                subprocess.Popen(words, stderr=log, stdout=log, env=its_own)
+            )
     _use_cores(cores[::count])
+    os.environ.update(gpu_settings(0, count))
     return processes
+
+
+def gpu_settings(number: int, count: int) -> dict[str, str]:
+    """Choose the GPU of a worker, and its share of the memory.
+
+    Args:
+      number: Of the worker, from 0.
+      count: Number of workers.
+
+    Returns:
+      Variables of its environment; none where there is no GPU.
+    """
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    there = pathlib.Path("/dev").glob("nvidia[0-9]*")
+    present = [path.name.removeprefix("nvidia") for path in sorted(there)]
+    gpus = (
+        present if named is None else [one for one in named.split(",") if one.strip()]
+    )
+    if not gpus:
+        return {}
+    settings = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]}
+    together = -(-count // len(gpus))
+    if together > 1 and FRACTION not in os.environ:
+        settings[FRACTION] = f"{USUAL_FRACTION / together:.3f}"
+    return settings
 
 
 def _use_cores(cores: Sequence[int]) -> None:
