@@ -31,8 +31,11 @@ from jaxload import config, io
 #: Stations, cells and epochs that take a minute on two cores.
 SIZES = (60, 1500, (400, 2400))
 
-#: Side of a cell [degrees], first day, and share of heights that are missing.
-SPACING, START, GAPS = 0.25, "2000-01-01", 0.11
+#: Side of a cell [degrees], and first day.
+SPACING, START = 0.25, "2000-01-01"
+
+#: Share of the time that a receiver is off, and days that it stays so on average.
+GAPS, OUTAGE = 0.11, 40
 
 #: Southern and western edge of the region [degrees].
 CORNER = (20.0, 90.0)
@@ -126,8 +129,28 @@ def heights(place: np.ndarray, epochs: int, rng: np.random.Generator) -> np.ndar
     apart = np.linalg.norm(place[:, None] - middles, axis=-1)
     up = 4 * factors.T @ np.exp(-((apart / 8) ** 2)).T
     up += rng.normal(size=up.shape) * 4
-    up[rng.uniform(size=up.shape) < GAPS] = np.nan
+    up[outages(up.shape, rng)] = np.nan
     return up
+
+
+def outages(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Draw when receivers are off: a share of the time, for weeks on end.
+
+    Args:
+      shape: Number of epochs and of stations.
+      rng: Random numbers.
+
+    Returns:
+      True where one is off, shape (epoch, station).
+    """
+    ends, begins = 1 / OUTAGE, GAPS / (1 - GAPS) / OUTAGE
+    off = np.empty(shape, bool)
+    state = rng.uniform(size=shape[1]) < GAPS
+    for epoch in range(shape[0]):
+        drawn = rng.uniform(size=shape[1])
+        state = np.where(state, drawn >= ends, drawn < begins)
+        off[epoch] = state
+    return off
 
 
 def weather(epochs: int, rng: np.random.Generator, count: int = 6) -> np.ndarray:

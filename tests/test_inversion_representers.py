@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from jaxload import inversion
+from jaxload.inversion.estimation.factor import data_space_inverse
 from jaxload.inversion.estimation.representers import (
     Term,
     as_dense,
@@ -127,3 +129,24 @@ def test_sums_over_cells_and_epochs_need_no_map(displacement, rng):
     expected = epochs[:, whole] @ load[whole]
     np.testing.assert_allclose(sums_over_epochs(got, epochs), expected, atol=1e-9)
     np.testing.assert_array_equal(as_dense(mean), nodes.toarray())
+
+
+@pytest.mark.parametrize("operator", [CHAIN, SLOPE])
+def test_blocks_of_epochs_are_solved_as_groups_are(operator, rng):
+    values = rng.normal(size=(150, ROWS))
+    # Outages of many days, and single days.
+    values[20:90, 1], values[80:150, 4] = np.nan, np.nan
+    values[rng.uniform(size=values.shape) < 0.05] = np.nan
+    values[:, 5] = np.nan
+    problem = problem_of(rng, operator)
+    noise = inversion.Noise(np.ones(ROWS), common=0.5)
+    data = inversion.observations(values, noise)
+    factor = inversion.factorise(problem, data, BETA)
+    shared = data_space_inverse(problem, factor.data, factor.beta)
+    right = jnp.asarray(np.nan_to_num(values))
+    want, got = shared._by_groups(right), shared._by_blocks(right)
+    seen = np.isfinite(values)
+    for name in ("multiplier", "inverse_diagonal"):
+        pair = (np.asarray(getattr(x, name))[seen] for x in (got, want))
+        np.testing.assert_allclose(*pair, atol=1e-10)
+    np.testing.assert_allclose(got.log_determinant, want.log_determinant, atol=1e-10)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxload._platform import map_batches, map_parts
+from jaxload._platform import map_batches, map_parts, on_platform
 from jaxload.inversion.estimation.data_space import (
     Contract,
     DataSpaceSolution,
@@ -19,24 +19,30 @@ from jaxload.inversion.estimation.data_space import (
     left_out_residual,
     without_rounding,
 )
+from jaxload.inversion.estimation.variance_reduction import (
+    Reduction,
+    block_reduction,
+    block_size,
+)
 from jaxload.inversion.linalg.saddle_point import (
     eliminated,
     gap_weights,
     observed_saddle_inverse,
-    take,
 )
-from jaxload.inversion.linalg.spd import einsum, inverse
+from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.missing.pattern import EpochGaps, MissingPattern, PaddedBlocks
 from jaxload.inversion.noise import Noise, common_rows, noise_covariance
 from jaxload.inversion.problem import Problem
 
 __all__ = [
-    "Reduction",
     "SharedInverse",
-    "block_reduction",
-    "block_size",
+    "block_memory",
     "make_shared_inverse",
 ]
+
+#: Bytes that the inverses of all groups of epochs may take together on a CPU; where
+#: they would take more, blocks of epochs are worked on one after the other.
+INVERSES = 2**27
 
 
 @jax.tree_util.register_dataclass
@@ -226,9 +232,11 @@ class SharedInverse:
         return len(self.inverse) * self._row(like)
 
     def _evaluated(self, data: Array) -> DataSpaceSolution:
-        left, solved = self._without_common(data)
-        for gaps in self.pattern.gaps:
-            solved = self._without_gaps(left, solved, gaps)
+        count = sum(len(groups.epoch) for groups in self.pattern.groups)
+        if count * self._whole(data) > INVERSES:
+            solved = on_platform(data, cpu=self._by_blocks, accelerator=self._by_groups)
+        else:
+            solved = self._by_groups(data)
         # Rounding leaves the missing rows near zero.
         return dataclasses.replace(
             solved,
@@ -236,24 +244,70 @@ class SharedInverse:
             inverse_diagonal=jnp.where(self.seen, solved.inverse_diagonal, 0),
         )
 
+    def _by_groups(self, data: Array) -> DataSpaceSolution:
+        """Eliminate gaps of all groups, whose inverses are held together."""
+        left, solved = self._without_common(data)
+        for gaps in self.pattern.gaps:
+            solved = self._without_gaps(left, solved, gaps)
+        return solved
+
+    def _by_blocks(self, data: Array) -> DataSpaceSolution:
+        """Eliminate gaps of one block of epochs after the other, with one inverse."""
+
+        def eliminate(block: PaddedBlocks) -> DataSpaceSolution:
+            epoch, common, missing = map(
+                jnp.asarray, (block.epoch, block.common, block.missing)
+            )
+            solved, left = self._of_group(data, (epoch, common))
+            if not missing.shape[-1]:
+                return solved
+            rows = left.at[missing].get(mode="fill", fill_value=0)
+            return self._of_gaps(solved, rows, (epoch, missing))
+
+        solved = _nothing(data)
+        for blocks in self.pattern.blocks:
+            part = map_parts(eliminate, blocks, block_memory(blocks, data))
+            solved = _updated(solved, jnp.asarray(blocks.epoch), part)
+        return solved
+
+    def _of_group(
+        self, data: Array, part: tuple[Array, Array]
+    ) -> tuple[DataSpaceSolution, Array]:
+        """The solution as if epochs missed only what they miss in common."""
+        epoch, common = part
+        seen = self.used.at[common].set(False, mode="drop")
+        left, log_gap = eliminated(self.rows, common, self._padding(common, seen))
+        left = left.astype(data.dtype)
+        log_determinant = (self.log_determinant + log_gap).astype(data.dtype)
+        some = data.at[epoch].get(mode="fill", fill_value=0)
+        multiplier = einsum("es,st->et", some, left)
+        diagonal = jnp.broadcast_to(jnp.diag(left)[None, :], multiplier.shape)
+        each = jnp.broadcast_to(log_determinant, multiplier.shape[:1])
+        return DataSpaceSolution(multiplier, diagonal, each), left
+
+    def _of_gaps(
+        self, before: DataSpaceSolution, rows: Array, part: tuple[Array, Array]
+    ) -> DataSpaceSolution:
+        """The solution without what epochs miss beside; rows of the inverse at it."""
+        epoch, missing = part
+        seen = self.seen.at[epoch].get(mode="fill", fill_value=False)
+        padding = self._padding(missing, seen)
+        weights, log_gap = jax.vmap(gap_weights)(rows, missing, padding)
+        at_missing = jax.vmap(_at)(before.multiplier, missing)
+        return DataSpaceSolution(
+            before.multiplier - einsum("eks,ek->es", weights, at_missing),
+            before.inverse_diagonal - jnp.sum(rows * weights, axis=1),
+            before.log_determinant + log_gap,
+        )
+
     def _without_common(self, data: Array) -> tuple[Array, DataSpaceSolution]:
         """Inverses of the groups, (group, row, row), and the solution by them."""
 
         def eliminate(part: tuple[Array, Array]) -> tuple[Array, DataSpaceSolution]:
-            epoch, common = part
-            seen = self.used.at[common].set(False, mode="drop")
-            left, log_gap = eliminated(self.rows, common, self._padding(common, seen))
-            left = left.astype(data.dtype)
-            log_determinant = (self.log_determinant + log_gap).astype(data.dtype)
-            some = data.at[epoch].get(mode="fill", fill_value=0)
-            multiplier = einsum("es,st->et", some, left)
-            diagonal = jnp.broadcast_to(jnp.diag(left)[None, :], multiplier.shape)
-            each = jnp.broadcast_to(log_determinant, multiplier.shape[:1])
-            return left, DataSpaceSolution(multiplier, diagonal, each)
+            solved, left = self._of_group(data, part)
+            return left, solved
 
-        nothing = jnp.zeros(data.shape, data.dtype)
-        solved = DataSpaceSolution(nothing, nothing, nothing[:, 0])
-        lefts = []
+        solved, lefts = _nothing(data), []
         for groups in self.pattern.groups:
             left, part = map_parts(
                 eliminate, (groups.epoch, groups.common), 4 * self._whole(data)
@@ -270,18 +324,10 @@ class SharedInverse:
         def eliminate(part: tuple[Array, Array, Array]) -> DataSpaceSolution:
             epoch, group, missing = part
             rows = left.at[group[:, None], missing].get(mode="fill", fill_value=0)
-            seen = self.seen.at[epoch].get(mode="fill", fill_value=False)
-            padding = self._padding(missing, seen)
-            weights, log_gap = jax.vmap(gap_weights)(rows, missing, padding)
             before = jax.tree.map(
                 lambda values: values.at[epoch].get(mode="fill", fill_value=0), solved
             )
-            at_missing = jax.vmap(_at)(before.multiplier, missing)
-            return DataSpaceSolution(
-                before.multiplier - einsum("eks,ek->es", weights, at_missing),
-                before.inverse_diagonal - jnp.sum(rows * weights, axis=1),
-                before.log_determinant + log_gap,
-            )
+            return self._of_gaps(before, rows, (epoch, missing))
 
         parts = (gaps.epoch, gaps.group, gaps.missing)
         size = 4 * gaps.missing.shape[-1] * self._row(solved.multiplier)
@@ -347,6 +393,25 @@ def _with_offset(
     )
 
 
+def _nothing(data: Array) -> DataSpaceSolution:
+    zeros = jnp.zeros(data.shape, data.dtype)
+    return DataSpaceSolution(zeros, zeros, zeros[:, 0])
+
+
+def block_memory(blocks: PaddedBlocks, data: Array) -> float:
+    """Estimate the temporary memory of a block of epochs.
+
+    Args:
+      blocks: Of a pattern.
+      data: Observations, shape (epoch, row).
+
+    Returns:
+      Bytes.
+    """
+    rows, (epochs, missing) = data.shape[1], blocks.missing.shape[1:]
+    return 4.0 * data.dtype.itemsize * rows * (rows + epochs * missing)
+
+
 def _updated(
     solved: DataSpaceSolution, epoch: Array, part: DataSpaceSolution
 ) -> DataSpaceSolution:
@@ -358,102 +423,3 @@ def _updated(
 def _at(values: Array, index: Array) -> Array:
     """Values along the last axis, zero where the index is padding."""
     return values.at[..., index].get(mode="fill", fill_value=0)
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Reduction:
-    """By how much data reduce a prior variance, with what eliminating rows needs.
-
-    With h the covariance of a functional of the load with the rows and the amounts of
-    the free fields, data of inverse Q take ``h' Q h`` from its variance: generalised
-    least squares, the variance of the drift added.
-
-    Attributes:
-      inverse: Saddle inverse Q, shape (row + null, row + null).
-      image: ``Q h``, shape (row + null, functional).
-      reduction: ``h' Q h`` as the contraction has it, shape (functional,) or
-        (functional, functional).
-    """
-
-    inverse: Array
-    image: Array
-    reduction: Array
-
-
-def block_reduction(
-    start: Reduction, block: PaddedBlocks, used: Array, contract: Contract
-) -> Array:
-    """By how much the data of each epoch of a block reduce a prior variance.
-
-    The rows that the block misses throughout are eliminated once, from the inverse Q
-    and from ``Y = Q h``; an epoch then pays for the r rows m that it misses beside
-    them, ``Y_m' Q_mm^-1 Y_m``, which costs r^2 for a functional, where its own inverse
-    would cost the square of all rows.
-
-    Args:
-      start: From `SharedInverse.start`.
-      block: Without its leading axis.
-      used: Rows that count, shape (row,).
-      contract: `diagonal` for variances, `outer` for covariances.
-
-    Returns:
-      Shape (epoch of block, functional) or (epoch of block, functional, functional).
-    """
-    # Behind the last row stand the free fields: padding has to go further out.
-    counts = jnp.append(used, False)
-    common, missing = (
-        jnp.where(counts[index], index, len(start.inverse))
-        for index in (block.common, block.missing)
-    )
-    if common.shape[-1]:
-        start = _eliminated(start, common, contract)
-    if not missing.shape[-1]:
-        return jnp.broadcast_to(start.reduction, (len(missing), *start.reduction.shape))
-
-    # The small inverses together, the long rows one epoch after the other.
-    inverted = jax.vmap(lambda index: _gap_inverse(start.inverse, index))(missing)
-
-    def one(gap: tuple[Array, Array]) -> Array:
-        index, inverted = gap
-        at_missing = take(start.image, index)
-        weighted = einsum("jk,kf->jf", inverted, at_missing)
-        return start.reduction - contract(weighted, at_missing)
-
-    size = 3 * missing.shape[-1] * start.image.shape[1] * start.image.dtype.itemsize
-    return map_parts(one, (missing, inverted), size)
-
-
-def block_size(start: Reduction, block: PaddedBlocks) -> int:
-    """Compute the temporary memory of `block_reduction` where epochs go together.
-
-    Args:
-      start: From `SharedInverse.start`.
-      block: With or without its leading axis.
-
-    Returns:
-      Size of a block [bytes], roughly.
-    """
-    epochs, missing = block.missing.shape[-2:]
-    functionals = start.image.shape[1]
-    of_epochs = epochs * (2 * missing * functionals + start.reduction.size)
-    of_block = 3 * (start.image.size + start.inverse.size)
-    return (of_epochs + of_block) * start.image.dtype.itemsize
-
-
-def _eliminated(start: Reduction, missing: Array, contract: Contract) -> Reduction:
-    near, at_missing = take(start.inverse, missing), take(start.image, missing)
-    inverted = _gap_inverse(start.inverse, missing)
-    weighted = einsum("jk,kf->jf", inverted, at_missing)
-    return Reduction(
-        start.inverse - einsum("jr,js->rs", near, einsum("jk,ks->js", inverted, near)),
-        start.image - einsum("jr,jf->rf", near, weighted),
-        start.reduction - contract(weighted, at_missing),
-    )
-
-
-def _gap_inverse(whole: Array, missing: Array) -> Array:
-    """``Q_mm^-1``, one on the diagonal where the index is padding."""
-    padding = (missing == len(whole)).astype(whole.dtype)
-    block = whole.at[missing[:, None], missing[None, :]].get(mode="fill", fill_value=0)
-    return inverse(block + jnp.diag(padding))

@@ -35,11 +35,8 @@ from jaxload.inversion.estimation.factor import (
     prior_reduction,
 )
 from jaxload.inversion.estimation.least_squares import load_of
-from jaxload.inversion.estimation.shared_inverse import (
-    Reduction,
-    block_reduction,
-    make_shared_inverse,
-)
+from jaxload.inversion.estimation.shared_inverse import make_shared_inverse
+from jaxload.inversion.estimation.variance_reduction import Reduction, block_reduction
 from jaxload.inversion.linalg.saddle_point import determined
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.missing.pattern import (
