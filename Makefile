@@ -28,7 +28,7 @@ BIN := .venv/bin
 READY := .venv/ready
 READY_CUDA := .venv/ready-cuda
 READY_TO_COUNT := .cuda/ready
-NO_BENCHMARK := benchmarks/_% benchmarks/gpu_launches.py
+NO_BENCHMARK := benchmarks/_% benchmarks/gpu_launches.py benchmarks/gpu_record.py
 BENCHMARKS := $(basename $(notdir $(filter-out $(NO_BENCHMARK),$(wildcard benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
@@ -73,12 +73,12 @@ faults: $(READY)  ## kill runs, fill disks, damage binary files; goes on if stop
 mutants: $(READY)  ## change the package in $(MUTANTS) places and see which tests fall
 	$(ONE_THREAD) $(BIN)/python tests/mutants.py --count $(MUTANTS)
 
-gpu: $(READY_CUDA)  ## run every test and benchmark that wants an NVIDIA GPU
+gpu: $(READY_CUDA)  ## measure every path on an NVIDIA GPU, beside the tests that want one
 	$(BIN)/python -m pytest -m gpu $(PYTEST) || [ $$? -eq 5 ]  # 5: none collected
-	$(MAKE) bench
+	$(BIN)/python -m benchmarks.gpu_record all --out record
 
 clean:  ## remove the environment, caches and the demo's output
-	rm -rf .venv .cuda .pytest_cache .ruff_cache .hypothesis .jax_cache build dist demo
+	rm -rf .venv .cuda .pytest_cache .ruff_cache .hypothesis .jax_cache build dist demo record
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt

@@ -15,8 +15,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from jaxload._cores import available_cores
 
@@ -164,11 +162,16 @@ def show(title: str, rows: Sequence[dict[str, Any]]) -> None:
       title: What stands above it.
       rows: One dictionary per line of the table.
     """
+    # A bare machine may not have it.
+    from rich.console import Console
+
     for part, some in itertools.groupby(rows, key=lambda row: row.get("part")):
         Console(width=160).print(_table(part or title, list(some)))
 
 
-def _table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
+def _table(title: str, rows: Sequence[dict[str, Any]]) -> Any:
+    from rich.table import Table
+
     table = Table(title=title)
     columns = dict.fromkeys(key for row in rows for key in row)
     columns = [column for column in columns if column not in ("times_s", "part")]

@@ -5,7 +5,8 @@ Only where data are missing is held in memory; all other arrays are shapes.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -20,7 +21,7 @@ from jaxload.inversion.missing.pattern import MissingPattern
 from jaxload.inversion.problem import Problem
 from jaxload.series.fitting.step_scan import level_shocks
 
-__all__ = ["PROGRAMS", "Program", "Size", "shape"]
+__all__ = ["PROGRAMS", "SIZES", "Program", "Size", "paths", "shape"]
 
 #: A function, and what it is given.
 Call = tuple[Callable, tuple[Any, ...]]
@@ -85,16 +86,19 @@ def _national() -> np.ndarray:
     return values
 
 
+def _small() -> np.ndarray:
+    rng = np.random.default_rng(5)
+    return _networks.with_gaps(np.zeros((200, 40)), 30, 2, rng)
+
+
 def _large() -> np.ndarray:
     """Every station is missing a ninth of the time."""
     rng = np.random.default_rng(4)
     return _networks.with_gaps(np.zeros((7305, 3000)), 3000, 57, rng)
 
 
-#: Stations and epochs of series.
-SERIES = Size(1000, 0, 6209, lambda: np.zeros((6209, 1000)))
-
 SIZES = {
+    "small": Size(40, 300, 200, _small),
     "western": Size(332, 6811, 6209, _western),
     "national": Size(1163, 17227, 3653, _national),
     "large": Size(3000, 60_000, 7305, _large),
@@ -147,10 +151,10 @@ def _gradient(criterion: Callable, name: str, *, daily: bool = False) -> Call:
     return jax.grad(value, argnums=(2, 3)), arguments
 
 
-def _betas(criterion: Callable, name: str) -> Call:
+def _betas(criterion: Callable, name: str, count: int = 25) -> Call:
     value = functools.partial(criterion_at, criterion)
     over = jax.vmap(value, in_axes=(None, None, None, 0, None))
-    return over, _arguments(name, betas=25)
+    return over, _arguments(name, betas=count)
 
 
 def _regions(name: str, *, count: int = 10) -> Call:
@@ -194,14 +198,16 @@ def _in_time(name: str, *, gradient: bool = False) -> Call:
     return function, (*_arguments(name)[:4], shape())
 
 
-def _love_numbers() -> Call:
-    """Of every degree to 10,000."""
-    return earth.load_response, (earth.prem(), shape(10_001))
+def _love_numbers(last: int = 10_000) -> Call:
+    """Of every degree."""
+    return earth.load_response, (earth.prem(), jnp.arange(last + 1.0))
 
 
-def _design_matrix() -> Call:
+def _design_matrix(stations: int = 332) -> Call:
     """Of the western network, from Love numbers on."""
     _, _, places, grid = _networks.observations()
+    lon, lat = (np.asarray(axis)[:stations] for axis in (places.lon, places.lat))
+    places = _networks.Places(lon, lat)
     love = earth.load_love_numbers("prem", frame="CF")
 
     def design(love):
@@ -229,50 +235,52 @@ def _analysis(last: int, epochs: int) -> Call:
     return lambda field: earth.analyse(field, lat, lon, last), (field,)
 
 
-def _convolution(cells: str) -> Call:
-    """Of a globe of 0.25 degrees, at 1,000 stations and 30 epochs."""
+def _convolution(cells: str, step: float = 0.25, stations: int = 1000) -> Call:
+    """Of a globe at 30 epochs."""
     rng = np.random.default_rng(1)
-    lat, lon = -89.875 + 0.25 * np.arange(720), 0.25 * np.arange(1440)
-    places = _networks.Places(rng.uniform(-180, 180, 1000), rng.uniform(-70, 70, 1000))
+    rows = round(180 / step)
+    lat, lon = step * (np.arange(rows) + 0.5) - 90, step * np.arange(2 * rows)
+    east, north = rng.uniform(-180, 180, stations), rng.uniform(-70, 70, stations)
+    places = _networks.Places(east, north)
     settings = earth.Convolution(cells=cells)
 
     def displacement(love, load):
         return earth.convolve(love, load, (lat, lon), places, ("up",), settings)
 
     love = earth.load_love_numbers("prem", frame="CF")
-    return displacement, (love, shape(30, 720, 1440))
+    return displacement, (love, shape(30, rows, 2 * rows))
 
 
-def _series() -> tuple[Any, ...]:
-    """1,000 stations and 17 years: heights, time and standard errors."""
-    values = shape(SERIES.epochs, SERIES.rows)
-    return values, 2006 + np.arange(SERIES.epochs) / 365.2425, values
+def _series(stations: int, epochs: int) -> tuple[Any, ...]:
+    """Heights, time and standard errors."""
+    values = shape(epochs, stations)
+    return values, 2006 + np.arange(epochs) / 365.2425, values
 
 
-def _trajectories() -> Call:
+def _trajectories(stations: int = 1000, epochs: int = 6209) -> Call:
     """Under white and flicker noise."""
 
     def fit(values, sigma, noise):
         return series.fit_trajectory(values, years, sigma=sigma, noise=noise)
 
-    values, years, sigma = _series()
-    return fit, (values, sigma, series.NoiseAmplitudes(*[shape(SERIES.rows)] * 3))
+    values, years, sigma = _series(stations, epochs)
+    return fit, (values, sigma, series.NoiseAmplitudes(*[shape(stations)] * 3))
 
 
-def _pass_of_steps() -> Call:
+def _pass_of_steps(stations: int = 1000, epochs: int = 6209) -> Call:
     """What a step at any epoch would gain, beside those that are known."""
 
     def scores(values, weight, noise, known):
         return level_shocks(values, jnp.asarray(years), weight, noise, known, (1, 0.5))
 
-    values, years, weight = _series()
-    noise = series.NoiseAmplitudes(*[shape(SERIES.rows)] * 3)
+    values, years, weight = _series(stations, epochs)
+    noise = series.NoiseAmplitudes(*[shape(stations)] * 3)
     return scores, (values, weight, noise, shape(*values.shape, dtype=bool))
 
 
-def _noise_likelihood() -> Call:
+def _noise_likelihood(stations: int = 1000, epochs: int = 6209) -> Call:
     """White and flicker noise of each station."""
-    values, years, sigma = _series()
+    values, years, sigma = _series(stations, epochs)
     estimate = lambda values, sigma: series.estimate_noise(values, years, sigma=sigma)
     return estimate, (values, sigma)
 
@@ -356,9 +364,90 @@ def _programs() -> list[Program]:
     build = part(_network_step, 75, 3650)
     programs += [
         Program("step of 75 LSTMs", "3,650 days", 12_000, build),
-        Program("joint step", "national, daily", 20_000, joint.country_step),
+        Program(
+            "joint step",
+            "national, daily",
+            20_000,
+            part(joint.training_step, "country"),
+        ),
     ]
     return programs
+
+
+def _at_sizes(name: str, build: Callable, sizes: Sequence[tuple[Any, ...]]) -> list:
+    """A program at several sizes, without a budget."""
+    label = lambda size: " x ".join(map(str, size))
+    return [Program(name, label(size), 0, partial(build, *size)) for size in sizes]
+
+
+def paths(small: bool = False) -> dict[str, list[Program]]:
+    """Every path of the table at three sizes.
+
+    Args:
+      small: One tiny size instead, for a test.
+
+    Returns:
+      Programs by part of the record of a GPU.
+    """
+    pick = lambda tiny, *sizes: [tiny] if small else list(sizes)
+    networks = pick(("small",), ("western",), ("national",), ("large",))
+    stations = pick((3, 150), (100, 6209), (332, 6209), (1000, 6209))
+    criteria = [
+        (name, partial(_criterion, value)) for name, value in CRITERIA.items()
+    ] + [
+        (f"gradient of {name}", partial(_gradient, CRITERIA[name]))
+        for name in ("leave-one-out", "evidence")
+    ]
+    loo = CRITERIA["leave-one-out"]
+    daily = [
+        ("leave-one-out, daily sigma", partial(_criterion, loo, daily=True)),
+        ("regions' sd, daily sigma", _regions),
+        ("sd of every cell and epoch", _cells),
+    ]
+    in_time = "evidence with a temporal prior"
+    temporal = [
+        (in_time, _in_time),
+        ("gradient of " + in_time, partial(_in_time, gradient=True)),
+    ]
+    betas = [
+        (f"leave-one-out at {count} betas", partial(_betas, loo, count=count))
+        for count in (1, 5, 25)
+    ]
+    fields = pick((12, 2), (180, 365), (360, 48), (719, 12))
+    globes = pick((10.0, 5), (1.0, 1000), (0.5, 1000), (0.25, 1000))
+    all_earth = [
+        ("Love numbers", _love_numbers, pick((60,), (1000,), (10_000,), (40_000,))),
+        ("design matrix", _design_matrix, pick((2,), (40,), (166,), (332,))),
+        ("synthesis", _synthesis, fields),
+        ("analysis", _analysis, fields),
+        ("convolution, discs", partial(_convolution, "disc"), globes),
+        ("convolution, rectangles", partial(_convolution, "rectangle"), globes),
+    ]
+    of_series = [
+        ("trajectories, flicker noise", _trajectories, stations),
+        ("pass of steps", _pass_of_steps, stations),
+        ("noise by likelihood", _noise_likelihood, stations),
+    ]
+    members = pick((3, 100), (5, 3650), (75, 3650), (1000, 3650))
+    trained = pick(("tiny",), ("tiny",), ("southwest",), ("country",))
+    of_networks = [
+        ("step of LSTMs", _network_step, members),
+        ("joint step", joint.training_step, trained),
+    ]
+    at_networks = lambda several: [(*one, networks) for one in several]
+    parts = {
+        "criteria": at_networks(criteria),
+        "sweep": at_networks(betas),
+        "daily": at_networks(daily),
+        "temporal": at_networks(temporal),
+        "earth": all_earth,
+        "series": of_series,
+        "networks": of_networks,
+    }
+    return {
+        part: [program for one in several for program in _at_sizes(*one)]
+        for part, several in parts.items()
+    }
 
 
 #: By name and size.

@@ -22,7 +22,7 @@ from jaxload import inversion, sphere
 from jaxload.gapfill.joint import joint_losses, joint_model
 from jaxload.gapfill.networks import lstm
 
-__all__ = ["country_step", "main"]
+__all__ = ["main", "training_step"]
 
 #: As studies have them: numbers of a place and epoch, and units of the network.
 FEATURES, HIDDEN = 12, 16
@@ -118,17 +118,33 @@ def _timed(
     return row | _evidence_cost(training_data, parameters) if water else row
 
 
-def country_step() -> tuple[Callable, tuple[Any, ...]]:
-    """Make the gradient of a step for a country on water, and its arguments."""
-    country = _stations_of(_networks.national(), 263)
-    segment = math.isqrt(len(country.displacement))
-    training_data = _load_data(country, COUNTRY.places, 1)
+def training_step(name: str) -> tuple[Callable, tuple[Any, ...]]:
+    """Make the gradient of a step on water, and its arguments.
+
+    Args:
+      name: "country", "southwest" or "tiny", which is for tests.
+
+    Returns:
+      Function and arguments.
+    """
+    segment = None
+    if name == "country":
+        network, size = _stations_of(_networks.national(), 263), COUNTRY
+        segment = math.isqrt(len(network.displacement))
+    elif name == "southwest":
+        network, size = _networks.invented(57, (68, 60), 521), SOUTHWEST
+    else:
+        network, size = _networks.invented(8, (5, 5), 40), Size("tiny", 6, 0, 2)
+    training_data = _load_data(network, size.places, size.members)
+    keys = jax.random.split(jax.random.key(1), size.members)
     sizes = lstm.NetworkSize(FEATURES, HIDDEN, 1)
-    key = jax.random.key(1)
-    parameters = joint_model.initial_parameters(sizes, INITIAL, key[None])
+    parameters = joint_model.initial_parameters(sizes, INITIAL, keys)
     loss = OBJECTIVES["water"](segment)[0]
-    total = lambda *arguments: jnp.sum(loss(*arguments))
-    return jax.grad(total), (parameters, training_data, jax.random.key_data(key))
+    total = lambda parameters, training_data, seed: jnp.sum(
+        loss(parameters, training_data, jax.random.wrap_key_data(seed))
+    )
+    seed = jax.random.key_data(keys[0])
+    return jax.grad(total), (parameters, training_data, seed)
 
 
 def _evidence_cost(
