@@ -24,7 +24,7 @@ from jax.experimental import multihost_utils
 #: launcher knows it.
 Launch = tuple[int | None, int | None, str | None]
 
-__all__ = ["LOST", "Team", "drop_library_output", "join_processes", "run_divided"]
+__all__ = ["LOST", "Team", "join_processes", "run_divided"]
 
 #: Exit code where another process has ended.
 LOST = 4
@@ -92,8 +92,10 @@ def run_divided(
     Raises:
       ValueError: If the processes do not find each other.
     """
+    _drop_library_output("stdout")
     team = join_processes(launch, complain)
-    drop_library_output(team.index)
+    if team.index:
+        _drop_library_output("stderr")
     try:
         work(team.index == 0)
     except BaseException as error:
@@ -210,26 +212,20 @@ class Team:
         _end(int(code) if failed else LOST)
 
 
-def drop_library_output(index: int) -> None:
+def _drop_library_output(name: str) -> None:
     """Keep what libraries write past Python from the terminal.
 
     Collectives write a line for each connection, and a client whose coordinator has
     gone a trace of its calls.
-
-    Args:
-      index: Number of this process; the first keeps errors of libraries.
     """
-    streams = (sys.stdout, sys.stderr) if index else (sys.stdout,)
-    for stream, number in zip(streams, (1, 2)):
+    stream, number = getattr(sys, name), {"stdout": 1, "stderr": 2}[name]
+    with contextlib.suppress(OSError, ValueError):
         stream.flush()
-        with contextlib.suppress(OSError, ValueError):
-            kept = os.fdopen(
-                os.dup(number), "w", buffering=1, errors="backslashreplace"
-            )
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, number)
-            os.close(nothing)
-            setattr(sys, "stdout" if number == 1 else "stderr", kept)
+        kept = os.fdopen(os.dup(number), "w", buffering=1, errors="backslashreplace")
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, number)
+        os.close(nothing)
+        setattr(sys, name, kept)
 
 
 def _end(code: int) -> None:

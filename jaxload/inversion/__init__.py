@@ -59,7 +59,12 @@ from jaxload.inversion.prior.smoothness import (
     smooth_problem,
 )
 from jaxload.inversion.problem import Problem, Solution, with_normal_matrix
-from jaxload.inversion.sharding import EpochSharding, gather_epochs, shard_epochs
+from jaxload.inversion.sharding import (
+    EpochSharding,
+    gather_epochs,
+    gather_noise,
+    shard_epochs,
+)
 from jaxload.inversion.stacking import Rows, split_rows, stack_rows
 from jaxload.inversion.temporal.evidence import temporal_log_evidence
 from jaxload.inversion.temporal.markov import TemporalPrior, autoregression, random_walk
@@ -146,6 +151,7 @@ __all__ = [
     "factorise",
     "find_pattern",
     "gather_epochs",
+    "gather_noise",
     "gcv",
     "given_last_rows",
     "hold_out",

@@ -25,6 +25,7 @@ __all__ = [
     "EpochSharding",
     "by_shards",
     "gather_epochs",
+    "gather_noise",
     "on_every_device",
     "place_epochs",
     "record_epochs",
@@ -151,6 +152,26 @@ def gather_epochs(values: Any, data: Any) -> Any:
     return jax.tree.map(lambda each: on_host(each)[:count], values)
 
 
+def gather_noise(data: Any) -> Noise:
+    """Collect the noise of observations on one device, of every process.
+
+    Args:
+      data: From `observations`; not traced.
+
+    Returns:
+      The noise of the epochs of the record; the same if they are not sharded.
+    """
+    noise = data.noise
+    if data.sharding is None:
+        return noise
+    gather = lambda values: jnp.asarray(gather_epochs(values, data))
+    if noise.sigma.ndim == 2:
+        noise = dataclasses.replace(noise, sigma=gather(noise.sigma))
+    if _varies(noise.common):
+        noise = dataclasses.replace(noise, common=gather(noise.common))
+    return noise
+
+
 def record_epochs(data: Any) -> int:
     """Number of epochs of a record, without those that fill up devices.
 
@@ -197,13 +218,8 @@ def without_shards(data: Data) -> Data:
     """
     if data.sharding is None:
         return data
-    gather = lambda values: jnp.asarray(gather_epochs(values, data))
-    noise = data.noise
-    if noise.sigma.ndim == 2:
-        noise = dataclasses.replace(noise, sigma=gather(noise.sigma))
-    if _varies(noise.common):
-        noise = dataclasses.replace(noise, common=gather(noise.common))
-    values, pattern = gather(data.values), data.pattern
+    noise, pattern = gather_noise(data), data.pattern
+    values = jnp.asarray(gather_epochs(data.values, data))
     pattern = None if pattern is None else find_pattern(values)
     return dataclasses.replace(
         data, values=values, noise=noise, pattern=pattern, sharding=None

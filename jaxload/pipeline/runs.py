@@ -27,6 +27,7 @@ from jaxload.pipeline.results.files import (
 from jaxload.pipeline.results.provenance import Origin, origin_of
 from jaxload.pipeline.results.unfinished import Unfinished
 from jaxload.pipeline.stages import compute
+from jaxload.pipeline.team import agree_to_compute, wait_for_all
 
 __all__ = ["run"]
 
@@ -52,7 +53,8 @@ def run(
         groundwater is sought, `virtual_stations.nc` where cells were filled,
         `learning.nc` where networks were trained, `summary.json` and figures; nothing
         is written, and no training kept, if not given. One process at a time works in
-        it.
+        it; of several that were joined by `jax.distributed` and all call this, only
+        the first.
       watch: Called with the progress.
       resume: Whether to take up the results of an earlier run with the same study and
         inputs: results that it computed and could not write are written, complete
@@ -76,6 +78,8 @@ def run(
             result.summary.update(_costs(clock, warnings))
             return result
         check_libraries(study)
+        if jax.process_index():
+            return _take_part(study, pathlib.Path(out), clock)
         folder = io.prepare_folder(out)
         with io.locked_folder(folder):
             for name in ("", *KEPT):
@@ -83,7 +87,22 @@ def run(
             with clock.stage("inputs"):
                 origin = origin_of(study)
             work = _take_up if resume else _compute
-            return work(study, folder, origin, clock, warnings)
+            result = work(study, folder, origin, clock, warnings)
+            wait_for_all()
+            return result
+
+
+def _take_part(study: config.Study, folder: pathlib.Path, clock: Clock) -> Result:
+    """Compute with the first process, which alone reads and writes results."""
+    if agree_to_compute():
+        with jax.enable_x64(True):
+            result = compute(study, None, clock)
+        wait_for_all()
+        return result
+    wait_for_all()
+    summary = io.read_json(folder / SUMMARY)
+    outline = rings(io.read_region(study.path(study.region.boundary)))
+    return read_result(folder, summary["files"], outline, summary)
 
 
 def _compute(
@@ -101,6 +120,7 @@ def _compute(
             "write them, this run replaces them",
             folder,
         )
+    agree_to_compute(True)
     with jax.enable_x64(True):
         result = compute(study, folder, clock)
     result.summary.update(origin=origin.digest, **_costs(clock, warnings))
@@ -122,11 +142,13 @@ def _take_up(
     kept = unfinished.find(folder, origin)
     if kept is not None:
         check_folder(folder)
+        agree_to_compute(False)
         added, result = _finish(kept, folder, clock, warnings)
         return dataclasses.replace(result, summary=kept.summary | added)
     summary = _complete(folder, origin)
     if summary is None:
         return _compute(study, folder, origin, clock, warnings)
+    agree_to_compute(False)
     outline = rings(io.read_region(study.path(study.region.boundary)))
     return read_result(folder, summary["files"], outline, summary)
 

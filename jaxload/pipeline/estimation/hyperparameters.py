@@ -17,6 +17,7 @@ from jaxload.pipeline.estimation.noise_model import (
     with_station_weights,
 )
 from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.estimation.record_shards import bind_record
 from jaxload.pipeline.estimation.solution import patterns_and_mean
 
 __all__ = ["Choice", "Criterion", "choose", "named_criterion"]
@@ -158,7 +159,8 @@ def _scan(
     parts = model.parts
     # With components, their patterns and the mean take the place of the epochs.
     values = model.up if parts is None else patterns_and_mean(parts)
-    data = inversion.observations(values, model.noise)
+    bind = bind_record if parts is None else inversion.observations
+    data = bind(values, model.noise)
     values = inversion.scan(
         model.problem,
         data,

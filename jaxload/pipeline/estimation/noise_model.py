@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from jaxload import config, inversion, series
 from jaxload.inversion.hyperparameters.empirical_bayes import scaled_model
 from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.estimation.record_shards import bind_record
 
 __all__ = ["with_common_mode", "with_station_weights", "without_seasons"]
 
@@ -82,9 +83,10 @@ def with_station_weights(model: Model, beta: float) -> Model:
     Returns:
       The model with weighted stations.
     """
-    data = inversion.observations(model.up, model.noise)
+    data = bind_record(model.up, model.noise)
     factor = inversion.factorise(model.problem, data, beta)
     left_out = inversion.leave_one_out_residual(factor)
+    left_out = inversion.gather_epochs(left_out, data)
     weights = inversion.weights_from_residuals(left_out)
     sigma = np.asarray(model.noise.sigma) / np.sqrt(np.asarray(weights))
     noise = dataclasses.replace(model.noise, sigma=sigma)

@@ -10,6 +10,7 @@ from jaxload.inversion.estimation.robust import reweight_representers
 from jaxload.inversion.principal_components import represent_components
 from jaxload.inversion.temporal.smoothing import solve_in_time_representers
 from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.estimation.record_shards import bind_record
 from jaxload.series.decomposition.pca import Components
 
 __all__ = ["Estimate", "estimate", "patterns_and_mean"]
@@ -59,12 +60,13 @@ def estimate(
         data = inversion.observations(model.up, model.noise, share_inverse=False)
         solution = solve_in_time_representers(model.problem, data, beta, temporal_prior)
         return Estimate(solution, model.noise)
-    data = inversion.observations(model.up, model.noise)
+    data = bind_record(model.up, model.noise)
     if study.inversion.robust != "none":
         return _robust(model, data, beta, LOSSES[study.inversion.robust])
     solution = inversion.solve_representers(model.problem, data, beta)
     left_out = inversion.leave_one_out_residual(solution)
-    return Estimate(solution, model.noise, np.asarray(left_out))
+    left_out = inversion.gather_epochs(left_out, data)
+    return Estimate(solution, model.noise, left_out)
 
 
 def _by_components(model: Model, parts: Components, beta: float) -> Estimate:
@@ -96,5 +98,7 @@ def _robust(
     """Reweight robustly; leave-one-out residuals keep the final weights."""
     solution, weights = reweight_representers(model.problem, data, beta, loss)
     weights = np.where(np.isfinite(model.up), np.asarray(weights), np.nan)
-    left_out = np.asarray(inversion.leave_one_out_residual(solution))
-    return Estimate(solution, solution.factor.data.noise, left_out, weights)
+    left_out = inversion.leave_one_out_residual(solution)
+    left_out = inversion.gather_epochs(left_out, data)
+    noise = inversion.gather_noise(solution.factor.data)
+    return Estimate(solution, noise, left_out, weights)

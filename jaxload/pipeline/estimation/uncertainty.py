@@ -1,5 +1,6 @@
 """Standard errors of the water of cells and of means over regions."""
 
+import collections
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion
 from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.estimation.record_shards import bind_record
 from jaxload.pipeline.estimation.solution import Estimate
 
 __all__ = [
@@ -102,23 +104,37 @@ def standard_deviations(
     regions = inversion.averages(model.problem, model.prior, weights)
     factor = _factor(model, estimate, beta)
     spread = inversion.posterior_sd(factor, regions)
+    spread = inversion.gather_epochs(spread, factor.data)
     means, ok = np.array(spread.sd), np.asarray(estimate.solution.ok)
     means[~ok] = np.nan
     cells = None
     if kind == "cells":
-        cells = functools.partial(_cells, model, factor, ok)
+        factors = [factor]
+        if factor.data.sharding is not None:
+            # Maps that cannot be written are computed again, by one process alone.
+            local = inversion.observations(model.up, estimate.noise)
+            factors = [inversion.factorise(model.problem, local, beta), factor]
+        cells = functools.partial(_cells, model, factors, ok)
     probed = _relative_error(spread)
     return Errors(kind, means, cells, () if probed is None else (probed,))
 
 
 def _cells(
-    model: Model, factor: inversion.Factor, ok: NDArray[np.bool]
+    model: Model, factors: list[inversion.Factor], ok: NDArray[np.bool]
 ) -> Iterator[CellErrors]:
+    """Standard errors of cells by the last factor, which serves but once."""
+    factor = factors.pop() if len(factors) > 1 else factors[0]
     target = inversion.every_cell(model.problem, model.prior)
-    for epochs, part in inversion.stream_sd(factor, target):
-        sd = np.array(part.sd, np.float32)
-        sd[~ok[epochs]] = np.nan
-        yield CellErrors(epochs, sd, _relative_error(part))
+    parts = inversion.stream_sd(factor, target)
+    try:
+        for epochs, part in parts:
+            sd = np.array(part.sd, np.float32)
+            sd[~ok[epochs]] = np.nan
+            yield CellErrors(epochs, sd, _relative_error(part))
+    finally:
+        if factor.data.sharding is not None:
+            # The other processes take part to the end, whoever stops here.
+            collections.deque(parts, maxlen=0)
 
 
 def _relative_error(spread: inversion.Spread) -> float | None:
@@ -134,7 +150,7 @@ def _factor(model: Model, estimate: Estimate, beta: float) -> inversion.Factor:
         and factor.beta == beta
     ):
         return factor
-    data = inversion.observations(model.up, estimate.noise)
+    data = bind_record(model.up, estimate.noise)
     return inversion.factorise(model.problem, data, beta)
 
 

@@ -17,6 +17,7 @@ from jaxload import config, inversion
 from jaxload.gapfill.joint import joint_model
 from jaxload.pipeline.chunks import blocks
 from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.estimation.record_shards import bind_record
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import (
     CellErrors,
@@ -131,7 +132,7 @@ def solve_about_mean(
         mean = prior_mean.members.mean(axis=0)
         moved = mean @ prior_mean.moved.T
     beta = jnp.exp(trained.hyperparameters.log_beta)
-    data = inversion.observations(up - moved, noise)
+    data = bind_record(up - moved, noise)
     solution = inversion.solve_representers(training_data.problem, data, beta)
     left_out = inversion.leave_one_out_residual(solution)
     fitted = np.asarray(solution.fitted) + moved
@@ -139,7 +140,7 @@ def solve_about_mean(
     if prior_mean is not None:
         terms = (*terms, inversion.Term(mean, prior_mean.to_cells))
     solution = dataclasses.replace(solution, fitted=fitted, terms=terms)
-    return Estimate(solution, noise, np.asarray(left_out))
+    return Estimate(solution, noise, inversion.gather_epochs(left_out, data))
 
 
 def total_uncertainty(

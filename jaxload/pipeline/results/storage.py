@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -75,7 +76,8 @@ def store_maps(
       water: From `water_results`, complete but for the maps.
       maps: The maps.
       takers: What looks at the maps of water.
-      folder: Where results go; None keeps them in memory.
+      folder: Where results go; None keeps them in memory. Of several processes only
+        the first stores anything.
       clock: Times the stages.
 
     Returns:
@@ -89,6 +91,10 @@ def store_maps(
             watch = lambda share: clock.watch("maps", share)
             compute_maps(maps, water, None, takers, watch)
         return StoredMaps(water, maps.errors, None)
+    if jax.process_index():
+        # The first process writes; the others compute their part of the errors.
+        errors = _compute(water, maps, _Nowhere(), takers, clock)
+        return StoredMaps(water, errors, None)
     if folder is None:
         memory = _Memory(maps)
         errors = _compute(water, maps, memory, takers, clock)
@@ -157,6 +163,16 @@ def _written(
         computed = time.perf_counter()
     clock.add("keep", time.perf_counter() - computed)
     return errors
+
+
+class _Nowhere:
+    """Maps that another process writes."""
+
+    def write(self, name: str, epochs: slice, values: NDArray[np.float32]) -> None:
+        del name, epochs, values
+
+    def describe(self, name: str, attributes: Mapping[str, Any]) -> None:
+        del name, attributes
 
 
 class _Memory:

@@ -1,0 +1,168 @@
+"""Several processes do a study together, and end together."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+import jaxload
+from jaxload import _launch
+from tests.test_cli import edit, write_study
+
+xr = pytest.importorskip("xarray")
+
+ROOT = pathlib.Path(jaxload.__file__).parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def test_a_process_alone_is_not_one_of_several():
+    assert _launch.find_launch(None, None, None, {}) is None
+    assert _launch.find_launch("1", 0, "localhost:4000", {}) is None
+    assert _launch.find_launch(None, None, None, {"SLURM_STEP_NUM_TASKS": "1"}) is None
+
+
+def test_a_launcher_tells_processes_apart():
+    for name in ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE"):
+        launch = _launch.find_launch(None, None, None, {name: "2"})
+        assert launch == (None, None, None)
+    assert _launch.find_launch("auto", None, None, {}) == (None, None, None)
+
+
+def test_options_and_variables_say_the_same():
+    options = _launch.find_launch("2", 1, "node7:4000", {})
+    variables = {
+        "JAX_NUM_PROCESSES": "2",
+        "JAX_PROCESS_ID": "1",
+        "JAX_COORDINATOR_ADDRESS": "node7:4000",
+    }
+    assert options == _launch.find_launch(None, None, None, variables)
+    assert options == (2, 1, "node7:4000")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("2", None, None), "belong together"),
+        ((None, 1, None), "belong together"),
+        (("two", 0, "localhost:4000"), "expected a number from 1 on"),
+        (("2", 2, "localhost:4000"), "--process is 2, expected a number from 0 to 1"),
+        (("2", -1, "localhost:4000"), "--process is -1"),
+        (("2", 0, "localhost"), "expected host:port"),
+        (("2", 0, "localhost:99999"), "expected host:port"),
+    ],
+)
+def test_settings_of_processes_that_cannot_be_are_refused(words, message):
+    with pytest.raises(ValueError, match=message):
+        _launch.find_launch(*words, {})
+
+
+def free_port():
+    with contextlib.closing(socket.create_server(("localhost", 0))) as server:
+        return server.getsockname()[1]
+
+
+def start(folder, out, *more, count=2):
+    """Processes of one run."""
+    place = ["--processes", str(count), "--coordinator", f"localhost:{free_port()}"]
+    command = [sys.executable, "-m", "jaxload", "run", str(folder / "study.toml")]
+    command += ["--out", str(out), *place, *more]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return [
+        subprocess.Popen([*command, "--process", str(n)], env=ENVIRONMENT, **pipes)
+        for n in range(count)
+    ]
+
+
+def finish(processes):
+    """Exit codes, and what each process wrote."""
+    try:
+        words = [process.communicate(timeout=300) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [process.returncode for process in processes], words
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = write_study(tmp_path_factory.mktemp("processes"))
+    edit("study.toml", "beta_count = 3", 'beta_count = 3\nerrors = "cells"')(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_two_processes_do_what_one_does(study, tmp_path):
+    alone = [sys.executable, "-m", "jaxload", "run", str(study / "study.toml")]
+    subprocess.run(
+        [*alone, "--out", str(tmp_path / "one")],
+        env=ENVIRONMENT,
+        check=True,
+        capture_output=True,
+    )
+    codes, words = finish(start(study, tmp_path / "two"))
+    assert codes == [0, 0], words
+    assert "five stations" in words[0][0]
+    assert words[1] == ("", "")
+    for name in ("twsa.nc", "regions.nc", "stations.nc"):
+        one, two = (
+            xr.load_dataset(tmp_path / folder / name) for folder in ("one", "two")
+        )
+        xr.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-6)
+    one, two = (
+        json.loads((tmp_path / folder / "summary.json").read_text())
+        for folder in ("one", "two")
+    )
+    assert one["beta"] == two["beta"]
+    assert one["leave_one_out_rms_mm"] == pytest.approx(
+        two["leave_one_out_rms_mm"], rel=1e-9
+    )
+    codes, words = finish(start(study, tmp_path / "two", "--resume"))
+    assert codes == [0, 0], words
+    assert "five stations" in words[0][0]
+
+
+def check_one_sentence(words):
+    said = [line for _, error in words for line in error.splitlines()]
+    said = [line for line in said if not line.startswith("WARNING")]
+    assert len(said) == 1, said
+    assert said[0].startswith("jaxload: ")
+    return said[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_process_ends_the_others(study, tmp_path, killed):
+    processes = start(study, tmp_path / "out")
+    time.sleep(12)
+    processes[killed].send_signal(signal.SIGKILL)
+    codes, words = finish(processes)
+    assert codes[killed] == -signal.SIGKILL
+    assert codes[1 - killed] == 4
+    said = check_one_sentence(words)
+    assert f"process {killed} of 2 ended before the others" in said
+    assert not (tmp_path / "out" / "summary.json").exists()
+
+
+@pytest.mark.slow
+def test_input_that_one_process_refuses_ends_all_with_its_sentence(tmp_path):
+    bad = write_study(tmp_path)
+    edit("study.toml", 'region.txt"', 'nowhere.txt"')(bad)
+    processes = start(bad, tmp_path / "out")
+    codes, words = finish(processes)
+    assert codes == [2, 2]
+    assert "nowhere.txt" in check_one_sentence(words)
+
+
+@pytest.mark.slow
+def test_fewer_epochs_than_processes_are_refused(study, tmp_path):
+    processes = start(study, tmp_path / "out", "--set", "gnss.end=2019-11-01")
+    codes, words = finish(processes)
+    assert codes == [2, 2], words
+    assert "fewer than the 2 devices" in check_one_sentence(words)
