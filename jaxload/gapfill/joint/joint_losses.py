@@ -204,7 +204,7 @@ def _training_and_validation(
 def _member_losses(one: Callable[..., Array]) -> Objective:
     def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Array:
         held_out = training_data.folds.held_out
-        keys = jax.random.split(key, len(held_out))
+        keys = training_data.folds.keys(key)
         return jax.vmap(one, in_axes=(0, None, 0, 0))(
             parameters, training_data, held_out, keys
         )

@@ -119,6 +119,9 @@ class Folds:
         training on displacement holds out.
       early_stopping_rows: Held-out rows that decide on early stopping, boolean, shape
         (member, row); None for all. The others are never used.
+      position: Number of each member among all, shape (member,), where these are only
+        some of them; else None.
+      members: Number of all members, where these are only some of them; else 0.
     """
 
     held_out: Array
@@ -126,6 +129,13 @@ class Folds:
     radius: Array
     neighbourhoods_per_step: int = dataclasses.field(metadata={"static": True})
     early_stopping_rows: Array | None = None
+    position: Array | None = None
+    members: int = dataclasses.field(default=0, metadata={"static": True})
+
+    def keys(self, key: Array) -> Array:
+        """Split a random key for the members, each as if all were here."""
+        keys = jax.random.split(key, self.members or len(self.held_out))
+        return keys if self.position is None else keys[self.position]
 
     @property
     def target_rows(self) -> Array:

@@ -16,6 +16,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload.gapfill.joint import joint_losses, joint_model
+from jaxload.gapfill.joint.member_shares import shared_out
 from jaxload.gapfill.networks.lstm import NetworkSize
 from jaxload.gapfill.training.optimise import (
     Checkpoints,
@@ -23,6 +24,7 @@ from jaxload.gapfill.training.optimise import (
     OptimiserSettings,
     train_members,
 )
+from jaxload.gapfill.training.sharding import one_device_each
 
 __all__ = ["TrainedEnsemble", "TrainingSchedule", "make_schedule", "train_ensemble"]
 
@@ -166,6 +168,9 @@ def train_ensemble(
         initial, beta=INITIAL_BETA_FACTOR[form] * initial.beta
     )
     start = joint_model.initial_parameters(network, stiffer, keys)
+    devices, cut = one_device_each(), None
+    if devices:
+        training_data, cut = shared_out(training_data)
     total = training_schedule.pretraining.steps + getattr(
         training_schedule.joint, "steps", 0
     )
@@ -189,6 +194,8 @@ def train_ensemble(
             learning_rate_factor=learning_rate_factor,
             decaying=DECAYING,
             checkpoints=checkpoints and checkpoints(name),
+            devices=devices,
+            data_cut=cut,
             watch=lambda share: watch((first + share * settings.steps) / total),
         )
 

@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from jaxload._check import check_shapes
+from jaxload._check import check_shapes, on_host
 from jaxload.gapfill.networks.lstm import NetworkSize, Weights, apply, initialise
 from jaxload.gapfill.networks.windows import (
     TrainingWindows,
@@ -142,9 +142,10 @@ def train(
       learning_rate_factor: Factor on the learning rate of each member, to sweep it: one
         station as several members, each at its own rate. Shape () or (member,).
       names: What errors call the members, such as "station LHAS"; None numbers them.
-      devices: Among which members are shared out; None for all of
-        `jax.local_devices()`. A CPU is one device, unless JAX was set up before its
-        first use, by `jax.config.update("jax_num_cpu_devices", 8)`, to make it more.
+      devices: Among which members are shared out; None for all of `jax.devices()`,
+        those of other processes too, which then all have to call this. A CPU
+        is one device, unless JAX was set up before its first use, by
+        `jax.config.update("jax_num_cpu_devices", 8)`, to make it more.
       watch: Called with the share of the steps that is done.
 
     Returns:
@@ -176,7 +177,7 @@ def train(
         settings.descent,
         key=key,
         learning_rate_factor=learning_rate_factor,
-        devices=jax.local_devices() if devices is None else devices,
+        devices=jax.devices() if devices is None else devices,
         watch=watch,
     )
     kind = settings.dtype
@@ -222,9 +223,7 @@ def predict(
         features=(features, "epoch place feature"), weights=(first_layer, "feature _")
     )
     check_complete("features", features, "place")
-    share = make_share(
-        sizes["place"], jax.local_devices() if devices is None else devices
-    )
+    share = make_share(sizes["place"], jax.devices() if devices is None else devices)
     inputs = share.out(jnp.asarray(features, first_layer.dtype), axis=1)
     alike = PartitionSpec()
     predict_one = share.over(_predict_member, (alike, alike, alike, along(1)), along(1))
@@ -233,7 +232,7 @@ def predict(
     each = (ensemble.weights, ensemble.mean, ensemble.scale)
     for member in range(members):
         one = jax.tree.map(operator.itemgetter(member), each)
-        predicted = np.asarray(predict_one(*one, inputs))
+        predicted = on_host(predict_one(*one, inputs))
         predictions[:, member] = predicted[:, : sizes["place"]]
         if watch is not None:
             watch((member + 1) / members)

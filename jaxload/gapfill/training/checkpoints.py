@@ -70,10 +70,8 @@ class DiskCheckpoints:
             )
         path = self.folder / str(newest[-1])
         logger.info("training goes on from step %s", path)
-        import orbax.checkpoint as ocp
-
         try:
-            with ocp.PyTreeCheckpointer() as checkpointer:
+            with _checkpointer() as checkpointer:
                 restored = checkpointer.restore(path.absolute())
             leaves, shape = jax.tree.flatten(state)
             kept = [
@@ -109,15 +107,12 @@ class DiskCheckpoints:
             )
 
     def _write(self, step: int, state: Any) -> None:
-        # Slow to import, and of use only where something is kept.
-        import orbax.checkpoint as ocp
-
         self.folder.mkdir(parents=True, exist_ok=True)
         if not _steps(self.folder):
             io.write_json({"model": self.model}, self.folder / MODEL)
         leaves = {str(n): np.asarray(x) for n, x in enumerate(jax.tree.leaves(state))}
         _check_room(self.folder, sum(leaf.nbytes for leaf in leaves.values()))
-        with ocp.PyTreeCheckpointer() as checkpointer:
+        with _checkpointer() as checkpointer:
             checkpointer.save(self.folder.absolute() / str(step), leaves, force=True)
         for old in _steps(self.folder)[: -self.kept]:
             shutil.rmtree(self.folder / str(old))
@@ -134,6 +129,23 @@ class DiskCheckpoints:
                 f"{path} does not say of which model the checkpoints beside it are; "
                 f"delete the folder {self.folder} to begin anew, or train into another"
             ) from None
+
+
+def _checkpointer() -> Any:
+    """What reads and writes states, in this process alone where there are several."""
+    # Slow to import, and of use only where something is kept.
+    import orbax.checkpoint as ocp
+
+    if jax.process_count() == 1:
+        return ocp.PyTreeCheckpointer()
+    here = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=here,
+        active_processes={here},
+        barrier_sync_key_prefix=f"jaxload{here}",
+    )
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 def _check_room(folder: pathlib.Path, size: int) -> None:

@@ -15,10 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.experimental import multihost_utils
 from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
+from jaxload._check import on_host
 from jaxload.gapfill.training.sharding import (
     MOST_PROGRAMS,
     Devices,
@@ -154,6 +156,7 @@ def train_members(
     decaying: Any = True,
     checkpoints: Checkpoints | None = None,
     devices: Devices = (),
+    data_cut: Any = None,
     watch: Callable[[float], None] | None = None,
 ) -> Fitted:
     """Minimise a loss by Adam, and keep the parameters that score best.
@@ -174,8 +177,12 @@ def train_members(
       decaying: Which parameters the weight decay is for: booleans in a pytree that
         begins as `start` does.
       checkpoints: Where to keep the state at every evaluation, to go on from there.
-      devices: Among which members are shared out, if there are several; the data then
-        have an axis of members first as well, and a key is the same for all members.
+      devices: Among which members are shared out, if there are several; a key is then
+        the same for all members. Where they are of several processes, all of these call
+        this with the same, and only the first restores and keeps states.
+      data_cut: Which of the data are cut along which axis where members are shared out,
+        a pytree of `PartitionSpec` that begins as the data do; all along their first
+        axis, that of members, if not given.
       watch: Called with the share of the steps that is done.
 
     Returns:
@@ -190,9 +197,10 @@ def train_members(
       Loshchilov and Hutter (2019): decoupled weight decay regularization, ICLR.
     """
     share = make_share(len(jax.tree.leaves(start)[0]), devices)
-    start, data = share.out((start, data))
+    data_cut = along() if data_cut is None else data_cut
+    start, data = share.out(start), share.spread(data, data_cut)
     alike = PartitionSpec()
-    first = share.over(score, (along(), along(), alike), along())(start, data, key)
+    first = share.over(score, (along(), data_cut, alike), along())(start, data, key)
     _check_first(first)
     rates = settings.learning_rate * jnp.asarray(learning_rate_factor, first.dtype)
     rates = share.out(jnp.broadcast_to(rates, (share.parts,)))
@@ -203,23 +211,23 @@ def train_members(
     alike_but_for_rates = dataclasses.replace(settings, learning_rate=1.0)
     advance = share.over(
         _advancing(loss, score, alike_but_for_rates, (tuple(leaves), structure)),
-        (cut, along(), alike, along()),
+        (cut, data_cut, alike, along()),
         cut,
     )
     state = _begin(start, first, optimiser, settings)
-    if checkpoints is not None:
-        state = checkpoints.restore(state)
-    state = share.settle(state, cut)
+    state = share.spread(_restored(state, checkpoints, share, cut), cut)
     diverged = None
     while not _is_done(state, settings):
         following = advance(state, data, key, rates)
-        broken = np.asarray(following.broken)
+        broken = on_host(following.broken)
         if broken.any():
             diverged = int(broken[broken > 0].min())
             break
         state = following
-        if checkpoints is not None:
-            checkpoints.save(int(state.step), state)
+        if checkpoints is not None or share.spans_processes:
+            kept = share.whole(state, cut)
+            if checkpoints is not None:
+                checkpoints.save(int(state.step), kept)
         if watch is not None:
             watch(int(state.step) / settings.steps)
     fitted = _fitted(state, settings, diverged, share)
@@ -228,12 +236,26 @@ def train_members(
     return fitted
 
 
+def _restored(
+    state: _State, checkpoints: Checkpoints | None, share: Share, cut: _State
+) -> _State:
+    """The newest state that was kept, on however many devices; else the given one."""
+    state = share.whole(state, cut)
+    if checkpoints is not None:
+        state = checkpoints.restore(state)
+    if share.spans_processes:
+        # Others may not see the folder of the first.
+        state = multihost_utils.broadcast_one_to_all(state)
+    return state
+
+
 def _check_first(scores: Array) -> None:
-    bad = np.flatnonzero(~np.isfinite(np.asarray(scores)))
+    whole = on_host(scores)
+    bad = np.flatnonzero(~np.isfinite(whole))
     if len(bad):
         raise ValueError(
             f"member {bad[0]} cannot be trained: before the first step what it holds "
-            f"out scores {float(scores[bad[0]])}, expected a finite number; are its "
+            f"out scores {float(whole[bad[0]])}, expected a finite number; are its "
             "features, data and first parameters finite, and is anything held out?"
         )
 
@@ -360,7 +382,7 @@ def _chosen(better: Array, new: Array, old: Array) -> Array:
 
 
 def _is_done(state: _State, settings: OptimiserSettings) -> bool:
-    waited = int(state.step) - int(np.asarray(state.best_step).max())
+    waited = int(state.step) - int(on_host(state.best_step).max())
     out_of_patience = waited >= settings.patience * settings.every
     return int(state.step) >= settings.steps or out_of_patience
 
@@ -378,11 +400,11 @@ def _fitted(
     state: _State, settings: OptimiserSettings, diverged: int | None, share: Share
 ) -> Fitted:
     looks = 1 + _looks(int(state.step), settings)
-    seen = lambda values: np.asarray(values, np.float64)[:looks, : share.parts]
+    seen = lambda values: on_host(values).astype(np.float64)[:looks, : share.parts]
     curve = Curve(
         step=np.minimum(np.arange(looks) * settings.every, int(state.step)),
         loss=seen(state.loss),
         held_out=seen(state.held_out),
     )
-    step = np.asarray(state.best_step)[: share.parts]
+    step = on_host(state.best_step)[: share.parts]
     return Fitted(share.back(state.best), step, curve, diverged)

@@ -1,7 +1,8 @@
 """Members or places distributed over devices that never wait for each other.
 
 A program that trains networks side by side has no more than one core of a CPU at work
-for most of the time, however many there are; and one GPU of several.
+for most of the time, however many there are; and one GPU of several. Devices may be
+those of several processes, which then all do this together.
 """
 
 import dataclasses
@@ -14,7 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-__all__ = ["MOST_PROGRAMS", "Devices", "Share", "along", "make_share"]
+from jaxload._check import on_host
+
+__all__ = [
+    "MOST_PROGRAMS",
+    "Devices",
+    "Share",
+    "along",
+    "make_share",
+    "one_device_each",
+]
 
 #: Some of `jax.devices()`.
 Devices = Sequence[Any]
@@ -42,6 +52,12 @@ class Share:
     parts: int
     mesh: Mesh | None
 
+    @property
+    def spans_processes(self) -> bool:
+        """Whether devices of several processes have parts."""
+        mesh = self.mesh
+        return mesh is not None and mesh.is_multi_process
+
     def out(self, tree: Any, axis: int = 0) -> Any:
         """Distribute arrays over the devices.
 
@@ -53,28 +69,37 @@ class Share:
           The arrays on their devices, the last part repeated where devices would have
           fewer than others.
         """
-        if self.mesh is None:
-            return tree
-        sharding = NamedSharding(self.mesh, along(axis))
-        each = np.arange(self.parts)
-        each = np.pad(each, (0, -self.parts % self.mesh.size), mode="edge")
-        fill = lambda x: jnp.take(jnp.asarray(x), each, axis=axis)
-        return jax.device_put(jax.tree.map(fill, tree), sharding)
+        return self.spread(tree, along(axis))
 
-    def settle(self, tree: Any, cut: Any) -> Any:
-        """Place whole arrays on the devices as `over` expects them.
+    def spread(self, tree: Any, cut: Any) -> Any:
+        """Distribute arrays over the devices, each as it is cut.
 
         Args:
-          tree: A pytree of arrays with as many parts as `out` makes.
+          tree: A pytree of arrays, the same in every process.
           cut: How they are cut, as for `over`.
 
         Returns:
-          The arrays on their devices.
+          The arrays on their devices, parts repeated as in `out`.
         """
         if self.mesh is None:
             return tree
-        place = functools.partial(NamedSharding, self.mesh)
-        return jax.device_put(tree, jax.tree.map(place, cut))
+        return _map_cut(self._placed, cut, tree)
+
+    def whole(self, tree: Any, cut: Any) -> Any:
+        """Gather arrays on the host, of every process.
+
+        Args:
+          tree: A pytree of arrays, from `spread`.
+          cut: How they are cut.
+
+        Returns:
+          The arrays without what was repeated.
+        """
+        if self.mesh is None:
+            return tree
+        return _map_cut(
+            lambda values, axis: self._first(on_host(values), axis), cut, tree
+        )
 
     def back(self, tree: Any) -> Any:
         """Gather arrays from the devices.
@@ -87,7 +112,23 @@ class Share:
         """
         if self.mesh is None:
             return tree
-        return jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[: self.parts]), tree)
+        return jax.tree.map(jnp.asarray, self.whole(tree, along()))
+
+    def _first(self, values: Any, axis: int | None) -> Any:
+        return values if axis is None else values.take(np.arange(self.parts), axis)
+
+    def _placed(self, values: Any, axis: int | None) -> Any:
+        assert self.mesh is not None
+        values = self._first(on_host(values), axis)
+        if axis is not None:
+            spare = [(0, 0)] * values.ndim
+            spare[axis] = (0, -self.parts % self.mesh.size)
+            values = np.pad(values, spare, mode="edge")
+        cut = PartitionSpec() if axis is None else along(axis)
+        where = NamedSharding(self.mesh, cut)
+        return jax.make_array_from_callback(
+            values.shape, where, lambda index: values[index]
+        )
 
     @functools.lru_cache(maxsize=MOST_PROGRAMS)  # noqa: B019 - a handful of devices.
     def over(
@@ -110,6 +151,28 @@ class Share:
         # Scans begin with zeros that every device has alike.
         spread = functools.partial(jax.shard_map, mesh=self.mesh, check_vma=False)
         return jax.jit(spread(function, in_specs=in_specs, out_specs=out_specs))
+
+
+def _map_cut(function: Callable[[Any, int | None], Any], cut: Any, tree: Any) -> Any:
+    """Apply a function to arrays and to the axis along which each is cut."""
+
+    def of_part(spec: PartitionSpec, part: Any) -> Any:
+        axis = spec.index(AXIS) if AXIS in spec else None
+        return jax.tree.map(lambda values: function(values, axis), part)
+
+    return jax.tree.map(of_part, cut, tree)
+
+
+def one_device_each() -> Devices:
+    """Choose one device of every process, where there are several processes.
+
+    Returns:
+      The devices; none where there is one process.
+    """
+    if jax.process_count() == 1:
+        return ()
+    first = {device.process_index: device for device in reversed(jax.devices())}
+    return [first[process] for process in sorted(first)]
 
 
 def make_share(parts: int, devices: Devices) -> Share:

@@ -172,6 +172,8 @@ def train_study_members(
     )
     kept = study.path(settings.checkpoints) if settings.checkpoints else None
     kept = kept or (folder and folder / "checkpoints")
+    # Of several processes the first keeps and restores for all.
+    kept = None if jax.process_index() else kept
     about = (form, settings.seed, training_schedule, settings.hidden, initial)
     model = "" if kept is None else fingerprint(training_data, *map(repr, about))
     trained = schedule.train_ensemble(
