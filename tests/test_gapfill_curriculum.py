@@ -23,6 +23,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def training_data():
+    return small_training_data()
+
+
+def small_training_data():
     rng = np.random.default_rng(5)
     chain = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
     design = -0.01 * rng.uniform(1, 2, (STATIONS, CELLS))

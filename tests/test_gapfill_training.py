@@ -117,6 +117,44 @@ def test_members_shared_out_are_those_that_one_device_trains():
     assert two.parameters.devices() == one.parameters.devices()
 
 
+def test_a_training_goes_on_with_another_number_of_devices():
+    data = jnp.asarray(np.random.default_rng(0).normal(size=(3, 2)))
+    settings = optimise.OptimiserSettings(steps=8, every=4, learning_rate=0.1)
+
+    def loss(weights, data, key):
+        del key
+        return jnp.sum((weights - data) ** 2, axis=1)
+
+    class Memory:
+        def __init__(self, state=None):
+            self.first, self.states = state, []
+
+        def restore(self, state):
+            return state if self.first is None else self.first
+
+        def save(self, _, state):
+            self.states.append(state)
+
+    def fit(count, checkpoints):
+        return optimise.train_members(
+            loss,
+            loss,
+            jnp.zeros(data.shape),
+            data,
+            settings,
+            key=KEY,
+            checkpoints=checkpoints,
+            devices=jax.devices()[:count],
+        )
+
+    for before, after in ((1, 2), (2, 1)):
+        memory = Memory()
+        whole = fit(before, memory)
+        again = fit(after, Memory(memory.states[0]))
+        np.testing.assert_allclose(again.parameters, whole.parameters, rtol=1e-12)
+        np.testing.assert_allclose(again.curve.loss, whole.curve.loss, rtol=1e-12)
+
+
 def test_a_member_that_diverges_beside_others_is_named_by_its_step():
     start, data = jnp.zeros((3, 2)), jnp.asarray([[1.0], [2.0], [3.0]])
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -166,3 +167,73 @@ def test_fewer_epochs_than_processes_are_refused(study, tmp_path):
     codes, words = finish(processes)
     assert codes == [2, 2], words
     assert "fewer than the 2 devices" in check_one_sentence(words)
+
+
+TRAINING = """
+import json, pathlib, sys
+import jax
+
+index, count, port, folder = map(str, sys.argv[1:])
+jax.config.update("jax_enable_x64", True)
+if count == "2":
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize("localhost:" + port, 2, int(index))
+import numpy as np
+from jaxload.gapfill.joint import schedule
+from jaxload.gapfill.networks import ensemble
+from jaxload.gapfill.training.checkpoints import DiskCheckpoints
+from jaxload.gapfill.training.optimise import OptimiserSettings
+from tests import test_gapfill_curriculum as small
+
+steps = OptimiserSettings(steps=6, every=3, learning_rate=0.01)
+kept = lambda name: DiskCheckpoints(pathlib.Path(folder, name), "a model")
+trained = small.train_ensemble(
+    small.small_training_data(),
+    schedule.TrainingSchedule(steps, steps),
+    checkpoints=kept if index == "0" else None,
+    watch=lambda share: None,
+)
+rng = np.random.default_rng(0)
+features = rng.normal(size=(40, 3, 2))
+networks = ensemble.train(
+    features, features.sum(axis=2), ensemble.Training(hidden=2, dtype="float64",
+    warm_up=2, descent=steps),
+)
+filled = ensemble.predict(networks, features)
+leaves = [*jax.tree.leaves(trained.last.parameters), trained.last.curve.held_out]
+leaves += [*jax.tree.leaves(networks.weights), filled]
+sums = [float(np.nansum(np.abs(np.asarray(x, float)))) for x in leaves]
+pathlib.Path(folder, "sums" + index).write_text(json.dumps(sums))
+"""
+
+
+def train(folder, count):
+    folder.mkdir(exist_ok=True)
+    port = str(free_port())
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", TRAINING, str(n), str(count), port, str(folder)],
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(count)
+    ]
+    codes, words = finish(processes)
+    assert codes == [0] * count, words
+    return [json.loads((folder / f"sums{n}").read_text()) for n in range(count)]
+
+
+@pytest.mark.slow
+def test_networks_trained_by_two_processes_are_those_of_one(tmp_path):
+    [one] = train(tmp_path / "one", 1)
+    two = train(tmp_path / "two", 2)
+    assert two[0] == two[1]
+    assert two[0] == pytest.approx(one, rel=1e-9)
+    steps = sorted(path.name for path in (tmp_path / "two" / "jointly").iterdir())
+    assert steps == ["3", "6", "model.json"]
+    # What two processes kept, one takes up.
+    shutil.rmtree(tmp_path / "two" / "jointly" / "6")
+    [again] = train(tmp_path / "two", 1)
+    assert again == pytest.approx(one, rel=1e-9)

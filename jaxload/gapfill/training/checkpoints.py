@@ -139,13 +139,13 @@ def _checkpointer() -> Any:
     if jax.process_count() == 1:
         return ocp.PyTreeCheckpointer()
     here = jax.process_index()
-    alone = ocp.options.MultiprocessingOptions(
+    options = ocp.options.MultiprocessingOptions(
         primary_host=here,
         active_processes={here},
         barrier_sync_key_prefix=f"jaxload{here}",
     )
-    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
-    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=options)
+    return ocp.Checkpointer(handler, multiprocessing_options=options)
 
 
 def _check_room(folder: pathlib.Path, size: int) -> None:
