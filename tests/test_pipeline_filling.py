@@ -778,7 +778,7 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
     # Errors have another noise and prior than the water.
     sure = joint_model.Hyperparameters(*jnp.log(jnp.array([0.02, 1.8, 1.0])))
     calibrated = CalibratedPrior(joint_model.noise_of(training_data, sure), 0.02)
-    errors = total_uncertainty(study, model, done, calibrated, weights, ignore)
+    errors = total_uncertainty(study, model, done, calibrated, weights)
     covariance = np.linalg.inv((grid.laplacian.T @ grid.laplacian).toarray())
     noise = np.diag((1.5 * sigma) ** 2) + 2.0**2
     for epoch in range(5):

@@ -27,6 +27,7 @@ __all__ = [
     "invert",
     "invert_stations",
     "restrict_to_stations",
+    "without_factor",
 ]
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def invert(
     with clock.stage("errors"):
         weights = area.basins.weights
         errors = standard_deviations(study, model, estimated, choice.beta, weights)
-    return InversionResult(estimated, choice, errors, stations_only)
+    return InversionResult(without_factor(estimated), choice, errors, stations_only)
 
 
 def invert_stations(
@@ -145,6 +146,19 @@ def _with_noise_of(
     noise = dataclasses.replace(model.noise, common=common)
     study = dataclasses.replace(study, inversion=settings)
     return study, dataclasses.replace(model, noise=noise)
+
+
+def without_factor(estimated: Estimate) -> Estimate:
+    """Let go of what criteria and standard errors share, several times the data.
+
+    Args:
+      estimated: Of which no more of them are computed.
+
+    Returns:
+      The estimate, without the factor.
+    """
+    solution = dataclasses.replace(estimated.solution, factor=None)
+    return dataclasses.replace(estimated, solution=solution)
 
 
 def restrict_to_stations(estimated: Estimate, count: int) -> Estimate:

@@ -17,7 +17,11 @@ from jaxload.gapfill.joint.calibration import calibrate, calibrate_virtual
 from jaxload.gapfill.joint.virtual_rows import with_virtual_rows
 from jaxload.gapfill.scores import score
 from jaxload.pipeline.estimation.hyperparameters import Choice
-from jaxload.pipeline.estimation.inversion import InversionResult, invert_stations
+from jaxload.pipeline.estimation.inversion import (
+    InversionResult,
+    invert_stations,
+    without_factor,
+)
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.uncertainty import Errors, uncertainty_kind
 from jaxload.pipeline.estimation.unsolved import warn_unsolved
@@ -161,6 +165,7 @@ def _invert_with_virtual_stations(
                 area.basins.weights,
             )
     choice = Choice(beta, TRAINED, "1", [])
+    estimate = without_factor(estimate)
     return InversionResult(estimate, choice, errors, stations_only.regions, learned)
 
 
@@ -276,6 +281,7 @@ def _invert_about_prior_mean(
                 area.basins.weights,
             )
     choice = Choice(beta, TRAINED, "1", [])
+    estimate = without_factor(estimate)
     return InversionResult(estimate, choice, errors, stations_only.regions, learned)
 
 
