@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 from jax.extend import backend
 
 __all__ = [
@@ -74,15 +75,18 @@ def current_form() -> str | None:
     return CPU if chosen is None and _has_cpus_only() else chosen
 
 
-def form_at(values: Array) -> str:
+def form_at(values: Any = None) -> str:
     """The form of programs that take an array where it lies, "cpu" or "accelerator".
 
     Args:
-      values: Not traced.
+      values: Where they lie on no device, as those of NumPy and traced ones, or are
+        None, the form is that of the default device.
     """
     if chosen := current_form():
         return chosen
-    platforms = {device.platform for device in values.devices()}
+    lies = isinstance(values, Array) and not isinstance(values, Tracer)
+    devices = values.devices() if lies else jax.devices()[:1]
+    platforms = {device.platform for device in devices}
     return CPU if platforms == {CPU} else ACCELERATOR
 
 

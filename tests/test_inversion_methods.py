@@ -13,12 +13,14 @@ import scipy.sparse as sp
 from jax.test_util import check_grads
 
 from jaxload import inversion
+from jaxload._platform import form
 from jaxload.inversion.estimation.cost_model import (
     METHODS,
     ProblemSize,
     costs,
     fastest_method,
 )
+from jaxload.inversion.estimation.method import planned
 from jaxload.inversion.linalg.iterative_refinement import Refinement, refined
 from jaxload.inversion.linalg.pcg import ConjugateGradient
 from jaxload.inversion.linalg.spd import determined_inverse
@@ -493,6 +495,46 @@ def test_shapes_choose_the_method(name):
     chosen = fastest_method(shape)
     assert (chosen if isinstance(chosen, str) else type(chosen).__name__) == want
     assert all(cost > 0 for cost in costs(shape).values())
+
+
+#: What an H200 would choose: an inverse of each epoch is cheap for few stations.
+CHOICES_OF_ACCELERATORS = {
+    "western US, sigma per row": (
+        ProblemSize(6209, 332, 6811, 0, 46.0, True),
+        "shared",
+    ),
+    "western US, sigma per day": (ProblemSize(6209, 332, 6811), "ConjugateGradient"),
+    "a few stations": (ProblemSize(3000, 9, 800), "epoch"),
+    "a network of 100, sigma per day": (ProblemSize(3000, 100, 800), "epoch"),
+    "one epoch": (ProblemSize(1, 300, 5000), "epoch"),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES_OF_ACCELERATORS)
+def test_shapes_choose_the_method_of_an_accelerator(name):
+    shape, want = CHOICES_OF_ACCELERATORS[name]
+    chosen = fastest_method(shape, "accelerator")
+    assert (chosen if isinstance(chosen, str) else type(chosen).__name__) == want
+    # No method is dearer than on two cores.
+    there, here = costs(shape, "accelerator"), costs(shape)
+    assert there.keys() == here.keys()
+    assert all(0 < there[name] < here[name] for name in there)
+
+
+def test_the_method_is_that_of_where_the_data_lie(rng):
+    design = rng.normal(size=(30, 60))
+    problem = inversion.smooth_problem(design, sp.eye_array(60))
+    values = rng.normal(size=(400, len(design)))
+    sigma = rng.uniform(1, 2, size=values.shape)
+    data = inversion.observations(values, sigma)
+    shape = ProblemSize(400, *design.shape)
+    for name in ("cpu", "accelerator"):
+        with form(name):
+            chosen, _ = planned(problem, data, None)
+        # One of them by its name, the other with its settings.
+        assert type(chosen) is type(fastest_method(shape, name))
+    assert isinstance(fastest_method(shape, "cpu"), ConjugateGradient)
+    assert fastest_method(shape, "accelerator") == "epoch"
 
 
 ERRORS = {

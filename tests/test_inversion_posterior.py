@@ -22,7 +22,7 @@ from jaxload.inversion.prior.smoothness import (
     prior_samples,
     smooth_prior,
 )
-from jaxload.inversion.uncertainty import posterior
+from jaxload.inversion.uncertainty import posterior, stochastic_diagonal
 from jaxload.inversion.uncertainty.functionals import averages, every_cell, some_cells
 from jaxload.inversion.uncertainty.posterior import (
     over_epochs,
@@ -498,6 +498,24 @@ def test_probing_is_unbiased_and_knows_its_error(
     assert np.sqrt(np.mean(apart**2)) < 1.5
     ratio = np.sqrt(np.mean(claimed**2, axis=0)) / (found.std(axis=0) + 1e-12)
     assert 0.8 < np.median(ratio) < 1.25
+
+
+def test_an_accelerator_computes_exactly_what_two_cores_would_not(design, displacement):
+    problem, prior = prepared(design, "zero outside")
+    target = every_cell(problem, prior)
+    values, probing = jnp.asarray(displacement), Probing()
+    budgets = {}
+    for name in ("cpu", "accelerator"):
+        with form(name):
+            budgets[name] = stochastic_diagonal.budget_at(probing, values)
+    assert budgets == stochastic_diagonal.BUDGETS
+    assert stochastic_diagonal.budget_at(Probing(budget=7), values) == 7
+    rows, count = len(design), len(target.variance)
+    each = 2 * rows**2 * count + 4 * rows**3
+    for budget in budgets.values():
+        most = int(budget // each)
+        assert stochastic_diagonal.affordable(most, target, budget)
+        assert not stochastic_diagonal.affordable(most + 1, target, budget)
 
 
 def test_probing_is_left_alone_where_one_inverse_serves(design, displacement, sigma):

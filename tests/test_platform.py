@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from jax import export
 
-from jaxload import _platform, earth
+from jaxload import _platform, config, earth
 from jaxload._platform import form, map_batches, map_parts, on_platform
 from jaxload.inversion.linalg import spd
+from jaxload.pipeline.estimation import uncertainty
 
 
 def twice(values):
@@ -54,6 +55,25 @@ def test_a_form_holds_for_all_that_is_traced_within():
     with form("accelerator"):
         assert "mul" in str(jax.make_jaxpr(nested)(1.0))
     assert "mul" not in str(jax.make_jaxpr(nested)(1.0))
+
+
+def test_the_form_of_arrays_is_that_of_where_they_lie(monkeypatch):
+    here = jnp.ones(2)
+    traced = []
+    jax.make_jaxpr(lambda x: traced.append(_platform.form_at(x)) or x)(1.0)
+    forms = [_platform.form_at(x) for x in (here, np.ones(2), None)]
+    assert forms + traced == ["cpu"] * 4
+    with form("accelerator"):
+        assert _platform.form_at(here) == "accelerator"
+
+    # Beside an accelerator, arrays on the CPU are the CPU's, and others are not.
+    class Device:
+        platform = "gpu"
+
+    monkeypatch.setattr(_platform, "_has_cpus_only", lambda: False)
+    monkeypatch.setattr(jax, "devices", lambda *_: [Device()])
+    forms = [_platform.form_at(x) for x in (here, np.ones(2), None)]
+    assert forms == ["cpu", "accelerator", "accelerator"]
 
 
 @pytest.mark.usefixtures("beside_an_accelerator")
@@ -162,3 +182,14 @@ def test_both_forms_transform_harmonics_alike(rng, monkeypatch, memory):
     for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want)):
         scale = abs(np.asarray(other)).max()
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11 * scale)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("cpu", "regions"), ("accelerator", "cells")]
+)
+def test_standard_errors_of_cells_follow_from_what_the_device_does(name, kind):
+    study = config.Study(gnss=config.Gnss("*.up"), region=config.Region("region.txt"))
+    national = (3653, 1163, 17227)
+    with form(name):
+        assert uncertainty.kind_by_size(study, national, daily=False) == kind
+        assert uncertainty.kind_by_size(study, (300, 40, 300), daily=False) == "cells"

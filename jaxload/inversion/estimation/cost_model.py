@@ -21,27 +21,59 @@ Method = str | ConjugateGradient | Refinement
 #: an epoch; one iteration for all epochs; normal equations; float32 made exact.
 METHODS = ("shared", "epoch", "conjugate_gradient", "primal", "refined")
 
-# Times [s], medians of `python -m benchmarks.inversion methods` on two cores, float64.
-# Only their ratios matter to a choice, and the methods differ by factors.
 
-#: A multiplication and addition in one product for all epochs.
-PRODUCT = 4e-11
+@dataclasses.dataclass(frozen=True)
+class Prices:
+    """Times of what methods consist of [s]. Only their ratios matter to a choice.
 
-#: The same in products of one epoch at a time.
-SMALL_PRODUCT = 9e-11
+    Attributes:
+      product: A multiplication and addition in one product for all epochs.
+      small_product: The same in products of one epoch at a time.
+      halves: The same in the inverse of a matrix, 2 n^3 of them in all.
+      swept: An entry of a leaf of `definite.inverse` in one step of its sweep.
+      sweep: Such a step.
+      vector: A number in one iteration: a dozen passes over vectors.
+      step: A step that runs by itself, however small.
+      epoch: What an epoch takes beyond that, where epochs go one after the other.
+    """
 
-#: The same in the halves of `definite.inverse`, 2 n^3 of them in all.
-HALVES = 1.7e-11
+    product: float
+    small_product: float
+    halves: float
+    swept: float
+    sweep: float
+    vector: float
+    step: float
+    epoch: float
 
-#: An entry of a leaf of `definite.inverse` in one step of its sweep, and a step.
-SWEPT = 1.5e-9
-SWEEP = 2e-7
 
-#: A number in one iteration: a dozen passes over vectors.
-VECTOR = 4e-9
-
-#: A step that runs alone, however small.
-STEP = 2e-6
+#: By form. On a CPU, medians of `python -m benchmarks.inversion methods` on two cores,
+#: float64. On an accelerator, half of what an H200 does at most: products of float64 at
+#: 67e12 operations a second, the small ones of a batch and those of Cholesky at half of
+#: these, a dozen passes over memory at 4.8e12 bytes a second, and the launches of an
+#: iteration, ten of 4 microseconds each; epochs go side by side.
+PRICES = {
+    "cpu": Prices(
+        product=4e-11,
+        small_product=9e-11,
+        halves=1.7e-11,
+        swept=1.5e-9,
+        sweep=2e-7,
+        vector=4e-9,
+        step=2e-6,
+        epoch=2e-6,
+    ),
+    "accelerator": Prices(
+        product=6e-14,
+        small_product=1.2e-13,
+        halves=1.2e-13,
+        swept=0.0,
+        sweep=0.0,
+        vector=4e-11,
+        step=4e-5,
+        epoch=0.0,
+    ),
+}
 
 #: Iterations of the conjugate gradient to expect; see `preconditioner`.
 ITERATIONS = 45
@@ -72,72 +104,86 @@ class ProblemSize:
     correlated: bool = False
 
 
-def costs(shape: ProblemSize) -> dict[str, float]:
+def costs(shape: ProblemSize, form: str = "cpu") -> dict[str, float]:
     """Estimate what each method would take that can be used.
 
     Args:
       shape: The sizes.
+      form: Of the programs, "cpu" or "accelerator", as of `_platform.form_at`.
 
     Returns:
       Time by name [s]; "shared" only where `shape.shared`, "primal" only where
       `shape.normal`.
     """
+    prices = PRICES[form]
     by_method = {
-        "epoch": _epoch(shape),
-        "conjugate_gradient": _conjugate_gradient(shape),
+        "epoch": _epoch(shape, prices),
+        "conjugate_gradient": _conjugate_gradient(shape, prices),
     }
     if shape.shared:
-        by_method["shared"] = _shared(shape)
+        by_method["shared"] = _shared(shape, prices)
     if shape.normal:
-        by_method["primal"] = _primal(shape)
+        by_method["primal"] = _primal(shape, prices)
     return by_method
 
 
-def _inverse(size: float) -> float:
-    """Time of one inverse: the leaves are swept, the rest is products."""
+def _inverse(size: float, prices: Prices) -> float:
+    """Time of one inverse: on a CPU the leaves are swept, the rest is products."""
     leaf = size
     while leaf > LEAF:
         leaf /= 2
-    products = HALVES * 2 * size**3 if size > LEAF else 0
-    return size * (SWEEP + SWEPT * leaf**2) + products
+    swept = size * (prices.sweep + prices.swept * leaf**2)
+    products = prices.halves * 2 * size**3
+    return swept + products if size > LEAF or not swept else swept
 
 
-def _epoch(shape: ProblemSize) -> float:
-    product = (1 + shape.null_space_size) * SMALL_PRODUCT * shape.rows**2
-    return shape.epochs * (_inverse(shape.rows) + product + STEP)
+def _epoch(shape: ProblemSize, prices: Prices) -> float:
+    product = (1 + shape.null_space_size) * prices.small_product * shape.rows**2
+    each = _inverse(shape.rows, prices) + product + prices.epoch
+    return _alone(prices) + shape.epochs * each
 
 
-def _conjugate_gradient(shape: ProblemSize) -> float:
+def _conjugate_gradient(shape: ProblemSize, prices: Prices) -> float:
     values = (1 + shape.null_space_size) * shape.epochs * shape.rows
-    iteration = values * (2 * PRODUCT * shape.rows + VECTOR) + STEP
-    return _inverse(shape.rows) + ITERATIONS * iteration
+    each = 2 * prices.product * shape.rows + prices.vector
+    iteration = values * each + prices.step
+    return _inverse(shape.rows, prices) + ITERATIONS * iteration
 
 
-def _shared(shape: ProblemSize) -> float:
+def _shared(shape: ProblemSize, prices: Prices) -> float:
     # About half of what a day misses its neighbours miss too.
     gap = shape.missing / 2
-    each = _inverse(gap) + gap * shape.rows * (SMALL_PRODUCT * gap + VECTOR)
-    product = (1 + shape.null_space_size) * PRODUCT * shape.rows**2
-    return _inverse(shape.rows) + shape.epochs * (each + product)
+    each = _inverse(gap, prices)
+    each += gap * shape.rows * (prices.small_product * gap + prices.vector)
+    product = (1 + shape.null_space_size) * prices.product * shape.rows**2
+    first = _alone(prices) + _inverse(shape.rows, prices)
+    return first + shape.epochs * (each + product)
 
 
-def _primal(shape: ProblemSize) -> float:
+def _primal(shape: ProblemSize, prices: Prices) -> float:
     rows, cells = shape.rows, shape.cells
-    normal = SMALL_PRODUCT * rows * cells**2 + _inverse(cells) + STEP
-    weights = _inverse(rows) + SMALL_PRODUCT * rows**2 * cells
-    return shape.epochs * (normal + (weights if shape.correlated else 0))
+    normal = prices.small_product * rows * cells**2 + _inverse(cells, prices)
+    weights = _inverse(rows, prices) + prices.small_product * rows**2 * cells
+    each = normal + prices.epoch + (weights if shape.correlated else 0)
+    return _alone(prices) + shape.epochs * each
 
 
-def fastest_method(shape: ProblemSize) -> Method:
+def _alone(prices: Prices) -> float:
+    """Time of the steps of a method whose epochs go side by side."""
+    return 0.0 if prices.epoch else prices.step
+
+
+def fastest_method(shape: ProblemSize, form: str = "cpu") -> Method:
     """The method that costs least.
 
     Args:
       shape: The sizes.
+      form: As in `costs`.
 
     Returns:
       The method.
     """
-    by_method = costs(shape)
+    by_method = costs(shape, form)
     return named_method(min(by_method, key=by_method.__getitem__))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from jaxload._check import is_concrete, on_host
+from jaxload._platform import form_at
 from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.cost_model import (
     Method,
@@ -35,7 +36,7 @@ def planned(
     """
     known = data.pattern is not None
     if method is None:
-        method = fastest_method(_size(problem, data))
+        method = fastest_method(_size(problem, data), form_at(data.values))
     method = named_method(method)
     if method == "shared" and not known:
         raise ValueError(_unshared(data))

@@ -59,6 +59,7 @@ from jaxload.inversion.uncertainty.functionals import Functionals, factor_for
 from jaxload.inversion.uncertainty.stochastic_diagonal import (
     Probing,
     affordable,
+    budget_at,
     probed_reduction,
 )
 
@@ -139,7 +140,7 @@ def posterior_sd(
     if (
         shared
         or not is_concrete(data.values)
-        or affordable(record_epochs(data), functionals, probing)
+        or affordable(record_epochs(data), functionals, budget_at(probing, data.values))
     ):
         reduction = prior_reduction(problem, data, beta, functionals.fields, diagonal)
         return _spread(problem, data, beta, functionals, (reduction, None))
@@ -270,7 +271,8 @@ def _stream_spans(
     if not is_steady(data.noise):
         data = dataclasses.replace(data, pattern=None)
     member = min(member, count)
-    some = dataclasses.replace(probing, budget=probing.budget * member / count)
+    budget = budget_at(probing, data.values) * member / count
+    some = dataclasses.replace(probing, budget=budget)
     for first in range(0, count, member):
         epochs = slice(first, min(first + member, count))
         here = select_epochs(data, epochs) if member < count else data

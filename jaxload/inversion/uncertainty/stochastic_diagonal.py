@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxload._platform import form_at
 from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.data_space import diagonal
 from jaxload.inversion.estimation.factor import prior_reduction
@@ -23,7 +24,19 @@ from jaxload.inversion.problem import Problem
 from jaxload.inversion.sharding import by_shards, reshard, without_shards
 from jaxload.inversion.uncertainty.functionals import Functionals
 
-__all__ = ["Probing", "affordable", "mean_noise", "probed_reduction"]
+__all__ = [
+    "BUDGETS",
+    "Probing",
+    "affordable",
+    "budget_at",
+    "mean_noise",
+    "probed_reduction",
+]
+
+
+#: Operations that exact variances may take, by form: some eight minutes of two cores
+#: that do 4e10 a second, and of an accelerator that does 2e13.
+BUDGETS = {"cpu": 2e13, "accelerator": 1e16}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +45,13 @@ class Probing:
 
     Attributes:
       budget: Floating-point operations up to which a variance is computed exactly:
-        infinite for never probing, 0 for always where noise varies in time. Two cores
-        do some 4e10 a second.
+        infinite for never probing, 0 for always where noise varies in time; that of
+        `BUDGETS` where the data lie if None.
       count: Probes, two or more; the error falls with its square root.
       seed: From which they are drawn.
     """
 
-    budget: float = 2e13
+    budget: float | None = None
     count: int = 32
     seed: int = 0
 
@@ -48,23 +61,33 @@ class Probing:
                 f"count is {self.count}, expected 2 probes or more, which it takes to "
                 "know their error"
             )
-        if not self.budget >= 0:
+        if self.budget is not None and not self.budget >= 0:
             raise ValueError(
                 f"budget is {self.budget:g}, expected a number of operations, zero or "
                 "more"
             )
 
 
-def affordable(epochs: int, functionals: Functionals, probing: Probing) -> bool:
+def budget_at(probing: Probing, values: Array) -> float:
+    """Floating-point operations up to which a variance is computed exactly.
+
+    Args:
+      probing: With a budget, or none.
+      values: The record, where it lies.
+    """
+    return BUDGETS[form_at(values)] if probing.budget is None else probing.budget
+
+
+def affordable(epochs: int, functionals: Functionals, budget: float) -> bool:
     """Whether an inverse of each epoch and its products stay within the budget.
 
     Args:
       epochs: Their number.
       functionals: What is to be known.
-      probing: With the budget.
+      budget: From `budget_at`.
     """
     count, rows = functionals.cross.shape
-    return epochs * (2.0 * rows**2 * count + 4.0 * rows**3) <= probing.budget
+    return epochs * (2.0 * rows**2 * count + 4.0 * rows**3) <= budget
 
 
 def mean_noise(noise: Noise, seen: Array) -> Noise:
