@@ -140,7 +140,7 @@ def _inverse(size: float, prices: Prices) -> float:
 def _epoch(shape: ProblemSize, prices: Prices) -> float:
     product = (1 + shape.null_space_size) * prices.small_product * shape.rows**2
     each = _inverse(shape.rows, prices) + product + prices.epoch
-    return _alone(prices) + shape.epochs * each
+    return _launched(prices) + shape.epochs * each
 
 
 def _conjugate_gradient(shape: ProblemSize, prices: Prices) -> float:
@@ -156,7 +156,7 @@ def _shared(shape: ProblemSize, prices: Prices) -> float:
     each = _inverse(gap, prices)
     each += gap * shape.rows * (prices.small_product * gap + prices.vector)
     product = (1 + shape.null_space_size) * prices.product * shape.rows**2
-    first = _alone(prices) + _inverse(shape.rows, prices)
+    first = _launched(prices) + _inverse(shape.rows, prices)
     return first + shape.epochs * (each + product)
 
 
@@ -165,10 +165,10 @@ def _primal(shape: ProblemSize, prices: Prices) -> float:
     normal = prices.small_product * rows * cells**2 + _inverse(cells, prices)
     weights = _inverse(rows, prices) + prices.small_product * rows**2 * cells
     each = normal + prices.epoch + (weights if shape.correlated else 0)
-    return _alone(prices) + shape.epochs * each
+    return _launched(prices) + shape.epochs * each
 
 
-def _alone(prices: Prices) -> float:
+def _launched(prices: Prices) -> float:
     """Time of the steps of a method whose epochs go side by side."""
     return 0.0 if prices.epoch else prices.step
 
