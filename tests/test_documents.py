@@ -75,6 +75,7 @@ def prepare_raw_heights():
 def prepare_inversion():
     problem = small.problem()
     return {
+        "jax": jax,
         "inversion": inversion,
         "grid": small.grid(),
         "design": small.design(),
@@ -136,7 +137,7 @@ PREPARED = {
 #: What their programs arrive at.
 RESULTS = {
     "README.md": ("twsa", "slope"),
-    "docs/inversion.md": ("water", "sd", "draws"),
+    "docs/inversion.md": ("water", "sd", "draws", "load"),
     "docs/loading.md": ("up", "moved", "maps"),
     "docs/raw_heights.md": ("seasonal",),
     "docs/sweeps.md": ("best",),
