@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import selectors
+import signal
 import socket
 import sys
 import threading
@@ -54,6 +55,9 @@ def join_processes(launch: Launch, complain: Callable[[str], None]) -> "Team":
       ValueError: If they do not find each other.
     """
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    # It would take SIGTERM for itself.
+    jax.config.update("jax_enable_preemption_service", False)
+    ending = signal.getsignal(signal.SIGTERM)
     try:
         jax.distributed.initialize(
             launch[2],
@@ -67,6 +71,8 @@ def join_processes(launch: Launch, complain: Callable[[str], None]) -> "Team":
             "the processes did not find each other; start all with the same number of "
             f"processes and the same coordinator, whose port is free ({reason})"
         ) from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ending or signal.SIG_DFL)
     threading.Thread(target=team.watch, daemon=True).start()
     return team
 
