@@ -342,6 +342,14 @@ REFUSED = {
         'unknowns = "components"\ncorrelation_time_days = 9',
         "combined with inversion.correlation_time",
     ),
+    "float32 and outliers": inverts(
+        'precision = "float32-refined"\nrobust = "huber"',
+        'precision "float32-refined" cannot be combined with inversion.robust',
+    ),
+    "float32 of every day's errors": inverts(
+        'precision = "float32-refined"', 'use gnss.sigma = "station", or leave'
+    ),
+    "half precision": inverts('precision = "float16"', "float32-refined"),
     "components of every day's errors": inverts(
         'unknowns = "components"', 'use gnss.sigma = "station"'
     ),

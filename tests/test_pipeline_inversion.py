@@ -110,6 +110,33 @@ def test_errors_of_cells_and_regions_are_those_of_the_posterior(model, dense, gn
     assert stations.common_mode.attrs["units"] == "mm"
 
 
+def test_a_study_in_float32_finds_the_water_criteria_and_errors_of_float64(
+    model, gnss, caplog
+):
+    found = {}
+    for precision in ("float64", "float32-refined"):
+        study = study_with(precision=precision)
+        settled, choice = choose(study, model, gnss, lambda _: None)
+        estimated = estimate(study, settled, TIME, choice.beta)
+        assert estimated.solution.factor.data.precision == precision
+        weights = np.ones((1, model.problem.design.shape[1]))
+        errors = standard_deviations(study, settled, estimated, choice.beta, weights)
+        found[precision] = (
+            choice.beta,
+            [tried["value"] for tried in choice.tried],
+            np.asarray(estimated.solution.load),
+            np.concatenate([part.sd for part in errors.cells()]),
+        )
+    want, got = found.values()
+    assert not caplog.records
+    assert got[0] == want[0]
+    assert got[1] != want[1]
+    np.testing.assert_allclose(got[1], want[1], rtol=1e-6)
+    for values, wanted in zip(got[2:], want[2:]):
+        error = 1e-6 * np.nanmax(abs(wanted))
+        np.testing.assert_allclose(values, wanted, rtol=0, atol=error)
+
+
 def test_an_estimate_and_its_errors_factorise_once(model, dense, monkeypatch):
     calls, evaluate = [], factor.evaluate
     monkeypatch.setattr(

@@ -63,6 +63,12 @@ class Inversion:
         "regions" only, or "none". "auto" computes those of cells if that takes a minute
         at most and those of regions otherwise; it computes none for "components" and
         with `correlation_time_days`, where they are not known.
+      precision: "float64", or "float32-refined" for graphics cards whose float64 is
+        slow: what is done for each epoch is done in float32. Water is corrected by
+        residuals in float64, criteria and standard errors of cells are compared with
+        float64 where rounding is worst; what float32 does not give to one part in a
+        million is computed in float64, with a warning. Slower on CPUs. Needs
+        `gnss.sigma` "station" and epochs that are inverted by themselves.
     """
 
     prior: Literal["laplacian", "identity", "first-differences", "matern"] = "laplacian"
@@ -83,6 +89,7 @@ class Inversion:
     unknowns: Literal["epochs", "components"] = "epochs"
     components: int = 3
     errors: Literal["auto", "cells", "regions", "none"] = "auto"
+    precision: Literal["float64", "float32-refined"] = "float64"
 
     def __post_init__(self) -> None:
         _check_beta(self)
@@ -181,6 +188,13 @@ def _check_together(settings: Inversion) -> None:
         "robust": settings.robust != "none",
         "errors": settings.errors in ("cells", "regions"),
     }
+    if settings.precision == "float32-refined":
+        each = {
+            "robust": settings.robust != "none",
+            "correlation_time_days": settings.correlation_time_days > 0,
+            'unknowns "components"': settings.unknowns == "components",
+        }
+        _refuse('inversion.precision "float32-refined"', each)
     if settings.correlation_time_days:
         _refuse("inversion.correlation_time_days", unusual)
     if settings.unknowns == "components":

@@ -67,6 +67,13 @@ class Study:
                 'gnss.sigma is "daily", but inversion.unknowns "components" inverts '
                 'patterns, which have no day; use gnss.sigma = "station"'
             )
+        refined = self.inversion.precision == "float32-refined"
+        if refined and self.gnss.sigma == "daily":
+            raise ValueError(
+                'gnss.sigma is "daily", but inversion.precision "float32-refined" '
+                'needs one inverse for all epochs; use gnss.sigma = "station", or '
+                "leave inversion.precision out"
+            )
         if self.inversion.errors == "cells" and "twsa" not in self.output.store:
             raise ValueError(
                 'inversion.errors is "cells", but output.store has no "twsa", with '
@@ -139,6 +146,7 @@ def _check_with_gap_filling(study: Study, filling: Gapfill) -> None:
             'gnss.sigma "daily"': study.gnss.sigma == "daily",
             "inversion.robust": study.inversion.robust != "none",
             "inversion.station_weights": study.inversion.station_weights,
+            "inversion.precision": study.inversion.precision != "float64",
         }
     for name, is_set in unusual.items():
         if is_set:

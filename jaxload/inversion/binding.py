@@ -35,6 +35,7 @@ from jaxload.inversion.sharding import (
 )
 
 __all__ = [
+    "REFINED",
     "Observations",
     "PriorMean",
     "about_mean",
@@ -45,6 +46,9 @@ __all__ = [
     "prior_mean",
     "select_epochs",
 ]
+
+#: How records may be computed: as they are, or their epochs in float32.
+PRECISIONS = ("float64", REFINED := "float32-refined")
 
 
 @jax.tree_util.register_dataclass
@@ -64,6 +68,7 @@ class Observations:
       sharding: How epochs are laid out over devices, from `shard_epochs`; None where
         one device has them all. The arrays of `pattern` then have an axis of devices
         first.
+      precision: As of `observations`.
     """
 
     values: Array
@@ -74,6 +79,7 @@ class Observations:
     sharding: EpochSharding | None = dataclasses.field(
         default=None, metadata={"static": True}
     )
+    precision: str = dataclasses.field(default="float64", metadata={"static": True})
 
     @property
     def seen(self) -> Array:
@@ -94,6 +100,7 @@ def observations(
     common_mode: float | None = None,
     pattern: MissingPattern | None = None,
     share_inverse: bool = True,
+    precision: str = "float64",
 ) -> Observations:
     """Bind observations to their noise; check and lay them out once for all questions.
 
@@ -107,6 +114,13 @@ def observations(
       share_inverse: False solves each epoch with an inverse of its own. Shapes do then
         not depend on which data are missing, so that random minibatches are not
         compiled anew at every step.
+      precision: "float64" computes in the type of the problem. "float32-refined"
+        computes in float32 what is done for each epoch, for accelerators with slow
+        float64: multipliers are corrected by residuals in float64, criteria and
+        streamed standard deviations compared with float64 where rounding is worst, and
+        what is not within 1e-6 is computed in float64 with a warning. Needs a sigma
+        that is constant in time; programs under `jit`, and what is asked beside these
+        of a solution, stay in the type of the problem.
 
     Returns:
       The `Observations`, in the floating-point type of `values`.
@@ -114,7 +128,8 @@ def observations(
     Raises:
       ValueError: If shapes disagree or an axis is empty, or, where values can be seen,
         a sigma of an observation is not positive, the noise is no covariance, or the
-        pattern is that of another record.
+        pattern is that of another record; if the precision is unknown or float32
+        cannot be refined.
 
     Example:
       >>> data = inversion.observations(up, sigma)
@@ -141,7 +156,18 @@ def observations(
         pattern = None
     elif pattern is None and is_concrete(values):
         pattern = find_pattern(values)
-    return Observations(values, noise, pattern)
+    _check_precision(precision, noise, share_inverse)
+    return Observations(values, noise, pattern, precision=precision)
+
+
+def _check_precision(precision: str, noise: Noise, share_inverse: bool) -> None:
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}, expected one of {PRECISIONS}")
+    if precision == REFINED and not (is_shared(noise) and share_inverse):
+        raise ValueError(
+            f"precision {REFINED!r} needs one inverse for all epochs: take a sigma of "
+            "shape (row,) and share_inverse=True, or precision 'float64'"
+        )
 
 
 def _floating(values: ArrayLike) -> Array:
@@ -223,6 +249,11 @@ def bind(
             "cell; has a selection left nothing?"
         )
     check_positive("beta", beta, "it weighs the prior against the data")
+    if data.precision == REFINED and data.sharding is not None:
+        raise ValueError(
+            f"precision {REFINED!r} is computed on one device, but epochs are laid out "
+            "over several; take precision 'float64'"
+        )
     if data.values.dtype != dtype:
         values = data.values.astype(dtype)
         data = dataclasses.replace(

@@ -128,7 +128,8 @@ def without_rounding(
     Returns:
       The solution.
     """
-    rounding = 1e3 * jnp.finfo(largest.dtype).eps * largest
+    dtype = solved.inverse_diagonal.dtype
+    rounding = 1e3 * float(jnp.finfo(dtype).eps) * largest.astype(dtype)
     rounding = jnp.broadcast_to(rounding, solved.inverse_diagonal.shape)
     left = (contrast_count > 0)[:, None]
     there = left & ~(solved.inverse_diagonal < rounding)

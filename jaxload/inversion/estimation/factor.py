@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,9 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
+from jaxload._check import is_concrete
 from jaxload.inversion.binding import (
+    REFINED,
     Observations,
     PriorMean,
     bind,
@@ -24,7 +27,14 @@ from jaxload.inversion.estimation.data_space import (
 )
 from jaxload.inversion.estimation.epoch_inverse import EpochInverse
 from jaxload.inversion.estimation.representers import RepresenterSolution
-from jaxload.inversion.estimation.shared_inverse import make_shared_inverse
+from jaxload.inversion.estimation.shared_inverse import (
+    SharedInverse,
+    make_shared_inverse,
+)
+from jaxload.inversion.estimation.single_precision import (
+    corrected,
+    lowered,
+)
 from jaxload.inversion.noise import is_steady, scaled_noise
 from jaxload.inversion.problem import Problem, Solution
 from jaxload.inversion.sharding import (
@@ -39,11 +49,14 @@ __all__ = [
     "data_space_inverse",
     "epoch_inverse",
     "evaluate",
+    "evaluate_lowered",
     "factor_at",
     "factor_of",
     "factorise",
     "prior_reduction",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,7 +81,7 @@ class Factor:
     @functools.cached_property
     def solved(self) -> DataSpaceSolution:
         """The solution of the systems; NaN where the mean is not finite."""
-        solved = evaluate(self.problem, self.data, self.beta)
+        solved = _solution(self.problem, self.data, self.beta)
         known = None if self.mean is None else self.mean.known
         if known is None:
             return solved
@@ -166,6 +179,59 @@ def factor_at(factor: Factor, epochs: NDArray[np.int64]) -> Factor:
     elif mean is not None:
         mean = jax.tree.map(lambda values: values[epochs], mean)
     return dataclasses.replace(factor, data=data, mean=mean)
+
+
+def _solution(problem: Problem, data: Observations, beta: Array) -> DataSpaceSolution:
+    """Solve in the precision of the data; in float64 where float32 is not enough."""
+    if data.precision != REFINED or not is_concrete(data.values):
+        return evaluate(problem, data, beta)
+    solved, settled = _corrected(problem, data, beta)
+    far = ~np.asarray(settled)
+    if not far.any():
+        return solved
+    exact = evaluate(problem, data, beta)
+    lost = far & np.isfinite(np.asarray(exact.log_determinant))
+    if not lost.any():
+        return solved
+    logger.warning(
+        "float32 does not solve %d of %d epochs at beta %.3g, whose systems are too "
+        "ill-conditioned for it; the record is solved in float64",
+        lost.sum(),
+        len(far),
+        beta,
+    )
+    return exact
+
+
+@jax.jit
+def _corrected(
+    problem: Problem, data: Observations, beta: Array
+) -> tuple[DataSpaceSolution, Array]:
+    return corrected(_shared(problem, data, beta), data.values)
+
+
+@jax.jit
+def evaluate_lowered(
+    problem: Problem, data: Observations, beta: Array
+) -> DataSpaceSolution:
+    """Solve the data-space systems in float32, without a correction.
+
+    Args:
+      problem: Design matrix and prior.
+      data: From `bind`, with a pattern of missing data.
+      beta: Weight of the prior, scalar.
+
+    Returns:
+      The `DataSpaceSolution`, in the type of the data.
+    """
+    return lowered(_shared(problem, data, beta), data.values)
+
+
+def _shared(problem: Problem, data: Observations, beta: Array) -> SharedInverse:
+    if data.pattern is None:
+        raise ValueError("float32 can only be refined with the pattern of missing data")
+    noise = scaled_noise(data.noise, beta, data.seen)
+    return make_shared_inverse(problem, noise, data.seen, data.used, data.pattern)
 
 
 @jax.jit

@@ -4,7 +4,7 @@ import numpy as np
 
 from jaxload._check import is_concrete, on_host
 from jaxload._platform import form_at
-from jaxload.inversion.binding import Observations
+from jaxload.inversion.binding import REFINED, Observations
 from jaxload.inversion.estimation.cost_model import (
     Method,
     ProblemSize,
@@ -35,6 +35,8 @@ def planned(
       ValueError: If the method does not exist or cannot be used here.
     """
     known = data.pattern is not None
+    if method is None and data.precision == REFINED:
+        method = "shared"
     if method is None:
         method = fastest_method(_size(problem, data), form_at(data.values))
     method = named_method(method)

@@ -29,11 +29,13 @@ class Reduction:
       image: ``Q h``, shape (row + null, functional).
       reduction: ``h' Q h`` as the contraction has it, shape (functional,) or
         (functional, functional).
+      single: Whether what is done for each epoch is done in float32.
     """
 
     inverse: Array
     image: Array
     reduction: Array
+    single: bool = dataclasses.field(default=False, metadata={"static": True})
 
 
 def block_reduction(
@@ -68,14 +70,18 @@ def block_reduction(
 
     # The small inverses together, the long rows one epoch after the other.
     inverted = jax.vmap(lambda index: _gap_inverse(start.inverse, index))(missing)
+    image = start.image
+    if start.single:
+        image, inverted = image.astype(jnp.float32), inverted.astype(jnp.float32)
 
     def one(gap: tuple[Array, Array]) -> Array:
         index, inverted = gap
-        at_missing = take(start.image, index)
+        at_missing = take(image, index)
         weighted = einsum("jk,kf->jf", inverted, at_missing)
-        return start.reduction - contract(weighted, at_missing)
+        taken = contract(weighted, at_missing)
+        return start.reduction - taken.astype(start.reduction.dtype)
 
-    size = 3 * missing.shape[-1] * start.image.shape[1] * start.image.dtype.itemsize
+    size = 3 * missing.shape[-1] * image.shape[1] * image.dtype.itemsize
     return map_parts(one, (missing, inverted), size)
 
 
@@ -104,6 +110,7 @@ def _eliminated(start: Reduction, missing: Array, contract: Contract) -> Reducti
         start.inverse - einsum("jr,js->rs", near, einsum("jk,ks->js", inverted, near)),
         start.image - einsum("jr,jf->rf", near, weighted),
         start.reduction - contract(weighted, at_missing),
+        start.single,
     )
 
 

@@ -1,5 +1,6 @@
 """Choose the weight of the prior from the data themselves."""
 
+import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Sequence
@@ -12,8 +13,13 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._platform import by_chunks, form_at
-from jaxload.inversion.binding import Observations, PriorMean
-from jaxload.inversion.estimation.factor import Factor, factor_at, factorise
+from jaxload.inversion.binding import REFINED, Observations, PriorMean
+from jaxload.inversion.estimation.factor import (
+    Factor,
+    evaluate_lowered,
+    factor_at,
+    factorise,
+)
 from jaxload.inversion.hyperparameters.criteria import (
     LCurve,
     gcv,
@@ -51,6 +57,9 @@ logger = logging.getLogger(__name__)
 HELD = 8
 
 Criterion = Callable[..., Any]
+
+#: Largest error of a criterion in float32, relative to it.
+TOLERANCE = 1e-6
 
 #: How each criterion follows from sums over the record.
 FORMULAS: dict[Criterion, Callable[[Sums, Any], Any]] = {
@@ -132,10 +141,12 @@ def _evaluator(
         return lambda number, _: _at(values, number)
 
     redundancy, at = gcv in criteria, jnp.asarray(betas, dtype)
+    if rest.data.precision == REFINED:
+        return _in_single(rest, (fixed, at), formulas, redundancy)
     if rest.data.sharding is not None or form_at(rest.data.values) == "cpu":
         # One after the other: progress is seen, and the cache serves each.
         of_rest = lambda number: record_sums(
-            _at_beta(rest, betas[number]), redundancy=redundancy
+            _at_beta(rest, float(betas[number])), redundancy=redundancy
         )
     else:
         every = _sums_at_all(rest.problem, rest.data, rest.mean, at, redundancy)
@@ -147,6 +158,43 @@ def _evaluator(
         return tuple(formula(_added(sums), at[number]) for formula in formulas)
 
     return evaluate
+
+
+def _in_single(
+    rest: Factor,
+    others: tuple[list[Sums], Array],
+    formulas: list[Callable[[Sums, Any], Any]],
+    redundancy: bool,
+) -> Callable[[int, float], tuple[Any, ...]]:
+    """Criteria with epochs in float32, if that is enough at the smallest weight."""
+    fixed, betas = others
+    exact = dataclasses.replace(rest.data, precision="float64")
+
+    def evaluate(number: int, _: float, low: bool) -> tuple[Any, ...]:
+        here = dataclasses.replace(rest, beta=betas[number], data=exact)
+        if low:
+            parts = (here.problem, here.data, here.beta)
+            here = here.with_solution(evaluate_lowered(*parts))
+        sums = [_at(sums, number) for sums in fixed]
+        sums.append(record_sums(here, redundancy=redundancy))
+        return tuple(formula(_added(sums), here.beta) for formula in formulas)
+
+    low = _is_enough(*(evaluate(0, 0.0, low) for low in (True, False)))
+    return functools.partial(evaluate, low=low)
+
+
+def _is_enough(low: tuple[Any, ...], high: tuple[Any, ...]) -> bool:
+    """Whether float32 gives the criteria at the smallest weight, where it is worst."""
+    pairs = zip(jax.tree.leaves(low), jax.tree.leaves(high))
+    error = max(abs(float(a) / float(b) - 1) for a, b in pairs)
+    if error <= TOLERANCE:
+        return True
+    logger.warning(
+        "float32 gives a criterion %.2g beside that of float64, relative to it; all "
+        "weights are evaluated in float64",
+        error,
+    )
+    return False
 
 
 @functools.partial(jax.jit, static_argnames="redundancy")

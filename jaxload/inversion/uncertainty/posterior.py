@@ -17,6 +17,7 @@ and 68 and 95% with it in: put into R what the stations share.
 import dataclasses
 import functools
 import itertools
+import logging
 from collections.abc import Iterator
 
 import jax
@@ -28,7 +29,7 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes, is_concrete, on_host
 from jaxload._platform import accelerator_memory, form_at
-from jaxload.inversion.binding import Observations, select_epochs
+from jaxload.inversion.binding import REFINED, Observations, select_epochs
 from jaxload.inversion.estimation.data_space import diagonal, outer
 from jaxload.inversion.estimation.factor import (
     Factor,
@@ -72,9 +73,18 @@ __all__ = [
     "stream_sd",
 ]
 
+logger = logging.getLogger(__name__)
+
 #: Epochs at a time on a CPU, and arrays of the size of the result that are held at a
 #: time on an accelerator, which takes as many as fit.
 MEMBER, HELD = 32, 8
+
+#: Blocks of epochs whose standard deviations in float32 are held against float64, until
+#: one is good enough.
+TRIALS = 5
+
+#: Largest error of a standard deviation in float32, relative to the largest.
+TOLERANCE = 1e-6
 
 
 @jax.tree_util.register_dataclass
@@ -244,17 +254,62 @@ def stream_sd(
     whole = member is None and form_at(data.values) == "accelerator"
     if member is None:
         member = _fitting(functionals) if whole else MEMBER
-    if whole or not is_steady(data.noise):
+    single = data.precision == REFINED
+    if (whole and not single) or not is_steady(data.noise):
         yield from _stream_spans(factor, functionals, member, probing)
         return
     missing = ~np.isfinite(np.asarray(data.values))
     start, used = _start(problem, data, beta, functionals)
-    for epochs, block in blocks_in_time(missing, member):
-        reduction = _block(start, block, used)[: epochs.stop - epochs.start]
+    blocks, starts = blocks_in_time(missing, member), itertools.repeat(start)
+    if single:
+        blocks = list(blocks)
+        starts = _single_or_not(start, used, functionals, blocks)
+    for (epochs, block), here in zip(blocks, starts):
+        reduction = _block(here, block, used)[: epochs.stop - epochs.start]
         here = dataclasses.replace(
             data, values=data.values[epochs], pattern=None, fits=None
         )
         yield epochs, _spread(problem, here, beta, functionals, (reduction, None))
+
+
+def _single_or_not(
+    start: Reduction,
+    used: Array,
+    functionals: Functionals,
+    blocks: list[tuple[slice, PaddedBlocks]],
+) -> list[Reduction]:
+    """Take float32 for blocks that miss no more than one for which it is enough."""
+    most = [int((block.missing < len(used)).sum(axis=-1).max()) for _, block in blocks]
+    low, order = dataclasses.replace(start, single=True), np.argsort(most)[::-1]
+    for number in order[:: max(len(order) // TRIALS, 1)]:
+        error = _error_of_single(start, used, functionals, blocks[number][1])
+        if error <= TOLERANCE:
+            exact = sum(each > most[number] for each in most)
+            if exact:
+                logger.warning(_ADVICE, exact, len(most), most[number])
+            return [low if each <= most[number] else start for each in most]
+    logger.warning(_ADVICE, len(most), len(most), 0)
+    return [start] * len(most)
+
+
+_ADVICE = (
+    "float32 does not give standard deviations to 1e-6; those of %d of %d blocks of "
+    "epochs, which miss more than %d rows beside their neighbours, are computed in "
+    "float64"
+)
+
+
+def _error_of_single(
+    start: Reduction, used: Array, functionals: Functionals, block: PaddedBlocks
+) -> float:
+    """Largest error of standard deviations in float32, relative to the largest."""
+    low, variance = dataclasses.replace(start, single=True), functionals.variance
+    rounded, wanted = (
+        np.sqrt(np.maximum(np.asarray(variance) - np.asarray(each), 0))
+        for each in (_block(low, block, used), _block(start, block, used))
+    )
+    largest = np.nanmax(wanted, initial=np.finfo(wanted.dtype).tiny)
+    return float(np.nanmax(np.abs(rounded - wanted), initial=0) / largest)
 
 
 def _fitting(functionals: Functionals) -> int:

@@ -160,7 +160,7 @@ def _scan(
     # With components, their patterns and the mean take the place of the epochs.
     values = model.up if parts is None else patterns_and_mean(parts)
     bind = bind_record if parts is None else inversion.observations
-    data = bind(values, model.noise)
+    data = bind(values, model.noise, precision=settings.precision)
     values = inversion.scan(
         model.problem,
         data,

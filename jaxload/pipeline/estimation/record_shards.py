@@ -24,22 +24,33 @@ def record_mesh() -> Mesh | None:
     return Mesh(np.asarray(devices), ("epoch",)) if len(devices) > 1 else None
 
 
-def bind_record(values: ArrayLike, noise: inversion.Noise) -> inversion.Observations:
+def bind_record(
+    values: ArrayLike, noise: inversion.Noise, precision: str = "float64"
+) -> inversion.Observations:
     """Bind the heights of a study to their noise, some epochs on each device.
 
     Args:
       values: Observed uplift [mm], shape (epoch, station); NaN if missing.
       noise: Their noise.
+      precision: As of `inversion.observations`.
 
     Returns:
       The observations.
 
     Raises:
-      ValueError: If there are fewer epochs than devices.
+      ValueError: If there are fewer epochs than devices, or several devices for
+        another precision than float64.
     """
-    data, mesh = inversion.observations(values, noise), record_mesh()
+    data = inversion.observations(values, noise, precision=precision)
+    mesh = record_mesh()
     if mesh is None:
         return data
+    if precision != "float64":
+        raise ValueError(
+            f'inversion.precision "{precision}" is computed on one device, but this '
+            f"run divides the record among {mesh.size}; leave inversion.precision out, "
+            "or run with one process and device"
+        )
     epochs = len(data.values)
     if epochs < mesh.size:
         raise ValueError(

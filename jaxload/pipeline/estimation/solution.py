@@ -60,7 +60,7 @@ def estimate(
         data = inversion.observations(model.up, model.noise, share_inverse=False)
         solution = solve_in_time_representers(model.problem, data, beta, temporal_prior)
         return Estimate(solution, model.noise)
-    data = bind_record(model.up, model.noise)
+    data = bind_record(model.up, model.noise, precision=study.inversion.precision)
     if study.inversion.robust != "none":
         return _robust(model, data, beta, LOSSES[study.inversion.robust])
     solution = inversion.solve_representers(model.problem, data, beta)
