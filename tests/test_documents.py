@@ -11,7 +11,9 @@ import pytest
 import shapely
 import test_io_fuzz as text
 import test_io_harmonics as gravity
+import xarray as xr
 
+import jaxload
 from jaxload import cli, config, earth, inversion, io
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -127,11 +129,23 @@ def prepare_loading():
     }
 
 
+def prepare_study_files():
+    """Coefficients of a result with 20 cells."""
+    pathlib.Path("out").mkdir()
+    stored = {
+        "coefficient": (("time", "field"), small.noise(small.EPOCHS, 3)),
+        "response": (("field", "cell"), small.noise(3, 20)),
+    }
+    io.write_dataset(xr.Dataset(stored), "out/coefficients.nc")
+    return {"jaxload": jaxload, "xarray": xr}
+
+
 PREPARED = {
     "README.md": prepare_readme,
     "docs/inversion.md": prepare_inversion,
     "docs/loading.md": prepare_loading,
     "docs/raw_heights.md": prepare_raw_heights,
+    "docs/study_files.md": prepare_study_files,
     "docs/sweeps.md": prepare_sweeps,
 }
 #: What their programs arrive at.
@@ -140,6 +154,7 @@ RESULTS = {
     "docs/inversion.md": ("water", "sd", "draws", "load"),
     "docs/loading.md": ("up", "moved", "maps"),
     "docs/raw_heights.md": ("seasonal",),
+    "docs/study_files.md": ("water",),
     "docs/sweeps.md": ("best",),
 }
 

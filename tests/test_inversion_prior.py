@@ -1,5 +1,7 @@
 """Priors against dense covariances, closed forms and finite differences."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -285,6 +287,14 @@ def with_one(value):
     return scale
 
 
+def with_free_cells():
+    """A prior whose cells are free, and none is held."""
+    prior = smooth_prior(OPERATORS["identity"], null_space=np.zeros((CELLS, 0)))
+    free = 0 * prior.roughness.coefficients
+    roughness = dataclasses.replace(prior.roughness, coefficients=free)
+    return dataclasses.replace(prior, roughness=roughness)
+
+
 TERMS = diffusion_terms(GRID)
 ERRORS = {
     "scale zero": (scaled(with_one(0.0)), r"scale is 0 at cell 7 \(1 in all\).*fill"),
@@ -315,6 +325,10 @@ ERRORS = {
     "fields of another grid": (
         lambda: prior_covariance(smooth_prior(OPERATORS["free"]), jnp.ones((3, 1))),
         "'cell'",
+    ),
+    "variance of free cells": (
+        lambda: prior_variance(with_free_cells()),
+        "are all its free fields held",
     ),
     "variance under a traced length": (
         lambda: jax.jit(lambda x: prior_variance(matern_prior(TERMS, x)))(300.0),

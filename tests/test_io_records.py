@@ -143,6 +143,19 @@ def test_a_growing_zarr_is_read_with_a_warning(small, maps, tmp_path, caplog):
 
 
 @needs_zarr
+def test_a_growing_zarr_counts_epochs_of_water_alone(small, maps, tmp_path):
+    with writing_record(small, tmp_path / "twsa.zarr", NAMES) as writer:
+        writer.write("twsa", slice(0, 700), maps)
+        writer.write("twsa_sd", slice(0, 100), maps[:100])
+        writer.describe("twsa_sd", {})
+        with io.read_dataset(tmp_path / "twsa.zarr") as growing:
+            assert growing.attrs["epochs_written"] == 700
+            assert np.isfinite(growing.twsa[650, 9]).all()
+    with io.read_dataset(tmp_path / "twsa.zarr") as whole:
+        assert "epochs_written" not in whole.attrs
+
+
+@needs_zarr
 @pytest.mark.parametrize("damage", ["lost", "changed"])
 def test_a_zarr_that_lost_a_piece_is_refused(damage, small, maps, tmp_path):
     path = tmp_path / "twsa.zarr"

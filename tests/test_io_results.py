@@ -174,6 +174,35 @@ def test_a_folder_is_made_with_its_parents_and_left_empty(tmp_path):
     assert io.prepare_folder(folder) == folder
 
 
+def test_left_overs_are_removed_be_they_files_or_folders(tmp_path):
+    for number in range(3):
+        (tmp_path / f".twsa.zarr.{number}.0.part" / "twsa").mkdir(parents=True)
+        (tmp_path / f".twsa.nc.{number}.1.part").touch()
+    (tmp_path / "a.orbax-checkpoint-tmp-1").mkdir()
+    (tmp_path / "twsa.zarr").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / ".x.zarr.9.9.part").symlink_to(tmp_path / "other")
+    io.remove_left_overs(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"twsa.zarr", "other"}
+    io.remove_left_overs(tmp_path / "missing")
+
+
+def test_a_left_over_that_stays_does_not_keep_the_others(tmp_path, monkeypatch):
+    for number in range(3):
+        (tmp_path / f".x.nc.{number}.0.part").touch()
+    unlink, kept = pathlib.Path.unlink, []
+
+    def refused(path, *args):
+        if not kept:
+            kept.append(path)
+            raise PermissionError(13, "Permission denied")
+        unlink(path, *args)
+
+    monkeypatch.setattr(pathlib.Path, "unlink", refused)
+    io.remove_left_overs(tmp_path)
+    assert list(tmp_path.iterdir()) == kept
+
+
 def test_a_folder_that_cannot_be_is_refused(tmp_path, dataset):
     (tmp_path / "file").write_text("here first")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):

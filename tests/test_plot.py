@@ -285,6 +285,19 @@ def test_maps_of_a_record_share_one_scale_about_zero(field):
     assert low == -high
 
 
+def test_maps_of_a_record_are_of_epochs_that_were_solved(field, tmp_path):
+    """All that are spread over the record have no values; the figure needs some."""
+    record = xr.concat([np.nan * field, field, np.nan * field], "time")
+    record = record.assign_coords(time=TIME[:3])
+    figure = plot.weekly_maps(record, [RING], 2, np.array([1]))
+    meshes = [c for axes in figure.axes for c in axes.collections]
+    limits = [mesh.get_clim() for mesh in meshes if isinstance(mesh, QuadMesh)]
+    top = np.nanpercentile(np.abs(field), 99)
+    assert limits[0] == (pytest.approx(-top), pytest.approx(top))
+    assert figure.axes[0].get_title() == str(TIME[1])[:10]
+    io.write_figure(figure, tmp_path / "x.png")
+
+
 def test_every_month_has_a_bar_that_can_be_seen(regions):
     monthly = regions[1]
     figure = plot.drought_index(monthly, (-0.8, -1.3))

@@ -196,15 +196,18 @@ def _refusal(error: Exception, path: pathlib.Path, probed: pathlib.Path) -> Exce
 class _Zarr:
     """Blocks for the arrays of an open Zarr group."""
 
-    def __init__(self, group: Any, queue: _Queue) -> None:
-        self.group, self.queue, self.last = group, queue, list(group)[-1:]
+    def __init__(self, group: Any, queue: _Queue, counted: str) -> None:
+        # Later arrays begin at the first epoch again.
+        self.counted = counted
+        self.group, self.queue = group, queue
 
     def write(self, name: str, epochs: slice, values: Maps) -> None:
         self.queue.put(self._write, name, epochs, values)
 
     def _write(self, name: str, epochs: slice, values: Maps) -> None:
         self.group[name][epochs] = values
-        self.group.attrs[WRITTEN] = int(epochs.stop)
+        if name == self.counted:
+            self.group.attrs[WRITTEN] = int(epochs.stop)
 
     def describe(self, name: str, attributes: Mapping[str, Any]) -> None:
         self.queue.finish()
@@ -248,7 +251,7 @@ def _writing_zarr(
                     # A piece that is lost is otherwise one without water.
                     config={"write_empty_chunks": True},
                 )
-            yield _Zarr(group, queue)
+            yield _Zarr(group, queue, next(iter(names)))
             queue.finish()
             del group.attrs[WRITTEN]
         settle_folder(path)

@@ -109,7 +109,10 @@ def twin_maps(
 
 
 def weekly_maps(
-    water: xr.DataArray, outline: Sequence[NDArray[np.float64]], count: int = 12
+    water: xr.DataArray,
+    outline: Sequence[NDArray[np.float64]],
+    count: int = 12,
+    epochs: NDArray[np.intp] | None = None,
 ) -> Figure:
     """Draw water at epochs spread over a record, in one colour scale.
 
@@ -117,12 +120,15 @@ def weekly_maps(
       water: Values [mm], dimensions (time, lat, lon).
       outline: Rings of lon and lat [degrees].
       count: Number of maps.
+      epochs: Which of the record may be drawn, at least one, shape (epoch,); all if
+        not given.
 
     Returns:
       The figure.
     """
-    count = min(count, water.sizes["time"])
-    rows = np.linspace(0, water.sizes["time"] - 1, count).round().astype(int)
+    epochs = np.arange(water.sizes["time"]) if epochs is None else epochs
+    count = min(count, len(epochs))
+    rows = epochs[np.linspace(0, len(epochs) - 1, count).round().astype(int)]
     across = min(4, count)
     down = -(-count // across)
     figure = Figure(figsize=(3 * across + 0.8, 2.9 * down), layout="compressed")

@@ -249,7 +249,8 @@ def prior_variance(prior: Prior) -> Array:
       Variance up to 1/beta^2, without the free fields, shape (cell,).
 
     Raises:
-      ValueError: If the coefficients are traced.
+      ValueError: If the coefficients are traced, or L is singular beyond the free
+        fields.
     """
     roughness = prior.roughness
     if not is_concrete(roughness.coefficients):
@@ -257,8 +258,14 @@ def prior_variance(prior: Prior) -> Array:
             "prior_variance needs the numbers of the prior; call it outside jit and "
             "grad, or take prior_samples"
         )
-    factor = factorised(pinned_normal(assembled(roughness), roughness.null))
-    variance = jnp.asarray(inverse_diagonal(factor))
+    normal = pinned_normal(assembled(roughness), roughness.null)
+    try:
+        variance = jnp.asarray(inverse_diagonal(factorised(normal)))
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            "the matrix of the prior is not positive definite, so the load has no "
+            "variance; are all its free fields held?"
+        ) from None
     if prior.scale is not None:
         variance = variance * jnp.asarray(prior.scale, variance.dtype) ** 2
     null_space = jnp.asarray(prior.null_space, variance.dtype)

@@ -149,9 +149,19 @@ def remove_left_overs(folder: PathLike) -> None:
     Args:
       folder: The folder, without what is below it; it need not be there.
     """
+    try:
+        paths = list(pathlib.Path(folder).iterdir())
+    except OSError:
+        return
+    for path in paths:
+        if is_left_over(path.name) or ".orbax-checkpoint-tmp" in path.name:
+            _remove(path)
+
+
+def _remove(path: pathlib.Path) -> None:
+    """Remove a file or a folder; one that the system keeps stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
     with contextlib.suppress(OSError):
-        for path in list(pathlib.Path(folder).iterdir()):
-            if is_left_over(path.name):
-                path.unlink()
-            elif ".orbax-checkpoint-tmp" in path.name:
-                shutil.rmtree(path, ignore_errors=True)
+        path.unlink()

@@ -24,7 +24,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-#: Attribute of a group that grows: how many of its epochs are there.
+#: Attribute of a group that grows: how many epochs its first array of maps has.
 WRITTEN = "epochs_written"
 
 #: The file in which a group describes itself.

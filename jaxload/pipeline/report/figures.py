@@ -105,8 +105,9 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
     if len(result.summary["criterion"]) > 1:
         figures["beta"] = _beta_figure(result)
     if sd in result.water and _has_values("standard_error", result.water[sd]):
-        some = _thinned(result.water[sd])
-        every = some.sizes["time"] == result.water.sizes["time"]
+        epochs = _solved_epochs(result)
+        some = _thinned(result.water[sd], epochs)
+        every = some.sizes["time"] == len(epochs)
         which = "all epochs" if every else f"{some.sizes['time']} epochs"
         figures["standard_error"] = plot.map_of(
             some.median("time", keep_attrs=True),
@@ -138,10 +139,15 @@ def _has_values(name: str, field: xr.DataArray) -> bool:
     return False
 
 
-def _thinned(field: xr.DataArray) -> xr.DataArray:
-    """Epochs spread over a record, all of it where it is short."""
-    count = field.sizes["time"]
-    some = np.linspace(0, count - 1, min(count, EPOCHS)).round().astype(int)
+def _solved_epochs(result: Result) -> NDArray[np.intp]:
+    """Epochs that were solved: other maps have no values."""
+    return np.flatnonzero(result.water.solved.values == 1)
+
+
+def _thinned(field: xr.DataArray, epochs: NDArray[np.intp]) -> xr.DataArray:
+    """Some of these epochs, spread over the record; all where they are few."""
+    count = len(epochs)
+    some = epochs[np.linspace(0, count - 1, min(count, EPOCHS)).round().astype(int)]
     parts = [field.isel(time=some[few]).load() for few in blocks(len(some), 64)]
     return parts[0] if len(parts) == 1 else xr.concat(parts, "time")
 
@@ -178,7 +184,8 @@ def _of_groundwater(result: Result) -> "dict[str, Figure]":
     water, summary = result.water.get(result.quantity), result.summary
     figures = {}
     if water is not None and _has_values("gwsa_maps", water):
-        figures["gwsa_maps"] = plot.weekly_maps(water, result.outline)
+        epochs = _solved_epochs(result)
+        figures["gwsa_maps"] = plot.weekly_maps(water, result.outline, epochs=epochs)
     if "dsi" in beside and _has_values("drought", beside.dsi):
         limits = evaluate.DROUGHT_LIMITS
         figures["drought"] = plot.drought_index(beside.dsi, limits)
