@@ -7,6 +7,7 @@ import functools
 import json
 import logging
 import os
+import pathlib
 import re
 import signal
 import sys
@@ -323,13 +324,14 @@ def _sweep(options: argparse.Namespace, console: Console) -> None:
     words += ["--data", options.data] if options.data else []
     words += ["--part", options.part]
     run = functools.partial(jaxload.sweep.run_sweep, sweep, options.out, part=part)
-    others = jaxload.sweep.start_workers(words, options.out, options.workers)
-    with _progress(console) as watch, jaxload.sweep.joined_workers(others):
+    words += ["--no-cache"] if options.no_cache else []
+    more_workers = jaxload.sweep.more_workers(words, options.out, options.workers)
+    with _progress(console) as watch, more_workers:
         result = run(watch=watch, worker=options.worker, resume=options.resume)
-    if others:
+    if options.workers > 1:
         # What a worker lost that ended early is evaluated here.
         result = run()
-    lines = jaxload.sweep.describe_sweep(result, options.out)
+    lines = jaxload.sweep.describe_sweep(options.out)
     if options.combine:
         with _progress(console) as watch:
             place = jaxload.sweep.combine(result, options.out, watch=watch)
@@ -348,6 +350,9 @@ def _part(text: str) -> tuple[int, int]:
 
 def _info(options: argparse.Namespace, console: Console) -> None:
     del console
+    if pathlib.Path(options.folder, "sweep.json").is_file():
+        _say(jaxload.sweep.describe_sweep(options.folder))
+        return
     _say(jaxload.report.describe(options.folder))
 
 

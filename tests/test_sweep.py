@@ -16,7 +16,7 @@ import shapely
 import xarray as xr
 
 from jaxload import cli, config, io, pipeline, sweep, synthetic
-from jaxload.sweep import evaluation, run, shared, trials
+from jaxload.sweep import evaluation, presence, run, shared, storage
 from jaxload.sweep.draws import draw_settings
 from jaxload.sweep.results import importance, not_beaten
 from jaxload.sweep.trials import open_trials
@@ -238,6 +238,17 @@ def test_a_table_a_dataset_and_figures_come_out(swept):
     assert "criterion_leave-one-out.png" in names
 
 
+def test_a_folder_of_a_sweep_is_described(swept, capsys):
+    out, result = swept
+    assert cli.main(["info", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "8 of 8 settings were evaluated"
+    assert lines[1].startswith(
+        f"best by leave-one-out ({result.best.values[0]:.6g} mm)"
+    )
+    assert lines[-1] == f"jaxload run {out / 'best.toml'} --out OUT runs the best"
+
+
 def test_the_best_study_runs_from_anywhere(swept, tmp_path):
     out, result = swept
     place = tmp_path / "elsewhere" / "best.toml"
@@ -274,7 +285,7 @@ def test_importance_is_the_share_of_the_variance(make_sweep):
     text = f"[settings]\n{keys}inversion.common_mode_mm = [0.0, 1.0, 2.0]\n"
     plan = make_sweep(text)
     rows = [
-        trials.Evaluated(
+        storage.Evaluated(
             number,
             settings,
             (10 * settings["inversion.beta"] + settings["inversion.common_mode_mm"],),
@@ -346,9 +357,8 @@ def test_a_setting_whose_worker_was_killed_before_it_signed_is_not_lost(
 
 def test_settings_of_a_living_worker_are_left_to_it(make_sweep, tmp_path, monkeypatch):
     plan = make_sweep(FEW)
-    place = io.prepare_folder(tmp_path / "workers" / "other")
-    with io.locked_folder(place):
-        other = open_trials(plan, tmp_path, "other")
+    other = open_trials(plan, tmp_path, "other")
+    with presence.signing(other.study, "other"):
         other.plan()
         taken = other.claim(lambda each: each["inversion.common_mode_mm"])
         stub = Stub(monkeypatch)
@@ -402,6 +412,142 @@ def test_samplers_of_optuna_come_near_the_best(
     assert len(sweep.run_sweep(plan, tmp_path).complete) == 40
 
 
+@pytest.mark.parametrize("method", ["random", "qmc"])
+def test_draws_are_evaluated_once_each_and_shared_out(
+    method, make_sweep, tmp_path, monkeypatch
+):
+    text = f'method = "{method}"\ntrials = 12\n[settings]\n'
+    plan = make_sweep(text + "inversion.beta = { low = 0.1, high = 1.0 }\n")
+    stub = Stub(monkeypatch)
+    for number in (1, 2):
+        result = sweep.run_sweep(plan, tmp_path, part=(number, 2))
+    assert len(result.complete) == len(stub.evaluated) == 12
+    drawn = [each["inversion.beta"] for each in draw_settings(plan)]
+    assert sorted(beta for beta, _ in stub.evaluated) == sorted(drawn)
+
+
+def test_more_trials_continue_a_sweep(make_sweep, tmp_path, monkeypatch):
+    text = 'method = "random"\ntrials = {}\n[settings]\n'
+    text += "inversion.beta = {{ low = 0.1, high = 1.0 }}\n"
+    stub = Stub(monkeypatch)
+    for trials in (4, 10):
+        sweep.run_sweep(make_sweep(text.format(trials)), tmp_path)
+        assert len(stub.evaluated) == trials
+
+
+def test_a_sampler_that_repeats_itself_ends(make_sweep, tmp_path, monkeypatch):
+    text = 'method = "tpe"\ntrials = 12\n[settings]\ninversion.beta = [0.1, 0.2]\n'
+    stub = Stub(monkeypatch)
+    result = sweep.run_sweep(make_sweep(text), tmp_path)
+    assert sorted(stub.evaluated) == [(0.1, 0.0), (0.2, 0.0)]
+    assert len(result.complete) == 2
+
+
+def test_workers_that_other_machines_run_keep_their_settings(
+    make_sweep, tmp_path, monkeypatch
+):
+    plan = make_sweep(f'storage = "sqlite:///{tmp_path}/trials.db"\n' + FEW)
+    other = open_trials(plan, tmp_path / "there", "other")
+    alike = lambda each: each["inversion.common_mode_mm"]
+    with monkeypatch.context() as there:
+        there.setattr("socket.gethostname", lambda: "elsewhere")
+        signs = presence.signing(other.study, "other")
+        signs.__enter__()
+    other.plan()
+    taken = other.claim(alike)
+    stub = Stub(monkeypatch)
+    sweep.run_sweep(plan, tmp_path / "here")
+    assert len(stub.evaluated) == 3
+    for claim in taken:
+        other.tell(claim, {"leave-one-out": 1.0}, 0.1, 1.0)
+    signs.__exit__(None, None, None)
+    assert len(sweep.read_results(plan, tmp_path / "here").complete) == 6
+
+
+def test_a_worker_of_another_machine_without_a_sign_of_life_has_ended():
+    sign = {"host": "elsewhere", "process": 1, "time": time.time()}
+    assert not presence.has_ended(sign)
+    assert presence.has_ended(sign | {"time": time.time() - 2 * presence.SILENCE})
+
+
+def test_settings_that_two_machines_planned_are_evaluated_once(
+    make_sweep, tmp_path, monkeypatch
+):
+    plan = make_sweep(f'storage = "sqlite:///{tmp_path}/trials.db"\n' + FEW)
+    first = open_trials(plan, tmp_path / "one", "one")
+    first.plan()
+    for text in {storage.settings_of(t) for t in first.study.get_trials()}:
+        first.study.enqueue_trial({}, user_attrs={"settings": text})
+    stub = Stub(monkeypatch)
+    result = sweep.run_sweep(plan, tmp_path / "two")
+    assert len(result.complete) == len(stub.evaluated) == 6
+    assert result.left == 0
+
+
+def test_a_result_of_a_setting_that_was_taken_for_lost_is_no_error(
+    make_sweep, tmp_path
+):
+    plan = make_sweep(FEW)
+    slow = open_trials(plan, tmp_path, "slow")
+    slow.plan()
+    (*_, claim) = slow.claim(lambda _: 0)
+    open_trials(plan, tmp_path, "next").restore()
+    slow.tell(claim, {"leave-one-out": 1.0}, 0.1, 1.0)
+    slow.refuse(claim, "too late")
+
+
+def test_parts_share_a_database(make_sweep, tmp_path, monkeypatch):
+    plan = make_sweep(f'storage = "sqlite:///{tmp_path}/trials.db"\n' + FEW)
+    stub = Stub(monkeypatch)
+    for number in (1, 2):
+        result = sweep.run_sweep(plan, tmp_path / str(number), part=(number, 2))
+    assert len(result.complete) == len(stub.evaluated) == 6
+
+
+def test_a_worker_for_which_nothing_is_left_ends_in_order(
+    make_sweep, tmp_path, monkeypatch
+):
+    plan = make_sweep(FEW)
+    other = open_trials(plan, tmp_path, "other")
+    with presence.signing(other.study, "other"):
+        other.plan()
+        other.claim(lambda _: 0)
+        Stub(monkeypatch)
+        result = sweep.run_sweep(plan, tmp_path)
+        assert result.left == 6
+        assert sweep.describe_sweep(tmp_path) == [
+            "0 of 6 settings were evaluated, 6 are with other workers"
+        ]
+
+
+def test_whatever_makes_a_setting_fail_leaves_the_others(
+    make_sweep, tmp_path, monkeypatch
+):
+    def fail(study):
+        if study.inversion.common_mode_mm == 1.0:
+            raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    Stub(monkeypatch, fail)
+    result = sweep.run_sweep(make_sweep(FEW), tmp_path)
+    assert len(result.complete) == 3
+    wrong = [each.error for each in result.evaluated if each.error]
+    assert set(wrong) == {"RuntimeError: RESOURCE_EXHAUSTED: out of memory"}
+
+
+def test_intervals_are_of_the_type_of_their_setting(make_sweep):
+    text = "[settings]\ninversion.beta = { low = 1, high = 2, count = 3 }\n"
+    text += "inversion.beta_count = { low = 5, high = 9, count = 3 }\n"
+    values = make_sweep(text).values
+    assert values["inversion.beta"] == (1.0, 1.5, 2.0)
+    assert values["inversion.beta_count"] == (5, 7, 9)
+
+
+def test_values_of_lists_side_by_side_may_repeat(make_sweep):
+    text = 'method = "list"\n[settings]\ninversion.beta = [0.1, 0.1]\n'
+    swept = make_sweep(text + 'earth.frame = ["CE", "CF"]\n')
+    assert len(list(swept.combinations())) == 2
+
+
 def test_a_setting_that_cannot_be_evaluated_is_named_and_left_out(
     make_sweep, tmp_path, monkeypatch, caplog
 ):
@@ -416,10 +562,7 @@ def test_a_setting_that_cannot_be_evaluated_is_named_and_left_out(
     assert all('"matern" needs a positive length' in each.error for each in wrong)
     rows = list(csv.DictReader((tmp_path / "trials.csv").read_text().splitlines()))
     assert sum("positive length" in row["error"] for row in rows) == 2
-    assert (
-        "could not be (trials.csv says why)"
-        in sweep.describe_sweep(result, tmp_path)[0]
-    )
+    assert "could not be (trials.csv says why)" in sweep.describe_sweep(tmp_path)[0]
 
 
 def test_settings_that_failed_are_tried_again_where_that_is_wanted(
@@ -432,8 +575,8 @@ def test_settings_that_failed_are_tried_again_where_that_is_wanted(
             raise ValueError("the disk is full")
 
     Stub(monkeypatch, refuse)
-    assert len(sweep.run_sweep(plan, tmp_path).complete) == 3
-    assert len(sweep.run_sweep(plan, tmp_path).complete) == 3
+    for _ in range(2):
+        assert len(sweep.run_sweep(plan, tmp_path).complete) == 3
     Stub(monkeypatch)
     assert len(sweep.run_sweep(plan, tmp_path, resume=True).complete) == 6
 
@@ -441,14 +584,16 @@ def test_settings_that_failed_are_tried_again_where_that_is_wanted(
 def test_a_sweep_of_which_nothing_works_stops_and_says_why(
     make_sweep, tmp_path, monkeypatch
 ):
-    keys = "inversion.beta = { low = 0.1, high = 0.9, count = 100 }\n"
+    keys = "inversion.common_mode_mm = { low = 0.1, high = 0.9, count = 100 }\n"
     plan = make_sweep(f"[settings]\n{keys}")
 
     def refuse(_):
         raise ValueError("no file matches gnss/*.up")
 
     Stub(monkeypatch, refuse)
-    with pytest.raises(ValueError, match="could be evaluated: no file matches gnss"):
+    with pytest.raises(
+        ValueError, match="none could be evaluated: no file matches gnss"
+    ):
         sweep.run_sweep(plan, tmp_path)
 
 
@@ -465,6 +610,19 @@ WRONG = {
     ),
     "empty list": ("[settings]\ninversion.beta = []", "is an empty list"),
     "twice": ("[settings]\ninversion.beta = [1.0, 1.0]", "has a value twice"),
+    "one value as two": ("[settings]\ninversion.beta = [1, 1.0]", "has a value twice"),
+    "an interval of words": (
+        "[settings]\nearth.frame = { low = 1, high = 2 }",
+        "settings.earth.frame: it takes no numbers",
+    ),
+    "halves of whole numbers": (
+        "[settings]\ngapfill.seed = { low = 0.5, high = 2 }",
+        "it takes whole numbers",
+    ),
+    "a thousand million values": (
+        "[settings]\ninversion.beta = { low = 0.5, high = 2.0, count = 1000000000 }",
+        "count is 1000000000, expected 2 to 1,000,000",
+    ),
     "ends": (
         "[settings]\ninversion.beta = { low = 1.0, high = 0.5 }",
         "settings.inversion.beta: low is 1 and high 0.5",
@@ -527,15 +685,25 @@ def test_a_folder_of_another_sweep_is_refused(make_sweep, swept):
 
 
 def test_two_workers_of_one_name_are_refused(make_sweep, tmp_path, monkeypatch):
-    place = io.prepare_folder(tmp_path / "workers" / "node1")
+    plan, folders = make_sweep(FEW), (tmp_path / "one", tmp_path / "two")
+    shared_storage = f'storage = "sqlite:///{tmp_path}/trials.db"\n'
+    of_database = make_sweep(shared_storage + FEW)
     Stub(monkeypatch)
+    place = io.prepare_folder(tmp_path / "workers" / "node1")
     with io.locked_folder(place), pytest.raises(ValueError, match="named node1 runs"):
-        sweep.run_sweep(make_sweep(FEW), tmp_path, worker="node1")
+        sweep.run_sweep(plan, tmp_path, worker="node1")
+    study = open_trials(of_database, folders[0], "node1").study
+    with (
+        presence.signing(study, "node1"),
+        pytest.raises(ValueError, match="named node1 runs"),
+    ):
+        sweep.run_sweep(of_database, folders[1], worker="node1")
 
 
-def test_a_name_that_leads_elsewhere_is_refused(make_sweep, tmp_path):
+@pytest.mark.parametrize("name", ["../x", ".turn", "a b"])
+def test_a_name_that_is_no_folder_is_refused(name, make_sweep, tmp_path):
     with pytest.raises(ValueError, match="is no name for a folder"):
-        sweep.run_sweep(make_sweep(FEW), tmp_path, worker="../x")
+        sweep.run_sweep(make_sweep(FEW), tmp_path, worker=name)
 
 
 def test_a_storage_that_is_none_is_refused(make_sweep, tmp_path):
@@ -660,7 +828,6 @@ def test_a_combination_is_mean_and_spread_of_its_members(file, name, combined):
         mean = np.average(water, axis=0, weights=weights)
         np.testing.assert_allclose(product.twsa, mean, rtol=1e-4, atol=1e-3)
         spread = np.average((water - mean) ** 2, axis=0, weights=weights)
-        spread = spread / (1 - np.sum(weights**2))
         np.testing.assert_allclose(
             product.twsa_spread, np.sqrt(spread), rtol=1e-4, atol=1e-3
         )
@@ -685,10 +852,24 @@ def test_members_are_weighed_by_what_the_sweep_knows(make_sweep):
     ):
         plan = make_sweep(f"criteria = {json.dumps(names)}\n" + FEW)
         rows = [
-            trials.Evaluated(n, {}, tuple(values[k][n] for k in names), "", 0.1, 0.0)
+            storage.Evaluated(n, {}, tuple(values[k][n] for k in names), "", 0.1, 0.0)
             for n in (0, 1)
         ]
         np.testing.assert_allclose(sweep.member_weights(plan, rows), want)
+
+
+def test_members_of_negligible_weight_leave_finite_errors(make_sweep, tmp_path, caplog):
+    text = 'criteria = ["evidence"]\n[settings]\ninversion.beta = [0.0001, 0.05]\n'
+    result = sweep.run_sweep(make_sweep(text), tmp_path)
+    assert np.ptp([each.values[0] for each in result.complete]) > 100
+    with caplog.at_level(logging.WARNING, "jaxload"):
+        place = sweep.combine(result, tmp_path)
+    assert "1 of 2 settings have less than a thousandth of the weight" in caplog.text
+    with io.read_dataset(place / "regions.nc") as product:
+        np.testing.assert_array_equal(product.twsa_spread, 0)
+        assert np.isfinite(product.twsa_sd).all()
+        assert "twsa_monthly" not in product
+        assert "beta" not in product.attrs
 
 
 def test_settings_with_other_cells_are_not_combined(make_sweep, tmp_path):

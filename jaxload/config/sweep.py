@@ -8,6 +8,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -27,8 +28,11 @@ Criterion = Literal["leave-one-out", "evidence", "gcv", "held-out", "grace"]
 #: Settings that a sweep computes without being asked twice.
 MOST_SETTINGS = 10_000
 
-#: Methods that evaluate combinations of listed values.
-LISTED = ("grid", "list")
+#: Methods whose settings follow from the criteria of others.
+LEARNING = ("tpe", "nsga2")
+
+#: Values that an interval may be divided into.
+MOST_VALUES = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +53,11 @@ class Interval:
 
     def __post_init__(self) -> None:
         check_choices(self)
-        check_at_least("count", self.count, 2)
+        if not 2 <= self.count <= MOST_VALUES:
+            raise ValueError(
+                f"count is {self.count}, expected 2 to {MOST_VALUES:,}; draw values at "
+                'random, by method = "random", where they are to be many'
+            )
         if not -math.inf < self.low < self.high < math.inf:
             raise ValueError(
                 f"low is {self.low:g} and high {self.high:g}, expected finite numbers, "
@@ -84,7 +92,6 @@ class Plan:
     Attributes:
       study: The study file.
       method: How settings are combined.
-      settings: Values by the names of settings.
       trials: Number of settings that samplers draw.
       seed: Of what is random.
       criteria: By what settings are judged.
@@ -147,7 +154,7 @@ class Sweep:
     @property
     def listed(self) -> bool:
         """Whether all settings are known before the first is evaluated."""
-        return self.method in LISTED
+        return self.method not in LEARNING
 
     @property
     def values(self) -> dict[str, tuple[Any, ...]]:
@@ -177,8 +184,8 @@ class Sweep:
             columns = {k: v if len(v) > 1 else v * count for k, v in values.items()}
             yield from (dict(zip(columns, row)) for row in zip(*columns.values()))
             return
-        inner = ("", "inversion.", "inversion.beta")
-        names = sorted(values, key=lambda name: [name.startswith(x) for x in inner])
+        late = lambda name: (name.startswith("inversion."), name == "inversion.beta")
+        names = sorted(values, key=late)
         for row in itertools.product(*(values[name] for name in names)):
             chosen = dict(zip(names, row))
             yield {name: chosen[name] for name in values}
@@ -200,7 +207,9 @@ class Sweep:
     def digest(self) -> str:
         """What tells this sweep from others: its settings and those of its study."""
         study = to_toml(self.study_with({}))
-        plan = dataclasses.asdict(dataclasses.replace(self, folder="", data=""))
+        # More trials, other members and another storage make no other sweep.
+        same = {"folder": "", "data": "", "trials": 1, "members": 0, "storage": ""}
+        plan = dataclasses.asdict(dataclasses.replace(self, **same))  # pyright: ignore[reportArgumentType]
         text = json.dumps([study, plan], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -235,8 +244,10 @@ def read_sweep(path: str | os.PathLike[str], data: str | None = None) -> Sweep:
                 "inversion.beta = [0.01, 0.02, 0.05]"
             )
         plan = build_table(Plan, content)
-        values = {k: _values(k, value) for k, value in _flat(values)}
-        _check_names(values)
+        kinds = {setting.name: setting.kind for setting in all_settings()}
+        values = dict(_flat(values))
+        _check_names(values, list(kinds))
+        values = {k: _values(k, v, kinds[k], plan) for k, v in values.items()}
         _check_method(plan, values)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
@@ -255,10 +266,10 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield prefix + name, value
 
 
-def _values(name: str, value: Any) -> tuple[Any, ...] | Interval:
+def _values(name: str, value: Any, kind: str, plan: Plan) -> tuple[Any, ...] | Interval:
     if isinstance(value, dict):
         try:
-            return build_table(Interval, _as_numbers(value))
+            return build_table(Interval, _as_numbers(value, kind))
         except ValueError as error:
             raise ValueError(f"settings.{name}: {error}") from None
     values = tuple(value) if isinstance(value, list) else (value,)
@@ -266,24 +277,31 @@ def _values(name: str, value: Any) -> tuple[Any, ...] | Interval:
         raise ValueError(
             f"settings.{name} is an empty list; give the values to be tried"
         )
-    texts = [json.dumps(each, sort_keys=True, default=str) for each in values]
-    if len(set(texts)) < len(texts):
+    texts = [json.dumps(_alike(each), sort_keys=True, default=str) for each in values]
+    if plan.method != "list" and len(set(texts)) < len(texts):
         raise ValueError(f"settings.{name} has a value twice; leave one out")
     return values
 
 
-def _as_numbers(value: dict[str, Any]) -> dict[str, Any]:
-    """Whole ends with one that is not are numbers like it."""
-    ends = [value.get("low"), value.get("high")]
-    if any(isinstance(end, float) for end in ends):
-        for name in ("low", "high"):
-            if type(value.get(name)) is int:
-                value = value | {name: float(value[name])}
+def _alike(value: Any) -> Any:
+    """Numbers as settings take them: 1 and 1.0 are one value."""
+    return float(value) if type(value) is int else value
+
+
+def _as_numbers(value: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Ends of an interval in the type of its setting."""
+    if re.search(r"(?<!whole )number", kind):
+        ends = {k: value[k] for k in ("low", "high") if type(value.get(k)) is int}
+        return value | {name: float(end) for name, end in ends.items()}
+    if "whole number" not in kind:
+        raise ValueError("it takes no numbers; list its values")
+    for name in ("low", "high"):
+        if isinstance(value.get(name), float):
+            raise ValueError(f"{name} is {value[name]:g}, but it takes whole numbers")
     return value
 
 
-def _check_names(values: Mapping[str, Any]) -> None:
-    known = [setting.name for setting in all_settings()]
+def _check_names(values: Mapping[str, Any], known: list[str]) -> None:
     for name in values:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)

@@ -5,7 +5,12 @@ from jaxload.io.displacement.read import read_loading
 from jaxload.io.earth.love_tables import read_love_numbers
 from jaxload.io.earth.profiles import EarthProfile, read_earth_profile
 from jaxload.io.events.offsets import is_of, offset_days, read_offsets
-from jaxload.io.files.folders import locked_folder, prepare_folder, remove_left_overs
+from jaxload.io.files.folders import (
+    FolderInUseError,
+    locked_folder,
+    prepare_folder,
+    remove_left_overs,
+)
 from jaxload.io.files.writing import write_text
 from jaxload.io.gnss.network import read_gnss, write_gnss, write_up
 from jaxload.io.gnss.options import Columns, GnssFiles, Reading
@@ -61,6 +66,7 @@ __all__ = [
     "ArrayCache",
     "Columns",
     "EarthProfile",
+    "FolderInUseError",
     "GnssFiles",
     "GridSettings",
     "Periods",

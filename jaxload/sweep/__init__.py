@@ -2,16 +2,15 @@
 
 from jaxload.sweep.combination import combine, member_weights
 from jaxload.sweep.results import SweepResult, describe_sweep, read_results
-from jaxload.sweep.run import check_size, joined_workers, run_sweep, start_workers
+from jaxload.sweep.run import check_size, more_workers, run_sweep
 
 __all__ = [
     "SweepResult",
     "check_size",
     "combine",
     "describe_sweep",
-    "joined_workers",
     "member_weights",
+    "more_workers",
     "read_results",
     "run_sweep",
-    "start_workers",
 ]

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import os
 import pathlib
 from collections.abc import Sequence
@@ -18,12 +19,20 @@ from jaxload.pipeline.stages import invert_prepared
 from jaxload.sweep.draws import as_text
 from jaxload.sweep.results import SweepResult
 from jaxload.sweep.shared import Shared
-from jaxload.sweep.trials import Evaluated
+from jaxload.sweep.storage import Evaluated
 
 __all__ = ["combine", "member_weights"]
 
+logger = logging.getLogger(__name__)
+
 #: Criteria that weigh settings, the first that a sweep has: errors of predictions.
 ERRORS = ("held-out", "leave-one-out", "grace")
+
+#: Weight below which a setting is no member.
+NEGLIGIBLE = 1e-3
+
+#: Variables of results that do not depend on the settings of the inversion.
+ALIKE = ("cell_mask", "coverage_fraction")
 
 #: Attributes of a member's files that say of what it is.
 ABOUT = "sweep_settings"
@@ -63,6 +72,16 @@ def combine(
     """
     chosen = _chosen(result)
     weights = member_weights(result.sweep, chosen)
+    heavy = weights > NEGLIGIBLE
+    if heavy.sum() < len(weights):
+        logger.warning(
+            "%d of %d settings have less than a thousandth of the weight and are left "
+            "out of the combination",
+            len(weights) - heavy.sum(),
+            len(weights),
+        )
+    chosen = [each for each, is_heavy in zip(chosen, heavy) if is_heavy]
+    weights = weights[heavy] / weights[heavy].sum()
     folder = pathlib.Path(out)
     members, kept = [], Shared(Clock(ignore))
     for number, (setting, weight) in enumerate(zip(chosen, weights)):
@@ -174,9 +193,8 @@ def _combined(
             mean[epochs], spread[epochs], sd[epochs] = parts
             watch("combine", epochs.stop / len(first.time))
         labels = {"units": "mm", "long_name": first[name].attrs["long_name"]}
-        kept = first.drop_vars(
-            [n for n in first.data_vars if "time" in first[n].dims], errors="ignore"
-        )
+        # What is left is the same for all members.
+        kept = first.drop_vars([n for n in first.data_vars if n not in ALIKE])
         dims = first[name].dims
         combined = kept.load().assign({name: (dims, mean, labels)})
     between = {"units": "mm", "long_name": "standard deviation between settings"}
@@ -188,7 +206,8 @@ def _combined(
     texts = np.array([as_text(each.settings) for each in chosen], object)
     combined = combined.assign(weight=("member", weights, labels))
     combined = combined.assign(settings=("member", texts))
-    del combined.attrs[ABOUT]
+    for attribute in (ABOUT, "beta", "settings"):
+        combined.attrs.pop(attribute, None)
     return combined
 
 
@@ -207,12 +226,12 @@ def _moments(
     """Mean, standard deviation between members, and standard error of the mean's truth.
 
     The truth is that of one member, no one knows which: its variance is the mean of
-    theirs and the variance between them, without bias for few members.
+    theirs and the variance between them.
     """
     share = weights.reshape(-1, *[1] * (members.ndim - 2))
     water, variance = members[:, 0], members[:, 1]
     mean = (share * water).sum(axis=0)
-    between = (share * (water - mean) ** 2).sum(axis=0) / (1 - (weights**2).sum())
+    between = (share * (water - mean) ** 2).sum(axis=0)
     within = (share * variance).sum(axis=0)
     return mean, np.sqrt(between), np.sqrt(within + between)
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from jaxload import config, io
 from jaxload.sweep.draws import require_optuna
-from jaxload.sweep.trials import MAXIMISED, Evaluated, stored_trials
+from jaxload.sweep.storage import MAXIMISED, Evaluated, stored_trials
 
 __all__ = [
+    "SUMMARY",
     "SweepResult",
     "as_dataset",
     "best_study",
@@ -41,6 +42,9 @@ UNITS = {
     "gcv": "1",
 }
 
+#: Name of the file of plain numbers.
+SUMMARY = "sweep.json"
+
 #: Settings from which the importance of each is estimated.
 FEWEST = 8
 
@@ -52,10 +56,12 @@ class SweepResult:
     Attributes:
       sweep: The sweep.
       evaluated: Evaluated settings, and those that could not be evaluated.
+      left: Number of settings that workers are evaluating, or are to evaluate.
     """
 
     sweep: config.Sweep
     evaluated: list[Evaluated]
+    left: int = 0
 
     @property
     def complete(self) -> list[Evaluated]:
@@ -115,7 +121,7 @@ def read_results(sweep: config.Sweep, folder: pathlib.Path) -> SweepResult:
     Returns:
       The `SweepResult`.
     """
-    return SweepResult(sweep, stored_trials(sweep, folder))
+    return SweepResult(sweep, *stored_trials(sweep, folder))
 
 
 def write_results(sweep: config.Sweep, folder: pathlib.Path) -> SweepResult:
@@ -133,49 +139,61 @@ def write_results(sweep: config.Sweep, folder: pathlib.Path) -> SweepResult:
     """
     result = read_results(sweep, folder)
     io.write_text(folder / "trials.csv", _as_csv(result))
-    if not result.complete:
-        reasons = {each.error for each in result.evaluated}
-        first = next(iter(reasons), "another worker has taken all of them")
+    if not result.complete and not result.left:
+        first = next((each.error for each in result.evaluated), "there is none")
         raise ValueError(
             f"none of {len(result.evaluated)} settings could be evaluated: {first}"
         )
+    if not result.complete:
+        # Those that other workers evaluate come first.
+        io.write_json(_summary(result, []), folder / SUMMARY)
+        return result
     io.write_dataset(as_dataset(result), folder / "trials.nc")
     names = {"best.toml": result.best}
     for number, name in enumerate(sweep.criteria[1:], 1):
         names[f"best_{name}.toml"] = result.ranked(number)[0]
     for name, setting in names.items():
         io.write_text(folder / name, best_study(sweep, setting))
-    io.write_json(_summary(result), folder / "sweep.json")
-    _draw(result, folder)
+    shares = [importance(result, number) for number in range(len(sweep.criteria))]
+    io.write_json(_summary(result, shares), folder / SUMMARY)
+    _draw(result, shares, folder)
     return result
 
 
-def describe_sweep(result: SweepResult, out: str | os.PathLike[str]) -> list[str]:
+def describe_sweep(folder: str | os.PathLike[str]) -> list[str]:
     """Describe the results of a sweep in words.
 
     Args:
-      result: From `read_results`.
-      out: Folder of the results.
+      folder: Where `run_sweep` wrote.
 
     Returns:
-      Lines.
+      Lines of text.
+
+    Raises:
+      FileNotFoundError: If there is no result.
+      ValueError: If a file is broken.
     """
-    done, wrong = len(result.complete), len(result.evaluated) - len(result.complete)
-    left = max(result.sweep.count - len(result.evaluated), 0)
-    lines = [f"{done} of {result.sweep.count} settings were evaluated"]
+    folder = pathlib.Path(folder)
+    summary = io.read_json(folder / SUMMARY)
+    done, wrong = summary["evaluated"], summary["not_evaluated"]
+    left = summary["left"]
+    lines = [f"{done} of {done + wrong + left} settings were evaluated"]
     if wrong:
         lines[0] += f", {wrong} could not be (trials.csv says why)"
     if left:
-        lines[0] += f", {left} are with other workers or parts"
-    for number, name in enumerate(result.sweep.criteria):
-        best = result.ranked(number)[0]
-        value = (best.values or ())[number]
+        lines[0] += f", {left} are with other workers"
+    for name, best in summary["best"].items():
         unit = "" if UNITS[name] == "1" else f" {UNITS[name]}"
-        settings = ", ".join(f"{k} = {_as_text(v)}" for k, v in best.settings.items())
-        lines.append(f"best by {name} ({value:.6g}{unit}): {settings}")
-    lines.append(
-        f"jaxload run {pathlib.Path(out) / 'best.toml'} --out OUT runs the best"
-    )
+        settings = ", ".join(
+            f"{k} = {_as_text(v)}" for k, v in best["settings"].items()
+        )
+        lines.append(f"best by {name} ({best['value']:.6g}{unit}): {settings}")
+    shares = next(iter(summary["importance"].values()), {})
+    if shares:
+        listed = ", ".join(f"{key} {100 * share:.0f}%" for key, share in shares.items())
+        lines.append(f"of its variance over the settings: {listed}")
+    if summary["best"]:
+        lines.append(f"jaxload run {folder / 'best.toml'} --out OUT runs the best")
     return lines
 
 
@@ -260,23 +278,25 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _summary(result: SweepResult) -> dict[str, Any]:
-    best = result.best
+def _summary(result: SweepResult, shares: list[dict[str, float]]) -> dict[str, Any]:
+    criteria = result.sweep.criteria
+    numbers = range(len(criteria)) if result.complete else ()
+    best = [result.ranked(number)[0] for number in numbers]
     return {
         "settings": result.sweep.count,
         "evaluated": len(result.complete),
         "not_evaluated": len(result.evaluated) - len(result.complete),
-        "criteria": list(result.sweep.criteria),
+        "left": result.left,
         "best": {
-            "setting": best.number,
-            "values": dict(zip(result.sweep.criteria, best.values or ())),
-            "settings": best.settings,
-            "beta": best.beta,
+            name: {
+                "setting": each.number,
+                "value": (each.values or ())[number],
+                "settings": each.settings,
+                "beta": each.beta,
+            }
+            for number, (name, each) in enumerate(zip(criteria, best))
         },
-        "importance": {
-            name: importance(result, number)
-            for number, name in enumerate(result.sweep.criteria)
-        },
+        "importance": dict(zip(criteria, shares)),
     }
 
 
@@ -338,7 +358,9 @@ def _distribution(values: Sequence[Any]) -> Any:
     return distributions.FloatDistribution(low, high, log=low > 0 and high > 20 * low)
 
 
-def _draw(result: SweepResult, folder: pathlib.Path) -> None:
+def _draw(
+    result: SweepResult, shares: list[dict[str, float]], folder: pathlib.Path
+) -> None:
     """Draw criteria over keys, all settings side by side, and what matters."""
     if importlib.util.find_spec("matplotlib") is None:
         logger.warning("no figures were drawn; install jaxload[plot]")
@@ -353,8 +375,8 @@ def _draw(result: SweepResult, folder: pathlib.Path) -> None:
     values = np.array([each.values for each in result.complete], float)
     largest = [name in MAXIMISED for name in names]
     for number, label in enumerate(labels):
-        shares = importance(result, number)
-        keys = sorted(varied, key=lambda key: shares.get(key, 0.0), reverse=True)[:2]
+        of_key = shares[number]
+        keys = sorted(varied, key=lambda key: of_key.get(key, 0.0), reverse=True)[:2]
         # Words make lines; numbers, and more of them, an axis.
         fine = lambda key: (isinstance(varied[key][0], str), -len(set(varied[key])))
         axes = {key: varied[key] for key in sorted(keys, key=fine)}
@@ -365,9 +387,10 @@ def _draw(result: SweepResult, folder: pathlib.Path) -> None:
     columns = varied | dict(zip(labels, values.T))
     figure = plot.parallel_coordinates(columns, values[:, 0], labels[0], largest[0])
     io.write_figure(figure, folder / "parallel_coordinates.png")
-    by_criterion = {label: importance(result, n) for n, label in enumerate(labels)}
-    if all(by_criterion.values()):
-        io.write_figure(plot.importances(by_criterion), folder / "importance.png")
+    if all(shares):
+        io.write_figure(
+            plot.importances(dict(zip(labels, shares))), folder / "importance.png"
+        )
     if len(names) > 1:
         first = not_beaten(result.losses[:, :2])
         figure = plot.pareto_front(values[:, :2], labels[:2], first)

@@ -18,16 +18,17 @@ from jaxload.config.sweep import MOST_SETTINGS
 from jaxload.pipeline.progress import Clock, Watch, ignore
 from jaxload.sweep.draws import require_optuna
 from jaxload.sweep.evaluation import Outcome, evaluate_alike, group_of
+from jaxload.sweep.presence import is_running, signing
 from jaxload.sweep.results import SweepResult, write_results
 from jaxload.sweep.shared import Shared
+from jaxload.sweep.storage import take_turn
 from jaxload.sweep.trials import Claim, Trials, open_trials
 
 __all__ = [
     "check_size",
     "gpu_settings",
-    "joined_workers",
+    "more_workers",
     "run_sweep",
-    "start_workers",
 ]
 
 logger = logging.getLogger(__name__)
@@ -35,8 +36,12 @@ logger = logging.getLogger(__name__)
 #: Seconds that a setting is assumed to take before any has been evaluated.
 ASSUMED = 1.0
 
-#: Settings that fail for one reason, before any succeeds, after which a worker stops.
-HOPELESS = 5
+#: Groups of settings that fail for one reason, before any succeeds, after which a
+#: worker stops.
+HOPELESS = 10
+
+#: What makes a setting fail, rather than the worker.
+FAILURES = (ValueError, OSError, MemoryError, RuntimeError)
 
 #: By which JAX takes a share of a GPU's memory, and its usual share.
 FRACTION, USUAL_FRACTION = "XLA_PYTHON_CLIENT_MEM_FRACTION", 0.75
@@ -45,7 +50,7 @@ FRACTION, USUAL_FRACTION = "XLA_PYTHON_CLIENT_MEM_FRACTION", 0.75
 LOG = "messages.txt"
 
 #: Names of workers, which are folders too.
-NAME = re.compile(r"[\w.-]{1,80}")
+NAME = re.compile(r"\w[\w.-]{0,79}")
 
 
 def run_sweep(
@@ -97,12 +102,19 @@ def run_sweep(
     place = io.prepare_folder(folder / "workers" / worker)
     with _named(place, worker):
         trials = open_trials(sweep, folder, worker, part)
+        if is_running(trials.study, worker):
+            raise ValueError(
+                f"a worker named {worker} runs already; name this one otherwise by "
+                "--worker"
+            )
         restored = trials.restore(failed=resume)
         if restored:
             logger.warning("%d settings are evaluated that were begun before", restored)
-        trials.plan(part)
-        _evaluate_all(trials, watch)
-    return write_results(sweep, folder)
+        with signing(trials.study, worker):
+            trials.plan(part)
+            _evaluate_all(trials, watch)
+    with take_turn(folder):
+        return write_results(sweep, folder)
 
 
 def check_size(sweep: config.Sweep, sure: bool) -> None:
@@ -142,7 +154,7 @@ def _named(place: pathlib.Path, worker: str) -> Iterator[None]:
 
 def _evaluate_all(trials: Trials, watch: Watch) -> None:
     """Take settings and evaluate them until none is left."""
-    work = _Work(trials, Shared(Clock(watch)), watch)
+    work = _Work(trials, Shared(Clock(watch)), watch, len(trials.evaluated()))
     while claims := trials.claim(work.group_of):
         work.evaluate(claims)
 
@@ -154,6 +166,7 @@ class _Work:
     trials: Trials
     shared: Shared
     watch: Watch
+    finished: int
     refused: collections.Counter[str] = dataclasses.field(
         default_factory=collections.Counter
     )
@@ -169,16 +182,19 @@ class _Work:
     def evaluate(self, claims: list[Claim]) -> None:
         """Evaluate settings of one group; what is not reached is left to others."""
         waiting = dict(enumerate(claims))
+        reasons: set[str] = set()
         try:
-            studies = self._studies(waiting)
+            studies = self._studies(waiting, reasons)
             if studies:
                 self._evaluate(studies, waiting)
-        except (ValueError, FileNotFoundError) as error:
+        except FAILURES as error:
+            reasons.add(_in_words(error))
             for claim in waiting.values():
-                self._refuse(claim, str(error))
+                self._refuse(claim, _in_words(error))
         except BaseException:
             self.trials.give_back(list(waiting.values()))
             raise
+        self.refused.update(reasons)
         self._check_refusals()
 
     def _evaluate(
@@ -195,19 +211,21 @@ class _Work:
         criteria = self.trials.sweep.criteria
         evaluate_alike(list(studies.values()), criteria, self.shared, report)
 
-    def _studies(self, waiting: dict[int, Claim]) -> dict[int, config.Study]:
+    def _studies(
+        self, waiting: dict[int, Claim], reasons: set[str]
+    ) -> dict[int, config.Study]:
         """The study with each setting; settings that it does not allow are refused."""
         studies = {}
         for number, claim in list(waiting.items()):
             try:
                 studies[number] = self.trials.sweep.study_with(claim.settings)
             except ValueError as error:
+                reasons.add(str(error))
                 self._refuse(waiting.pop(number), str(error))
         return studies
 
     def _refuse(self, claim: Claim, reason: str) -> None:
         self.trials.refuse(claim, reason)
-        self.refused[reason] += 1
         logger.warning("a setting was left out: %s", reason)
         self._show()
 
@@ -215,46 +233,74 @@ class _Work:
         """Stop where it is not the settings that are wrong."""
         reason, times = (self.refused.most_common(1) or [("", 0)])[0]
         if not self.succeeded and times >= HOPELESS:
-            raise ValueError(f"none of {times} settings could be evaluated: {reason}")
+            raise ValueError(
+                f"settings of {times} kinds, and none could be evaluated: {reason}"
+            )
 
     def _show(self) -> None:
-        share = len(self.trials.evaluated()) / self.trials.sweep.count
-        self.watch("sweep", min(share, 1.0))
+        self.finished += 1
+        self.watch("sweep", min(self.finished / self.trials.sweep.count, 1.0))
 
 
-def start_workers(
+def _in_words(error: Exception) -> str:
+    sentence = " ".join(str(error).split())
+    plain = isinstance(error, ValueError | OSError) and sentence
+    return sentence if plain else f"{type(error).__name__}: {sentence[:300]}"
+
+
+@contextlib.contextmanager
+def more_workers(
     command: Sequence[str], out: str | os.PathLike[str], count: int
-) -> list[subprocess.Popen]:
-    """Start further workers of this machine, and share cores and GPUs with them.
+) -> Iterator[None]:
+    """Run further workers of this machine, and share cores and GPUs with them.
 
-    For before JAX is used: what this process may use is set here too.
+    For before JAX is used: which GPU this process may use is set here too. The others
+    are waited for; they end with this process where it ends early.
 
     Args:
       command: Words after ``python -m jaxload``, without a worker's name.
       out: Folder of the results.
       count: Number of workers, this process among them.
 
-    Returns:
-      The processes of the others.
+    Raises:
+      ValueError: If the folder cannot be written to.
     """
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    processes: list[subprocess.Popen] = []
     if count == 1:
-        return processes
-    for number in range(1, count):
-        name = f"{socket.gethostname()}-{os.getpid()}-{number}"
-        place = io.prepare_folder(pathlib.Path(out) / "workers" / name)
-        words = [sys.executable, "-m", "jaxload", *command, "--worker", name]
-        # A process begins on the cores of the one that starts it.
-        _use_cores(cores[number % max(len(cores), 1) :: count])
-        its_own = {**os.environ, **gpu_settings(number, count)}
-        with (place / LOG).open("wb") as log:
-            processes.append(
-                subprocess.Popen(words, stderr=log, stdout=log, env=its_own)
-            )
-    _use_cores(cores[::count])
-    os.environ.update(gpu_settings(0, count))
-    return processes
+        yield
+        return
+    cores, processes = _cores(), []
+    try:
+        for number in range(1, count):
+            # A process begins on the cores of the one that starts it.
+            _use_cores(cores[number % max(len(cores), 1) :: count])
+            processes.append(_start_worker(command, out, number, count))
+        _use_cores(cores[::count])
+        os.environ.update(gpu_settings(0, count))
+        yield
+        for process in processes:
+            if process.wait():
+                logger.warning(
+                    "a worker ended with exit code %d; its settings are evaluated here",
+                    process.returncode,
+                )
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in processes:
+            process.wait()
+        _use_cores(cores)
+
+
+def _start_worker(
+    command: Sequence[str], out: str | os.PathLike[str], number: int, count: int
+) -> subprocess.Popen:
+    name = f"{socket.gethostname()}-{os.getpid()}-{number}"
+    place = io.prepare_folder(pathlib.Path(out) / "workers" / name)
+    words = [sys.executable, "-m", "jaxload", *command, "--worker", name]
+    its_own = {**os.environ, **gpu_settings(number, count)}
+    with (place / LOG).open("wb") as log:
+        return subprocess.Popen(words, stderr=log, stdout=log, env=its_own)
 
 
 def gpu_settings(number: int, count: int) -> dict[str, str]:
@@ -282,29 +328,12 @@ def gpu_settings(number: int, count: int) -> dict[str, str]:
     return settings
 
 
+def _cores() -> list[int]:
+    """The cores of this process, where the system says so."""
+    there = hasattr(os, "sched_getaffinity")
+    return sorted(os.sched_getaffinity(0)) if there else []
+
+
 def _use_cores(cores: Sequence[int]) -> None:
     if cores:
         os.sched_setaffinity(0, cores)
-
-
-@contextlib.contextmanager
-def joined_workers(processes: Sequence[subprocess.Popen]) -> Iterator[None]:
-    """Wait for other workers; they end with this one where it ends early.
-
-    Args:
-      processes: From `start_workers`.
-    """
-    try:
-        yield
-        for process in processes:
-            if process.wait():
-                logger.warning(
-                    "a worker ended with exit code %d; its settings are evaluated here",
-                    process.returncode,
-                )
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.terminate()
-        for process in processes:
-            process.wait()

@@ -19,7 +19,13 @@ try:
 except ImportError:  # Where there is none, as on Windows, nothing is locked.
     fcntl = None
 
-__all__ = ["LOCK", "locked_folder", "prepare_folder", "remove_left_overs"]
+__all__ = [
+    "LOCK",
+    "FolderInUseError",
+    "locked_folder",
+    "prepare_folder",
+    "remove_left_overs",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +34,10 @@ LOCK = ".jaxload.lock"
 
 #: What file systems answer that know no locks.
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+
+
+class FolderInUseError(ValueError):
+    """Another process, or this one, works in a folder."""
 
 
 def prepare_folder(folder: PathLike) -> pathlib.Path:
@@ -72,7 +82,8 @@ def locked_folder(folder: PathLike) -> Iterator[None]:
       folder: A folder that is there.
 
     Raises:
-      ValueError: If another process, or this one, holds it already.
+      FolderInUseError: A `ValueError`, if another process, or this one, holds it.
+      ValueError: If it cannot be written to.
     """
     path = pathlib.Path(folder) / LOCK
     file = None if fcntl is None else _locked(path)
@@ -130,12 +141,12 @@ def _sign(file: int) -> None:
         os.pwrite(file, json.dumps(about).encode(), 0)
 
 
-def _occupied(path: pathlib.Path) -> ValueError:
+def _occupied(path: pathlib.Path) -> FolderInUseError:
     who = "another process"
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         about = json.loads(path.read_text(encoding="utf-8"))
         who = f"process {about['process']} on {about['host']} since {about['since']}"
-    return ValueError(
+    return FolderInUseError(
         f"the folder {path.parent} is in use by {who}; wait until it has ended, or "
         "choose another folder"
     )
