@@ -20,7 +20,6 @@ from jaxload.sweep.draws import require_optuna
 from jaxload.sweep.storage import MAXIMISED, Evaluated, stored_trials
 
 __all__ = [
-    "SUMMARY",
     "SweepResult",
     "as_dataset",
     "best_study",
