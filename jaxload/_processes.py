@@ -134,6 +134,8 @@ class Team:
         self._links, self._complain = links, complain
         self._lock, self._done = threading.Lock(), set[int]()
         self._all_done = threading.Event()
+        if not links:
+            self._all_done.set()
         self._ending = False
 
     def watch(self) -> None:
@@ -211,8 +213,9 @@ class Team:
                 "out of memory?), so that all have ended; what was complete is kept, "
                 "and --resume goes on from there"
             )
-            if self.index == 0:
-                self._tell(f"{FAILED} {LOST} ")
+        if self.index == 0:
+            # The others would take the end of this one for the cause.
+            self._tell(f"{FAILED} {int(code) if failed else LOST} ")
         if self.index == 0 or (not failed and self.index == 1):
             self._complain(sentence)
         _end(int(code) if failed else LOST)

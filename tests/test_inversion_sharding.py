@@ -262,6 +262,17 @@ def test_a_load_kept_as_coefficients_is_that_of_one_device(mesh):
     np.testing.assert_allclose(many.load, one.load, **EXACT)
 
 
+def test_a_load_in_float32_is_that_of_one_device(mesh):
+    single = functools.partial(jax.tree.map, lambda x: jnp.asarray(x, jnp.float32))
+    problem = single(world()[0])
+    data = inversion.observations(*single((heights(), noises()["steady"])))
+    one, many = (
+        inversion.solve_representers(problem, each, jnp.float32(2.0))
+        for each in (data, inversion.shard_epochs(data, mesh))
+    )
+    np.testing.assert_allclose(many.load, one.load, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_robust_weights_are_those_of_one_device(mesh):
     data = inversion.observations(heights(), noises()["steady"])

@@ -901,10 +901,11 @@ def test_workers_started_together_share_the_settings_and_survive_a_kill(
     deadline, victim = time.monotonic() + 240, None
     while victim is None and time.monotonic() < deadline:
         time.sleep(0.3)
+        journal = out / "trials.journal"
+        journal = journal.read_text() if journal.is_file() else ""
         for lock in out.glob("workers/*/.jaxload.lock"):
             name = lock.parent.name
             about = json.loads(lock.read_text() or "{}")
-            journal = (out / "trials.journal").read_text()
             if about.get("process", process.pid) != process.pid and name in journal:
                 victim = about["process"]
     assert victim is not None

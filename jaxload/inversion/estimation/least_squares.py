@@ -86,8 +86,8 @@ def solve(
     else:
         factor, solved = _solved(factor, system, method)
         solution = load_of(problem, system.data, system.beta, solved)
-        left = _left(system, solution, solved[0])
-    _warn_of_rounding(left, solution, system.data.values, system.data.noise)
+        left = _left(system, solution.fitted, solved[0])
+    _warn_of_rounding(left, solution.ok, system.data)
     if factor.mean is not None:
         solution = about_mean(solution, factor.mean)
     return dataclasses.replace(solution, factor=factor)
@@ -129,17 +129,17 @@ def solve_representers(
     if method == "primal":
         cells, left = _by_normal_equations(problem, system.data, system.beta)
         rest = cells.fitted, cells.ok, cells.common
-        solution = _represented(((None, cells.load),), rest, factor)
+        parts = ((None, cells.load),)
     else:
         factor, solved = _solved(factor, system, method)
         coefficients, amounts, rest = _coefficients(
             problem, system.data, system.beta, solved
         )
         parts = (problem.cross, coefficients), (problem.null_space, amounts)
-        solution = _represented(parts, rest, factor)
-        left = _left(system, solution, solved[0])
-    _warn_of_rounding(left, solution, system.data.values, system.data.noise)
-    return solution
+        left = _left(system, rest[0], solved[0])
+    # Before epochs that fill up devices are left out.
+    _warn_of_rounding(left, rest[1], system.data)
+    return _represented(parts, rest, factor)
 
 
 def _represented(
@@ -181,13 +181,10 @@ def _solved(
     return factor, _implicit(factor.problem, system.data, system.beta, method)
 
 
-def _left(
-    system: Factor, solution: Solution | RepresenterSolution, multiplier: Array
-) -> Array:
+def _left(system: Factor, fitted: Array, multiplier: Array) -> Array:
     """What rounding may have left [mm]; any values where none is looked for."""
     if system.data.values.dtype != jnp.float32:
         return multiplier
-    fitted = jnp.asarray(solution.fitted)
     return _unexplained(fitted, system.data, system.beta, multiplier)
 
 
@@ -327,16 +324,11 @@ def _normal_equations(
     return _flagged(load, fitted, common, ok), left
 
 
-def _warn_of_rounding(
-    left: Array,
-    solution: Solution | RepresenterSolution,
-    residual: Array,
-    noise: Noise,
-) -> None:
-    """Say so where a result is that of data moved by more than a share of sigma."""
-    if residual.dtype != jnp.float32:
+def _warn_of_rounding(left: Array, ok: Array, data: Observations) -> None:
+    """Warn where a result is that of data moved by more than a share of sigma."""
+    if data.values.dtype != jnp.float32:
         return
-    most = _largest_share(left, jnp.asarray(solution.ok), residual, noise)
+    most = _largest_share(left, ok, data.values, data.noise)
     if is_concrete(most) and float(most) > TOLERABLE:
         warnings.warn(
             f"float32 rounding moves the result as an error of {float(most):.2g} sigma "

@@ -326,6 +326,9 @@ def _stream_spans(
     if not is_steady(data.noise):
         data = dataclasses.replace(data, pattern=None)
     member = min(member, count)
+    if member < count:
+        # Brought together once, rather than for every span.
+        data = without_shards(data)
     budget = budget_at(probing, data.values) * member / count
     some = dataclasses.replace(probing, budget=budget)
     for first in range(0, count, member):
