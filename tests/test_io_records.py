@@ -184,6 +184,18 @@ def test_an_error_of_the_writing_thread_is_one_sentence(
         write(small, tmp_path / name, maps)
 
 
+@EITHER
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError, OSError, KeyError])
+def test_an_error_of_what_is_written_stays_what_it_is(name, kind, small, tmp_path):
+    error = kind("out of memory")
+    with (
+        pytest.raises(kind) as raised,
+        writing_record(small, tmp_path / name, NAMES),
+    ):
+        raise error
+    assert raised.value is error
+
+
 def test_zarr_without_its_library_is_named(monkeypatch, small, tmp_path):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with (

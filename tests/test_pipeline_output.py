@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import importlib.util
 import json
+import os
 import pathlib
 import shutil
 
@@ -199,6 +200,67 @@ def test_a_disk_that_fills_up_amid_the_maps_leaves_them_in_the_other(
     np.testing.assert_array_equal(result.water.twsa_sd, maps.twsa_sd)
     result.close()
     assert list(spare.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError])
+def test_an_error_of_the_computation_is_not_one_of_the_disk(
+    study, tmp_path, monkeypatch, kind
+):
+    calls = []
+
+    def fails(*_):
+        calls.append(1)
+        raise kind("the matrix is not positive definite")
+
+    monkeypatch.setattr(storage, "compute_maps", fails)
+    with pytest.raises(kind, match=r"^the matrix is not positive definite$"):
+        pipeline.run(study, tmp_path)
+    assert len(calls) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
+def test_an_error_behind_the_maps_leaves_no_maps(study, tmp_path, monkeypatch, kind):
+    def fails(*_):
+        assert (tmp_path / ".unfinished" / "twsa.nc").is_file()
+        raise kind
+
+    monkeypatch.setattr("jaxload.pipeline.stages.describe_errors", fails)
+    with pytest.raises(kind):
+        pipeline.run(study, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_waits_to_be_written_outlives_a_run_that_fails(
+    study, tmp_path, monkeypatch
+):
+    kept = tmp_path / ".unfinished" / "about.json"
+    kept.parent.mkdir()
+    kept.write_text("{}")
+    monkeypatch.setattr("jaxload.pipeline.stages.invert", None)
+    with pytest.raises(TypeError):
+        pipeline.run(study, tmp_path)
+    assert kept.is_file()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="room is not reserved")
+def test_maps_in_a_temporary_file_have_their_room_or_are_refused(
+    study, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(storage, "IN_MEMORY", 0)
+    reserve, taken = os.posix_fallocate, []
+
+    def full(file, start, size):
+        if taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        reserve(file, start, size)
+        taken.append(os.fstat(file).st_blocks * 512 - size)
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(ValueError, match=r"no room for maps of .*No space left.*run"):
+        pipeline.run(study)
+    assert taken[0] >= 0
 
 
 def test_zarr_is_looked_for_before_anything_is_computed(study, tmp_path, monkeypatch):

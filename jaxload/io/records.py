@@ -28,7 +28,7 @@ from jaxload.io.files.zarr_folders import (
 )
 from jaxload.io.results import encodings, map_chunks, require_netcdf, with_convention
 
-__all__ = ["RecordWriter", "block_length", "writing_record"]
+__all__ = ["NotWritten", "RecordWriter", "block_length", "writing_record"]
 
 Maps = NDArray[np.float32]
 
@@ -87,11 +87,52 @@ def writing_record(
       The `RecordWriter`.
 
     Raises:
-      ValueError: If the library is not installed, or the record cannot be written.
+      NotWritten: A `ValueError`, if the library is not installed, or the record cannot
+        be written. Other errors of the body stay what they are.
     """
     write = _writing_zarr if is_zarr(path) else _writing_netcdf
-    with write(with_convention(dataset), path, names, compressed) as writer:
-        yield writer
+    of_body: list[Exception] = []
+    try:
+        with write(with_convention(dataset), path, names, compressed) as writer:
+            noting = _Noting(writer)
+            try:
+                yield noting
+            except Exception as error:
+                if error is not noting.error:
+                    of_body.append(error)
+                raise
+    except (ValueError, OSError) as error:
+        if of_body:
+            raise of_body[0]
+        raise NotWritten(str(error)) from None
+
+
+class NotWritten(ValueError):
+    """A record, or its folder, that cannot be written."""
+
+
+class _Noting:
+    """A writer that notes its errors, to tell them from those of what it writes."""
+
+    def __init__(self, writer: RecordWriter) -> None:
+        self.writer = writer
+        self.error: Exception | None = None
+
+    def write(self, name: str, epochs: slice, values: Maps) -> None:
+        with self._noted():
+            self.writer.write(name, epochs, values)
+
+    def describe(self, name: str, attributes: Mapping[str, Any]) -> None:
+        with self._noted():
+            self.writer.describe(name, attributes)
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.error = error
+            raise
 
 
 class _Queue:

@@ -121,11 +121,16 @@ def _compute(
             folder,
         )
     agree_to_compute(True)
-    with jax.enable_x64(True):
-        result = compute(study, folder, clock)
-    result.summary.update(origin=origin.digest, **_costs(clock, warnings))
-    with clock.stage("keep"):
-        kept = unfinished.keep(result, origin, folder)
+    try:
+        with jax.enable_x64(True):
+            result = compute(study, folder, clock)
+        result.summary.update(origin=origin.digest, **_costs(clock, warnings))
+        with clock.stage("keep"):
+            kept = unfinished.keep(result, origin, folder)
+    except BaseException:
+        # Maps that nothing else of the result is beside.
+        unfinished.clear_incomplete(folder)
+        raise
     added, result = _finish(kept, folder, clock, warnings, result)
     result.summary.update(added)
     return result

@@ -1,6 +1,8 @@
 """Maps of water stored as they are computed: in files, or in memory."""
 
 import dataclasses
+import errno
+import os
 import pathlib
 import tempfile
 import time
@@ -13,7 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, io
-from jaxload.io.records import RecordWriter, writing_record
+from jaxload.io.files.writing import reason_of
+from jaxload.io.records import NotWritten, RecordWriter, writing_record
 from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.report.datasets import MapFile
@@ -134,8 +137,8 @@ def _in_files(
         try:
             path = unfinished.begin(place) / map_file_name(study)
             errors = _written(study, water, maps, path, takers, clock)
-        except ValueError as error:
-            unfinished.clear(folder)
+        except NotWritten as error:
+            unfinished.clear_incomplete(folder)
             if refused:
                 raise ValueError(
                     f"the results are lost: {refused}, and {error}"
@@ -143,7 +146,7 @@ def _in_files(
             refused = str(error)
             continue
         except BaseException:
-            unfinished.clear(folder)
+            unfinished.clear_incomplete(folder)
             raise
         return StoredMaps(io.read_dataset(path), errors, MapFile(path, refused))
     raise ValueError(f"the results are lost: {refused}")
@@ -163,6 +166,18 @@ def _written(
         computed = time.perf_counter()
     clock.add("keep", time.perf_counter() - computed)
     return errors
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take the room of a file now: a map of memory that finds none ends the process."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        # Not every file system can.
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
 
 
 class _Nowhere:
@@ -188,8 +203,17 @@ class _Memory:
         return np.empty(self.shape, np.float32)
 
     def _on_disk(self) -> NDArray[np.float32]:
-        with tempfile.TemporaryFile() as file:
-            return np.memmap(file, np.float32, "w+", shape=self.shape)
+        size = int(np.prod(self.shape)) * 4
+        try:
+            with tempfile.TemporaryFile() as file:
+                _reserve(file.fileno(), size)
+                return np.memmap(file, np.float32, "w+", shape=self.shape)
+        except OSError as error:
+            raise ValueError(
+                f"there is no room for maps of {size / 2**30:.1f} GiB where the system "
+                f"puts temporary files ({reason_of(error)}); make room there, run "
+                'with a folder for results, or leave "twsa" out of output.store'
+            ) from None
 
     def write(self, name: str, epochs: slice, values: NDArray[np.float32]) -> None:
         self.arrays[name][epochs] = values

@@ -20,6 +20,7 @@ import numpy as np
 
 from jaxload import io
 from jaxload.config.renamed import is_of_earlier_release
+from jaxload.io.records import NotWritten
 from jaxload.pipeline.report.datasets import Result
 from jaxload.pipeline.results.files import (
     DATASETS,
@@ -35,6 +36,7 @@ __all__ = [
     "Unfinished",
     "begin",
     "clear",
+    "clear_incomplete",
     "find",
     "is_unfinished",
     "keep",
@@ -87,13 +89,13 @@ def begin(place: pathlib.Path) -> pathlib.Path:
       The folder.
 
     Raises:
-      ValueError: If it cannot be made.
+      NotWritten: A `ValueError`, if it cannot be made.
     """
     _remove(place)
     try:
         place.mkdir(mode=0o700)
     except OSError as error:
-        raise ValueError(f"{place} cannot be written ({error.strerror})") from None
+        raise NotWritten(f"{place} cannot be written ({error.strerror})") from None
     return place
 
 
@@ -281,6 +283,17 @@ def clear(folder: pathlib.Path) -> None:
     """
     for place in places(folder):
         _remove(place)
+
+
+def clear_incomplete(folder: pathlib.Path) -> None:
+    """Remove what a run began and did not end, but no result that can be taken up.
+
+    Args:
+      folder: Where results go.
+    """
+    for place in places(folder):
+        if not (place / ABOUT).exists():
+            _remove(place)
 
 
 def _remove(place: pathlib.Path) -> None:
