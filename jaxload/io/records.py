@@ -102,9 +102,10 @@ def writing_record(
                     of_body.append(error)
                 raise
     except (ValueError, OSError) as error:
-        if of_body:
-            raise of_body[0]
-        raise NotWritten(str(error)) from None
+        if not of_body:
+            raise NotWritten(str(error)) from None
+    if of_body:
+        raise of_body[0]
 
 
 class NotWritten(ValueError):
