@@ -13,9 +13,10 @@ import pytest
 import shapely
 import xarray as xr
 
-from jaxload import config, io, pipeline, synthetic
+from jaxload import config, inversion, io, pipeline, synthetic
 from jaxload.io import records
 from jaxload.pipeline.chunks import annual_amplitudes, means_over, regrouped
+from jaxload.pipeline.report import datasets
 from jaxload.pipeline.results import space, storage
 
 pytest.importorskip("netCDF4")
@@ -138,6 +139,27 @@ def test_water_follows_from_its_coefficients(study, maps, plain, tmp_path):
         np.testing.assert_allclose(water, at, rtol=1e-6, atol=1e-5)
     mine, theirs = (io.read_json(x / "summary.json") for x in (tmp_path, plain))
     assert mine["plausibility"] == theirs["plausibility"]
+
+
+def test_cells_that_are_solved_for_are_stored_as_water(
+    study, maps, tmp_path, monkeypatch
+):
+    """Their response would be unity, with as many numbers as cells squared."""
+
+    def of_cells(study, area, time, solution):
+        terms = (inversion.Term(solution.load, None),)
+        solution = dataclasses.replace(solution, terms=terms)
+        return datasets.coefficient_results(study, area, time, solution)
+
+    monkeypatch.setattr("jaxload.pipeline.stages.coefficient_results", of_cells)
+    study = with_output(study, store=("regions", "coefficients"))
+    pipeline.run(study, tmp_path).close()
+    with io.read_dataset(tmp_path / "coefficients.nc") as stored:
+        assert "response" not in stored
+        lon, lat = (xr.DataArray(stored[x].values) for x in ("cell_lon", "cell_lat"))
+        at = maps.twsa.sel(lon=lon, lat=lat)
+        np.testing.assert_allclose(stored.water, at, rtol=1e-6, atol=1e-5)
+        assert stored.water.units == "mm"
 
 
 def test_regions_are_written_if_the_study_stores_them(study, tmp_path):
@@ -308,7 +330,7 @@ def test_parts_of_any_length_are_put_together(rng):
 
 
 def test_means_and_amplitudes_are_those_of_the_maps(rng):
-    from jaxload import inversion, series, sphere
+    from jaxload import series, sphere
 
     time = np.arange("2015-01-01", 900, dtype="M8[D]")
     factors, fields = rng.normal(size=(900, 3)), rng.normal(size=(20, 3))

@@ -22,7 +22,8 @@ class Output:
         their standard errors where they are computed; "regions" for means over regions;
         "coefficients" for the coefficients of each epoch and the fields that they
         belong to, whose sum of products is the water of every cell [mm], in the file
-        coefficients.nc. Maps without epochs, stations and scores are always written.
+        coefficients.nc, or that water itself where it was solved for cell by cell.
+        Maps without epochs, stations and scores are always written.
       compression: Whether maps are compressed; without it they are written several
         times faster and take up to twice the space.
     """

@@ -320,31 +320,39 @@ def coefficient_results(
 
     Returns:
       A dataset with ``coefficient`` (time, field) and ``response`` (field, cell), whose
-      product is the water [mm]; ``cell_lon`` and ``cell_lat`` [degrees].
+      product is the water [mm], or with ``water`` (time, cell) [mm] where the estimate
+      has a number for each cell; ``cell_lon`` and ``cell_lat`` [degrees].
     """
+    degrees = {"units": "degrees", "long_name": "middle of the cell"}
+    places = {
+        "cell_lon": ("cell", area.grid.lon, degrees),
+        "cell_lat": ("cell", area.grid.lat, degrees),
+    }
+    variables = _coefficients(solution)
+    return xr.Dataset(variables | places, coords={"time": time}, attrs=_about(study))
+
+
+def _coefficients(solution: inversion.RepresenterSolution) -> dict[str, Any]:
+    """Coefficients and responses, or water where the response would be unity."""
     terms = solution.terms
+    if any(term.representers is None for term in terms):
+        labels = {"units": "mm", "long_name": "water of cells"}
+        return {"water": (("time", "cell"), solution.load.astype("f4"), labels)}
     factors = np.concatenate([np.asarray(x.coefficients) for x in terms], axis=1)
     fields = np.concatenate([as_dense(term) for term in terms], axis=1)
-    degrees = {"units": "degrees", "long_name": "middle of the cell"}
     meaning = "water [mm] = sum over fields of coefficient times response"
-    return xr.Dataset(
-        {
-            "coefficient": (
-                ("time", "field"),
-                factors,
-                {"long_name": "coefficient of each field", "comment": meaning},
-            ),
-            "response": (
-                ("field", "cell"),
-                fields.T,
-                {"long_name": "water of cells by a unit coefficient"},
-            ),
-            "cell_lon": ("cell", area.grid.lon, degrees),
-            "cell_lat": ("cell", area.grid.lat, degrees),
-        },
-        coords={"time": time},
-        attrs=_about(study),
-    )
+    return {
+        "coefficient": (
+            ("time", "field"),
+            factors,
+            {"long_name": "coefficient of each field", "comment": meaning},
+        ),
+        "response": (
+            ("field", "cell"),
+            fields.T,
+            {"long_name": "water of cells by a unit coefficient"},
+        ),
+    }
 
 
 def as_groundwater(dataset: xr.Dataset) -> xr.Dataset:

@@ -140,8 +140,8 @@ def _keep(result: Result, origin: Origin, place: pathlib.Path) -> Unfinished:
         files = {}
         for name, dataset in datasets_of(result).items():
             if DATASETS[name] != "water" or there is None:
-                double = {"double": DOUBLE[name]} if name in DOUBLE else {}
-                io.write_dataset(dataset, place / name, **double)
+                double = [x for x in DOUBLE.get(name, ()) if x in dataset]
+                io.write_dataset(dataset, place / name, double)
             elif there.parent != place:
                 copy_result(there, place / name)
             files[name] = content_of(place / name)
