@@ -141,7 +141,8 @@ def _keep(result: Result, origin: Origin, place: pathlib.Path) -> Unfinished:
         for name, dataset in datasets_of(result).items():
             if DATASETS[name] != "water" or there is None:
                 double = [x for x in DOUBLE.get(name, ()) if x in dataset]
-                io.write_dataset(dataset, place / name, double)
+                wide = {"double": double} if double else {}
+                io.write_dataset(dataset, place / name, **wide)
             elif there.parent != place:
                 copy_result(there, place / name)
             files[name] = content_of(place / name)
