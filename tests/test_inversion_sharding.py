@@ -74,10 +74,10 @@ def both(request, mesh):
     return data, inversion.shard_epochs(data, mesh)
 
 
-def assert_same(ask, both):
+def assert_same(ask, both, exact=EXACT):
     one, many = (inversion.gather_epochs(ask(data), data) for data in both)
     for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(many), strict=True):
-        np.testing.assert_allclose(right, left, **EXACT)
+        np.testing.assert_allclose(right, left, **exact)
 
 
 @pytest.mark.parametrize("free", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -205,7 +205,8 @@ def test_standard_deviations_are_those_of_one_device(both):
             inversion.factorise(problem, data, 0.3), regions
         ),
     )
-    assert_same(ask, both)
+    # Variances are differences of larger numbers, whose rounding they keep.
+    assert_same(ask, both, {"rtol": 1e-9, "atol": 1e-10})
 
 
 @pytest.mark.slow
@@ -333,6 +334,7 @@ def test_four_devices_do_as_two_do():
     """Four devices have to be asked for before JAX begins."""
     names = "load or criteria or exchange or standard or scan or refused"
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", names]
+    words += ["-m", "not slow"]
     environment = os.environ | {"SHARDS": "4"}
     done = subprocess.run(
         [sys.executable, *words],
