@@ -38,6 +38,7 @@ from jaxload.pipeline.inputs.virtual_stations import (
     append_virtual_stations,
     cells_without_station,
     is_virtual,
+    stations_of,
 )
 from jaxload.pipeline.prepare import cleaning, loads
 from jaxload.pipeline.prepare.heights import check_heights, ready_heights
@@ -74,7 +75,7 @@ class Prepared:
       gnss: The stations of them.
       filled: Gap filling before the inversion, if there was one.
       comparisons: What groundwater is compared with.
-      screened: What screening left.
+      screening: What screening says of each station.
       summary: Plain numbers so far.
     """
 
@@ -83,7 +84,7 @@ class Prepared:
     gnss: xr.Dataset
     filled: Filled | None
     comparisons: References
-    screened: Screened
+    screening: xr.Dataset
     summary: dict[str, Any]
 
 
@@ -137,12 +138,13 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     rows, filled = _filled(study, gnss, area, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
     summary |= of_loads
-    gnss = rows.isel(station=np.flatnonzero(~is_virtual(rows)))
+    gnss = stations_of(rows)
     comparisons = References()
     if study.groundwater is not None:
         with clock.stage("compare"):
             comparisons = read_references(study, gnss, area.outlines)
-    return Prepared(area, rows, gnss, filled, comparisons, screened, summary)
+    table = screened.table
+    return Prepared(area, rows, gnss, filled, comparisons, table, summary)
 
 
 def invert_prepared(
@@ -177,7 +179,7 @@ def invert_prepared(
     with clock.stage("evaluate"):
         result = _result(study, rows, gnss, area, inverted, prepared.filled)
         result.summary.update(prepared.summary)
-        stations = result.stations.merge(prepared.screened.table)
+        stations = result.stations.merge(prepared.screening)
         result = dataclasses.replace(result, stations=stations)
     sampled = PlaceSeries(gnss, prepared.comparisons.wells)
     takers = () if study.groundwater is None else (sampled,)
@@ -251,7 +253,7 @@ def _without_loads(
         report_progress = functools.partial(clock.watch, "loads")
         moved = loads.loads_at_stations(study, rows, report_progress)
         rows = loads.remove_loads(study, rows, moved)
-        stations = rows.isel(station=np.flatnonzero(~is_virtual(rows)))
+        stations = stations_of(rows)
         return rows, dict(loads.load_scores(stations))
 
 

@@ -23,6 +23,9 @@ __all__ = [
 #: Values of a second key up to which each has a line of its own.
 MOST_LINES = 10
 
+#: Values of a key up to which each has a tick of its own.
+MOST_TICKS = 8
+
 #: How far values have to spread, as a factor, for a logarithmic axis.
 WIDE = 20.0
 
@@ -248,8 +251,13 @@ def _label_axis(axes: Axes, column: Sequence[Any], name: str, which: str = "x") 
     if isinstance(column[0], str):
         words = sorted(set(column))
         getattr(axes, f"set_{which}ticks")(range(len(words)), words)
-    elif _is_wide(np.asarray(column, float)):
+        return
+    if _is_wide(np.asarray(column, float)):
         axes.set(**{f"{which}scale": "log"})
+    values = sorted(set(column))
+    if len(values) <= MOST_TICKS:
+        getattr(axes, f"set_{which}ticks")(values, [f"{value:.3g}" for value in values])
+        getattr(axes, f"set_{which}ticks")([], minor=True)
 
 
 def _norm(values: NDArray[np.float64], largest: bool) -> Normalize:

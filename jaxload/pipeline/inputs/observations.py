@@ -29,6 +29,9 @@ __all__ = [
 
 Outline = Polygon | MultiPolygon
 
+#: Of no use here, and twice as large as what is.
+HORIZONTAL = ("east", "east_sigma", "north", "north_sigma")
+
 #: Cells of a station's neighbourhood whose outline matters, in cells.
 NEAR = 10
 
@@ -48,10 +51,10 @@ def read_observations(
       watch: Called with the number of files read and that of all, after each.
 
     Returns:
-      A dataset of layout `io.GNSS`.
+      A dataset of layout `io.GNSS`, of vertical displacement only.
     """
     settings = study.gnss
-    return io.read_gnss(
+    gnss = io.read_gnss(
         series_files(study),
         sites=study.path(settings.sites) if settings.sites else None,
         start=settings.start or None,
@@ -63,6 +66,7 @@ def read_observations(
         ),
         watch=watch,
     )
+    return gnss.drop_vars(HORIZONTAL, errors="ignore")
 
 
 def select_inside(

@@ -14,6 +14,7 @@ __all__ = [
     "as_virtual_stations",
     "cells_without_station",
     "is_virtual",
+    "stations_of",
 ]
 
 logger = logging.getLogger(__name__)
@@ -135,3 +136,16 @@ def is_virtual(gnss: xr.Dataset) -> NDArray[np.bool_]:
     if "filled" in gnss:
         return gnss.filled.values
     return np.zeros(gnss.sizes["station"], bool)
+
+
+def stations_of(rows: xr.Dataset) -> xr.Dataset:
+    """Take the stations among rows.
+
+    Args:
+      rows: Stations, perhaps with virtual stations.
+
+    Returns:
+      The stations; the same dataset, and no copy, where there are no others.
+    """
+    filled = is_virtual(rows)
+    return rows.isel(station=np.flatnonzero(~filled)) if filled.any() else rows

@@ -106,7 +106,7 @@ def _with_days(gnss: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
             len(seen),
             listed(empty),
         )
-    return gnss.isel(station=np.flatnonzero(seen)), empty
+    return gnss.isel(station=np.flatnonzero(seen)) if empty else gnss, empty
 
 
 def _without_large_sigma(
