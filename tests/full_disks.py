@@ -199,13 +199,17 @@ def try_size(
         if older.exists() and code:
             wrong += mixed(out, whole, older)
         disk.fit_forests()
-        again, then = call(words if kind == "world" else [*words, "--resume"])
+        # What was refused before anything was computed begins anew.
+        refused = any("they take about" in line for line in said)
+        anew = kind == "world" or refused
+        again, then = call(words if anew else [*words, "--resume"])
         if again:
             wrong.append(f"resumed with {again}: {' '.join(then)[-300:]}")
         else:
             wrong += faults.different(whole, out)
         kept = any("are kept in" in line for line in said)
-        return {"code": code, "kept": kept, "said": said[-1:], "wrong": wrong}
+        about = {"code": code, "kept": kept, "refused": refused}
+        return about | {"said": said[-1:], "wrong": wrong}
     finally:
         disk.unmount()
 
