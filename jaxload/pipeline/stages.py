@@ -38,7 +38,7 @@ from jaxload.pipeline.inputs.virtual_stations import (
     append_virtual_stations,
     cells_without_station,
     is_virtual,
-    stations_of,
+    without_virtual_stations,
 )
 from jaxload.pipeline.prepare import cleaning, loads
 from jaxload.pipeline.prepare.heights import check_heights, ready_heights
@@ -138,7 +138,7 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     rows, filled = _filled(study, gnss, area, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
     summary |= of_loads
-    gnss = stations_of(rows)
+    gnss = without_virtual_stations(rows)
     comparisons = References()
     if study.groundwater is not None:
         with clock.stage("compare"):
@@ -253,7 +253,7 @@ def _without_loads(
         report_progress = functools.partial(clock.watch, "loads")
         moved = loads.loads_at_stations(study, rows, report_progress)
         rows = loads.remove_loads(study, rows, moved)
-        stations = stations_of(rows)
+        stations = without_virtual_stations(rows)
         return rows, dict(loads.load_scores(stations))
 
 

@@ -14,7 +14,7 @@ __all__ = [
     "as_virtual_stations",
     "cells_without_station",
     "is_virtual",
-    "stations_of",
+    "without_virtual_stations",
 ]
 
 logger = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def is_virtual(gnss: xr.Dataset) -> NDArray[np.bool_]:
     return np.zeros(gnss.sizes["station"], bool)
 
 
-def stations_of(rows: xr.Dataset) -> xr.Dataset:
+def without_virtual_stations(rows: xr.Dataset) -> xr.Dataset:
     """Take the stations among rows.
 
     Args:
