@@ -65,7 +65,6 @@ def test_the_content_itself_stays():
         ("inversion.beta=-1", "inversion.beta"),
         ("inversion.prior=lapacian", "inversion.prior"),
         ("title.beta=1", "title.beta cannot be set, as title is 'five stations'"),
-        ("folder=/", "folder is not a known setting"),
     ],
 )
 def test_a_change_that_cannot_be_made_is_one_sentence(study, capsys, change, message):
