@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ from jaxload.config.output import Output
 from jaxload.config.renamed import current_settings
 from jaxload.config.screening import Screening
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
-from jaxload.config.values import build_table
+from jaxload.config.values import build_table, read_toml
 from jaxload.config.weather import Features, Weather
 from jaxload.config.writing import written
 
@@ -179,12 +178,7 @@ def read_study(
       ValueError: If it is not TOML, or a key or a value is not understood.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file; check the path of the study")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not TOML: {error}") from None
+    table = read_toml(path, "study")
     changes = changes or {}
     where = f"{path}, with {', '.join(changes)} changed" if changes else str(path)
     try:

@@ -9,7 +9,6 @@ import math
 import os
 import pathlib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -18,7 +17,7 @@ import numpy as np
 from jaxload.config.checks import REQUIRED, check_at_least, check_choices, check_given
 from jaxload.config.reference import settings as all_settings
 from jaxload.config.study import Study, read_study, to_toml
-from jaxload.config.values import build_table
+from jaxload.config.values import build_table, read_toml
 
 __all__ = ["Interval", "Sweep", "read_sweep"]
 
@@ -230,12 +229,7 @@ def read_sweep(path: str | os.PathLike[str], data: str | None = None) -> Sweep:
       ValueError: If it cannot be used; the message says where and why.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file; check the path of the sweep")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not TOML: {error}") from None
+    content = read_toml(path, "sweep")
     try:
         values = content.pop("settings", {})
         if not isinstance(values, dict) or not values:

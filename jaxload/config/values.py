@@ -4,7 +4,9 @@ import dataclasses
 import difflib
 import functools
 import json
+import pathlib
 import re
+import tomllib
 import types
 import typing
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     import pydantic
     from pydantic_core import ErrorDetails
 
-__all__ = ["build_table", "is_table", "kinds_of", "unknown_setting"]
+__all__ = ["build_table", "is_table", "kinds_of", "read_toml", "unknown_setting"]
 
 #: What is expected, by the kind of a problem.
 EXPECTED = {
@@ -27,6 +29,28 @@ EXPECTED = {
     "tuple_type": "a list of strings",
     "dataclass_type": "a table { files = ... }",
 }
+
+
+def read_toml(path: pathlib.Path, kind: str) -> dict[str, Any]:
+    """Read the tables and settings of a TOML file.
+
+    Args:
+      path: The file.
+      kind: What it is, for the message where there is none.
+
+    Returns:
+      Its content.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it is not TOML.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file; check the path of the {kind}")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not TOML: {error}") from None
 
 
 def build_table(kind: type, content: dict[str, Any]) -> Any:
