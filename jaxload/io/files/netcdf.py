@@ -17,7 +17,7 @@ from jaxload.io.files.writing import replacing, why_full
 
 __all__ = ["as_numbers", "reading_netcdf", "save_netcdf", "with_numbers"]
 
-#: What the libraries of netCDF raise on broken files.
+#: What the libraries of netCDF, and that of Zarr, raise on broken files.
 BROKEN = (
     OSError,
     ValueError,

@@ -11,6 +11,8 @@ from typing import Any
 
 import xarray as xr
 
+from jaxload.io.files.netcdf import BROKEN
+
 __all__ = [
     "WRITTEN",
     "attributes_of",
@@ -29,17 +31,6 @@ WRITTEN = "epochs_written"
 
 #: The file in which a group describes itself.
 ABOUT = "zarr.json"
-
-#: What the library raises on broken groups.
-BROKEN = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-)
 
 
 def require_zarr() -> None:
