@@ -202,7 +202,7 @@ def _event(values: NDArray[np.float64], start: int, stop: int) -> DroughtEvent:
         start + int(inside.argmin()),
         float(inside.sum()),
         least,
-        DROUGHT_CLASSES[int(drought_class(least)) - 1],
+        DROUGHT_CLASSES[sum(least <= limit for limit in DROUGHT_LIMITS)],
     )
 
 
