@@ -31,7 +31,7 @@ from jaxload.evaluate.metrics import (
     wrms_reduction,
 )
 from jaxload.evaluate.monthly_errors import mean_covariance, normal_draws
-from jaxload.evaluate.standardised_index import (
+from jaxload.evaluate.storage_index import (
     LONGEST_SCALE,
     MonthlyRecord,
     limiting_storage,
