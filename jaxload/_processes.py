@@ -19,7 +19,8 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
+
+from jaxload._exchange import from_first
 
 #: Number of processes, which one this is and host:port of the first; None where a
 #: launcher knows it.
@@ -268,7 +269,7 @@ def _connected(launch: Launch, complain: Callable[[str], None]) -> Team:
         port = server.getsockname()[1].to_bytes(4, "big")
         name = socket.gethostname().encode()[:NAME].ljust(NAME, b"\0")
         here[:] = np.frombuffer(name + token + port, np.uint8)
-    place = np.asarray(multihost_utils.broadcast_one_to_all(here)).tobytes()
+    place = from_first(here).tobytes()
     name, token = place[:NAME].rstrip(b"\0").decode(), place[NAME : NAME + TOKEN]
     port = int.from_bytes(place[NAME + TOKEN :], "big")
     if server is None:

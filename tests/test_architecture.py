@@ -15,7 +15,7 @@ ROOT = pathlib.Path(jaxload.__file__).parent
 LAYERS = [
     {
         *("constants", "_calendar", "_check", "_compile_cache", "_cores"),
-        *("_longitude", "_platform", "_launch", "_processes"),
+        *("_longitude", "_platform", "_exchange", "_launch", "_processes"),
     },
     {"sphere", "series", "inversion", "evaluate", "io", "config"},
     {"earth", "plot", "studies"},

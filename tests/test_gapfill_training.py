@@ -18,7 +18,7 @@ from traces import count_traces
 from jaxload import io
 from jaxload.gapfill.joint import joint_losses
 from jaxload.gapfill.networks import ensemble as lstm_ensemble
-from jaxload.gapfill.training import checkpoints, optimise
+from jaxload.gapfill.training import checkpoints, optimise, sharding
 
 TARGET = np.array([[1.0, -2.0], [0.5, 3.0]])
 KEY = jax.random.key(7)
@@ -57,6 +57,30 @@ def test_each_member_keeps_the_parameters_that_scored_best():
     assert len(set(fitted.step)) == 2
     found = score(fitted.parameters, TARGET, KEY)
     np.testing.assert_allclose(found, curve.held_out.min(axis=0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    process_index: int
+    id: int
+
+
+@pytest.mark.parametrize(
+    ("counts", "parts", "chosen"),
+    [
+        ((2, 2), 2, [(0, 0), (1, 0)]),
+        ((1, 3), 3, [(0, 0), (1, 0), (1, 1)]),
+        ((3, 1), 4, [(0, 0), (1, 0), (0, 1), (0, 2)]),
+        ((1, 1, 1, 1), 5, [(0, 0), (1, 0), (2, 0), (3, 0)]),
+    ],
+)
+def test_every_process_has_a_part_whatever_its_devices(
+    monkeypatch, counts, parts, chosen
+):
+    devices = [Device(n, i) for n, count in enumerate(counts) for i in range(count)]
+    monkeypatch.setattr(sharding, "Mesh", lambda devices, axes: devices)
+    share = sharding.make_share(parts, devices)
+    assert [(each.process_index, each.id) for each in share.mesh] == chosen
 
 
 @pytest.mark.parametrize("count", [1, 2])

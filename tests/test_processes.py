@@ -69,15 +69,20 @@ def free_port():
         return server.getsockname()[1]
 
 
-def start(folder, out, *more, count=2):
-    """Processes of one run."""
+def start(folder, out, *more, devices=(1, 1)):
+    """Processes of one run, with as many devices each as a node has cores."""
+    count = len(devices)
     place = ["--processes", str(count), "--coordinator", f"localhost:{free_port()}"]
     command = [sys.executable, "-m", "jaxload", "run", str(folder / "study.toml")]
     command += ["--out", str(out), *place, *more]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return [
-        subprocess.Popen([*command, "--process", str(n)], env=ENVIRONMENT, **pipes)
-        for n in range(count)
+        subprocess.Popen(
+            [*command, "--process", str(n)],
+            env=ENVIRONMENT | {"JAX_NUM_CPU_DEVICES": str(number)},
+            **pipes,
+        )
+        for n, number in enumerate(devices)
     ]
 
 
@@ -107,7 +112,7 @@ def test_two_processes_do_what_one_does(study, tmp_path):
         check=True,
         capture_output=True,
     )
-    codes, words = finish(start(study, tmp_path / "two"))
+    codes, words = finish(start(study, tmp_path / "two", devices=(3, 1)))
     assert codes == [0, 0], words
     assert "five stations" in words[0][0]
     assert words[1] == ("", "")
@@ -124,7 +129,7 @@ def test_two_processes_do_what_one_does(study, tmp_path):
     assert one["leave_one_out_rms_mm"] == pytest.approx(
         two["leave_one_out_rms_mm"], rel=1e-9
     )
-    codes, words = finish(start(study, tmp_path / "two", "--resume"))
+    codes, words = finish(start(study, tmp_path / "two", "--resume", devices=(1, 2)))
     assert codes == [0, 0], words
     assert "five stations" in words[0][0]
 
@@ -175,6 +180,7 @@ import jax
 
 index, count, port, folder = map(str, sys.argv[1:])
 jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_num_cpu_devices", 1 + 2 * int(index))
 if count == "2":
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.distributed.initialize("localhost:" + port, 2, int(index))

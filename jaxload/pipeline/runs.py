@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from jaxload import config, io
+from jaxload._exchange import wait_for_all
 from jaxload.pipeline.doubts import collected_warnings, first_messages
 from jaxload.pipeline.inputs.libraries import check_libraries
 from jaxload.pipeline.progress import Clock, Watch, ignore
@@ -27,7 +28,7 @@ from jaxload.pipeline.results.files import (
 from jaxload.pipeline.results.provenance import Origin, origin_of
 from jaxload.pipeline.results.unfinished import Unfinished
 from jaxload.pipeline.stages import compute
-from jaxload.pipeline.team import agree_to_compute, wait_for_all
+from jaxload.pipeline.team import agree_to_compute
 
 __all__ = ["run"]
 

@@ -15,12 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.experimental import multihost_utils
 from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import on_host
+from jaxload._exchange import from_first
 from jaxload.gapfill.training.sharding import (
     MOST_PROGRAMS,
     Devices,
@@ -245,7 +245,7 @@ def _restored(
         state = checkpoints.restore(state)
     if share.spans_processes:
         # Others may not see the folder of the first.
-        state = multihost_utils.broadcast_one_to_all(state)
+        state = from_first(state)
     return state
 
 

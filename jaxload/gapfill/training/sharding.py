@@ -16,6 +16,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxload._check import on_host
+from jaxload._exchange import first_devices
 
 __all__ = [
     "MOST_PROGRAMS",
@@ -169,14 +170,13 @@ def one_device_each() -> Devices:
     Returns:
       The devices; none where there is one process.
     """
-    if jax.process_count() == 1:
-        return ()
-    first = {device.process_index: device for device in reversed(jax.devices())}
-    return [first[process] for process in sorted(first)]
+    return () if jax.process_count() == 1 else first_devices()
 
 
 def make_share(parts: int, devices: Devices) -> Share:
     """Share out parts, as evenly as can be, among as few devices as that takes.
+
+    Of several processes each takes part, as all have to call what runs on the devices.
 
     Args:
       parts: Number of members or places.
@@ -189,4 +189,17 @@ def make_share(parts: int, devices: Devices) -> Share:
     used = -(-parts // max(most, 1))
     if used < 2:
         return Share(parts, None)
-    return Share(parts, Mesh(np.asarray(devices[:used]), (AXIS,)))
+    chosen = _in_turn(devices)[: max(used, len(first_devices(devices)))]
+    return Share(parts, Mesh(np.asarray(chosen), (AXIS,)))
+
+
+def _in_turn(devices: Devices) -> list[Any]:
+    """One device of every process, then the second of every process, and so on."""
+    counts: dict[int, int] = {}
+    turns = []
+    for device in devices:
+        turn = counts.get(device.process_index, 0)
+        counts[device.process_index] = turn + 1
+        turns.append((turn, device.process_index))
+    order = sorted(range(len(devices)), key=turns.__getitem__)
+    return [devices[n] for n in order]

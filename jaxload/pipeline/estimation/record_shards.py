@@ -6,6 +6,7 @@ from jax.sharding import Mesh
 from jax.typing import ArrayLike
 
 from jaxload import inversion
+from jaxload._exchange import first_devices
 
 __all__ = ["bind_record", "record_mesh"]
 
@@ -19,8 +20,7 @@ def record_mesh() -> Mesh | None:
     """
     devices = jax.devices()
     if devices[0].platform == "cpu":
-        first = {device.process_index: device for device in reversed(devices)}
-        devices = [first[process] for process in sorted(first)]
+        devices = first_devices()
     return Mesh(np.asarray(devices), ("epoch",)) if len(devices) > 1 else None
 
 
