@@ -83,7 +83,7 @@ def _reduced(own: NDArray[np.uint8], summed: bool) -> NDArray[np.uint8]:
     whole = jax.make_array_from_callback(
         (mesh.size, *own.shape),
         NamedSharding(mesh, PartitionSpec(AXIS)),
-        lambda index: own[None],
+        lambda _: own[None],
     )
     return np.asarray(_everywhere(mesh, summed)(whole).addressable_data(0))
 

@@ -78,7 +78,7 @@ def test_every_process_has_a_part_whatever_its_devices(
     monkeypatch, counts, parts, chosen
 ):
     devices = [Device(n, i) for n, count in enumerate(counts) for i in range(count)]
-    monkeypatch.setattr(sharding, "Mesh", lambda devices, axes: devices)
+    monkeypatch.setattr(sharding, "Mesh", lambda devices, _: devices)
     share = sharding.make_share(parts, devices)
     assert [(each.process_index, each.id) for each in share.mesh] == chosen
 
