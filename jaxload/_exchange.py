@@ -46,8 +46,8 @@ def from_first(tree: Any) -> Any:
 
     def taken(values: Any) -> NDArray[Any]:
         array = np.ascontiguousarray(values)
-        own = array.reshape(-1).view(np.uint8)
-        whole = _reduced(own if jax.process_index() == 0 else np.zeros_like(own), True)
+        local = array.reshape(-1).view(np.uint8)
+        whole = _reduced(local if jax.process_index() == 0 else np.zeros_like(local), True)
         return whole.view(array.dtype).reshape(np.shape(values))
 
     return jax.tree.map(taken, tree)
@@ -66,9 +66,9 @@ def gather_bytes(content: bytes) -> list[bytes]:
         return [content]
     size = np.array([len(content)], np.int64).view(np.uint8)
     sizes = _reduced(size, False).reshape(-1).view(np.int64)
-    own = np.zeros(max(int(sizes.max()), 1), np.uint8)
-    own[: len(content)] = np.frombuffer(content, np.uint8)
-    rows = _reduced(own, False)
+    local = np.zeros(max(int(sizes.max()), 1), np.uint8)
+    local[: len(content)] = np.frombuffer(content, np.uint8)
+    rows = _reduced(local, False)
     return [row[:count].tobytes() for row, count in zip(rows, sizes)]
 
 
@@ -77,13 +77,13 @@ def wait_for_all() -> None:
     gather_bytes(b"")
 
 
-def _reduced(own: NDArray[np.uint8], summed: bool) -> NDArray[np.uint8]:
+def _reduced(local: NDArray[np.uint8], summed: bool) -> NDArray[np.uint8]:
     """Bytes of all processes, shape (process, byte), or their sums."""
     mesh = Mesh(np.asarray(first_devices()), (AXIS,))
     whole = jax.make_array_from_callback(
-        (mesh.size, *own.shape),
+        (mesh.size, *local.shape),
         NamedSharding(mesh, PartitionSpec(AXIS)),
-        lambda _: own[None],
+        lambda _: local[None],
     )
     return np.asarray(_everywhere(mesh, summed)(whole).addressable_data(0))
 

@@ -15,9 +15,9 @@ ROOT = pathlib.Path(jaxload.__file__).parent
 LAYERS = [
     {
         *("constants", "_calendar", "_check", "_compile_cache", "_cores"),
-        *("_longitude", "_platform", "_exchange", "_launch", "_processes"),
+        *("_longitude", "_platform", "_exchange", "_launch"),
     },
-    {"sphere", "series", "inversion", "evaluate", "io", "config"},
+    {"sphere", "series", "inversion", "evaluate", "io", "config", "_processes"},
     {"earth", "plot", "studies"},
     {"gapfill", "synthetic"},
     {"pipeline"},
