@@ -47,7 +47,8 @@ def from_first(tree: Any) -> Any:
     def taken(values: Any) -> NDArray[Any]:
         array = np.ascontiguousarray(values)
         local = array.reshape(-1).view(np.uint8)
-        whole = _reduced(local if jax.process_index() == 0 else np.zeros_like(local), True)
+        first = jax.process_index() == 0
+        whole = _reduced(local if first else np.zeros_like(local), True)
         return whole.view(array.dtype).reshape(np.shape(values))
 
     return jax.tree.map(taken, tree)
