@@ -54,6 +54,14 @@ def design() -> jax.Array:
     return earth.design_matrix(kernel, stations(), grid())
 
 
+def disc_kernel() -> earth.DiscKernel:
+    return earth.disc_kernel(earth.load_love_numbers(), radius=grid().cell_radius)
+
+
+def basins() -> sphere.BasinWeights:
+    return sphere.basin_weights(grid(), {"all": shapely.box(0, 0, 2, 2)})
+
+
 def distance() -> np.ndarray:
     """Of the stations from each other [km], as if on a plane."""
     places = np.stack([stations().lon, stations().lat], axis=-1)
@@ -255,6 +263,22 @@ OBJECTS: dict[str, dict[str, Callable[[], Any]]] = {
     "inversion.stacking": {
         "footprints": lambda: np.eye(3, design().shape[1]),
         "averages": lambda: noise(EPOCHS, 3),
+    },
+    "inversion.network": {
+        "basins": basins,
+        "network": lambda: inversion.monitoring_network(
+            inversion.factorise(problem(), data(), 0.02), prior(), basins().weights
+        ),
+        "places": lambda: inversion.candidates(design(), 4.0),
+        "new_design": design,
+        "lon": lambda: stations().lon[:2],
+        "lat": lambda: stations().lat[:2],
+        "kernel": disc_kernel,
+    },
+    "earth.loading.moving_places": {
+        "kernel": disc_kernel,
+        "lon": lambda: stations().lon,
+        "lat": lambda: stations().lat,
     },
     "inversion.uncertainty.functionals": {
         "problem": small_problem,

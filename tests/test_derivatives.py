@@ -80,6 +80,16 @@ def rectangle(*numbers):
     return earth.rectangle_response(kernel, places, ([10.0] * 2, [45.0] * 2), 1.0, 1.0)
 
 
+def moving(lon, lat):
+    """The uplift of two stations, by where they stand."""
+    with jax.ensure_compile_time_eval():
+        grid = sphere.Grid(
+            *np.array([[15.0, 20.0, 25.0], [10.0, 10.0, 15.0]]), *[None] * 5
+        )
+        at = earth.uplift_at(earth.disc_kernel(LOVE, radius=2.0), grid, reach=40.0)
+    return at(lon, lat)
+
+
 def half_space(lame, shear):
     space = earth.HalfSpace(1e10 * lame, 1e10 * shear, jnp.asarray(9.8e7))
     near, size = jnp.array([0.0, 30.0]), jnp.asarray(20.0)
@@ -163,6 +173,15 @@ def through_the_prior(design, scale):
     return problem.cross, problem.gram
 
 
+def new_station(design):
+    data = inversion.observations(inverse.GAPPED, np.ones(inverse.ROWS))
+    factor = inversion.factorise(inverse.PROBLEM, data, 0.7)
+    weights = 1.0 + np.arange(inverse.CELLS)[None, :]
+    network = inversion.monitoring_network(factor, inverse.PRIOR, weights)
+    places = inversion.candidates(design, 0.5)
+    return inversion.candidate_gains(network, places)
+
+
 def components(patterns, beta):
     data = inversion.observations(patterns, np.ones(inverse.ROWS))
     given = (inverse.PROBLEM, data, jnp.exp(beta), np.ones((3, 2)))
@@ -241,6 +260,7 @@ TABLE = {
         (3.4, 2.7),
     ),
     "in_frame": (in_center_of_mass, NUMBERS),
+    "uplift_at": (moving, (np.array([15.3, 22.0]), np.array([14.0, 9.0]))),
     # Earth models
     "gravity": (lambda d: earth.gravity(model(d), 5e6), (np.ones(1),)),
     "enclosed_mass": (lambda d: earth.enclosed_mass(model(d), 5e6), (np.ones(1),)),
@@ -286,6 +306,7 @@ TABLE = {
     # inversion
     "temporal_residual": (memory, (0.5, np.nan_to_num(inverse.GAPPED))),
     "solve_by_components": (components, (normal(2, inverse.ROWS), -0.3)),
+    "candidate_gains, by the design": (new_station, (normal(2, inverse.CELLS),)),
     "smooth_prior, prior_problem": (
         through_the_prior,
         (inverse.DESIGN, 0.1 * normal(inverse.CELLS)),

@@ -76,6 +76,7 @@ from jaxload.earth.loading.mass_field import (
     from_water,
     masked,
 )
+from jaxload.earth.loading.moving_places import uplift_at
 from jaxload.earth.loading.places import Places
 from jaxload.earth.love.from_model import (
     LoveNumbers,
@@ -175,5 +176,6 @@ __all__ = [
     "synthesise_at",
     "table_frame",
     "tidal_response",
+    "uplift_at",
     "water_from_stokes",
 ]

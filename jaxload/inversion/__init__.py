@@ -41,6 +41,21 @@ from jaxload.inversion.hyperparameters.group_cross_validation import (
 from jaxload.inversion.linalg.iterative_refinement import Refinement
 from jaxload.inversion.linalg.pcg import ConjugateGradient
 from jaxload.inversion.missing.pattern import MissingPattern, find_pattern
+from jaxload.inversion.network.average_day import (
+    MonitoringNetwork,
+    RemovalOrder,
+    monitoring_network,
+    removal_order,
+    station_losses,
+)
+from jaxload.inversion.network.candidate_places import (
+    Candidates,
+    candidate_gains,
+    candidates,
+    covariance_with,
+)
+from jaxload.inversion.network.network_search import NetworkDesign, design_network
+from jaxload.inversion.network.place_refinement import RefinedPlaces, refine_places
 from jaxload.inversion.noise import Noise, covariance_noise, exponential_correlation
 from jaxload.inversion.principal_components import (
     leave_one_out_by_components,
@@ -110,6 +125,7 @@ from jaxload.inversion.uncertainty.sampling import Sampling, posterior_samples
 from jaxload.inversion.uncertainty.stochastic_diagonal import Probing
 
 __all__ = [
+    "Candidates",
     "ConjugateGradient",
     "EpochSharding",
     "Factor",
@@ -117,13 +133,17 @@ __all__ = [
     "Huber",
     "LCurve",
     "MissingPattern",
+    "MonitoringNetwork",
+    "NetworkDesign",
     "Noise",
     "Observations",
     "Prior",
     "Probing",
     "Problem",
     "Recovery",
+    "RefinedPlaces",
     "Refinement",
+    "RemovalOrder",
     "RepresenterSolution",
     "Resolution",
     "Rows",
@@ -141,9 +161,13 @@ __all__ = [
     "averages",
     "averaging_kernels",
     "best",
+    "candidate_gains",
+    "candidates",
     "checkerboard",
     "covariance_noise",
+    "covariance_with",
     "degrees_of_freedom",
+    "design_network",
     "distance_blocks",
     "epoch_log_evidence",
     "every_cell",
@@ -167,6 +191,7 @@ __all__ = [
     "log_evidence",
     "matern_prior",
     "matern_problem",
+    "monitoring_network",
     "null_space_of",
     "observation_weights",
     "observations",
@@ -181,6 +206,8 @@ __all__ = [
     "prior_variance",
     "random_walk",
     "recover",
+    "refine_places",
+    "removal_order",
     "resolution_map",
     "reweight",
     "scaled_model",
@@ -198,6 +225,7 @@ __all__ = [
     "spikes",
     "split_rows",
     "stack_rows",
+    "station_losses",
     "station_weights",
     "stream_sd",
     "temporal_log_evidence",
