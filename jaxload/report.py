@@ -53,6 +53,9 @@ def describe(folder: str | os.PathLike[str], warnings: bool = True) -> list[str]
             sizes = ", ".join(f"{dim} {size}" for dim, size in dataset.sizes.items())
             names = ", ".join(map(str, dataset.data_vars))
         lines.append(f"{path.name}: {names} ({sizes})")
+    tables = _names(folder, summary, ".csv")
+    if summary.get("files") and tables:
+        lines.append(f"tables: {', '.join(tables)}")
     pictures = _names(folder, summary, ".png")
     return [*lines, f"figures: {', '.join(pictures) or 'none'}"]
 
@@ -91,6 +94,8 @@ def _summarise(
             *_scores(summary),
             *_gains(summary),
             *_groundwater(summary),
+            *_drought(summary),
+            *_water_balance(summary),
         ]
     except (LookupError, TypeError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, LookupError) else "not a table"
@@ -313,6 +318,35 @@ def _groundwater(summary: dict[str, Any]) -> list[str]:
         correlation = _median(each["correlation"] for each in wells.values())
         lines.append(f"{len(wells)} wells: correlation {_number(correlation)} (median)")
     return lines
+
+
+def _drought(summary: dict[str, Any]) -> list[str]:
+    """The gravest drought of each region, by the index that shows it longest."""
+    lines = []
+    for region, by_index in summary.get("drought", {}).items():
+        every = [(name, event) for name, rows in by_index.items() for event in rows]
+        if not every:
+            continue
+        name, worst = min(every, key=lambda pair: pair[1]["severity"])
+        what = "severity index" if name == "dsi" else f"index of {name}"
+        known = worst.get("probability")
+        sure = "" if known is None else f", probability {_number(known)}"
+        lines.append(
+            f"gravest drought of {region}: {worst['start']} to {worst['end']}, "
+            f"{worst['class']}, {what} {_number(worst['depth'])} in "
+            f"{worst['driest']}{sure}"
+        )
+    return lines
+
+
+def _water_balance(summary: dict[str, Any]) -> list[str]:
+    return [
+        f"water balance of {region}: correlation {_number(score['correlation'])}, rms "
+        f"imbalance {_number(score['rms_imbalance_mm'])} mm a month, "
+        f"{_number(score['rms_standardised'])} of its standard error"
+        for region, score in summary.get("water_balance", {}).items()
+        if "correlation" in score
+    ]
 
 
 def _median(values: Iterable[float | None]) -> float | None:

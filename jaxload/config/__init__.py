@@ -1,6 +1,7 @@
 """Study files: TOML tables to frozen dataclasses of plain values, and back."""
 
 from jaxload.config.changes import parse_change
+from jaxload.config.drought import Drought
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
@@ -20,11 +21,21 @@ from jaxload.config.station_loads import StationLoad, station_load
 from jaxload.config.study import Study, read_study, to_toml
 from jaxload.config.sweep import Interval, Sweep, read_sweep
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
+from jaxload.config.water_balance import (
+    FLUXES,
+    STORAGE_PARTS,
+    RegionSource,
+    WaterBalance,
+    region_sources,
+)
 from jaxload.config.weather import Features, Weather
 from jaxload.config.well_sources import WellSource, well_source
 
 __all__ = [
+    "FLUXES",
+    "STORAGE_PARTS",
     "Cleaning",
+    "Drought",
     "Earth",
     "Evaluation",
     "Features",
@@ -38,6 +49,7 @@ __all__ = [
     "Loads",
     "Output",
     "Region",
+    "RegionSource",
     "Screening",
     "SeriesColumns",
     "SeriesSource",
@@ -45,6 +57,7 @@ __all__ = [
     "StationLoad",
     "Study",
     "Sweep",
+    "WaterBalance",
     "Weather",
     "WellSource",
     "grid_names",
@@ -54,6 +67,7 @@ __all__ = [
     "parse_change",
     "read_study",
     "read_sweep",
+    "region_sources",
     "settings",
     "station_load",
     "to_toml",

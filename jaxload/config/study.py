@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxload.config.changes import with_changes
+from jaxload.config.drought import Drought
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
@@ -15,6 +16,7 @@ from jaxload.config.renamed import current_settings
 from jaxload.config.screening import Screening
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.values import build_table, read_toml
+from jaxload.config.water_balance import WaterBalance
 from jaxload.config.weather import Features, Weather
 from jaxload.config.writing import written
 
@@ -37,6 +39,10 @@ class Study:
       evaluation: Observations with which the result is compared.
       groundwater: Declares that the remaining water is groundwater, and names what it
         is compared with; without this table water is of all kinds.
+      drought: How dry regions and cells are; without this table nothing of it is
+        computed.
+      water_balance: What storage changes are compared with, and parts of storage;
+        without this table nothing of it is computed.
       weather: Gridded weather, from which cells without a station are filled.
       features: Decomposition of the weather into predictors.
       gapfill: How cells without a station are filled; without this table none is.
@@ -54,6 +60,8 @@ class Study:
     inversion: Inversion = dataclasses.field(default_factory=Inversion)
     evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
     groundwater: Groundwater | None = None
+    drought: Drought | None = None
+    water_balance: WaterBalance | None = None
     weather: Weather | None = None
     features: Features = dataclasses.field(default_factory=Features)
     gapfill: Gapfill | None = None
@@ -79,6 +87,7 @@ class Study:
                 'which they are written; add it, or use inversion.errors = "regions"'
             )
         _check_groundwater(self)
+        _check_water(self)
         _check_gap_filling(self)
 
     def path(self, name: str) -> pathlib.Path:
@@ -110,6 +119,21 @@ def _check_groundwater(study: Study) -> None:
         raise ValueError(
             "groundwater.grace is compared less its soil water, but loads.soil is "
             "missing; name its grid"
+        )
+
+
+def _check_water(study: Study) -> None:
+    """Refuse what needs means over regions, or water of all kinds, without it."""
+    for table in ("drought", "water_balance"):
+        if getattr(study, table) is not None and "regions" not in study.output.store:
+            raise ValueError(
+                f"the table [{table}] is about regions, but output.store has no "
+                '"regions"; add it'
+            )
+    if study.water_balance is not None and study.groundwater is not None:
+        raise ValueError(
+            "the table [water_balance] is about water of all kinds, but with "
+            "[groundwater] only groundwater is left; leave one of them out"
         )
 
 

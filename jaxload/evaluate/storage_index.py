@@ -24,6 +24,7 @@ __all__ = [
     "LONGEST_SCALE",
     "MonthlyRecord",
     "limiting_storage",
+    "limiting_storage_of_record",
     "plotting_position",
     "standardised_index",
     "trailing_mean",
@@ -198,6 +199,42 @@ def limiting_storage(
         edges = np.concatenate([[-np.inf], years, [np.inf]])
         ranks = GRINGORTEN + ndtr(limits) * (len(years) + 2 - 2 * GRINGORTEN)
         storage[:, months == each] = edges[np.floor(ranks).astype(int)][:, None]
+    return storage
+
+
+def limiting_storage_of_record(
+    means: ArrayLike, month: ArrayLike, limit: float = DROUGHT_LIMITS[0]
+) -> Floats:
+    """Find the storage at which drought begins, by the years of the record itself.
+
+    Halfway between the last year that is dry and the first that is not.
+
+    Args:
+      means: From `trailing_mean`, shape (epoch, ...); NaN if missing.
+      month: Calendar month of each, 1 to 12, shape (epoch,).
+      limit: The largest index that is a drought.
+
+    Returns:
+      Mean storage over the months of the scale, same shape: minus infinity where the
+      years are too few for a drought, NaN where they are fewer than two.
+    """
+    means = np.asarray(means, np.float64)
+    months = _checked_months(means, month)
+    storage = np.full(means.shape, np.nan)
+    for each in range(1, MONTHS + 1):
+        rows = np.flatnonzero(months == each)
+        if not len(rows):
+            continue
+        years = np.isfinite(means[rows]).sum(axis=0)
+        # Missing years sort last.
+        ordered = np.sort(means[rows], axis=0)
+        none = np.full_like(ordered[:1], -np.inf)
+        edges = np.concatenate([none, ordered, none])
+        rank = np.floor(GRINGORTEN + ndtr(limit) * (years + 1 - 2 * GRINGORTEN))
+        rank = rank.astype(int)[None]
+        ends = [np.take_along_axis(edges, rank + step, axis=0)[0] for step in (0, 1)]
+        middle = np.where(rank[0] > 0, (ends[0] + ends[1]) / 2, -np.inf)
+        storage[rows] = np.where(years >= LEAST_YEARS, middle, np.nan)
     return storage
 
 

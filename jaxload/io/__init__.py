@@ -46,6 +46,12 @@ from jaxload.io.grids.resample import on_one_turn, regrid, sample_grid, square_c
 from jaxload.io.grids.spans import Spans, parse_span, span_remark, stamped_spans
 from jaxload.io.grids.times import mid_times
 from jaxload.io.outlines.read import read_region, read_regions
+from jaxload.io.region_tables import (
+    RegionTable,
+    WaterUnits,
+    read_region_table,
+    water_units,
+)
 from jaxload.io.results import (
     check_whole,
     is_result,
@@ -71,7 +77,9 @@ __all__ = [
     "GridSettings",
     "Periods",
     "Reading",
+    "RegionTable",
     "Spans",
+    "WaterUnits",
     "WellColumns",
     "align_times",
     "centred_periods",
@@ -104,6 +112,7 @@ __all__ = [
     "read_map",
     "read_offsets",
     "read_region",
+    "read_region_table",
     "read_regions",
     "read_sites",
     "read_stokes",
@@ -120,6 +129,7 @@ __all__ = [
     "square_cells",
     "stamped_spans",
     "storage_anomaly",
+    "water_units",
     "week_periods",
     "write_dataset",
     "write_figure",

@@ -21,18 +21,31 @@ from jaxload.pipeline.evaluate.baseline import (
     gain_over_stations_only,
     with_stations_only,
 )
+from jaxload.pipeline.evaluate.drought import (
+    Reference,
+    compute_drought,
+    read_climatology,
+)
+from jaxload.pipeline.evaluate.drought_maps import MonthlyVariance, map_drought
 from jaxload.pipeline.evaluate.groundwater import (
     PlaceSeries,
     References,
     compare,
     read_references,
 )
+from jaxload.pipeline.evaluate.monthly_water import monthly_storage
 from jaxload.pipeline.evaluate.references import with_references
 from jaxload.pipeline.evaluate.regions import region_means, score_regions
+from jaxload.pipeline.evaluate.water_balance import (
+    areas_on_grid,
+    compute_water_balance,
+    read_water_balance,
+)
 from jaxload.pipeline.fill.joint import invert_jointly
 from jaxload.pipeline.fill.published import Filled, fill
 from jaxload.pipeline.inputs.coverage import describe_coverage
 from jaxload.pipeline.inputs.observations import read_observations, select_inside
+from jaxload.pipeline.inputs.region_series import RegionSeries
 from jaxload.pipeline.inputs.study_area import StudyArea, read_study_area
 from jaxload.pipeline.inputs.virtual_stations import (
     append_virtual_stations,
@@ -75,6 +88,8 @@ class Prepared:
       gnss: The stations of them.
       filled: Gap filling before the inversion, if there was one.
       comparisons: What groundwater is compared with.
+      climatology: Water of a longer record, by which drought is judged.
+      balance: Fluxes and parts of storage of the regions.
       screening: What screening says of each station.
       summary: Plain numbers so far.
     """
@@ -84,6 +99,8 @@ class Prepared:
     gnss: xr.Dataset
     filled: Filled | None
     comparisons: References
+    climatology: Reference | None
+    balance: dict[str, RegionSeries]
     screening: xr.Dataset
     summary: dict[str, Any]
 
@@ -143,8 +160,11 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     if study.groundwater is not None:
         with clock.stage("compare"):
             comparisons = read_references(study, gnss, area.outlines)
-    table = screened.table
-    return Prepared(area, rows, gnss, filled, comparisons, table, summary)
+    with clock.stage("read"):
+        climatology = read_climatology(study, area, gnss.time.values)
+        balance = read_water_balance(study, area, gnss.time.values)
+    others = (comparisons, climatology, balance)
+    return Prepared(area, rows, gnss, filled, *others, screened.table, summary)
 
 
 def invert_prepared(
@@ -183,7 +203,17 @@ def invert_prepared(
         result = dataclasses.replace(result, stations=stations)
     sampled = PlaceSeries(gnss, prepared.comparisons.wells)
     takers = () if study.groundwater is None else (sampled,)
+    variance = None
+    if study.drought is not None and study.drought.cell_scales:
+        memory = study.drought.error_memory_days
+        variance = MonthlyVariance(gnss.time.values, memory)
+        errors = variance.noted(inverted.errors)
+        inverted = dataclasses.replace(inverted, errors=errors)
     result = _with_maps(study, result, area, inverted, (folder, takers, clock))
+    result = _with_droughts(study, result, prepared, clock)
+    if variance is not None:
+        with clock.stage("drought"):
+            result = _with_drought_maps(study, result, area, inverted, variance)
     if study.groundwater is not None:
         with clock.stage("groundwater"):
             comparisons = prepared.comparisons
@@ -348,6 +378,43 @@ def _with_maps(
     return dataclasses.replace(
         result, water=stored.water, coefficients=coefficients, maps=stored.file
     )
+
+
+def _with_droughts(
+    study: config.Study, result: Result, prepared: Prepared, clock: Clock
+) -> Result:
+    """Judge how dry it was, and hold storage change against fluxes."""
+    if study.drought is None and study.water_balance is None:
+        return result
+    with clock.stage("drought"):
+        memory = study.drought.error_memory_days if study.drought else 0.0
+        storage = monthly_storage(result.regions, memory)
+        about = {k: result.water.attrs[k] for k in ("title", "source", "settings")}
+        on_grid, added = areas_on_grid(prepared.area), {}
+        if study.drought is not None:
+            dry, scores = compute_drought(study, storage, prepared.climatology, on_grid)
+            result.summary.update(scores)
+            added["drought"] = dry.assign_attrs(about)
+        if study.water_balance is not None:
+            parts, scores = compute_water_balance(storage, prepared.balance, on_grid)
+            result.summary.update(scores)
+            added["water_balance"] = parts.assign_attrs(about)
+        return dataclasses.replace(result, **added)
+
+
+def _with_drought_maps(
+    study: config.Study,
+    result: Result,
+    area: StudyArea,
+    inverted: InversionResult,
+    variance: MonthlyVariance,
+) -> Result:
+    assert study.drought is not None
+    assert result.drought is not None
+    solution, time = inverted.estimate.solution, result.regions.time.values
+    maps = map_drought(study.drought, solution, area.grid, time, variance)
+    merged = result.drought.merge(maps, combine_attrs="override")
+    return dataclasses.replace(result, drought=merged)
 
 
 def _as_groundwater(

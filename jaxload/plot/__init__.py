@@ -1,6 +1,11 @@
 """Figures of a study, from datasets as `pipeline` makes them."""
 
 from jaxload.plot.curves import beta_curve, l_curve, learning_curves
+from jaxload.plot.drought import (
+    drought_probability,
+    storage_parts,
+    water_balance_series,
+)
 from jaxload.plot.fonts import use_fonts_with_letters
 from jaxload.plot.maps import map_of, twin_maps, weekly_maps
 from jaxload.plot.series import comparison, drought_index, region_series
@@ -17,6 +22,7 @@ __all__ = [
     "comparison",
     "criterion_over_keys",
     "drought_index",
+    "drought_probability",
     "importances",
     "l_curve",
     "learning_curves",
@@ -27,7 +33,9 @@ __all__ = [
     "screening",
     "station_fit",
     "station_loads",
+    "storage_parts",
     "twin_maps",
     "use_fonts_with_letters",
+    "water_balance_series",
     "weekly_maps",
 ]

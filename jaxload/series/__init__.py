@@ -50,6 +50,7 @@ from jaxload.series.spans import (
     are_finer,
     between_spans,
     known_times,
+    overlap_days,
     span_means,
     span_middles,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "monthly_means",
     "months_of",
     "moving_average",
+    "overlap_days",
     "period_mean",
     "period_means",
     "permutation_entropy",

@@ -17,7 +17,14 @@ from scipy.interpolate import CubicSpline
 
 from jaxload._calendar import DAY
 
-__all__ = ["are_finer", "between_spans", "known_times", "span_means", "span_middles"]
+__all__ = [
+    "are_finer",
+    "between_spans",
+    "known_times",
+    "overlap_days",
+    "span_means",
+    "span_middles",
+]
 
 Times = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
@@ -85,7 +92,7 @@ def span_means(
       Means, shape (epoch, column), NaN where less is known; and the share of each
       epoch that is known, of the same shape.
     """
-    weights = _overlap(bounds.astype("M8[ns]"), wanted.astype("M8[ns]"))
+    weights = overlap_days(bounds.astype("M8[ns]"), wanted.astype("M8[ns]"))
     seen = np.isfinite(values)
     days = weights @ seen.astype(np.float64)
     total = weights @ np.where(seen, values, 0.0)
@@ -96,8 +103,17 @@ def span_means(
     return np.where(enough, total / np.where(days > 0, days, 1.0), np.nan), share
 
 
-def _overlap(bounds: Times, wanted: Times) -> scipy.sparse.csr_array:
-    """Days that each span has in common with what is wanted, shape (epoch, span)."""
+def overlap_days(bounds: Times, wanted: Times) -> scipy.sparse.csr_array:
+    """Compute how long spans lie in others.
+
+    Args:
+      bounds: First instant of each span and first after it, shape (span, 2); an instant
+        counts where it falls, for as long as instants are apart.
+      wanted: The same of the others, shape (epoch, 2).
+
+    Returns:
+      Days that they have in common, shape (epoch, span).
+    """
     order = np.argsort(bounds[:, 0], kind="stable")
     begin, end = bounds[order].T
     instant = end == begin

@@ -1,6 +1,6 @@
 """Geometry of the sphere: distances, grids, basins."""
 
-from jaxload.sphere.basins import BasinWeights, area_mean, basin_weights
+from jaxload.sphere.basins import BasinWeights, area_mean, basin_areas, basin_weights
 from jaxload.sphere.geometry import (
     angular_distance,
     arc_from_length,
@@ -33,6 +33,7 @@ __all__ = [
     "arc_from_length",
     "area_mean",
     "azimuth",
+    "basin_areas",
     "basin_weights",
     "cell_area",
     "cell_at",

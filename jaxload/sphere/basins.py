@@ -11,10 +11,10 @@ from jax import Array
 from numpy.typing import ArrayLike, NDArray
 from shapely import MultiPolygon, Polygon
 
-from jaxload.constants import DEGREE
+from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.sphere.grid import Grid
 
-__all__ = ["BasinWeights", "area_mean", "basin_weights"]
+__all__ = ["BasinWeights", "area_mean", "basin_areas", "basin_weights"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,6 +66,21 @@ def basin_weights(
         rows.append(overlap / total)
         covered.append(min(total / basin.area, 1.0))
     return BasinWeights(tuple(regions), np.stack(rows), np.array(covered))
+
+
+def basin_areas(
+    regions: Mapping[str, Polygon | MultiPolygon],
+) -> NDArray[np.float64]:
+    """Compute the areas of basins on the sphere.
+
+    Args:
+      regions: Outline of each [degrees] by name.
+
+    Returns:
+      Areas [km2], shape (basin,).
+    """
+    solid = [_equal_area(region, 1.0).area for region in regions.values()]
+    return np.array(solid) * (EARTH_RADIUS / 1e3) ** 2
 
 
 def _cells(grid: Grid) -> NDArray:

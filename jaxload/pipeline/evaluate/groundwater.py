@@ -10,13 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from jaxload import config, evaluate, io, series, sphere
+from jaxload import config, evaluate, io, series
 from jaxload._calendar import DAY
 from jaxload.io.gnss.sites import Site
 from jaxload.pipeline.evaluate.regions import month_spans, over_months
-from jaxload.pipeline.inputs.coverage import covered_by_values, warn_of_coverage
 from jaxload.pipeline.inputs.gridded import read_grid_source
 from jaxload.pipeline.inputs.observations import read_gravity
+from jaxload.pipeline.inputs.region_series import MonthlyRegions, regional_means
 from jaxload.pipeline.inputs.time_spans import spans_of
 from jaxload.pipeline.messages import error_context
 from jaxload.pipeline.prepare.grid_loads import read_load_grid
@@ -188,17 +188,9 @@ def _precipitation(
     months: io.Periods,
 ) -> xr.DataArray:
     grid = read_grid_source(study, "groundwater.precipitation", source, "precipitation")
-    try:
-        grid = io.square_cells(grid)
-        means = io.period_means(grid, months).precipitation
-        raster = sphere.raster_grid(grid.lon.values, grid.lat.values)
-        over = sphere.basin_weights(raster, dict(outlines))
-    except ValueError as error:
-        raise ValueError(f"groundwater.precipitation {source}: {error}") from None
-    fields = means.values.reshape(len(means.time), -1).astype(np.float64)
-    share = covered_by_values(fields, raster, outlines)
-    warn_of_coverage(f"groundwater.precipitation {source}", outlines, share)
-    daily = np.asarray(sphere.area_mean(over.weights, fields))
+    places = MonthlyRegions(outlines, np.array([]), months)
+    where = f"groundwater.precipitation {source}"
+    daily = regional_means(grid, "precipitation", places, where)
     days = (months.stop - months.start) / DAY
     coords = {"month": months.stamp, "region": list(outlines)}
     labels = {"units": "mm", "long_name": "precipitation in a month"}

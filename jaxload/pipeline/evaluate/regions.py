@@ -14,6 +14,7 @@ from jaxload.pipeline.inputs.observations import Outline
 from jaxload.pipeline.inputs.time_spans import spans_of
 
 __all__ = [
+    "DAYS_IN_A_MONTH",
     "REFERENCE_VARIABLES",
     "month_spans",
     "over_months",

@@ -70,6 +70,10 @@ class Result:
       outline: Rings of the study region [degrees], each of shape (vertex, 2).
       summary: Plain numbers: what `summary.json` holds.
       groundwater: What groundwater was compared with; None where water is of all kinds.
+      drought: Indices of drought by month and region, with probabilities of classes,
+        and events; None where a study does not have the table ``[drought]``.
+      water_balance: Fluxes, storage change and parts of storage [mm], (month, region);
+        None where a study does not have that table.
       virtual_stations: Displacement of filled cells [mm], (time, cell); None where none
         was filled.
       learning: Curves of the training, (step, member); None where nothing was trained.
@@ -84,6 +88,8 @@ class Result:
     outline: list[NDArray[np.float64]]
     summary: dict[str, Any]
     groundwater: xr.Dataset | None = None
+    drought: xr.Dataset | None = None
+    water_balance: xr.Dataset | None = None
     virtual_stations: xr.Dataset | None = None
     learning: xr.Dataset | None = None
     coefficients: xr.Dataset | None = None
@@ -100,10 +106,9 @@ class Result:
 
         Numbers that were not yet read are not there afterwards.
         """
-        parts = (self.water, self.stations, self.regions, self.groundwater)
-        others = (self.virtual_stations, self.learning, self.coefficients)
-        for part in (*parts, *others):
-            if part is not None:
+        for field in dataclasses.fields(self):
+            part = getattr(self, field.name)
+            if isinstance(part, xr.Dataset):
                 part.close()
 
 

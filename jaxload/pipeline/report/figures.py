@@ -32,6 +32,9 @@ FIGURES = (
     "loads",
     "gwsa_maps",
     "drought",
+    "drought_probability",
+    "water_balance",
+    "components",
     "grace",
     "wells",
     "learning",
@@ -116,6 +119,7 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
             result.stations,
         )
     figures |= _of_loads(result) | _of_groundwater(result)
+    figures |= _of_drought(result) | _of_water_balance(result)
     if result.learning is not None:
         figures["learning"] = plot.learning_curves(result.learning)
     _look_for_letters(figures.values())
@@ -205,6 +209,36 @@ def _of_groundwater(result: Result) -> "dict[str, Figure]":
         figures["wells"] = plot.comparison(
             beside.gwsa_estimate_at_well, beside.gwsa_well, titles
         )
+    return figures
+
+
+def _of_drought(result: Result) -> "dict[str, Figure]":
+    from jaxload import plot
+
+    dry = result.drought
+    if dry is None or not _has_values("drought_probability", dry.probability):
+        return {}
+    # The shortest time scale, and a year where there is one, or else the next.
+    months = np.array([int(str(x).split()[0]) for x in dry["index"].values[1:]])
+    rows = 1 + np.unique([months.argmin(), abs(months - 12).argmin()])
+    some = dry.isel(index=rows)
+    figure = plot.drought_probability(
+        some.drought_index, some.probability, evaluate.DROUGHT_LIMITS
+    )
+    return {"drought_probability": figure}
+
+
+def _of_water_balance(result: Result) -> "dict[str, Figure]":
+    from jaxload import plot
+
+    balance, figures = result.water_balance, {}
+    if balance is None:
+        return {}
+    if "imbalance" in balance and _has_values("water_balance", balance.imbalance):
+        scores = result.summary["water_balance"]
+        figures["water_balance"] = plot.water_balance_series(balance, scores)
+    if "groundwater" in balance and _has_values("components", balance.groundwater):
+        figures["components"] = plot.storage_parts(balance)
     return figures
 
 

@@ -18,6 +18,7 @@ from jaxload.io.files.writing import reason_of, replacing
 from jaxload.io.files.zarr_folders import is_zarr, settle_folder
 from jaxload.pipeline.report.datasets import Result
 from jaxload.pipeline.report.figures import FIGURES
+from jaxload.pipeline.report.water_tables import WATER_TABLES
 
 __all__ = [
     "DATASETS",
@@ -40,6 +41,8 @@ DATASETS = {
     "stations.nc": "stations",
     "regions.nc": "regions",
     "groundwater.nc": "groundwater",
+    "drought.nc": "drought",
+    "water_balance.nc": "water_balance",
     "virtual_stations.nc": "virtual_stations",
     "learning.nc": "learning",
     "coefficients.nc": "coefficients",
@@ -56,7 +59,11 @@ MAPS = ("twsa.nc", "twsa.zarr")
 SUMMARY = "summary.json"
 
 #: Every name under which something may be written, or was by earlier releases.
-NAMES = (*DATASETS, *renamed.FILES, *(f"{name}.png" for name in FIGURES), SUMMARY)
+NAMES = (
+    *(*DATASETS, *WATER_TABLES, *renamed.FILES),
+    *(f"{name}.png" for name in FIGURES),
+    SUMMARY,
+)
 
 
 def datasets_of(result: Result) -> dict[str, xr.Dataset]:

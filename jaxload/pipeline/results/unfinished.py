@@ -22,6 +22,7 @@ from jaxload import io
 from jaxload.config.renamed import is_of_earlier_release
 from jaxload.io.records import NotWritten
 from jaxload.pipeline.report.datasets import Result
+from jaxload.pipeline.report.water_tables import tables_of
 from jaxload.pipeline.results.files import (
     DATASETS,
     DOUBLE,
@@ -137,14 +138,17 @@ def _keep(result: Result, origin: Origin, place: pathlib.Path) -> Unfinished:
     if there is None or there.parent != place:
         begin(place)
     try:
-        files = {}
-        for name, dataset in datasets_of(result).items():
+        files, datasets = {}, datasets_of(result)
+        for name, dataset in datasets.items():
             if DATASETS[name] != "water" or there is None:
                 double = [x for x in DOUBLE.get(name, ()) if x in dataset]
                 wide = {"double": double} if double else {}
                 io.write_dataset(dataset, place / name, **wide)
             elif there.parent != place:
                 copy_result(there, place / name)
+            files[name] = content_of(place / name)
+        for name, text in tables_of(datasets).items():
+            io.write_text(place / name, text)
             files[name] = content_of(place / name)
         about = {
             "study": origin.study,
