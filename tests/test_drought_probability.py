@@ -105,16 +105,16 @@ def test_an_event_is_described_by_the_spells_that_overlap_it():
     draws[3:6, 2] = -1.5
     draws[4:, 3] = -3.0
     event = evaluate.DroughtEvent(3, 6, 4, -4.0, -1.6, "severe")
-    about = evaluate.event_uncertainty(draws, event)
+    about = evaluate.event_uncertainties(draws, [event])[0]
     assert about.probability == 0.75
     np.testing.assert_allclose(about.start, np.quantile([1, 3, 4], [0.05, 0.5, 0.95]))
     np.testing.assert_allclose(about.stop, np.quantile([6, 6, 8], [0.05, 0.5, 0.95]))
     least, total = [-2, -1.5, -3], [-5, -4.5, -12]
     np.testing.assert_allclose(about.least, np.quantile(least, [0.05, 0.5, 0.95]))
     np.testing.assert_allclose(about.severity, np.quantile(total, [0.05, 0.5, 0.95]))
-    longer = evaluate.event_uncertainty(draws, event, least_months=4)
+    longer = evaluate.event_uncertainties(draws, [event], least_months=4)[0]
     assert longer.probability == 0.5
-    none = evaluate.event_uncertainty(draws[:, 1:2], event)
+    none = evaluate.event_uncertainties(draws[:, 1:2], [event])[0]
     assert none.probability == 0
     assert np.isnan(none.start).all()
 
@@ -136,6 +136,6 @@ def test_a_known_drought_is_dated_within_its_interval(rng):
         event = max(events, key=lambda one: one.months)
         draws = evaluate.normal_draws(seen, np.full(180, sd), 200, seed)
         draws = (draws - level[0][:, None]) / level[1][:, None]
-        about = evaluate.event_uncertainty(draws, event)
+        about = evaluate.event_uncertainties(draws, [event])[0]
         held.append(about.start[0] <= exact.start <= about.start[2])
     assert np.mean(held) > 0.85

@@ -1,4 +1,4 @@
-"""Tables of regions: months by their dates, columns by name, units as they are stated."""
+"""Tables of regions: months by their dates, columns by name, units as stated."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_what_is_no_table_of_months_is_refused(tmp_path):
         table(tmp_path, "NORTH,SOUTH\n1,2\n")
     with pytest.raises(ValueError, match="no column 'when'"):
         table(tmp_path, "date,NORTH\n2010-01-01,1\n", time="when")
-    with pytest.raises(ValueError, match="line 2.*one"):
+    with pytest.raises(ValueError, match=r"line 2.*one"):
         table(tmp_path, "date,NORTH\n2010-01-01,one1\n2010-02-01,2\n")
     with pytest.raises(ValueError, match="holds no data"):
         table(tmp_path, "date,NORTH\n")

@@ -14,7 +14,7 @@ from jaxload.evaluate.drought_probability import (
     EventUncertainty,
     class_frequencies,
     class_probabilities,
-    event_uncertainty,
+    event_uncertainties,
     limiting_severity,
 )
 from jaxload.evaluate.lags import Lag, best_lag, lag_correlations
@@ -67,7 +67,7 @@ __all__ = [
     "drought_class",
     "drought_events",
     "drought_severity",
-    "event_uncertainty",
+    "event_uncertainties",
     "lag_correlations",
     "limiting_severity",
     "limiting_storage",

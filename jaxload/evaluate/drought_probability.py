@@ -1,6 +1,7 @@
 """Probability of each class of drought, and of when droughts begin and end."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +13,7 @@ __all__ = [
     "EventUncertainty",
     "class_frequencies",
     "class_probabilities",
-    "event_uncertainty",
+    "event_uncertainties",
     "limiting_severity",
 ]
 
@@ -111,41 +112,52 @@ def _classes(below: Floats) -> Floats:
     return np.where(np.isnan(below).any(axis=0), np.nan, edges[:-1] - edges[1:])
 
 
-def event_uncertainty(
+def event_uncertainties(
     draws: ArrayLike,
-    event: DroughtEvent,
+    events: Sequence[DroughtEvent],
     limit: float = DROUGHT_LIMITS[0],
     least_months: int = 1,
-) -> EventUncertainty:
-    """Describe how well start, end and depth of a drought are known.
+) -> list[EventUncertainty]:
+    """Describe how well start, end and depth of droughts are known.
 
-    In each draw the drought is what is dry in the months of the event, from the first
+    In each draw a drought is what is dry in the months of the event, from the first
     month of the first spell to the last of the last one, which may reach beyond them.
 
     Args:
       draws: Indices of drought, shape (epoch, draw).
-      event: From `drought_events`.
+      events: From `drought_events`.
       limit: The largest index that is a drought.
       least_months: Months that a drought lasts at least.
 
     Returns:
-      The `EventUncertainty`; NaN where no draw has a drought.
+      Of each event, NaN where no draw has a drought.
     """
     values = np.asarray(draws, np.float64)
     dry = values <= limit
     begin, end = _spells(dry)
-    inside = dry[event.start : event.stop]
     column = np.arange(values.shape[1])
-    first = event.start + inside.argmax(axis=0)
-    last = event.stop - 1 - inside[::-1].argmax(axis=0)
-    start, stop = begin[first, column], end[last, column]
-    has = inside.any(axis=0) & (stop - start >= least_months)
-    epoch = np.arange(len(values))[:, None]
-    part = np.where(dry & (epoch >= start) & (epoch < stop), values, 0.0)
-    return EventUncertainty(
-        float(has.mean()),
-        *(_quantiles(x[has]) for x in (start, stop, part.min(0), part.sum(0))),
-    )
+    known = []
+    for event in events:
+        inside = dry[event.start : event.stop]
+        first = event.start + inside.argmax(axis=0)
+        last = event.stop - 1 - inside[::-1].argmax(axis=0)
+        start, stop = begin[first, column], end[last, column]
+        has = inside.any(axis=0) & (stop - start >= least_months)
+        depth = _depths(np.where(dry, values, 0.0)[:, has], start[has], stop[has])
+        quantiles = (_quantiles(x) for x in (start[has], stop[has], *depth))
+        known.append(EventUncertainty(float(has.mean()), *quantiles))
+    return known
+
+
+def _depths(
+    values: Floats, start: NDArray[np.intp], stop: NDArray[np.intp]
+) -> tuple[Floats, Floats]:
+    """Least and sum of dry months from start to stop, of each draw."""
+    first, last = start.min(initial=len(values)), stop.max(initial=0)
+    epoch = np.arange(first, max(first, last))[:, None]
+    part = values[first : max(first, last)]
+    part = np.where((epoch >= start) & (epoch < stop), part, 0.0)
+    return part.min(axis=0, initial=0.0), part.sum(axis=0)
 
 
 def _quantiles(values: NDArray) -> Floats:

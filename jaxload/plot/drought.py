@@ -82,14 +82,16 @@ def _draw_index(axes: Axes, index: xr.DataArray, limits: Sequence[float]) -> Non
 
 def _draw_classes(axes: Axes, probability: xr.DataArray) -> None:
     """Stacked probabilities, the driest class at the bottom."""
-    month = probability.month.values.astype("M8[D]")
+    month = probability.month.values
     bottom = np.zeros(len(month))
     classes = list(map(str, probability["class"].values))[1:]
     for name, colour in reversed(list(zip(classes, DRY))):
         share = np.nan_to_num(probability.sel({"class": name}).values)
-        width = np.timedelta64(31, "D")
-        axes.bar(month, share, width, bottom, color=colour, label=name, lw=0)
-        bottom += share
+        top = bottom + share
+        axes.fill_between(
+            month, bottom, top, color=colour, label=name, lw=0, step="mid"
+        )
+        bottom = top
     axes.set_ylim(0, 1)
     axes.set(xlim=span_of(probability.month.values))
     axes.set_ylabel("probability", fontsize=8)

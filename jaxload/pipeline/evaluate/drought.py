@@ -283,8 +283,12 @@ def _events(
     """Droughts of one index, with what is known of them."""
     limit, least = settings.limit, settings.least_months
     stamps = months.start.astype("M8[M]")
-    rows = []
-    for event in evaluate.drought_events(index, limit, least):
+    events, rows = evaluate.drought_events(index, limit, least), []
+    known: list[dict[str, Any]] = [{} for _ in events]
+    if draws is not None:
+        each = evaluate.event_uncertainties(draws, events, limit, least)
+        known = [_known(about, stamps) for about in each]
+    for event, about in zip(events, known):
         row = {
             "start": str(stamps[event.start]),
             "end": str(stamps[event.stop - 1]),
@@ -295,11 +299,7 @@ def _events(
             "class": event.kind,
             "cut_off": _cut_off(index, event),
         }
-        if draws is not None:
-            row |= _known(
-                evaluate.event_uncertainty(draws, event, limit, least), stamps
-            )
-        rows.append(row)
+        rows.append(row | about)
     return rows
 
 
