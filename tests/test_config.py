@@ -589,3 +589,61 @@ def test_odd_text_survives_the_round_trip(text, write):
 def test_any_text_survives_the_round_trip(text):
     study = config.Study(config.Gnss("x"), config.Region("y"), title=text)
     assert tomllib.loads(config.to_toml(study))["title"] == text
+
+
+WRONG_WATER = {
+    "a scale too long": ("[drought]\nscales = [1, 60]", "has 60, expected 1 to 48 mon"),
+    "a scale twice": ("[drought]\nscales = [3, 3]", "names a time scale twice"),
+    "no scale": ("[drought]\nscales = []", "drought.scales is empty"),
+    "one number": ("[drought]\nscales = 3", "is 3, expected a list of whole numbers"),
+    "wet": (
+        "[drought]\nlimit = 0.8",
+        "drought.limit is 0.8, expected a negative index",
+    ),
+    "memory": ("[drought]\nerror_memory_days = -1", "expected days, or 0"),
+    "empty": ("[water_balance]", "water_balance is empty; name precipitation"),
+    "no evaporation": (
+        '[water_balance]\nprecipitation = "P.csv"',
+        "water_balance.evapotranspiration is missing",
+    ),
+    "no column": (
+        '[water_balance]\nsnow = { files = "S.csv", regions = ["NORTH"] }',
+        "water_balance.snow.regions has 'NORTH', expected a region and its column",
+    ),
+    "negative error": (
+        '[water_balance]\nsnow = { files = "S.csv", error = -1.0 }',
+        "water_balance.snow.error is -1, expected 0 or more",
+    ),
+    "no regions": (
+        '[drought]\n[output]\nstore = ["twsa"]',
+        'the table .drought. is about regions, but output.store has no "regions"',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_WATER)
+def test_settings_of_drought_and_water_balance_are_checked(case, tmp_path):
+    table, message = WRONG_WATER[case]
+    path = tmp_path / "study.toml"
+    head = '[gnss]\nfiles = "*.up"\n[region]\nboundary = "region.txt"\n'
+    path.write_text(head + table + "\n")
+    with pytest.raises(ValueError, match=message):
+        config.read_study(path)
+
+
+def test_products_of_a_flux_survive_being_written(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(
+        '[gnss]\nfiles = "*.up"\n[region]\nboundary = "region.txt"\n[drought]\n'
+        '[water_balance]\nprecipitation = ["P.nc", { files = "P.csv", regions = '
+        '["A: B: C"] }]\nevapotranspiration = "ET.nc"\n'
+    )
+    study = config.read_study(path)
+    assert study.water_balance is not None
+    assert list(study.water_balance.fluxes) == ["precipitation", "evapotranspiration"]
+    grid, table = study.water_balance.fluxes["precipitation"]
+    assert not grid.is_table
+    assert table.columns == {"A: B": "C"}
+    again = tmp_path / "again.toml"
+    again.write_text(config.to_toml(study))
+    assert config.read_study(again, folder=study.folder) == study

@@ -111,7 +111,17 @@ def _sentence(
     sentence = ""
     if "literal_error" in types_of and len(types_of) > 1 and len(where) == 2:
         sentence = _of_own_check(_table_at(kind, where), where, value)
-    return sentence or _mismatch(_written(where), value, of_same)
+    if sentence:
+        return sentence
+    sentence = _mismatch(_written(where), value, of_same)
+    whole = "tuple_type" in types_of and _holds_integers(_table_at(kind, where), where)
+    return sentence.replace("of strings", "of whole numbers") if whole else sentence
+
+
+def _holds_integers(table: type, where: Sequence[str | int]) -> bool:
+    """Whether a setting is a list of whole numbers."""
+    hint = typing.get_type_hints(table).get(str(where[-1]))
+    return typing.get_origin(hint) is tuple and int in typing.get_args(hint)
 
 
 def _of_own_check(table: type, where: Sequence[str | int], value: Any) -> str:

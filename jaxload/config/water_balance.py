@@ -37,7 +37,8 @@ class RegionSource:
       variable: Name of the variable of a grid; recognised if empty.
       span: Span over which amounts of a grid gathered, as in `loads.atmosphere`.
       error: Standard error of a value [mm in a month of fluxes, mm of storage].
-      relative_error: The same as a share of the value [-], of storage of its anomaly.
+      relative_error: Standard error as a share of the value [-], of storage as a share
+        of its anomaly.
     """
 
     files: str | tuple[str, ...] = dataclasses.field(default="", metadata=REQUIRED)
