@@ -600,6 +600,10 @@ WRONG_WATER = {
         "[drought]\nlimit = 0.8",
         "drought.limit is 0.8, expected a negative index",
     ),
+    "no climatology": (
+        "[drought]\nmatch_amplitude = true",
+        "drought.match_amplitude is about drought.climatology, which is missing",
+    ),
     "memory": ("[drought]\nerror_memory_days = -1", "expected days, or 0"),
     "empty": ("[water_balance]", "water_balance is empty; name precipitation"),
     "no evaporation": (

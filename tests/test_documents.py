@@ -140,8 +140,23 @@ def prepare_study_files():
     return {"jaxload": jaxload, "xarray": xr}
 
 
+def prepare_drought():
+    """Four years of days, and their months."""
+    days = np.arange(0.0, 1460.0)
+    of_month = np.minimum(days // 30.4, 47).astype(int)
+    shares = (of_month == np.arange(48)[:, None]).astype(float)
+    return {
+        "sd": np.full(len(days), 4.0),
+        "days": days,
+        "shares": shares / shares.sum(axis=1, keepdims=True),
+        "storage": small.noise(48, 1)[:, 0],
+        "month": np.arange(48) % 12 + 1,
+    }
+
+
 PREPARED = {
     "README.md": prepare_readme,
+    "docs/drought.md": prepare_drought,
     "docs/inversion.md": prepare_inversion,
     "docs/loading.md": prepare_loading,
     "docs/raw_heights.md": prepare_raw_heights,
@@ -151,6 +166,7 @@ PREPARED = {
 #: What their programs arrive at.
 RESULTS = {
     "README.md": ("twsa", "slope"),
+    "docs/drought.md": ("probability", "change_sd"),
     "docs/inversion.md": ("water", "sd", "draws", "load"),
     "docs/loading.md": ("up", "moved", "maps"),
     "docs/raw_heights.md": ("seasonal",),

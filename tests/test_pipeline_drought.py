@@ -192,6 +192,35 @@ def test_a_climatology_of_few_years_or_another_amplitude_is_warned_of(
     assert "times as much as the water of north" in caplog.text
 
 
+def test_a_smoothed_record_judges_as_if_it_were_not_where_amplitudes_are_matched(
+    regions, tmp_path, rng
+):
+    months = np.arange("1995-01", "2022-01", dtype="M8[M]")
+    water = 40 * np.cos(2 * np.pi * months.astype(int) / 12)
+    water = water + rng.normal(0, 25, len(months))
+    grace(tmp_path / "whole.nc", months, water)
+    grace(tmp_path / "smooth.nc", months, 0.3 * water + 100)
+    settings = config.Drought(scales=(1,), match_amplitude=True, climatology="whole.nc")
+    storage, indices = monthly_storage(regions.drop_vars("twsa_sd")), []
+    for name in ("whole.nc", "smooth.nc"):
+        setup = study(tmp_path, dataclasses.replace(settings, climatology=name))
+        reference = read_climatology(setup, area(), DAYS)
+        dry, _ = compute_drought(setup, storage, reference, np.ones(2))
+        indices.append(dry.drought_index.values)
+    np.testing.assert_allclose(indices[0], indices[1], atol=1e-4)
+
+
+def test_droughts_about_a_line_are_warned_of(caplog):
+    setup = dataclasses.replace(
+        study(drought=config.Drought(scales=(1,))),
+        cleaning=config.Cleaning(trend="remove"),
+    )
+    with caplog.at_level(logging.WARNING):
+        read_climatology(setup, area(), DAYS)
+    assert "droughts are judged about a line" in caplog.text
+    assert "drought is judged by" not in caplog.text
+
+
 def test_cells_have_the_index_of_their_own_months(rng):
     grid = area().grid
     cells = len(grid.lon)
@@ -477,7 +506,12 @@ def test_a_run_writes_its_tables_maps_and_figures(result):
     _, out = result
     names = {path.name for path in out.iterdir()}
     tables = {"drought.csv", "regions_monthly.csv", "water_balance.csv"}
-    figures = {"drought_probability.png", "water_balance.png", "components.png"}
+    figures = {
+        "drought_probability.png",
+        "drought_map.png",
+        "water_balance.png",
+        "components.png",
+    }
     assert tables | figures | {"drought.nc", "water_balance.nc"} <= names
     summary = json.loads((out / "summary.json").read_text())
     assert tables <= set(summary["files"])

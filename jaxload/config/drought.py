@@ -27,6 +27,8 @@ class Drought:
       climatology: Monthly water storage of a longer record, as in `evaluation.grace`,
         among whose years months are ranked; those of the study itself if empty. Its
         anomalies are brought to the mean of the study over the months of both.
+      match_amplitude: Whether the anomalies of `climatology` are multiplied to vary as
+        much as the water of the study over the months of both, for smoothed records.
       draws: Number of draws from the errors, for probabilities and events.
       seed: Seed of the draws.
       limit: The largest index that is a drought in the list of events, negative.
@@ -40,6 +42,7 @@ class Drought:
     scales: tuple[int, ...] = (1, 3, 6, 12, 24)
     cell_scales: tuple[int, ...] = (1, 12)
     climatology: Grids = ""
+    match_amplitude: bool = False
     draws: int = 1000
     seed: int = 0
     limit: float = -0.8
@@ -51,6 +54,11 @@ class Drought:
             raise ValueError("drought.scales is empty; name time scales, as [1, 12]")
         for name in ("scales", "cell_scales"):
             _check_scales(f"drought.{name}", getattr(self, name))
+        if self.match_amplitude and not self.climatology:
+            raise ValueError(
+                "drought.match_amplitude is about drought.climatology, which is "
+                "missing; name it, or leave match_amplitude out"
+            )
         for name, least in (("draws", 2), ("seed", 0), ("least_months", 1)):
             check_at_least(f"drought.{name}", getattr(self, name), least)
         if not -math.inf < self.limit < 0:

@@ -19,6 +19,7 @@ def map_of(
     outline: Sequence[NDArray[np.float64]] = (),
     stations: xr.Dataset | None = None,
     colours: str = "viridis",
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw one map of water.
 
@@ -28,14 +29,15 @@ def map_of(
       outline: Rings of lon and lat [degrees], each of shape (vertex, 2).
       stations: Dataset with `lon` and `lat` of the stations, to mark them.
       colours: Name of a Matplotlib colour map.
+      limits: Ends of the colour scale; nearly all values lie between them by default.
 
     Returns:
       The figure.
     """
     figure = Figure(layout="constrained")
     axes = figure.subplots()
-    limits = np.nanpercentile(field, [1, 99])
-    _draw_map(axes, field, outline, colours, (limits[0], limits[1]))
+    first, last = np.nanpercentile(field, [1, 99]) if limits is None else limits
+    _draw_map(axes, field, outline, colours, (first, last))
     if stations is not None:
         axes.plot(stations.lon, stations.lat, ".", color=INK, ms=2.5, label="stations")
         axes.legend(loc="lower left", frameon=False)

@@ -43,11 +43,13 @@ class Reference:
       name: The setting and its files.
       months: Its calendar months, without a gap.
       values: Water of each region [mm], shape (month, region); NaN if missing.
+      match_amplitude: Whether it is made to vary as much as the study.
     """
 
     name: str
     months: io.Periods
     values: Floats
+    match_amplitude: bool = False
 
 
 def read_climatology(
@@ -72,6 +74,11 @@ def read_climatology(
     if settings is None:
         return None
     months = months_of_record(time)
+    if study.cleaning.trend == "remove":
+        logger.warning(
+            'cleaning.trend is "remove", so that droughts are judged about a line, and '
+            "none is as long as the record"
+        )
     for name in ("scales", "cell_scales"):
         _check_scales(f"drought.{name}", getattr(settings, name), len(months.start))
     if not settings.climatology:
@@ -92,7 +99,7 @@ def read_climatology(
             "reaches into them"
         )
     _warn_of_years(where, len(known) / 12)
-    return Reference(where, theirs, values)
+    return Reference(where, theirs, values, settings.match_amplitude)
 
 
 def _check_scales(name: str, scales: tuple[int, ...], months: int) -> None:
@@ -266,15 +273,19 @@ def _aligned(
     if not both.any():
         return evaluate.MonthlyRecord(np.full(theirs.shape, np.nan), month)
     ratio = pair[1].std() / max(pair[0].std(), np.finfo(float).tiny)
+    anomaly = theirs - pair[1].mean()
+    if reference.match_amplitude and ratio > 0:
+        return evaluate.MonthlyRecord(anomaly / ratio + pair[0].mean(), month)
     if not 1 / UNLIKE < ratio < UNLIKE:
         logger.warning(
             "%s varies %.2g times as much as the water of %s over the same months; its "
-            "classes of drought are those of another amplitude",
+            "classes of drought are those of another amplitude, unless "
+            "drought.match_amplitude is true",
             reference.name,
             ratio,
             name,
         )
-    return evaluate.MonthlyRecord(theirs - pair[1].mean() + pair[0].mean(), month)
+    return evaluate.MonthlyRecord(anomaly + pair[0].mean(), month)
 
 
 def _events(

@@ -33,6 +33,7 @@ FIGURES = (
     "gwsa_maps",
     "drought",
     "drought_probability",
+    "drought_map",
     "water_balance",
     "components",
     "grace",
@@ -47,6 +48,9 @@ LETTERS = 20
 
 #: Epochs of which a median of maps is drawn.
 EPOCHS = 512
+
+#: Ends of the colour scale of indices of drought.
+INDEX_RANGE = (-2.0, 2.0)
 
 #: Stations or wells that a figure shows.
 PANELS = 4
@@ -215,9 +219,13 @@ def _of_groundwater(result: Result) -> "dict[str, Figure]":
 def _of_drought(result: Result) -> "dict[str, Figure]":
     from jaxload import plot
 
-    dry = result.drought
-    if dry is None or not _has_values("drought_probability", dry.probability):
+    dry, figures = result.drought, {}
+    if dry is None:
         return {}
+    if "cell_index" in dry and _has_values("drought_map", dry.cell_index):
+        figures["drought_map"] = _driest_month(result, dry)
+    if not _has_values("drought_probability", dry.probability):
+        return figures
     # The shortest time scale, and a year where there is one, or else the next.
     months = np.array([int(str(x).split()[0]) for x in dry["index"].values[1:]])
     rows = 1 + np.unique([months.argmin(), abs(months - 12).argmin()])
@@ -225,7 +233,20 @@ def _of_drought(result: Result) -> "dict[str, Figure]":
     figure = plot.drought_probability(
         some.drought_index, some.probability, evaluate.DROUGHT_LIMITS
     )
-    return {"drought_probability": figure}
+    return figures | {"drought_probability": figure}
+
+
+def _driest_month(result: Result, dry: xr.Dataset) -> "Figure":
+    """Cells in the month in which most of them are dry, at the longest time scale."""
+    from jaxload import plot
+
+    index = dry.cell_index.isel(cell_scale=int(np.argmax(dry.cell_scale.values)))
+    mean = index.mean(("lat", "lon"), skipna=True).fillna(np.inf).values
+    month = index.isel(month=int(np.argmin(mean)))
+    scale, date = int(month.cell_scale), str(month.month.values)[:7]
+    what = f"index of drought over {scale} months, {date}, the driest month"
+    places = result.outline, result.stations
+    return plot.map_of(month, what, *places, "RdBu", INDEX_RANGE)
 
 
 def _of_water_balance(result: Result) -> "dict[str, Figure]":
