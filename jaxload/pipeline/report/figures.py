@@ -242,7 +242,7 @@ def _driest_month(result: Result, dry: xr.Dataset) -> "Figure":
 
     index = dry.cell_index.isel(cell_scale=int(np.argmax(dry.cell_scale.values)))
     mean = index.mean(("lat", "lon"), skipna=True).fillna(np.inf).values
-    month = index.isel(month=int(np.argmin(mean)))
+    month = index.isel(month=int(np.argmin(mean))).assign_attrs(units="index")
     scale, date = int(month.cell_scale), str(month.month.values)[:7]
     what = f"index of drought over {scale} months, {date}, the driest month"
     places = result.outline, result.stations
