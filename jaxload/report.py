@@ -93,6 +93,7 @@ def _summarise(
             *_learning(summary),
             *_scores(summary),
             *_gains(summary),
+            *_network(summary),
             *_groundwater(summary),
             *_drought(summary),
             *_water_balance(summary),
@@ -103,6 +104,22 @@ def _summarise(
             f"{path} does not describe a result ({reason}); was it written by "
             "jaxload run?"
         ) from None
+
+
+def _network(summary: dict[str, Any]) -> list[str]:
+    """New stations, and existing ones that matter least."""
+    network = summary.get("network")
+    if not network:
+        return []
+    now, then = network["region_sd_mm"], network["region_sd_with_chosen_mm"]
+    change = ", ".join(
+        f"{name} {now[name]:.2f} to {then[name]:.2f} mm" for name in list(now)[:SHOWN]
+    )
+    places = ", ".join(place["name"] for place in network["chosen"])
+    lines = [f"new stations at {places}: standard error of {change}"]
+    if network["least"]:
+        lines.append(f"stations that matter least: {', '.join(network['least'])}")
+    return lines
 
 
 def _unsolved(summary: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from jaxload.config.drought import Drought
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
+from jaxload.config.network import NetworkPlan
 from jaxload.config.output import Output
 from jaxload.config.reference import Setting, settings
 from jaxload.config.schema import json_schema
@@ -47,6 +48,7 @@ __all__ = [
     "Interval",
     "Inversion",
     "Loads",
+    "NetworkPlan",
     "Output",
     "Region",
     "RegionSource",

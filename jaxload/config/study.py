@@ -11,6 +11,7 @@ from jaxload.config.drought import Drought
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import Inversion
+from jaxload.config.network import NetworkPlan
 from jaxload.config.output import Output
 from jaxload.config.renamed import current_settings
 from jaxload.config.screening import Screening
@@ -46,6 +47,8 @@ class Study:
       weather: Gridded weather, from which cells without a station are filled.
       features: Decomposition of the weather into predictors.
       gapfill: How cells without a station are filled; without this table none is.
+      network: Where new stations would determine regions best, and which stations
+        matter least; without this table neither is computed.
       output: Which results are written, and in which format.
       folder: Folder of relative paths, itself relative to that of the study file.
     """
@@ -65,6 +68,7 @@ class Study:
     weather: Weather | None = None
     features: Features = dataclasses.field(default_factory=Features)
     gapfill: Gapfill | None = None
+    network: NetworkPlan | None = None
     output: Output = dataclasses.field(default_factory=Output)
     folder: str = "."
 
@@ -163,6 +167,7 @@ def _check_with_gap_filling(study: Study, filling: Gapfill) -> None:
         "inversion.correlation_time_days": study.inversion.correlation_time_days > 0,
         'inversion.unknowns "components"': study.inversion.unknowns == "components",
         "[groundwater]": study.groundwater is not None,
+        "[network]": study.network is not None,
     }
     if filling.joint:
         unusual |= {

@@ -12,6 +12,7 @@ from jaxload.io.files.folders import (
     remove_left_overs,
 )
 from jaxload.io.files.writing import write_text
+from jaxload.io.gnss.candidate_lists import CandidateList, read_candidates
 from jaxload.io.gnss.network import read_gnss, write_gnss, write_up
 from jaxload.io.gnss.options import Columns, GnssFiles, Reading
 from jaxload.io.gnss.site_lists import read_sites
@@ -70,6 +71,7 @@ __all__ = [
     "STORAGES",
     "WATER",
     "ArrayCache",
+    "CandidateList",
     "Columns",
     "EarthProfile",
     "FolderInUseError",
@@ -99,6 +101,7 @@ __all__ = [
     "parse_span",
     "period_means",
     "prepare_folder",
+    "read_candidates",
     "read_dataset",
     "read_earth_profile",
     "read_gnss",

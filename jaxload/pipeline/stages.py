@@ -69,6 +69,10 @@ from jaxload.pipeline.report.datasets import (
 )
 from jaxload.pipeline.report.figures import rings
 from jaxload.pipeline.report.maps import Taker, WaterMaps
+from jaxload.pipeline.report.network_tables import (
+    describe_network,
+    network_results,
+)
 from jaxload.pipeline.report.plausibility import Extremes
 from jaxload.pipeline.report.summary import describe_errors, summarise
 from jaxload.pipeline.results.space import check_space
@@ -201,6 +205,10 @@ def invert_prepared(
         result.summary.update(prepared.summary)
         stations = result.stations.merge(prepared.screening)
         result = dataclasses.replace(result, stations=stations)
+        if inverted.network is not None:
+            network = network_results(study, inverted.network, gnss)
+            result.summary["network"] = describe_network(network)
+            result = dataclasses.replace(result, network=network)
     sampled = PlaceSeries(gnss, prepared.comparisons.wells)
     takers = () if study.groundwater is None else (sampled,)
     variance = None

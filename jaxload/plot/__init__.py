@@ -8,6 +8,7 @@ from jaxload.plot.drought import (
 )
 from jaxload.plot.fonts import use_fonts_with_letters
 from jaxload.plot.maps import map_of, twin_maps, weekly_maps
+from jaxload.plot.network import network_plan
 from jaxload.plot.series import comparison, drought_index, region_series
 from jaxload.plot.stations import screening, station_fit, station_loads
 from jaxload.plot.sweeps import (
@@ -27,6 +28,7 @@ __all__ = [
     "l_curve",
     "learning_curves",
     "map_of",
+    "network_plan",
     "parallel_coordinates",
     "pareto_front",
     "region_series",

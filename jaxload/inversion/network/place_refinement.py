@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from jaxload._check import check_shapes
-from jaxload.constants import DEGREE
 from jaxload.inversion.network.average_day import MonitoringNetwork, region_weights
 from jaxload.inversion.network.candidate_places import (
     candidates,
@@ -70,8 +69,7 @@ def refine_places(
         of `jaxload.earth.uplift_at`.
       places: Longitude and latitude to begin at [degrees], each of shape (station,).
       sigma: Standard error of an average day [mm], scalar or shape (station,).
-      reach: How far each may move north or south, and as far east or west [degrees of
-        arc], positive.
+      reach: How far each may move in longitude and in latitude [degrees], positive.
       weights: Weight of each region's variance [-], shape (region,); all the same if
         not given.
 
@@ -91,7 +89,7 @@ def refine_places(
     lon, lat = (np.atleast_1d(np.asarray(x, float)) for x in places)
     check_shapes(lon=(lon, "station"), lat=(lat, "station"))
     if not 0 < reach < 90:
-        raise ValueError(f"reach is {reach:g}, expected degrees of arc above 0")
+        raise ValueError(f"reach is {reach:g}, expected degrees above 0")
     share = jnp.asarray(region_weights(weights, len(network.covariance)))
     start = np.concatenate([lon, lat])
     value_at = lambda at: _value_and_slope(network, response, at, sigma, share)
@@ -112,9 +110,8 @@ def refine_places(
 
 def _limits(lon: Floats, lat: Floats, reach: float) -> Floats:
     """Least and largest longitudes, then latitudes, shape (2 * station, 2)."""
-    across = reach / np.maximum(np.cos(lat * DEGREE), 0.01)
-    low = np.concatenate([lon - across, np.maximum(lat - reach, -90)])
-    high = np.concatenate([lon + across, np.minimum(lat + reach, 90)])
+    low = np.concatenate([lon - reach, np.maximum(lat - reach, -90)])
+    high = np.concatenate([lon + reach, np.minimum(lat + reach, 90)])
     return np.stack([low, high], axis=1)
 
 

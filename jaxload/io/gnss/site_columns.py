@@ -13,6 +13,7 @@ __all__ = [
     "SiteColumns",
     "bare_layout",
     "bare_name",
+    "column_names",
     "complete",
     "find_header",
 ]
@@ -95,6 +96,22 @@ def find_header(lines: Sequence[str], widths: Sequence[int]) -> SiteColumns | No
         if not comment:
             return None
     return None
+
+
+def column_names(line: str, layout: SiteColumns, widths: Sequence[int]) -> list[str]:
+    """Take the header of a list apart.
+
+    Args:
+      line: The line that names the columns.
+      layout: From `find_header`.
+      widths: As for `find_header`.
+
+    Returns:
+      The name of each column.
+    """
+    text = line[:LONGEST].strip().lstrip("#%*!> ")
+    words = split_row(text, layout.mark)
+    return words if layout.mark else _in_columns(words, widths)
 
 
 def _in_columns(words: Sequence[str], widths: Sequence[int]) -> list[str]:

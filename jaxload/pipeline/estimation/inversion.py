@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jaxload import config
 from jaxload.pipeline.chunks import means_over
 from jaxload.pipeline.estimation.hyperparameters import Choice, choose
+from jaxload.pipeline.estimation.network_plan import PlannedNetwork, plan_network
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.solution import Estimate, estimate
 from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
@@ -44,6 +45,8 @@ class InversionResult:
       stations_only: Means over the regions by stations alone [mm], shape (epoch,
         region); None without gap filling.
       learned: Record of the training through the inversion, if there was one.
+      network: New stations and what existing ones are worth; None where a study does
+        not set it.
     """
 
     estimate: Estimate
@@ -51,6 +54,7 @@ class InversionResult:
     errors: Errors
     stations_only: NDArray[np.float64] | None = None
     learned: TrainingRecord | None = None
+    network: PlannedNetwork | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,7 +109,13 @@ def invert(
     with clock.stage("errors"):
         weights = area.basins.weights
         errors = standard_deviations(study, model, estimated, choice.beta, weights)
-    return InversionResult(without_factor(estimated), choice, errors, stations_only)
+    planned = None
+    if study.network is not None:
+        with clock.stage("network"):
+            settled = estimated.noise, choice.beta
+            planned = plan_network(study, model, settled, rows, area)
+    estimated = without_factor(estimated)
+    return InversionResult(estimated, choice, errors, stations_only, network=planned)
 
 
 def invert_stations(

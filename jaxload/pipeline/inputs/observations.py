@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jax.typing import ArrayLike
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
@@ -20,6 +21,7 @@ from jaxload.pipeline.messages import error_context
 __all__ = [
     "Outline",
     "make_design",
+    "make_moving_design",
     "read_comparisons",
     "read_gravity",
     "read_observations",
@@ -148,23 +150,22 @@ def standard_errors(study: config.Study, gnss: xr.Dataset) -> NDArray[np.float64
     return sigma.median("time").fillna(1.0).values
 
 
-def make_design(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> jax.Array:
+def make_design(
+    study: config.Study, gnss: xr.Dataset | earth.Places, grid: sphere.Grid
+) -> jax.Array:
     """Compute the design matrix of the stations.
 
     Args:
       study: The study.
-      gnss: The stations.
+      gnss: The stations, or anything with `lon` and `lat`.
       grid: The cells.
 
     Returns:
       The design matrix [mm/mm], shape (station, cell).
     """
     settings = study.earth
-    radius = grid.cell_radius
-    if settings.disc_radius_km:
-        radius = float(sphere.arc_from_length(1e3 * settings.disc_radius_km))
     love, exact = study_love_numbers(study), None
-    kernel = earth.disc_kernel(love, radius=radius)
+    kernel = _disc_kernel(study, grid, love)
     if settings.cells == "rectangle":
         exact = earth.rectangle_kernel(love, reach=NEAR * grid.spacing)
     # A Dataset has its coordinates as attributes, which no type checker sees.
@@ -172,9 +173,46 @@ def make_design(study: config.Study, gnss: xr.Dataset, grid: sphere.Grid) -> jax
     design = earth.design_matrix(kernel, places, grid, rectangles=exact)
     if not settings.max_distance_deg:
         return design
-    lon, lat = gnss.lon.values[:, None], gnss.lat.values[:, None]
+    lon, lat = (np.asarray(axis)[:, None] for axis in (places.lon, places.lat))
     arc = sphere.angular_distance(lon, lat, grid.lon[None], grid.lat[None])
     return jnp.where(arc <= settings.max_distance_deg, design, 0)
+
+
+def _disc_kernel(
+    study: config.Study, grid: sphere.Grid, love: earth.LoveNumbers
+) -> earth.DiscKernel:
+    radius, of_all = grid.cell_radius, study.earth.disc_radius_km
+    if of_all:
+        radius = float(sphere.arc_from_length(1e3 * of_all))
+    return earth.disc_kernel(love, radius=radius)
+
+
+def make_moving_design(
+    study: config.Study, grid: sphere.Grid, reach: float
+) -> Callable[[ArrayLike, ArrayLike], jax.Array]:
+    """Prepare the design matrix of stations whose places are sought.
+
+    Args:
+      study: The study; its cells are discs here.
+      grid: The cells.
+      reach: Largest distance between a station and a cell [degrees of arc].
+
+    Returns:
+      A function of longitude and latitude [degrees], each of shape (station,), that
+      gives the design matrix [mm/mm], shape (station, cell), and can be differentiated.
+    """
+    kernel = _disc_kernel(study, grid, study_love_numbers(study))
+    response = earth.uplift_at(kernel, grid, min(reach, 180.0))
+    limit = study.earth.max_distance_deg
+    if not limit:
+        return response
+
+    def near(lon: ArrayLike, lat: ArrayLike) -> jax.Array:
+        east, north = (jnp.asarray(x)[:, None] for x in (lon, lat))
+        arc = sphere.angular_distance(east, north, grid.lon[None], grid.lat[None])
+        return jnp.where(arc <= limit, response(lon, lat), 0)
+
+    return near
 
 
 def read_comparisons(study: config.Study, region: Outline) -> dict[str, xr.Dataset]:

@@ -79,6 +79,8 @@ class Result:
       learning: Curves of the training, (step, member); None where nothing was trained.
       coefficients: Coefficients from which the water of all cells follows; None where a
         study does not store them.
+      network: New stations and what existing ones are worth; None where a study does
+        not set it.
       maps: The file that holds `water` already; None where none does.
     """
 
@@ -93,6 +95,7 @@ class Result:
     virtual_stations: xr.Dataset | None = None
     learning: xr.Dataset | None = None
     coefficients: xr.Dataset | None = None
+    network: xr.Dataset | None = None
     maps: MapFile | None = None
 
     @property

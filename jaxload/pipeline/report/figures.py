@@ -40,6 +40,7 @@ FIGURES = (
     "wells",
     "learning",
     "screening",
+    "network",
     "twin",
 )
 
@@ -101,6 +102,8 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
         )
     if "rate_z" in result.stations:
         figures["screening"] = plot.screening(result.stations, outline)
+    if result.network is not None:
+        figures["network"] = plot.network_plan(result.network, outline)
     amplitude = result.water.get("annual_amplitude")
     if amplitude is not None and _has_values("annual_amplitude", amplitude):
         figures["annual_amplitude"] = plot.map_of(

@@ -18,6 +18,7 @@ from jaxload.io.files.writing import reason_of, replacing
 from jaxload.io.files.zarr_folders import is_zarr, settle_folder
 from jaxload.pipeline.report.datasets import Result
 from jaxload.pipeline.report.figures import FIGURES
+from jaxload.pipeline.report.network_tables import EXACT, TABLE
 from jaxload.pipeline.report.water_tables import WATER_TABLES
 
 __all__ = [
@@ -46,11 +47,15 @@ DATASETS = {
     "virtual_stations.nc": "virtual_stations",
     "learning.nc": "learning",
     "coefficients.nc": "coefficients",
+    "network.nc": "network",
 }
 
 #: Variables that are written in float64, by the name of their file: sums of many
-#: products, whose terms are larger than they are.
-DOUBLE = {"coefficients.nc": ("coefficient", "response")}
+#: products, whose terms are larger than they are, and what differs by little.
+DOUBLE = {
+    "coefficients.nc": ("coefficient", "response"),
+    "network.nc": EXACT,
+}
 
 #: Files that may hold the maps.
 MAPS = ("twsa.nc", "twsa.zarr")
@@ -60,7 +65,7 @@ SUMMARY = "summary.json"
 
 #: Every name under which something may be written, or was by earlier releases.
 NAMES = (
-    *(*DATASETS, *WATER_TABLES, *renamed.FILES),
+    *(*DATASETS, *WATER_TABLES, *renamed.FILES, TABLE),
     *(f"{name}.png" for name in FIGURES),
     SUMMARY,
 )
