@@ -16,7 +16,6 @@ from jaxload.pipeline.inputs.libraries import check_libraries
 from jaxload.pipeline.progress import Clock, Watch, ignore
 from jaxload.pipeline.report.datasets import MapFile, Result
 from jaxload.pipeline.report.figures import draw, rings
-from jaxload.pipeline.report.network_tables import write_tables
 from jaxload.pipeline.report.summary import peak_memory
 from jaxload.pipeline.results import unfinished
 from jaxload.pipeline.results.files import (
@@ -218,9 +217,8 @@ def _finish(
             # Missing numbers are None, as they are where results are taken up.
             drawn = dataclasses.replace(as_written(result), summary=kept.summary)
             figures = draw(drawn, folder)
-            tables = write_tables(drawn, folder)
         added = {
-            "files": [*kept.files, *figures, *tables],
+            "files": [*kept.files, *figures],
             **_costs(clock, warnings, kept.summary),
         }
         io.write_json(kept.summary | added, folder / SUMMARY)

@@ -2,8 +2,7 @@
 
 import csv
 import io as text_io
-import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import jaxload
-from jaxload import config, io
+from jaxload import config
 from jaxload.pipeline.estimation.network_plan import PlannedNetwork
-from jaxload.pipeline.report.datasets import Result
 
-__all__ = ["EXACT", "TABLE", "describe_network", "network_results", "write_tables"]
+__all__ = ["EXACT", "TABLE", "describe_network", "network_results", "network_table_of"]
 
 #: Variables of whose differences it matters.
 EXACT = (
@@ -169,32 +167,27 @@ def describe_network(network: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def write_tables(result: Result, folder: pathlib.Path) -> list[str]:
-    """Write what of a result is a table of text: the design of the network.
+def network_table_of(datasets: Mapping[str, xr.Dataset]) -> dict[str, str]:
+    """Write the design of a network as a table of text.
 
     Args:
-      result: What was found.
-      folder: Where the table goes.
+      datasets: Those of a result by the names of their files.
 
     Returns:
-      Name of the file, if there is one. Its rows are, by ``kind``: "now", the standard
-      errors of the regions; "chosen" and "removed", those after each such station;
-      "candidate" and "station", those with or without it alone, largest gain and
-      smallest loss first.
-
-    Raises:
-      ValueError: If the folder cannot be written to.
+      The table by its name, with commas between columns; nothing where a study has no
+      such design. Its rows are, by ``kind``: "now", the standard errors of the regions;
+      "chosen" and "removed", those after each such station; "candidate" and "station",
+      those with or without it alone, largest gain and smallest loss first.
     """
-    network = result.network
+    network = datasets.get("network.nc")
     if network is None:
-        return []
+        return {}
     text = text_io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     regions = [f"sd_mm {name}" for name in map(str, network.region.values)]
     table.writerow([*COLUMNS, *regions])
     table.writerows(_rows(network))
-    io.write_text(folder / TABLE, text.getvalue())
-    return [TABLE]
+    return {TABLE: text.getvalue()}
 
 
 def _rows(network: xr.Dataset) -> Iterator[list[str]]:

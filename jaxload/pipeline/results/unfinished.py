@@ -22,6 +22,7 @@ from jaxload import io
 from jaxload.config.renamed import is_of_earlier_release
 from jaxload.io.records import NotWritten
 from jaxload.pipeline.report.datasets import Result
+from jaxload.pipeline.report.network_tables import network_table_of
 from jaxload.pipeline.report.water_tables import tables_of
 from jaxload.pipeline.results.files import (
     DATASETS,
@@ -147,7 +148,8 @@ def _keep(result: Result, origin: Origin, place: pathlib.Path) -> Unfinished:
             elif there.parent != place:
                 copy_result(there, place / name)
             files[name] = content_of(place / name)
-        for name, text in tables_of(datasets).items():
+        tables = tables_of(datasets) | network_table_of(datasets)
+        for name, text in tables.items():
             io.write_text(place / name, text)
             files[name] = content_of(place / name)
         about = {
