@@ -5,6 +5,8 @@ alone, and what is exchanged are bytes, which no setting of precision rounds.
 """
 
 import functools
+import io
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -13,9 +15,18 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
-__all__ = ["first_devices", "from_first", "gather_bytes", "wait_for_all"]
+__all__ = [
+    "first_devices",
+    "from_first",
+    "gather_arrays",
+    "gather_bytes",
+    "wait_for_all",
+]
 
 AXIS = "process"
+
+#: Bytes are exchanged in multiples of this, as every length is compiled for itself.
+UNIT = 2**16
 
 
 def first_devices(devices: Any = None) -> list[Any]:
@@ -67,10 +78,40 @@ def gather_bytes(content: bytes) -> list[bytes]:
         return [content]
     size = np.array([len(content)], np.int64).view(np.uint8)
     sizes = _reduced(size, False).reshape(-1).view(np.int64)
-    local = np.zeros(max(int(sizes.max()), 1), np.uint8)
+    local = np.zeros(_rounded_up(int(sizes.max())), np.uint8)
     local[: len(content)] = np.frombuffer(content, np.uint8)
     rows = _reduced(local, False)
     return [row[:count].tobytes() for row, count in zip(rows, sizes)]
+
+
+def gather_arrays(arrays: Sequence[NDArray[Any]]) -> list[list[NDArray[Any]]]:
+    """Collect the arrays that every process has.
+
+    Args:
+      arrays: Of this process; of any number, shapes and types but objects.
+
+    Returns:
+      Those of each, in the order of the processes; called by all together.
+    """
+    if jax.process_count() == 1:
+        return [list(arrays)]
+    content = io.BytesIO()
+    for array in arrays:
+        np.lib.format.write_array(content, np.asarray(array), allow_pickle=False)
+    return [_unpacked(each) for each in gather_bytes(content.getvalue())]
+
+
+def _unpacked(content: bytes) -> list[NDArray[Any]]:
+    stream, arrays = io.BytesIO(content), []
+    while stream.tell() < len(content):
+        arrays.append(np.lib.format.read_array(stream, allow_pickle=False))
+    return arrays
+
+
+def _rounded_up(size: int) -> int:
+    """A length out of few: a power of two, or a multiple of an eighth of one."""
+    step = max(UNIT, 2 ** max(size - 1, 1).bit_length() // 8)
+    return -(-max(size, 1) // step) * step
 
 
 def wait_for_all() -> None:

@@ -350,7 +350,7 @@ def _part(text: str) -> tuple[int, int]:
 
 def _info(options: argparse.Namespace, console: Console) -> None:
     del console
-    if pathlib.Path(options.folder, "sweep.json").is_file():
+    if pathlib.Path(options.folder, config.SWEEP_SUMMARY).is_file():
         _say(jaxload.sweep.describe_sweep(options.folder))
         return
     _say(jaxload.report.describe(options.folder))

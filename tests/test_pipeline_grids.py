@@ -8,11 +8,12 @@ import shapely
 import xarray as xr
 
 from jaxload import config, earth, io, sphere
+from jaxload.io.grids import open as open_module, read as read_module
 from jaxload.io.masks import land_cells, rasterise
 from jaxload.pipeline.evaluate.regions import reference_means
 from jaxload.pipeline.inputs.land_sea import sea_share
 from jaxload.pipeline.inputs.observations import read_gravity
-from jaxload.pipeline.prepare import loads
+from jaxload.pipeline.prepare import grid_loads, loads
 
 pytest.importorskip("netCDF4")
 
@@ -282,3 +283,100 @@ def test_a_fine_load_across_180_moves_stations_as_one_elsewhere(
         found.append(loads.loads_at_stations(study, gnss, watch)[kind])
     assert np.abs(found[0]).max() > 0.3
     np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+
+
+def count_values_read(monkeypatch):
+    """Numbers of values that are read from netCDF at once."""
+    from xarray.backends import netCDF4_
+
+    sizes, read = [], netCDF4_.NetCDF4ArrayWrapper._getitem
+
+    def counted(self, key):
+        values = read(self, key)
+        sizes.append(np.size(values))
+        return values
+
+    monkeypatch.setattr(netCDF4_.NetCDF4ArrayWrapper, "_getitem", counted)
+    return sizes
+
+
+LARGE_LOADS = {
+    "air": {"atmosphere": "sp.nc"},
+    "soil": {"soil": "soil_missing.nc"},
+    "sea": {"ocean": "sea.nc"},
+    "air and finer air": {"atmosphere": "sp.nc", "atmosphere_regional": "fine.nc"},
+}
+
+
+@pytest.mark.parametrize("name", LARGE_LOADS)
+def test_large_grids_are_read_some_epochs_at_a_time(folder, monkeypatch, name):
+    pytest.importorskip("dask")
+    land = land_of() > 0.5
+    sea = np.cos(np.arange(len(DAYS)) / 2)[:, None, None] * np.where(land, np.nan, 0.1)
+    sea[3, 30] = np.nan
+    write(folder, "sea.nc", "sla", sea, "m")
+    axes = np.arange(31.25, 72, 2.5), np.arange(-28.75, 120, 2.5)
+    fine = 98_000 + np.random.default_rng(1).normal(
+        size=(len(DAYS), *map(len, axes)), scale=300
+    )
+    write(folder, "fine.nc", "sp", fine, "Pa", axes)
+    study = study_in(folder, loads=config.Loads(**LARGE_LOADS[name]))
+    [(kind, whole)] = loads.loads_at_stations(study, heights(), watch).items()
+    cells = LAT.size * LON.size
+    monkeypatch.setattr(grid_loads, "LARGE_FILES", 1000)
+    monkeypatch.setattr(grid_loads, "VALUES", 2 * cells)
+    monkeypatch.setattr(open_module, "PIECE", 2 * cells * 8)
+    sizes = count_values_read(monkeypatch)
+    pieces = loads.loads_at_stations(study, heights(), watch)[kind]
+    np.testing.assert_allclose(pieces, whole, rtol=1e-12, atol=1e-12)
+    # Each epoch is read twice: for the mean of all, and less that.
+    assert max(sizes) <= 2 * cells
+    assert sum(sizes) < 3 * len(DAYS) * 2 * cells
+
+
+def test_large_grids_are_checked_as_others_are(folder, caplog):
+    pytest.importorskip("dask")
+    air = np.full((len(DAYS), LAT.size, LON.size), 98_000.0)
+    air += np.random.default_rng(2).normal(size=air.shape)
+    air[4:6, 3, 7] = -9999.0
+    write(folder, "filled.nc", "sp", air, "Pa")
+    settings = io.GridSettings(chunks={"time": 3})
+    held = io.read_grid(folder / "filled.nc", settings=settings)
+    assert held.pressure.chunks[0] == (3, 3, 3, 3)
+    assert int(np.isnan(held.pressure.values).sum()) == 2
+    assert "-9999 stands in 2 of 7776" in caplog.text
+    air[:] = 98.0
+    write(folder, "hectopascals.nc", "sp", air, "Pa")
+    lazy = io.read_grid(folder / "hectopascals.nc", settings=settings)
+    with pytest.raises(ValueError, match="makes pressure run from 98"):
+        lazy.pressure.max().compute()
+
+
+def test_large_grids_without_dask_are_warned_of(folder, monkeypatch, caplog):
+    monkeypatch.setattr(read_module, "has_dask", lambda: False)
+    monkeypatch.setattr(grid_loads, "LARGE_FILES", 1000)
+    air_load(folder)
+    assert "all of which is read into memory" in caplog.text
+    assert "jaxload[lazy]" in caplog.text
+
+
+def test_files_that_are_large_and_cut_small_are_in_memory(folder):
+    pytest.importorskip("dask")
+    settings = io.GridSettings(largest=200_000, box=(0, 40, 20, 60))
+    assert (folder / "sp.nc").stat().st_size > 200_000
+    cut = io.read_grid(folder / "sp.nc", settings=settings)
+    assert cut.pressure.chunks is None
+    whole = io.read_grid(folder / "sp.nc", settings=io.GridSettings(largest=200_000))
+    assert whole.pressure.chunks is not None
+
+
+def test_means_of_pieces_are_pieces(folder):
+    pytest.importorskip("dask")
+    pieces = io.read_grid(
+        folder / "sp.nc", settings=io.GridSettings(chunks={"time": 2})
+    )
+    weeks = io.week_periods("2010-01-01", "2010-01-12")
+    means = io.period_means(pieces, weeks, least=0.1)
+    assert [len(part) for part in means.pressure.chunks] == [3, 1, 1]
+    whole = io.period_means(io.read_grid(folder / "sp.nc"), weeks, least=0.1)
+    np.testing.assert_array_equal(means.pressure, whole.pressure)

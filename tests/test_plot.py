@@ -372,3 +372,21 @@ def test_a_family_is_one_whose_font_has_the_letters():
     font = fonts.font_manager.get_font(path)
     assert all(font.get_char_index(ord(letter)) for letter in "A\u03b2")
     assert fonts._family_with("\U0010ffff") is None
+
+
+@pytest.mark.parametrize(("settings", "drawn_as_pixels"), [(200, False), (3000, True)])
+def test_lines_of_many_settings_are_one_drawing(rng, settings, drawn_as_pixels):
+    columns = {"inversion.beta": rng.random(settings), "error": rng.random(settings)}
+    values = columns["error"]
+    figure = plot.parallel_coordinates(columns, values, "error [mm]", largest=False)
+    axes = figure.axes[0]
+    [lines] = axes.collections
+    assert len(lines.get_segments()) == settings
+    assert lines.get_rasterized() is drawn_as_pixels
+    # The best is drawn last, and once more on top.
+    np.testing.assert_allclose(
+        lines.get_segments()[-1][:, 1], axes.lines[0].get_ydata()
+    )
+    assert axes.lines[0].get_ydata()[1] == 0
+    assert axes.get_xlim()[0] <= 0
+    assert axes.get_xlim()[1] >= 1

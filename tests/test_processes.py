@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 import jaxload
 from jaxload import _launch
+from jaxload.io.gnss import files as gnss_files
 from tests.test_cli import edit, write_study
 
 xr = pytest.importorskip("xarray")
@@ -172,6 +174,125 @@ def test_fewer_epochs_than_processes_are_refused(study, tmp_path):
     codes, words = finish(processes)
     assert codes == [2, 2], words
     assert "fewer than the 2 devices" in check_one_sentence(words)
+
+
+PREPARING = """
+import pathlib, sys
+import jax
+
+index, port, study, folder = sys.argv[1:]
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_num_cpu_devices", 1 + int(index))
+jax.config.update("jax_cpu_collectives_implementation", "gloo")
+jax.distributed.initialize("localhost:" + port, 2, int(index))
+from tests import test_processes
+test_processes.keep_prepared(pathlib.Path(study), pathlib.Path(folder, "two" + index))
+"""
+
+
+def keep_prepared(study, place):
+    """Prepare a study, and keep its heights and what was warned of."""
+    from jaxload import config
+    from jaxload.pipeline import doubts, progress, stages
+
+    clock = progress.Clock(progress.ignore)
+    read = []
+    io_open = gnss_files._attempt
+    gnss_files._attempt = lambda reading, path: (
+        read.append(path.name) or io_open(reading, path)
+    )
+    with doubts.collected_warnings() as warnings:
+        prepared = stages.prepare(config.read_study(study), None, clock)
+    gnss_files._attempt = io_open
+    rows = prepared.rows
+    np.savez(f"{place}.npz", **{name: rows[name].values for name in KEPT})
+    plain = {"warnings": warnings, "summary": prepared.summary, "read": read}
+    pathlib.Path(f"{place}.json").write_text(json.dumps(plain))
+
+
+KEPT = ("station", "lon", "up", "rate_removed", "trend_determined", "trend_shrinkage")
+
+
+def write_network(folder):
+    """Stations with steps, outliers and gaps, a bad file and a short record."""
+    rng = np.random.default_rng(5)
+    days = np.arange("2017-01-01", "2019-07-01", dtype="M8[D]")
+    years = 2017 + np.arange(len(days)) / 365.25
+    (folder / "gnss").mkdir(parents=True)
+    lines = []
+    for number in range(8):
+        up = 4 * np.cos(2 * np.pi * years) + rng.normal(size=len(days))
+        up[400 + 20 * number :] += 12 * (number % 2)
+        up[60 + number] += 50
+        seen = rng.random(len(days)) > 0.1
+        seen[: 700 * (number == 3)] = False
+        rows = [
+            f"{day} {value:.3f} 1.0\n".replace("-", "", 2)
+            for day, value in zip(days[seen].astype(str), up[seen])
+        ]
+        if number == 5:
+            rows[7] = "20170110 nonsense\n"
+        if number == 1:
+            rows.insert(9, rows[9])
+        (folder / "gnss" / f"st{number:02}.up").write_text("".join(rows))
+        lines.append(f"ST{number:02} {10.2 + 0.3 * number} {45.5 + 0.2 * number}\n")
+    (folder / "gnss" / "sites.txt").write_text("".join(lines))
+    corners = ["9.5 45", "13 45", "13 47.5", "9.5 47.5"]
+    (folder / "region.txt").write_text("\n".join(corners))
+    (folder / "study.toml").write_text(
+        """
+title = "seven stations"
+[gnss]
+files = "gnss/*.up"
+[region]
+boundary = "region.txt"
+spacing = 0.5
+buffer = 0.5
+[cleaning]
+outliers = "3-sigma"
+steps = "detect"
+trend = "remove"
+reconstruct = 8
+[screening]
+least_rate = 0.01
+"""
+    )
+    return folder / "study.toml"
+
+
+@pytest.mark.slow
+def test_stations_are_read_and_cleaned_by_two_processes_as_by_one(tmp_path):
+    study = write_network(tmp_path / "network")
+    port = str(free_port())
+    words = [sys.executable, "-c", PREPARING]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [
+        subprocess.Popen(
+            [*words, str(n), port, str(study), str(tmp_path)], env=ENVIRONMENT, **pipes
+        )
+        for n in range(2)
+    ]
+    keep_prepared(study, tmp_path / "one")
+    codes, words = finish(processes)
+    assert codes == [0, 0], words
+    arrays = [np.load(tmp_path / f"{name}.npz") for name in ("one", "two0", "two1")]
+    plain = [
+        json.loads((tmp_path / f"{name}.json").read_text())
+        for name in ("one", "two0", "two1")
+    ]
+    files = [each.pop("read") for each in plain]
+    assert sorted(files[1] + files[2]) == files[0]
+    assert len(files[1]) == len(files[2]) == 4
+    for two, rest in zip(arrays[1:], plain[1:]):
+        for name in KEPT[2:]:
+            np.testing.assert_allclose(two[name], arrays[0][name], 1e-9, 1e-9)
+        assert (two["station"] == arrays[0]["station"]).all()
+        assert rest["warnings"] == plain[0]["warnings"]
+        assert rest["summary"]["cleaning"]["steps"] == 2
+    np.testing.assert_array_equal(arrays[1]["up"], arrays[2]["up"])
+    assert "nonsense" in " ".join(plain[0]["warnings"])
+    assert "rows of days that it has already" in " ".join(plain[0]["warnings"])
+    assert plain[0]["summary"]["cleaning"]["short_records"]
 
 
 TRAINING = """

@@ -20,7 +20,7 @@ from jaxload.config.sources import (
 )
 from jaxload.config.station_loads import StationLoad, station_load
 from jaxload.config.study import Study, read_study, to_toml
-from jaxload.config.sweep import Interval, Sweep, read_sweep
+from jaxload.config.sweep import SWEEP_SUMMARY, Interval, Sweep, read_sweep
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.water_balance import (
     FLUXES,
@@ -35,6 +35,7 @@ from jaxload.config.well_sources import WellSource, well_source
 __all__ = [
     "FLUXES",
     "STORAGE_PARTS",
+    "SWEEP_SUMMARY",
     "Cleaning",
     "Drought",
     "Earth",

@@ -19,7 +19,10 @@ from jaxload.config.reference import settings as all_settings
 from jaxload.config.study import Study, read_study, to_toml
 from jaxload.config.values import build_table, read_toml
 
-__all__ = ["Interval", "Sweep", "read_sweep"]
+__all__ = ["SWEEP_SUMMARY", "Interval", "Sweep", "read_sweep"]
+
+#: Name of the file by which a folder is known to hold the results of a sweep.
+SWEEP_SUMMARY = "sweep.json"
 
 #: By what settings can be judged.
 Criterion = Literal["leave-one-out", "evidence", "gcv", "held-out", "grace"]

@@ -32,6 +32,7 @@ from jaxload.io.grids.centre_mean import (
     storage_anomaly,
 )
 from jaxload.io.grids.land_sea import read_land
+from jaxload.io.grids.lazily import loaded_values
 from jaxload.io.grids.maps import read_map
 from jaxload.io.grids.open import GridSettings
 from jaxload.io.grids.periods import (
@@ -91,6 +92,7 @@ __all__ = [
     "is_of",
     "is_result",
     "label_dataset",
+    "loaded_values",
     "locked_folder",
     "match_months",
     "mean_of_centres",

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +23,9 @@ __all__ = [
 
 #: Values of a second key up to which each has a line of its own.
 MOST_LINES = 10
+
+#: Settings up to which each is drawn as a line that can be edited.
+MOST_VECTORS = 1000
 
 #: Values of a key up to which each has a tick of its own.
 MOST_TICKS = 8
@@ -146,8 +150,16 @@ def parallel_coordinates(
     heights = np.stack([_share(_places(column)) for column in columns.values()], axis=1)
     norm, colours = _norm(values, largest), colormaps[_colours(largest)]
     order = np.argsort(values if largest else -values)
-    for row in order:
-        axes.plot(heights[row], color=colours(norm(values[row])), lw=0.9, alpha=0.7)
+    across = np.broadcast_to(np.arange(heights.shape[1]), heights.shape)
+    lines = LineCollection(
+        list(np.stack([across, heights], axis=2)[order]),
+        colors=colours(norm(values[order])),
+        linewidths=0.9,
+        alpha=0.7,
+        # Thousands of lines would be megabytes of a drawing that nobody can edit.
+        rasterized=len(order) > MOST_VECTORS,
+    )
+    axes.add_collection(lines)
     axes.plot(heights[order[-1]], color=OTHER, lw=2)
     for place, column in enumerate(columns.values()):
         axes.axvline(place, color=INK, lw=0.8)

@@ -1,5 +1,6 @@
 """Time series of any origin, without physics."""
 
+from jaxload.series.batches import stations_over
 from jaxload.series.cleaning.filters import hampel, moving_average, running_median
 from jaxload.series.cleaning.outliers import Cleaned, Rejection, reject_outliers
 from jaxload.series.cleaning.quality import Family, Quality, Suspicion, assess, suspects
@@ -108,6 +109,7 @@ __all__ = [
     "span_means",
     "span_middles",
     "stacked_mode",
+    "stations_over",
     "suspects",
     "weekly_means",
     "weeks_of",

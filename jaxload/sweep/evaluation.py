@@ -200,9 +200,9 @@ def _misfit_to_grace(
     """Rms difference between monthly means over the regions and GRACE [mm]."""
     reference = prepared.area.references["grace"]
     ours = reference_month_means(means, prepared.gnss.time.values, reference)
-    years = reference.month.values.astype("M8[D]").astype(float) / 365.2425
     pair = ours, reference.water.values
-    scores = score_series(study, pair, years, reference.region.values)
+    months, names = reference.month.values, reference.region.values
+    scores = score_series(study, pair, months, names)
     return _rms_over_regions(scores)
 
 

@@ -41,9 +41,6 @@ UNITS = {
     "gcv": "1",
 }
 
-#: Name of the file of plain numbers.
-SUMMARY = "sweep.json"
-
 #: Settings from which the importance of each is estimated.
 FEWEST = 8
 
@@ -145,7 +142,7 @@ def write_results(sweep: config.Sweep, folder: pathlib.Path) -> SweepResult:
         )
     if not result.complete:
         # Those that other workers evaluate come first.
-        io.write_json(_summary(result, []), folder / SUMMARY)
+        io.write_json(_summary(result, []), folder / config.SWEEP_SUMMARY)
         return result
     io.write_dataset(as_dataset(result), folder / "trials.nc")
     names = {"best.toml": result.best}
@@ -154,7 +151,7 @@ def write_results(sweep: config.Sweep, folder: pathlib.Path) -> SweepResult:
     for name, setting in names.items():
         io.write_text(folder / name, best_study(sweep, setting))
     shares = [importance(result, number) for number in range(len(sweep.criteria))]
-    io.write_json(_summary(result, shares), folder / SUMMARY)
+    io.write_json(_summary(result, shares), folder / config.SWEEP_SUMMARY)
     _draw(result, shares, folder)
     return result
 
@@ -173,7 +170,7 @@ def describe_sweep(folder: str | os.PathLike[str]) -> list[str]:
       ValueError: If a file is broken.
     """
     folder = pathlib.Path(folder)
-    summary = io.read_json(folder / SUMMARY)
+    summary = io.read_json(folder / config.SWEEP_SUMMARY)
     done, wrong = summary["evaluated"], summary["not_evaluated"]
     left = summary["left"]
     lines = [f"{done} of {done + wrong + left} settings were evaluated"]

@@ -14,6 +14,7 @@ from jax.tree_util import Partial
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
+from jaxload._check import on_host
 from jaxload.inversion.binding import Observations, bind, observations
 from jaxload.inversion.estimation.factor import factorise
 from jaxload.inversion.hyperparameters.eigen_sweep import recurring_patterns
@@ -155,7 +156,8 @@ def tune(
         arrays of a shape.
       start: Where to begin, positive, by name.
       displacement: Observed uplift [mm], shape (epoch, row); NaN if missing. A prior
-        mean m is taken into account by giving ``displacement - G m``.
+        mean m is taken into account by giving ``displacement - G m``. One that lies on
+        the devices of several processes is collected, and each tunes with all of it.
       limits: Smallest and largest value of some or all, by name.
       every: Use every how-manyth epoch: neighbours say much the same, and the errors
         below take all that are used as independent.
@@ -184,7 +186,7 @@ def tune(
       doi:10.1137/0916069.
     """
     names, bounds = list(start), _bounds(start, limits)
-    record = _record(model, start, np.asarray(displacement), every)
+    record = _record(model, start, on_host(displacement), every)
     climb = _descent(model, names, record)
     begin = np.log([float(start[name]) for name in names])
     if not np.isfinite(climb(begin)[0]):

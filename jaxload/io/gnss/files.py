@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from jaxload.io.gnss.divided_reading import read_by_processes
 from jaxload.io.gnss.formats import choose_reader
 from jaxload.io.gnss.options import Reading
 from jaxload.io.gnss.source import open_source, peek_source
@@ -32,13 +33,15 @@ SHOWN = 3
 
 
 def read_files(
-    files: Mapping[pathlib.Path, Reading], workers: int = 1, watch: Watch | None = None
+    files: Mapping[pathlib.Path, Reading],
+    reading: Reading | None = None,
+    watch: Watch | None = None,
 ) -> tuple[list[Series], list[FileProblem]]:
     """Read files, several at once where wanted.
 
     Args:
       files: The files, and how each is read.
-      workers: Processes that read at once.
+      reading: By how many processes they are read, of this run or of its own.
       watch: Called with the number of files read and that of all after each.
 
     Returns:
@@ -50,7 +53,8 @@ def read_files(
     """
     series: dict[str, Series] = {}
     problems: list[FileProblem] = []
-    for done, (path, result) in enumerate(zip(files, _results(files, workers)), 1):
+    results = _results(files, Reading() if reading is None else reading)
+    for done, (path, result) in enumerate(zip(files, results), 1):
         problem = result if isinstance(result, str) else _add(series, result, path)
         if problem and files[path].strict:
             raise ValueError(problem)
@@ -73,10 +77,14 @@ def _add(
 
 
 def _results(
-    files: Mapping[pathlib.Path, Reading], workers: int
+    files: Mapping[pathlib.Path, Reading], reading: Reading
 ) -> Iterator[list[Series] | str]:
     """What each file holds, or the sentence that says what is wrong with it."""
-    workers = min(workers, len(files) // CHUNK)
+    if reading.divided:
+        each = lambda path: _attempt(files[path], path)
+        yield from read_by_processes(each, list(files))
+        return
+    workers = min(reading.workers, len(files) // CHUNK)
     if workers <= 1:
         yield from map(_attempt, files.values(), files)
         return

@@ -88,7 +88,7 @@ def read_gnss(
     files, passed = _search(paths, reading)
     known = find_list(list(files), sites, reading)
     period = (_parse_day("start", start), _parse_day("end", end))
-    series, problems = read_files(files, reading.workers, watch)
+    series, problems = read_files(files, reading, watch)
     series, homeless = place_stations(series, known, reading.strict)
     problems += homeless
     lines = group_problems(problems)

@@ -117,6 +117,8 @@ class Reading:
       workers: Processes that read at once. More than one pays from some hundred files
         on; a script that asks for it must do its work below
         ``if __name__ == "__main__":``.
+      divided: Whether processes that `jax.distributed` has joined, all of which ask for
+        the same series, read a part of the files each and exchange what these hold.
     """
 
     format: str | Columns | None = None
@@ -126,6 +128,7 @@ class Reading:
     same_day: str = "error"
     strict: bool = False
     workers: int = 1
+    divided: bool = False
     sites_order: str = ""
     sites_columns: tuple[str, ...] = ()
 

@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -19,11 +19,14 @@ from jaxload.io.grids.mascon_lists import GROUPS, read_mascons
 from jaxload.io.grids.spans import STAMPS, file_spans, parse_span
 from jaxload.io.grids.times import decode_times, time_bounds
 
-__all__ = ["GridSettings", "open_content", "open_grid", "read_static"]
+__all__ = ["GridSettings", "has_dask", "open_content", "open_grid", "read_static"]
 
 logger = logging.getLogger(__name__)
 
 _DUPLICATES = ("error", "first", "last", "mean")
+
+#: Size of the entries of a field in chunks that are read at a time [bytes].
+PIECE = 64 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,9 @@ class GridSettings:
       chunks: Sizes of pieces by axis, such as ``{"time": 24}``, to compute on data
         larger than memory with dask (``jaxload[lazy]``); the file then stays open.
         Without it what is wanted of one file at a time is read into memory.
+      largest: Size of files [bytes] from which on they are read in chunks of some
+        entries, as if `chunks` were given; where dask is not installed there is a
+        warning. Fields that are no larger in memory are there in the end.
     """
 
     box: tuple[float, float, float, float] | None = None
@@ -66,6 +72,7 @@ class GridSettings:
     gain: bool | str | os.PathLike[str] = False
     land: bool | str | os.PathLike[str] = False
     chunks: Mapping[str, int] | None = None
+    largest: int | None = None
 
     def __post_init__(self) -> None:
         if self.duplicates not in _DUPLICATES:
@@ -84,11 +91,16 @@ class GridSettings:
             raise ValueError(
                 f"box is {self.box}, expected west, south, east, north in degrees"
             )
-        if self.chunks is not None and importlib.util.find_spec("dask") is None:
+        if self.chunks is not None and not has_dask():
             raise ValueError(
                 "chunks needs dask, which is not installed; install jaxload[lazy], or "
                 "cut what is read by box, start and stop"
             )
+
+
+def has_dask() -> bool:
+    """Whether arrays larger than memory can be computed with."""
+    return importlib.util.find_spec("dask") is not None
 
 
 @contextlib.contextmanager
@@ -107,12 +119,17 @@ def open_grid(path: pathlib.Path, settings: GridSettings) -> Iterator[xr.Dataset
       FileNotFoundError: If there is no such file.
       ValueError: If it is no netCDF, or has no time, latitude and longitude.
     """
-    content = open_content(path, settings.chunks, settings.box)
+    content = open_content(path, settings.box)
     try:
+        content = content if settings.chunks is None else _in_pieces(content)
         content = canonical_axes(content, str(path))
         content = _dated(content, settings.time_units or None, str(path))
         content = file_spans(content, settings.stamp, parse_span(settings.span))
-        yield _cut(content, settings, str(path))
+        content = _cut(content, settings, str(path))
+        if settings.chunks:
+            axes = [axis for axis in settings.chunks if axis in content.dims]
+            content = content.chunk({axis: settings.chunks[axis] for axis in axes})
+        yield content
     finally:
         if settings.chunks is None:
             content.close()
@@ -136,7 +153,7 @@ def read_static(
       ValueError: If it does not hold the field.
     """
     if content is None:
-        with contextlib.closing(open_content(path, None)) as opened:
+        with contextlib.closing(open_content(path)) as opened:
             content = canonical_axes(opened, str(path), ("lat", "lon"))
             return read_static(path, names, content)
     held = {str(name).lower(): name for name in content.data_vars}
@@ -155,16 +172,11 @@ def read_static(
     return with_numbers(field, f"{path}: {present}")
 
 
-def open_content(
-    path: pathlib.Path,
-    chunks: Mapping[str, int] | None = None,
-    box: Sequence[float] | None = None,
-) -> xr.Dataset:
+def open_content(path: pathlib.Path, box: Sequence[float] | None = None) -> xr.Dataset:
     """Open a file, its times not decoded, and whatever its axes are.
 
     Args:
       path: The file.
-      chunks: As of `GridSettings`.
       box: The cells that are wanted, where those of a list are laid on a grid.
 
     Returns:
@@ -177,7 +189,7 @@ def open_content(
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist{nearest(path)}")
     with reading_netcdf(path):
-        content = xr.open_dataset(path, decode_times=False, chunks=chunks)
+        content = xr.open_dataset(path, decode_times=False)
         if content.variables or importlib.util.find_spec("netCDF4") is None:
             return content
         content.close()
@@ -185,7 +197,18 @@ def open_content(
         return read_mascons(path, box)
     with reading_netcdf(path):
         # NASA's precipitation (IMERG) keeps its grids in a group of that name.
-        return xr.open_dataset(path, decode_times=False, chunks=chunks, group="Grid")
+        return xr.open_dataset(path, decode_times=False, group="Grid")
+
+
+def _in_pieces(content: xr.Dataset) -> xr.Dataset:
+    """Fields in chunks of some entries along their first axis, that of time."""
+    sizes: dict[Hashable, int] = {}
+    for array in content.data_vars.values():
+        if array.ndim > 2 and len(array):
+            axis = array.dims[0]
+            count = max(1, PIECE * len(array) // max(array.nbytes, 1))
+            sizes[axis] = min(count, sizes.get(axis, count))
+    return content.chunk(sizes)
 
 
 def _groups(path: pathlib.Path) -> set[str]:

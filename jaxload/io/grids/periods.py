@@ -1,6 +1,9 @@
 """Means of grids over weeks, months and other periods, and entries matched in time."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -105,7 +108,8 @@ def period_means(
 
     Entries with bounds (``time_bnds``) count by the part of them that lies in the
     period, instants and entries without bounds wholly where their time falls. One
-    period is in memory at a time beside the result, if the data are in dask's chunks.
+    period is in memory at a time, if the data are in dask's chunks, as the means are
+    then.
 
     Args:
       dataset: Fields along time; others are passed on.
@@ -240,22 +244,54 @@ def _means(
     """Means of one field, of which each period must have so many days."""
     dims = [dim for dim in array.dims if dim != "time"]
     fields = array.transpose("time", *dims)
-    held = None if array.chunks else fields.values
-    error = str(array.name).endswith("_sigma")
-    means = np.full((len(shares), *fields.shape[1:]), np.nan, array.dtype)
-    for period, share in enumerate(shares):
-        rows = np.flatnonzero(share)
-        if rows.size:
-            some = _slice(rows)
-            part = fields.isel(time=some).values if held is None else held[some]
-            mean = _mean(part**2 if error else part, share[rows], enough[period])
-            means[period] = mean**0.5 if error else mean
+    power = 2 if str(array.name).endswith("_sigma") else 1
+    mean = functools.partial(_mean, power=power)
+    if array.chunks:
+        means = _in_chunks(mean, fields, shares, enough)
+    else:
+        means = np.full((len(shares), *fields.shape[1:]), np.nan, array.dtype)
+        for period, share in enumerate(shares):
+            rows = np.flatnonzero(share)
+            if rows.size:
+                part = fields.values[_slice(rows)]
+                means[period] = mean(part, share[rows], enough[period])
     coords = {name: array[name] for name in dims if name in array.coords}
     averaged = xr.DataArray(means, coords, ("time", *dims), attrs=array.attrs)
     return averaged.transpose(*array.dims)
 
 
-def _mean(part: NDArray, weight: NDArray[np.float64], least: float) -> NDArray:
+def _in_chunks(
+    mean: Callable[..., NDArray],
+    fields: xr.DataArray,
+    shares: list[NDArray[np.float64]],
+    enough: NDArray[np.float64],
+) -> Any:
+    """Means of a field in dask's chunks, one period in each of theirs."""
+    import dask.array as da
+    from dask.delayed import delayed
+
+    later = delayed(mean, pure=True)
+    shape, kind = fields.shape[1:], fields.dtype
+    means = []
+    for share, least in zip(shares, enough):
+        rows = np.flatnonzero(share)
+        if rows.size:
+            part = later(fields.isel(time=_slice(rows)).data, share[rows], least)
+            means.append(da.from_delayed(part, shape, kind))
+        else:
+            means.append(da.full(shape, np.nan, kind, chunks=shape))
+    return da.stack(means)
+
+
+def _mean(
+    part: NDArray, weight: NDArray[np.float64], least: float, power: int = 1
+) -> NDArray:
+    part = part if power == 1 else part**power
+    mean = _weighted(part, weight, least)
+    return mean if power == 1 else mean ** (1 / power)
+
+
+def _weighted(part: NDArray, weight: NDArray[np.float64], least: float) -> NDArray:
     weight, seen = weight.astype(part.dtype), np.isfinite(part)
     count = np.tensordot(weight, seen.astype(part.dtype), axes=1)
     total = np.tensordot(weight, np.where(seen, part, 0), axes=1)

@@ -1,5 +1,7 @@
 """Gridded products, of water, air and sea, to one canonical layout."""
 
+import dataclasses
+import functools
 import logging
 import os
 import pathlib
@@ -15,7 +17,8 @@ from jaxload.io.grids.axes import merge_versions
 from jaxload.io.grids.fillers import without_stated, without_undeclared
 from jaxload.io.grids.hints import setting
 from jaxload.io.grids.land_sea import LAND_NAMES
-from jaxload.io.grids.open import GridSettings, open_grid, read_static
+from jaxload.io.grids.lazily import in_pieces
+from jaxload.io.grids.open import GridSettings, has_dask, open_grid, read_static
 from jaxload.io.grids.product_choice import choose_product
 from jaxload.io.grids.products import (
     LIMITS,
@@ -89,10 +92,9 @@ def read_grid(
       >>> grace = io.read_grid("CSR_GRACE_GRACE-FO_RL06_Mascons_all-corrections.nc")
       >>> soil = io.read_grid("GLDAS_NOAH025_3H*.nc4", "soil_water")
     """
-    settings = GridSettings() if settings is None else settings
-    pieces = [
-        _read_file(file, quantity, variable, units, settings) for file in _files(path)
-    ]
+    files = _files(path)
+    settings = _fitting(files, GridSettings() if settings is None else settings)
+    pieces = [_read_file(file, quantity, variable, units, settings) for file in files]
     dataset = _without_duplicates(_joined(pieces), settings.duplicates)
     if not dataset.sizes["time"]:
         raise ValueError(
@@ -101,7 +103,28 @@ def read_grid(
         )
     dataset = label_dataset(_with_spans(dataset, settings))
     check_dataset(dataset, grid_layout(str(dataset.attrs["quantity"])))
+    if settings.chunks == {} and dataset.nbytes <= (settings.largest or 0):
+        with reading_netcdf(files[0]):
+            return dataset.load()
     return dataset
+
+
+def _fitting(files: Sequence[pathlib.Path], settings: GridSettings) -> GridSettings:
+    """Settings by which large files are read in chunks."""
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    if settings.chunks is not None or size <= (settings.largest or size):
+        return settings
+    if has_dask():
+        return dataclasses.replace(settings, chunks={})
+    logger.warning(
+        "%s%s hold %.1f GiB, all of which is read into memory; install jaxload[lazy], "
+        "with which large grids are read some entries at a time, or set gnss.start and "
+        "gnss.end to a shorter period",
+        files[0].name,
+        f" and {len(files) - 1} more files" if len(files) > 1 else "",
+        size / 2**30,
+    )
+    return settings
 
 
 def _with_spans(dataset: xr.Dataset, settings: GridSettings) -> xr.Dataset:
@@ -155,9 +178,11 @@ def _read_file(
         attrs = {"quantity": product.quantity, "source": path.name}
         attrs["method"] = stated_method(content)
         dataset.attrs = attrs | _provenance(content)
-    if settings.chunks is None and dataset.sizes["time"]:
-        _check_values(path, dataset, product.quantity)
-    return dataset
+    if not dataset.sizes["time"]:
+        return dataset
+    check = functools.partial(_checked, path=path, quantity=product.quantity)
+    field = dataset[product.quantity]
+    return dataset.assign({product.quantity: in_pieces(check, field)})
 
 
 def _gridded(content: xr.Dataset) -> dict[str, str]:
@@ -217,8 +242,10 @@ def _field(
         array = numbers.astype(np.float64).assign_attrs(array.attrs)
     if settings.fill is not None:
         array = without_stated(array, settings.fill, packing)
-    if settings.chunks is None:
-        array = without_undeclared(array, f"{path}: {name}", packing)
+    remove = functools.partial(
+        without_undeclared, where=f"{path}: {name}", packing=packing
+    )
+    array = in_pieces(remove, array)
     return array.drop_vars([name for name in array.coords if name not in GRID])
 
 
@@ -302,9 +329,9 @@ def _static(
         ) from None
 
 
-def _check_values(path: pathlib.Path, dataset: xr.Dataset, quantity: str) -> None:
+def _checked(values: xr.DataArray, path: pathlib.Path, quantity: str) -> xr.DataArray:
+    """A field that holds what such a quantity can be."""
     low, high = LIMITS[quantity]
-    values = dataset[quantity]
     least, most = float(values.min()), float(values.max())
     if least < low or most > high:
         source, units = (values.attrs[f"source_{k}"] for k in ("variable", "units"))
@@ -315,6 +342,7 @@ def _check_values(path: pathlib.Path, dataset: xr.Dataset, quantity: str) -> Non
         )
     if quantity != "precipitation":
         _look_for_zeros(path, values)
+    return values
 
 
 def _look_for_zeros(path: pathlib.Path, values: xr.DataArray) -> None:

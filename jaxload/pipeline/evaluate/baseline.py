@@ -71,12 +71,11 @@ def gain_over_stations_only(study: config.Study, regions: xr.Dataset) -> dict[st
     for name, (month, ours, theirs) in REFERENCE_VARIABLES.items():
         if theirs not in regions:
             continue
-        years = regions[month].values.astype("M8[D]").astype(float) / 365.2425
         with_filling, baseline = (
             score_series(
                 study,
                 (regions[mine].values, regions[theirs].values),
-                years,
+                regions[month].values,
                 regions.region.values,
             )
             for mine in (ours, _of_stations(ours))

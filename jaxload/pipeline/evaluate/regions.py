@@ -241,9 +241,8 @@ def score_regions(
     month, ours, theirs = REFERENCE_VARIABLES[reference]
     if theirs not in regions:
         return {}
-    years = regions[month].values.astype("M8[D]").astype(float) / 365.2425
     pair = (regions[ours].values, regions[theirs].values)
-    scores = score_series(study, pair, years, regions.region.values)
+    scores = score_series(study, pair, regions[month].values, regions.region.values)
     for number, name in enumerate(scores):
         scores[name][COVERAGE] = float(regions[COVERAGE].values[number])
         theirs_covered = regions[f"{theirs}_{COVERAGE}"].values[number]
@@ -254,7 +253,7 @@ def score_regions(
 def score_series(
     study: config.Study,
     pair: tuple[NDArray[np.float64], NDArray[np.float64]],
-    years: NDArray[np.float64],
+    months: NDArray[np.datetime64],
     names: Iterable[Any],
 ) -> dict[str, dict[str, Any]]:
     """Compare two records, region by region.
@@ -262,12 +261,13 @@ def score_series(
     Args:
       study: Its `evaluation.detrend` says whether to remove linear trends first.
       pair: Ours and theirs [mm], each of shape (month, region); NaN if missing.
-      years: Time, shape (month,).
+      months: When they are, shape (month,).
       names: Of the regions.
 
     Returns:
       `pcc`, `r2`, `nse`, `rmse_mm` and number of `months` by region.
     """
+    years = months.astype("M8[D]").astype(float) / 365.2425
     scores = {}
     for name, ours, theirs in zip(names, pair[0].T, pair[1].T):
         both = np.isfinite(ours) & np.isfinite(theirs)

@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 def read_observations(
     study: config.Study, watch: Callable[[int, int], None] | None = None
 ) -> xr.Dataset:
-    """Read the station series of a study.
+    """Read the station series of a study, each process of a run some of the files.
 
     Args:
       study: The study.
@@ -65,6 +65,7 @@ def read_observations(
             strict=settings.strict,
             sites_order=settings.sites_order,
             sites_columns=settings.sites_columns,
+            divided=True,
         ),
         watch=watch,
     )

@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, io, series
 from jaxload.pipeline.messages import SHOWN, listed
+from jaxload.pipeline.team import by_stations, gather_stations
 
 __all__ = [
     "PER_STATION",
@@ -93,15 +95,7 @@ def clean(
     if settings.steps:
         gnss = gnss.assign_attrs(steps=int(np.isfinite(happened.steps).sum()))
     if settings.outliers != "none":
-        rule = "iqr" if settings.outliers == "iqr" else "sigma"
-        cleaned = series.reject_outliers(
-            up,
-            years,
-            sigma=sigma,
-            events=happened,
-            settings=series.Rejection(rule=rule),
-        )
-        up, gone = np.asarray(cleaned.values), int(np.asarray(cleaned.count).sum())
+        up, gone = _without_outliers(settings, (up, sigma), years, happened)
         gnss = gnss.assign_attrs(outliers=gone)
         logger.info("%d outliers of %d heights", gone, np.isfinite(gnss.up).sum())
     watch(0.5)
@@ -250,12 +244,47 @@ def _filled(rows: list[NDArray], tail: tuple[int, ...]) -> NDArray[np.float64]:
 
 
 def _detected(gnss: xr.Dataset, years: NDArray[np.float64]) -> series.Events:
-    steps = series.find_steps(gnss.up.values, years, sigma=gnss.up_sigma.values)
+    up, sigma = gnss.up.values, gnss.up_sigma.values
+
+    def detect(part: slice) -> dict[str, Any]:
+        steps = series.find_steps(up[:, part], years, sigma=sigma[:, part])
+        return {"years": steps.years}
+
+    steps = by_stations(detect, gnss.sizes["station"])["years"]
     days = np.datetime_as_string(gnss.time.values, "D")
-    for name, epochs in zip(gnss.station.values, steps.epoch):
-        if (epochs >= 0).any():
-            logger.info("%s steps on %s", name, ", ".join(days[epochs[epochs >= 0]]))
-    return series.events(gnss.sizes["station"], steps=steps.years)
+    for name, times in zip(gnss.station.values, steps):
+        begin = days[np.searchsorted(years, times[np.isfinite(times)])]
+        if len(begin):
+            logger.info("%s steps on %s", name, ", ".join(begin))
+    return series.events(gnss.sizes["station"], steps=steps)
+
+
+def _without_outliers(
+    settings: config.Cleaning,
+    heights: tuple[NDArray[np.float64], NDArray[np.float64]],
+    years: NDArray[np.float64],
+    happened: series.Events,
+) -> tuple[NDArray[np.float64], int]:
+    """Heights without those that stand far from the rest, and how many these are."""
+    up, sigma = heights
+    rule = series.Rejection(rule="iqr" if settings.outliers == "iqr" else "sigma")
+
+    def reject(part: slice) -> dict[str, Any]:
+        cleaned = series.reject_outliers(
+            up[:, part],
+            years,
+            sigma=sigma[:, part],
+            events=_events_of(happened, part),
+            settings=rule,
+        )
+        return {"values": cleaned.values.T, "count": cleaned.count}
+
+    cleaned = by_stations(reject, up.shape[1])
+    return np.ascontiguousarray(cleaned["values"].T), int(cleaned["count"].sum())
+
+
+def _events_of(happened: series.Events, part: slice) -> series.Events:
+    return jax.tree.map(lambda times: times[part], happened)
 
 
 def _without_terms(
@@ -270,17 +299,15 @@ def _without_terms(
     if not kinds:
         return gnss
     up = gnss.up.values
-    removed = series.remove_terms(
-        up, years, kinds, sigma=gnss.up_sigma.values, events=happened
-    )
-    held, count = removed.shrinkage, np.isfinite(up).sum(axis=0)
-    terms = 2 + 2 * len(removed.fit.terms.periods)
-    shares = np.asarray(held.precision)[:, :terms] / np.maximum(count, 1)[:, None]
-    rate = np.asarray(removed.fit.rate) if settings.trend == "remove" else 0 * count
+    removed = _removed(kinds, gnss, years, happened)
+    count = np.isfinite(up).sum(axis=0)
+    terms = 2 + 2 * len(series.Terms().periods)
+    shares = removed["precision"][:, :terms] / np.maximum(count, 1)[:, None]
+    rate = removed["rate"] if settings.trend == "remove" else 0 * count
     values = {
-        "trend_determined": np.asarray(held.determined).astype(np.int8),
+        "trend_determined": removed["determined"].astype(np.int8),
         "rate_removed": np.nan_to_num(rate),
-        "record_months": np.asarray(held.months).astype(np.int32),
+        "record_months": removed["months"].astype(np.int32),
     }
     gnss = gnss.assign(
         {
@@ -289,10 +316,41 @@ def _without_terms(
         }
     )
     gnss = gnss.assign(
-        up=(DIMS, np.asarray(removed.values), gnss.up.attrs),
+        up=(DIMS, np.ascontiguousarray(removed["values"].T), gnss.up.attrs),
         trend_shrinkage=(("station", "term"), shares),
     )
     return _with_short_records(settings, gnss)
+
+
+def _removed(
+    kinds: tuple[str, ...],
+    gnss: xr.Dataset,
+    years: NDArray[np.float64],
+    happened: series.Events,
+) -> dict[str, NDArray]:
+    """Heights without some terms and what is known of these, stations first."""
+    up, sigma = gnss.up.values, gnss.up_sigma.values
+    stations = up.shape[1]
+
+    def remove(part: slice) -> dict[str, Any]:
+        removed = series.remove_terms(
+            up[:, part],
+            years,
+            kinds,
+            sigma=sigma[:, part],
+            events=_events_of(happened, part),
+            gather=lambda arrays: gather_stations(arrays, stations),
+        )
+        held = removed.shrinkage
+        return {
+            "values": removed.values.T,
+            "rate": removed.fit.rate,
+            "precision": held.precision,
+            "determined": held.determined,
+            "months": held.months,
+        }
+
+    return by_stations(remove, stations)
 
 
 def _labels(units: str, meaning: str) -> dict[str, str]:
@@ -397,8 +455,13 @@ def _reconstructed(count: int, gnss: xr.Dataset) -> xr.Dataset:
             f"cleaning.reconstruct is {count}, but {epochs} epochs hold {epochs // 2} "
             "periods; keep fewer, or take a longer record"
         )
-    reconstructed = series.reconstruct(gnss.up.values, count)
-    values = np.where(gnss.up.notnull(), np.asarray(reconstructed.values), np.nan)
+    up = gnss.up.values
+
+    def reconstruct(part: slice) -> dict[str, Any]:
+        return {"values": series.reconstruct(up[:, part], count).values.T}
+
+    reconstructed = by_stations(reconstruct, up.shape[1])["values"].T
+    values = np.where(gnss.up.notnull(), reconstructed, np.nan)
     labels = {"units": "mm", "long_name": "up displacement before its reconstruction"}
     observed = (DIMS, gnss.up.values, labels)
     return gnss.assign(up=(DIMS, values, gnss.up.attrs), up_observed=observed)

@@ -32,7 +32,24 @@ VALUES = 50_000_000
 #: can be interpolated there.
 MARGIN = np.timedelta64(40, "D")
 
+#: Size of the files of a grid [bytes] from which on it is read some epochs at a time,
+#: and never held as a whole.
+LARGE_FILES = 2**30
+
 Known = NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Record:
+    """What is known of all epochs of a grid.
+
+    Attributes:
+      mean: Mean over time, shape (lat, lon); NaN where there is none.
+      seen: Where there is a value at any time, shape (lat, lon).
+    """
+
+    mean: NDArray[np.float64]
+    seen: Known
 
 
 def grid_load(
@@ -79,14 +96,18 @@ def grid_load(
     how = (earth.Harmonic(degree), earth.Convolution())
     places = typing.cast(earth.Places, gnss)
     parts = []
-    known = _known(kind, globe, regional, land)
+    record, fine_record = _record(kind, globe, f"loads.{kind} {files[0]}"), None
+    if regional is not None:
+        name = f"loads.{kind}_regional {files[1]}"
+        fine_record = _record(kind, regional, name)
+    known = _known((globe, record), (regional, fine_record), land)
     with error_context(f"loads.{kind} {files[0]}"):
         for epochs in _blocks(globe, regional):
-            field = _mass(kind, globe, epochs, sea)
-            if regional is None:
+            field = _mass(kind, globe, epochs, sea, record)
+            if regional is None or fine_record is None:
                 moved = earth.displacement(field, places, love, how[0])
             else:
-                fine = _mass(kind, regional, epochs, None)
+                fine = _mass(kind, regional, epochs, None, fine_record)
                 fine = dataclasses.replace(fine, known=jnp.asarray(known))
                 moved = earth.remove_restore(field, fine, places, love, how)
             parts.append(np.asarray(moved)[:, 0])
@@ -118,16 +139,15 @@ def read_load_grid(
     """
     time = gnss.time.values.astype("M8[D]")
     span = (time[0] - MARGIN, time[-1] + MARGIN)
-    settings = io.GridSettings(start=str(span[0]), stop=str(span[1]))
+    settings = io.GridSettings(
+        start=str(span[0]), stop=str(span[1]), largest=LARGE_FILES
+    )
     kind = setting.removeprefix("loads.").removesuffix("_regional")
     quantity = QUANTITIES[kind]
     grid = read_grid_source(study, setting, source, quantity, settings)
-    if not grid[quantity].notnull().any():
-        where = "land" if kind == "soil" else "sea" if kind == "ocean" else "data"
-        raise ValueError(
-            f"{setting} {source} has no {where}: {quantity} is missing in every cell; "
-            "is it the right variable, and its mask the right way round?"
-        )
+    if grid[quantity].chunks is None:
+        there = bool(grid[quantity].notnull().any())
+        _check_any(there, kind, f"{setting} {source}")
     if grid.sizes["time"] < 2:
         raise ValueError(
             f"{setting} {source} has one time from {span[0]} to {span[1]}, which has "
@@ -210,22 +230,56 @@ def _blocks(globe: xr.Dataset, regional: xr.Dataset | None) -> list[slice]:
     return blocks(count, size)
 
 
+def _record(kind: str, grid: xr.Dataset, name: str) -> _Record:
+    """Mean of all epochs, of which no more than a block is in memory.
+
+    Ice comes and goes, so that of the sea it is the mean of the values that are there;
+    another load has none where a value is missing.
+
+    Raises:
+      ValueError: If no cell has a value.
+    """
+    field = grid[QUANTITIES[kind]]
+    total = np.zeros(field.shape[1:])
+    count = np.zeros(field.shape[1:], np.int64)
+    for epochs in _blocks(grid, None):
+        values = io.loaded_values(field, epochs)
+        known = ~np.isnan(values)
+        total += np.where(known, values, 0).sum(axis=0, dtype=np.float64)
+        count += known.sum(axis=0)
+    _check_any(bool(count.any()), kind, name)
+    enough = count > 0 if kind == "ocean" else count == len(field)
+    mean = np.where(enough, total / np.maximum(count, 1), np.nan)
+    return _Record(mean, count > 0)
+
+
+def _check_any(there: bool, kind: str, name: str) -> None:
+    if there:
+        return
+    where = {"soil": "land", "ocean": "sea"}.get(kind, "data")
+    raise ValueError(
+        f"{name} has no {where}: {QUANTITIES[kind]} is missing in every cell; is it "
+        "the right variable, and its mask the right way round?"
+    )
+
+
 def _mass(
-    kind: str, grid: xr.Dataset, epochs: slice, sea: NDArray[np.float64] | None
+    kind: str,
+    grid: xr.Dataset,
+    epochs: slice,
+    sea: NDArray[np.float64] | None,
+    record: _Record,
 ) -> earth.MassField:
     """Anomalies of some epochs from the mean of all."""
-    every = grid[QUANTITIES[kind]]
-    values = every.isel(time=epochs).values.astype(np.float64)
+    values = io.loaded_values(grid[QUANTITIES[kind]], epochs).astype(np.float64)
     axes = (grid.lat.values, grid.lon.values)
     if kind == "ocean":
-        # Ice comes and goes: a cell without a value has no anomaly then.
-        gaps = np.isnan(values) & every.notnull().any("time").values[None]
-        mean = every.mean("time", dtype=np.float64).values
-        return earth.from_sea_level(np.where(gaps, 0, values - mean), *axes)
-    mean = every.values.mean(axis=0, dtype=np.float64)
+        # A cell without a value has no anomaly then.
+        gaps = np.isnan(values) & record.seen
+        return earth.from_sea_level(np.where(gaps, 0, values - record.mean), *axes)
     if kind == "soil":
-        return earth.from_soil_moisture(values[:, None], *axes, mean)
-    return earth.from_pressure(values, *axes, sea, mean)
+        return earth.from_soil_moisture(values[:, None], *axes, record.mean)
+    return earth.from_pressure(values, *axes, sea, record.mean)
 
 
 def _share(
@@ -237,9 +291,8 @@ def _share(
 
 
 def _known(
-    kind: str,
-    globe: xr.Dataset,
-    regional: xr.Dataset | None,
+    globe: tuple[xr.Dataset, _Record],
+    regional: tuple[xr.Dataset | None, _Record | None],
     land: xr.Dataset | None,
 ) -> Known | None:
     """Cells in which the regional grid replaces the global one, shape (lat, lon).
@@ -249,11 +302,14 @@ def _known(
     over the sea is taken from the global grid, whose inverted barometer uses all
     oceans.
     """
-    if regional is None:
+    fine, record = regional
+    if fine is None or record is None:
         return None
-    axes = (regional.lat.values, regional.lon.values)
-    there = regional[QUANTITIES[kind]].notnull().any("time").values
     if land is not None:
-        return there & (sea_share(land, regional) < 0.5)
-    marks = globe[QUANTITIES[kind]].notnull().any("time").astype(np.float64)
-    return there | (_share(xr.Dataset({"there": marks}), *axes) < 0.5)
+        return record.seen & (sea_share(land, fine) < 0.5)
+    grid, coarse = globe
+    marks = xr.DataArray(
+        coarse.seen.astype(np.float64), {n: grid[n] for n in ("lat", "lon")}
+    )
+    axes = (fine.lat.values, fine.lon.values)
+    return record.seen | (_share(xr.Dataset({"there": marks}), *axes) < 0.5)

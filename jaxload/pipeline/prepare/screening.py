@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, io, series, sphere
 from jaxload.pipeline.inputs.observations import make_design
+from jaxload.pipeline.team import by_stations
 
 __all__ = ["Screened", "screen", "select_stations"]
 
@@ -186,8 +187,7 @@ def _judged(
     """Scores of every station, and why it is suspected; an empty text if it is not."""
     settings = study.screening
     years = series.decimal_years(gnss.time.values)
-    quality = series.assess(gnss.up.values, years, events=happened)
-    quality = _without_short(quality)
+    quality = _without_short(_assessed(gnss, years, happened))
     lon, lat = gnss.lon.values, gnss.lat.values
     apart = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
     suspicion = series.suspects(quality, apart, _family(settings))
@@ -243,6 +243,21 @@ def _judged(
         ]
         by_station.append(", ".join(reasons))
     return table, by_station
+
+
+def _assessed(
+    gnss: xr.Dataset, years: Floats, happened: series.Events | None
+) -> series.Quality:
+    up = gnss.up.values
+
+    def assess(part: slice) -> dict[str, Any]:
+        known = jax.tree.map(lambda times: times[part], happened)
+        scores = series.assess(up[:, part], years, events=known)
+        names = [field.name for field in dataclasses.fields(scores)]
+        return {name: getattr(scores, name) for name in names}
+
+    scores = by_stations(assess, up.shape[1])
+    return series.Quality(**{k: jax.numpy.asarray(v) for k, v in scores.items()})
 
 
 def _without_short(quality: series.Quality) -> series.Quality:

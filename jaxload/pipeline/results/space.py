@@ -47,7 +47,9 @@ def size_of_results(
         each = COMPRESSED * cells if study.output.compression else raster
         size += count * SINGLE * each * epochs
     if "coefficients" in stored:
-        size += DOUBLE * rows * (epochs + cells)
+        # The water itself is solved for where there are fewer cells.
+        few = cells <= rows
+        size += epochs * cells * SINGLE if few else DOUBLE * rows * (epochs + cells)
     return size
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +28,9 @@ from jaxload.series.fitting.trajectory import (
     term_kinds,
     trajectory_basis,
 )
+
+#: From arrays with a first axis of some stations to those of all of a network.
+Gather = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 __all__ = ["GROWTH", "Removal", "Shrinkage", "detrended", "remove_terms", "shrinkage"]
 
@@ -95,6 +100,7 @@ def remove_terms(
     sigma: ArrayLike | None = None,
     terms: Terms | None = None,
     events: Events | None = None,
+    gather: Gather | None = None,
 ) -> Removal:
     """Fit trajectories and take some of their terms out of the series.
 
@@ -110,6 +116,8 @@ def remove_terms(
       sigma: Standard error of the values, same shape or (station,).
       terms: Trend and seasons.
       events: Steps and relaxations.
+      gather: From arrays with a first axis of these stations to those of the whole
+        network, if these are a part of it: all say together how large terms are.
 
     Returns:
       The `Removal`.
@@ -124,7 +132,7 @@ def remove_terms(
     fit = fit_trajectory(values, years, sigma=sigma, terms=terms, events=events)
     usable = _usable(values, sigma)
     known = fit.events
-    held = shrinkage(usable, years, kinds, terms=terms, events=known)
+    held = shrinkage(usable, years, kinds, terms=terms, events=known, gather=gather)
     fit = _joined(fit, held, usable, years)
     left = jnp.asarray(values) - evaluate_trajectory(fit, years, kinds)
     return Removal(left, fit, held)
@@ -198,6 +206,7 @@ def shrinkage(
     *,
     terms: Terms | None = None,
     events: Events | None = None,
+    gather: Gather | None = None,
 ) -> Shrinkage:
     """Find which records do not determine terms, and how far these are to be held.
 
@@ -212,6 +221,7 @@ def shrinkage(
       kinds: Which of `TERM_KINDS` are to be taken out.
       terms: Trend and seasons.
       events: Steps and relaxations.
+      gather: Where the stations are a part of a network, as for `remove_terms`.
 
     Returns:
       The `Shrinkage`.
@@ -231,18 +241,33 @@ def shrinkage(
     data, years, weight, known = prepared(values, years, None, events)
     terms = Terms() if terms is None else terms
     ordered = tuple(kind for kind in TERM_KINDS if kind in kinds)
-    return _shrinkage(terms, ordered, data, years, weight, known)
+    estimates, determined, months = _first_estimates(
+        terms, ordered, data, years, weight, known
+    )
+    number = 1 + terms.degree + 2 * len(terms.periods)
+    everyone: Mapping[str, Any] = {
+        "estimates": estimates[:, :number],
+        "counts": determined & (months > 0),
+    }
+    if gather is not None:
+        everyone = gather(everyone)
+    precision = _precisions(
+        terms, ordered, (data, years, weight, known), months, everyone
+    )
+    precision = jnp.where(determined[:, None], 0, precision)
+    return Shrinkage(precision, determined, months)
 
 
 @functools.partial(jax.jit, static_argnames=("terms", "kinds"))
-def _shrinkage(
+def _first_estimates(
     terms: Terms,
     kinds: tuple[str, ...],
     values: Array,
     years: Array,
     weight: Array,
     known: Events,
-) -> Shrinkage:
+) -> tuple[Array, Array, Array]:
+    """Estimates of each station, whether it determines them, and times with a value."""
     middle = (years[0] + years[-1]) / 2
     blocks = jnp.floor((years - years[0]) / MEMORY)
     # Numbers of the times in which there is an epoch, without those in which is none.
@@ -251,12 +276,24 @@ def _shrinkage(
     series = (values.T, weight.T, known)
     each = fit_memory(terms, values, known)
     estimates, variance, months = by_station(one, *series, most=BATCH, each=each)
-    determined = (variance <= LIMIT * months) | (months == 0)
-    sizes = _sizes(terms, estimates, determined & (months > 0))
+    return estimates, (variance <= LIMIT * months) | (months == 0), months
+
+
+@functools.partial(jax.jit, static_argnames=("terms", "kinds"))
+def _precisions(
+    terms: Terms,
+    kinds: tuple[str, ...],
+    series: tuple[Array, Array, Array, Events],
+    months: Array,
+    everyone: Mapping[str, Array],
+) -> Array:
+    """Precision to which each term is held that is not determined."""
+    values, years, weight, known = series
+    middle = (years[0] + years[-1]) / 2
+    sizes = _sizes(terms, everyone["estimates"], everyone["counts"])
     hold = functools.partial(_held, terms, kinds, sizes, (years, middle))
-    precision = by_station(hold, *series, months, most=BATCH, each=each)
-    precision = jnp.where(determined[:, None], 0, precision)
-    return Shrinkage(precision, determined, months)
+    each = fit_memory(terms, values, known)
+    return by_station(hold, values.T, weight.T, known, months, most=BATCH, each=each)
 
 
 def _one(
