@@ -8,6 +8,7 @@ from jaxload.config.inversion import Inversion
 from jaxload.config.network import NetworkPlan
 from jaxload.config.output import Output
 from jaxload.config.reference import Setting, settings
+from jaxload.config.satellite import Gravimetry, gravimetry_table
 from jaxload.config.schema import json_schema
 from jaxload.config.screening import Screening
 from jaxload.config.series import SeriesColumns, SeriesSource
@@ -43,6 +44,7 @@ __all__ = [
     "Features",
     "Gapfill",
     "Gnss",
+    "Gravimetry",
     "GridSource",
     "Grids",
     "Groundwater",
@@ -63,6 +65,7 @@ __all__ = [
     "WaterBalance",
     "Weather",
     "WellSource",
+    "gravimetry_table",
     "grid_names",
     "grid_source",
     "grid_sources",

@@ -5,6 +5,7 @@ import math
 from typing import Literal
 
 from jaxload.config.checks import check_choices, check_zero_or_more
+from jaxload.config.satellite import Gravimetry
 from jaxload.config.sources import GridSource
 
 __all__ = ["Inversion"]
@@ -59,6 +60,9 @@ class Inversion:
       unknowns: What is estimated: the load at all "epochs", or the load patterns of the
         leading principal "components" of the record.
       components: Number of principal components.
+      grace: Monthly TWSA of satellite gravimetry that is inverted together with the
+        heights: the files of mascons, or a table that also describes filtered products.
+        Empty for heights alone.
       errors: Which standard errors are computed: those of "cells" and regions, of
         "regions" only, or "none". "auto" computes those of cells if that takes a minute
         at most and those of regions otherwise; it computes none for "components" and
@@ -88,6 +92,7 @@ class Inversion:
     correlation_time_days: float = 0.0
     unknowns: Literal["epochs", "components"] = "epochs"
     components: int = 3
+    grace: str | Gravimetry = ""
     errors: Literal["auto", "cells", "regions", "none"] = "auto"
     precision: Literal["float64", "float32-refined"] = "float64"
 
@@ -195,6 +200,12 @@ def _check_together(settings: Inversion) -> None:
             'unknowns "components"': settings.unknowns == "components",
         }
         _refuse('inversion.precision "float32-refined"', each)
+    if settings.grace:
+        each = {
+            "correlation_time_days": settings.correlation_time_days > 0,
+            'unknowns "components"': settings.unknowns == "components",
+        }
+        _refuse("inversion.grace", each)
     if settings.correlation_time_days:
         _refuse("inversion.correlation_time_days", unusual)
     if settings.unknowns == "components":

@@ -93,6 +93,7 @@ class Study:
         _check_groundwater(self)
         _check_water(self)
         _check_gap_filling(self)
+        _check_gravimetry(self)
 
     def path(self, name: str) -> pathlib.Path:
         """Where a file named in the study lies.
@@ -160,6 +161,22 @@ def _check_gap_filling(study: Study) -> None:
             "filled cells, is missing; name their files, or give loads as grids"
         )
     _check_with_gap_filling(study, filling)
+
+
+def _check_gravimetry(study: Study) -> None:
+    """Refuse gravimetry where heights are of less water, or cells are filled."""
+    if not study.inversion.grace:
+        return
+    soil = study.loads.soil or study.loads.displacement
+    unusual = {
+        "loads.soil or loads.displacement, which leave less water in the heights": soil,
+        "[gapfill], whose networks take gravity by gapfill.grace": study.gapfill,
+    }
+    for name, is_set in unusual.items():
+        if is_set:
+            raise ValueError(
+                f"inversion.grace cannot be combined with {name}; leave one of them out"
+            )
 
 
 def _check_with_gap_filling(study: Study, filling: Gapfill) -> None:

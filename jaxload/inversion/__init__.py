@@ -1,5 +1,14 @@
 """Regularised least squares for many epochs, independent of the Earth."""
 
+from jaxload.inversion.assimilation.mean_innovations import Innovations, innovations
+from jaxload.inversion.assimilation.period_evidence import (
+    TunedPeriods,
+    period_log_evidence,
+    tune_periods,
+)
+from jaxload.inversion.assimilation.period_means import ObservedMeans, PeriodModel
+from jaxload.inversion.assimilation.reduction import assimilated_reduction
+from jaxload.inversion.assimilation.update import Assimilation, assimilate
 from jaxload.inversion.binding import Observations, observations
 from jaxload.inversion.estimation.conditioning import given_last_rows
 from jaxload.inversion.estimation.factor import Factor, factorise
@@ -125,18 +134,22 @@ from jaxload.inversion.uncertainty.sampling import Sampling, posterior_samples
 from jaxload.inversion.uncertainty.stochastic_diagonal import Probing
 
 __all__ = [
+    "Assimilation",
     "Candidates",
     "ConjugateGradient",
     "EpochSharding",
     "Factor",
     "Functionals",
     "Huber",
+    "Innovations",
     "LCurve",
     "MissingPattern",
     "MonitoringNetwork",
     "NetworkDesign",
     "Noise",
     "Observations",
+    "ObservedMeans",
+    "PeriodModel",
     "Prior",
     "Probing",
     "Problem",
@@ -155,8 +168,11 @@ __all__ = [
     "Term",
     "TimeMean",
     "Tuned",
+    "TunedPeriods",
     "VarianceComponents",
     "abic",
+    "assimilate",
+    "assimilated_reduction",
     "autoregression",
     "averages",
     "averaging_kernels",
@@ -179,6 +195,7 @@ __all__ = [
     "gcv",
     "given_last_rows",
     "hold_out",
+    "innovations",
     "l_curve",
     "l_curve_corner",
     "leave_group_out",
@@ -195,6 +212,7 @@ __all__ = [
     "null_space_of",
     "observation_weights",
     "observations",
+    "period_log_evidence",
     "point_spread",
     "posterior_covariance",
     "posterior_mean",
@@ -233,6 +251,7 @@ __all__ = [
     "time_function_mean",
     "time_function_variance",
     "tune",
+    "tune_periods",
     "variance_components",
     "weights_from_residuals",
     "with_normal_matrix",

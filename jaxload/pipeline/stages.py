@@ -315,7 +315,10 @@ def _result(
     stations = station_results(gnss, estimate)
     water = water_results(study, area, gnss.time, estimate.solution, choice.beta)
     regions = with_errors(regions, inverted.errors)
+    if inverted.contributions is not None:
+        regions = regions.assign(inverted.contributions.data_vars)
     summary = summarise(stations, water, choice, estimate)
+    summary |= inverted.summary
     summary["coverage_fraction"] = describe_coverage(regions)
     summary["evaluation"] = score_regions(study, regions)
     if "land_model" in area.references:

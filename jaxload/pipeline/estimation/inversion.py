@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import logging
 import math
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from jaxload import config
 from jaxload.pipeline.chunks import means_over
+from jaxload.pipeline.estimation.gravity_update import gravity_for, with_gravimetry
 from jaxload.pipeline.estimation.hyperparameters import Choice, choose
 from jaxload.pipeline.estimation.network_plan import PlannedNetwork, plan_network
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
@@ -44,6 +46,9 @@ class InversionResult:
       errors: Standard errors of water.
       stations_only: Means over the regions by stations alone [mm], shape (epoch,
         region); None without gap filling.
+      contributions: Of heights and gravimetry to means over the regions; None without
+        gravimetry.
+      summary: Plain numbers about gravimetry; empty without.
       learned: Record of the training through the inversion, if there was one.
       network: New stations and what existing ones are worth; None where a study does
         not set it.
@@ -55,6 +60,8 @@ class InversionResult:
     stations_only: NDArray[np.float64] | None = None
     learned: TrainingRecord | None = None
     network: PlannedNetwork | None = None
+    contributions: xr.Dataset | None = None
+    summary: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,6 +98,7 @@ def invert(
     """
     filled = is_virtual(rows)
     with clock.stage("design"):
+        gravity = gravity_for(study, rows, area.grid)
         model = make_model(study, rows, area.grid)
     stations_only = None
     if filled.any():
@@ -114,8 +122,21 @@ def invert(
         with clock.stage("network"):
             settled = estimated.noise, choice.beta
             planned = plan_network(study, model, settled, rows, area)
-    estimated = without_factor(estimated)
-    return InversionResult(estimated, choice, errors, stations_only, network=planned)
+    result = InversionResult(
+        without_factor(estimated), choice, errors, stations_only, network=planned
+    )
+    if gravity is None:
+        return result
+    with clock.stage("gravimetry"):
+        regions = area.basins.names, weights
+        both = with_gravimetry(study, model, gravity, (estimated, errors), regions)
+    return dataclasses.replace(
+        result,
+        estimate=without_factor(both.estimate),
+        errors=both.errors,
+        contributions=both.contributions,
+        summary={"gravimetry": both.summary},
+    )
 
 
 def invert_stations(

@@ -13,11 +13,11 @@ from shapely import MultiPolygon, Polygon
 from jaxload import config, evaluate, io, series
 from jaxload._calendar import DAY
 from jaxload.io.gnss.sites import Site
-from jaxload.pipeline.evaluate.regions import month_spans, over_months
+from jaxload.pipeline.evaluate.regions import over_months
 from jaxload.pipeline.inputs.gridded import read_grid_source
 from jaxload.pipeline.inputs.observations import read_gravity
 from jaxload.pipeline.inputs.region_series import MonthlyRegions, regional_means
-from jaxload.pipeline.inputs.time_spans import spans_of
+from jaxload.pipeline.inputs.time_spans import month_spans, spans_of
 from jaxload.pipeline.messages import error_context
 from jaxload.pipeline.prepare.grid_loads import read_load_grid
 

@@ -11,12 +11,11 @@ from jaxload import config, evaluate, io, series, sphere
 from jaxload._calendar import DAY, month_bounds
 from jaxload.pipeline.inputs.coverage import covered_by_values, inside_grid
 from jaxload.pipeline.inputs.observations import Outline
-from jaxload.pipeline.inputs.time_spans import spans_of
+from jaxload.pipeline.inputs.time_spans import DAYS_IN_A_MONTH, month_spans, spans_of
 
 __all__ = [
     "DAYS_IN_A_MONTH",
     "REFERENCE_VARIABLES",
-    "month_spans",
     "over_months",
     "reference_means",
     "reference_month_means",
@@ -39,9 +38,6 @@ COVERAGE = "coverage_fraction"
 
 #: How far the date of a month may be from its middle.
 NEAR = 5 * DAY
-
-#: Days that a monthly mean needs at least.
-DAYS_IN_A_MONTH = 10
 
 
 def reference_means(
@@ -207,20 +203,6 @@ def reference_month_means(
     """
     months = np.stack([reference.start.values, reference.stop.values], axis=1)
     return over_months(np.asarray(daily), spans_of(time), months)
-
-
-def month_spans(reference: xr.Dataset) -> NDArray:
-    """Find the intervals of the monthly means of a product.
-
-    Args:
-      reference: With its `time`, and `time_bnds` if it has them.
-
-    Returns:
-      First instant of each and first instant after it, shape (month, 2).
-    """
-    if "time_bnds" in reference:
-        return reference.time_bnds.values.astype("M8[ns]")
-    return np.stack(month_bounds(reference.time.values), axis=1).astype("M8[ns]")
 
 
 def score_regions(

@@ -5,12 +5,21 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import io, series
-from jaxload._calendar import DAY
+from jaxload._calendar import DAY, month_bounds
 
-__all__ = ["bring_to_epochs", "epoch_spans", "spans_of"]
+__all__ = [
+    "DAYS_IN_A_MONTH",
+    "bring_to_epochs",
+    "epoch_spans",
+    "month_spans",
+    "spans_of",
+]
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
+
+#: Days that a monthly mean needs at least.
+DAYS_IN_A_MONTH = 10
 
 
 def epoch_spans(gnss: xr.Dataset) -> Times:
@@ -64,3 +73,17 @@ def bring_to_epochs(
         if seen.any():
             known[:, column] = series.known_times(bounds[seen], epochs)
     return np.where(known > 0, interpolated, np.nan), known
+
+
+def month_spans(reference: xr.Dataset) -> NDArray:
+    """Find the intervals of the monthly means of a product.
+
+    Args:
+      reference: With its `time`, and `time_bnds` if it has them.
+
+    Returns:
+      First instant of each and first instant after it, shape (month, 2).
+    """
+    if "time_bnds" in reference:
+        return reference.time_bnds.values.astype("M8[ns]")
+    return np.stack(month_bounds(reference.time.values), axis=1).astype("M8[ns]")
