@@ -139,3 +139,28 @@ def test_a_known_drought_is_dated_within_its_interval(rng):
         about = evaluate.event_uncertainties(draws, [event])[0]
         held.append(about.start[0] <= exact.start <= about.start[2])
     assert np.mean(held) > 0.85
+
+
+def test_probabilities_hold_as_often_as_they_promise():
+    """Storage is known by its posterior, whose errors have a memory of two months."""
+    months, sd = 10 * 12, 9.0
+    lag = abs(np.arange(months)[:, None] - np.arange(months))
+    prior = 15.0**2 * np.exp(-lag / 6)
+    noise = sd**2 * np.exp(-lag / 2)
+    gain = np.linalg.solve(prior + noise, prior).T
+    covariance = prior - gain @ prior
+    covariance = (covariance + covariance.T) / 2
+    calendar = np.arange(months) % 12 + 1
+    promised, dry = [], []
+    for seed in range(40):
+        truth = evaluate.normal_draws(np.zeros(months), prior, 1, 2 * seed)[:, 0]
+        error = evaluate.normal_draws(np.zeros(months), noise, 1, 2 * seed + 1)[:, 0]
+        draws = evaluate.normal_draws(gain @ (truth + error), covariance, 100, seed)
+        index = evaluate.standardised_index(draws, calendar, 3)[2:]
+        promised.append(1 - evaluate.class_frequencies(index)[0])
+        dry.append(evaluate.standardised_index(truth, calendar, 3)[2:] <= -0.8)
+    promised, dry = np.concatenate(promised), np.concatenate(dry)
+    for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.95)):
+        some = (promised >= low) & (promised < high)
+        assert some.sum() > 200
+        assert dry[some].mean() == pytest.approx(promised[some].mean(), abs=0.06)
