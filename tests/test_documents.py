@@ -92,6 +92,19 @@ def prepare_inversion():
     }
 
 
+def prepare_network():
+    """The small network, and places for new stations."""
+    return prepare_inversion() | {
+        "earth": earth,
+        "problem": small.problem(),
+        "prior": small.prior(),
+        "data": small.data(),
+        "kernel": small.disc_kernel(),
+        "lon": 0.2 + 0.25 * np.arange(6),
+        "lat": 1.8 - 0.3 * np.arange(6),
+    }
+
+
 def prepare_sweeps():
     """A study of the network that the demo writes, and two settings of it."""
     prepare_readme()
@@ -159,6 +172,7 @@ PREPARED = {
     "docs/drought.md": prepare_drought,
     "docs/inversion.md": prepare_inversion,
     "docs/loading.md": prepare_loading,
+    "docs/network.md": prepare_network,
     "docs/raw_heights.md": prepare_raw_heights,
     "docs/study_files.md": prepare_study_files,
     "docs/sweeps.md": prepare_sweeps,
@@ -169,6 +183,7 @@ RESULTS = {
     "docs/drought.md": ("probability", "change_sd"),
     "docs/inversion.md": ("water", "sd", "draws", "load"),
     "docs/loading.md": ("up", "moved", "maps"),
+    "docs/network.md": ("gains", "losses", "least"),
     "docs/raw_heights.md": ("seasonal",),
     "docs/study_files.md": ("water",),
     "docs/sweeps.md": ("best",),

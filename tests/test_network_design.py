@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 from jax.test_util import check_grads
 
-from jaxload import earth, inversion
+from jaxload import earth, inversion, sphere, synthetic
 from jaxload.inversion import Noise
 from jaxload.inversion.network import average_day, candidate_places, network_search
 
@@ -345,6 +345,53 @@ def test_the_gain_that_is_predicted_is_the_gain_that_errors_have():
     predicted = plan.variance[1] / plan.variance[0]
     assert (predicted < 0.95).all()
     np.testing.assert_allclose(ratio, predicted, atol=0.015)
+
+
+def regional_errors(twin, rows, design, prior, weights, beta=None):
+    """Factor, weight and errors of the daily mean of the region, from some stations."""
+    sigma = np.nanmedian(twin.sigma, axis=0)[rows]
+    problem = inversion.prior_problem(design[rows], prior)
+    data = inversion.observations(twin.displacement[:, rows], sigma, common_mode=0.7)
+    beta = beta or inversion.select(problem, data, criterion=inversion.leave_one_out)
+    factor = inversion.factorise(problem, data, beta)
+    regions = inversion.averages(problem, prior, weights)
+    mean = np.asarray(inversion.posterior_mean(factor, regions))[:, 0]
+    inside = sphere.basin_weights(twin.grid, {"all": twin.region}).weights
+    return factor, beta, mean - np.asarray(sphere.area_mean(inside, twin.water))[:, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_water_of_a_twin_world_is_better_by_what_was_predicted(seed):
+    settings = synthetic.TwinSettings(
+        seed=seed, stations=40, days=730, flicker=0.0, missing=0.0
+    )
+    twin = synthetic.twin(settings)
+    grid = sphere.regional_grid(twin.region, 0.5, 2.0)
+    kernel = earth.disc_kernel(earth.load_love_numbers(), radius=grid.cell_radius)
+    design = np.asarray(earth.design_matrix(kernel, twin, grid))
+    prior = inversion.smooth_prior(grid.laplacian)
+    weights = sphere.basin_weights(grid, {"all": twin.region}).weights
+    order = np.random.default_rng(seed).permutation(40)
+    old, new = order[:20], order[20:]
+    errors_of = lambda rows, beta=None: regional_errors(
+        twin, rows, design, prior, weights, beta
+    )
+    factor, beta, before = errors_of(old)
+    network = inversion.monitoring_network(factor, prior, weights)
+    sigma = np.nanmedian(twin.sigma, axis=0)[new]
+    places = inversion.candidates(design[new], sigma)
+    plan = inversion.design_network(network, places, 5, search="exchange")
+    after = errors_of([*old, *new[plan.chosen]], beta)[2]
+    predicted = float(np.sqrt(plan.variance[-1, 0] / plan.variance[0, 0]))
+    assert predicted < 0.93
+    # Of 730 days that depend on each other; water is no draw from the prior.
+    assert after.std() / before.std() == pytest.approx(predicted, abs=0.05)
+    least = np.argsort(plan.gains[:, 0])[:5]
+    beside = errors_of([*old, *new[least]], beta)[2]
+    assert beside.std() / before.std() == pytest.approx(1, abs=0.02)
+    # Errors are what the plan takes them to be.
+    assert before.std() == pytest.approx(float(plan.variance[0, 0]) ** 0.5, rel=0.2)
 
 
 def of(**changes):
