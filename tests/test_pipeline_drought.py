@@ -219,6 +219,12 @@ def test_droughts_about_a_line_are_warned_of(caplog):
         read_climatology(setup, area(), DAYS)
     assert "droughts are judged about a line" in caplog.text
     assert "drought is judged by" not in caplog.text
+    assert "drought.error_memory_days is 0" in caplog.text
+    caplog.clear()
+    remembered = config.Drought(scales=(1,), error_memory_days=20)
+    with caplog.at_level(logging.WARNING):
+        read_climatology(study(drought=remembered), area(), DAYS)
+    assert not caplog.records
 
 
 def test_cells_have_the_index_of_their_own_months(rng):

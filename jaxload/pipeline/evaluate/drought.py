@@ -74,6 +74,12 @@ def read_climatology(
     if settings is None:
         return None
     months = months_of_record(time)
+    if not settings.error_memory_days:
+        logger.warning(
+            "drought.error_memory_days is 0, so that errors of days average out as if "
+            "they were independent; noise of stations has a memory, and probabilities "
+            "are nearer to 0 and 1 than they should be"
+        )
     if study.cleaning.trend == "remove":
         logger.warning(
             'cleaning.trend is "remove", so that droughts are judged about a line, and '
