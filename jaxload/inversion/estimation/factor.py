@@ -25,6 +25,12 @@ from jaxload.inversion.estimation.data_space import (
     DataSpaceInverse,
     DataSpaceSolution,
 )
+from jaxload.inversion.estimation.eliminated_systems import (
+    Eliminations,
+    eliminate_gaps,
+    eliminated_solution,
+    is_eliminated,
+)
 from jaxload.inversion.estimation.epoch_inverse import EpochInverse
 from jaxload.inversion.estimation.representers import RepresenterSolution
 from jaxload.inversion.estimation.shared_inverse import (
@@ -90,6 +96,11 @@ class Factor:
         return dataclasses.replace(
             solved, multiplier=multiplier, log_determinant=log_determinant
         )
+
+    @functools.cached_property
+    def eliminations(self) -> Eliminations:
+        """The gaps of the record eliminated, where `is_eliminated` is true of it."""
+        return eliminate_gaps(self.problem, self.data, self.beta)
 
     def with_solution(self, solved: DataSpaceSolution) -> "Factor":
         """Keep a solution that is known already.
@@ -184,6 +195,8 @@ def factor_at(factor: Factor, epochs: NDArray[np.int64]) -> Factor:
 def _solution(problem: Problem, data: Observations, beta: Array) -> DataSpaceSolution:
     """Solve in the precision of the data; in float64 where float32 is not enough."""
     if data.precision != REFINED or not is_concrete(data.values):
+        if is_eliminated(data, problem, beta):
+            return eliminated_solution(problem, data, beta)
         return evaluate(problem, data, beta)
     solved, settled = _corrected(problem, data, beta)
     far = ~np.asarray(settled)

@@ -10,7 +10,6 @@ from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.data_space import DataSpaceSolution
 from jaxload.inversion.estimation.factor import Factor, evaluate
 from jaxload.inversion.linalg.saddle_point import null_space_log_determinant
-from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.noise import noise_times, scaled_noise
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.sharding import by_shards
@@ -129,12 +128,14 @@ def _own_sums(
     variance = jnp.broadcast_to(noise.sigma**2, seen.shape)
     used = variance * solved.inverse_diagonal if independent else jnp.nan * multiplier
     contrast_count = jnp.sum(seen, axis=1) - problem.null_space_response.shape[1]
-    smooth = einsum("er,rs->es", multiplier, problem.gram)
+    of_noise = jnp.sum(multiplier * noise_times(noise, multiplier), axis=1)
+    # ``alpha' d = alpha' A alpha``, since the free fields leave ``D' alpha = 0``.
+    of_both = jnp.sum(multiplier * jnp.where(seen, data.values, 0), axis=1)
     sums = Sums(
         loo_sum_of_squares=jnp.sum(counted**2, axis=1),
         loo_count=jnp.sum(known, axis=1).astype(beta.dtype),
-        misfit=beta**2 * jnp.sum(multiplier * noise_times(noise, multiplier), axis=1),
-        roughness=jnp.sum(multiplier * smooth, axis=1),
+        misfit=beta**2 * of_noise,
+        roughness=jnp.maximum(of_both - of_noise, 0),
         redundancy=jnp.sum(used, axis=1),
         log_determinant=solved.log_determinant
         - null_space_log_determinant(problem.null_space_response, seen),

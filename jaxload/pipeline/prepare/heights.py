@@ -291,7 +291,9 @@ def _doubtful_days(gnss: xr.Dataset) -> dict[str, dict[str, dict[str, Any]]]:
         here = values[days]
         if basis[days[-1], 1] - basis[days[0], 1] > SLOPES:
             # Slopes and seasons go on while a receiver stands still.
-            here = here - basis[days] @ np.linalg.lstsq(basis[days], here)[0]
+            terms = basis[days]
+            # Years count from the middle: normal equations of six terms lose nothing.
+            here = here - terms @ np.linalg.lstsq(terms.T @ terms, terms.T @ here)[0]
         spike, jump = _spike_and_jump(here, block)
         for days_by_station, largest in ((spikes, spike), (jumps, jump)):
             if largest is not None:

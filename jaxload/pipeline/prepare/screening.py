@@ -233,14 +233,12 @@ def _judged(
             labels["limit"] = settings.season_limit if of_season else settings.limit
         table[name] = ("candidate", np.asarray(values, np.float64), labels)
     plain = {name: np.asarray(values) for name, values in scores.items()}
+    # Arrays of JAX take a moment for every number that is asked of them.
+    checks = [(np.asarray(b), t) for k, (b, t) in by.items() if k in settings.checks]
     by_station = []
     for row in range(len(lon)):
         at = {name: float(values[row]) for name, values in plain.items()}
-        reasons = [
-            t.format(**at)
-            for k, (b, t) in by.items()
-            if b[row] and k in settings.checks
-        ]
+        reasons = [text.format(**at) for bad, text in checks if bad[row]]
         by_station.append(", ".join(reasons))
     return table, by_station
 

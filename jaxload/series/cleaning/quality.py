@@ -1,6 +1,7 @@
 """How good series are, and which of them are not elastic loading."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from jaxload._check import check_shapes
 from jaxload.series.fitting.coloured_noise import GAUSSIAN
 from jaxload.series.fitting.trajectory import (
     Events,
+    Trajectory,
     evaluate_trajectory,
     fit_trajectory,
     prepared,
@@ -145,12 +147,19 @@ def assess(
     seen = weight > 0
     series = jnp.where(seen, data, jnp.nan)
     fit = fit_trajectory(series, years, sigma=sigma, events=events)
+    return _scored(series, years, weight, fit)
+
+
+@jax.jit
+def _scored(series: Array, years: Array, weight: Array, fit: Trajectory) -> Quality:
+    """Scores of series and of what their trajectories leave of them."""
+    seen = weight > 0
     left = series - evaluate_trajectory(fit, years)
     amplitude, peak = fit.season(1.0)
     count = seen.sum(axis=0)
     return Quality(
         count=count,
-        completeness=count.astype(data.dtype) / len(years),
+        completeness=count.astype(series.dtype) / len(years),
         span=_span(seen, years),
         scatter=_wrms(left, weight, fit.freedom > 0),
         noise=GAUSSIAN / np.sqrt(2) * jnp.nanmedian(jnp.abs(jnp.diff(left, axis=0)), 0),
@@ -206,6 +215,11 @@ def suspects(
             f"there are {len(distance)} stations, expected 4 or more to tell which one "
             "is out of family"
         )
+    return _suspicion(quality, distance, settings)
+
+
+@functools.partial(jax.jit, static_argnames="settings")
+def _suspicion(quality: Quality, distance: Array, settings: Family) -> Suspicion:
     near = _nearest(quality, distance, settings)
     rate = _robust(quality.rate, near, settings.rate)
     amplitude = _robust(quality.amplitude, near, settings.amplitude)
