@@ -4,8 +4,9 @@
 
 Runs the whole command in a process of its own, in each tree in turn, several times:
 only a comparison within one sitting holds on a machine that others use. The first turn
-of each tree is not counted; it compiles the programs that the others find. Trees of
-earlier releases are git worktrees, and run with the interpreter that runs this.
+of each tree is not counted, in which programs are compiled that later turns find in the
+user's cache folder; releases before that folder compile at every turn. Trees of earlier
+releases are git worktrees, and run with the interpreter that runs this.
 """
 
 import argparse
@@ -63,14 +64,17 @@ def main() -> None:
     parser.add_argument("--tree", action="append", required=True, help="a checkout")
     parser.add_argument("--study", help="a study file in place of western_us.toml")
     parser.add_argument("--repeat", type=int, default=3, help="turns that count")
+    parser.add_argument(
+        "--before", type=int, default=1, help="turns before those that do not"
+    )
     options = parser.parse_args()
     runs: dict[str, list[dict]] = {tree: [] for tree in options.tree}
     with tempfile.TemporaryDirectory() as folder:
-        for turn in range(options.repeat + 1):
+        for turn in range(options.before + options.repeat):
             for number, tree in enumerate(options.tree):
                 place = pathlib.Path(folder) / str(number)
                 result = run_study(pathlib.Path(tree), place, options)
-                runs[tree] += [result] if turn else []
+                runs[tree] += [result] if turn >= options.before else []
                 total = result["stages"]["total"]
                 print(f"turn {turn} {tree}: {total[1]:.1f} CPU s", file=sys.stderr)
     for line in table(runs):
@@ -84,7 +88,7 @@ def run_study(
 
     Args:
       tree: The checkout.
-      place: Folder for compiled programs and results.
+      place: Folder for results.
       options: Data and study.
 
     Returns:
@@ -92,12 +96,7 @@ def run_study(
     """
     place.mkdir(exist_ok=True)
     study = pathlib.Path(options.study or study_file(tree)).resolve()
-    environment = os.environ | {
-        "PYTHONPATH": str(tree.resolve()),
-        "JAX_COMPILATION_CACHE_DIR": str(place / "programs"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
+    environment = os.environ | {"PYTHONPATH": str(tree.resolve())}
     data = str(pathlib.Path(options.data).resolve())
     words = ["run", str(study), "--data", data, "--out", str(place / "out")]
     done = subprocess.run(
