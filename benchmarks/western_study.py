@@ -67,9 +67,11 @@ def main() -> None:
     parser.add_argument(
         "--before", type=int, default=1, help="turns before those that do not"
     )
+    parser.add_argument("--out", help="where results stay, in a folder for each tree")
     options = parser.parse_args()
     runs: dict[str, list[dict]] = {tree: [] for tree in options.tree}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.out or temporary
         for turn in range(options.before + options.repeat):
             for number, tree in enumerate(options.tree):
                 place = pathlib.Path(folder) / str(number)
@@ -94,7 +96,7 @@ def run_study(
     Returns:
       Seconds of the clock and of the processor by stage, and the peak memory [GiB].
     """
-    place.mkdir(exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
     study = pathlib.Path(options.study or study_file(tree)).resolve()
     environment = os.environ | {"PYTHONPATH": str(tree.resolve())}
     data = str(pathlib.Path(options.data).resolve())
