@@ -195,14 +195,12 @@ def factor_at(factor: Factor, epochs: NDArray[np.int64]) -> Factor:
 def _solution(problem: Problem, data: Observations, beta: Array) -> DataSpaceSolution:
     """Solve in the precision of the data; in float64 where float32 is not enough."""
     if data.precision != REFINED or not is_concrete(data.values):
-        if is_eliminated(data, problem, beta):
-            return eliminated_solution(problem, data, beta)
-        return evaluate(problem, data, beta)
+        return _exact_solution(problem, data, beta)
     solved, settled = _corrected(problem, data, beta)
     far = ~np.asarray(settled)
     if not far.any():
         return solved
-    exact = evaluate(problem, data, beta)
+    exact = _exact_solution(problem, data, beta)
     lost = far & np.isfinite(np.asarray(exact.log_determinant))
     if not lost.any():
         return solved
@@ -214,6 +212,14 @@ def _solution(problem: Problem, data: Observations, beta: Array) -> DataSpaceSol
         beta,
     )
     return exact
+
+
+def _exact_solution(
+    problem: Problem, data: Observations, beta: Array
+) -> DataSpaceSolution:
+    if is_eliminated(data, problem, beta):
+        return eliminated_solution(problem, data, beta)
+    return evaluate(problem, data, beta)
 
 
 @jax.jit
