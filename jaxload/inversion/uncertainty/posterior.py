@@ -33,7 +33,7 @@ from jaxload._platform import accelerator_memory, form_at
 from jaxload.inversion.binding import REFINED, Observations, select_epochs
 from jaxload.inversion.estimation.data_space import diagonal, outer
 from jaxload.inversion.estimation.eliminated_systems import is_eliminated
-from jaxload.inversion.estimation.elimination_tree import VARIANCE, variance_increase
+from jaxload.inversion.estimation.elimination_tree import VARIANCE
 from jaxload.inversion.estimation.factor import (
     Factor,
     prior_reduction,
@@ -59,6 +59,7 @@ from jaxload.inversion.sharding import (
     record_epochs,
     without_shards,
 )
+from jaxload.inversion.uncertainty.eliminated_variance import eliminated_sd
 from jaxload.inversion.uncertainty.functionals import Functionals, factor_for
 from jaxload.inversion.uncertainty.stochastic_diagonal import (
     Probing,
@@ -151,7 +152,7 @@ def posterior_sd(
     probing = Probing() if probing is None else probing
     shared = data.pattern is not None and is_steady(data.noise)
     if is_eliminated(data, problem, beta, functionals):
-        sd = next(_by_elimination(factor, functionals, len(data.values)))
+        sd = next(eliminated_sd(factor, functionals, len(data.values)))
         return _exact(sd)
     if (
         shared
@@ -289,7 +290,7 @@ def _stream_eliminated(
     first, count = 0, len(factor.data.values)
     left = np.empty((0, len(functionals.variance)))
     # Spans share work, whatever comes at a time.
-    for sd in _by_elimination(factor, functionals, VARIANCE[0]):
+    for sd in eliminated_sd(factor, functionals, VARIANCE[0]):
         left = np.concatenate([left, sd]) if len(left) else sd
         while len(left) >= member or (len(left) and first + len(left) == count):
             part, left = left[:member], left[member:]
@@ -299,36 +300,6 @@ def _stream_eliminated(
 
 def _exact(sd: NDArray[np.floating]) -> Spread:
     return Spread(jnp.asarray(sd), jnp.zeros((1, 1), sd.dtype), exact=True)
-
-
-def _by_elimination(
-    factor: Factor, functionals: Functionals, member: int
-) -> Iterator[NDArray[np.floating]]:
-    """Standard deviations of some epochs after the other, on a CPU.
-
-    A variance is that of an epoch without gaps, and what its gaps add to it.
-    """
-    eliminations, beta = factor.eliminations, float(factor.beta)
-    least, image = _without_missing(eliminations.inverse, functionals)
-    least, image = np.asarray(least, np.float64), np.asarray(image, np.float64)
-    known = eliminations.known
-    for first in range(0, len(known), member):
-        epochs = slice(first, min(first + member, len(known)))
-        steps = list(eliminations.of(epochs))
-        variance = variance_increase(steps, image, epochs)
-        variance += least
-        sd = np.sqrt(np.maximum(variance, 0, out=variance), out=variance)
-        sd /= beta
-        sd[~known[epochs]] = np.nan
-        yield sd.astype(functionals.variance.dtype, copy=False)
-
-
-@jax.jit
-def _without_missing(inverse: Array, functionals: Functionals) -> tuple[Array, Array]:
-    """Posterior variance up to 1/beta^2 if no row were missing, and ``Q h``."""
-    fields = functionals.fields
-    image = einsum("rs,sf->rf", inverse, fields)
-    return functionals.variance - diagonal(image, fields), image
 
 
 def _single_or_not(

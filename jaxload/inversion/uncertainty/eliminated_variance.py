@@ -1,0 +1,54 @@
+"""Standard deviations on a CPU, where nothing is traced."""
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from jaxload.inversion.estimation.data_space import diagonal
+from jaxload.inversion.estimation.elimination_tree import variance_increase
+from jaxload.inversion.estimation.factor import Factor
+from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.uncertainty.functionals import Functionals
+
+__all__ = ["eliminated_sd"]
+
+
+def eliminated_sd(
+    factor: Factor, functionals: Functionals, member: int
+) -> Iterator[NDArray[np.floating]]:
+    """Compute standard deviations of some epochs after the other.
+
+    A variance is that of an epoch without gaps, and what its gaps add to it.
+
+    Args:
+      factor: Of which `is_eliminated` is true.
+      functionals: What is to be known.
+      member: Epochs at a time: whole spans of `VARIANCE`, or all.
+
+    Yields:
+      Standard deviation [mm], shape (epoch, functional); NaN where the data leave the
+      free fields of the prior undetermined.
+    """
+    eliminations, beta = factor.eliminations, float(factor.beta)
+    least, image = _without_missing(eliminations.inverse, functionals)
+    least, image = np.asarray(least, np.float64), np.asarray(image, np.float64)
+    known = eliminations.known
+    for first in range(0, len(known), member):
+        epochs = slice(first, min(first + member, len(known)))
+        variance = variance_increase(list(eliminations.of(epochs)), image, epochs)
+        variance += least
+        sd = np.sqrt(np.maximum(variance, 0, out=variance), out=variance)
+        sd /= beta
+        sd[~known[epochs]] = np.nan
+        yield sd.astype(functionals.variance.dtype, copy=False)
+
+
+@jax.jit
+def _without_missing(inverse: Array, functionals: Functionals) -> tuple[Array, Array]:
+    """Posterior variance up to 1/beta^2 if no row were missing, and ``Q h``."""
+    fields = functionals.fields
+    image = einsum("rs,sf->rf", inverse, fields)
+    return functionals.variance - diagonal(image, fields), image
