@@ -16,7 +16,7 @@ from jaxload.inversion.estimation.elimination_tree import (
     solve_systems,
     variance_increase,
 )
-from jaxload.inversion.missing.spans import divide_record, groups_of
+from jaxload.inversion.missing.gap_spans import divide_record, groups_of
 from jaxload.inversion.uncertainty import posterior
 
 EPOCHS, ROWS, SIZES = 45, 14, (20, 6, 3)

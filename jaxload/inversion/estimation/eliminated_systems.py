@@ -27,8 +27,8 @@ from jaxload.inversion.estimation.elimination_tree import (
 )
 from jaxload.inversion.estimation.shared_inverse import make_shared_inverse
 from jaxload.inversion.linalg.saddle_point import determined
+from jaxload.inversion.missing.gap_spans import GapSpan, divide_record, groups_of
 from jaxload.inversion.missing.pattern import MissingPattern
-from jaxload.inversion.missing.spans import Span, divide_record, groups_of
 from jaxload.inversion.noise import is_steady, scaled_noise
 from jaxload.inversion.problem import Problem
 
@@ -170,7 +170,7 @@ def _without_pattern(data: Observations) -> Observations:
 
 
 @functools.lru_cache(maxsize=1)
-def _spans(packed: bytes, shape: tuple[int, int]) -> tuple[Span, ...]:
+def _spans(packed: bytes, shape: tuple[int, int]) -> tuple[GapSpan, ...]:
     """Spans of a record, which all weights of a scan share."""
     bits = np.frombuffer(packed, np.uint8).reshape(shape[0], -1)
     missing = np.unpackbits(bits, axis=1, count=shape[1]).astype(bool)

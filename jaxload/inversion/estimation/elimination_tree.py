@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from jaxload._cores import available_cores
-from jaxload.inversion.missing.spans import Group, Span
+from jaxload.inversion.missing.gap_spans import GapGroup, GapSpan
 
 __all__ = [
     "SOLVED",
@@ -55,7 +55,7 @@ class Elimination:
       parts: Of the span.
     """
 
-    span: Span
+    span: GapSpan
     whiten: Floats
     spread: Floats
     wide: Floats | None
@@ -79,7 +79,7 @@ class Systems:
     log_determinant: Floats
 
 
-def eliminate(span: Span, inverse: Floats) -> Elimination:
+def eliminate(span: GapSpan, inverse: Floats) -> Elimination:
     """Factorise what a span and its parts eliminate.
 
     Args:
@@ -156,7 +156,7 @@ def _whitening(matrix: Floats) -> Floats:
         return np.stack([_whitening(each) for each in matrix])
 
 
-def _group_whitening(group: Group, left: Floats) -> tuple[Floats, Floats, Rows]:
+def _group_whitening(group: GapGroup, left: Floats) -> tuple[Floats, Floats, Rows]:
     """``L^-1`` of each epoch of a group.
 
     In the columns of its rows, shape (observation, row), by itself, shape (epoch, slot,
@@ -177,7 +177,7 @@ def _group_whitening(group: Group, left: Floats) -> tuple[Floats, Floats, Rows]:
     return wide[:, :size], whiten, failed
 
 
-def _of_epochs(group: Group) -> Floats:
+def _of_epochs(group: GapGroup) -> Floats:
     """A matrix that adds up what belongs to the observations of each epoch."""
     sums = np.zeros((len(group.padded), len(group.number)))
     sums[group.epoch, group.number] = 1
@@ -212,7 +212,7 @@ def _apply(
 
 
 def solve_systems(
-    spans: Sequence[Span], inverse: Floats, log_determinant: float, values: Floats
+    spans: Sequence[GapSpan], inverse: Floats, log_determinant: float, values: Floats
 ) -> Systems:
     """Solve the systems of all epochs for the observations.
 
@@ -261,7 +261,7 @@ class _State:
     log_determinant: float
 
 
-def _solve(span: Span, state: _State, solved: Systems) -> None:
+def _solve(span: GapSpan, state: _State, solved: Systems) -> None:
     """Eliminate what a span misses, and then what its parts miss, in place."""
     state = _without(state, span, solved.multiplier[span.epochs])
     if span.group is not None:
@@ -273,7 +273,7 @@ def _solve(span: Span, state: _State, solved: Systems) -> None:
         _solve(part, state, solved)
 
 
-def _without(state: _State, span: Span, multiplier: Floats) -> _State:
+def _without(state: _State, span: GapSpan, multiplier: Floats) -> _State:
     """The state without what a span misses, which also leaves the multipliers."""
     active, left = state.active[span.kept], state.rows.take(span.kept, axis=0)
     if not len(span.gone):
@@ -292,7 +292,9 @@ def _without(state: _State, span: Span, multiplier: Floats) -> _State:
     )
 
 
-def _solve_group(group: Group, state: _State, epochs: slice, solved: Systems) -> None:
+def _solve_group(
+    group: GapGroup, state: _State, epochs: slice, solved: Systems
+) -> None:
     """Eliminate what each epoch of a group misses, all by one product."""
     left = state.rows.take(state.active, axis=1)
     wide, whiten, failed = _group_whitening(group, left)

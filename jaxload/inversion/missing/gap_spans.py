@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Group", "Span", "divide_record", "groups_of"]
+__all__ = ["GapGroup", "GapSpan", "divide_record", "groups_of"]
 
 Rows = NDArray[np.intp]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Group:
+class GapGroup:
     """Neighbouring epochs with gaps of their own, whose eliminations are one product.
 
     Attributes:
@@ -41,7 +41,7 @@ class Group:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Span:
+class GapSpan:
     """A span of time and what its epochs miss.
 
     Attributes:
@@ -55,11 +55,13 @@ class Span:
     epochs: slice
     gone: Rows
     kept: Rows
-    parts: "tuple[Span, ...]" = ()
-    group: Group | None = None
+    parts: "tuple[GapSpan, ...]" = ()
+    group: GapGroup | None = None
 
 
-def divide_record(missing: NDArray[np.bool_], sizes: Sequence[int]) -> tuple[Span, ...]:
+def divide_record(
+    missing: NDArray[np.bool_], sizes: Sequence[int]
+) -> tuple[GapSpan, ...]:
     """Divide a record into spans of time that share gaps.
 
     Args:
@@ -75,7 +77,7 @@ def divide_record(missing: NDArray[np.bool_], sizes: Sequence[int]) -> tuple[Spa
     )
 
 
-def groups_of(span: Span) -> Iterator[tuple[int, Group]]:
+def groups_of(span: GapSpan) -> Iterator[tuple[int, GapGroup]]:
     """Go through the groups of a span.
 
     Args:
@@ -94,22 +96,22 @@ def _parts(epochs: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, epochs)) for start in range(0, epochs, size)]
 
 
-def _span(missing: NDArray[np.bool_], first: int, sizes: Sequence[int]) -> Span:
+def _span(missing: NDArray[np.bool_], first: int, sizes: Sequence[int]) -> GapSpan:
     epochs = slice(first, first + len(missing))
     common = missing.all(axis=0)
     gone = np.flatnonzero(common)
     kept = np.flatnonzero(missing.any(axis=0) & ~common)
     if not len(kept):
-        return Span(epochs, gone, kept)
+        return GapSpan(epochs, gone, kept)
     some = missing[:, kept]
     if not sizes:
-        return Span(epochs, gone, kept, group=_group(some))
+        return GapSpan(epochs, gone, kept, group=_group(some))
     parts = _parts(len(missing), sizes[0])
     each = (_span(some[part], first + part.start, sizes[1:]) for part in parts)
-    return Span(epochs, gone, kept, tuple(each))
+    return GapSpan(epochs, gone, kept, tuple(each))
 
 
-def _group(missing: NDArray[np.bool_]) -> Group:
+def _group(missing: NDArray[np.bool_]) -> GapGroup:
     epoch, row = np.nonzero(missing)
     counts = missing.sum(axis=1)
     slot = np.arange(len(epoch)) - (np.cumsum(counts) - counts)[epoch]
@@ -117,7 +119,7 @@ def _group(missing: NDArray[np.bool_]) -> Group:
     padded[epoch, slot] = row
     at_epoch, at_slot = np.nonzero(padded == missing.shape[1])
     slots, number = np.arange(padded.shape[1]), np.arange(len(epoch))
-    return Group(
+    return GapGroup(
         number,
         epoch,
         slot,
