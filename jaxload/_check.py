@@ -1,13 +1,26 @@
 """The one argument checker. It runs while tracing and costs nothing at run time."""
 
+import logging
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.experimental import multihost_utils
 
-__all__ = ["check_shapes", "is_concrete", "on_host", "require_float64"]
+__all__ = [
+    "check_shapes",
+    "is_concrete",
+    "on_host",
+    "require_float64",
+    "whole_array",
+]
+
+#: Size of an array in chunks [bytes] from which on memory may not hold all of it.
+LARGE = 2**30
+
+logger = logging.getLogger(__name__)
 
 
 def check_shapes(**arrays: tuple[Any, str]) -> dict[str, int]:
@@ -52,6 +65,28 @@ def require_float64(what: str) -> None:
             f"{what} need float64; call jax.config.update('jax_enable_x64', True) "
             "before the first JAX computation"
         )
+
+
+def whole_array(name: str, values: Any) -> jax.Array:
+    """Take an array as a whole, with a warning if it lies in many chunks of a file.
+
+    Args:
+      name: What it is, for the warning.
+      values: Any array, also one of dask.
+
+    Returns:
+      All of it.
+    """
+    size = getattr(values, "nbytes", 0)
+    if getattr(values, "chunks", None) and size > LARGE:
+        logger.warning(
+            "%s is in chunks, whose %.1f GiB are computed and held at once; take some "
+            "epochs at a time, as values.isel(time=slice(0, 100)), or name the files "
+            "in [loads] of a study, which reads them so",
+            name,
+            size / 2**30,
+        )
+    return jnp.asarray(values)
 
 
 def is_concrete(array: Any) -> bool:

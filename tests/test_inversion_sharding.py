@@ -63,7 +63,7 @@ def mesh():
     return Mesh(np.asarray(jax.devices()[:DEVICES]), ("epoch",))
 
 
-OTHERS = ("daily", "common", "varying")
+OTHERS = ("daily", "varying")
 SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in OTHERS]
 
 
@@ -84,6 +84,16 @@ def assert_same(ask, both, exact=EXACT):
 def test_the_load_is_that_of_one_device(both, free):
     solve = functools.partial(inversion.solve, world(free)[0], beta=0.3)
     assert_same(lambda data: solve(data), both)
+
+
+@pytest.mark.slow
+def test_an_offset_of_one_variance_is_that_of_one_device(mesh):
+    data = inversion.observations(heights(), noises()["common"])
+    both = data, inversion.shard_epochs(data, mesh)
+    one, many = (inversion.factorise(world()[0], each, 0.3) for each in both)
+    for criterion in (inversion.leave_one_out, inversion.log_evidence):
+        np.testing.assert_allclose(criterion(many), criterion(one), **EXACT)
+    assert_same(lambda data: inversion.solve(world()[0], data, 0.3).load, both)
 
 
 @pytest.mark.slow
@@ -292,6 +302,15 @@ def test_variance_components_are_those_of_one_device(mesh):
     one, many = (inversion.variance_components(world()[0], each) for each in both)
     np.testing.assert_allclose(many.beta, one.beta, **EXACT)
     np.testing.assert_allclose(many.sigma, one.sigma, **EXACT)
+
+
+@pytest.mark.slow
+def test_heights_on_several_devices_are_tuned_as_on_one(mesh):
+    data = inversion.observations(heights(), noises()["steady"])
+    model = inversion.scaled_model(world()[0], noises()["steady"])
+    shards = inversion.shard_epochs(data, mesh).values[:EPOCHS]
+    one, many = (inversion.tune(model, {"beta": 0.3}, up) for up in (heights(), shards))
+    assert many.estimate["beta"] == pytest.approx(one.estimate["beta"], rel=1e-10)
 
 
 @pytest.mark.slow

@@ -141,3 +141,21 @@ def test_fields_differentiate_in_what_they_are_made_of(rng):
 
     pressure = jnp.asarray(1e5 + 500 * field_of(rng))
     check_grads(load, (pressure,), order=1, eps=1.0, rtol=1e-6)
+
+
+def test_chunks_are_computed_and_warned_of_where_memory_may_not_hold_them(
+    monkeypatch, caplog
+):
+    array = pytest.importorskip("dask.array")
+    lat, lon = np.arange(-87.5, 90, 5.0), np.arange(2.5, 360, 5.0)
+    water = np.random.default_rng(4).normal(size=(3, 36, 72))
+    pieces = array.from_array(water, chunks=(1, 36, 72))
+    field = from_water(pieces, lat, lon)
+    np.testing.assert_array_equal(field.load, water)
+    assert not caplog.text
+    monkeypatch.setattr("jaxload._check.LARGE", 1000)
+    from_water(pieces, lat, lon)
+    assert "height is in chunks" in caplog.text
+    caplog.clear()
+    from_water(water, lat, lon)
+    assert not caplog.text

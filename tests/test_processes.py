@@ -144,11 +144,18 @@ def check_one_sentence(words):
     return said[0]
 
 
+def wait_for(folder, processes):
+    """Wait until the first process has a folder for results, and so all are joined."""
+    while not folder.is_dir():
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_killed_process_ends_the_others(study, tmp_path, killed):
     processes = start(study, tmp_path / "out")
-    time.sleep(12)
+    wait_for(tmp_path / "out", processes)
     processes[killed].send_signal(signal.SIGKILL)
     codes, words = finish(processes)
     assert codes[killed] == -signal.SIGKILL
@@ -337,13 +344,21 @@ pathlib.Path(folder, "sums" + index).write_text(json.dumps(sums))
 """
 
 
+#: What one training has compiled serves those of the same devices.
+COMPILED = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+
+
 def train(folder, count):
     folder.mkdir(exist_ok=True)
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(folder.parent / "compiled"), **COMPILED}
     port = str(free_port())
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", TRAINING, str(n), str(count), port, str(folder)],
-            env=ENVIRONMENT,
+            env=cache | ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

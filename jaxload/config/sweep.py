@@ -89,16 +89,22 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The file itself, but for the values of settings.
+    """The sweep file itself, but for the values of settings.
 
     Attributes:
-      study: The study file.
-      method: How settings are combined.
-      trials: Number of settings that samplers draw.
+      study: The study file, relative to the sweep file's folder.
+      method: "grid" evaluates every combination of the values; "list" the first values
+        of all settings together, then the second, and so on; "random" and "qmc" draw
+        them at random or evenly (Sobol); "tpe" and "nsga2" draw near the best so far,
+        the latter for several criteria at once.
+      trials: Number of settings that "random", "qmc", "tpe" and "nsga2" draw.
       seed: Of what is random.
-      criteria: By what settings are judged.
-      storage: Where trials are recorded.
-      members: Settings that are combined to one product.
+      criteria: By what settings are judged: rms of "leave-one-out" residuals [mm],
+        log "evidence", "gcv", rms of "held-out" neighbourhoods of stations [mm], rms
+        difference to "grace" [mm]. Of several, the first chooses the best settings.
+      storage: Optuna storage that several workers share, such as a database's address;
+        a journal in the folder of the results if empty.
+      members: Number of the best settings that ``--combine`` joins; 0 for all.
     """
 
     study: str = dataclasses.field(default="", metadata=REQUIRED)
@@ -119,37 +125,17 @@ class Plan:
             raise ValueError("criteria has to name one criterion or more, each once")
 
 
-@dataclasses.dataclass(frozen=True)
-class Sweep:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sweep(Plan):
     """A sweep over settings of a study.
 
     Attributes:
-      study: The study file, relative to the sweep file's folder.
-      method: "grid" evaluates every combination of the values; "list" the first values
-        of all settings together, then the second, and so on; "random" and "qmc" draw
-        them at random or evenly (Sobol); "tpe" and "nsga2" draw near the best so far,
-        the latter for several criteria at once.
       settings: Lists of values, or an `Interval`, by the names of settings.
-      trials: Number of settings that "random", "qmc", "tpe" and "nsga2" draw.
-      seed: Of what is random.
-      criteria: By what settings are judged: rms of "leave-one-out" residuals [mm],
-        log "evidence", "gcv", rms of "held-out" neighbourhoods of stations [mm], rms
-        difference to "grace" [mm]. Of several, the first chooses the best settings.
-      storage: Optuna storage that several workers share, such as a database's address;
-        a journal in the folder of the results if empty.
-      members: Number of the best settings that ``--combine`` joins; 0 for all.
       data: Folder of the study's relative paths; the study's own if empty.
-      folder: Folder of the sweep file; not in the file.
+      folder: Folder of the sweep file, to which `study` is relative; not in the file.
     """
 
-    study: str
     settings: Mapping[str, tuple[Any, ...] | Interval]
-    method: str = "grid"
-    trials: int = 100
-    seed: int = 0
-    criteria: tuple[Criterion, ...] = ("leave-one-out",)
-    storage: str = ""
-    members: int = 0
     data: str = ""
     folder: str = "."
 

@@ -17,7 +17,12 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from jaxload._check import check_shapes, is_concrete, require_float64
+from jaxload._check import (
+    check_shapes,
+    is_concrete,
+    require_float64,
+    whole_array,
+)
 from jaxload._platform import chunk_size, on_platform
 from jaxload.constants import DEGREE
 from jaxload.earth.kernels.disc import disc_kernel
@@ -191,7 +196,7 @@ class Task(NamedTuple):
 def _checked(
     load: ArrayLike, lat: ArrayLike, lon: ArrayLike
 ) -> tuple[Array, NDArray[np.float64], NDArray[np.float64]]:
-    load = jnp.asarray(load)
+    load = whole_array("load", load)
     lat, lon = (np.asarray(axis, np.float64) for axis in (lat, lon))
     check_shapes(load=(load, "epoch lat lon"), lat=(lat, "lat"), lon=(lon, "lon"))
     _check_axis("lat", lat, float(np.abs(lat).max(initial=0)), 90)

@@ -13,7 +13,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from jaxload._check import check_shapes, is_concrete
+from jaxload._check import check_shapes, is_concrete, whole_array
 from jaxload.constants import (
     EARTH_RADIUS,
     SEAWATER_DENSITY,
@@ -77,7 +77,7 @@ def from_water(height: ArrayLike, lat: ArrayLike, lon: ArrayLike) -> MassField:
     Example:
       >>> water = from_water(twsa.values, twsa.lat.values, twsa.lon.values)
     """
-    load = jnp.asarray(height)
+    load = whole_array("height", height)
     lat, lon = (np.asarray(axis, np.float64) for axis in (lat, lon))
     check_shapes(height=(load, "epoch lat lon"), lat=(lat, "lat"), lon=(lon, "lon"))
     load = load if jnp.issubdtype(load.dtype, jnp.floating) else load.astype(float)
@@ -118,7 +118,7 @@ def from_pressure(
       Wunsch & Stammer (1997), Atmospheric loading and the oceanic "inverted barometer"
       effect, doi:10.1029/96RG03037.
     """
-    pressure = jnp.asarray(pressure)
+    pressure = whole_array("pressure", pressure)
     check_shapes(pressure=(pressure, "epoch lat lon"))
     _check_pressure(pressure)
     field = from_water(_anomaly(pressure, reference) / STANDARD_GRAVITY, lat, lon)
@@ -152,7 +152,7 @@ def from_sea_level(
     Raises:
       ValueError: If shapes disagree, or a cell is NaN at some epochs only.
     """
-    height = jnp.asarray(height)
+    height = whole_array("height", height)
     if steric is not None:
         steric = jnp.asarray(steric, height.dtype)
         axes = "epoch lat lon"
@@ -185,7 +185,7 @@ def from_soil_moisture(
       ValueError: If shapes disagree, a layer is missing where another is not, or one
         epoch comes without a reference.
     """
-    layers = jnp.asarray(layers)
+    layers = whole_array("layers", layers)
     check_shapes(layers=(layers, "epoch layer lat lon"))
     return from_water(_anomaly(layers.sum(axis=1), reference), lat, lon)
 
