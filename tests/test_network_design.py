@@ -265,6 +265,28 @@ def response():
     return earth.uplift_at(kernel, cells, reach=10.0), kernel, cells
 
 
+@pytest.mark.parametrize("search", network_search.SEARCHES)
+def test_candidates_that_exclude_each_other_are_not_chosen_together(search):
+    _, network, places, dense = world(16)
+    free = inversion.design_network(network, places, 3, search=search).chosen
+    exclude = np.eye(PLACES, dtype=bool)
+    exclude[np.ix_(free, free)] = True
+    plan = inversion.design_network(network, places, 3, search=search, exclude=exclude)
+    assert len({*plan.chosen} & {*free}) == 1
+    allowed = [
+        chosen
+        for chosen in itertools.combinations(range(PLACES), 3)
+        if not exclude[np.ix_(chosen, chosen)][~np.eye(3, dtype=bool)].any()
+    ]
+    best = min(variance_with(dense, chosen).mean() for chosen in allowed)
+    assert plan.variance[-1].mean() >= best * (1 - 1e-10)
+    every = np.ones((PLACES, PLACES), bool)
+    with pytest.raises(ValueError, match="only 1 candidates could be chosen"):
+        inversion.design_network(network, places, 2, exclude=every)
+    with pytest.raises(ValueError, match="expected a symmetric matrix of 9"):
+        inversion.design_network(network, places, 2, exclude=np.eye(3))
+
+
 def test_uplift_at_moving_places_is_the_design_matrix(response):
     at, kernel, cells = response
     places = Cells(np.array([10.0, 11.3, 12.2]), np.array([45.0, 46.1, 44.9]))

@@ -162,6 +162,23 @@ def test_a_temporal_prior_is_warned_of(model, gnss, area, caplog):
     assert "gains and losses of [network] are those of single days" in caplog.text
 
 
+def test_new_stations_are_kept_apart(model, gnss, area):
+    plan = planned(model, gnss, area, count=3, apart_km=90.0, regions=("west",))
+    lon, lat = plan.place.T
+    arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
+    apart = np.asarray(arc)[np.triu_indices(3, 1)] * 111.19
+    assert (apart >= 89.9).all()
+    close = planned(model, gnss, area, count=3, regions=("west",))
+    assert (close.variance[-1] <= plan.variance[-1]).all()
+    with pytest.raises(ValueError, match="network: count is 5, but only 1 candidates"):
+        planned(model, gnss, area, count=5, apart_km=5000.0)
+
+
+def test_gravimetry_beside_heights_is_warned_of(model, gnss, area, caplog):
+    planned(model, gnss, area, inverted={"grace": "grace.nc"})
+    assert "gains and losses of [network] are those of heights" in caplog.text
+
+
 LIST = """name,lon,lat,sigma (mm),cost
 abcd,10.5,45.5,1.5,1
 EFGH,12.1,46.2,2.5,3

@@ -44,6 +44,8 @@ class NetworkPlan:
         of the record if empty.
       budget: What new stations may cost together, by the column cost of the list of
         candidates, or 1 each; 0 for no limit but `count`.
+      apart_km: Least distance of new stations from each other, before they are moved by
+        `refine` [km]; 0 for none, with which they may end up side by side.
       at_sea: What to do about candidates at sea by `loads.land_mask`, or by the mask of
         land that the package carries: "drop" leaves them out, "keep" does not look.
       refine: Whether chosen places are then moved to where they gain most, by the
@@ -61,6 +63,7 @@ class NetworkPlan:
     observed_share: float = 1.0
     since: str = ""
     budget: float = 0.0
+    apart_km: float = 0.0
     at_sea: Literal["drop", "keep"] = "drop"
     refine: bool = False
     least: int = 5
@@ -73,6 +76,7 @@ class NetworkPlan:
         check_zero_or_more(
             "network.sigma_mm", self.sigma_mm, "millimetres, or 0 for the median"
         )
+        check_zero_or_more("network.apart_km", self.apart_km, "a distance, or 0")
         check_zero_or_more("network.budget", self.budget, "a cost, or 0 for no limit")
         if not 0 < self.observed_share <= 1:
             raise ValueError(

@@ -63,6 +63,8 @@ class _Task:
       cost: Of each candidate, shape (candidate,).
       budget: Which the chosen may cost together.
       count: How many may be chosen.
+      exclude: Which candidates exclude each other, shape (candidate, candidate); None
+        for none.
     """
 
     regions: Floats
@@ -73,6 +75,7 @@ class _Task:
     cost: Floats
     budget: float
     count: int
+    exclude: NDArray[np.bool_] | None
 
 
 def design_network(
@@ -84,6 +87,7 @@ def design_network(
     search: str = "greedy",
     costs: ArrayLike | None = None,
     budget: float | None = None,
+    exclude: ArrayLike | None = None,
 ) -> NetworkDesign:
     """Choose where new stations lower the standard deviations of regions most.
 
@@ -107,13 +111,16 @@ def design_network(
       costs: Cost of a station at each candidate, positive, shape (candidate,); needs
         a budget.
       budget: What the chosen may cost together; without `costs` each costs 1.
+      exclude: Pairs of candidates of which one at most may be chosen, as those that are
+        too close to each other, boolean, symmetric, shape (candidate, candidate).
 
     Returns:
       The `NetworkDesign`.
 
     Raises:
       ValueError: If shapes disagree, `count`, `search`, weights, costs or budget make
-        no sense, or no candidate is within the budget.
+        no sense, no candidate is within the budget, or so many exclude each other that
+        fewer than `count` can be chosen.
 
     Example:
       >>> places = inversion.candidates(new_design, sigma=4.0)
@@ -136,8 +143,15 @@ def design_network(
 
     regions, variance = np.asarray(known.regions), np.asarray(known.variance)
     covariance = np.asarray(network.covariance)
-    task = _Task(regions, variance, covariance, share, row, cost, limit, count)
+    pairs = _pairs(exclude, len(cost))
+    task = _Task(regions, variance, covariance, share, row, cost, limit, count, pairs)
     chosen = _greedy(task, [])
+    if len(chosen) < count and budget is None:
+        raise ValueError(
+            f"count is {count}, but only {len(chosen)} candidates could be chosen "
+            "before these excluded all others; take fewer, or let fewer exclude each "
+            "other (network.apart_km of a study)"
+        )
     if budget is not None:
         by_cost = _greedy(task, [], per_cost=True)
         chosen = min(chosen, by_cost, key=lambda some: _objective(task, some))
@@ -187,6 +201,18 @@ def _costs(
     return cost, float(budget)
 
 
+def _pairs(exclude: ArrayLike | None, candidates: int) -> NDArray[np.bool_] | None:
+    if exclude is None:
+        return None
+    pairs = np.asarray(exclude, bool)
+    if pairs.shape != (candidates, candidates) or (pairs != pairs.T).any():
+        raise ValueError(
+            f"exclude has shape {pairs.shape}, expected a symmetric matrix of "
+            f"{candidates} candidates"
+        )
+    return pairs
+
+
 def _conditioned(task: _Task, chosen: Sequence[int]) -> tuple[Floats, Floats, Floats]:
     """Covariances as in a `_Task`, with the observations of chosen candidates known."""
     if not len(chosen):
@@ -215,6 +241,8 @@ def _scores(task: _Task, chosen: Sequence[int]) -> Floats:
     score = task.share @ regions**2 / variance
     score[task.cost > left + LEAST * task.cost] = -np.inf
     score[list(chosen)] = -np.inf
+    if task.exclude is not None:
+        score[task.exclude[list(chosen)].any(axis=0)] = -np.inf
     return score
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion, sphere
 from jaxload.config.checks import unknown_word
+from jaxload.constants import EARTH_RADIUS
 from jaxload.inversion.noise import noise_at
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.inputs.new_places import NewPlaces, read_new_places
@@ -90,7 +91,7 @@ def plan_network(
     plan = study.network
     assert plan is not None
     index = _regions(plan, area.basins.names)
-    _warn_of_memory(study)
+    _warn_of_what_is_left_out(study)
     places = read_new_places(study, plan, area, gnss)
     averages = area.basins.weights[index]
     network, share, since = _existing(plan, model, settled, (gnss, averages))
@@ -122,13 +123,18 @@ def _regions(plan: config.NetworkPlan, names: tuple[str, ...]) -> list[int]:
     return [names.index(name) for name in plan.regions or names]
 
 
-def _warn_of_memory(study: config.Study) -> None:
+def _warn_of_what_is_left_out(study: config.Study) -> None:
     days = study.inversion.correlation_time_days
     if days:
         logger.warning(
             "gains and losses of [network] are those of single days; what "
             "inversion.correlation_time_days = %g brings from other days is left out",
             days,
+        )
+    if study.inversion.grace:
+        logger.warning(
+            "gains and losses of [network] are those of heights; what inversion.grace "
+            "adds to them is left out"
         )
 
 
@@ -198,12 +204,22 @@ def _chosen(
             search=plan.search,
             costs=places.cost if plan.budget else None,
             budget=plan.budget or None,
+            exclude=_too_close(plan, places),
         )
     place = np.stack([places.lon, places.lat], axis=1)[design.chosen]
     chosen = _Chosen(design.chosen, place, design.variance, design.gains)
     if not plan.refine:
         return chosen
     return _refined(study, network, chosen, (grid, places, weights))
+
+
+def _too_close(plan: config.NetworkPlan, places: NewPlaces) -> NDArray[np.bool_] | None:
+    """Pairs of candidates that stand closer than new stations may."""
+    if not plan.apart_km:
+        return None
+    vector = np.asarray(sphere.unit_vectors(places.lon, places.lat))
+    angle = 1e3 * plan.apart_km / EARTH_RADIUS
+    return np.asarray(vector @ vector.T > np.cos(min(angle, np.pi)))
 
 
 def _refined(
