@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import shapely
 import xarray as xr
 
@@ -13,6 +14,7 @@ from jaxload.pipeline.estimation.gravity_update import gravity_for, with_gravime
 from jaxload.pipeline.estimation.problem import make_model
 from jaxload.pipeline.estimation.solution import estimate
 from jaxload.pipeline.estimation.uncertainty import standard_deviations
+from jaxload.pipeline.inputs import gravity_coefficients
 from jaxload.pipeline.inputs.gravity_means import read_gravity_means
 from jaxload.sphere.harmonics.footprints import (
     FieldFilter,
@@ -181,6 +183,64 @@ def test_gravimetry_corrects_water_far_from_stations(product, gnss, grid, water)
     assert (cells < before - 1e-3)[observed].any()
 
 
+@pytest.mark.slow
+def test_coefficients_become_water_as_their_filter_makes_it(tmp_path, grid):
+    rng = np.random.default_rng(3)
+    lat, lon = np.arange(-89.5, 90), np.arange(0.5, 360)
+    spots = rng.uniform(-1, 1, (20, 3))
+    spots /= np.linalg.norm(spots, axis=1, keepdims=True)
+    east, north = np.meshgrid(np.deg2rad(lon), np.deg2rad(lat))
+    places = [np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)]
+    alike = np.exp(20 * (np.tensordot(spots, np.stack(places), axes=1) - 1))
+    field = np.tensordot(rng.normal(size=(2, 20)) * 100, alike, axes=1)
+    love = earth.load_love_numbers("prem", "CF", 3000)
+    water = earth.analyse(field, lat, lon, 60)
+    stokes = earth.stokes_from_water(water, love, 3.986004415e14, 6378136.3)
+    dims = ("time", "degree", "order")
+    sigma = np.full((61, 61), 1e-12)
+    content = xr.Dataset(
+        {
+            "cosine": (dims, np.asarray(stokes.harmonics.cosine), {"units": "1"}),
+            "sine": (dims, np.asarray(stokes.harmonics.sine), {"units": "1"}),
+            "cosine_sigma": (dims[1:], sigma, {"units": "1"}),
+            "sine_sigma": (dims[1:], sigma, {"units": "1"}),
+        },
+        {"time": np.array(["2015-02-14", "2015-03-16"], "M8[ns]")},
+        {"gm": 3.986004415e14, "radius": 6378136.3},
+    )
+    io.write_stokes(content, tmp_path / "stokes.nc")
+    settings = dataclasses.replace(FILTERED, files="stokes.nc", coefficients=True)
+    study = study_with(tmp_path, grace=settings)
+    coefficients = gravity_coefficients.read_coefficients(study, settings)
+    product = coefficients.product(grid)
+    places = np.array([[2.5, 41.5], [9.5, 46.5]])
+    got = product.twsa.sel(lon=places[:, 0], lat=places[:, 1], method="nearest")
+    cells = np.stack([x.ravel() for x in np.meshgrid(lon, lat)], axis=1)
+    half = np.deg2rad(0.5)
+    area = np.cos(np.deg2rad(cells[:, 1])) * 4 * half * np.sin(half) * EARTH_RADIUS**2
+    weights = footprint_weights(BROAD, places, cells, area)
+    anomaly = (field - field.mean(axis=0)).reshape(2, -1)
+    want = anomaly @ weights.T
+    scale = abs(want).max()
+    np.testing.assert_allclose(
+        np.stack([got.values[:, k, k] for k in (0, 1)], axis=1), want, atol=2e-3 * scale
+    )
+    # Equal errors of all orders make a covariance of distance alone.
+    degrees = np.arange(41)
+    per_degree = (
+        3.986004415e14
+        / (4 * np.pi * 6.6743e-11 * 6378136.3**2)
+        * (2 * degrees + 1)
+        / (1 + np.asarray(love.k)[:41])
+    )
+    per_degree *= np.asarray(earth.gaussian_weights(40, 400e3 / EARTH_RADIUS))
+    arc = np.deg2rad(np.asarray(sphere.angular_distance(*places[0], *places[1])))
+    series = 1e-24 * per_degree**2 * (2 * degrees + 1)
+    want = np.polynomial.legendre.legval(np.cos([0.0, arc]), series)
+    got = coefficients.covariance(places, sp.csr_array(np.eye(2)))
+    np.testing.assert_allclose(got[0], want, rtol=2e-3)
+
+
 def test_years_that_are_left_out_are_predicted(product, gnss, grid):
     settings = dataclasses.replace(FILTERED, leave_out_years=(2015,))
     with pytest.raises(ValueError, match=r"leave_out_years; leave out fewer years"):
@@ -236,6 +296,7 @@ def test_a_covariance_that_is_not_positive_is_refused(product, gnss, grid):
         ({"smoothing_km": -1.0}, "smoothing_km is -1, expected a radius in km"),
         ({"max_degree": 5, "min_degree": 6}, "the first and the last degree"),
         ({"min_degree": 2}, "give max_degree too"),
+        ({"coefficients": True}, "coefficients are to be one file and need a filter"),
         ({"footprint_deg": 0.0}, "footprint_deg is 0, expected degrees of arc"),
         ({"sigma_mm": 0.0}, 'sigma_mm is 0, expected a positive number, or "estimate"'),
         ({"beyond": "some"}, "beyond is 'some', expected estimate or none"),

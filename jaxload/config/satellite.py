@@ -21,7 +21,12 @@ class Gravimetry:
     heights or from neither; what is left of it is a trend, which `trend` leaves out.
 
     Attributes:
-      files: Monthly TWSA as netCDF, or a list of several centres as `evaluation.grace`.
+      files: Monthly TWSA as netCDF, or a list of several centres as `evaluation.grace`;
+        with `coefficients` one netCDF file of Stokes coefficients.
+      coefficients: Whether the file has changes of Stokes coefficients (clm and slm, or
+        cosine and sine, by time, degree and order), which are filtered as set below;
+        standard errors in it (cosine_sigma, sine_sigma) give the covariance of the
+        footprints.
       smoothing_km: Radius of the Gaussian that the product was smoothed with, where the
         bell has fallen to one half [km]; 0 for mascons.
       max_degree: Last degree of the product's spherical harmonics; 0 for mascons.
@@ -41,6 +46,7 @@ class Gravimetry:
     """
 
     files: Grids = dataclasses.field(default="", metadata=REQUIRED)
+    coefficients: bool = False
     smoothing_km: float = 0.0
     max_degree: int = 0
     min_degree: int = 0
@@ -67,6 +73,11 @@ class Gravimetry:
         if self.min_degree and not (self.max_degree or self.smoothing_km):
             raise ValueError(
                 "min_degree is that of spherical harmonics; give max_degree too"
+            )
+        if self.coefficients and not (self.filtered and isinstance(self.files, str)):
+            raise ValueError(
+                "coefficients are to be one file and need a filter; give smoothing_km "
+                "or max_degree"
             )
         if not 0 < self.footprint_deg < 90:
             raise ValueError(

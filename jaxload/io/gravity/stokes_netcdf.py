@@ -61,7 +61,9 @@ def read_stokes(
     arrays = {wave: _scaled(path, content[wave], dims) for wave in ("cosine", "sine")}
     for wave in ("cosine_sigma", "sine_sigma"):
         if wave in content:
-            arrays[wave] = _scaled(path, content[wave], dims)
+            # Errors may be those of all months.
+            along = tuple(d for d in dims if d in content[wave].dims)
+            arrays[wave] = _scaled(path, content[wave], along)
     dataset = xr.Dataset(arrays)
     _check_size(path, dataset)
     dataset = with_degrees(dataset)

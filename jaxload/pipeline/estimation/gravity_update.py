@@ -247,15 +247,14 @@ def _left_out_scores(
     gravity: GravityMeans, joint: inversion.Assimilation
 ) -> dict[str, Any]:
     """How well months that were left out are predicted [mm]."""
-    left = np.isfinite(gravity.left_out).all(axis=1)
+    left = np.asarray(np.isfinite(gravity.left_out).all(axis=1))
     compared = joint.innovations
     count = len(gravity.means.years)
     solved = np.bincount(gravity.means.period, compared.weights, count) > 0
-    there = np.logical_and(left, solved)
-    if not there.any():
+    predicted_months = np.flatnonzero(np.logical_and(left, solved))
+    if not len(predicted_months):
         return {}
     observed = np.where(left[:, None], gravity.left_out, gravity.means.values)
-    predicted_months = np.flatnonzero(there)
     signal = _rms(observed[predicted_months])
     scores = {"months": len(predicted_months), "signal_rms_mm": signal}
     for name, predicted in (

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from jaxload import config, inversion, io, series, sphere
 from jaxload._calendar import DAY, month_bounds
 from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.pipeline.inputs.gravity_coefficients import read_coefficients
 from jaxload.pipeline.inputs.observations import read_gravity
 from jaxload.pipeline.inputs.time_spans import (
     DAYS_IN_A_MONTH,
@@ -39,6 +40,7 @@ BEYOND_SPACING = 1.0
 #: Places of a filtered product in a radius of its filter that are enough.
 PLACES_IN_A_RADIUS = 3
 
+#: Kilometres in a degree of arc.
 KM_PER_DEGREE = DEGREE * EARTH_RADIUS / 1e3
 
 #: Half the circumference of the Earth [km].
@@ -91,7 +93,13 @@ def read_gravity_means(
     if settings is None:
         return None
     named = f"inversion.grace {config.grid_names(settings.files)}"
-    product = io.square_cells(read_gravity(study, "inversion.grace", settings.files))
+    if settings.coefficients:
+        coefficients = read_coefficients(study, settings)
+        product = coefficients.product(grid)
+    else:
+        coefficients = None
+        water = read_gravity(study, "inversion.grace", settings.files)
+        product = io.square_cells(water)
     places, values = _nodes(product, grid, _stride(settings, product), named)
     shares = _footprints(places, product, settings.footprint_deg)
     spans = month_spans(product)
@@ -114,11 +122,14 @@ def read_gravity_means(
     middle = shares @ places
     inside = _weights(settings, places, grid, product)
     drift = years - years.mean()
+    covariance = _covariance(settings, places, shares)
+    if coefficients is not None and coefficients.sigma is not None:
+        covariance = coefficients.covariance(places, shares)
     terms = [np.ones_like(years)] if settings.trend else [np.ones_like(years), drift]
     means = inversion.ObservedMeans(
         design=_dense(shares @ inside),
         values=np.where(left[:, None], np.nan, observed),
-        covariance=_covariance(settings, places, shares),
+        covariance=covariance,
         period=period,
         years=years,
         drift=np.stack(terms, axis=1),
