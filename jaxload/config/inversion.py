@@ -51,6 +51,14 @@ class Inversion:
         of regional means are realistic only with it, but part of the load that is
         common to the whole region is then attributed to it; less of it with
         `correlation_time_days`.
+      noise: "independent" for errors that have no memory: sigma of each station, and a
+        common mode. "network" for white and flicker noise of each station, a common
+        mode and regional modes, their spectra estimated from the heights by maximum
+        likelihood: the load is told from them by place and by period, trend and seasons
+        by place alone, and errors of means over regions and months are realistic. Beta
+        then follows from the spectra; needs two years or more at equal steps of time.
+      noise_memory_days: Longest period up to which noise that stations share grows, for
+        "network" [days]: slower changes of a whole region are taken for water.
       station_weights: Whether stations that the others predict badly get a smaller
         weight.
       robust: Loss that reduces the weight of outlying observations: "none", "huber" or
@@ -87,6 +95,8 @@ class Inversion:
     beta_max: float = 1.0
     beta_count: int = 25
     common_mode_mm: float | Literal["estimate"] = 0.0
+    noise: Literal["independent", "network"] = "independent"
+    noise_memory_days: float = 60.0
     station_weights: bool = False
     robust: Literal["none", "huber", "student-t"] = "none"
     correlation_time_days: float = 0.0
@@ -181,6 +191,11 @@ def _check_noise(settings: Inversion) -> None:
     if not isinstance(common, str):
         meaning = 'a standard deviation in mm, 0 for none, or "estimate"'
         check_zero_or_more("inversion.common_mode_mm", common, meaning)
+    if not 0 < settings.noise_memory_days < math.inf:
+        raise ValueError(
+            f"inversion.noise_memory_days is {settings.noise_memory_days:g}, expected "
+            "a positive number of days"
+        )
     meaning = "a number of days, or 0 for epochs that are independent"
     check_zero_or_more(
         "inversion.correlation_time_days", settings.correlation_time_days, meaning
@@ -206,6 +221,8 @@ def _check_together(settings: Inversion) -> None:
             'unknowns "components"': settings.unknowns == "components",
         }
         _refuse("inversion.grace", each)
+    if settings.noise == "network":
+        _refuse('inversion.noise "network"', _replaced_by_spectra(settings))
     if settings.correlation_time_days:
         _refuse("inversion.correlation_time_days", unusual)
     if settings.unknowns == "components":
@@ -215,6 +232,20 @@ def _check_together(settings: Inversion) -> None:
             "station_weights": settings.station_weights,
         }
         _refuse('inversion.unknowns "components"', unusual | more)
+
+
+def _replaced_by_spectra(settings: Inversion) -> dict[str, bool]:
+    """What spectra of a network take the place of."""
+    return {
+        "robust": settings.robust != "none",
+        "common_mode_mm": settings.common_mode_mm != 0,
+        "correlation_time_days": settings.correlation_time_days > 0,
+        "station_weights": settings.station_weights,
+        'unknowns "components"': settings.unknowns == "components",
+        'precision "float32-refined"': settings.precision != "float64",
+        "beta": not isinstance(settings.beta, str),
+        "grace": bool(settings.grace),
+    }
 
 
 def _refuse(name: str, others: dict[str, bool]) -> None:

@@ -85,6 +85,7 @@ class Study:
                 'needs one inverse for all epochs; use gnss.sigma = "station", or '
                 "leave inversion.precision out"
             )
+        _check_network_noise(self)
         if self.inversion.errors == "cells" and "twsa" not in self.output.store:
             raise ValueError(
                 'inversion.errors is "cells", but output.store has no "twsa", with '
@@ -108,6 +109,27 @@ class Study:
             return pathlib.Path(self.folder) / pathlib.Path(name).expanduser()
         except RuntimeError:
             raise ValueError(f"{name} names no user's folder; write it out") from None
+
+
+def _check_network_noise(study: Study) -> None:
+    """Refuse what spectra of a network's noise cannot be estimated with."""
+    if study.inversion.noise != "network":
+        return
+    if study.gnss.sigma == "daily":
+        raise ValueError(
+            'gnss.sigma is "daily", but inversion.noise "network" needs noise that is '
+            'the same at all epochs; use gnss.sigma = "station"'
+        )
+    if study.network is not None:
+        raise ValueError(
+            'inversion.noise "network" has no plan of a network, but the study has a '
+            'table [network]; leave it out, or use inversion.noise = "independent"'
+        )
+    if study.gapfill is not None:
+        raise ValueError(
+            'inversion.noise "network" fills no cells, but the study has a table '
+            '[gapfill]; leave it out, or use inversion.noise = "independent"'
+        )
 
 
 def _check_groundwater(study: Study) -> None:

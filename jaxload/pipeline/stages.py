@@ -314,7 +314,7 @@ def _result(
     regions.attrs["title"] = study.title
     stations = station_results(gnss, estimate)
     water = water_results(study, area, gnss.time, estimate.solution, choice.beta)
-    regions = with_errors(regions, inverted.errors)
+    regions = with_errors(regions, inverted.errors, area.references)
     if inverted.contributions is not None:
         regions = regions.assign(inverted.contributions.data_vars)
     summary = summarise(stations, water, choice, estimate)

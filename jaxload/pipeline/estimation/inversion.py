@@ -14,6 +14,12 @@ from jaxload import config
 from jaxload.pipeline.chunks import means_over
 from jaxload.pipeline.estimation.gravity_update import gravity_for, with_gravimetry
 from jaxload.pipeline.estimation.hyperparameters import Choice, choose
+from jaxload.pipeline.estimation.network_noise import (
+    describe_spectra,
+    estimate_network,
+    network_errors,
+    network_model,
+)
 from jaxload.pipeline.estimation.network_plan import PlannedNetwork, plan_network
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.solution import Estimate, estimate
@@ -48,7 +54,7 @@ class InversionResult:
         region); None without gap filling.
       contributions: Of heights and gravimetry to means over the regions; None without
         gravimetry.
-      summary: Plain numbers about gravimetry; empty without.
+      summary: Plain numbers about gravimetry or spectra of noise; empty without.
       learned: Record of the training through the inversion, if there was one.
       network: New stations and what existing ones are worth; None where a study does
         not set it.
@@ -101,6 +107,8 @@ def invert(
         gravity = gravity_for(study, rows, area.grid)
         model = make_model(study, rows, area.grid)
     stations_only = None
+    if study.inversion.noise == "network":
+        return _with_network_noise(study, model, rows, area, clock)
     if filled.any():
         gnss = rows.isel(station=np.flatnonzero(~filled))
         baseline = invert_stations(
@@ -137,6 +145,21 @@ def invert(
         contributions=both.contributions,
         summary={"gravimetry": both.summary},
     )
+
+
+def _with_network_noise(
+    study: config.Study, model: Model, rows: xr.Dataset, area: StudyArea, clock: Clock
+) -> InversionResult:
+    """Invert heights under noise that stations share and that has a memory."""
+    with clock.stage("spectra"):
+        network, choice = network_model(study, model, rows)
+    with clock.stage("solve"):
+        estimated, residual = estimate_network(model, network)
+        warn_unsolved(rows.time.values, estimated.solution.ok)
+    with clock.stage("errors"):
+        errors = network_errors(study, model, network, area.basins.weights)
+    noise = describe_spectra(network) | {"relative_residual": residual}
+    return InversionResult(estimated, choice, errors, summary={"noise": noise})
 
 
 def invert_stations(

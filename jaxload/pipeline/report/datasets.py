@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,12 @@ from jaxload._calendar import DAY
 from jaxload.inversion.estimation.representers import as_dense
 from jaxload.pipeline.chunks import annual_amplitudes
 from jaxload.pipeline.estimation.solution import Estimate
-from jaxload.pipeline.estimation.uncertainty import Errors
+from jaxload.pipeline.estimation.uncertainty import (
+    Errors,
+    independent_means,
+    sd_of_means,
+)
+from jaxload.pipeline.evaluate.regions import REFERENCE_VARIABLES
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.prepare.cleaning import PER_STATION
@@ -40,7 +46,15 @@ SHORTEST = 1.5
 DAYS_PER_YEAR = 365.2425
 
 #: Estimated water, which is groundwater where everything else was taken out.
-OF_WATER = ("twsa", "twsa_sd", "twsa_monthly", "twsa_monthly_land_model")
+OF_WATER = (
+    "twsa",
+    "twsa_sd",
+    "twsa_error_correlation",
+    "twsa_monthly",
+    "twsa_monthly_sd",
+    "twsa_monthly_land_model",
+    "twsa_monthly_land_model_sd",
+)
 
 #: What water is called that is groundwater alone.
 GROUNDWATER = "groundwater storage anomaly"
@@ -295,21 +309,47 @@ def with_rows_used(water: xr.Dataset, rows: xr.Dataset) -> xr.Dataset:
     return water.assign({name: ("row", *column) for name, column in columns.items()})
 
 
-def with_errors(regions: xr.Dataset, errors: Errors) -> xr.Dataset:
+def with_errors(
+    regions: xr.Dataset, errors: Errors, references: Mapping[str, xr.Dataset]
+) -> xr.Dataset:
     """Add standard errors to regional means.
 
     Args:
       regions: From `region_means`.
       errors: The standard errors.
+      references: From `reference_means`, whose months there are means of.
 
     Returns:
-      The dataset, with `twsa_sd` where it was computed.
+      The dataset, with `twsa_sd` where it was computed, those of monthly means such as
+      `twsa_monthly_sd`, and where errors go together in time their
+      `twsa_error_correlation` (lag, region).
     """
     if errors.regions is None:
         return regions
     name = "standard error of the regional mean"
     labels = {**errors.labels, "long_name": name}
-    return regions.assign(twsa_sd=(regions.twsa.dims, errors.regions, labels))
+    daily = errors.regions
+    regions = regions.assign(twsa_sd=(regions.twsa.dims, daily, labels))
+    means = errors.means or independent_means(daily)
+    time = regions.time.values
+    for reference, months in references.items():
+        month, ours, _ = REFERENCE_VARIABLES[reference]
+        pairs = zip(months.start.values, months.stop.values)
+        members = [np.flatnonzero((time >= a) & (time < b)) for a, b in pairs]
+        sd = np.where(
+            np.isfinite(regions[ours].values), sd_of_means(means, time, members), np.nan
+        )
+        regions[f"{ours}_sd"] = ((month, "region"), sd, labels)
+    if errors.means is None:
+        return regions
+    lags = {"units": "days", "long_name": "time between two epochs"}
+    of_lag = {
+        "units": "1",
+        "long_name": "correlation of errors, seasons and trend apart",
+    }
+    return regions.assign(
+        twsa_error_correlation=(("lag", "region"), means.correlation, of_lag)
+    ).assign_coords(lag=("lag", means.lag_days, lags))
 
 
 def coefficient_results(

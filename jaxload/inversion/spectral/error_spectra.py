@@ -1,0 +1,157 @@
+"""Errors of the load at every frequency, and those of its means over time."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from jaxload._check import check_shapes
+from jaxload.inversion.linalg.spd import einsum, inverse
+from jaxload.inversion.spectral.spectra import (
+    Bands,
+    Densities,
+    NetworkCovariance,
+    NetworkSpectra,
+    band_means,
+    cosine_bands,
+)
+from jaxload.inversion.spectral.time_functions import FunctionMaps
+from jaxload.inversion.uncertainty.functionals import Functionals
+
+__all__ = ["ErrorSpectrum", "error_spectrum", "function_errors", "mean_variance"]
+
+#: Least share of a span's epochs in which a row counts.
+LEAST = 0.02
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class ErrorSpectrum:
+    """Spectral density of the error of functionals of the load.
+
+    Attributes:
+      density: Of the error of the estimate [mm2], shape (band, functional).
+      bands: The frequencies taken as one.
+    """
+
+    density: Array
+    bands: Bands = dataclasses.field(metadata={"static": True})
+
+
+def error_spectrum(
+    network: NetworkCovariance,
+    spectra: NetworkSpectra,
+    functionals: Functionals,
+    share: ArrayLike,
+    epochs: int,
+    *,
+    count: int = 40,
+) -> ErrorSpectrum:
+    """Compute the spectrum of the error of functionals, for a network as in one span.
+
+    Exact for rows that observe always. A row that observes a share of the epochs counts
+    as one whose own noise is larger by that.
+
+    Args:
+      network: From `network_covariance`.
+      spectra: Amplitudes and shapes.
+      functionals: From `averages`, `some_cells` or `every_cell`.
+      share: Of the epochs in which a row observes, shape (row,).
+      epochs: Of the record.
+      count: Most bands.
+
+    Returns:
+      The `ErrorSpectrum`.
+
+    Raises:
+      ValueError: If shapes disagree.
+    """
+    share = jnp.asarray(share, network.gram.dtype)
+    check_shapes(share=(share, "row"), cross=(functionals.cross, "functional row"))
+    bands = cosine_bands(epochs, count=count)
+    densities = band_means(spectra, bands)
+    cross = functionals.cross / network.sigma[None, :]
+    parts = (share, cross, functionals.variance)
+    return ErrorSpectrum(_density(network, spectra, densities, parts), bands)
+
+
+@jax.jit
+def _density(
+    network: NetworkCovariance,
+    spectra: NetworkSpectra,
+    densities: Densities,
+    parts: tuple[Array, Array, Array],
+) -> Array:
+    share, cross, variance = parts
+    used = share > LEAST
+    more = jnp.where(used, 1 / jnp.where(used, share, 1) - 1, 0)
+    both = used[:, None] & used[None, :]
+
+    def one(density: Densities) -> Array:
+        matrix = network.matrix(spectra, density) + jnp.diag(more * spectra.white)
+        matrix = jnp.where(both, matrix, jnp.diag(jnp.ones_like(share)))
+        side = jnp.where(used[None, :], density.load * cross, 0)
+        weight = inverse(matrix)
+        known = jnp.sum(einsum("mr,rs->ms", side, weight) * side, axis=1)
+        return density.load * variance - known
+
+    return jax.lax.map(one, densities)
+
+
+def mean_variance(
+    spectrum: ErrorSpectrum, length: int, lags: Sequence[int] = (0,)
+) -> NDArray[np.float64]:
+    """Compute the covariance of errors of means over equal spans of time.
+
+    Args:
+      spectrum: From `error_spectrum`.
+      length: Epochs in a span.
+      lags: By how many epochs a span is later than the other.
+
+    Returns:
+      Covariance [mm2], shape (lag, functional).
+    """
+    bands = spectrum.bands
+    frequency = np.arange(bands.samples) / (2 * bands.samples)
+    angle = np.pi * frequency
+    with np.errstate(invalid="ignore"):
+        smoothing = np.sin(length * angle) / (length * np.sin(angle))
+    smoothing = np.where(frequency == 0, 1, smoothing) ** 2
+    starts = np.array(bands.edges[:-1])
+    rows = [
+        np.add.reduceat(smoothing * np.cos(2 * angle * lag), starts) for lag in lags
+    ]
+    return np.array(rows) @ np.asarray(spectrum.density) / bands.samples
+
+
+def function_errors(
+    network: NetworkCovariance, maps: FunctionMaps, functionals: Functionals
+) -> NDArray[np.float64]:
+    """Compute the variance of functionals of the maps of functions of time.
+
+    Args:
+      network: From `network_covariance`.
+      maps: From `map_functions`.
+      functionals: From `averages`, `some_cells` or `every_cell`.
+
+    Returns:
+      Variance [mm2], shape (function, functional).
+    """
+    cross = functionals.cross / network.sigma[None, :]
+    return np.asarray(_function_variance(maps, cross, functionals.variance))
+
+
+@jax.jit
+def _function_variance(maps: FunctionMaps, cross: Array, variance: Array) -> Array:
+    def one(function: tuple[Array, Array]) -> Array:
+        load, weight = function
+        side = load * cross
+        known = jnp.sum(einsum("mr,rs->ms", side, weight) * side, axis=1)
+        return load * variance - known
+
+    return jax.lax.map(one, (maps.load, maps.inverses))

@@ -1,0 +1,247 @@
+"""Amplitudes of a network's spectra by maximum likelihood."""
+
+import dataclasses
+import functools
+import itertools
+import logging
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.optimize
+from jax import Array
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from jaxload._check import check_shapes
+from jaxload.inversion.linalg.spd import inverse_and_log_determinant
+from jaxload.inversion.spectral.spectra import (
+    NetworkCovariance,
+    NetworkSpectra,
+    spectral_densities,
+)
+
+__all__ = ["SpectraFit", "fit_spectra"]
+
+logger = logging.getLogger(__name__)
+
+#: Windows of a record, its epochs in one at least, and rows that one takes at most.
+WINDOWS, SHORTEST, ROWS = 3, 256, 128
+
+#: Rows with a larger share of epochs count in a window, and how many are needed.
+COMPLETE, FEWEST = 0.9, 8
+
+#: Bands of frequencies in a window.
+BANDS = 20
+
+#: Slopes of the load's spectrum, and lengths in the unit of the distances' median.
+SLOPES, LENGTHS = (0.5, 3.0), (0.1, 5.0)
+
+
+class _CrossSpectra(NamedTuple):
+    """Cross-spectra averaged over bands of windows.
+
+    Attributes:
+      rows: Of each window, shape (window, row).
+      period: Of each band [epochs], shape (band,).
+      count: Frequencies in each band, shape (band,).
+      spectra: In units of sigma, shape (window, band, row, row).
+    """
+
+    rows: NDArray[np.int64]
+    period: NDArray[np.float64]
+    count: NDArray[np.int64]
+    spectra: NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class SpectraFit:
+    """Spectra of the greatest likelihood.
+
+    Attributes:
+      spectra: The amplitudes.
+      log_likelihood: Of the cross-spectra, but for a constant.
+      converged: Whether the maximum was found.
+      rows: Rows that were used in a window.
+      windows: Number of windows.
+    """
+
+    spectra: NetworkSpectra
+    log_likelihood: float
+    converged: bool
+    rows: int
+    windows: int
+
+
+def fit_spectra(
+    network: NetworkCovariance,
+    values: ArrayLike,
+    *,
+    memory: float,
+    reference: float,
+    slope: float | None = 2.0,
+) -> SpectraFit:
+    """Estimate spectra of load and noise from a record without seasons.
+
+    The likelihood is Whittle's: of the cross-spectra of all pairs of rows with few
+    gaps, averaged over bands, in three windows of the record. Gaps of these rows, 10%
+    at most, are filled linearly, which lowers the density of noise by that share.
+
+    Args:
+      network: From `network_covariance`.
+      values: Displacement at equal steps of time, without offset, trend and seasons
+        [mm], shape (epoch, row); NaN if missing.
+      memory: Longest period up to which noise that stations share grows [epochs]. The
+        data cannot tell slow noise that all stations share from slow load.
+      reference: Period at which the load's density is stated [epochs].
+      slope: Of the load's spectrum; 2 is that of storage which adds up white supply.
+        None estimates it.
+
+    Returns:
+      The `SpectraFit`.
+
+    Raises:
+      ValueError: If shapes disagree, or too few rows have few gaps.
+
+    Source:
+      Whittle (1953), doi:10.1007/BF02590998; of averaged cross-spectra: Brillinger
+      (1981), Time Series: Data Analysis and Theory, section 7.3.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    check_shapes(values=(values, "epoch row"), sigma=(network.sigma, "row"))
+    cross = _cross_spectra(values / np.asarray(network.sigma))
+    start, bounds = _start(network, cross)
+    if slope is not None:
+        start[1], bounds[1] = slope, (slope, slope)
+    loss = functools.partial(_loss, network, cross, (memory, reference))
+    value = jax.jit(jax.value_and_grad(loss))
+
+    def evaluate(free: NDArray) -> tuple[float, NDArray]:
+        misfit, slope = value(free)
+        return float(misfit), np.asarray(slope, np.float64)
+
+    found = scipy.optimize.minimize(
+        evaluate, start, jac=True, method="L-BFGS-B", bounds=bounds,
+        options={"maxiter": 200},
+    )  # fmt: skip
+    spectra = _spectra(jnp.asarray(found.x), memory, reference)
+    spectra = jax.tree.map(float, spectra)
+    windows, rows = cross.rows.shape
+    logger.info("spectra from %d windows of %d stations: %s", windows, rows, spectra)
+    return SpectraFit(spectra, -float(found.fun), bool(found.success), rows, windows)
+
+
+def _spectra(free: Array, memory: float, reference: float) -> NetworkSpectra:
+    """Amplitudes from the logarithms that are sought, the slope as it is."""
+    load, slope, *rest = free
+    return NetworkSpectra(jnp.exp(load), slope, *map(jnp.exp, rest), memory, reference)
+
+
+def _loss(
+    network: NetworkCovariance,
+    cross: _CrossSpectra,
+    shape: tuple[float, float],
+    free: Array,
+) -> Array:
+    """Whittle's misfit of every window and band, per degree of freedom."""
+    spectra = _spectra(free, *shape)
+    densities = spectral_densities(spectra, cross.period)
+
+    def one(window, band) -> Array:
+        rows, observed = window
+        part = dataclasses.replace(
+            network,
+            sigma=network.sigma[rows],
+            gram=network.gram[jnp.ix_(rows, rows)],
+            common=network.common[rows],
+            distance=network.distance[jnp.ix_(rows, rows)],
+        )
+        density, count, mine = band
+        matrix = part.matrix(spectra, density)
+        weight, log_determinant = inverse_and_log_determinant(matrix)
+        return count * (log_determinant + jnp.sum(weight * observed[mine]))
+
+    which = jnp.arange(len(cross.period))
+    total = 0.0
+    for rows, observed in zip(jnp.asarray(cross.rows), jnp.asarray(cross.spectra)):
+        bands = (densities, jnp.asarray(cross.count, float), which)
+        of_window = functools.partial(one, (rows, observed))
+        total = total + jax.lax.map(jax.checkpoint(of_window), bands).sum()
+    return total / float(cross.count.sum() * cross.rows.size)
+
+
+def _start(network: NetworkCovariance, cross: _CrossSpectra) -> tuple[NDArray, list]:
+    """Where the search begins, and its bounds."""
+    power = np.einsum("wbrr->b", cross.spectra) / cross.rows.size
+    fast, slow = power[-1], power[0]
+    common = np.asarray(network.common)
+    unit = fast / np.mean(common[common > 0] ** 2)
+    typical = np.median(np.asarray(network.distance)[np.triu_indices(len(common), 1)])
+    gram = float(jnp.mean(jnp.diag(network.gram)))
+    longest = cross.period[0]
+    amplitudes = [
+        slow / gram / 2,
+        0.6 * fast,
+        0.5 * slow / longest,
+        0.2 * unit,
+        0.02 * unit,
+        0.2 * unit,
+        0.02 * unit,
+    ]
+    tiny = np.log(1e-6)
+    load, *rest = np.log(amplitudes)
+    start = [load, 1.5, *rest, np.log(typical)]
+    wide = [(x + tiny, x - tiny) for x in rest]
+    low, high = np.log(np.array(LENGTHS) * typical)
+    return np.array(start), [(load + tiny, load - tiny), SLOPES, *wide, (low, high)]
+
+
+def _cross_spectra(values: NDArray[np.float64]) -> _CrossSpectra:
+    """Average cross-spectra over bands, in windows of the record."""
+    epochs = len(values)
+    windows = WINDOWS if epochs >= WINDOWS * SHORTEST else 1
+    length = epochs // windows
+    if length < SHORTEST // 2:
+        raise ValueError(
+            f"the record has {epochs} epochs; spectra of a network need "
+            f"{SHORTEST // 2} or more"
+        )
+    parts = [values[i * length : (i + 1) * length] for i in range(windows)]
+    known = [np.isfinite(part).mean(axis=0) for part in parts]
+    enough = [share for share in known if (share > COMPLETE).sum() >= FEWEST]
+    if not enough:
+        raise ValueError(
+            f"no {FEWEST} stations observed more than {100 * COMPLETE:.0f}% of a "
+            f"window of {length} epochs; spectra of a network need them"
+        )
+    count = min(ROWS, *(int((share > COMPLETE).sum()) for share in enough))
+    edges = np.unique(np.geomspace(2, length // 2, BANDS + 1).round().astype(int))
+    rows, spectra = [], []
+    for part, share in zip(parts, known):
+        if (share > COMPLETE).sum() < count:
+            continue
+        chosen = np.sort(np.argsort(-share, kind="stable")[:count])
+        rows.append(chosen)
+        spectra.append(_averaged(_tapered(part[:, chosen]), edges))
+    middles = [np.mean(np.arange(a, b)) for a, b in itertools.pairwise(edges)]
+    period = length / np.array(middles)
+    return _CrossSpectra(np.array(rows), period, np.diff(edges), np.array(spectra))
+
+
+def _tapered(part: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Fourier amplitudes of a window, whose ends are tapered by half a sine."""
+    epochs = np.arange(len(part))
+    full = np.empty_like(part)
+    for row, series in enumerate(part.T):
+        seen = np.isfinite(series)
+        full[:, row] = np.interp(epochs, epochs[seen], series[seen])
+    taper = np.sin(np.pi * (epochs + 0.5) / len(part))[:, None]
+    full = (full - full.mean(axis=0)) * taper / np.sqrt(np.mean(taper**2))
+    return np.fft.rfft(full, axis=0) / np.sqrt(len(part))
+
+
+def _averaged(amplitude: NDArray, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Cross-spectra averaged between edges, real parts, shape (band, row, row)."""
+    parts = [amplitude[a:b] for a, b in itertools.pairwise(edges)]
+    return np.array([(p.conj().T @ p).real / len(p) for p in parts])

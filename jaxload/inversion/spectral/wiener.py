@@ -1,0 +1,223 @@
+"""Load and noise separated at every frequency, gaps and all.
+
+The record is completed: where nothing was observed stands what the rest of it predicts.
+That is one linear system over stations and epochs, solved by conjugate gradients whose
+products are cosine transforms in time and products with one matrix a band. Its slow
+modes, in long gaps, are found beforehand from means over longer and longer spans.
+"""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxload._check import check_shapes
+from jaxload.inversion.linalg.pcg import ConjugateGradient
+from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.spectral.spectra import (
+    Bands,
+    Densities,
+    NetworkCovariance,
+    NetworkSpectra,
+    band_inverses,
+    band_means,
+    check_spectra,
+    cosine_bands,
+)
+from jaxload.inversion.spectral.transform import (
+    by_bands,
+    cosine_sum,
+    cosines,
+    smooth_length,
+)
+
+__all__ = ["SeparatedRecord", "separate_record"]
+
+#: Epochs in a sample of the records that the solution begins with, coarsest first, and
+#: samples that such a record has at least.
+SPANS, LEAST = (64, 16, 4), 32
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class SeparatedRecord:
+    """A record of a network, its parts told apart.
+
+    Attributes:
+      coefficients: Of the representers ``C G'``, whose sum is the load, shape (epoch,
+        row).
+      displacement: By the load [mm], shape (epoch, row).
+      common: Estimate of the common mode [mm], shape (epoch,).
+      left_out: Observation minus its prediction from all other stations, by spectra
+        alone [mm], shape (epoch, row); of a record with gaps an approximation, in which
+        a station's gaps are filled by itself too.
+      residual: Residual of the system relative to its right side, scalar.
+      bands: The frequencies taken as one.
+      densities: Of each band.
+      inverses: Of the covariance of each band in units of sigma, shape (band, row,
+        row).
+    """
+
+    coefficients: Array
+    displacement: Array
+    common: Array
+    left_out: Array
+    residual: Array
+    bands: Bands = dataclasses.field(metadata={"static": True})
+    densities: Densities
+    inverses: Array
+
+
+def separate_record(
+    network: NetworkCovariance,
+    values: ArrayLike,
+    spectra: NetworkSpectra,
+    settings: ConjugateGradient | None = None,
+) -> SeparatedRecord:
+    """Estimate the load of a network's record under noise of any spectrum.
+
+    The covariance is that of `spectra`, averaged within narrow bands of the cosines of
+    the record; given it, load and residuals are exact but for the tolerance.
+
+    Not for: standard errors that differ from epoch to epoch.
+
+    Args:
+      network: From `network_covariance`.
+      values: Displacement at equal steps of time [mm], shape (epoch, row); NaN if
+        missing, also where a whole epoch is.
+      spectra: From `fit_spectra`, or given.
+      settings: How long to iterate; to 3e-4 by default, 60 times at most.
+
+    Returns:
+      The `SeparatedRecord`.
+
+    Raises:
+      ValueError: If shapes disagree, or an amplitude cannot be.
+
+    Source:
+      Wiener filter with missing data as the conditional mean given what was observed:
+      Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, eq. 2.23,
+      in the coordinates of the discrete cosine transform; coarse to fine as in nested
+      iteration, Briggs et al. (2000), A Multigrid Tutorial, chapter 3.
+    """
+    values = jnp.asarray(values, network.gram.dtype)
+    check_shapes(values=(values, "epoch row"), sigma=(network.sigma, "row"))
+    check_spectra(spectra)
+    settings = settings or ConjugateGradient(3e-4, 60)
+    epochs, longer = len(values), smooth_length(len(values)) - len(values)
+    values = jnp.pad(values, ((0, longer), (0, 0)), constant_values=jnp.nan)
+    seen = jnp.isfinite(values)
+    data = jnp.where(seen, values, 0) / network.sigma[None, :]
+    weight = seen.astype(data.dtype)
+    start = jnp.zeros_like(data[:1])
+    for span in (*(s for s in SPANS if len(values) >= s * LEAST), 1):
+        bands = cosine_bands(-(-len(values) // span), span)
+        means, share = _means(data, weight, span)
+        start = _stretched(start, bands.samples)
+        record = _completed(network, (means, share, start), spectra, bands, settings)
+        start = record[0]
+    _, complete, residual, densities, inverses = record
+    parts = _parts(network, complete, densities, inverses, bands)
+    left_out = jnp.where(seen, parts[3], jnp.nan)
+    parts = jax.tree.map(lambda x: x[:epochs], (*parts[:3], left_out))
+    return SeparatedRecord(*parts, residual, bands, densities, inverses)
+
+
+def _means(data: Array, weight: Array, span: int) -> tuple[Array, Array]:
+    """Means over spans of epochs, and the share of them that was observed."""
+    if span == 1:
+        return data, weight
+    short = -len(data) % span
+    cut = lambda x: jnp.pad(x, ((0, short), (0, 0))).reshape(-1, span, x.shape[1])
+    count = cut(weight).sum(axis=1)
+    total = cut(data * weight).sum(axis=1)
+    return jnp.where(count > 0, total / jnp.maximum(count, 1), 0), count / span
+
+
+def _stretched(values: Array, samples: int) -> Array:
+    """Linear interpolation to more samples over the same time."""
+    if len(values) == 1:
+        return jnp.broadcast_to(values, (samples, values.shape[1]))
+    where = (np.arange(samples) + 0.5) * len(values) / samples - 0.5
+    where = np.clip(where, 0, len(values) - 1)
+    left = np.minimum(where.astype(int), len(values) - 2)
+    share = jnp.asarray(where - left, values.dtype)[:, None]
+    return (1 - share) * values[left] + share * values[left + 1]
+
+
+@functools.partial(jax.jit, static_argnames=("bands", "settings"))
+def _completed(
+    network: NetworkCovariance,
+    record: tuple[Array, Array, Array],
+    spectra: NetworkSpectra,
+    bands: Bands,
+    settings: ConjugateGradient,
+) -> tuple[Array, Array, Array, Densities, Array]:
+    """What can be predicted of a record, and the record completed by it.
+
+    With M the share observed and W the filter of a complete record, what can be
+    predicted is ``s = W (M d + (1 - M) s)``; sought is ``(1 - M)^1/2 s``.
+    """
+    data, share, start = record
+    densities = band_means(spectra, bands)
+    inverses = band_inverses(network, spectra, densities)
+    white = spectra.white / bands.step
+    eye = jnp.eye(len(network.sigma), dtype=data.dtype)
+    filters = eye[None] - white * inverses
+    lost = jnp.sqrt(1 - share)
+    smooth = lambda x: cosine_sum(by_bands(cosines(x), filters, bands))
+    times = lambda x: x - lost * smooth(lost * x)
+    right = lost * smooth(share * data)
+    found, residual = _iterate(times, right, lost * start, settings)
+    complete = share * data + lost * found
+    return smooth(complete), complete, residual, densities, inverses
+
+
+def _iterate(times, right: Array, start: Array, settings: ConjugateGradient):
+    """Conjugate gradients from a first guess; one system over epochs and rows."""
+    size = lambda x: jnp.sum(x * x)
+    goal = settings.tolerance**2 * size(right)
+    residual = right - times(start)
+    state = (start, residual, residual, size(residual), 0)
+
+    def unsolved(state) -> Array:
+        return (state[3] > goal) & (state[4] < settings.iterations)
+
+    def step(state):
+        solution, residual, direction, square, count = state
+        image = times(direction)
+        length = square / jnp.sum(direction * image)
+        solution, residual = solution + length * direction, residual - length * image
+        new = size(residual)
+        return solution, residual, residual + new / square * direction, new, count + 1
+
+    solution, _, _, square, _ = jax.lax.while_loop(unsolved, step, state)
+    whole = size(right)
+    return solution, jnp.sqrt(square / jnp.where(whole > 0, whole, 1))
+
+
+@functools.partial(jax.jit, static_argnames="bands")
+def _parts(
+    network: NetworkCovariance,
+    complete: Array,
+    densities: Densities,
+    inverses: Array,
+    bands: Bands,
+) -> tuple[Array, Array, Array, Array]:
+    """Coefficients of the load, its displacement, common mode, residuals left out."""
+    band = np.repeat(np.arange(len(bands.sizes)), bands.sizes)
+    multiplier = by_bands(cosines(complete), inverses, bands)
+    coefficients = cosine_sum(multiplier * densities.load[band][:, None])
+    # In units of sigma, as gram is.
+    displacement = (
+        einsum("er,rs->es", coefficients, network.gram) * network.sigma[None, :]
+    )
+    common = einsum("fr,r->f", multiplier, network.common) * densities.common[band]
+    diagonal = jnp.diagonal(inverses, axis1=1, axis2=2)
+    left_out = cosine_sum(multiplier / diagonal[band]) * network.sigma[None, :]
+    common = cosine_sum(common[:, None])[:, 0]
+    return coefficients / network.sigma[None, :], displacement, common, left_out

@@ -1,0 +1,331 @@
+"""Inversion under noise that stations share and that has a memory."""
+
+import dataclasses
+import functools
+import itertools
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, inversion, series, sphere
+from jaxload._platform import form_at
+from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.inversion.spectral.error_spectra import (
+    error_spectrum,
+    function_errors,
+    mean_variance,
+)
+from jaxload.inversion.spectral.spectra import (
+    NetworkCovariance,
+    NetworkSpectra,
+    network_covariance,
+    spectral_densities,
+)
+from jaxload.inversion.spectral.time_functions import (
+    FunctionMaps,
+    fit_stations,
+    map_functions,
+)
+from jaxload.inversion.spectral.whittle import fit_spectra
+from jaxload.inversion.spectral.wiener import SeparatedRecord, separate_record
+from jaxload.pipeline.estimation.hyperparameters import Choice
+from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.estimation.solution import Estimate
+from jaxload.pipeline.estimation.uncertainty import (
+    CellErrors,
+    Errors,
+    MeanErrors,
+)
+from jaxload.pipeline.inputs.virtual_stations import is_virtual
+
+__all__ = [
+    "NetworkModel",
+    "describe_spectra",
+    "estimate_network",
+    "network_errors",
+    "network_model",
+]
+
+logger = logging.getLogger(__name__)
+
+DAY = np.timedelta64(1, "D")
+
+#: Offset, trend, and the four terms of the seasons.
+GROUPS = ((0,), (1,), (2, 3, 4, 5))
+
+#: Days of the year, and of a span in which the network counts as one.
+YEAR = 365.25
+
+#: Bands for standard errors of cells, and operations that take a minute at most.
+CELL_BANDS, LARGE = 12, {"cpu": 1e12, "accelerator": 5e14}
+
+#: Longest lag of the correlation of errors [days].
+LONGEST_LAG = 400
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NetworkModel:
+    """Spectra of a network, and its functions of time.
+
+    Attributes:
+      network: Covariances in space.
+      spectra: In units of epochs.
+      functions: Offset, trend and seasons, shape (epoch, function).
+      maps: Of them.
+      position: Of each epoch at equal steps of time, shape (epoch,).
+      rest: Heights without the functions, at equal steps of time [mm], shape (step,
+        station); NaN if missing.
+      days: In a step.
+    """
+
+    network: NetworkCovariance
+    spectra: NetworkSpectra
+    functions: NDArray[np.float64]
+    maps: FunctionMaps
+    position: NDArray[np.int64]
+    rest: NDArray[np.float64]
+    days: float
+
+
+def network_model(
+    study: config.Study, model: Model, gnss: xr.Dataset
+) -> tuple[NetworkModel, Choice]:
+    """Estimate the spectra of load and noise, and the seasons of all stations.
+
+    Args:
+      study: Its `inversion.noise_memory_days` is the memory of shared noise.
+      model: Problem and heights; of its noise sigma counts.
+      gnss: Times and places of the stations.
+
+    Returns:
+      The model of the network; as the weight of the prior, one over the standard
+      deviation of an epoch's load in units of the prior.
+
+    Raises:
+      ValueError: If the record is too short, or too few stations observe it.
+    """
+    if model.problem.null_space_response.shape[1]:
+        raise ValueError(
+            'inversion.noise "network" needs a prior without free fields; use '
+            'inversion.boundary "zero", or another inversion.prior'
+        )
+    position, days = _equal_steps(gnss.time.values)
+    sigma, problem = np.asarray(model.noise.sigma), model.problem
+    rows = ~is_virtual(gnss)
+    network = network_covariance(problem.gram, sigma, _distances(gnss), rows)
+    functions = series.seasonal_basis(gnss.time.values)
+    fits = fit_stations(model.up, functions)
+    rest = np.full((position[-1] + 1, len(sigma)), np.nan)
+    rest[position] = fits.residual
+    memory = max(study.inversion.noise_memory_days / days, 2.0)
+    fit = fit_spectra(network, rest, memory=memory, reference=YEAR / days)
+    if not fit.converged:
+        logger.warning("the spectra of noise could not be estimated to the last digit")
+    period = np.array([len(rest) * 2] * 2 + [YEAR / days] * 2 + [YEAR / days / 2] * 2)
+    density = spectral_densities(fit.spectra, period)
+    gram, shared = np.diag(network.gram), np.asarray(network.common) ** 2
+    of_rows = np.outer(density.load, gram) + np.asarray(density.station)[:, None]
+    of_rows = of_rows + np.outer(density.common + density.regional, shared)
+    maps = map_functions(network, fits, of_rows, GROUPS)
+    own = np.asarray(maps.smoothed)
+    seen = np.isfinite(model.up)
+    rest[position] = np.where(seen, model.up - functions @ own, np.nan)
+    found = NetworkModel(network, fit.spectra, functions, maps, position, rest, days)
+    return found, Choice(_beta(fit.spectra, len(rest)), "spectra", "mm", [])
+
+
+def _beta(spectra: NetworkSpectra, steps: int) -> float:
+    """One over the standard deviation of the load of an epoch, times the root of C."""
+    period = 2 * steps / np.arange(1, steps)
+    return float(1 / np.sqrt(np.mean(spectral_densities(spectra, period).load)))
+
+
+def _equal_steps(time: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], float]:
+    """Positions of epochs at equal steps, and days in a step."""
+    days = (time - time[0]) / DAY
+    step = float(np.median(np.diff(days))) if len(days) > 1 else 1.0
+    position = np.round(days / step).astype(np.int64)
+    if len(np.unique(position)) != len(position):
+        months = time.astype("M8[M]").astype(np.int64)
+        position, step = months - months[0], YEAR / 12
+    if len(np.unique(position)) != len(position):
+        raise ValueError(
+            'inversion.noise "network" needs epochs at equal steps of time, such as '
+            "days or weeks; average the heights with cleaning.average"
+        )
+    return position, step
+
+
+def _distances(gnss: xr.Dataset) -> NDArray[np.float64]:
+    """Distances between stations [km]."""
+    lon, lat = gnss.lon.values, gnss.lat.values
+    arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
+    return np.asarray(arc) * DEGREE * EARTH_RADIUS / 1e3
+
+
+def estimate_network(model: Model, network: NetworkModel) -> tuple[Estimate, float]:
+    """Estimate the load of every epoch under the spectra of a network.
+
+    Args:
+      model: Problem and heights.
+      network: From `network_model`.
+
+    Returns:
+      The estimate, and the residual of its system relative to the right side.
+    """
+    record = separate_record(network.network, network.rest, network.spectra)
+    at, functions, maps = network.position, network.functions, network.maps
+    coefficients = np.array(record.coefficients)[at]
+    coefficients += functions @ np.asarray(maps.coefficients)
+    fitted = np.asarray(record.displacement)[at]
+    fitted = fitted + functions @ np.asarray(maps.displacement)
+    # By how much a station's own functions differ from those of the others.
+    apart = functions @ np.asarray(maps.smoothed - maps.left_out)
+    left_out = np.asarray(record.left_out)[at] + apart
+    ok = np.isfinite(model.up).any(axis=1)
+    coefficients[~ok] = np.nan
+    term = inversion.Term(coefficients, model.problem.cross)
+    common = np.asarray(record.common)[at]
+    solution = inversion.RepresenterSolution((term,), fitted, ok, common)
+    return Estimate(solution, _typical_noise(model, record), left_out), float(
+        record.residual
+    )
+
+
+def _typical_noise(model: Model, record: SeparatedRecord) -> inversion.Noise:
+    """Variances of an epoch, all frequencies together."""
+    size = record.bands.sizes / record.bands.samples
+    share = lambda density: float(np.sum(size * np.asarray(density)))
+    sigma = np.asarray(model.noise.sigma) * np.sqrt(share(record.densities.station))
+    common = share(record.densities.common) + share(record.densities.regional)
+    return inversion.Noise(sigma, None, common)  # pyright: ignore[reportArgumentType]
+
+
+def network_errors(
+    study: config.Study,
+    model: Model,
+    network: NetworkModel,
+    weights: NDArray[np.float64],
+) -> Errors:
+    """Compute standard errors of regions, and those of cells on demand.
+
+    Args:
+      study: Its `inversion.errors` says which.
+      model: Problem and prior.
+      network: From `network_model`.
+      weights: Weight of each cell in the regions, shape (region, cell).
+
+    Returns:
+      The errors, of the network as it was in each year.
+    """
+    kind = _kind(study, model, network)
+    if kind == "none":
+        return Errors(kind)
+    regions = inversion.averages(model.problem, model.prior, weights)
+    spans = _spans(network)
+    steps = np.arange(0, round(LONGEST_LAG / network.days) + 1)
+    spectrum = functools.partial(error_spectrum, network.network, network.spectra)
+    of_spans = [spectrum(regions, share, len(network.rest)) for _, share in spans]
+    covariance = np.stack([mean_variance(s, 1, steps) for s in of_spans])
+    of_functions = function_errors(network.network, network.maps, regions)
+    which = _span_of(network, spans)
+    variance = covariance[which, 0] + network.functions**2 @ of_functions
+    variance[~np.isfinite(model.up).any(axis=1)] = np.nan
+    # Of the rest, as the share of variance at lag zero; the functions' errors last.
+    over_years = covariance.mean(axis=0)
+    errors = MeanErrors(
+        lag_days=steps * network.days,
+        correlation=over_years / over_years[0],
+        rest_sd=np.sqrt(covariance[which, 0]),
+        functions=network.functions,
+        function_variance=of_functions,
+    )
+    cells = None
+    if kind == "cells":
+        cells = functools.partial(_cells, model, network, spans)
+    return Errors(kind, np.sqrt(variance), cells, means=errors)
+
+
+def _kind(study: config.Study, model: Model, network: NetworkModel) -> str:
+    kind = study.inversion.errors
+    if kind != "auto":
+        return kind
+    if "twsa" not in study.output.store:
+        return "regions"
+    rows, cells = model.problem.design.shape
+    work = 2.0 * len(_spans(network)) * CELL_BANDS * rows**2 * (rows + cells)
+    return "cells" if work <= LARGE[form_at()] else "regions"
+
+
+Span = tuple[slice, NDArray[np.float64]]
+
+
+def _spans(network: NetworkModel) -> list[Span]:
+    """Steps of about a year each, and in which share of them each station observed."""
+    steps = len(network.rest)
+    count = max(round(steps * network.days / YEAR), 1)
+    edges = np.linspace(0, steps, count + 1).round().astype(int)
+    parts = [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
+    return [(part, np.isfinite(network.rest[part]).mean(axis=0)) for part in parts]
+
+
+def _span_of(network: NetworkModel, spans: list[Span]) -> NDArray[np.int64]:
+    starts = [part.start for part, _ in spans]
+    return np.searchsorted(starts, network.position, side="right") - 1
+
+
+def _cells(
+    model: Model, network: NetworkModel, spans: list[Span]
+) -> Iterator[CellErrors]:
+    """Standard errors of cells, some epochs after the other."""
+    cells = inversion.every_cell(model.problem, model.prior)
+    of_functions = function_errors(network.network, network.maps, cells)
+    seen = np.isfinite(model.up).any(axis=1)
+    which = _span_of(network, spans)
+    for number, (_, share) in enumerate(spans):
+        spectrum = error_spectrum(
+            network.network,
+            network.spectra,
+            cells,
+            share,
+            len(network.rest),
+            count=CELL_BANDS,
+        )
+        rest = mean_variance(spectrum, 1)[0]
+        epochs = np.flatnonzero(which == number)
+        if not len(epochs):
+            continue
+        part = slice(int(epochs[0]), int(epochs[-1]) + 1)
+        variance = network.functions[part] ** 2 @ of_functions + rest
+        sd = np.sqrt(variance).astype(np.float32)
+        sd[~seen[part]] = np.nan
+        yield CellErrors(part, sd, None)
+
+
+def describe_spectra(network: NetworkModel) -> dict[str, Any]:
+    """Write spectra down as plain numbers, periods in days.
+
+    Args:
+      network: From `network_model`.
+
+    Returns:
+      Entries of `summary.json`.
+    """
+    spectra, days = network.spectra, network.days
+    sigma = float(np.median(np.asarray(network.network.sigma)))
+    return {
+        "station_white_mm": sigma * float(np.sqrt(spectra.white)),
+        "station_flicker_mm2_per_day": sigma**2 * float(spectra.flicker) / days,
+        "common_white_mm": float(np.sqrt(spectra.common_white)),
+        "common_flicker_mm2_per_day": float(spectra.common_flicker) / days,
+        "regional_white_mm": float(np.sqrt(spectra.regional_white)),
+        "regional_flicker_mm2_per_day": float(spectra.regional_flicker) / days,
+        "regional_length_km": float(spectra.length),
+        "memory_days": float(spectra.memory) * days,
+        "load_density_at_a_year": float(spectra.load),
+        "load_slope": float(spectra.slope),
+    }
