@@ -283,7 +283,7 @@ def test_maps_of_functions_are_those_of_dense_kriging() -> None:
     maps = map_functions(world.network, fits, np.ones((3, 6)), ((0,), (1, 2)))
     sigma = world.sigma
     for k in range(3):
-        noise = np.diag((float(maps.own[k]) + fits.variance[k]) * sigma**2)
+        noise = np.diag((float(maps.local[k]) + fits.variance[k]) * sigma**2)
         load = float(maps.load[k])
         multiplier = np.linalg.solve(load * world.gram + noise, fits.coefficients[k])
         np.testing.assert_allclose(maps.coefficients[k], load * multiplier, rtol=1e-6)

@@ -145,10 +145,10 @@ class NetworkCovariance:
         """
         shared = self.common[:, None] * self.common[None, :]
         regional = shared * exponential_correlation(self.distance, spectra.length)
-        own = jnp.diag(jnp.broadcast_to(density.station, self.sigma.shape))
+        station = jnp.diag(jnp.broadcast_to(density.station, self.sigma.shape))
         return (
             density.load * self.gram
-            + own
+            + station
             + density.common * shared
             + density.regional * regional
         )

@@ -56,7 +56,7 @@ class FunctionMaps:
       smoothed: That and a station's own part [mm], shape (function, row).
       left_out: Displacement predicted from all other rows [mm], shape (function, row).
       load: Prior variance of each map, times C, shape (function,).
-      own: Prior variance of a station's own part, in units of sigma squared, shape
+      local: Prior variance of a station's own part, in units of sigma squared, shape
         (function,).
       inverses: Of the covariance of the fits in units of sigma, shape (function, row,
         row).
@@ -67,7 +67,7 @@ class FunctionMaps:
     smoothed: Array
     left_out: Array
     load: Array
-    own: Array
+    local: Array
     inverses: Array
 
 
@@ -136,11 +136,11 @@ def map_functions(
     fitted = jnp.asarray(fits.coefficients) / sigma[None, :]
     uncertain = jnp.minimum(jnp.asarray(fits.variance), 1e12) * jnp.asarray(density)
     check_shapes(fitted=(fitted, "function row"), uncertain=(uncertain, "function row"))
-    load, own = np.zeros(len(fitted)), np.zeros(len(fitted))
+    load, local = np.zeros(len(fitted)), np.zeros(len(fitted))
     for group in groups:
         which = np.array(group)
-        load[which], own[which] = _variances(network, fitted[which], uncertain[which])
-    return _maps(network, fitted, uncertain, jnp.asarray(load), jnp.asarray(own))
+        load[which], local[which] = _variances(network, fitted[which], uncertain[which])
+    return _maps(network, fitted, uncertain, jnp.asarray(load), jnp.asarray(local))
 
 
 def _variances(
@@ -149,11 +149,11 @@ def _variances(
     """Variances of maps and of stations' own parts with the greatest likelihood."""
 
     def misfit(free: Array) -> Array:
-        load, own = jnp.exp(free)
+        load, local = jnp.exp(free)
 
         def one(function: tuple[Array, Array]) -> Array:
             fitted, uncertain = function
-            matrix = load * network.gram + jnp.diag(own + uncertain)
+            matrix = load * network.gram + jnp.diag(local + uncertain)
             weight, log_determinant = inverse_and_log_determinant(matrix)
             return log_determinant + fitted @ weight @ fitted
 
@@ -174,17 +174,21 @@ def _variances(
     found = scipy.optimize.minimize(
         evaluate, start, jac=True, method="L-BFGS-B", bounds=bounds
     )
-    load, own = np.exp(found.x)
-    return float(load), float(own)
+    load, local = np.exp(found.x)
+    return float(load), float(local)
 
 
 @jax.jit
 def _maps(
-    network: NetworkCovariance, fitted: Array, uncertain: Array, load: Array, own: Array
+    network: NetworkCovariance,
+    fitted: Array,
+    uncertain: Array,
+    load: Array,
+    local: Array,
 ) -> FunctionMaps:
     def one(function: tuple[Array, ...]) -> FunctionMaps:
-        fitted, uncertain, load, own = function
-        matrix = load * network.gram + jnp.diag(own + uncertain)
+        fitted, uncertain, load, local = function
+        matrix = load * network.gram + jnp.diag(local + uncertain)
         inverse, _ = inverse_and_log_determinant(matrix)
         multiplier = inverse @ fitted
         displacement = load * network.gram @ multiplier
@@ -194,11 +198,11 @@ def _maps(
         return FunctionMaps(
             load * multiplier / sigma,
             displacement * sigma,
-            (displacement + own * multiplier) * sigma,
+            (displacement + local * multiplier) * sigma,
             others * sigma,
             load,
-            own,
+            local,
             inverse,
         )
 
-    return jax.lax.map(one, (fitted, uncertain, load, own))
+    return jax.lax.map(one, (fitted, uncertain, load, local))

@@ -45,7 +45,7 @@ SPANS, LEAST = (64, 16, 4), 32
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class SeparatedRecord:
-    """A record of a network, its parts told apart.
+    """Load and noise of a network's record, separated.
 
     Attributes:
       coefficients: Of the representers ``C G'``, whose sum is the load, shape (epoch,

@@ -131,9 +131,9 @@ def network_model(
     of_rows = np.outer(density.load, gram) + np.asarray(density.station)[:, None]
     of_rows = of_rows + np.outer(density.common + density.regional, shared)
     maps = map_functions(network, fits, of_rows, GROUPS)
-    own = np.asarray(maps.smoothed)
+    of_station = np.asarray(maps.smoothed)
     seen = np.isfinite(model.up)
-    rest[position] = np.where(seen, model.up - functions @ own, np.nan)
+    rest[position] = np.where(seen, model.up - functions @ of_station, np.nan)
     found = NetworkModel(network, fit.spectra, functions, maps, position, rest, days)
     return found, Choice(_beta(fit.spectra, len(rest)), "spectra", "mm", [])
 
