@@ -269,6 +269,25 @@ def test_weather_is_read_between_nodes_and_averaged_over_weeks(study, gnss, memo
     np.testing.assert_allclose(daily, exact, rtol=2e-5)
 
 
+def test_large_weather_is_read_some_entries_at_a_time(study, gnss, monkeypatch):
+    pytest.importorskip("dask")
+    whole = read_weather(study, PLACES, gnss)
+    monkeypatch.setattr("jaxload.pipeline.inputs.weather.LARGE_FILES", 1000)
+    monkeypatch.setattr("jaxload.io.grids.open.PIECE", 10_000)
+    entries, sample = [], io.sample_grid
+
+    def noted(grid, *arguments, **keywords):
+        entries.append(max(grid[grid.attrs["quantity"]].chunks[0]))
+        return sample(grid, *arguments, **keywords)
+
+    monkeypatch.setattr(io, "sample_grid", noted)
+    pieces = read_weather(study, PLACES, gnss)
+    np.testing.assert_array_equal(pieces.temperature, whole.temperature)
+    np.testing.assert_array_equal(pieces.pressure, whole.pressure)
+    assert len(entries) >= 2
+    assert max(entries) < 30 < len(gnss.time)
+
+
 def test_amounts_of_rain_need_the_hours_in_which_they_gathered(study, gnss, data):
     lon, _ = raster()
     rain = np.broadcast_to(0.001 * (lon - 90), (len(DAYS), len(lon)))

@@ -9,7 +9,11 @@ import xarray as xr
 from jaxload import config, io
 from jaxload.pipeline.messages import error_context
 
-__all__ = ["read_grid_source"]
+__all__ = ["LARGE_FILES", "read_grid_source"]
+
+#: Size of the files of a grid [bytes] from which on it is read some epochs at a time,
+#: and never held as a whole.
+LARGE_FILES = 2**30
 
 
 def read_grid_source(

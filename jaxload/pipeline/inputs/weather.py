@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 
 from jaxload import config, io, sphere
 from jaxload._calendar import DAY
-from jaxload.pipeline.inputs.gridded import read_grid_source
+from jaxload.pipeline.inputs.gridded import LARGE_FILES, read_grid_source
 from jaxload.pipeline.inputs.time_spans import bring_to_epochs, epoch_spans
 from jaxload.pipeline.messages import error_context
 
@@ -87,7 +87,7 @@ def read_weather(
         grid = _read(study, quantity, source, places, gnss)
         with error_context(f"weather.{quantity} {source}"):
             at = io.sample_grid(grid, places.lon, places.lat, names=places.name)
-            values = at[quantity].values.astype(np.float64)
+            values = io.loaded_values(at[quantity], slice(None)).astype(np.float64)
             series, _ = bring_to_epochs(
                 values, grid.time_bnds.values, epoch_spans(gnss)
             )
@@ -118,6 +118,7 @@ def _read(
         ),
         start=str(time[0] - AROUND),
         stop=str(time[-1] + AROUND),
+        largest=LARGE_FILES,
     )
     return read_grid_source(study, f"weather.{quantity}", source, quantity, settings)
 

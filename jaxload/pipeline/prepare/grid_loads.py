@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jaxload import config, earth, io, series
 from jaxload._longitude import spans_globe
 from jaxload.pipeline.chunks import blocks
-from jaxload.pipeline.inputs.gridded import read_grid_source
+from jaxload.pipeline.inputs.gridded import LARGE_FILES, read_grid_source
 from jaxload.pipeline.inputs.land_sea import sea_share, study_land
 from jaxload.pipeline.messages import error_context
 from jaxload.pipeline.prepare.polar_rows import to_poles
@@ -31,10 +31,6 @@ VALUES = 50_000_000
 #: Days before the first epoch and after the last that are read, so that a monthly grid
 #: can be interpolated there.
 MARGIN = np.timedelta64(40, "D")
-
-#: Size of the files of a grid [bytes] from which on it is read some epochs at a time,
-#: and never held as a whole.
-LARGE_FILES = 2**30
 
 Known = NDArray[np.bool_]
 
