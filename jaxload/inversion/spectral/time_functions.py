@@ -171,10 +171,10 @@ def _variances(
         return float(total), np.asarray(slope, np.float64)
 
     bounds = [(x - FAR, x + FAR) for x in start]
-    found = scipy.optimize.minimize(
+    result = scipy.optimize.minimize(
         evaluate, start, jac=True, method="L-BFGS-B", bounds=bounds
     )
-    load, local = np.exp(found.x)
+    load, local = np.exp(result.x)
     return float(load), float(local)
 
 

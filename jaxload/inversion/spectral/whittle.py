@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import itertools
 import logging
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +38,8 @@ BANDS = 20
 SLOPES, LENGTHS = (0.5, 3.0), (0.1, 5.0)
 
 
-class _CrossSpectra(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class _CrossSpectra:
     """Cross-spectra averaged over bands of windows.
 
     Attributes:
@@ -121,21 +121,25 @@ def fit_spectra(
         misfit, slope = value(free)
         return float(misfit), np.asarray(slope, np.float64)
 
-    found = scipy.optimize.minimize(
+    result = scipy.optimize.minimize(
         evaluate, start, jac=True, method="L-BFGS-B", bounds=bounds,
         options={"maxiter": 200},
     )  # fmt: skip
-    spectra = _spectra(jnp.asarray(found.x), memory, reference)
+    spectra = _spectra(jnp.asarray(result.x), memory, reference)
     spectra = jax.tree.map(float, spectra)
     windows, rows = cross.rows.shape
     logger.info("spectra from %d windows of %d stations: %s", windows, rows, spectra)
-    return SpectraFit(spectra, -float(found.fun), bool(found.success), rows, windows)
+    return SpectraFit(spectra, -float(result.fun), bool(result.success), rows, windows)
 
 
 def _spectra(free: Array, memory: float, reference: float) -> NetworkSpectra:
     """Amplitudes from the logarithms that are sought, the slope as it is."""
     load, slope, *rest = free
-    return NetworkSpectra(jnp.exp(load), slope, *map(jnp.exp, rest), memory, reference)
+    names = [field.name for field in dataclasses.fields(NetworkSpectra)][2:-2]
+    amplitudes = {name: jnp.exp(value) for name, value in zip(names, rest)}
+    return NetworkSpectra(
+        jnp.exp(load), slope, **amplitudes, memory=memory, reference=reference
+    )
 
 
 def _loss(
@@ -163,7 +167,7 @@ def _loss(
         return count * (log_determinant + jnp.sum(weight * observed[mine]))
 
     which = jnp.arange(len(cross.period))
-    total = 0.0
+    total = jnp.zeros(())
     for rows, observed in zip(jnp.asarray(cross.rows), jnp.asarray(cross.spectra)):
         bands = (densities, jnp.asarray(cross.count, float), which)
         of_window = functools.partial(one, (rows, observed))
@@ -241,7 +245,9 @@ def _tapered(part: NDArray[np.float64]) -> NDArray[np.complex128]:
     return np.fft.rfft(full, axis=0) / np.sqrt(len(part))
 
 
-def _averaged(amplitude: NDArray, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+def _averaged(
+    amplitude: NDArray[np.complex128], edges: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Cross-spectra averaged between edges, real parts, shape (band, row, row)."""
     parts = [amplitude[a:b] for a, b in itertools.pairwise(edges)]
-    return np.array([(p.conj().T @ p).real / len(p) for p in parts])
+    return np.array([np.real(p.conj().T @ p) / len(p) for p in parts])

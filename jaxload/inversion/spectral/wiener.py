@@ -114,17 +114,27 @@ def separate_record(
     data = jnp.where(seen, values, 0) / network.sigma[None, :]
     weight = seen.astype(data.dtype)
     start = jnp.zeros_like(data[:1])
-    for span in (*(s for s in SPANS if len(values) >= s * LEAST), 1):
+    for span in (s for s in SPANS if len(values) >= s * LEAST):
         bands = cosine_bands(-(-len(values) // span), span)
         means, share = _means(data, weight, span)
-        start = _stretched(start, bands.samples)
-        record = _completed(network, (means, share, start), spectra, bands, settings)
-        start = record[0]
-    _, complete, residual, densities, inverses = record
+        record = means, share, _stretched(start, bands.samples)
+        start = _completed(network, record, spectra, bands, settings)[0]
+    bands = cosine_bands(len(values))
+    record = data, weight, _stretched(start, len(values))
+    completed = _completed(network, record, spectra, bands, settings)
+    _, complete, residual, densities, inverses = completed
     parts = _parts(network, complete, densities, inverses, bands)
-    left_out = jnp.where(seen, parts[3], jnp.nan)
-    parts = jax.tree.map(lambda x: x[:epochs], (*parts[:3], left_out))
-    return SeparatedRecord(*parts, residual, bands, densities, inverses)
+    coefficients, displacement, common, left_out = (x[:epochs] for x in parts)
+    return SeparatedRecord(
+        coefficients,
+        displacement,
+        common,
+        jnp.where(seen[:epochs], left_out, jnp.nan),
+        residual,
+        bands,
+        densities,
+        inverses,
+    )
 
 
 def _means(data: Array, weight: Array, span: int) -> tuple[Array, Array]:
@@ -172,8 +182,8 @@ def _completed(
     smooth = lambda x: cosine_sum(by_bands(cosines(x), filters, bands))
     times = lambda x: x - lost * smooth(lost * x)
     right = lost * smooth(share * data)
-    found, residual = _iterate(times, right, lost * start, settings)
-    complete = share * data + lost * found
+    predicted, residual = _iterate(times, right, lost * start, settings)
+    complete = share * data + lost * predicted
     return smooth(complete), complete, residual, densities, inverses
 
 

@@ -63,6 +63,9 @@ YEAR = 365.25
 #: Bands for standard errors of cells, and operations that take a minute at most.
 CELL_BANDS, LARGE = 12, {"cpu": 1e12, "accelerator": 5e14}
 
+#: Relative residual from which the separation is poor.
+POOR = 1e-2
+
 #: Longest lag of the correlation of errors [days].
 LONGEST_LAG = 400
 
@@ -134,8 +137,8 @@ def network_model(
     of_station = np.asarray(maps.smoothed)
     seen = np.isfinite(model.up)
     rest[position] = np.where(seen, model.up - functions @ of_station, np.nan)
-    found = NetworkModel(network, fit.spectra, functions, maps, position, rest, days)
-    return found, Choice(_beta(fit.spectra, len(rest)), "spectra", "mm", [])
+    whole = NetworkModel(network, fit.spectra, functions, maps, position, rest, days)
+    return whole, Choice(_beta(fit.spectra, len(rest)), "spectra", "mm", [])
 
 
 def _beta(spectra: NetworkSpectra, steps: int) -> float:
@@ -186,8 +189,14 @@ def estimate_network(model: Model, network: NetworkModel) -> tuple[Estimate, flo
     # By how much a station's own functions differ from those of the others.
     apart = functions @ np.asarray(maps.smoothed - maps.left_out)
     left_out = np.asarray(record.left_out)[at] + apart
-    ok = np.isfinite(model.up).any(axis=1)
+    ok = np.asarray(np.isfinite(model.up).any(axis=1))
     coefficients[~ok] = np.nan
+    if record.residual > POOR:
+        logger.warning(
+            "load and noise are separated to a relative residual of %.2g only; long "
+            "gaps make the estimate uncertain there",
+            float(record.residual),
+        )
     term = inversion.Term(coefficients, model.problem.cross)
     common = np.asarray(record.common)[at]
     solution = inversion.RepresenterSolution((term,), fitted, ok, common)
@@ -230,7 +239,7 @@ def network_errors(
     steps = np.arange(0, round(LONGEST_LAG / network.days) + 1)
     spectrum = functools.partial(error_spectrum, network.network, network.spectra)
     of_spans = [spectrum(regions, share, len(network.rest)) for _, share in spans]
-    covariance = np.stack([mean_variance(s, 1, steps) for s in of_spans])
+    covariance = np.stack([mean_variance(s, 1, steps.tolist()) for s in of_spans])
     of_functions = function_errors(network.network, network.maps, regions)
     which = _span_of(network, spans)
     variance = covariance[which, 0] + network.functions**2 @ of_functions
@@ -238,7 +247,7 @@ def network_errors(
     # Of the rest, as the share of variance at lag zero; the functions' errors last.
     over_years = covariance.mean(axis=0)
     errors = MeanErrors(
-        lag_days=steps * network.days,
+        lag_days=np.asarray(steps * network.days, np.float64),
         correlation=over_years / over_years[0],
         rest_sd=np.sqrt(covariance[which, 0]),
         functions=network.functions,
@@ -284,7 +293,7 @@ def _cells(
     """Standard errors of cells, some epochs after the other."""
     cells = inversion.every_cell(model.problem, model.prior)
     of_functions = function_errors(network.network, network.maps, cells)
-    seen = np.isfinite(model.up).any(axis=1)
+    seen = np.asarray(np.isfinite(model.up).any(axis=1))
     which = _span_of(network, spans)
     for number, (_, share) in enumerate(spans):
         spectrum = error_spectrum(
