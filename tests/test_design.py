@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -443,6 +444,27 @@ def test_beyond_their_reach_rectangles_are_discs(rng):
     assert (design[away > 2.0] == discs[away > 2.0]).all()
     assert (design[away < 1.4] != discs[away < 1.4]).all()
     np.testing.assert_allclose(design, discs, rtol=0.5)
+
+
+def test_places_on_a_grid_see_rectangles_as_single_places_do():
+    love = love_numbers(400)
+    grid = squares(178.0, 40.0, 9, 8, 0.5)
+    kernel = disc_kernel(love, radius=equal_area_radius(grid, 0.5))
+    exact = rectangle_kernel(love, reach=2.0)
+    design = partial(design_matrix, kernel, grid=grid, rectangles=exact)
+    # Across the date line, by another turn.
+    lon = np.where(grid.lon > 180.9, grid.lon - 360, grid.lon)
+    together = design(stations=Places(lon, grid.lat), components=("up", "east"))
+    together = np.asarray(together).reshape(2, -1, len(lon))
+    for place in (0, 30, 44, 71):
+        one = Places(lon[[place]], grid.lat[[place]])
+        single = np.asarray(design(stations=one, components=("up", "east")))
+        away = angular_distance(one.lon, one.lat, grid.lon, grid.lat)
+        near = np.asarray(away) < 1.4
+        assert near.sum() > 5
+        np.testing.assert_allclose(
+            together[:, place, near], single[:, near], rtol=1e-9, atol=1e-15
+        )
 
 
 def test_rectangles_of_another_frame_or_of_no_size_are_refused():

@@ -44,6 +44,7 @@ def network_plan(
     axes = figure.subplots()
     dots = _gains(axes, network)
     for ring in outline:
+        axes.plot(*ring.T, color="white", lw=1.8, alpha=0.7)
         axes.plot(*ring.T, color=INK, lw=0.9)
     _stations(axes, network)
     _chosen(axes, network)

@@ -133,6 +133,11 @@ def _pairs_within(
     )
 
 
+#: Share of stations that have a latitude of their own up to which pairs of station and
+#: cell are looked for that are alike, and angles that are the same [degrees].
+SHARED, SAME = 0.25, 1e-9
+
+
 class Near(NamedTuple):
     """Entries known better than as discs.
 
@@ -159,9 +164,35 @@ def _rectangles(
     if not pairs.size:
         return None
     first, second = pairs
-    ends = tuple(station[:, first]), tuple(cell[:, second])
+    some, index = _distinct_pairs(station, cell, pairs)
+    ends = tuple(station[:, first[some]]), tuple(cell[:, second[some]])
     entries = rectangle_response(rectangles, *ends, side, side)
+    if len(some) < len(first):
+        entries = tuple(entry[index] for entry in entries)
     return Near(jnp.asarray(first), jnp.asarray(second), *entries)
+
+
+def _distinct_pairs(
+    station: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pairs: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs that differ by more than a turn about the axis, and which each is of.
+
+    Places that are themselves on a grid see cells in the same way along each row.
+    """
+    first, second = pairs
+    whole = np.arange(len(first))
+    if len(np.unique(station[1])) > SHARED * station.shape[1]:
+        return whole, whole
+    east = (cell[0, second] - station[0, first] + 180) % 360 - 180
+    keys = np.stack([east, station[1, first], cell[1, second]]) / SAME
+    order = np.lexsort(np.round(keys).astype(np.int64))
+    ordered = np.round(keys[:, order])
+    new = np.append(True, (np.diff(ordered, axis=1) != 0).any(axis=0))
+    index = np.empty(len(first), np.int64)
+    index[order] = np.cumsum(new) - 1
+    return order[new], index
 
 
 def _reach(station: NDArray[np.float64], cell: NDArray[np.float64]) -> float:
