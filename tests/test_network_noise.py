@@ -14,6 +14,7 @@ from jaxload.pipeline.estimation.uncertainty import (
     independent_means,
     sd_of_means,
 )
+from jaxload.pipeline.evaluate.monthly_water import correlated_means, monthly_storage
 
 pytest.importorskip("netCDF4")
 
@@ -208,3 +209,17 @@ def test_errors_of_means_are_those_of_the_covariance_written_out():
     assert np.isnan(found[1, 0])
     alone = sd_of_means(independent_means(sd), time, [which])
     assert alone[0, 0] == pytest.approx(np.sqrt((sd[which] ** 2).sum()) / 5)
+
+
+def test_months_go_together_as_the_correlation_of_their_days(results):
+    rng, days = np.random.default_rng(5), np.arange(90.0)
+    sd, lags = rng.uniform(1, 2, 90), np.arange(200.0)
+    shares = np.kron(np.eye(3), np.full((1, 30), 1 / 30))
+    shares[1] = 0
+    found = correlated_means(sd, shares, days, (lags, np.exp(-lags / 25)))
+    dense = np.exp(-abs(days[:, None] - days) / 25) * np.outer(sd, sd)
+    np.testing.assert_allclose(found, shares @ dense @ shares.T, rtol=1e-12)
+    storage = monthly_storage(results["regions"])
+    alike = monthly_storage(results["regions"].drop_vars("twsa_error_correlation"))
+    # Days of a month share most of their error.
+    assert np.nanmedian(storage.sd / alike.sd) > 3
