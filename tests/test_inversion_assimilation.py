@@ -1,5 +1,7 @@
 """Monthly means of the load brought into days, against the joint solve written out."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -64,6 +66,11 @@ def joint(prior, problem, data, means, model):
         ]
     )
     errors = left @ np.kron(load, covariance) @ left.T
+    apart = YEARS[PERIOD][:, None] - YEARS[PERIOD]
+    common = model.common**2 * np.exp(-abs(apart) / model.decay_years)
+    common += model.common_seasonal**2 * np.cos(2 * np.pi * apart)
+    # Of what all rows share, the epochs' estimates know nothing.
+    of_noise = of_noise + np.kron(common, np.ones((ROWS, ROWS)))
     errors += estimate @ of_noise @ estimate.T
     first = estimate @ np.nan_to_num(values).reshape(-1)
     used = np.array([0, 1, 3])
@@ -145,7 +152,7 @@ def test_independent_days_and_months_have_the_joint_posterior(daily, rng):
     np.testing.assert_allclose(got, np.concatenate(want, axis=1), atol=1e-10)
 
 
-LASTING = inversion.PeriodModel(0.4, 0.35, 0.3, 0.2, 1.3, 0.8)
+LASTING = inversion.PeriodModel(0.4, 0.35, 0.3, 0.2, 1.3, 0.8, 0.6, 0.5)
 BEYOND = np.array([[1.0, 0.4], [0.4, 0.9]])
 
 
@@ -183,6 +190,25 @@ def test_standard_errors_are_those_of_the_joint_system_without_gaps(rng):
     before = np.asarray(inversion.posterior_sd(result.solution.factor, target).sd) ** 2
     for epochs, part in parts:
         np.testing.assert_allclose(before[epochs] - part, want[epochs, :-1], atol=1e-9)
+
+
+def test_what_runs_to_a_bound_is_named_for_what_it_is(rng):
+    prior, problem, data, means = case(rng, drift=1, beyond=BEYOND)
+    solution = inversion.solve_representers(problem, data, BETA)
+    # Means that agree to the last digit have no error of their own.
+    close = np.where(np.isnan(means.values), np.nan, 0.0)
+    close[[0, 1, 3]] += inversion.innovations(solution, prior, means).estimated[
+        [0, 1, 3]
+    ]
+    means = dataclasses.replace(means, values=close)
+    compared = inversion.innovations(solution, prior, means)
+    start = inversion.PeriodModel(beyond=0.5)
+    tuned = inversion.tune_periods(compared, start, persistent=False)
+    assert set(tuned.at_bounds) == {
+        "error_factor at its smallest",
+        "beyond at its smallest",
+    }
+    assert tuned.model.common == 0
 
 
 def test_the_gradient_of_the_evidence_is_that_of_differences(rng):

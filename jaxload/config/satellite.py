@@ -38,8 +38,8 @@ class Gravimetry:
         a difference for each footprint is estimated and left out. Constant differences
         are always left out.
       persistence: "estimate" by how much load and noise persist from day to day and
-        year to year, so that months inform days and other months; or "none" for days
-        that are independent of each other.
+        year to year, and an error that all stations share, so that months inform days
+        and other months; or "none" for days that are independent of each other.
       beyond: "estimate" the standard deviation of water outside the cells, which the
         product's filter lets into the footprints; or "none".
       leave_out_years: Years whose months are left out and predicted, as a check.

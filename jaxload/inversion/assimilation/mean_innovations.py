@@ -12,6 +12,7 @@ from jaxload.inversion.assimilation.epoch_weights import EpochSystems, epoch_sys
 from jaxload.inversion.assimilation.period_means import (
     ObservedMeans,
     PeriodModel,
+    common_kernel,
     period_kernels,
 )
 from jaxload.inversion.estimation.factor import factor_of
@@ -31,6 +32,7 @@ __all__ = [
     "innovation_covariance",
     "innovations",
     "joined_covariance",
+    "moved_means",
 ]
 
 Floats = NDArray[np.float64]
@@ -226,6 +228,9 @@ def joined_covariance(
     total = spread(load) * parts["load"] + spread(noise) * parts["noise"]
     inside = daily * parts["daily_load"] + (1 - model.noise) * parts["daily_noise"]
     inside = inside + (model.error_factor**2 * jnp.asarray(covariance))[None]
+    moved = parts["moved"].reshape(-1)
+    common = common_kernel(model, parts["years"], parts["years"])
+    total = total + spread(common) * moved[:, None] * moved[None, :]
     blocks = jnp.zeros((count, size, count, size), total.dtype)
     index = jnp.arange(count)
     total = total + blocks.at[index, :, index, :].set(inside).reshape(total.shape)
@@ -245,8 +250,8 @@ def covariance_parts(innovations: Innovations) -> dict[str, Array]:
       "load" and "noise" [mm2] if they persist for ever, shape (used x mean,
       used x mean); "daily_load" and "daily_noise" if they do not, shape (used, mean,
       mean); "years", middles of periods, and "squares", the sums of squared weights
-      of epochs, shape (used,); "drift", the prior covariance of drifts between periods
-      [mm2], shape (used, used).
+      of epochs, shape (used,); "moved", from `moved_means`; "drift", the prior
+      covariance of drifts between periods [mm2], shape (used, used).
     """
     used, means, systems = innovations.used, innovations.means, innovations.systems
     rows, scale = len(systems.gram), innovations.beta**-2
@@ -264,9 +269,25 @@ def covariance_parts(innovations: Innovations) -> dict[str, Array]:
         "daily_load": innovations.daily_load[used],
         "daily_noise": innovations.daily_noise[used],
         "squares": squares[used],
+        "moved": moved_means(innovations, used),
         "drift": variance * drift @ drift.T,
     }
     return {name: jnp.asarray(part) for name, part in parts.items()}
+
+
+def moved_means(innovations: Innovations, periods: NDArray[np.int64]) -> Floats:
+    """By how much means of the epochs' estimates move if all rows move alike.
+
+    Args:
+      innovations: From `innovations`.
+      periods: Numbers of periods, shape (period,).
+
+    Returns:
+      Means by a common displacement of one [mm/mm], shape (period, mean).
+    """
+    return np.einsum(
+        "prm,r->pm", innovations.images[periods], innovations.systems.moved
+    )
 
 
 def drift_variance(means: ObservedMeans) -> float:

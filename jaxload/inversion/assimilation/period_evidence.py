@@ -27,12 +27,16 @@ Floats = NDArray[np.float64]
 #: many as a season takes to differ from a drift.
 LARGEST, PERIODS = 240, 30
 
+#: What says how load and errors persist.
+PERSISTENT = ("seasonal", "slow", "decay_years", "noise", "common", "common_seasonal")
+
 #: Bounds of what is estimated: shares as logits and logarithms of the others, within
 #: which the evidence still changes.
 LOGIT, DECAY, FACTOR, BEYOND = (-6.0, 6.0), (0.1, 5.0), (0.02, 50.0), (0.1, 1e3)
+COMMON = (0.01, 30.0)
 
 #: Relative step of the log evidence below which the search ends, and its length.
-TOLERANCE, EVALUATIONS = 1e-7, 60
+TOLERANCE, EVALUATIONS = 1e-7, 100
 
 #: Weights below this share of the range of their bounds from one of them are at it.
 AT_BOUND = 1e-3
@@ -92,10 +96,11 @@ def tune_periods(
       Koch & Kusche (2002), doi:10.1007/s00190-002-0245-x, for relative weights of kinds
       of data by variance components.
     """
-    start = start or PeriodModel(0.3, 0.3, 0.5, 0.1, 1.0, 30.0)
+    start = start or PeriodModel(0.3, 0.3, 0.5, 0.1, 1.0, 30.0, 1.0, 1.0)
     spans = _spans(innovations)
     names = _free(innovations, persistent, fixed_error)
     place, bounds = _place_of(start), _bounds()
+    names = tuple(name for name in bounds if name in names)
     free = [name in names for name in bounds]
     index, limits = np.flatnonzero(free), np.array(list(bounds.values()))
 
@@ -117,13 +122,14 @@ def tune_periods(
     place[index] = best.x
     ends = _ends(names, best.x, limits[index])
     values = {k: float(v) for k, v in _model_parameters(jnp.asarray(place)).items()}
+    values |= {k: getattr(start, k) for k in values if k not in names}
     return TunedPeriods(PeriodModel(**values), -float(best.fun), ends, best.success)
 
 
 def _free(
     innovations: Innovations, persistent: bool, fixed_error: bool
 ) -> tuple[str, ...]:
-    names = ["seasonal", "slow", "decay_years", "noise"] if persistent else []
+    names = [*PERSISTENT] if persistent else []
     names += [] if fixed_error else ["error_factor"]
     return (*names, *(["beyond"] if innovations.means.beyond is not None else []))
 
@@ -148,6 +154,8 @@ def _bounds() -> dict[str, tuple[float, float]]:
         "noise": LOGIT,
         "error_factor": log(FACTOR),
         "beyond": log(BEYOND),
+        "common": log(COMMON),
+        "common_seasonal": log(COMMON),
     }
 
 
@@ -163,12 +171,14 @@ def _place_of(model: PeriodModel) -> Floats:
         share / (1 - share),
         model.error_factor,
         max(model.beyond, BEYOND[0]),
+        max(model.common, COMMON[0]),
+        max(model.common_seasonal, COMMON[0]),
     ]
     return np.log(logs)
 
 
 def _model_parameters(place: Array) -> dict[str, Array]:
-    seasonal, slow, decay, noise, factor, beyond = place
+    seasonal, slow, decay, noise, factor, beyond, common, cycle = place
     shares = jax.nn.softmax(jnp.stack([seasonal, slow, jnp.zeros_like(slow)]))
     return {
         "seasonal": shares[0],
@@ -177,6 +187,8 @@ def _model_parameters(place: Array) -> dict[str, Array]:
         "noise": jax.nn.sigmoid(noise),
         "error_factor": jnp.exp(factor),
         "beyond": jnp.exp(beyond),
+        "common": jnp.exp(common),
+        "common_seasonal": jnp.exp(cycle),
     }
 
 
@@ -208,6 +220,7 @@ def _spans(innovations: Innovations) -> dict[str, Any]:
         **{key: pick(parts[key]) for key in ("load", "noise")},
         **{key: of_periods(parts[key]) for key in ("daily_load", "daily_noise")},
         **{key: parts[key][periods] for key in ("years", "squares")},
+        "moved": parts["moved"][periods[:, :, None], means[:, None, :]],
         "drift": parts["drift"][periods[:, :, None], periods[:, None, :]],
         "covariance": of_means(innovations.means.covariance),
         "beyond": of_means(0 * innovations.prior if beyond is None else beyond),

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jaxload._check import check_shapes, is_concrete
 
-__all__ = ["ObservedMeans", "PeriodModel", "period_kernels"]
+__all__ = ["ObservedMeans", "PeriodModel", "common_kernel", "period_kernels"]
 
 Floats = NDArray[np.float64]
 
@@ -101,6 +101,9 @@ class PeriodModel:
       noise: Share of the variance of the heights' noise that persists alike [-].
       error_factor: By which the standard errors of the means are multiplied [-].
       beyond: Standard deviation of the load outside the cells [mm].
+      common: Standard deviation of an error that shifts all rows of an epoch alike and
+        persists for a time [mm]. The epochs' estimates need not have it in their noise.
+      common_seasonal: That of one in annual cycles that recur [mm].
     """
 
     seasonal: float = 0.0
@@ -109,6 +112,8 @@ class PeriodModel:
     noise: float = 0.0
     error_factor: float = 1.0
     beyond: float = 0.0
+    common: float = 0.0
+    common_seasonal: float = 0.0
 
     def __post_init__(self) -> None:
         if not all(is_concrete(value) for value in dataclasses.astuple(self)):
@@ -119,11 +124,12 @@ class PeriodModel:
                 f"the load persists by shares of {self.seasonal:g} and {self.slow:g} "
                 f"and the noise by {self.noise:g}, expected shares from 0 to 1"
             )
-        if not (self.decay_years > 0 and self.error_factor > 0 and self.beyond >= 0):
+        sizes = (self.beyond, self.common, self.common_seasonal)
+        if not (self.decay_years > 0 and self.error_factor > 0 and min(sizes) >= 0):
             raise ValueError(
                 f"decay_years is {self.decay_years:g}, error_factor "
-                f"{self.error_factor:g} and beyond {self.beyond:g}, expected positive "
-                "numbers"
+                f"{self.error_factor:g}, beyond, common and common_seasonal are "
+                f"{', '.join(f'{size:g}' for size in sizes)}, expected positive numbers"
             )
 
 
@@ -144,3 +150,21 @@ def period_kernels(
     slow = jnp.exp(-jnp.abs(apart) / model.decay_years)
     load = model.seasonal * jnp.cos(TURN * apart) + model.slow * slow
     return load, model.noise * slow
+
+
+def common_kernel(
+    model: PeriodModel, first: ArrayLike | Array, second: ArrayLike | Array
+) -> Array:
+    """Covariance between periods of the error that shifts all rows alike.
+
+    Args:
+      model: How it persists; may hold traced numbers.
+      first: Middles of periods [a], shape (period,).
+      second: Of others, shape (other,).
+
+    Returns:
+      The covariance [mm2], shape (period, other).
+    """
+    apart = jnp.asarray(first)[:, None] - jnp.asarray(second)[None, :]
+    slow = jnp.exp(-jnp.abs(apart) / model.decay_years)
+    return model.common**2 * slow + model.common_seasonal**2 * jnp.cos(TURN * apart)

@@ -7,8 +7,11 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
-from jaxload.inversion.assimilation.mean_innovations import drift_variance
-from jaxload.inversion.assimilation.period_means import period_kernels
+from jaxload.inversion.assimilation.mean_innovations import (
+    drift_variance,
+    moved_means,
+)
+from jaxload.inversion.assimilation.period_means import common_kernel, period_kernels
 from jaxload.inversion.assimilation.update import Assimilation
 from jaxload.inversion.uncertainty.functionals import Functionals
 
@@ -44,7 +47,8 @@ def assimilated_reduction(
 
     Yields:
       Numbers of epochs, and their reduction [mm2], shape (functional,); zero where
-      epochs were not solved.
+      epochs were not solved. An error that all rows share, which the variance without
+      the means does not hold, is taken off, so that it may be negative.
     """
     of_means = assimilation.innovations.covariances
     if weights is not None:
@@ -66,16 +70,22 @@ def assimilated_reduction(
             order = np.argsort(seen[epochs].sum(axis=1), kind="stable")
             typical = int(epochs[order[len(order) // 2]])
             spread = _of_many(assimilation, typical, near, target)
-            yield epochs, _squares(factor, spread)
+            yield epochs, _net(assimilation, factor, spread)
             continue
         for epoch in epochs:
             spread = _of_few(assimilation, int(epoch), near, (*target, whole))
-            yield np.array([epoch]), _squares(factor, spread)
+            yield np.array([epoch]), _net(assimilation, factor, spread)
 
 
-def _squares(factor: Floats, spread: Floats) -> Floats:
-    white = scipy.linalg.solve_triangular(factor, spread.T, lower=True)
-    return np.asarray(np.sum(white**2, axis=0), np.float64)
+def _net(
+    assimilation: Assimilation, factor: Floats, spread: tuple[Floats, Floats]
+) -> Floats:
+    """By how much a variance is smaller than without means and common error."""
+    covariance, shifts = spread
+    white = scipy.linalg.solve_triangular(factor, covariance.T, lower=True)
+    model = assimilation.model
+    common = (model.common**2 + model.common_seasonal**2) * shifts**2
+    return np.asarray(np.sum(white**2, axis=0) - common, np.float64)
 
 
 def _factor_near(
@@ -153,8 +163,11 @@ def _of_few(
     epoch: int,
     near: NDArray[np.int64],
     target: tuple[Floats, Floats, Floats | None],
-) -> Floats:
-    """Covariance of few functionals with the means that count, (functional, column)."""
+) -> tuple[Floats, Floats]:
+    """Covariance of few functionals with the means, and by how much they shift.
+
+    Shapes (functional, column) and (functional,).
+    """
     innovations, (fields, of_means, whole) = assimilation.innovations, target
     systems, cross = innovations.systems, innovations.cross
     rows, columns = len(systems.gram), _columns(assimilation, epoch, near)
@@ -165,7 +178,9 @@ def _of_few(
     of_noise = systems.noise_times(epoch, weights).T
     spread = columns.load * (direct + of_rows @ columns.images)
     spread += columns.noise * (of_noise @ columns.images)
-    return innovations.beta**-2 * columns.folded(spread)
+    shifts = weights.T @ systems.moved
+    covariance = innovations.beta**-2 * columns.folded(spread)
+    return covariance + shifts[:, None] * _common(assimilation, epoch, near), shifts
 
 
 def _of_many(
@@ -173,7 +188,7 @@ def _of_many(
     epoch: int,
     near: NDArray[np.int64],
     target: tuple[Floats, Floats],
-) -> Floats:
+) -> tuple[Floats, Floats]:
     """The same of many functionals."""
     innovations, (fields, of_means) = assimilation.innovations, target
     systems, cross = innovations.systems, innovations.cross
@@ -188,4 +203,16 @@ def _of_many(
     of_rows[:rows] += columns.folded(columns.load * columns.images)
     direct = columns.folded(columns.load[None])[0]
     spread = np.tile(of_means, (1, len(near))) * direct - fields.T @ of_rows
-    return innovations.beta**-2 * spread
+    unit = np.append(systems.moved, np.zeros(len(cross) - rows))
+    shifts = (fields.T @ systems.solve(epoch, unit[:, None]))[:, 0]
+    covariance = innovations.beta**-2 * spread
+    return covariance + shifts[:, None] * _common(assimilation, epoch, near), shifts
+
+
+def _common(assimilation: Assimilation, epoch: int, near: NDArray[np.int64]) -> Floats:
+    """Covariance of an error that all rows share with the means that count [mm2]."""
+    innovations, model = assimilation.innovations, assimilation.model
+    means, used = innovations.means, innovations.used[near]
+    first = means.years[means.period[epoch] : means.period[epoch] + 1]
+    kernel = np.asarray(common_kernel(model, first, means.years[used]))[0]
+    return (kernel[:, None] * moved_means(innovations, used)).ravel()

@@ -11,8 +11,13 @@ from jaxload.inversion.assimilation.mean_innovations import (
     Innovations,
     drift_variance,
     innovation_covariance,
+    moved_means,
 )
-from jaxload.inversion.assimilation.period_means import PeriodModel, period_kernels
+from jaxload.inversion.assimilation.period_means import (
+    PeriodModel,
+    common_kernel,
+    period_kernels,
+)
 from jaxload.inversion.estimation.factor import factor_of
 from jaxload.inversion.estimation.least_squares import solve_representers
 from jaxload.inversion.estimation.representers import (
@@ -116,11 +121,13 @@ class _Amounts:
       means: p, shape (epoch, mean).
       rows: g, shape (epoch, row).
       noise: That of the noise, shape (epoch, row).
+      common: Error that shifts all rows alike [mm], shape (epoch,).
     """
 
     means: Floats
     rows: Floats
     noise: Floats
+    common: Floats
 
 
 def _amounts(
@@ -132,6 +139,8 @@ def _amounts(
     images = np.einsum("urm,um->ur", innovations.images[used], weighted)
     of_means = (load @ weighted)[means.period]
     of_rows, of_noise = (load @ images)[means.period], (noise @ images)[means.period]
+    common = np.asarray(common_kernel(model, means.years, means.years[used]))
+    shifts = np.sum(moved_means(innovations, used) * weighted, axis=1)
     place = np.full(len(means.years), -1)
     place[used] = np.arange(len(used))
     daily = 1 - model.seasonal - model.slow
@@ -143,7 +152,7 @@ def _amounts(
         of_means[epoch] += daily * share
         of_rows[epoch] += daily * image
         of_noise[epoch] += (1 - model.noise) * image
-    return _Amounts(of_means, of_rows, of_noise)
+    return _Amounts(of_means, of_rows, of_noise, (common @ shifts)[means.period])
 
 
 def _corrected(innovations: Innovations, amounts: _Amounts) -> RepresenterSolution:
@@ -154,6 +163,7 @@ def _corrected(innovations: Innovations, amounts: _Amounts) -> RepresenterSoluti
     rows = len(systems.gram)
     in_rows = amounts.means @ innovations.cross[:rows].T - amounts.rows @ systems.gram
     shift = variance * in_rows - variance * _times_noise(innovations, amounts.noise)
+    shift = shift - amounts.common[:, None] * systems.moved
     values = data.values - jnp.asarray(shift, data.values.dtype)
     moved = dataclasses.replace(data, values=values)
     solved = solve_representers(problem, moved, factor.beta)

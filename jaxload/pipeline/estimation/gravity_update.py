@@ -145,7 +145,7 @@ def _start(settings: config.Gravimetry) -> inversion.PeriodModel:
     beyond = 0.0 if settings.beyond == "none" else 30.0
     if settings.persistence == "none":
         return inversion.PeriodModel(beyond=beyond)
-    return inversion.PeriodModel(0.3, 0.3, 0.5, 0.1, 1.0, beyond)
+    return inversion.PeriodModel(0.3, 0.3, 0.5, 0.1, 1.0, beyond, 1.0, 1.0)
 
 
 def _warn_of_bounds(tuned: inversion.TunedPeriods) -> None:
@@ -186,8 +186,9 @@ def _contributions(
     factor = joint.innovations.solution.factor
     spread = np.asarray(inversion.posterior_sd(factor, target).sd)
     ok = np.asarray(joint.solution.ok)
-    by_heights = np.median(1 - spread[ok] ** 2 / prior, axis=0)
-    by_grace = np.median(reduction[ok] / prior, axis=0)
+    common = _common_variance(joint, target)
+    by_heights = np.median(1 - (spread**2 + common)[ok] / prior, axis=0)
+    by_grace = np.median((reduction + common)[ok] / prior, axis=0)
     meaning = "by which share of its prior variance {} reduce a day's mean, median"
     labels = lambda what: {"units": "1", "long_name": meaning.format(what)}
     return xr.Dataset(
@@ -197,6 +198,20 @@ def _contributions(
         },
         coords={"region": list(names)},
     )
+
+
+def _common_variance(
+    joint: inversion.Assimilation, target: inversion.Functionals
+) -> Floats:
+    """Variance of means from heights by what all stations share, (epoch, region)."""
+    model, factor = joint.model, joint.innovations.solution.factor
+    seen = np.isfinite(np.asarray(factor.data.values))
+    alike = dataclasses.replace(
+        factor.data, values=jax.numpy.where(seen, 1.0, jax.numpy.nan)
+    )
+    unit = inversion.factorise(factor.problem, alike, factor.beta)
+    shifts = np.asarray(inversion.posterior_mean(unit, target))
+    return (model.common**2 + model.common_seasonal**2) * shifts**2
 
 
 def _smaller(
@@ -237,6 +252,8 @@ def _summary(
         "decay_years": model.decay_years,
         "noise_share": model.noise,
         "beyond_mm": model.beyond,
+        "common_mm": model.common,
+        "common_seasonal_mm": model.common_seasonal,
         "log_evidence": tuned.log_evidence,
         "at_bounds": list(tuned.at_bounds),
         "left_out": _left_out_scores(gravity, joint),
