@@ -138,9 +138,9 @@ def test_a_study_in_float32_finds_the_water_criteria_and_errors_of_float64(
 
 
 def test_an_estimate_and_its_errors_factorise_once(model, dense, monkeypatch):
-    calls, evaluate = [], factor.evaluate
+    calls, solve = [], factor.eliminated_solution
     monkeypatch.setattr(
-        factor, "evaluate", lambda *given: calls.append(1) or evaluate(*given)
+        factor, "eliminated_solution", lambda *given: calls.append(1) or solve(*given)
     )
     found = estimate(study_with(), model, TIME, BETA)
     assert found.left_out is not None
