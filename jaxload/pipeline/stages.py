@@ -213,7 +213,7 @@ def invert_prepared(
     takers = () if study.groundwater is None else (sampled,)
     variance = None
     if study.drought is not None and study.drought.cell_scales:
-        memory = study.drought.error_memory_days
+        memory = _error_memory(study)
         variance = MonthlyVariance(gnss.time.values, memory)
         errors = variance.noted(inverted.errors)
         inverted = dataclasses.replace(inverted, errors=errors)
@@ -391,6 +391,14 @@ def _with_maps(
     )
 
 
+def _error_memory(study: config.Study) -> float:
+    """Time after which errors are independent, as it is set [days]."""
+    days = 0.0 if study.drought is None else study.drought.error_memory_days
+    if not days and study.inversion.noise == "network":
+        return study.inversion.noise_memory_days
+    return days
+
+
 def _with_droughts(
     study: config.Study, result: Result, prepared: Prepared, clock: Clock
 ) -> Result:
@@ -398,7 +406,7 @@ def _with_droughts(
     if study.drought is None and study.water_balance is None:
         return result
     with clock.stage("drought"):
-        memory = study.drought.error_memory_days if study.drought else 0.0
+        memory = _error_memory(study)
         storage = monthly_storage(result.regions, memory)
         about = {k: result.water.attrs[k] for k in ("title", "source", "settings")}
         on_grid, added = areas_on_grid(prepared.area), {}

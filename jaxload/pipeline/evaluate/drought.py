@@ -74,11 +74,12 @@ def read_climatology(
     if settings is None:
         return None
     months = months_of_record(time)
-    if not settings.error_memory_days:
+    if not settings.error_memory_days and study.inversion.noise != "network":
         logger.warning(
             "drought.error_memory_days is 0, so that errors of days average out as if "
             "they were independent; noise of stations has a memory, and probabilities "
-            "are nearer to 0 and 1 than they should be"
+            'are nearer to 0 and 1 than they should be; inversion.noise = "network" '
+            "estimates it"
         )
     if study.cleaning.trend == "remove":
         logger.warning(
