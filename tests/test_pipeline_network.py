@@ -349,6 +349,16 @@ def test_filled_cells_and_a_plan_exclude_each_other():
         )
 
 
+def test_noise_with_a_memory_and_a_plan_exclude_each_other():
+    with pytest.raises(ValueError, match="plans for errors without a memory"):
+        config.Study(
+            gnss=config.Gnss(files="x"),
+            region=config.Region(boundary="x"),
+            inversion=config.Inversion(noise="network"),
+            network=config.NetworkPlan(),
+        )
+
+
 WORLD = synthetic.TwinSettings(
     stations=12, days=120, radius=2.0, belt=1.0, spacing=0.5, start="2015-01-01"
 )
