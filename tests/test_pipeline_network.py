@@ -350,7 +350,7 @@ def test_filled_cells_and_a_plan_exclude_each_other():
 
 
 def test_noise_with_a_memory_and_a_plan_exclude_each_other():
-    with pytest.raises(ValueError, match="plans for errors without a memory"):
+    with pytest.raises(ValueError, match="has no plan of a network"):
         config.Study(
             gnss=config.Gnss(files="x"),
             region=config.Region(boundary="x"),
