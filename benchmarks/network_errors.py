@@ -20,7 +20,12 @@ from numpy.typing import NDArray
 
 from benchmarks import _harness
 from jaxload import config, inversion
-from jaxload.inversion.spectral.spectra import NetworkCovariance, NetworkSpectra
+from jaxload.inversion.spectral.spectra import (
+    NetworkCovariance,
+    NetworkSpectra,
+    cosine_bands,
+)
+from jaxload.inversion.spectral.transform import smooth_length
 from jaxload.inversion.spectral.wiener import separate_record
 from jaxload.pipeline.estimation.network_noise import NetworkModel, network_model
 from jaxload.pipeline.estimation.problem import make_model
@@ -109,7 +114,7 @@ def observed(series: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
 
 def main() -> None:
     """Estimate from halves, and compare what is stated with what is seen."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument("study")
     parser.add_argument("--data", default=None)
     parser.add_argument("--seeds", type=int, default=1)
@@ -130,7 +135,8 @@ def main() -> None:
     for seed in range(arguments.seeds):
         order = np.random.default_rng(seed).permutation(len(share))
         halves = [np.sort(order[0::2]), np.sort(order[1::2])]
-        estimates, weights = [], []
+        estimates, weights, densities = [], [], []
+        bands = cosine_bands(smooth_length(len(network.rest)))
         for rows in halves:
             part = of_rows(network.network, rows)
             record = separate_record(part, network.rest[:, rows], network.spectra)
@@ -138,7 +144,6 @@ def main() -> None:
                 jax.tree.map(lambda x, i=i: float(x[i]), record.densities)
                 for i in range(len(record.bands.sizes))
             ]
-            bands = record.bands
             estimates.append(np.asarray(record.coefficients) @ cross[:, rows].T)
             weights.append(
                 gains(network.network, network.spectra, cross, rows, share, densities)
