@@ -17,7 +17,7 @@ PERIOD = np.repeat([0, 1, 2, 3], 3)
 YEARS = np.array([0.04, 0.12, 0.21, 0.63])
 
 
-def case(rng, operator=CHAIN, daily=False, gaps=True, drift=0, beyond=None):
+def case(rng, operator=CHAIN, daily=False, gaps=True, drift=0, beyond=None, offset=0.3):
     prior = inversion.smooth_prior(operator)
     problem = inversion.prior_problem(rng.normal(size=(ROWS, CELLS)), prior)
     values = rng.normal(size=(EPOCHS, ROWS))
@@ -25,7 +25,7 @@ def case(rng, operator=CHAIN, daily=False, gaps=True, drift=0, beyond=None):
         values[rng.uniform(size=values.shape) < 0.2] = np.nan
         values[7, 2:] = np.nan
     sigma = rng.uniform(0.5, 2, (EPOCHS, ROWS) if daily else ROWS)
-    data = inversion.observations(values, inversion.Noise(sigma, common=0.3))
+    data = inversion.observations(values, inversion.Noise(sigma, common=offset))
     observed = rng.normal(size=(4, MEANS))
     observed[2] = np.nan
     means = inversion.ObservedMeans(
@@ -92,7 +92,10 @@ def joint(prior, problem, data, means, model):
     gain = np.linalg.solve(whole, average @ errors).T
     density = scipy.stats.multivariate_normal(cov=whole).logpdf(innovation)
     after = errors - gain @ average @ errors
-    return (first + gain @ innovation).reshape(EPOCHS, CELLS), after, density
+    rows = np.kron(np.eye(EPOCHS), np.ones((1, ROWS)))
+    seen_by = -common @ rows @ estimate.T @ average.T
+    shared = seen_by @ np.linalg.solve(whole, innovation)
+    return (first + gain @ innovation).reshape(EPOCHS, CELLS), after, density, shared
 
 
 def persistence(model):
@@ -111,7 +114,8 @@ def noise_of(data, epoch):
 def shared_noise(data, first, second):
     sigma = np.asarray(data.noise.sigma)
     one, other = (sigma, sigma) if sigma.ndim == 1 else (sigma[first], sigma[second])
-    return np.diag(one * other) + 0.3
+    offset = data.noise.common
+    return np.diag(one * other) + (0.0 if offset is None else float(offset))
 
 
 def assimilated(prior, problem, data, means, model):
@@ -140,7 +144,7 @@ def test_independent_days_and_months_have_the_joint_posterior(daily, rng):
     model = inversion.PeriodModel()
     prior, problem, data, means = case(rng, daily=daily)
     result = assimilated(prior, problem, data, means, model)
-    load, covariance, _ = joint(prior, problem, data, means, model)
+    load, covariance, *_ = joint(prior, problem, data, means, model)
     np.testing.assert_allclose(result.solution.load, load, atol=1e-10)
     np.testing.assert_allclose(
         result.solution.fitted, load @ np.asarray(problem.design).T, atol=1e-10
@@ -190,6 +194,14 @@ def test_standard_errors_are_those_of_the_joint_system_without_gaps(rng):
     before = np.asarray(inversion.posterior_sd(result.solution.factor, target).sd) ** 2
     for epochs, part in parts:
         np.testing.assert_allclose(before[epochs] - part, want[epochs, :-1], atol=1e-9)
+
+
+def test_what_all_rows_share_is_estimated_from_the_means(rng):
+    prior, problem, data, means = case(rng, drift=1, offset=0.0)
+    result = assimilated(prior, problem, data, means, LASTING)
+    shared = joint(prior, problem, data, means, LASTING)[3]
+    np.testing.assert_allclose(result.solution.common, shared, atol=1e-9)
+    assert abs(shared).max() > 1e-3
 
 
 def test_what_runs_to_a_bound_is_named_for_what_it_is(rng):

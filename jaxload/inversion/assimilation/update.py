@@ -121,7 +121,7 @@ class _Amounts:
       means: p, shape (epoch, mean).
       rows: g, shape (epoch, row).
       noise: That of the noise, shape (epoch, row).
-      common: Error that shifts all rows alike [mm], shape (epoch,).
+      common: What an error that shifts all rows alike lacks [mm], shape (epoch,).
     """
 
     means: Floats
@@ -176,7 +176,7 @@ def _corrected(innovations: Innovations, amounts: _Amounts) -> RepresenterSoluti
         _merged(terms),
         np.asarray(solved.fitted) + variance * in_rows,
         solved.ok,
-        solved.common,
+        np.asarray(solved.common) - amounts.common,
         factor,
     )
 

@@ -145,6 +145,7 @@ def station_results(gnss: xr.Dataset, estimate: Estimate) -> xr.Dataset:
     also += [name for name in PER_STATION if name in gnss]
     stations = gnss[["up", *dict.fromkeys(["up_sigma", *also])]]
     mm, dims = {"units": "mm"}, ("time", "station")
+    common = np.asarray(estimate.solution.common)
     values = {
         "predicted": (
             dims,
@@ -172,7 +173,7 @@ def station_results(gnss: xr.Dataset, estimate: Estimate) -> xr.Dataset:
         ),
         "common_mode": (
             ("time",),
-            estimate.solution.common if np.any(estimate.noise.common) else None,
+            common if np.any(np.nan_to_num(common)) else None,
             mm,
             "estimated offset common to all stations",
         ),
