@@ -15,12 +15,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.core import Tracer
 from jax.extend import backend
+from numpy.typing import NDArray
 
 __all__ = [
     "accelerator_memory",
+    "aligned_empty",
     "by_chunks",
     "chunk_size",
     "current_form",
@@ -40,11 +43,30 @@ TEMPORARY, TEMPORARY_SHARE = 40 * 2**30, 0.3
 CHUNK_SHARE = 1 / 8
 
 
+#: Bytes of whose multiple the address is of an array that a CPU takes without a copy.
+ALIGNMENT = 64
+
 CPU, ACCELERATOR = "cpu", "accelerator"
 
 #: The form that is traced; None where the platform decides. JAX keeps apart what it
 #: traced and compiled for each value: a function that both forms call has both.
 _FORM = jax.make_user_context(None)
+
+
+def aligned_empty(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Make an array that JAX takes on a CPU without a copy.
+
+    Args:
+      shape: Of the array, whose values are any; nobody may write to it any more when
+        JAX has it.
+
+    Returns:
+      The array, of float64.
+    """
+    size = 8 * math.prod(shape)
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(np.float64).reshape(shape)
 
 
 def on_platform(*operands: Any, cpu: Callable, accelerator: Callable) -> Any:

@@ -13,6 +13,7 @@ from jaxload.inversion.binding import Observations, observations
 from jaxload.inversion.estimation.conditioning import given_last_rows
 from jaxload.inversion.estimation.factor import Factor, factorise
 from jaxload.inversion.estimation.least_squares import solve, solve_representers
+from jaxload.inversion.estimation.long_records import solve_record
 from jaxload.inversion.estimation.representers import (
     RepresenterSolution,
     Term,
@@ -238,6 +239,7 @@ __all__ = [
     "solve",
     "solve_by_components",
     "solve_in_time",
+    "solve_record",
     "solve_representers",
     "some_cells",
     "spikes",

@@ -54,7 +54,11 @@ from jaxload.pipeline.inputs.virtual_stations import (
     without_virtual_stations,
 )
 from jaxload.pipeline.prepare import cleaning, loads
-from jaxload.pipeline.prepare.heights import check_heights, ready_heights
+from jaxload.pipeline.prepare.heights import (
+    align_heights,
+    check_heights,
+    ready_heights,
+)
 from jaxload.pipeline.prepare.screening import Screened, screen, select_stations
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.report.datasets import (
@@ -159,6 +163,7 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     rows, filled = _filled(study, gnss, area, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
     summary |= of_loads
+    rows = align_heights(rows)
     gnss = without_virtual_stations(rows)
     comparisons = References()
     if study.groundwater is not None:

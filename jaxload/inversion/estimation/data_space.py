@@ -25,6 +25,7 @@ __all__ = [
     "diagonal",
     "left_out_residual",
     "outer",
+    "residual",
     "without_rounding",
 ]
 
@@ -138,6 +139,20 @@ def without_rounding(
         jnp.where(there, solved.inverse_diagonal, 0),
         jnp.where(contrast_count > 0, solved.log_determinant, 0),
     )
+
+
+def residual(solved: DataSpaceSolution) -> Array:
+    """Leave-one-out residuals of solved systems.
+
+    Args:
+      solved: Of a factor.
+
+    Returns:
+      Residual [mm], shape (epoch, row); NaN where nothing is observed or determined.
+    """
+    known = solved.inverse_diagonal > 0
+    multiplier = jnp.where(known, solved.multiplier, jnp.nan)
+    return multiplier / jnp.where(known, solved.inverse_diagonal, 1)
 
 
 def left_out_residual(

@@ -22,7 +22,14 @@ from jaxload.inversion.noise import Noise, common_estimate, noise_times, scaled_
 from jaxload.inversion.problem import Problem, Solution
 from jaxload.inversion.sharding import by_shards, gather_epochs
 
-__all__ = ["Problem", "Solution", "load_of", "solve", "solve_representers"]
+__all__ = [
+    "Problem",
+    "Solution",
+    "coefficients_of",
+    "load_of",
+    "solve",
+    "solve_representers",
+]
 
 #: Share of sigma that rounding may move a result by before a warning is given.
 TOLERABLE = 0.01
@@ -132,7 +139,7 @@ def solve_representers(
         parts = ((None, cells.load),)
     else:
         factor, solved = _solved(factor, system, method)
-        coefficients, amounts, rest = _coefficients(
+        coefficients, amounts, rest = coefficients_of(
             problem, system.data, system.beta, solved
         )
         parts = (problem.cross, coefficients), (problem.null_space, amounts)
@@ -245,12 +252,25 @@ def _own_primal(
 
 
 @jax.jit
-def _coefficients(
+def coefficients_of(
     problem: Problem,
     data: Observations,
     beta: Array,
     solved: tuple[Array, Array],
 ) -> tuple[Array, Array, tuple[Array, Array, Array]]:
+    """Compute the load as coefficients from solved data-space systems.
+
+    Args:
+      problem: Design matrix and prior.
+      data: From `bind`.
+      beta: Weight of the prior, scalar.
+      solved: Multiplier, shape (epoch, row), and whether it is one, shape (epoch,).
+
+    Returns:
+      Coefficients of ``C G'``, shape (epoch, row), and of free fields, shape (epoch,
+      null); their displacement [mm], shape (epoch, row), whether an epoch was solved
+      and its common offset [mm], shape (epoch,).
+    """
     return by_shards(_own_coefficients, data, solved, (problem, beta))
 
 

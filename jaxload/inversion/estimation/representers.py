@@ -67,8 +67,12 @@ class RepresenterSolution:
     @property
     def load(self) -> NDArray[np.floating]:
         """Load of all epochs and cells [mm], shape (epoch, cell), computed anew."""
-        parts = range(0, max(len(self.ok), 1), EPOCHS)
-        return np.concatenate([load_at(self, slice(i, i + EPOCHS)) for i in parts])
+        parts = _spans(max(len(self.ok), 1))
+        return np.concatenate([load_at(self, epochs) for epochs in parts])
+
+
+def _spans(count: int) -> list[slice]:
+    return [slice(first, first + EPOCHS) for first in range(0, count, EPOCHS)]
 
 
 def load_at(solution: RepresenterSolution, epochs: slice) -> NDArray[np.floating]:
@@ -150,8 +154,10 @@ def sums_over_epochs(
             weights=(weights, "sum epoch"),
             coefficients=(coefficients, "epoch representer"),
         )
-        known = np.isfinite(coefficients).all(axis=1)
-        of_term = weights[:, known] @ coefficients[known]
+        of_term = np.zeros((len(weights), coefficients.shape[1]))
+        for epochs in _spans(len(coefficients)):
+            known = np.isfinite(coefficients[epochs]).all(axis=1)
+            of_term += weights[:, epochs][:, known] @ coefficients[epochs][known]
         part = Term(of_term, term.representers)
         sums.append(_part(part, slice(None)))
     return np.sum(sums, axis=0)

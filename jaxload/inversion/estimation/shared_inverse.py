@@ -232,8 +232,11 @@ class SharedInverse:
         return len(self.inverse) * self._row(like)
 
     def _evaluated(self, data: Array) -> DataSpaceSolution:
+        # Parts of a record have blocks alone.
         count = sum(len(groups.epoch) for groups in self.pattern.groups)
-        if count * self._whole(data) > INVERSES:
+        if not count:
+            solved = self._by_blocks(data)
+        elif count * self._whole(data) > INVERSES:
             solved = on_platform(data, cpu=self._by_blocks, accelerator=self._by_groups)
         else:
             solved = self._by_groups(data)

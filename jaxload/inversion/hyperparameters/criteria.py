@@ -9,12 +9,12 @@ from jax import Array
 from numpy import typing as npt
 from scipy.interpolate import CubicSpline
 
+from jaxload.inversion.estimation.data_space import residual
 from jaxload.inversion.estimation.factor import Factor, factor_of
 from jaxload.inversion.estimation.representers import RepresenterSolution
 from jaxload.inversion.hyperparameters.sufficient_statistics import (
     Sums,
     record_sums,
-    residual,
 )
 from jaxload.inversion.problem import Solution
 

@@ -1,20 +1,22 @@
 """What every criterion is made of: a few sums over the epochs of a record."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxload.inversion.binding import Observations
-from jaxload.inversion.estimation.data_space import DataSpaceSolution
+from jaxload.inversion.estimation.data_space import DataSpaceSolution, residual
 from jaxload.inversion.estimation.factor import Factor, evaluate
+from jaxload.inversion.estimation.long_records import is_long, solved_parts
 from jaxload.inversion.linalg.saddle_point import null_space_log_determinant
 from jaxload.inversion.noise import noise_times, scaled_noise
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.sharding import by_shards
 
-__all__ = ["Sums", "epoch_sums", "record_sums", "residual"]
+__all__ = ["Sums", "epoch_sums", "record_sums"]
 
 
 @jax.tree_util.register_dataclass
@@ -45,20 +47,6 @@ class Sums:
     contrast_count: Array
 
 
-def residual(solved: DataSpaceSolution) -> Array:
-    """Leave-one-out residuals of solved systems.
-
-    Args:
-      solved: Of a factor.
-
-    Returns:
-      Residual [mm], shape (epoch, row); NaN where nothing is observed or determined.
-    """
-    known = solved.inverse_diagonal > 0
-    multiplier = jnp.where(known, solved.multiplier, jnp.nan)
-    return multiplier / jnp.where(known, solved.inverse_diagonal, 1)
-
-
 def epoch_sums(factor: Factor, *, redundancy: bool = True) -> Sums:
     """Compute the sums of every epoch.
 
@@ -76,8 +64,7 @@ def epoch_sums(factor: Factor, *, redundancy: bool = True) -> Sums:
     """
     problem, data, beta = factor.problem, factor.data, factor.beta
     sums = _sums(problem, data, beta, factor.solved)
-    noise = data.noise
-    if (noise.correlation is None and noise.common is None) or not redundancy:
+    if not (redundancy and _has_shared_noise(data)):
         return sums
     slope = lambda beta: evaluate(problem, data, beta).log_determinant
     change = jax.jvp(slope, (beta,), (jnp.ones_like(beta),))[1]
@@ -95,10 +82,29 @@ def record_sums(factor: Factor, *, redundancy: bool = True) -> Sums:
     Returns:
       The `Sums`, each a scalar.
     """
+    if _goes_by_parts(factor, redundancy):
+        problem, data, beta = factor.problem, factor.data, factor.beta
+        parts = (
+            jax.tree.map(jnp.sum, _sums(problem, part.data, beta, part.solved))
+            for part in solved_parts(problem, data, beta)
+        )
+        return functools.reduce(lambda *sums: jax.tree.map(jnp.add, *sums), parts)
     sums = epoch_sums(factor, redundancy=redundancy)
     if factor.data.sharding is None:
         return jax.tree.map(jnp.sum, sums)
     return _added_at_once(sums)
+
+
+def _has_shared_noise(data: Observations) -> bool:
+    """Whether rows share noise, which makes redundancy dear."""
+    return data.noise.correlation is not None or data.noise.common is not None
+
+
+def _goes_by_parts(factor: Factor, redundancy: bool) -> bool:
+    """Whether a record is solved anew, without an array of its size."""
+    solved = "solved" in vars(factor) or factor.mean is not None
+    dear = redundancy and _has_shared_noise(factor.data)
+    return not solved and not dear and is_long(factor.data)
 
 
 @jax.jit

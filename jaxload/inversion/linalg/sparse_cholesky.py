@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from jaxload._cores import available_cores
+from jaxload._platform import aligned_empty
 from jaxload.inversion.linalg.nested_dissection import Front, dissect
 
 __all__ = ["SparseFactor", "factorised", "solved"]
@@ -139,7 +140,7 @@ def solved(
     Returns:
       The solutions x, shape (unknown, column).
     """
-    result = np.empty(right.shape)
+    result = aligned_empty(right.shape)
     tallest = max((len(block) for block in factor.block), default=0)
     weight = None if between is None else between[factor.order][:, None]
 

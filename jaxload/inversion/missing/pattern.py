@@ -381,10 +381,13 @@ def padded_indices(mask: NDArray[np.bool_], width: int) -> NDArray[np.int32]:
       width).
     """
     rows = mask.shape[-1]
-    order = np.argsort(~mask, axis=-1, kind="stable")[..., :width]
-    index = np.where(np.take_along_axis(mask, order, axis=-1), order, rows)
-    spare = [(0, 0)] * (mask.ndim - 1) + [(0, max(width - rows, 0))]
-    return np.pad(index, spare, constant_values=rows).astype(np.int32)
+    flat = mask.reshape(-1, rows)
+    item, place = np.nonzero(flat)
+    count = flat.sum(axis=1)
+    rank = np.arange(len(item)) - np.repeat(np.cumsum(count) - count, count)
+    index = np.full((len(flat), width), rows, np.int32)
+    index[item, rank] = place
+    return index.reshape(*mask.shape[:-1], width)
 
 
 def split_by_size(

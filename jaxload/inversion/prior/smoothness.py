@@ -158,7 +158,9 @@ def prior_problem(design: ArrayLike, prior: Prior) -> Problem:
     check_shapes(prior=(null_space, "cell null"), design=(design, "station cell"))
     level = einsum("sc,ck->sk", design, null_space)
     # The free fields are estimated apart: the covariance need not contain them.
-    rough = design - einsum("sk,ck->sc", level, null_space)
+    rough = design
+    if null_space.shape[1]:
+        rough = design - einsum("sk,ck->sc", level, null_space)
     cross = prior_covariance(prior, rough.T)
     gram = einsum("sc,ct->st", rough, cross)
     gram = (gram + gram.T) / 2

@@ -33,7 +33,7 @@ class Estimate:
 
     solution: inversion.RepresenterSolution
     noise: inversion.Noise
-    left_out: NDArray[np.float64] | None = None
+    left_out: NDArray[np.floating] | None = None
     weights: NDArray[np.float64] | None = None
 
 
@@ -63,9 +63,7 @@ def estimate(
     data = bind_record(model.up, model.noise, precision=study.inversion.precision)
     if study.inversion.robust != "none":
         return _robust(model, data, beta, LOSSES[study.inversion.robust])
-    solution = inversion.solve_representers(model.problem, data, beta)
-    left_out = inversion.leave_one_out_residual(solution)
-    left_out = inversion.gather_epochs(left_out, data)
+    solution, left_out = inversion.solve_record(model.problem, data, beta)
     return Estimate(solution, model.noise, left_out)
 
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from jaxload import config, series, sphere
 from jaxload._calendar import DAY
+from jaxload._platform import aligned_empty
 from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.pipeline.messages import listed
 
-__all__ = ["check_heights", "ready_heights"]
+__all__ = ["align_heights", "check_heights", "ready_heights"]
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +139,20 @@ def _without_large_sigma(
         ratio.values[epoch, station],
     )
     return gnss.assign(up=gnss.up.where(~large)), counts
+
+
+def align_heights(gnss: xr.Dataset) -> xr.Dataset:
+    """Lay heights out so that JAX takes them without a copy.
+
+    Args:
+      gnss: Heights, layout `io.GNSS`, which nobody writes to any more.
+
+    Returns:
+      The same heights.
+    """
+    aligned = aligned_empty(gnss.up.shape)
+    aligned[:] = gnss.up.values
+    return gnss.assign(up=gnss.up.copy(data=aligned))
 
 
 def check_heights(study: config.Study, gnss: xr.Dataset) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def station_results(gnss: xr.Dataset, estimate: Estimate) -> xr.Dataset:
       A dataset of dimensions (time, station).
     """
     seen = np.isfinite(gnss.up.values)
-    sigma = np.broadcast_to(estimate.noise.sigma, seen.shape)
+    sigma = np.asarray(estimate.noise.sigma)
     also = [n for n in gnss.data_vars if str(n).startswith(("up_", "load_"))]
     also += [name for name in PER_STATION if name in gnss]
     stations = gnss[["up", *dict.fromkeys(["up_sigma", *also])]]
@@ -161,7 +161,7 @@ def station_results(gnss: xr.Dataset, estimate: Estimate) -> xr.Dataset:
         ),
         "up_sigma_effective": (
             dims,
-            np.where(seen, sigma, np.nan),
+            np.where(seen, sigma.astype(np.float32), np.float32(np.nan)),
             mm,
             "standard error that weighted the observation",
         ),

@@ -5,6 +5,7 @@ import math
 import platform
 import resource
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
@@ -13,12 +14,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import jaxload
+from jaxload.pipeline.chunks import blocks
 from jaxload.pipeline.estimation.hyperparameters import Choice
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.estimation.unsolved import runs_of_days
 
-__all__ = ["describe_errors", "peak_memory", "summarise"]
+__all__ = [
+    "describe_errors",
+    "peak_memory",
+    "root_mean_square_of",
+    "summarise",
+]
 
 
 def summarise(
@@ -35,17 +42,19 @@ def summarise(
     Returns:
       Entries of `summary.json`, except for times and scores.
     """
+    up, predicted = stations.up.values, stations.predicted.values
     common = np.asarray(estimate.solution.common)[:, None]
-    misfit = stations.up.values - stations.predicted.values - common
+    misfit = (up[n] - predicted[n] - common[n] for n in blocks(len(up)))
+    left_out = () if estimate.left_out is None else _parts(estimate.left_out)
     return {
         "title": water.attrs["title"],
         "beta": water.attrs["beta"],
         "criterion": choice.tried,
         "criterion_name": choice.name,
         "criterion_unit": choice.unit,
-        "leave_one_out_rms_mm": _rms(estimate.left_out),
-        "signal_rms_mm": _rms(stations.up.values),
-        "misfit_rms_mm": _rms(misfit),
+        "leave_one_out_rms_mm": root_mean_square_of(left_out),
+        "signal_rms_mm": root_mean_square_of(_parts(up)),
+        "misfit_rms_mm": root_mean_square_of(misfit),
         "common_mode_mm": _common_mode(estimate),
         "stations": stations.sizes["station"],
         "cells": int((water.cell_mask.values > 0).sum()),
@@ -66,10 +75,25 @@ def _common_mode(estimate: Estimate) -> float:
     return 0.0 if common is None else float(np.sqrt(common))
 
 
-def _rms(values: NDArray | None) -> float:
-    if values is None:
-        return math.nan
-    return float(np.sqrt(np.nanmean(np.square(values, dtype=np.float64))))
+def root_mean_square_of(parts: Iterable[NDArray[np.floating]]) -> float:
+    """Compute the rms of values that come part by part.
+
+    Args:
+      parts: Of any shape; NaN is left out.
+
+    Returns:
+      The rms; NaN if there is no value.
+    """
+    total, count = 0.0, 0
+    for part in parts:
+        known = ~np.isnan(part)
+        total += float(np.square(np.where(known, part, 0), dtype=np.float64).sum())
+        count += int(known.sum())
+    return math.sqrt(total / count) if count else math.nan
+
+
+def _parts(values: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
+    return (values[epochs] for epochs in blocks(len(values)))
 
 
 def peak_memory() -> float:
