@@ -98,7 +98,7 @@ def solved_parts(
     inverted = _inverted(problem, data.noise, beta, (rows, data.used))
     for blocks in data.pattern.blocks:
         for some in _divided(blocks, values.nbytes // len(values), len(values)):
-            epochs = np.asarray(some.epoch).reshape(-1)
+            epochs = np.asarray(some.epoch, np.int64).reshape(-1)
             spare = epochs == len(values)
             index = np.where(spare, 0, epochs)
             part = values[index]
