@@ -29,6 +29,7 @@ from rich.progress import (
 # What computes is imported by the commands that compute, as that takes seconds.
 import jaxload
 from jaxload import _launch, config, studies
+from jaxload._memory import return_freed_memory
 
 __all__ = ["main"]
 
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       solved, 130 for an interruption, 143 where the process was asked to end.
     """
     _write_all_letters()
+    return_freed_memory()
     options = _parser().parse_args(arguments)
     if options.computes:
         _prepare_jax(options.no_cache)

@@ -11,6 +11,7 @@ import jax
 
 from jaxload import config, io
 from jaxload._exchange import wait_for_all
+from jaxload._memory import free_cycles
 from jaxload.pipeline.doubts import collected_warnings, first_messages
 from jaxload.pipeline.inputs.libraries import check_libraries
 from jaxload.pipeline.progress import Clock, Watch, ignore
@@ -127,6 +128,7 @@ def _compute(
             result = compute(study, folder, clock)
         result.summary.update(origin=origin.digest, **_costs(clock, warnings))
         with clock.stage("keep"):
+            free_cycles(result.stations.up.nbytes)
             kept = unfinished.keep(result, origin, folder)
     except BaseException:
         # Maps that nothing else of the result is beside.

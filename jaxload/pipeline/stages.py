@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from jaxload import config, series
+from jaxload._memory import free_cycles
 from jaxload.pipeline.chunks import means_over
 from jaxload.pipeline.estimation.inversion import (
     InversionResult,
@@ -55,9 +56,9 @@ from jaxload.pipeline.inputs.virtual_stations import (
 )
 from jaxload.pipeline.prepare import cleaning, loads
 from jaxload.pipeline.prepare.heights import (
-    align_heights,
     check_heights,
     ready_heights,
+    settle_heights,
 )
 from jaxload.pipeline.prepare.screening import Screened, screen, select_stations
 from jaxload.pipeline.progress import Clock
@@ -79,6 +80,7 @@ from jaxload.pipeline.report.network_tables import (
 )
 from jaxload.pipeline.report.plausibility import Extremes
 from jaxload.pipeline.report.summary import describe_errors, summarise
+from jaxload.pipeline.results.files import as_single
 from jaxload.pipeline.results.space import check_space
 from jaxload.pipeline.results.storage import store_maps
 from jaxload.pipeline.training_record import curve_dataset
@@ -128,8 +130,8 @@ def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> R
       FileNotFoundError: If a file of the study is missing.
       ValueError: If an input cannot be used, or no epoch be solved.
     """
-    prepared = prepare(study, folder, clock)
-    return invert_prepared(study, prepared, folder, clock)
+    # Nothing else holds what was prepared, so that it goes where it is not needed.
+    return invert_prepared(study, prepare(study, folder, clock), folder, clock)
 
 
 def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> Prepared:
@@ -163,7 +165,7 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     rows, filled = _filled(study, gnss, area, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
     summary |= of_loads
-    rows = align_heights(rows)
+    rows = settle_heights(study, rows)
     gnss = without_virtual_stations(rows)
     comparisons = References()
     if study.groundwater is not None:
@@ -206,31 +208,38 @@ def invert_prepared(
     else:
         inverted = invert(study, rows, area, clock)
     with clock.stage("evaluate"):
+        free_cycles(rows.up.nbytes)
         result = _result(study, rows, gnss, area, inverted, prepared.filled)
         result.summary.update(prepared.summary)
-        stations = result.stations.merge(prepared.screening)
+        stations = as_single(result.stations.merge(prepared.screening))
         result = dataclasses.replace(result, stations=stations)
         if inverted.network is not None:
             network = network_results(study, inverted.network, gnss)
             result.summary["network"] = describe_network(network)
             result = dataclasses.replace(result, network=network)
-    sampled = PlaceSeries(gnss, prepared.comparisons.wells)
-    takers = () if study.groundwater is None else (sampled,)
     variance = None
     if study.drought is not None and study.drought.cell_scales:
         memory = _error_memory(study)
         variance = MonthlyVariance(gnss.time.values, memory)
         errors = variance.noted(inverted.errors)
         inverted = dataclasses.replace(inverted, errors=errors)
+    beside = None
+    if study.groundwater is not None:
+        sampled = PlaceSeries(gnss, prepared.comparisons.wells)
+        beside = prepared.comparisons, sampled, gnss
+    # Heights are held by the stations of the result now, in half the memory.
+    prepared = dataclasses.replace(prepared, rows=xr.Dataset(), gnss=xr.Dataset())
+    del rows, gnss
+    free_cycles(stations.up.nbytes)
+    takers = () if beside is None else (beside[1],)
     result = _with_maps(study, result, area, inverted, (folder, takers, clock))
     result = _with_droughts(study, result, prepared, clock)
     if variance is not None:
         with clock.stage("drought"):
             result = _with_drought_maps(study, result, area, inverted, variance)
-    if study.groundwater is not None:
+    if beside is not None:
         with clock.stage("groundwater"):
-            comparisons = prepared.comparisons
-            result = _as_groundwater(study, result, comparisons, sampled, gnss)
+            result = _as_groundwater(study, result, *beside)
     if "regions" not in study.output.store:
         result = dataclasses.replace(result, regions=xr.Dataset())
     return result

@@ -24,7 +24,11 @@ from jaxload.inversion.estimation.least_squares import (
     solve_representers,
 )
 from jaxload.inversion.estimation.method import planned
-from jaxload.inversion.estimation.representers import RepresenterSolution, Term
+from jaxload.inversion.estimation.representers import (
+    LazyProduct,
+    RepresenterSolution,
+    Term,
+)
 from jaxload.inversion.estimation.shared_inverse import (
     SharedInverse,
     make_shared_inverse,
@@ -168,7 +172,8 @@ def solve_record(
 ) -> tuple[RepresenterSolution, NDArray[np.floating]]:
     """Estimate the load of every epoch as coefficients, with leave-one-out residuals.
 
-    Of a long record, displacement and residuals are kept in float32.
+    Of a long record residuals are kept in float32, and the displacement is computed
+    where it is asked for.
 
     Args:
       problem: As of `solve`.
@@ -203,18 +208,21 @@ def _solve_long(
     epochs, rows = data.values.shape
     free = problem.null_space_response.shape[1]
     coefficients, amounts = np.empty((epochs, rows)), np.empty((epochs, free))
-    fitted, left_out = (np.empty((epochs, rows), np.float32) for _ in range(2))
+    left_out = np.empty((epochs, rows), np.float32)
     ok, common = np.empty(epochs, bool), np.empty(epochs)
     for part in solved_parts(problem, data, beta):
         real = part.epochs < epochs
         solved = part.solved.multiplier, jnp.ones(len(real), bool)
         of_part, of_free, rest = coefficients_of(problem, part.data, beta, solved)
-        results = of_part, of_free, *rest, _residual(part.solved)
-        arrays = coefficients, amounts, fitted, ok, common, left_out
+        results = of_part, of_free, *rest[1:], _residual(part.solved)
+        arrays = coefficients, amounts, ok, common, left_out
         for array, result in zip(arrays, results):
             array[part.epochs[real]] = np.asarray(result)[real]
-    for array in (coefficients, amounts, fitted, common):
+    for array in (coefficients, amounts, common):
         array[~ok] = np.nan
-    terms = [Term(coefficients, problem.cross)]
-    terms += [Term(amounts, problem.null_space)] if free else []
+    terms, factors = [Term(coefficients, problem.cross)], [(coefficients, problem.gram)]
+    if free:
+        terms.append(Term(amounts, problem.null_space))
+        factors.append((amounts, problem.null_space_response))
+    fitted = LazyProduct([(left, np.asarray(right)) for left, right in factors])
     return RepresenterSolution(tuple(terms), fitted, ok, common, factor), left_out

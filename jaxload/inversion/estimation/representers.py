@@ -6,6 +6,7 @@ that a record of maps need never be in memory as a whole.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ from jaxload._check import check_shapes
 from jaxload.inversion.linalg.spd import einsum
 
 __all__ = [
+    "LazyProduct",
     "RepresenterSolution",
     "Term",
     "as_dense",
@@ -46,12 +48,40 @@ class Term:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class LazyProduct:
+    """An array that is computed, some epochs at a time, wherever it is asked for.
+
+    Attributes:
+      factors: Pairs of arrays of shape (epoch, k) and (row, k), of whose products it is
+        the sum.
+    """
+
+    factors: Sequence[tuple[NDArray[np.floating], NDArray[np.floating]]]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of epochs and of rows."""
+        return len(self.factors[0][0]), len(self.factors[0][1])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All of it; a span of epochs at a time is in the precision of the factors."""
+        if copy is False:
+            raise ValueError("what is computed has no memory of its own to share")
+        result = np.empty(self.shape, np.float64 if dtype is None else dtype)
+        for epochs in _spans(len(result)):
+            parts = [left[epochs] @ right.T for left, right in self.factors]
+            result[epochs] = sum(parts)
+        return result
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class RepresenterSolution:
     """A `Solution` whose load is kept as coefficients.
 
     Attributes:
       terms: The load is their sum.
-      fitted: Displacement by the load at every row [mm], shape (epoch, row).
+      fitted: Displacement by the load at every row [mm], shape (epoch, row); computed
+        from the coefficients where it is asked for if the record is long.
       ok: False where the system could not be solved, shape (epoch,).
       common: Estimate of the offset common to the rows of an epoch [mm], shape
         (epoch,).
@@ -59,7 +89,7 @@ class RepresenterSolution:
     """
 
     terms: tuple[Term, ...]
-    fitted: Array | NDArray[np.floating]
+    fitted: Array | NDArray[np.floating] | LazyProduct
     ok: Array | NDArray[np.bool]
     common: Array | NDArray[np.floating]
     factor: Any = dataclasses.field(default=None, repr=False)

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config
+from jaxload._memory import free_cycles
 from jaxload.pipeline.chunks import means_over
 from jaxload.pipeline.estimation.gravity_update import gravity_for, with_gravimetry
 from jaxload.pipeline.estimation.hyperparameters import Choice, choose
@@ -119,9 +120,11 @@ def invert(
     with clock.stage("beta"):
         report_progress = functools.partial(clock.watch, "beta")
         model, choice = choose(study, model, rows, report_progress)
+        free_cycles(rows.up.nbytes)
     with clock.stage("solve"):
         estimated = estimate(study, model, rows.time.values, choice.beta)
         warn_unsolved(rows.time.values, estimated.solution.ok)
+        free_cycles(rows.up.nbytes)
     with clock.stage("errors"):
         weights = area.basins.weights
         errors = standard_deviations(study, model, estimated, choice.beta, weights)
@@ -225,7 +228,12 @@ def restrict_to_stations(estimated: Estimate, count: int) -> Estimate:
     Returns:
       The estimate as if only stations had been rows.
     """
-    first = lambda values: None if values is None else np.asarray(values)[..., :count]
+
+    def first(values: Any) -> Any:
+        if values is None or values.shape[-1] == count:
+            return values
+        return np.asarray(values)[..., :count]
+
     noise = dataclasses.replace(
         estimated.noise, sigma=first(estimated.noise.sigma), common_rows=None
     )

@@ -139,12 +139,14 @@ def standard_errors(study: config.Study, gnss: xr.Dataset) -> NDArray[np.float64
 
     Args:
       study: Says in `gnss.sigma` which.
-      gnss: The stations.
+      gnss: The stations; perhaps with `weight_sigma` (station), known already.
 
     Returns:
       Standard errors [mm], shape (station,) or (epoch, station); one where nothing was
       seen.
     """
+    if "weight_sigma" in gnss:
+        return gnss.weight_sigma.values
     sigma = gnss.up_sigma.where(gnss.up.notnull())
     if study.gnss.sigma == "daily":
         return sigma.fillna(1.0).values

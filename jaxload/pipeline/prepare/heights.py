@@ -12,9 +12,10 @@ from jaxload import config, series, sphere
 from jaxload._calendar import DAY
 from jaxload._platform import aligned_empty
 from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.pipeline.inputs.observations import standard_errors
 from jaxload.pipeline.messages import listed
 
-__all__ = ["align_heights", "check_heights", "ready_heights"]
+__all__ = ["check_heights", "ready_heights", "settle_heights"]
 
 logger = logging.getLogger(__name__)
 
@@ -141,18 +142,28 @@ def _without_large_sigma(
     return gnss.assign(up=gnss.up.where(~large)), counts
 
 
-def align_heights(gnss: xr.Dataset) -> xr.Dataset:
-    """Lay heights out so that JAX takes them without a copy.
+def settle_heights(study: config.Study, gnss: xr.Dataset) -> xr.Dataset:
+    """Lay heights out so that they are held once, and their errors in little memory.
+
+    JAX takes heights without a copy, to which nobody may write any more. Where the
+    medians of stations weight the observations, these are kept, and daily errors in
+    the float32 of the files that they are written to.
 
     Args:
-      gnss: Heights, layout `io.GNSS`, which nobody writes to any more.
+      study: Its settings `gnss.sigma` and `gapfill` say what weights the observations.
+      gnss: Heights, layout `io.GNSS`.
 
     Returns:
-      The same heights.
+      The same heights; with `weight_sigma` (station) where daily errors are rounded.
     """
     aligned = aligned_empty(gnss.up.shape)
     aligned[:] = gnss.up.values
-    return gnss.assign(up=gnss.up.copy(data=aligned))
+    gnss = gnss.assign(up=gnss.up.copy(data=aligned))
+    if study.gnss.sigma == "daily" or study.gapfill is not None:
+        return gnss
+    weights = ("station", standard_errors(study, gnss))
+    single = gnss.up_sigma.copy(data=gnss.up_sigma.values.astype(np.float32))
+    return gnss.assign(weight_sigma=weights, up_sigma=single)
 
 
 def check_heights(study: config.Study, gnss: xr.Dataset) -> dict[str, Any]:

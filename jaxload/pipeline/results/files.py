@@ -25,6 +25,7 @@ __all__ = [
     "DATASETS",
     "DOUBLE",
     "SUMMARY",
+    "as_single",
     "as_written",
     "check_folder",
     "content_of",
@@ -101,7 +102,7 @@ def as_written(result: Result) -> Result:
       The result with numbers in float32.
     """
     parts = {
-        name: _single(part)
+        name: as_single(part)
         for name, part in datasets_of(result).items()
         if name not in DOUBLE
     }
@@ -109,7 +110,15 @@ def as_written(result: Result) -> Result:
     return dataclasses.replace(result, **changed)
 
 
-def _single(dataset: xr.Dataset) -> xr.Dataset:
+def as_single(dataset: xr.Dataset) -> xr.Dataset:
+    """Round a dataset as its file does.
+
+    Args:
+      dataset: Any.
+
+    Returns:
+      The dataset with variables in float32 that were in float64.
+    """
     wide = {
         name: values.astype(np.float32)
         for name, values in dataset.data_vars.items()
