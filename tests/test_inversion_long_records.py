@@ -52,10 +52,12 @@ def test_parts_of_a_record_give_what_the_whole_gives(
     data = inversion.observations(displacement, noise_of(common, rng))
     solution, left_out = inversion.solve_record(problem, data, BETA)
     assert left_out.dtype == np.float32
+    again = inversion.leave_one_out_residual(solution)
     monkeypatch.setattr(long_records, "LONG", np.inf)
     whole, left_whole = inversion.solve_record(problem, data, BETA)
     assert left_whole.dtype == np.float64
     np.testing.assert_allclose(left_out, left_whole, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(again, left_whole, rtol=1e-9, atol=1e-9)
     for epochs in (slice(0, 60), slice(60, EPOCHS)):
         want = load_at(whole, epochs)
         np.testing.assert_allclose(load_at(solution, epochs), want, atol=1e-9)

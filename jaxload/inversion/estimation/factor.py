@@ -70,7 +70,8 @@ class Factor:
     """The data-space systems of a record at one weight of the prior.
 
     Nothing is computed before a question is asked, and each thing once: criteria,
-    predictions and errors that are asked of one factor share it.
+    predictions and errors that are asked of one factor share it. Sums and residuals of
+    long records, whose solution is not kept already, are computed part by part anew.
 
     Attributes:
       problem: Design matrix and prior.

@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import is_concrete
-from jaxload._platform import form_at
+from jaxload._platform import aligned_empty, form_at
 from jaxload.inversion.binding import REFINED, Observations
 from jaxload.inversion.estimation.data_space import DataSpaceSolution, residual
 from jaxload.inversion.estimation.factor import Factor, factor_of, factorise
@@ -38,7 +38,15 @@ from jaxload.inversion.noise import Noise, noise_at, scaled_noise
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.sharding import gather_epochs
 
-__all__ = ["LONG", "SolvedPart", "is_long", "solve_record", "solved_parts"]
+__all__ = [
+    "LONG",
+    "SolvedPart",
+    "goes_by_parts",
+    "is_long",
+    "residual_by_parts",
+    "solve_record",
+    "solved_parts",
+]
 
 #: Bytes of an array (epoch, row) from which a record is solved part by part, and of
 #: such an array of a part.
@@ -81,6 +89,31 @@ def is_long(data: Observations) -> bool:
         and data.values.nbytes >= LONG
         and form_at(data.values) == "cpu"
     )
+
+
+def goes_by_parts(factor: Factor) -> bool:
+    """Whether what is asked of a factor is computed part by part.
+
+    Args:
+      factor: Of a long record, whose systems nobody has solved and kept.
+    """
+    return "solved" not in vars(factor) and factor.mean is None and is_long(factor.data)
+
+
+def residual_by_parts(factor: Factor) -> Array:
+    """Compute leave-one-out residuals, with no other array of the record.
+
+    Args:
+      factor: Of which `goes_by_parts` is true.
+
+    Returns:
+      Residual [mm], shape (epoch, row); NaN where nothing is observed or determined.
+    """
+    result = aligned_empty(factor.data.values.shape)
+    for part in solved_parts(factor.problem, factor.data, factor.beta):
+        real = part.epochs < len(result)
+        result[part.epochs[real]] = np.asarray(_residual(part.solved))[real]
+    return jnp.asarray(result)
 
 
 def solved_parts(

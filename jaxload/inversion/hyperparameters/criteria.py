@@ -11,6 +11,10 @@ from scipy.interpolate import CubicSpline
 
 from jaxload.inversion.estimation.data_space import residual
 from jaxload.inversion.estimation.factor import Factor, factor_of
+from jaxload.inversion.estimation.long_records import (
+    goes_by_parts,
+    residual_by_parts,
+)
 from jaxload.inversion.estimation.representers import RepresenterSolution
 from jaxload.inversion.hyperparameters.sufficient_statistics import (
     Sums,
@@ -71,7 +75,10 @@ def leave_one_out_residual(
     Source:
       Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, eq. 5.12.
     """
-    return _residual(factor_of(solution).solved)
+    factor = factor_of(solution)
+    if goes_by_parts(factor):
+        return residual_by_parts(factor)
+    return _residual(factor.solved)
 
 
 _residual = jax.jit(residual)

@@ -10,7 +10,7 @@ from jax import Array
 from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.data_space import DataSpaceSolution, residual
 from jaxload.inversion.estimation.factor import Factor, evaluate
-from jaxload.inversion.estimation.long_records import is_long, solved_parts
+from jaxload.inversion.estimation.long_records import goes_by_parts, solved_parts
 from jaxload.inversion.linalg.saddle_point import null_space_log_determinant
 from jaxload.inversion.noise import noise_times, scaled_noise
 from jaxload.inversion.problem import Problem
@@ -82,7 +82,8 @@ def record_sums(factor: Factor, *, redundancy: bool = True) -> Sums:
     Returns:
       The `Sums`, each a scalar.
     """
-    if _goes_by_parts(factor, redundancy):
+    dear = redundancy and _has_shared_noise(factor.data)
+    if not dear and goes_by_parts(factor):
         problem, data, beta = factor.problem, factor.data, factor.beta
         parts = (
             jax.tree.map(jnp.sum, _sums(problem, part.data, beta, part.solved))
@@ -98,13 +99,6 @@ def record_sums(factor: Factor, *, redundancy: bool = True) -> Sums:
 def _has_shared_noise(data: Observations) -> bool:
     """Whether rows share noise, which makes redundancy dear."""
     return data.noise.correlation is not None or data.noise.common is not None
-
-
-def _goes_by_parts(factor: Factor, redundancy: bool) -> bool:
-    """Whether a record is solved anew, without an array of its size."""
-    solved = "solved" in vars(factor) or factor.mean is not None
-    dear = redundancy and _has_shared_noise(factor.data)
-    return not solved and not dear and is_long(factor.data)
 
 
 @jax.jit
