@@ -92,7 +92,7 @@ def is_long(data: Observations) -> bool:
 
 
 def goes_by_parts(factor: Factor) -> bool:
-    """Whether what is asked of a factor is computed part by part.
+    """Whether results of a factor are computed part by part.
 
     Args:
       factor: Of a long record, whose systems nobody has solved and kept.
@@ -206,7 +206,7 @@ def solve_record(
     """Estimate the load of every epoch as coefficients, with leave-one-out residuals.
 
     Of a long record residuals are kept in float32, and the displacement is computed
-    where it is asked for.
+    where it is used.
 
     Args:
       problem: As of `solve`.

@@ -49,7 +49,7 @@ class Term:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LazyProduct:
-    """An array that is computed, some epochs at a time, wherever it is asked for.
+    """A sum of products of matrices, computed some epochs at a time where it is used.
 
     Attributes:
       factors: Pairs of arrays of shape (epoch, k) and (row, k), of whose products it is
@@ -81,7 +81,7 @@ class RepresenterSolution:
     Attributes:
       terms: The load is their sum.
       fitted: Displacement by the load at every row [mm], shape (epoch, row); computed
-        from the coefficients where it is asked for if the record is long.
+        from the coefficients where it is used if the record is long.
       ok: False where the system could not be solved, shape (epoch,).
       common: Estimate of the offset common to the rows of an epoch [mm], shape
         (epoch,).
