@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxload import inversion
+from jaxload import inversion, io
 from jaxload._memory import return_freed_memory
 from jaxload._platform import aligned_empty
 from jaxload.io.files import hdf5
@@ -85,3 +85,37 @@ def test_a_table_across_two_windows_of_a_file_is_looked_at(tmp_path, monkeypatch
     (tmp_path / "damaged.nc").write_bytes(damaged)
     with pytest.raises(ValueError, match="table of texts"):
         hdf5.check_heaps(tmp_path / "damaged.nc")
+
+
+WRITTEN = """
+import sys
+import numpy as np
+import xarray as xr
+from jaxload import io
+
+def highest():
+    with open("/proc/self/status") as file:
+        return [int(x.split()[1]) / 1024 for x in file if x.startswith("VmHWM")][0]
+
+values = np.random.default_rng(0).normal(size=(3000, 400)).astype(np.float32)
+dataset = xr.Dataset({f"x{n}": (("time", "station"), values) for n in range(8)})
+io.write_dataset(dataset.isel(time=slice(9)), sys.argv[1])
+before = highest()
+io.write_dataset(dataset, sys.argv[1])
+sys.stdout.write(str(highest() - before))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the highest size")
+def test_a_file_of_many_series_is_written_without_holding_them_again(tmp_path):
+    pytest.importorskip("netCDF4")
+    done = subprocess.run(
+        [sys.executable, "-c", WRITTEN, str(tmp_path / "sample.nc")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Eight variables of 4.6 MiB, all of which the library would hold.
+    assert float(done.stdout) < 20
+    with io.read_dataset(tmp_path / "sample.nc") as dataset:
+        assert dataset.x7.shape == (3000, 400)

@@ -19,6 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload._cores import available_cores
+from jaxload.io.files.netcdf import small_caches
 from jaxload.io.files.writing import reason_of, replacing, why_full
 from jaxload.io.files.zarr_folders import (
     WRITTEN,
@@ -208,7 +209,7 @@ def _writing_netcdf(
         variable.setncatts(dict(names[name]))
 
     first, *others = names
-    with replacing(path, durable=True) as temporary:
+    with replacing(path, durable=True) as temporary, small_caches():
         try:
             with netCDF4.Dataset(temporary, "w") as file:
                 for name in DIMS:

@@ -1,6 +1,7 @@
 """Errors of netCDF files that are broken or cannot be written, in one sentence."""
 
 import contextlib
+import importlib.util
 import pathlib
 import warnings
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,16 @@ from jaxload.io.files.foreign import ENOUGH, what_stands_for_netcdf
 from jaxload.io.files.hdf5 import check_heaps
 from jaxload.io.files.writing import replacing, why_full
 
-__all__ = ["as_numbers", "reading_netcdf", "save_netcdf", "with_numbers"]
+__all__ = [
+    "as_numbers",
+    "reading_netcdf",
+    "save_netcdf",
+    "small_caches",
+    "with_numbers",
+]
+
+#: Bytes of a variable that the library of netCDF holds while a file is written.
+CACHE = 1 << 20
 
 #: What the libraries of netCDF, and that of Zarr, raise on broken files.
 BROKEN = (
@@ -138,7 +148,7 @@ def save_netcdf(
     Raises:
       ValueError: If the file cannot be written.
     """
-    with replacing(path, durable) as temporary:
+    with replacing(path, durable) as temporary, small_caches():
         try:
             dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
         except (RuntimeError, OSError) as error:
@@ -150,3 +160,23 @@ def save_netcdf(
             if reason is None:
                 raise ValueError(f"{path} cannot be written ({error})") from None
             raise reason from None
+
+
+@contextlib.contextmanager
+def small_caches() -> Iterator[None]:
+    """Hold little of each variable that is written: its pieces come whole.
+
+    Yields:
+      Nothing; files that are made meanwhile have small caches.
+    """
+    if importlib.util.find_spec("netCDF4") is None:
+        yield
+        return
+    import netCDF4
+
+    before = netCDF4.get_chunk_cache()
+    netCDF4.set_chunk_cache(CACHE, *before[1:])
+    try:
+        yield
+    finally:
+        netCDF4.set_chunk_cache(*before)
