@@ -12,7 +12,7 @@ from jaxload.inversion.estimation import long_records
 from jaxload.inversion.estimation.representers import load_at
 from jaxload.inversion.hyperparameters import sufficient_statistics
 
-EPOCHS, ROWS, CELLS, BETA = 150, 7, 9, 0.6
+EPOCHS, ROWS, CELLS, BETA = 600, 7, 9, 0.6
 CHAIN = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
 SLOPE = sp.diags_array([-1.0, 1.0], offsets=[0, 1], shape=(CELLS - 1, CELLS))
 
@@ -32,8 +32,9 @@ def displacement(rng):
 
 @pytest.fixture
 def by_parts(monkeypatch):
-    """Records are long from the first byte, and parts have two blocks of epochs."""
+    """Records are long from the first byte, and parts have a span or two blocks."""
     monkeypatch.setattr(long_records, "LONG", 0)
+    monkeypatch.setattr(long_records, "available_cores", lambda: 1)
     monkeypatch.setattr(long_records, "PART", 2 * 32 * ROWS * 8)
 
 
@@ -58,7 +59,7 @@ def test_parts_of_a_record_give_what_the_whole_gives(
     assert left_whole.dtype == np.float64
     np.testing.assert_allclose(left_out, left_whole, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(again, left_whole, rtol=1e-9, atol=1e-9)
-    for epochs in (slice(0, 60), slice(60, EPOCHS)):
+    for epochs in (slice(0, 250), slice(250, EPOCHS)):
         want = load_at(whole, epochs)
         np.testing.assert_allclose(load_at(solution, epochs), want, atol=1e-9)
     np.testing.assert_array_equal(solution.ok, whole.ok)
@@ -106,7 +107,7 @@ def test_criteria_hold_no_array_of_the_record_but_the_data(
     displacement, rng, monkeypatch
 ):
     # Larger than all else that is alive.
-    values = np.tile(displacement, (6, 10))
+    values = np.tile(displacement, (2, 10))
     rows = values.shape[1]
     problem = inversion.smooth_problem(rng.normal(size=(rows, CELLS)), CHAIN)
     data = inversion.observations(values, np.ones(rows))
@@ -128,14 +129,15 @@ def test_criteria_hold_no_array_of_the_record_but_the_data(
 
 
 @pytest.mark.usefixtures("by_parts")
-def test_parts_are_of_few_epochs_and_hold_each_once(displacement, rng):
+@pytest.mark.parametrize(("common", "most"), [("steady", 256), ("daily", 64)])
+def test_parts_are_of_few_epochs_and_hold_each_once(common, most, displacement, rng):
     problem = inversion.smooth_problem(rng.normal(size=(ROWS, CELLS)), CHAIN)
-    data = inversion.observations(displacement, np.ones(ROWS))
+    data = inversion.observations(displacement, noise_of(common, rng))
     factor = inversion.factorise(problem, data, BETA)
     parts = list(long_records.solved_parts(problem, factor.data, factor.beta))
     epochs = np.concatenate([part.epochs for part in parts])
     np.testing.assert_array_equal(np.sort(epochs[epochs < EPOCHS]), np.arange(EPOCHS))
-    assert max(len(part.epochs) for part in parts) == 64
+    assert max(len(part.epochs) for part in parts) == most
     for part in parts:
         spare = part.epochs == EPOCHS
         seen = np.isfinite(np.asarray(part.data.values))

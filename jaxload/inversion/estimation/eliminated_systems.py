@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -35,12 +35,17 @@ from jaxload.inversion.problem import Problem
 __all__ = [
     "Eliminations",
     "eliminate_gaps",
+    "eliminated_parts",
     "eliminated_solution",
     "is_eliminated",
 ]
 
-#: Bytes of eliminations that are kept for further questions.
-KEPT = 2**28
+#: Bytes of eliminations that are kept for further questions, and of records that are
+#: too long for it.
+KEPT, LONG = 2**28, 2**25
+
+#: Attributes of a `SharedInverse`: inverse, log determinant, largest and used.
+Inverted = tuple[Array, Array, Array, Array]
 
 
 def is_eliminated(data: Observations, *others: Any) -> bool:
@@ -73,21 +78,65 @@ def eliminated_solution(
       The `DataSpaceSolution`.
     """
     bare = _without_pattern(data)
-    whole, log_determinant, largest, used = _inverse_of_all(problem, bare, beta)
-    values, used = np.asarray(data.values), np.asarray(used)
-    rows, free = problem.null_space_response.shape
-    seen = np.isfinite(values) & used
-    # Where the free fields explain all, nothing is left to be solved.
-    missing = ~seen & used & (seen.sum(axis=1) > free)[:, None]
+    inverted = _inverse_of_all(problem, bare, beta)
+    missing = _missing(problem, bare, inverted)
+    spans = _spans(np.packbits(missing, axis=1).tobytes(), missing.shape)
+    return _solved(problem, bare, inverted, spans)
+
+
+def eliminated_parts(
+    problem: Problem, data: Observations, beta: Array, size: int
+) -> Iterator[tuple[int, Observations, DataSpaceSolution]]:
+    """Solve the data-space systems as `eliminated_solution`, some epochs at a time.
+
+    Args:
+      problem: Design matrix and prior.
+      data: From `bind`, of which `is_eliminated` is true.
+      beta: Weight of the prior, scalar.
+      size: Epochs of a part, whole spans of `SOLVED`.
+
+    Yields:
+      Number of the first epoch; observations of as many, those beyond the last epoch
+      without a value; and the `DataSpaceSolution`.
+    """
+    bare, values = _without_pattern(data), np.asarray(data.values)
+    inverted = _inverse_of_all(problem, bare, beta)
+    for first in range(0, len(values), size):
+        part = np.full((size, values.shape[1]), np.nan, values.dtype)
+        some = values[first : first + size]
+        part[: len(some)] = some
+        here = dataclasses.replace(bare, values=jnp.asarray(part))
+        spans = divide_record(_missing(problem, here, inverted), SOLVED)
+        yield first, here, _solved(problem, here, inverted, spans)
+
+
+def _missing(
+    problem: Problem, data: Observations, inverted: Inverted
+) -> NDArray[np.bool_]:
+    """What is to be eliminated; where free fields explain all, nothing is solved."""
+    used = np.asarray(inverted[3])
+    seen = np.isfinite(np.asarray(data.values)) & used
+    free = problem.null_space_response.shape[1]
+    return ~seen & used & (seen.sum(axis=1) > free)[:, None]
+
+
+def _solved(
+    problem: Problem,
+    data: Observations,
+    inverted: Inverted,
+    spans: Sequence[GapSpan],
+) -> DataSpaceSolution:
+    whole, log_determinant, largest, used = inverted
+    values, rows = np.asarray(data.values), len(problem.null_space_response)
     solved = solve_systems(
-        _spans(np.packbits(missing, axis=1).tobytes(), missing.shape),
+        spans,
         np.asarray(whole, np.float64)[:rows, :rows],
         float(log_determinant),
-        np.where(seen, values, 0),
+        np.where(np.isfinite(values) & np.asarray(used), values, 0),
     )
     parts = solved.multiplier, solved.inverse_diagonal, solved.log_determinant
     whole = DataSpaceSolution(*map(jnp.asarray, parts))
-    return _without_gaps(whole, bare, largest, problem.null_space_response)
+    return _without_gaps(whole, data, largest, problem.null_space_response)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -158,7 +207,7 @@ def eliminate_gaps(problem: Problem, data: Observations, beta: Array) -> Elimina
     groups = (each for span in spans for each in groups_of(span))
     size = sum(8 * rows * len(group.number) for rows, group in groups)
     steps = None
-    if size <= KEPT:
+    if size <= KEPT and data.values.nbytes < LONG:
         whole = np.asarray(inverse, np.float64)
         steps = [eliminate(span, whole) for span in spans]
     return Eliminations(inverse, known, missing, steps)
@@ -181,10 +230,8 @@ _determined = jax.jit(lambda response, data: determined(response, data.seen))
 
 
 @jax.jit
-def _inverse_of_all(
-    problem: Problem, data: Observations, beta: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Attributes of a `SharedInverse`: inverse, log determinant, largest and used."""
+def _inverse_of_all(problem: Problem, data: Observations, beta: Array) -> Inverted:
+    """Invert the matrix of all rows that count."""
     noise = scaled_noise(data.noise, beta, data.seen)
     shape = len(data.values), len(problem.gram)
     empty = MissingPattern((), (), (), np.int64(0), np.int32(0), shape)

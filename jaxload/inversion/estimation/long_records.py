@@ -15,9 +15,15 @@ from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
 from jaxload._check import is_concrete
+from jaxload._cores import available_cores
 from jaxload._platform import aligned_empty, form_at
 from jaxload.inversion.binding import REFINED, Observations
 from jaxload.inversion.estimation.data_space import DataSpaceSolution, residual
+from jaxload.inversion.estimation.eliminated_systems import (
+    eliminated_parts,
+    is_eliminated,
+)
+from jaxload.inversion.estimation.elimination_tree import SOLVED
 from jaxload.inversion.estimation.factor import Factor, factor_of, factorise
 from jaxload.inversion.estimation.least_squares import (
     coefficients_of,
@@ -131,6 +137,13 @@ def solved_parts(
     """
     assert data.pattern is not None
     values = np.asarray(data.values)
+    if is_eliminated(data, problem, beta):
+        row, longest = values.nbytes // len(values), SOLVED[0]
+        size = max(PART // (row * longest), available_cores()) * longest
+        for first, here, solved in eliminated_parts(problem, data, beta, size):
+            epochs = np.minimum(np.arange(first, first + size), len(values))
+            yield SolvedPart(epochs, here, solved)
+        return
     rows = jnp.asarray(np.isfinite(values).any(axis=0))
     inverted = _inverted(problem, data.noise, beta, (rows, data.used))
     for blocks in data.pattern.blocks:
