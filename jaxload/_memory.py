@@ -12,7 +12,7 @@ __all__ = ["free_cycles", "return_freed_memory"]
 OWN_PAGES, M_MMAP_THRESHOLD = 1 << 21, -3
 
 #: Bytes of arrays from which it is worth a moment to free them at once.
-LARGE = 1 << 25
+LARGE = 1 << 23
 
 #: Where a user sets the same.
 VARIABLE = "MALLOC_MMAP_THRESHOLD_"
@@ -28,20 +28,33 @@ def return_freed_memory() -> bool:
     Returns:
       Whether it was done: not by other libraries, or where the user chose.
     """
-    if not sys.platform.startswith("linux") or VARIABLE in os.environ:
+    library = _library()
+    if library is None or VARIABLE in os.environ:
         return False
-    with contextlib.suppress(OSError, AttributeError):
-        return ctypes.CDLL("libc.so.6").mallopt(M_MMAP_THRESHOLD, OWN_PAGES) == 1
-    return False
+    return library.mallopt(M_MMAP_THRESHOLD, OWN_PAGES) == 1
 
 
 def free_cycles(size: int) -> None:
     """Free what only refers to itself, of which large arrays may be part.
 
-    Python looks for it now and then, which may be when much more has come.
+    Python looks for it now and then, which may be when much more has come; and the C
+    library keeps what is freed of small arrays.
 
     Args:
       size: Of arrays that are no longer needed [bytes]; nothing is done for small ones.
     """
-    if size >= LARGE:
-        gc.collect()
+    if size < LARGE:
+        return
+    gc.collect()
+    library = _library()
+    if library is not None:
+        library.malloc_trim(0)
+
+
+def _library() -> ctypes.CDLL | None:
+    """The C library of GNU, where it is that of the process."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):
+            library = ctypes.CDLL("libc.so.6")
+            return library if library.malloc_trim and library.mallopt else None
+    return None

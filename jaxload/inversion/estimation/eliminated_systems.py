@@ -203,13 +203,14 @@ def eliminate_gaps(problem: Problem, data: Observations, beta: Array) -> Elimina
     known = np.asarray(_determined(problem.null_space_response, bare))
     seen = np.isfinite(np.asarray(data.values))
     missing = ~seen & np.asarray(used) & known[:, None]
-    spans = divide_record(missing, VARIANCE)
-    groups = (each for span in spans for each in groups_of(span))
-    size = sum(8 * rows * len(group.number) for rows, group in groups)
     steps = None
-    if size <= KEPT and data.values.nbytes < LONG:
-        whole = np.asarray(inverse, np.float64)
-        steps = [eliminate(span, whole) for span in spans]
+    if data.values.nbytes < LONG:
+        spans = divide_record(missing, VARIANCE)
+        groups = (each for span in spans for each in groups_of(span))
+        size = sum(8 * rows * len(group.number) for rows, group in groups)
+        if size <= KEPT:
+            whole = np.asarray(inverse, np.float64)
+            steps = [eliminate(span, whole) for span in spans]
     return Eliminations(inverse, known, missing, steps)
 
 
