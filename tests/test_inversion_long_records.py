@@ -8,9 +8,10 @@ import pytest
 import scipy.sparse as sp
 
 from jaxload import inversion
-from jaxload.inversion.estimation import long_records
+from jaxload.inversion.estimation import eliminated_systems, long_records
 from jaxload.inversion.estimation.representers import load_at
 from jaxload.inversion.hyperparameters import sufficient_statistics
+from jaxload.inversion.uncertainty import eliminated_variance
 
 EPOCHS, ROWS, CELLS, BETA = 600, 7, 9, 0.6
 CHAIN = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
@@ -145,3 +146,20 @@ def test_parts_are_of_few_epochs_and_hold_each_once(common, most, displacement, 
         np.testing.assert_array_equal(
             seen[~spare], np.isfinite(displacement[part.epochs[~spare]])
         )
+
+
+def test_deviations_of_long_records_are_those_of_short_ones(
+    displacement, rng, monkeypatch
+):
+    problem = inversion.smooth_problem(rng.normal(size=(ROWS, CELLS)), SLOPE)
+    data = inversion.observations(displacement, noise_of("steady", rng))
+    prior = inversion.smooth_prior(SLOPE)
+    means = inversion.averages(problem, prior, rng.uniform(size=(2, CELLS)))
+    short = inversion.factorise(problem, data, BETA)
+    want = inversion.posterior_sd(short, means).sd
+    assert short.eliminations.steps is not None
+    monkeypatch.setattr(eliminated_systems, "LONG", 0)
+    monkeypatch.setattr(eliminated_variance, "SPANS", 1)
+    long = inversion.factorise(problem, data, BETA)
+    np.testing.assert_allclose(inversion.posterior_sd(long, means).sd, want, rtol=1e-9)
+    assert long.eliminations.steps is None

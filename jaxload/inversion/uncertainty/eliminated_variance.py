@@ -8,12 +8,16 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxload.inversion.estimation.data_space import diagonal
-from jaxload.inversion.estimation.elimination_tree import variance_increase
+from jaxload.inversion.estimation.eliminated_systems import Eliminations
+from jaxload.inversion.estimation.elimination_tree import VARIANCE, variance_increase
 from jaxload.inversion.estimation.factor import Factor
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.uncertainty.functionals import Functionals
 
 __all__ = ["eliminated_sd"]
+
+#: Spans of `VARIANCE` whose eliminations are held at a time where none are kept.
+SPANS = 2
 
 
 def eliminated_sd(
@@ -38,12 +42,25 @@ def eliminated_sd(
     known = eliminations.known
     for first in range(0, len(known), member):
         epochs = slice(first, min(first + member, len(known)))
-        variance = variance_increase(list(eliminations.of(epochs)), image, epochs)
+        variance = _increase(eliminations, image, epochs)
         variance += least
         sd = np.sqrt(np.maximum(variance, 0, out=variance), out=variance)
         sd /= beta
         sd[~known[epochs]] = np.nan
         yield sd.astype(functionals.variance.dtype, copy=False)
+
+
+def _increase(
+    eliminations: Eliminations, image: NDArray[np.floating], epochs: slice
+) -> NDArray[np.floating]:
+    """By how much gaps raise variances; what is not kept goes part by part."""
+    if eliminations.steps is not None:
+        return variance_increase(list(eliminations.of(epochs)), image, epochs)
+    starts = range(epochs.start, epochs.stop, SPANS * VARIANCE[0])
+    parts = [slice(n, min(n + SPANS * VARIANCE[0], epochs.stop)) for n in starts]
+    return np.concatenate(
+        [variance_increase(list(eliminations.of(n)), image, n) for n in parts]
+    )
 
 
 @jax.jit
