@@ -51,8 +51,8 @@ def eliminated_sd(
 
 
 def _increase(
-    eliminations: Eliminations, image: NDArray[np.floating], epochs: slice
-) -> NDArray[np.floating]:
+    eliminations: Eliminations, image: NDArray[np.float64], epochs: slice
+) -> NDArray[np.float64]:
     """By how much gaps raise variances; what is not kept goes part by part."""
     if eliminations.steps is not None:
         return variance_increase(list(eliminations.of(epochs)), image, epochs)
