@@ -33,6 +33,7 @@ SPECTRA = NetworkSpectra(
     slope=1.5,
     white=1.0,
     flicker=0.1,
+    random_walk=0.0,
     common_white=0.5,
     common_flicker=0.2,
     regional_white=0.3,
@@ -350,9 +351,10 @@ def test_spectra_need_a_long_record_of_several_stations() -> None:
 
 
 def test_white_and_flicker_noise_grow_with_the_period_as_stated() -> None:
-    density = spectral_densities(SPECTRA, np.array([2.0, 10.0, 40.0]))
+    spectra = dataclasses.replace(SPECTRA, random_walk=0.001)
+    density = spectral_densities(spectra, np.array([2.0, 10.0, 40.0]))
     as_list = lambda values: np.asarray(values).tolist()
-    assert as_list(density.station) == pytest.approx([1.2, 2.0, 5.0])
+    assert as_list(density.station) == pytest.approx([1.204, 2.1, 6.6])
     # Shared noise grows no further than its memory, the load goes on.
     assert as_list(density.common) == pytest.approx([0.9, 2.5, 2.5])
     assert as_list(density.load) == pytest.approx(

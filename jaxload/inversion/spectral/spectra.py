@@ -51,6 +51,7 @@ class NetworkSpectra:
       white: Density of a station's white noise, in units of its sigma squared [-].
       flicker: By how much a station's density grows with each epoch of the period, in
         units of its sigma squared [-].
+      random_walk: By how much it grows with the square of the period, likewise [-].
       common_white: Density of the white part of the common mode [mm2].
       common_flicker: By how much it grows with each epoch of the period [mm2].
       regional_white: The same of regional modes [mm2].
@@ -65,6 +66,7 @@ class NetworkSpectra:
     slope: Array | float
     white: Array | float
     flicker: Array | float
+    random_walk: Array | float
     common_white: Array | float
     common_flicker: Array | float
     regional_white: Array | float
@@ -206,7 +208,7 @@ def spectral_densities(spectra: NetworkSpectra, period: ArrayLike) -> Densities:
     kept = jnp.minimum(period, spectra.memory)
     return Densities(
         spectra.load * (period / spectra.reference) ** spectra.slope,
-        spectra.white + spectra.flicker * period,
+        spectra.white + spectra.flicker * period + spectra.random_walk * period**2,
         spectra.common_white + spectra.common_flicker * kept,
         spectra.regional_white + spectra.regional_flicker * kept,
     )

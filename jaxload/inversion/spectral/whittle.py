@@ -188,6 +188,7 @@ def _start(network: NetworkCovariance, cross: _CrossSpectra) -> tuple[NDArray, l
         slow / gram / 2,
         0.6 * fast,
         0.5 * slow / longest,
+        0.05 * slow / longest**2,
         0.2 * unit,
         0.02 * unit,
         0.2 * unit,

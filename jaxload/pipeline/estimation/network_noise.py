@@ -329,6 +329,9 @@ def describe_spectra(network: NetworkModel) -> dict[str, Any]:
     return {
         "station_white_mm": sigma * float(np.sqrt(spectra.white)),
         "station_flicker_mm2_per_day": sigma**2 * float(spectra.flicker) / days,
+        "station_random_walk_mm2_per_day2": sigma**2
+        * float(spectra.random_walk)
+        / days**2,
         "common_white_mm": float(np.sqrt(spectra.common_white)),
         "common_flicker_mm2_per_day": float(spectra.common_flicker) / days,
         "regional_white_mm": float(np.sqrt(spectra.regional_white)),
