@@ -9,12 +9,12 @@ import shapely
 import xarray as xr
 
 from jaxload import config, io, pipeline, synthetic
-from jaxload.pipeline.estimation.uncertainty import (
+from jaxload.pipeline.estimation.error_correlation import (
     MeanErrors,
+    covariance_of_means,
     independent_means,
-    sd_of_means,
 )
-from jaxload.pipeline.evaluate.monthly_water import correlated_means, monthly_storage
+from jaxload.pipeline.evaluate.monthly_water import monthly_storage
 
 pytest.importorskip("netCDF4")
 
@@ -184,7 +184,7 @@ def test_a_memory_that_is_no_time_is_refused():
 
 def test_a_record_of_a_season_has_no_spectra(study):
     short = dataclasses.replace(study.gnss, end="2015-03-31")
-    with pytest.raises(ValueError, match="the record has 90 epochs"):
+    with pytest.raises(ValueError, match="the record has 90 epochs of 1 days"):
         pipeline.run(dataclasses.replace(study, gnss=short))
 
 
@@ -196,30 +196,39 @@ def test_daily_errors_and_network_noise_are_refused_together(study):
 
 def test_errors_of_means_are_those_of_the_covariance_written_out():
     rng = np.random.default_rng(4)
-    time = np.datetime64("2020-01-01") + np.arange(40)
+    days = np.delete(np.arange(60), [7, 8, 30])
+    time = np.datetime64("2020-01-01") + days
     lags, keep = np.arange(60.0), np.exp(-np.arange(60.0) / 8)
-    sd, functions = rng.uniform(1, 2, (40, 1)), rng.normal(size=(40, 2))
+    sd, functions = rng.uniform(1, 2, (57, 1)), rng.normal(size=(57, 2))
+    sd[5] = np.nan
     errors = MeanErrors(lags, keep[:, None], sd, functions, np.array([[0.3], [0.7]]))
-    which = np.array([3, 4, 5, 9, 20])
-    covariance = np.exp(-abs(np.subtract.outer(which, which)) / 8)
-    covariance *= sd[which] * sd[which].T
-    covariance += functions[which] @ np.diag([0.3, 0.7]) @ functions[which].T
-    found = sd_of_means(errors, time, [which, np.array([], int)])
-    assert found[0, 0] == pytest.approx(np.sqrt(covariance.mean()))
-    assert np.isnan(found[1, 0])
-    alone = sd_of_means(independent_means(sd), time, [which])
-    assert alone[0, 0] == pytest.approx(np.sqrt((sd[which] ** 2).sum()) / 5)
+    shares = np.zeros((3, 57))
+    shares[0, [3, 4, 5, 9, 20]], shares[1, 20:57] = 1, 1
+    known = np.where(np.isfinite(sd[:, 0]), shares, 0)
+    known /= np.maximum(known.sum(axis=1, keepdims=True), 1)
+    dense = np.exp(-abs(np.subtract.outer(days, days)) / 8)
+    dense *= np.nan_to_num(sd) * np.nan_to_num(sd).T
+    dense += functions @ np.diag([0.3, 0.7]) @ functions.T
+    found = covariance_of_means(errors, time, shares)[0]
+    np.testing.assert_allclose(found, known @ dense @ known.T, atol=1e-12)
+    single = covariance_of_means(independent_means(sd), time, shares)[0]
+    expected = (known * np.nan_to_num(sd[:, 0]) ** 2) @ known.T
+    np.testing.assert_allclose(single, expected, atol=1e-12)
 
 
-def test_months_go_together_as_the_correlation_of_their_days(results):
-    rng, days = np.random.default_rng(5), np.arange(90.0)
-    sd, lags = rng.uniform(1, 2, 90), np.arange(200.0)
-    shares = np.kron(np.eye(3), np.full((1, 30), 1 / 30))
-    shares[1] = 0
-    found = correlated_means(sd, shares, days, (lags, np.exp(-lags / 25)))
-    dense = np.exp(-abs(days[:, None] - days) / 25) * np.outer(sd, sd)
-    np.testing.assert_allclose(found, shares @ dense @ shares.T, rtol=1e-12)
-    storage = monthly_storage(results["regions"])
-    alike = monthly_storage(results["regions"].drop_vars("twsa_error_correlation"))
+def test_months_of_droughts_have_the_errors_of_the_months_of_a_reference(results):
+    regions = results["regions"]
+    storage = monthly_storage(regions)
+    shared = np.isin(
+        storage.months.start.astype("M8[M]"), regions.month.values.astype("M8[M]")
+    )
+    expected = regions.twsa_monthly_sd.values
+    found = storage.sd[shared][np.isfinite(expected).any(axis=1)]
+    np.testing.assert_allclose(
+        found, expected[np.isfinite(expected).any(axis=1)], rtol=1e-4
+    )
+    smallest = [np.linalg.eigvalsh(x)[0] for x in storage.covariance]
+    assert min(smallest) > -1e-9 * storage.covariance.max()
+    plain = monthly_storage(regions.drop_vars("twsa_error_correlation"))
     # Days of a month share most of their error.
-    assert np.nanmedian(storage.sd / alike.sd) > 3
+    assert np.nanmedian(storage.sd / plain.sd) > 3

@@ -329,7 +329,9 @@ def test_storage_that_gathers_what_is_left_of_rain_closes_the_balance(
     assert balance.imbalance_sd.values[5, 0] == pytest.approx(np.sqrt(total))
 
 
-def test_groundwater_is_what_snow_soil_and_reservoirs_leave(regions, tmp_path, rng):
+def test_groundwater_is_what_snow_soil_and_reservoirs_leave(
+    regions, tmp_path, rng, caplog
+):
     snow = rng.uniform(0, 50, (len(MONTHS), 2))
     km2 = areas_on_grid(area())
     write(tmp_path / "snow.csv", 1000 + snow, ("north", "south"))
@@ -350,6 +352,7 @@ def test_groundwater_is_what_snow_soil_and_reservoirs_leave(regions, tmp_path, r
     south = storage.mean[:, 1] - snow[:, 1]
     np.testing.assert_allclose(left[:, 1], south - south.mean(), atol=1e-4)
     assert summary["water_balance"]["north"]["groundwater_months"] == 144
+    assert "water_balance.reservoirs has no value for south" in caplog.text
 
 
 def test_grids_are_averaged_over_regions_and_months(tmp_path):

@@ -56,7 +56,7 @@ class Inversion:
         mode and regional modes, their spectra estimated from the heights by maximum
         likelihood: the load is told from them by place and by period, trend and seasons
         by place alone, and errors of means over regions and months are realistic. Beta
-        then follows from the spectra; needs two years or more at equal steps of time.
+        then follows from the spectra; needs two years and 128 epochs at equal steps.
       noise_memory_days: Longest period up to which noise that stations share grows, for
         "network" [days]: slower changes of a whole region are taken for water.
       station_weights: Whether stations that the others predict badly get a smaller

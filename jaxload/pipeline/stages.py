@@ -18,6 +18,7 @@ from jaxload.pipeline.estimation.inversion import (
     invert,
     restrict_to_stations,
 )
+from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.evaluate.baseline import (
     gain_over_stations_only,
     with_stations_only,
@@ -219,8 +220,9 @@ def invert_prepared(
             result = dataclasses.replace(result, network=network)
     variance = None
     if study.drought is not None and study.drought.cell_scales:
-        memory = _error_memory(study)
-        variance = MonthlyVariance(gnss.time.values, memory)
+        memory = _error_memory(study, inverted.errors)
+        solved = np.asarray(inverted.estimate.solution.ok)
+        variance = MonthlyVariance(gnss.time.values, memory, solved)
         errors = variance.noted(inverted.errors)
         inverted = dataclasses.replace(inverted, errors=errors)
     beside = None
@@ -405,12 +407,14 @@ def _with_maps(
     )
 
 
-def _error_memory(study: config.Study) -> float:
-    """Time after which errors are independent, as it is set [days]."""
+def _error_memory(study: config.Study, errors: Errors) -> float:
+    """Time after which the correlation of errors of cells is 1/e [days]."""
     days = 0.0 if study.drought is None else study.drought.error_memory_days
-    if not days and study.inversion.noise == "network":
-        return study.inversion.noise_memory_days
-    return days
+    if days or errors.means is None:
+        return days
+    # That of the mean over regions.
+    low = errors.means.correlation.mean(axis=1) < np.exp(-1)
+    return float(errors.means.lag_days[np.argmax(low) if low.any() else -1])
 
 
 def _with_droughts(
@@ -420,7 +424,7 @@ def _with_droughts(
     if study.drought is None and study.water_balance is None:
         return result
     with clock.stage("drought"):
-        memory = _error_memory(study)
+        memory = 0.0 if study.drought is None else study.drought.error_memory_days
         storage = monthly_storage(result.regions, memory)
         about = {k: result.water.attrs[k] for k in ("title", "source", "settings")}
         on_grid, added = areas_on_grid(prepared.area), {}

@@ -93,7 +93,7 @@ def evaluate_alike(
                 'criteria holds "grace", but the study names no evaluation.grace; name '
                 "it, or leave the criterion out"
             )
-        if study.gapfill is not None:
+        if study.gapfill is not None or _is_whole(study):
             for number, each in enumerate(studies):
                 report(number, _whole_run(each, prepared, criteria, shared))
         elif _needs_own_run(study):
@@ -108,6 +108,7 @@ def _needs_own_run(study: config.Study) -> bool:
     settings = study.inversion
     return (
         study.gapfill is not None
+        or _is_whole(study)
         or settings.robust != "none"
         or settings.correlation_time_days > 0
         or settings.unknowns == "components"
@@ -115,10 +116,17 @@ def _needs_own_run(study: config.Study) -> bool:
     )
 
 
+def _is_whole(study: config.Study) -> bool:
+    """Whether a criterion is known only of a run as a whole."""
+    return study.inversion.noise == "network" or bool(study.inversion.grace)
+
+
 def _check_criteria(study: config.Study, criteria: Sequence[str]) -> None:
     known, what = None, ""
     if study.gapfill is not None:
         known, what = OF_FILLED, f'gapfill.method "{study.gapfill.method}"'
+    elif _is_whole(study):
+        known, what = OF_ANY, "noise of a network and inversion.grace"
     elif _needs_own_run(study) and not study.inversion.station_weights:
         known, what = OF_ANY, "robust losses, correlation in time and components"
     for name in criteria:

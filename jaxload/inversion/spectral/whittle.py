@@ -218,7 +218,8 @@ def _cross_spectra(values: NDArray[np.float64]) -> _CrossSpectra:
     if not enough:
         raise ValueError(
             f"no {FEWEST} stations observed more than {100 * COMPLETE:.0f}% of a "
-            f"window of {length} epochs; spectra of a network need them"
+            f"window of {length} epochs; spectra of a network need them, otherwise "
+            "take errors as independent"
         )
     count = min(ROWS, *(int((share > COMPLETE).sum()) for share in enough))
     edges = np.unique(np.geomspace(2, length // 2, BANDS + 1).round().astype(int))

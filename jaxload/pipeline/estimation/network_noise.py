@@ -32,13 +32,13 @@ from jaxload.inversion.spectral.time_functions import (
 )
 from jaxload.inversion.spectral.whittle import fit_spectra
 from jaxload.inversion.spectral.wiener import SeparatedRecord, separate_record
+from jaxload.pipeline.estimation.error_correlation import MeanErrors
 from jaxload.pipeline.estimation.hyperparameters import Choice
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import (
     CellErrors,
     Errors,
-    MeanErrors,
 )
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 
@@ -63,11 +63,11 @@ YEAR = 365.25
 #: Bands for standard errors of cells, and operations that take a minute at most.
 CELL_BANDS, LARGE = 12, {"cpu": 1e12, "accelerator": 5e14}
 
+#: Epochs of a record at least, and of the memory of shared noise.
+LEAST_STEPS, SHORTEST_MEMORY = 128, 2.0
+
 #: Relative residual from which the separation is poor.
 POOR = 1e-2
-
-#: Longest lag of the correlation of errors [days].
-LONGEST_LAG = 400
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,6 +117,12 @@ def network_model(
             'inversion.boundary "zero", or another inversion.prior'
         )
     position, days = _equal_steps(gnss.time.values)
+    if position[-1] < LEAST_STEPS or position[-1] * days < 2 * YEAR - 1:
+        raise ValueError(
+            f"the record has {position[-1] + 1} epochs of {days:.3g} days; noise of a "
+            f"network needs {LEAST_STEPS} epochs and two years to be known; use "
+            'inversion.noise = "independent", or a longer record'
+        )
     sigma, problem = np.asarray(model.noise.sigma), model.problem
     rows = ~is_virtual(gnss)
     network = network_covariance(problem.gram, sigma, _distances(gnss), rows)
@@ -124,7 +130,13 @@ def network_model(
     fits = fit_stations(model.up, functions)
     rest = np.full((position[-1] + 1, len(sigma)), np.nan)
     rest[position] = fits.residual
-    memory = max(study.inversion.noise_memory_days / days, 2.0)
+    memory = study.inversion.noise_memory_days / days
+    if memory < SHORTEST_MEMORY:
+        raise ValueError(
+            f"inversion.noise_memory_days is {study.inversion.noise_memory_days:g}, "
+            f"but epochs are {days:.3g} days apart; noise with a memory needs "
+            f"{SHORTEST_MEMORY:g} epochs or more"
+        )
     fit = fit_spectra(network, rest, memory=memory, reference=YEAR / days)
     if not fit.converged:
         logger.warning("the spectra of noise could not be estimated to the last digit")
@@ -157,8 +169,9 @@ def _equal_steps(time: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], float
         position, step = months - months[0], YEAR / 12
     if len(np.unique(position)) != len(position):
         raise ValueError(
-            'inversion.noise "network" needs epochs at equal steps of time, such as '
-            "days or weeks; average the heights with cleaning.average"
+            'inversion.noise "network" needs epochs at equal steps of time; average '
+            'days with cleaning.average = "weekly", or use inversion.noise = '
+            '"independent"'
         )
     return position, step
 
@@ -236,20 +249,24 @@ def network_errors(
         return Errors(kind)
     regions = inversion.averages(model.problem, model.prior, weights)
     spans = _spans(network)
-    steps = np.arange(0, round(LONGEST_LAG / network.days) + 1)
     spectrum = functools.partial(error_spectrum, network.network, network.spectra)
     of_spans = [spectrum(regions, share, len(network.rest)) for _, share in spans]
-    covariance = np.stack([mean_variance(s, 1, steps.tolist()) for s in of_spans])
+    of_days = np.stack([mean_variance(s, 1)[0] for s in of_spans])
+    # A sum of cosines with all lags of the record is a correlation; cut, it is none.
+    steps = np.arange(len(network.rest))
+    over_years = dataclasses.replace(
+        of_spans[0], density=sum(s.density for s in of_spans) / len(of_spans)
+    )
+    of_lags = mean_variance(over_years, 1, steps.tolist())
     of_functions = function_errors(network.network, network.maps, regions)
     which = _span_of(network, spans)
-    variance = covariance[which, 0] + network.functions**2 @ of_functions
-    variance[~np.isfinite(model.up).any(axis=1)] = np.nan
-    # Of the rest, as the share of variance at lag zero; the functions' errors last.
-    over_years = covariance.mean(axis=0)
+    rest = of_days[which]
+    rest[~np.isfinite(model.up).any(axis=1)] = np.nan
+    variance = rest + network.functions**2 @ of_functions
     errors = MeanErrors(
         lag_days=np.asarray(steps * network.days, np.float64),
-        correlation=over_years / over_years[0],
-        rest_sd=np.sqrt(covariance[which, 0]),
+        correlation=of_lags / of_lags[0],
+        rest_sd=np.sqrt(rest),
         functions=network.functions,
         function_variance=of_functions,
     )

@@ -3,13 +3,14 @@
 import collections
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxload import config, inversion
 from jaxload._platform import form_at
+from jaxload.pipeline.estimation.error_correlation import MeanErrors
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.record_shards import bind_record
 from jaxload.pipeline.estimation.solution import Estimate
@@ -17,10 +18,7 @@ from jaxload.pipeline.estimation.solution import Estimate
 __all__ = [
     "CellErrors",
     "Errors",
-    "MeanErrors",
-    "independent_means",
     "kind_by_size",
-    "sd_of_means",
     "standard_deviations",
     "uncertainty_kind",
 ]
@@ -50,74 +48,6 @@ class CellErrors:
     epochs: slice
     sd: NDArray[np.float32]
     relative_error: float | None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class MeanErrors:
-    """How errors of regional means go together in time.
-
-    Attributes:
-      lag_days: Lags of the correlation [days], shape (lag,); beyond the last it is 0.
-      correlation: Of the errors of two epochs, without functions of time [-], shape
-        (lag, region).
-      rest_sd: Standard error of each epoch, without functions of time [mm], shape
-        (epoch, region).
-      functions: Functions of time with errors that go on, shape (epoch, function).
-      function_variance: Variance of their amplitudes [mm2], shape (function, region).
-    """
-
-    lag_days: NDArray[np.float64]
-    correlation: NDArray[np.float64]
-    rest_sd: NDArray[np.float64]
-    functions: NDArray[np.float64]
-    function_variance: NDArray[np.float64]
-
-
-def sd_of_means(
-    errors: MeanErrors,
-    time: NDArray[np.datetime64],
-    members: Iterable[NDArray[np.int64]],
-) -> NDArray[np.float64]:
-    """Compute standard errors of means over epochs.
-
-    Args:
-      errors: How errors go together in time.
-      time: Epochs, shape (epoch,).
-      members: The epochs of each mean.
-
-    Returns:
-      Standard errors [mm], shape (mean, region); NaN for a mean of no epochs.
-    """
-    days = (time - time[0]) / np.timedelta64(1, "D")
-    rows = []
-    for which in members:
-        sd, functions = errors.rest_sd[which], errors.functions[which]
-        known = np.isfinite(sd).all(axis=1)
-        if not known.any():
-            rows.append(np.full(sd.shape[1], np.nan))
-            continue
-        sd, functions, when = sd[known], functions[known], days[which][known]
-        lag = abs(when[:, None] - when[None, :])
-        of_lag = [np.interp(lag, errors.lag_days, c) for c in errors.correlation.T]
-        together = np.where(lag > errors.lag_days[-1], 0, np.stack(of_lag))
-        rest = np.einsum("im,mij,jm->m", sd, together, sd) / len(sd) ** 2
-        apart = functions.mean(axis=0) ** 2 @ errors.function_variance
-        rows.append(np.sqrt(np.maximum(rest + apart, 0)))
-    return np.array(rows)
-
-
-def independent_means(sd: NDArray[np.float64]) -> MeanErrors:
-    """State that errors of different epochs have nothing to do with each other.
-
-    Args:
-      sd: Standard errors of regional means [mm], shape (epoch, region).
-
-    Returns:
-      The `MeanErrors`.
-    """
-    none = np.zeros((len(sd), 0))
-    one = np.ones((1, sd.shape[1]))
-    return MeanErrors(np.zeros(1), one, sd, none, np.zeros((0, sd.shape[1])))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

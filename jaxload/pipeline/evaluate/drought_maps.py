@@ -33,8 +33,21 @@ class MonthlyVariance:
         before any was computed.
     """
 
-    def __init__(self, time: NDArray[np.datetime64], memory_days: float) -> None:
-        self._shares, self.correlation = _months(time, memory_days)
+    def __init__(
+        self,
+        time: NDArray[np.datetime64],
+        memory_days: float,
+        solved: NDArray[np.bool] | None = None,
+    ) -> None:
+        """Lay months out.
+
+        Args:
+          time: Epochs, shape (epoch,).
+          memory_days: Time after which the correlation of two epochs' errors is 1/e.
+          solved: Epochs that have an error, shape (epoch,); all by default.
+        """
+        solved = np.ones(len(time), bool) if solved is None else solved
+        self._shares, self.correlation = _months(time, memory_days, solved)
         self.mean: Floats | None = None
 
     def noted(self, errors: Errors) -> Errors:
@@ -64,11 +77,13 @@ class MonthlyVariance:
             yield part
 
 
-def _months(time: NDArray[np.datetime64], memory_days: float) -> tuple[Floats, Floats]:
+def _months(
+    time: NDArray[np.datetime64], memory_days: float, solved: NDArray[np.bool]
+) -> tuple[Floats, Floats]:
     """Shares of epochs in months, and the covariance of means of unit errors."""
     months, spans = months_of_record(time), spans_of(time)
     bounds = np.stack([months.start, months.stop], axis=1)
-    shares = series.overlap_days(spans, bounds).toarray()
+    shares = series.overlap_days(spans, bounds).toarray() * solved
     total = shares.sum(axis=1, keepdims=True)
     shares /= np.where(total > 0, total, 1.0)
     days = (series.span_middles(spans) - months.start[0]) / DAY

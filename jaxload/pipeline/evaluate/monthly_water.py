@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 
 from jaxload import evaluate, io, series
 from jaxload._calendar import DAY
+from jaxload.pipeline.estimation.error_correlation import (
+    covariance_of_means,
+    read_error_model,
+)
 from jaxload.pipeline.evaluate.regions import over_months
 from jaxload.pipeline.inputs.time_spans import spans_of
 from jaxload.pipeline.messages import listed
 
 __all__ = [
     "MonthlyStorage",
-    "correlated_means",
     "monthly_storage",
     "months_of_record",
 ]
@@ -91,55 +94,21 @@ def monthly_storage(regions: xr.Dataset, memory_days: float = 0.0) -> MonthlySto
         common = series.overlap_days(spans, bounds).toarray()
         days = (series.span_middles(spans) - months.start[0]) / DAY
         sd = regions.twsa_sd.values.astype(np.float64)
-        shares = [_shares(common, x) for x in values.T]
-        if "twsa_error_correlation" in regions:
-            of_lag = regions.lag.values, regions.twsa_error_correlation.values.T
-            parts = [
-                correlated_means(errors, share, days, (of_lag[0], correlation))
-                for errors, share, correlation in zip(sd.T, shares, of_lag[1])
-            ]
+        errors = read_error_model(regions)
+        if errors is not None:
+            covariance = covariance_of_means(errors, time, common)
         else:
-            parts = [
-                evaluate.mean_covariance(errors, share, days, memory_days)
-                for errors, share in zip(sd.T, shares)
-            ]
-        covariance = np.stack(parts)
+            covariance = np.stack(
+                [
+                    evaluate.mean_covariance(x, _shares(common, y), days, memory_days)
+                    for x, y in zip(sd.T, values.T)
+                ]
+            )
     storage = MonthlyStorage(
         months, tuple(map(str, regions.region.values)), mean, covariance
     )
     _warn_of_gaps(storage)
     return storage
-
-
-def correlated_means(
-    sd: Floats, shares: Floats, days: Floats, of_lag: tuple[Floats, Floats]
-) -> Floats:
-    """Compute the covariance of errors of means from their correlation by lag.
-
-    Args:
-      sd: Standard errors of epochs [mm], shape (epoch,).
-      shares: Of each epoch in each mean, shape (mean, epoch).
-      days: When epochs are [days], shape (epoch,).
-      of_lag: Lags [days], ascending from 0, and the correlation of two epochs so far
-        apart, each of shape (lag,); it is zero beyond the last.
-
-    Returns:
-      Covariance [mm2], shape (mean, mean).
-    """
-    lags, correlation = of_lag
-    members = [np.flatnonzero(share) for share in shares]
-    weights = [share[m] * sd[m] for share, m in zip(shares, members)]
-    covariance = np.zeros((len(shares), len(shares)))
-    for i, first in enumerate(members):
-        for j in range(i, len(members)):
-            if not len(first) or not len(members[j]):
-                continue
-            lag = abs(days[first][:, None] - days[members[j]][None, :])
-            if lag.min() > lags[-1]:
-                break
-            together = np.where(lag > lags[-1], 0, np.interp(lag, lags, correlation))
-            covariance[i, j] = covariance[j, i] = weights[i] @ together @ weights[j]
-    return covariance
 
 
 def _shares(common: Floats, values: Floats) -> Floats:

@@ -156,6 +156,13 @@ def _components(
     for column, _ in enumerate(storage.regions):
         ours, ours_sd = storage.mean[:, column], storage.sd[:, column]
         present = {k: x for k, x in components.items() if _has(x, column)}
+        absent = [f"water_balance.{k}" for k in components if k not in present]
+        if absent and present:
+            logger.warning(
+                "%s has no value for %s, whose groundwater holds that water too",
+                listed(absent),
+                storage.regions[column],
+            )
         known = np.isfinite(ours)
         for part in present.values():
             known &= np.isfinite(part.values[:, :, column]).all(axis=0)

@@ -125,6 +125,8 @@ def read_gravity_means(
     covariance = _covariance(settings, places, shares)
     if coefficients is not None and coefficients.sigma is not None:
         covariance = coefficients.covariance(places, shares)
+        # Footprints closer than the degrees resolve differ by rounding alone.
+        covariance = (1 - APART) * covariance + APART * np.diag(np.diag(covariance))
     terms = [np.ones_like(years)] if settings.trend else [np.ones_like(years), drift]
     means = inversion.ObservedMeans(
         design=_dense(shares @ inside),

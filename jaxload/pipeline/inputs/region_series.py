@@ -143,7 +143,10 @@ def _enter(
     _, rows, others = np.intersect1d(months, table.month, return_indices=True)
     for region, column in columns.items():
         place = list(places.outlines).index(region)
-        values[rows, place] = table.values[others, table.columns.index(column)]
+        new = table.values[others, table.columns.index(column)]
+        # An empty field takes nothing from what another file has.
+        known = np.isfinite(new)
+        values[rows[known], place] = new[known]
 
 
 def _columns(

@@ -15,12 +15,13 @@ from jaxload import config, inversion, io, sphere
 from jaxload._calendar import DAY
 from jaxload.inversion.estimation.representers import as_dense
 from jaxload.pipeline.chunks import annual_amplitudes
-from jaxload.pipeline.estimation.solution import Estimate
-from jaxload.pipeline.estimation.uncertainty import (
-    Errors,
+from jaxload.pipeline.estimation.error_correlation import (
+    covariance_of_means,
+    error_model,
     independent_means,
-    sd_of_means,
 )
+from jaxload.pipeline.estimation.solution import Estimate
+from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.evaluate.regions import REFERENCE_VARIABLES
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
@@ -50,6 +51,8 @@ OF_WATER = (
     "twsa",
     "twsa_sd",
     "twsa_error_correlation",
+    "twsa_rest_sd",
+    "twsa_function_sd",
     "twsa_monthly",
     "twsa_monthly_sd",
     "twsa_monthly_land_model",
@@ -322,8 +325,8 @@ def with_errors(
 
     Returns:
       The dataset, with `twsa_sd` where it was computed, those of monthly means such as
-      `twsa_monthly_sd`, and where errors go together in time their
-      `twsa_error_correlation` (lag, region).
+      `twsa_monthly_sd` (but with gravimetry, whose errors last), and `error_model`
+      where errors go together in time.
     """
     if errors.regions is None:
         return regions
@@ -331,26 +334,22 @@ def with_errors(
     labels = {**errors.labels, "long_name": name}
     daily = errors.regions
     regions = regions.assign(twsa_sd=(regions.twsa.dims, daily, labels))
-    means = errors.means or independent_means(daily)
+    means = errors.means
+    if means is None and "share_of_grace" in regions:
+        return regions
+    caution = "" if means else "; days taken as independent"
+    of_months = labels | {"comment": labels["comment"] + caution}
+    means = means or independent_means(daily)
     time = regions.time.values
     for reference, months in references.items():
         month, ours, _ = REFERENCE_VARIABLES[reference]
-        pairs = zip(months.start.values, months.stop.values)
-        members = [np.flatnonzero((time >= a) & (time < b)) for a, b in pairs]
-        sd = np.where(
-            np.isfinite(regions[ours].values), sd_of_means(means, time, members), np.nan
-        )
-        regions[f"{ours}_sd"] = ((month, "region"), sd, labels)
-    if errors.means is None:
-        return regions
-    lags = {"units": "days", "long_name": "time between two epochs"}
-    of_lag = {
-        "units": "1",
-        "long_name": "correlation of errors, seasons and trend apart",
-    }
-    return regions.assign(
-        twsa_error_correlation=(("lag", "region"), means.correlation, of_lag)
-    ).assign_coords(lag=("lag", means.lag_days, lags))
+        after = time >= months.start.values[:, None]
+        shares = (after & (time < months.stop.values[:, None])).astype(np.float64)
+        covariance = covariance_of_means(means, time, shares)
+        sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2).T)
+        sd = np.where(np.isfinite(regions[ours].values), sd, np.nan)
+        regions[f"{ours}_sd"] = ((month, "region"), sd, of_months)
+    return regions if errors.means is None else regions.assign(error_model(means))
 
 
 def coefficient_results(
