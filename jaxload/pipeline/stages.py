@@ -172,9 +172,11 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     if study.groundwater is not None:
         with clock.stage("compare"):
             comparisons = read_references(study, gnss, area.outlines)
-    with clock.stage("read"):
-        climatology = read_climatology(study, area, gnss.time.values)
-        balance = read_water_balance(study, area, gnss.time.values)
+    climatology, balance = None, {}
+    if study.drought is not None or study.water_balance is not None:
+        with clock.stage("compare"):
+            climatology = read_climatology(study, area, gnss.time.values)
+            balance = read_water_balance(study, area, gnss.time.values)
     others = (comparisons, climatology, balance)
     return Prepared(area, rows, gnss, filled, *others, screened.table, summary)
 
