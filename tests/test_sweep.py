@@ -937,3 +937,12 @@ def test_two_commands_with_one_folder_share_the_settings(folder, tmp_path):
     swept = sweep.read_results(config.read_sweep(path), tmp_path)
     assert len(swept.complete) == 8
     assert len({json.dumps(e.settings) for e in swept.complete}) == 8
+
+
+def test_noise_of_a_network_is_judged_by_whole_runs(make_sweep, tmp_path):
+    text = 'criteria = ["evidence"]\n[settings]\ninversion.noise = ["network"]\n'
+    text += "inversion.noise_memory_days = [30.0]\n"
+    with pytest.raises(
+        ValueError, match='criterion "evidence" is not known with noise of a network'
+    ):
+        sweep.run_sweep(make_sweep(text), tmp_path)
