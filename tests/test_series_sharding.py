@@ -53,7 +53,9 @@ def test_steps_are_those_of_one_device(up):
     one = series.find_steps(up, YEARS)
     with series.stations_over(jax.local_devices()):
         many = series.find_steps(up, YEARS)
-    assert (one.epoch[4] == [200]).all()
+    # The step that was put in, but for the noise of a day.
+    assert len(one.epoch[4]) == 1
+    assert abs(one.epoch[4][0] - 200) <= 1
     np.testing.assert_array_equal(many.epoch, one.epoch)
     np.testing.assert_allclose(many.size, one.size, rtol=1e-9)
 
