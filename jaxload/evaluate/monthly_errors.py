@@ -35,7 +35,9 @@ def mean_covariance(
       ValueError: If shapes disagree, days do not ascend or the memory is negative.
 
     Example:
-      >>> covariance = mean_covariance(sd, weights, days, memory_days=20)
+      >>> weights = np.kron(np.eye(2), np.full(30, 1 / 30))
+      >>> sd, days = np.full(60, 5.0), np.arange(60.0)
+      >>> covariance = evaluate.mean_covariance(sd, weights, days, memory_days=20)
     """
     sd, days = np.asarray(sd, np.float64), np.asarray(days, np.float64)
     weights = np.asarray(weights, np.float64)
