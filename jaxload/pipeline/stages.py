@@ -168,13 +168,11 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     summary |= of_loads
     rows = settle_heights(study, rows)
     gnss = without_virtual_stations(rows)
-    comparisons = References()
-    if study.groundwater is not None:
+    comparisons, climatology, balance = References(), None, {}
+    if study.groundwater or study.drought or study.water_balance:
         with clock.stage("compare"):
-            comparisons = read_references(study, gnss, area.outlines)
-    climatology, balance = None, {}
-    if study.drought is not None or study.water_balance is not None:
-        with clock.stage("compare"):
+            if study.groundwater is not None:
+                comparisons = read_references(study, gnss, area.outlines)
             climatology = read_climatology(study, area, gnss.time.values)
             balance = read_water_balance(study, area, gnss.time.values)
     others = (comparisons, climatology, balance)
@@ -237,10 +235,11 @@ def invert_prepared(
     free_cycles(stations.up.nbytes)
     takers = () if beside is None else (beside[1],)
     result = _with_maps(study, result, area, inverted, (folder, takers, clock))
-    result = _with_droughts(study, result, prepared, clock)
-    if variance is not None:
+    if study.drought is not None or study.water_balance is not None:
         with clock.stage("drought"):
-            result = _with_drought_maps(study, result, area, inverted, variance)
+            result = _with_droughts(study, result, prepared)
+            if variance is not None:
+                result = _with_drought_maps(study, result, area, inverted, variance)
     if beside is not None:
         with clock.stage("groundwater"):
             result = _as_groundwater(study, result, *beside)
@@ -419,26 +418,21 @@ def _error_memory(study: config.Study, errors: Errors) -> float:
     return float(errors.means.lag_days[np.argmax(low) if low.any() else -1])
 
 
-def _with_droughts(
-    study: config.Study, result: Result, prepared: Prepared, clock: Clock
-) -> Result:
+def _with_droughts(study: config.Study, result: Result, prepared: Prepared) -> Result:
     """Judge how dry it was, and hold storage change against fluxes."""
-    if study.drought is None and study.water_balance is None:
-        return result
-    with clock.stage("drought"):
-        memory = 0.0 if study.drought is None else study.drought.error_memory_days
-        storage = monthly_storage(result.regions, memory)
-        about = {k: result.water.attrs[k] for k in ("title", "source", "settings")}
-        on_grid, added = areas_on_grid(prepared.area), {}
-        if study.drought is not None:
-            dry, scores = compute_drought(study, storage, prepared.climatology, on_grid)
-            result.summary.update(scores)
-            added["drought"] = dry.assign_attrs(about)
-        if study.water_balance is not None:
-            parts, scores = compute_water_balance(storage, prepared.balance, on_grid)
-            result.summary.update(scores)
-            added["water_balance"] = parts.assign_attrs(about)
-        return dataclasses.replace(result, **added)
+    memory = 0.0 if study.drought is None else study.drought.error_memory_days
+    storage = monthly_storage(result.regions, memory)
+    about = {k: result.water.attrs[k] for k in ("title", "source", "settings")}
+    on_grid, added = areas_on_grid(prepared.area), {}
+    if study.drought is not None:
+        dry, scores = compute_drought(study, storage, prepared.climatology, on_grid)
+        result.summary.update(scores)
+        added["drought"] = dry.assign_attrs(about)
+    if study.water_balance is not None:
+        parts, scores = compute_water_balance(storage, prepared.balance, on_grid)
+        result.summary.update(scores)
+        added["water_balance"] = parts.assign_attrs(about)
+    return dataclasses.replace(result, **added)
 
 
 def _with_drought_maps(

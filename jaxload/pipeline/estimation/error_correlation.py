@@ -7,6 +7,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from jaxload._calendar import DAY
+
 __all__ = [
     "MeanErrors",
     "covariance_of_means",
@@ -50,7 +52,7 @@ def covariance_of_means(
     Returns:
       Covariance [mm2], shape (region, mean, mean); zero for a mean of no epochs.
     """
-    days = (time - time[0]) / np.timedelta64(1, "D")
+    days = (time - time[0]) / DAY
     lags, regions = errors.lag_days, errors.rest_sd.shape[1]
     step = lags[1] if len(lags) > 1 else max(np.diff(days).min(initial=1.0), 1e-9)
     position = np.round(days / step).astype(np.int64)

@@ -10,8 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config, inversion, sphere
-from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload import config, inversion
 from jaxload.pipeline.estimation.noise_model import (
     with_common_mode,
     with_station_weights,
@@ -19,6 +18,7 @@ from jaxload.pipeline.estimation.noise_model import (
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.record_shards import bind_record
 from jaxload.pipeline.estimation.solution import patterns_and_mean
+from jaxload.pipeline.inputs.observations import station_distances
 
 __all__ = ["Choice", "Criterion", "choose", "named_criterion"]
 
@@ -120,9 +120,7 @@ def named_criterion(study: config.Study, gnss: xr.Dataset) -> Criterion:
     criterion = CRITERIA[study.inversion.criterion]
     if criterion.function is not inversion.leave_group_out:
         return criterion
-    lon, lat = gnss.lon.values, gnss.lat.values
-    arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
-    distance = np.asarray(arc) * DEGREE * EARTH_RADIUS / 1e3
+    distance = station_distances(gnss)
     groups = inversion.distance_blocks(distance, study.inversion.block_km)
     logger.info("%d groups of %d stations", groups.max() + 1, len(groups))
     if groups.max() == 0:

@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config, inversion, series, sphere
+from jaxload import config, inversion, series
+from jaxload._calendar import DAY
 from jaxload._platform import form_at
-from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.inversion.spectral.error_spectra import (
     error_spectrum,
     function_errors,
@@ -40,6 +40,7 @@ from jaxload.pipeline.estimation.uncertainty import (
     CellErrors,
     Errors,
 )
+from jaxload.pipeline.inputs.observations import station_distances
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 
 __all__ = [
@@ -51,8 +52,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-DAY = np.timedelta64(1, "D")
 
 #: Offset, trend, and the four terms of the seasons.
 GROUPS = ((0,), (1,), (2, 3, 4, 5))
@@ -125,7 +124,7 @@ def network_model(
         )
     sigma, problem = np.asarray(model.noise.sigma), model.problem
     rows = ~is_virtual(gnss)
-    network = network_covariance(problem.gram, sigma, _distances(gnss), rows)
+    network = network_covariance(problem.gram, sigma, station_distances(gnss), rows)
     functions = series.seasonal_basis(gnss.time.values)
     fits = fit_stations(model.up, functions)
     rest = np.full((position[-1] + 1, len(sigma)), np.nan)
@@ -174,13 +173,6 @@ def _equal_steps(time: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], float
             '"independent"'
         )
     return position, step
-
-
-def _distances(gnss: xr.Dataset) -> NDArray[np.float64]:
-    """Distances between stations [km]."""
-    lon, lat = gnss.lon.values, gnss.lat.values
-    arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
-    return np.asarray(arc) * DEGREE * EARTH_RADIUS / 1e3
 
 
 def estimate_network(model: Model, network: NetworkModel) -> tuple[Estimate, float]:

@@ -14,13 +14,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config, inversion, sphere
-from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload import config, inversion
 from jaxload.gapfill.joint import joint_model, schedule
 from jaxload.gapfill.training import optimise, spatial_folds
 from jaxload.gapfill.training.checkpoints import DiskCheckpoints, fingerprint
 from jaxload.pipeline.estimation.noise_model import without_seasons
 from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.inputs.observations import station_distances
 from jaxload.pipeline.training_record import curve_dataset
 
 __all__ = [
@@ -114,9 +114,7 @@ def make_folds(
     """
     filling = study.gapfill
     assert filling is not None
-    lon, lat = jnp.asarray(gnss.lon.values), jnp.asarray(gnss.lat.values)
-    arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
-    distance = arc * (DEGREE * EARTH_RADIUS / 1e3)
+    distance = jnp.asarray(station_distances(gnss))
     radius = filling.neighbourhood_km
     try:
         centres = spatial_folds.centres_for_fraction(
@@ -128,7 +126,7 @@ def make_folds(
     held_out = np.zeros((filling.members, rows), bool)
     for member, key in enumerate(keys):
         drawn = spatial_folds.sample_neighbourhoods(distance, radius, centres, key)
-        held_out[member, : len(lon)] = drawn
+        held_out[member, : len(distance)] = drawn
     near = jnp.asarray(radius, distance.dtype)
     return joint_model.Folds(
         jnp.asarray(held_out), distance, near, max(1, centres // 2)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, earth, io, sphere
+from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.pipeline.inputs.earth import study_love_numbers
 from jaxload.pipeline.inputs.files_of_series import series_files
 from jaxload.pipeline.inputs.gridded import read_grid_source
@@ -27,6 +28,7 @@ __all__ = [
     "read_observations",
     "select_inside",
     "standard_errors",
+    "station_distances",
 ]
 
 Outline = Polygon | MultiPolygon
@@ -151,6 +153,20 @@ def standard_errors(study: config.Study, gnss: xr.Dataset) -> NDArray[np.float64
     if study.gnss.sigma == "daily":
         return sigma.fillna(1.0).values
     return sigma.median("time").fillna(1.0).values
+
+
+def station_distances(gnss: xr.Dataset) -> NDArray[np.float64]:
+    """Compute the distances between stations.
+
+    Args:
+      gnss: The stations.
+
+    Returns:
+      Distances [km], shape (station, station).
+    """
+    lon, lat = gnss.lon.values, gnss.lat.values
+    arc = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
+    return np.asarray(arc) * DEGREE * EARTH_RADIUS / 1e3
 
 
 def make_design(
