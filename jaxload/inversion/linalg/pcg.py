@@ -45,7 +45,11 @@ class _State:
 
 
 def conjugate_gradient(
-    times: LinearMap, nearly: LinearMap, right: Array, settings: ConjugateGradient
+    times: LinearMap,
+    nearly: LinearMap,
+    right: Array,
+    settings: ConjugateGradient,
+    start: Array | None = None,
 ) -> tuple[Array, Array]:
     """Solve many symmetric positive definite systems side by side.
 
@@ -57,6 +61,7 @@ def conjugate_gradient(
       nearly: An approximate inverse, symmetric positive definite.
       right: Right sides, shape (..., row).
       settings: How long to iterate.
+      start: A first guess, shape (..., row); zero by default.
 
     Returns:
       The solutions, shape (..., row), and whether each was found, shape (...).
@@ -66,10 +71,12 @@ def conjugate_gradient(
     """
     finest = float(jnp.finfo(right.dtype).eps)
     goal = max(settings.tolerance, finest) ** 2 * _dot(right, right)
-    first = nearly(right)
-    state = _State(
-        jnp.zeros_like(right), right, first, _dot(right, first), jnp.zeros((), int)
-    )
+    solution, residual = jnp.zeros_like(right), right
+    if start is not None:
+        solution, residual = start, right - times(start)
+    first = nearly(residual)
+    product = _dot(residual, first)
+    state = _State(solution, residual, first, product, jnp.zeros((), int))
 
     def unsolved(state: _State) -> Array:
         left = (_dot(state.residual, state.residual) > goal) & (state.product > 0)

@@ -16,7 +16,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
-from jaxload.inversion.linalg.pcg import ConjugateGradient
+from jaxload.inversion.linalg.pcg import ConjugateGradient, conjugate_gradient
 from jaxload.inversion.linalg.spd import einsum
 from jaxload.inversion.spectral.spectra import (
     Bands,
@@ -182,32 +182,19 @@ def _completed(
     smooth = lambda x: cosine_sum(by_bands(cosines(x), filters, bands))
     times = lambda x: x - lost * smooth(lost * x)
     right = lost * smooth(share * data)
-    predicted, residual = _iterate(times, right, lost * start, settings)
+    # One system over all epochs and rows.
+    solution, _ = conjugate_gradient(
+        lambda x: times(x.reshape(data.shape)).ravel(),
+        lambda x: x,
+        right.ravel(),
+        settings,
+        (lost * start).ravel(),
+    )
+    predicted = solution.reshape(data.shape)
+    whole, left = (jnp.linalg.norm(x) for x in (right, right - times(predicted)))
     complete = share * data + lost * predicted
+    residual = left / jnp.where(whole > 0, whole, 1)
     return smooth(complete), complete, residual, densities, inverses
-
-
-def _iterate(times, right: Array, start: Array, settings: ConjugateGradient):
-    """Conjugate gradients from a first guess; one system over epochs and rows."""
-    size = lambda x: jnp.sum(x * x)
-    goal = settings.tolerance**2 * size(right)
-    residual = right - times(start)
-    state = (start, residual, residual, size(residual), 0)
-
-    def unsolved(state) -> Array:
-        return (state[3] > goal) & (state[4] < settings.iterations)
-
-    def step(state):
-        solution, residual, direction, square, count = state
-        image = times(direction)
-        length = square / jnp.sum(direction * image)
-        solution, residual = solution + length * direction, residual - length * image
-        new = size(residual)
-        return solution, residual, residual + new / square * direction, new, count + 1
-
-    solution, _, _, square, _ = jax.lax.while_loop(unsolved, step, state)
-    whole = size(right)
-    return solution, jnp.sqrt(square / jnp.where(whole > 0, whole, 1))
 
 
 @functools.partial(jax.jit, static_argnames="bands")
