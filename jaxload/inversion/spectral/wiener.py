@@ -176,10 +176,10 @@ def _completed(
     densities = band_means(spectra, bands)
     inverses = band_inverses(network, spectra, densities)
     white = spectra.white / bands.step
-    eye = jnp.eye(len(network.sigma), dtype=data.dtype)
-    filters = eye[None] - white * inverses
     lost = jnp.sqrt(1 - share)
-    smooth = lambda x: cosine_sum(by_bands(cosines(x), filters, bands))
+    # The filter of a complete record is ``1 - white A^-1``.
+    weigh = lambda x: cosine_sum(by_bands(cosines(x), inverses, bands))
+    smooth = lambda x: x - white * weigh(x)
     times = lambda x: x - lost * smooth(lost * x)
     right = lost * smooth(share * data)
     # One system over all epochs and rows.
