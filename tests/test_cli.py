@@ -130,7 +130,7 @@ def test_a_study_can_ask_for_much_at_once(study, tmp_path):
     with xr.open_dataset(tmp_path / "out" / "stations.nc") as stations:
         assert {"weight", "common_mode"} <= set(stations.data_vars)
     with xr.open_dataset(tmp_path / "out" / "twsa.nc") as water:
-        assert "inversion.common_mode_mm" in water.twsa_sd.comment
+        assert "inversion.noise" in water.twsa_sd.comment
         assert "student-t" in water.settings
 
 

@@ -297,7 +297,7 @@ def test_stations_are_read_and_cleaned_by_two_processes_as_by_one(tmp_path):
         assert rest["warnings"] == plain[0]["warnings"]
         assert rest["summary"]["cleaning"]["steps"] == 2
     np.testing.assert_array_equal(arrays[1]["up"], arrays[2]["up"])
-    assert "nonsense" in " ".join(plain[0]["warnings"])
+    assert "st05.up line 8 has 2 columns" in " ".join(plain[0]["warnings"])
     assert "rows of days that it has already" in " ".join(plain[0]["warnings"])
     assert plain[0]["summary"]["cleaning"]["short_records"]
 
