@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import _harness, cpu_reference, joint
+from benchmarks import _harness, cpu_reference, joint, network_errors
 from benchmarks._networks import BETA, invented
 
 
@@ -127,3 +127,20 @@ def test_the_quick_table_is_whole_and_exact():
     assert np.isfinite(named["both"]["ratio"])
     assert named["water, float32 refined"]["share"] > 0
     assert named["gaps, scan of 4 betas"]["s_per_beta"] > 0
+
+
+def test_scatter_of_independent_days_is_that_of_draws_from_their_model(rng):
+    days, sigma = 6000, np.array([1.0, 2.0, 1.5, 1.0])
+    root = rng.normal(size=(5, 5))
+    load = rng.normal(size=(days, 5)) @ root
+    design, region = rng.normal(size=(4, 5)), np.full((1, 5), 0.2)
+    heights = load @ design.T + sigma * rng.normal(size=(days, 4))
+    heights[rng.random(heights.shape) < 0.1] = np.nan
+    covariance = root.T @ root
+    parts = design @ covariance @ design.T, sigma, region @ covariance @ design.T
+    halves = [np.array([0, 2]), np.array([1, 3])]
+    kinds = network_errors.independent_scatter(*parts, heights, halves)
+    for stated, observed in kinds.values():
+        ratios = {name: float(observed[name][0] / stated[name][0]) for name in stated}
+        assert ratios == pytest.approx(dict.fromkeys(ratios, 1.0), abs=0.15)
+        assert ratios["day to day"] == pytest.approx(1, abs=0.04)

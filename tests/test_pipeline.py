@@ -13,6 +13,7 @@ import xarray as xr
 import jaxload
 from jaxload import config, demo, earth, io, pipeline, sphere, synthetic
 from jaxload.pipeline.estimation.unsolved import Unsolved, warn_unsolved
+from jaxload.pipeline.report import figures
 from jaxload.pipeline.report.figures import draw
 from jaxload.pipeline.results.files import remove_older
 
@@ -468,6 +469,27 @@ def test_a_figure_of_what_has_no_value_is_not_drawn(study, out, tmp_path, caplog
     for name in ("standard_error", "annual_amplitude"):
         assert f"the figure {name} was not drawn" in caplog.text
         assert not (tmp_path / f"{name}.png").exists()
+
+
+def test_the_map_of_standard_errors_names_the_epochs_it_is_of(
+    study, out, tmp_path, monkeypatch
+):
+    pytest.importorskip("matplotlib")
+    result = pipeline.run(study, out, resume=True)
+    drawn = {}
+    monkeypatch.setattr(figures, "EPOCHS", 4)
+    monkeypatch.setattr(
+        figures.io,
+        "write_figure",
+        lambda figure, path: drawn.update({path.stem: figure}),
+    )
+    draw(result, tmp_path)
+    title = drawn["standard_error"].axes[0].get_title()
+    solved = int(result.water.solved.sum())
+    assert title.endswith(f"median of 4 of {solved:,} epochs")
+    detrended = "without" if study.evaluation.detrend else "with"
+    shown = drawn["regions"].axes[0].get_title(loc="left")
+    assert f" {detrended} linear trends, " in shown
 
 
 def test_figures_of_an_earlier_result_go_and_those_of_others_stay(tmp_path):

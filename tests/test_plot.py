@@ -169,6 +169,46 @@ def test_gaps_between_months_break_the_line(regions):
     assert "GNSS" in legend[0]
 
 
+@pytest.mark.parametrize("trend", ["without linear trends", "with linear trends"])
+def test_a_correlation_says_whether_trends_are_in_it(regions, trend):
+    daily, monthly = regions
+    figure = plot.region_series(daily, monthly.assign_attrs(scores=trend), SCORES)
+    assert figure.axes[0].get_title(loc="left") == f"Po   r = 0.87 {trend}, 3 months"
+
+
+def test_the_legend_shows_the_faint_line_of_days(regions):
+    daily = regions[0]
+    days = np.datetime64("2010-01-01", "ns") + np.arange(len(daily)) * np.timedelta64(
+        1, "D"
+    )
+    figure = plot.region_series(daily.assign_coords(time=days), None, {})
+    (faint,) = (x for x in figure.axes[0].get_lines() if x.get_label() == "GNSS, daily")
+    shown = figure.legends[0].get_lines()[0]
+    assert faint.get_alpha() < 0.5 <= shown.get_alpha()
+    assert shown.get_linewidth() >= 1
+
+
+@pytest.mark.parametrize("names", [[], ["B"]])
+def test_the_map_of_screened_stations_counts_them(stations, names):
+    coords = {"candidate": stations.station.values}
+    screened = xr.Dataset(
+        {
+            "suspect": ("candidate", stations.station.isin(names).values),
+            "rate_z": ("candidate", [0.5, -7.0, 1.0], {"limit": 5.0}),
+            "candidate_lon": ("candidate", stations.lon.values),
+            "candidate_lat": ("candidate", stations.lat.values),
+        },
+        coords,
+    )
+    figure = plot.screening(screened, [RING])
+    place, scores = figure.axes
+    legend = [text.get_text() for text in place.get_legend().get_texts()]
+    suspects = [f"{len(names)} suspect"]
+    assert legend == [f"{3 - len(names)} like their neighbours", *suspects]
+    assert [text.get_text() for text in place.texts] == names
+    assert scores.get_xlabel() == "distance from the neighbours over its limit [-]"
+
+
 @pytest.mark.parametrize("with_band", [False, True])
 def test_no_legend_lies_on_what_is_drawn(regions, with_band):
     sd = abs(regions[0]) if with_band else None

@@ -47,16 +47,18 @@ class Inversion:
       beta_count: Number of betas that are tried, equally spaced in the logarithm.
       common_mode_mm: Standard deviation of a common-mode error that shifts all stations
         of an epoch alike [mm]; 0 for none, "estimate" for that with the largest
-        marginal likelihood of the heights without trends and seasons. Standard errors
-        of regional means are realistic only with it, but part of the load that is
-        common to the whole region is then attributed to it; less of it with
-        `correlation_time_days`.
+        marginal likelihood of the heights without trends and seasons. Without it
+        `noise` "independent" leaves out what stations share, and standard errors of
+        regional means are several times too small on real heights. With it part of
+        the load that is common to the whole region is attributed to it; less of it
+        with `correlation_time_days`.
       noise: "independent" for errors that have no memory: sigma of each station, and a
         common mode. "network" for white and flicker noise of each station, a common
         mode and regional modes, their spectra estimated from the heights by maximum
         likelihood: the load is told from them by place and by period, trend and seasons
-        by place alone, and errors of means over regions and months are realistic. Beta
-        then follows from the spectra; needs two years and 128 epochs at equal steps.
+        by place alone, and standard errors of means over regions and months include
+        what stations share and how long it lasts. Beta then follows from the spectra;
+        needs two years and 128 epochs at equal steps.
       noise_memory_days: Longest period up to which noise that stations share grows, for
         "network" [days]: slower changes of a whole region are taken for water.
       station_weights: Whether stations that the others predict badly get a smaller

@@ -25,7 +25,7 @@ class Output:
         coefficients.nc, or that water itself where it was solved for cell by cell.
         Maps without epochs, stations and scores are always written.
       compression: Whether maps are compressed; without it they are written several
-        times faster and take up to twice the space.
+        times faster and take about twice the space.
     """
 
     format: Literal["netcdf", "zarr"] = "netcdf"

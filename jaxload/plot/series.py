@@ -34,7 +34,8 @@ def region_series(
     Args:
       water: Daily means [mm], dimensions (time, region).
       reference: Monthly means [mm], dimensions (month, region), with the variable's
-        `long_name` for the legend; None for none.
+        `long_name` for the legend, and `scores` for what the scores are of; None for
+        none.
       scores: `pcc` and `rmse_mm` by region, as in a summary.
       sd: Standard error of the daily means [mm], dimensions (time, region), for a band
         that should hold 95% of the truth; None for none.
@@ -65,7 +66,8 @@ def region_series(
             axes.plot(*series, "o-", color=OTHER, ms=2.5, lw=1, label=label)
             score = scores.get(name, {})
             if score.get("pcc") is not None:
-                title += f"   r = {score['pcc']:.2f}, {score['months']} months"
+                of_what = f" {reference.attrs.get('scores', '')}".rstrip()
+                title += f"   r = {score['pcc']:.2f}{of_what}, {score['months']} months"
         axes.axhline(0, color=INK, lw=0.4)
         axes.set_xlim(*span_of(water.time.values))
         axes.set_title(title, loc="left", fontsize=9)

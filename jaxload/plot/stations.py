@@ -134,10 +134,14 @@ def screening(
         place.plot(*ring.T, color=INK, linewidth=0.8)
     bad = stations.suspect.values.astype(bool)
     lon, lat = stations.candidate_lon.values, stations.candidate_lat.values
-    place.plot(
-        lon[~bad], lat[~bad], "o", color=WATER_COLOUR, markersize=3, label="in family"
-    )
-    place.plot(lon[bad], lat[bad], "D", color=OTHER, markersize=5, label="suspect")
+    for some, mark, size, colour, label in (
+        (~bad, "o", 3, WATER_COLOUR, "like their neighbours"),
+        (bad, "D", 5, OTHER, "suspect"),
+    ):
+        label = f"{np.sum(some)} {label}"
+        place.plot(
+            lon[some], lat[some], mark, color=colour, markersize=size, label=label
+        )
     for x, y, name in zip(lon[bad], lat[bad], stations.candidate.values[bad]):
         place.annotate(
             str(name), (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7

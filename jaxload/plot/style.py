@@ -55,6 +55,12 @@ def legend_above(figure: Figure, axes: Axes) -> None:
       axes: The panel whose lines it explains.
     """
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
+    legend = figure.legend(
         handles, labels, loc="outside upper right", ncols=6, frameon=False, fontsize=8
     )
+    # A faint line of many days would not be seen beside its name.
+    for line in legend.get_lines():
+        line.set(
+            alpha=max(line.get_alpha() or 1, 0.6),
+            linewidth=max(line.get_linewidth(), 1),
+        )

@@ -27,6 +27,9 @@ __all__ = [
 #: Names of references in figures.
 LABELS = {"grace": "GRACE", "land_model": "land-surface model"}
 
+#: Of what scores are, by whether trends are removed.
+TRENDS = {True: "without linear trends", False: "with linear trends"}
+
 #: Their months, our means over these, and their water, in the dataset of the regions.
 REFERENCE_VARIABLES = {
     "grace": ("month", "twsa_monthly", "twsa_grace"),
@@ -64,10 +67,13 @@ def reference_means(
     """
     inside = inside_grid(outlines, grid)
     files = {n: getattr(study.evaluation, n) for n in references}
-    return {
+    means = {
         name: _of_regions(name, product, inside, outlines, files[name])
         for name, product in references.items()
     }
+    for of_reference in means.values():
+        of_reference.water.attrs["scores"] = TRENDS[study.evaluation.detrend]
+    return means
 
 
 def _of_regions(

@@ -118,7 +118,9 @@ def draw(result: Result, folder: pathlib.Path) -> list[str]:
         epochs = _solved_epochs(result)
         some = _thinned(result.water[sd], epochs)
         every = some.sizes["time"] == len(epochs)
-        which = "all epochs" if every else f"{some.sizes['time']} epochs"
+        which = "all epochs"
+        if not every:
+            which = f"{some.sizes['time']} of {len(epochs):,} epochs"
         figures["standard_error"] = plot.map_of(
             some.median("time", keep_attrs=True),
             f"standard error of {what}, median of {which}",
