@@ -8,10 +8,11 @@ import pytest
 import shapely
 import xarray as xr
 
-from jaxload import config, io, pipeline, synthetic
+from jaxload import config, io, pipeline, series, synthetic
 from jaxload.pipeline.estimation.error_correlation import (
     MeanErrors,
     covariance_of_means,
+    error_model,
     independent_means,
 )
 from jaxload.pipeline.evaluate.monthly_water import monthly_storage
@@ -214,6 +215,25 @@ def test_errors_of_means_are_those_of_the_covariance_written_out():
     single = covariance_of_means(independent_means(sd), time, shares)[0]
     expected = (known * np.nan_to_num(sd[:, 0]) ** 2) @ known.T
     np.testing.assert_allclose(single, expected, atol=1e-12)
+
+
+def test_functions_of_time_whose_errors_last_are_named():
+    time = np.datetime64("2000-01-01", "ns") + np.arange(800) * np.timedelta64(1, "D")
+    basis = series.seasonal_basis(time)
+    sd, variance = np.ones((800, 2)), np.arange(12.0).reshape(6, 2)
+    means = MeanErrors(np.arange(9.0), np.ones((9, 2)), sd, basis, variance)
+    labelled = xr.Dataset().assign(error_model(means))
+    of = labelled.error_function.sel
+    np.testing.assert_array_equal(of(function="offset"), 1)
+    trend = of(function="trend").values
+    assert np.ptp(trend) == pytest.approx(799 / 365.25, rel=1e-3)
+    first = of(function=["annual cosine", "annual sine"]).values
+    np.testing.assert_allclose(np.hypot(*first.T), 1)
+    # A quarter and an eighth of a year after the first of January.
+    np.testing.assert_allclose(first[[0, 91]], [[1, 0], [0, 1]], atol=0.03)
+    half = of(function=["semi-annual cosine", "semi-annual sine"]).values
+    np.testing.assert_allclose(half[[0, 46]], [[1, 0], [0, 1]], atol=0.03)
+    assert labelled.twsa_function_sd.sel(function="trend").values[1] == np.sqrt(3)
 
 
 def test_months_of_droughts_have_the_errors_of_the_months_of_a_reference(results):

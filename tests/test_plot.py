@@ -137,6 +137,34 @@ def test_a_map_shows_the_field_where_it_is(field, stations):
     assert east > 13
 
 
+@pytest.mark.parametrize(
+    ("limits", "arrows"),
+    [
+        ((-2.0, 2.0), "neither"),
+        ((-0.5, 2.0), "min"),
+        ((-2.0, 0.5), "max"),
+        ((-0.5, 0.5), "both"),
+    ],
+)
+def test_a_colour_bar_has_arrows_where_values_go_beyond_it(field, limits, arrows):
+    values = xr.full_like(field, np.nan)
+    values[0, 0], values[1, 1] = -1.0, 1.0
+    figure = plot.map_of(values, "a map", limits=limits)
+    assert figure.axes[0].collections[0].colorbar.extend == arrows
+
+
+def test_a_scale_that_leaves_the_largest_values_out_has_an_arrow(field, stations):
+    field = field.copy(data=np.arange(field.size, dtype=float).reshape(field.shape))
+    figures = (
+        plot.map_of(field, "a map"),
+        plot.twin_maps(field, 0 * field, stations, [RING]),
+        plot.twin_maps(field, field + 1000, stations, [RING]),
+        plot.station_fit(stations, [RING]),
+    )
+    drawn = [figure.axes[0].collections[0].colorbar.extend for figure in figures]
+    assert drawn == ["both", "max", "max", "neither"]
+
+
 @pytest.mark.parametrize("sides", [(60.0, 5.0), (30.0, 30.0), (4.0, 40.0)])
 def test_a_map_fills_its_figure_whatever_its_shape(sides):
     lon, lat = (np.linspace(0, side, 9) - side / 2 for side in sides)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jaxload.plot.style import INK, fit_size
+from jaxload.plot.style import INK, arrows_of, fit_size
 
 __all__ = ["map_of", "twin_maps", "weekly_maps"]
 
@@ -43,7 +43,10 @@ def map_of(
         axes.legend(loc="lower left", frameon=False)
     axes.set_title(title)
     units = field.attrs.get("units", "")
-    figure.colorbar(axes.collections[0], ax=axes, label=units, shrink=0.85)
+    arrows = arrows_of(field, (first, last))
+    figure.colorbar(
+        axes.collections[0], ax=axes, label=units, shrink=0.85, extend=arrows
+    )
     fit_size(figure, axes)
     return figure
 
@@ -106,7 +109,10 @@ def twin_maps(
     west, south = np.min([ring.min(axis=0) for ring in outline], axis=0) - 2.5
     east, north = np.max([ring.max(axis=0) for ring in outline], axis=0) + 2.5
     panels[0].set(xlim=(west, east), ylim=(south, north))
-    figure.colorbar(panels[0].collections[0], ax=panels, label="mm", shrink=0.85)
+    arrows = arrows_of(np.stack([truth, estimate]), (0.0, top))
+    figure.colorbar(
+        panels[0].collections[0], ax=panels, label="mm", shrink=0.85, extend=arrows
+    )
     return figure
 
 
@@ -143,7 +149,8 @@ def weekly_maps(
         axes.set(xlabel="", ylabel="")
     for axes in panels.flat[count:]:
         axes.set_visible(False)
+    arrows = arrows_of(drawn, (-top, top))
     figure.colorbar(
-        panels[0, 0].collections[0], ax=panels, label="mm", shrink=0.8, extend="both"
+        panels[0, 0].collections[0], ax=panels, label="mm", shrink=0.8, extend=arrows
     )
     return figure

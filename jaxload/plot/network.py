@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jaxload.plot.style import BELIEF, INK, OTHER, fit_size
+from jaxload.plot.style import BELIEF, INK, OTHER, arrows_of, fit_size
 
 __all__ = ["network_plan"]
 
@@ -50,9 +50,9 @@ def network_plan(
     _chosen(axes, network)
     _frame(axes, network)
     fit_size(figure, axes)
-    figure.colorbar(
-        dots, ax=axes, label="fall of the variance [%]", shrink=0.85, extend="max"
-    )
+    arrows = arrows_of(network.gain, dots.get_clim())
+    label = "fall of the variance [%]"
+    figure.colorbar(dots, ax=axes, label=label, shrink=0.85, extend=arrows)
     axes.set_title(_title(network), fontsize=10)
     axes.legend(loc="best", fontsize=8, framealpha=0.85, edgecolor="none")
     return figure

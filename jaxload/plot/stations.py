@@ -12,6 +12,7 @@ from jaxload.plot.style import (
     INK,
     OTHER,
     WATER_COLOUR,
+    arrows_of,
     fit_size,
     legend_above,
     span_of,
@@ -54,7 +55,8 @@ def station_fit(stations: xr.Dataset, outline: Sequence[NDArray[np.float64]]) ->
     )
     axes.set_aspect(1 / np.cos(np.radians(float(stations.lat.mean()))))
     axes.set(title=title, xlabel="longitude [degrees]", ylabel="latitude [degrees]")
-    figure.colorbar(dots, ax=axes, label="%", shrink=0.85, extend="min")
+    arrows = arrows_of(100 * explained, (0, 100))
+    figure.colorbar(dots, ax=axes, label="%", shrink=0.85, extend=arrows)
     fit_size(figure, axes)
     return figure
 

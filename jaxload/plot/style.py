@@ -1,15 +1,19 @@
 """What figures have in common: colours, sizes, legends."""
 
+from typing import Literal
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "BELIEF",
     "INK",
     "OTHER",
     "WATER_COLOUR",
+    "Extend",
+    "arrows_of",
     "fit_size",
     "legend_above",
     "span_of",
@@ -19,6 +23,26 @@ WATER_COLOUR = "#1f6f8b"
 OTHER = "#d1603d"
 INK = "#333333"
 BELIEF = "#e3d9b8"
+
+#: Ends of a colour bar with an arrow.
+Extend = Literal["neither", "min", "max", "both"]
+
+
+def arrows_of(values: ArrayLike, limits: tuple[float, float]) -> Extend:
+    """Find the ends of a colour scale beyond which there are values.
+
+    Args:
+      values: What is drawn, of any shape; NaN where there is nothing.
+      limits: Ends of the scale.
+
+    Returns:
+      As Matplotlib's colour bars take it.
+    """
+    known = np.asarray(values, np.float64)
+    below, above = bool((known < limits[0]).any()), bool((known > limits[1]).any())
+    if below and above:
+        return "both"
+    return "min" if below else "max" if above else "neither"
 
 
 def fit_size(figure: Figure, axes: Axes) -> None:

@@ -18,6 +18,17 @@ __all__ = [
 ]
 
 
+#: Functions of time in the order of `series.seasonal_basis`.
+FUNCTIONS = (
+    "offset",
+    "trend",
+    "annual cosine",
+    "annual sine",
+    "semi-annual cosine",
+    "semi-annual sine",
+)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class MeanErrors:
     """How errors of regional means go together in time.
@@ -99,15 +110,20 @@ def error_model(means: MeanErrors) -> dict[str, Any]:
     Returns:
       `twsa_error_correlation` (lag, region), `twsa_rest_sd` (time, region) and
       `twsa_function_sd` (function, region), with the values of the functions of time,
-      `error_function` (time, function).
+      `error_function` (time, function), and their names.
     """
     meaning = "correlation of errors beside those of offset, trend and seasons"
     of_lag = {"units": "1", "long_name": meaning, "lag_step_days": means.lag_days[1]}
     rest = {"units": "mm", "long_name": "standard error beside them"}
     of_functions = {"units": "mm", "long_name": "standard error of their amplitudes"}
-    values = {"units": "1", "long_name": "offset, trend and seasons"}
+    values = {
+        "units": "1",
+        "long_name": "offset, trend and seasons",
+        "comment": "the trend in years; its standard error is in mm a year",
+    }
     sd = np.sqrt(means.function_variance)
-    return {
+    names = {"function": ("function", list(FUNCTIONS[: len(sd)]))}
+    return names | {
         "twsa_error_correlation": (("lag", "region"), means.correlation, of_lag),
         "twsa_rest_sd": (("time", "region"), means.rest_sd, rest),
         "twsa_function_sd": (("function", "region"), sd, of_functions),
