@@ -12,7 +12,6 @@ __all__ = [
     "INK",
     "OTHER",
     "WATER_COLOUR",
-    "Extend",
     "arrows_of",
     "fit_size",
     "legend_above",
@@ -25,10 +24,10 @@ INK = "#333333"
 BELIEF = "#e3d9b8"
 
 #: Ends of a colour bar with an arrow.
-Extend = Literal["neither", "min", "max", "both"]
+_Extend = Literal["neither", "min", "max", "both"]
 
 
-def arrows_of(values: ArrayLike, limits: tuple[float, float]) -> Extend:
+def arrows_of(values: ArrayLike, limits: tuple[float, float]) -> _Extend:
     """Find the ends of a colour scale beyond which there are values.
 
     Args:
