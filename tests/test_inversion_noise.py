@@ -43,6 +43,7 @@ def correlation(rng):
 def noises(rng):
     sigma, daily = rng.uniform(0.5, 2, ROWS), rng.uniform(0.5, 2, (EPOCHS, ROWS))
     rows, tau = np.arange(ROWS) < 4, rng.uniform(0, 3, EPOCHS)
+    frame = 3 * rng.normal(size=(ROWS, 3))
     return {
         "sigma per row": Noise(sigma),
         "sigma per epoch": Noise(daily),
@@ -52,6 +53,10 @@ def noises(rng):
         "common offset that varies": Noise(sigma, common=tau, common_rows=rows),
         "all, sigma per row": Noise(sigma, correlation(rng), tau, rows),
         "all, sigma per epoch": Noise(daily, correlation(rng), tau, rows),
+        "patterns": Noise(sigma, patterns=frame),
+        "patterns, sigma per epoch": Noise(daily, patterns=frame),
+        "patterns and a common offset": Noise(sigma, None, 2.0, rows, frame),
+        "all and patterns": Noise(daily, correlation(rng), tau, rows, frame),
     }
 
 
@@ -64,7 +69,9 @@ def written_out(noise, epoch):
     between = np.eye(ROWS) if noise.correlation is None else noise.correlation
     rows = np.ones(ROWS) if noise.common_rows is None else noise.common_rows
     tau = np.broadcast_to(noise.common, EPOCHS)[epoch]
-    return np.outer(sigma, sigma) * between + tau * np.outer(rows, rows)
+    patterns = np.zeros((ROWS, 1)) if noise.patterns is None else noise.patterns
+    own = np.outer(sigma, sigma) * between
+    return own + tau * np.outer(rows, rows) + patterns @ patterns.T
 
 
 def one_epoch(problem, operator, noise, displacement, epoch):

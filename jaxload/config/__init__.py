@@ -4,7 +4,7 @@ from jaxload.config.changes import parse_change
 from jaxload.config.drought import Drought
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
-from jaxload.config.inversion import Inversion
+from jaxload.config.inversion import FRAME_SETTINGS, Inversion
 from jaxload.config.network import NetworkPlan
 from jaxload.config.output import Output
 from jaxload.config.reference import Setting, settings
@@ -35,6 +35,7 @@ from jaxload.config.well_sources import WellSource, well_source
 
 __all__ = [
     "FLUXES",
+    "FRAME_SETTINGS",
     "STORAGE_PARTS",
     "SWEEP_SUMMARY",
     "Cleaning",

@@ -8,10 +8,13 @@ from jaxload.config.checks import check_choices, check_zero_or_more
 from jaxload.config.satellite import Gravimetry
 from jaxload.config.sources import GridSource
 
-__all__ = ["Inversion"]
+__all__ = ["FRAME_SETTINGS", "Inversion"]
 
 #: What beta can be chosen by.
 Criterion = Literal["leave-one-out", "leave-group-out", "gcv", "l-curve", "abic"]
+
+#: Settings of errors of the reference frame.
+FRAME_SETTINGS = ("frame_translation_mm", "frame_rotation_mm", "frame_scale_mm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +55,16 @@ class Inversion:
         regional means are several times too small on real heights. With it part of
         the load that is common to the whole region is attributed to it; less of it
         with `correlation_time_days`.
+      frame_translation_mm: Standard deviation of errors of the origin of the reference
+        frame along each axis at each epoch [mm], with horizontals in `gnss.components`;
+        0 for none. What a shift of the whole network explains as well as water is
+        divided between them by their standard deviations.
+      frame_rotation_mm: Standard deviation of errors of the orientation of the
+        reference frame about each axis at each epoch, with horizontals in
+        `gnss.components` [mm at the surface]; a milliarcsecond is 30.9 mm, 0 for none.
+      frame_scale_mm: Standard deviation of errors of the scale of the reference frame
+        at each epoch, with horizontals in `gnss.components` [mm of height]; a part in
+        a billion is 6.4 mm, 0 for none.
       noise: "independent" for errors that have no memory: sigma of each station, and a
         common mode. "network" for white and flicker noise of each station, a common
         mode and regional modes, their spectra estimated from the heights by maximum
@@ -97,6 +110,9 @@ class Inversion:
     beta_max: float = 1.0
     beta_count: int = 25
     common_mode_mm: float | Literal["estimate"] = 0.0
+    frame_translation_mm: float = 1.0
+    frame_rotation_mm: float = 1.0
+    frame_scale_mm: float = 0.5
     noise: Literal["independent", "network"] = "independent"
     noise_memory_days: float = 60.0
     station_weights: bool = False
@@ -198,6 +214,9 @@ def _check_noise(settings: Inversion) -> None:
             f"inversion.noise_memory_days is {settings.noise_memory_days:g}, expected "
             "a positive number of days"
         )
+    for name in FRAME_SETTINGS:
+        meaning = "a standard deviation in mm, or 0 for none"
+        check_zero_or_more(f"inversion.{name}", getattr(settings, name), meaning)
     meaning = "a number of days, or 0 for epochs that are independent"
     check_zero_or_more(
         "inversion.correlation_time_days", settings.correlation_time_days, meaning

@@ -10,7 +10,7 @@ from jaxload.config.changes import with_changes
 from jaxload.config.drought import Drought
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
-from jaxload.config.inversion import Inversion
+from jaxload.config.inversion import FRAME_SETTINGS, Inversion
 from jaxload.config.network import NetworkPlan
 from jaxload.config.output import Output
 from jaxload.config.renamed import current_settings
@@ -86,6 +86,7 @@ class Study:
                 "leave inversion.precision out"
             )
         _check_network_noise(self)
+        _check_horizontals(self)
         if self.inversion.errors == "cells" and "twsa" not in self.output.store:
             raise ValueError(
                 'inversion.errors is "cells", but output.store has no "twsa", with '
@@ -130,6 +131,38 @@ def _check_network_noise(study: Study) -> None:
             'inversion.noise "network" fills no cells, but the study has a table '
             '[gapfill]; leave it out, or use inversion.noise = "independent"'
         )
+
+
+def _check_horizontals(study: Study) -> None:
+    """Refuse what is not computed with horizontal components."""
+    if not study.gnss.horizontals:
+        for name in FRAME_SETTINGS:
+            if getattr(study.inversion, name) != getattr(Inversion(), name):
+                raise ValueError(
+                    f"inversion.{name} is set, but errors of the reference frame are "
+                    "estimated with horizontals only; leave it out, or use "
+                    'gnss.components = ["up", "north", "east"]'
+                )
+        return
+    settings = study.inversion
+    unusual = {
+        'inversion.noise "network"': settings.noise == "network",
+        "inversion.grace": bool(settings.grace),
+        "inversion.correlation_time_days": settings.correlation_time_days > 0,
+        'inversion.unknowns "components"': settings.unknowns == "components",
+        "inversion.robust": settings.robust != "none",
+        "inversion.precision": settings.precision != "float64",
+        "cleaning.reconstruct": study.cleaning.reconstruct > 0,
+        "[gapfill]": study.gapfill is not None,
+        "[network]": study.network is not None,
+        "[loads]": bool(study.loads.grids or study.loads.displacement),
+    }
+    for name, is_set in unusual.items():
+        if is_set:
+            raise ValueError(
+                f"gnss.components with horizontals cannot be combined with {name}; "
+                'leave it out, or use gnss.components = ["up"]'
+            )
 
 
 def _check_groundwater(study: Study) -> None:

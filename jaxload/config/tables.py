@@ -4,7 +4,13 @@ import dataclasses
 import math
 from typing import Literal
 
-from jaxload.config.checks import REQUIRED, check_choices, check_day, check_given
+from jaxload.config.checks import (
+    REQUIRED,
+    check_choices,
+    check_day,
+    check_given,
+    unknown_word,
+)
 from jaxload.config.series import (
     SameDay,
     SeriesColumns,
@@ -15,6 +21,9 @@ from jaxload.config.series import (
 from jaxload.config.sources import Grids, GridSource
 
 __all__ = ["Earth", "Evaluation", "Gnss", "Region"]
+
+#: Components of displacement, in the order of the rows of the inversion.
+COMPONENTS = ("up", "north", "east")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +42,10 @@ class Gnss:
       sites_columns: Names of the columns of that list in their order, such as
         ``["station", "lat", "lon", "height"]``. "x", "y" and "z" are geocentric
         coordinates; columns of any other name are ignored.
+      components: Components of displacement that are inverted: "up", or with the
+        horizontal ones of the same files ``["up", "north", "east"]``. Stations without
+        horizontals contribute their heights. Errors of the reference frame are
+        estimated with them, see `inversion.frame_translation_mm`.
       start: First day, as 2006-01-01; the first day of the data if empty.
       end: Last day, which is included; the last day of the data if empty.
       sigma: Standard errors of the heights: "station" takes the median formal error of
@@ -70,6 +83,7 @@ class Gnss:
     sites: str = ""
     sites_order: Literal["", "lon lat", "lat lon"] = ""
     sites_columns: tuple[str, ...] = ()
+    components: tuple[str, ...] = ("up",)
     start: str = ""
     end: str = ""
     sigma: Literal["station", "daily"] = "station"
@@ -89,6 +103,7 @@ class Gnss:
     def __post_init__(self) -> None:
         check_given("gnss.files", self.files)
         check_choices(self, "gnss")
+        _check_components(self.components)
         _ = self.sources  # refuses what contradicts itself
         if not (self.largest_sigma == 0 or 1 < self.largest_sigma < math.inf):
             raise ValueError(
@@ -101,6 +116,11 @@ class Gnss:
             raise ValueError(
                 f"gnss.start {self.start} is after gnss.end {self.end}; swap them"
             )
+
+    @property
+    def horizontals(self) -> tuple[str, ...]:
+        """The horizontal ones of `components`, north first."""
+        return tuple(name for name in COMPONENTS[1:] if name in self.components)
 
     @property
     def sources(self) -> tuple[SeriesSource, ...]:
@@ -118,6 +138,22 @@ class Gnss:
             return series_sources(self.files, usual)
         except ValueError as error:
             raise ValueError(f"gnss.{error}") from None
+
+
+def _check_components(components: tuple[str, ...]) -> None:
+    for name in components:
+        if name not in COMPONENTS:
+            raise ValueError(unknown_word("one of gnss.components", name, COMPONENTS))
+    if len(set(components)) < len(components):
+        raise ValueError(
+            f"gnss.components is {', '.join(components)}; name each component once"
+        )
+    if "up" not in components:
+        named = ", ".join(components) or "empty"
+        raise ValueError(
+            f'gnss.components is {named}, without "up": stations are screened and '
+            "compared by their heights; add it"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

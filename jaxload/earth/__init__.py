@@ -68,6 +68,11 @@ from jaxload.earth.loading.forward import (
     harmonic_displacement,
     remove_restore,
 )
+from jaxload.earth.loading.frame_errors import (
+    FRAME_PARAMETERS,
+    FrameErrors,
+    frame_displacement,
+)
 from jaxload.earth.loading.mass_field import (
     MassField,
     from_pressure,
@@ -96,10 +101,12 @@ from jaxload.sphere.harmonics.scattered import gradient_at, synthesise_at
 from jaxload.sphere.harmonics.transform import analyse, synthesise
 
 __all__ = [
+    "FRAME_PARAMETERS",
     "Convolution",
     "Destriping",
     "DiscKernel",
     "EarthModel",
+    "FrameErrors",
     "HalfSpace",
     "Harmonic",
     "Harmonics",
@@ -128,6 +135,7 @@ __all__ = [
     "displacement_from_stokes",
     "earth_model",
     "enclosed_mass",
+    "frame_displacement",
     "from_pressure",
     "from_sea_level",
     "from_soil_moisture",

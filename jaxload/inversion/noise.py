@@ -26,11 +26,14 @@ __all__ = [
     "exponential_correlation",
     "is_shared",
     "is_steady",
+    "is_uncorrelated",
     "map_epochs",
     "noise_at",
     "noise_covariance",
     "noise_times",
+    "pattern_noise",
     "scaled_noise",
+    "shares_noise",
 ]
 
 #: Relative size below which two entries of a covariance are the same number.
@@ -42,8 +45,9 @@ ROUNDING = 1e-6
 class Noise:
     """Covariance of what an observation holds beside the load's displacement.
 
-    ``R = diag(sigma) K diag(sigma) + tau^2 c c'``, with K the correlation and c one at
-    the rows that a common offset moves, zero at the others.
+    ``R = diag(sigma) K diag(sigma) + tau^2 c c' + P P'``, with K the correlation, c one
+    at the rows that a common offset moves, zero at the others, and P the patterns of
+    errors that rows share, such as those of a reference frame.
 
     Attributes:
       sigma: Standard error of a row [mm], shape (row,) or (epoch, row).
@@ -51,12 +55,16 @@ class Noise:
       common: Variance tau^2 of an offset that all rows of an epoch share [mm2], shape
         () or (epoch,).
       common_rows: Which rows share it, boolean, shape (row,); None for all.
+      patterns: P, displacement of the rows by one standard deviation of each shared
+        error [mm], shape (row, pattern); None for none. Each epoch has amounts of its
+        own, independent of each other.
     """
 
     sigma: Array
     correlation: Array | None = None
     common: Any = 0.0
     common_rows: Array | None = None
+    patterns: Array | None = None
 
 
 def exponential_correlation(
@@ -132,14 +140,15 @@ def as_noise(sigma: ArrayLike | Noise, dtype: jnp.dtype) -> Noise:
     if not isinstance(sigma, Noise):
         return Noise(jnp.asarray(sigma, dtype), common=None)
     to = lambda values: None if values is None else jnp.asarray(values, dtype)
-    common = to(sigma.common)
+    common, moved = to(sigma.common), to(sigma.common_rows)
     if common is None or (is_concrete(common) and not np.asarray(common).any()):
-        return Noise(jnp.asarray(sigma.sigma, dtype), to(sigma.correlation), None)
+        common = moved = None
     return Noise(
         jnp.asarray(sigma.sigma, dtype),
         to(sigma.correlation),
         common,
-        to(sigma.common_rows),
+        moved,
+        to(sigma.patterns),
     )
 
 
@@ -167,7 +176,15 @@ def check_noise(noise: Noise, values: Array) -> None:
         named["common"] = (noise.common, "epoch" if noise.common.ndim else "")
     if noise.common_rows is not None:
         named["common_rows"] = (noise.common_rows, "row")
+    if noise.patterns is not None:
+        named["patterns"] = (noise.patterns, "row pattern")
     check_shapes(**named)
+    known = noise.patterns is not None and is_concrete(noise.patterns)
+    if known and not np.isfinite(np.asarray(noise.patterns)).all():
+        raise ValueError(
+            "patterns hold numbers that are not finite; give rows that an error "
+            "does not move a zero"
+        )
     if noise.correlation is not None and is_concrete(noise.correlation):
         _check_correlation(np.asarray(noise.correlation))
     if noise.common is not None and is_concrete(noise.common):
@@ -225,6 +242,24 @@ def is_steady(noise: Noise) -> bool:
     return is_shared(noise) and (noise.common is None or jnp.ndim(noise.common) == 0)
 
 
+def is_uncorrelated(noise: Noise) -> bool:
+    """Whether rows share nothing but a common offset.
+
+    Args:
+      noise: From `as_noise`.
+    """
+    return noise.correlation is None and noise.patterns is None
+
+
+def shares_noise(noise: Noise) -> bool:
+    """Whether rows share any noise: by correlation, an offset or patterns.
+
+    Args:
+      noise: From `as_noise`.
+    """
+    return not is_uncorrelated(noise) or noise.common is not None
+
+
 def noise_at(noise: Noise, epochs: slice | Array | NDArray[np.int64]) -> Noise:
     """Take the noise of some epochs.
 
@@ -258,7 +293,8 @@ def scaled_noise(noise: Noise, beta: Array, seen: Array) -> Noise:
     # What is unknown may be NaN, which would spread to the derivative in beta.
     sigma = jnp.where(known, beta * jnp.where(known, noise.sigma, 1), 1)
     common = None if noise.common is None else beta**2 * noise.common
-    return dataclasses.replace(noise, sigma=sigma, common=common)
+    patterns = None if noise.patterns is None else beta * noise.patterns
+    return dataclasses.replace(noise, sigma=sigma, common=common, patterns=patterns)
 
 
 def noise_covariance(noise: Noise) -> Array:
@@ -275,6 +311,8 @@ def noise_covariance(noise: Noise) -> Array:
         independent = jnp.diag(sigma**2)
     else:
         independent = sigma[:, None] * noise.correlation * sigma[None, :]
+    if noise.patterns is not None:
+        independent += einsum("rp,sp->rs", noise.patterns, noise.patterns)
     if noise.common is None:
         return independent
     rows = common_rows(noise)
@@ -296,12 +334,28 @@ def noise_times(noise: Noise, values: Array) -> Array:
     if noise.correlation is not None:
         independent = einsum("er,rs->es", independent, noise.correlation)
     independent = sigma * independent
+    if noise.patterns is not None:
+        independent += pattern_noise(noise.patterns, values)
     if noise.common is None:
         return independent
     return (
         independent
         + common_estimate(noise, values)[:, None] * common_rows(noise)[None, :]
     )
+
+
+def pattern_noise(patterns: Array, multiplier: Array) -> Array:
+    """The errors of every epoch by patterns that rows share, ``P P' alpha``.
+
+    Args:
+      patterns: P of a `Noise`, shape (row, pattern).
+      multiplier: Shape (epoch, row).
+
+    Returns:
+      The errors [mm], shape (epoch, row).
+    """
+    amounts = einsum("er,rp->ep", multiplier, patterns)
+    return einsum("ep,rp->er", amounts, patterns)
 
 
 def common_estimate(noise: Noise, multiplier: Array) -> Array:

@@ -315,6 +315,7 @@ def _specs(data: Any) -> Any:
         correlation=whole,  # pyright: ignore[reportArgumentType]
         common=along if _varies(data.noise.common) else whole,
         common_rows=whole,  # pyright: ignore[reportArgumentType]
+        patterns=whole,  # pyright: ignore[reportArgumentType]
     )
     return dataclasses.replace(
         data, values=along, noise=noise, pattern=along, used=whole, fits=along

@@ -90,8 +90,23 @@ def _stacked_noise(noises: list[Noise], epochs: int, names: list[str]) -> Noise:
     sigma = [widen(noise.sigma) if daily else noise.sigma for noise in noises]
     common, moved = _stacked_offset(noises, names)
     return Noise(
-        jnp.concatenate(sigma, axis=-1), _stacked_correlation(noises), common, moved
+        jnp.concatenate(sigma, axis=-1),
+        _stacked_correlation(noises),
+        common,
+        moved,
+        _stacked_patterns(noises),
     )
+
+
+def _stacked_patterns(noises: list[Noise]) -> Array | None:
+    """Patterns of each kind, which move no row of another."""
+    if all(noise.patterns is None for noise in noises):
+        return None
+    none = lambda noise: jnp.zeros((noise.sigma.shape[-1], 0), noise.sigma.dtype)
+    parts = [
+        none(noise) if noise.patterns is None else noise.patterns for noise in noises
+    ]
+    return block_diag(*parts)
 
 
 def _stacked_correlation(noises: list[Noise]) -> Array | None:

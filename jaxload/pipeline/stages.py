@@ -61,8 +61,17 @@ from jaxload.pipeline.prepare.heights import (
     ready_heights,
     settle_heights,
 )
+from jaxload.pipeline.prepare.horizontals import (
+    check_horizontals,
+    clean_horizontals,
+    ready_horizontals,
+)
 from jaxload.pipeline.prepare.screening import Screened, screen, select_stations
 from jaxload.pipeline.progress import Clock
+from jaxload.pipeline.report.components import (
+    describe_components,
+    with_horizontals,
+)
 from jaxload.pipeline.report.datasets import (
     Result,
     as_groundwater,
@@ -158,11 +167,15 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
         gravity = area.products.get("grace")
         area = with_references(study, area)
         gnss, of_heights = ready_heights(study, gnss)
+        gnss, of_horizontals = ready_horizontals(study, gnss)
     screened, happened = _screened(study, gnss, area, gravity, clock)
     gnss, summary = _cleaned(study, screened.gnss, happened, clock)
     summary["screening"] = screened.summary
     with clock.stage("check"):
         summary["heights"] = of_heights | check_heights(study, gnss)
+        if study.gnss.horizontals:
+            rates = check_horizontals(study, gnss)
+            summary["horizontals"] = of_horizontals | {"rate_mm_per_year": rates}
     rows, filled = _filled(study, gnss, area, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
     summary |= of_loads
@@ -271,8 +284,10 @@ def _cleaned(
         return gnss, {}
     with clock.stage("clean"):
         report_progress = functools.partial(clock.watch, "clean")
-        gnss = cleaning.clean(study, gnss, report_progress, happened)
-        return gnss, {"cleaning": cleaning.cleaning_summary(gnss)}
+        cleaned = cleaning.clean(study, gnss, report_progress, happened)
+        summary = cleaning.cleaning_summary(cleaned)
+        cleaned, of_horizontals = clean_horizontals(study, gnss, cleaned)
+        return cleaned, {"cleaning": summary | of_horizontals}
 
 
 def _filled(
@@ -330,12 +345,17 @@ def _result(
         regions = with_stations_only(regions, baseline, area.references)
     regions.attrs["title"] = study.title
     stations = station_results(gnss, estimate)
+    if inverted.rows is not None:
+        both = inverted.estimate, inverted.rows
+        stations = with_horizontals(study, stations, gnss, *both)
     water = water_results(study, area, gnss.time, estimate.solution, choice.beta)
     regions = with_errors(regions, inverted.errors, area.references)
     if inverted.contributions is not None:
         regions = regions.assign(inverted.contributions.data_vars)
     summary = summarise(stations, water, choice, estimate)
     summary |= inverted.summary
+    if inverted.rows is not None:
+        summary |= describe_components(stations, inverted.rows)
     summary["coverage_fraction"] = describe_coverage(regions)
     summary["evaluation"] = score_regions(study, regions)
     if "land_model" in area.references:

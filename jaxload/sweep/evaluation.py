@@ -185,14 +185,15 @@ def _functions(
 ) -> tuple[Criterion, ...]:
     """The criteria as functions of a factor."""
     functions: dict[str, Criterion] = {
-        "leave-one-out": inversion.leave_one_out,
+        "leave-one-out": _leave_one_out(study, model, prepared),
         "evidence": inversion.log_evidence,
         "gcv": inversion.gcv,
     }
     if "held-out" in criteria:
         settings = dataclasses.replace(study.inversion, criterion="leave-group-out")
         groups = dataclasses.replace(study, inversion=settings)
-        functions["held-out"] = named_criterion(groups, prepared.gnss).function
+        held_out = named_criterion(groups, prepared.gnss, model.rows)
+        functions["held-out"] = held_out.function
     if "grace" in criteria:
         weights = prepared.area.basins.weights
         regions = inversion.averages(model.problem, model.prior, weights)
@@ -200,6 +201,12 @@ def _functions(
             study, prepared, np.asarray(posterior_mean(factor, regions))
         )
     return tuple(functions[name] for name in criteria)
+
+
+def _leave_one_out(study: config.Study, model: Model, prepared: Prepared) -> Criterion:
+    settings = dataclasses.replace(study.inversion, criterion="leave-one-out")
+    study = dataclasses.replace(study, inversion=settings)
+    return named_criterion(study, prepared.gnss, model.rows).function
 
 
 def _misfit_to_grace(

@@ -12,8 +12,8 @@ from jaxload.pipeline.estimation.problem import (
     make_model,
     make_prior,
     make_problem,
+    station_design,
 )
-from jaxload.pipeline.inputs.observations import make_design
 from jaxload.pipeline.prepare import loads
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.stages import Prepared, prepare
@@ -80,7 +80,7 @@ class Shared:
         of_prior = tuple(getattr(study.inversion, name) for name in OF_PRIOR)
         with self.clock.stage("design"):
             design = self._once(
-                "design", response, lambda: make_design(study, rows, grid)
+                "design", response, lambda: station_design(study, rows, grid)
             )
             prior = self._once(
                 "prior", (heights, of_prior), lambda: make_prior(study, grid)
@@ -94,8 +94,9 @@ class Shared:
         # It is estimated with a beta of its own.
         settings = study.inversion
         start = settings.beta_min * settings.beta_max
+        frame = tuple(getattr(settings, name) for name in config.FRAME_SETTINGS)
         estimate = lambda: with_common_mode(study, model, rows.time.values).noise
-        noise = self._once("common", (response, of_prior, start), estimate)
+        noise = self._once("common", (response, of_prior, start, frame), estimate)
         return dataclasses.replace(model, noise=noise)
 
     def _once(self, kind: str, key: Hashable, make: Callable[[], Any]) -> Any:

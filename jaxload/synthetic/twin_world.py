@@ -1,6 +1,7 @@
 """A twin world: water that is known, and what a GNSS network would see of it."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import scipy.signal
@@ -38,6 +39,10 @@ class TwinSettings:
       flicker: Standard deviation of flicker noise in height [mm].
       common: Standard deviation of the common-mode noise of the network [mm].
       missing: Share of days lost to failures, network build-up apart.
+      horizontal: Median standard deviation of white noise in north and east [mm]; 0
+        measures heights alone. Flicker noise is in the ratio of the white.
+      frame: Standard deviation of shifts of the reference frame along each axis, and
+        likewise of its turns at the surface and of its scale, at each epoch [mm].
     """
 
     seed: int = 1
@@ -55,6 +60,8 @@ class TwinSettings:
     flicker: float = 1.0
     common: float = 0.7
     missing: float = 0.1
+    horizontal: float = 0.0
+    frame: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,6 +79,8 @@ class Twin:
       loading: True uplift by the water [mm], shape (epoch, station).
       displacement: Measured uplift [mm], shape (epoch, station); NaN if missing.
       sigma: Formal standard error [mm], shape (epoch, station); NaN if missing.
+      horizontals: Measured displacement and its formal standard error [mm] by
+        component, likewise; empty where heights alone are measured.
     """
 
     region: shapely.Polygon
@@ -84,6 +93,7 @@ class Twin:
     loading: NDArray[np.float64]
     displacement: NDArray[np.float64]
     sigma: NDArray[np.float64]
+    horizontals: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 
 def twin(settings: TwinSettings | None = None) -> Twin:
@@ -93,7 +103,8 @@ def twin(settings: TwinSettings | None = None) -> Twin:
     interannual modes, and fast water with a memory of weeks. The heights of a network
     clustered in one half of the region hold the load of that water, by discs on PREM,
     white noise that differs from station to station, flicker noise and a common mode;
-    receivers start late and fail in runs.
+    receivers start late and fail in runs. Where they measure horizontals too, these
+    hold the load, noise of their own, and errors of the frame.
 
     Args:
       settings: What kind of world.
@@ -126,6 +137,20 @@ def twin(settings: TwinSettings | None = None) -> Twin:
     levels = HeightNoise(settings.white, settings.flicker, settings.common)
     noise, formal = height_noise(shape, levels, rng)
     seen = running(shape, settings.missing, rng)
+    horizontals = {}
+    if settings.horizontal:
+        moved = _moved_sideways(settings, kernel, places, grid)
+        frame = _frame_errors(settings, places, rng)
+        noise = noise + frame["up"]
+        for name, design in moved.items():
+            values = water @ design.T + frame[name]
+            share = settings.horizontal / settings.white
+            levels = HeightNoise(settings.horizontal, share * settings.flicker, 0.0)
+            errors, formal_error = height_noise(shape, levels, rng)
+            horizontals[name] = (
+                np.where(seen, values + errors, np.nan),
+                np.where(seen, formal_error, np.nan),
+            )
     return Twin(
         region=region,
         grid=grid,
@@ -137,7 +162,31 @@ def twin(settings: TwinSettings | None = None) -> Twin:
         loading=loading,
         displacement=np.where(seen, loading + noise, np.nan),
         sigma=np.where(seen, formal, np.nan),
+        horizontals=horizontals,
     )
+
+
+def _moved_sideways(
+    settings: TwinSettings,
+    kernel: earth.DiscKernel,
+    places: "_Places",
+    grid: sphere.Grid,
+) -> dict[str, NDArray[np.float64]]:
+    """Design matrices of north and east, each of shape (station, cell)."""
+    names = ("north", "east")
+    design = np.asarray(earth.design_matrix(kernel, places, grid, names))
+    return dict(zip(names, design.reshape(2, settings.stations, -1)))
+
+
+def _frame_errors(
+    settings: TwinSettings, places: "_Places", rng: Generator
+) -> dict[str, NDArray[np.float64]]:
+    """Displacement by a frame that moves at random [mm], each (epoch, station)."""
+    errors = earth.FrameErrors(*3 * (settings.frame,))
+    patterns = earth.frame_displacement(places, errors)
+    amounts = rng.normal(size=(settings.days, patterns.shape[1]))
+    moved = (amounts @ patterns.T).reshape(settings.days, 3, settings.stations)
+    return {name: moved[:, row] for row, name in enumerate(("up", "north", "east"))}
 
 
 @dataclasses.dataclass(frozen=True)

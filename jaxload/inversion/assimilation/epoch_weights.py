@@ -13,6 +13,7 @@ from jaxload.inversion.noise import (
     Noise,
     common_rows,
     is_steady,
+    is_uncorrelated,
     noise_at,
     noise_covariance,
     scaled_noise,
@@ -94,7 +95,7 @@ class EpochSystems:
         Returns:
           The products, shape (row, column).
         """
-        if self.noise.correlation is not None:
+        if not is_uncorrelated(self.noise):
             return self.noise_of(epoch) @ columns
         sigma = self.sigma if self.sigma.ndim == 1 else self.sigma[epoch]
         product = sigma[:, None] ** 2 * columns

@@ -17,6 +17,8 @@ from jaxload.inversion.noise import (
 
 __all__ = ["primal_load"]
 
+Weighing = Callable[[Array], Array]
+
 
 def primal_load(
     design: Array,
@@ -70,9 +72,9 @@ def primal_load(
     return map_epochs(one, noise, data, size)
 
 
-def _weighting(noise: Noise, seen: Array) -> Callable[[Array], Array]:
+def _weighting(noise: Noise, seen: Array) -> Weighing:
     """The map of columns, shape (row, column), by ``N_oo^-1`` with zeros around it."""
-    independent = dataclasses.replace(noise, common=None)
+    independent = dataclasses.replace(noise, common=None, patterns=None)
     if noise.correlation is None:
         weight = jnp.where(seen, noise.sigma**-2, 0)
         without_offset = lambda values: weight[:, None] * values
@@ -82,13 +84,33 @@ def _weighting(noise: Noise, seen: Array) -> Callable[[Array], Array]:
         covariance = jnp.where(both, noise_covariance(independent), unit)
         inverted = jnp.where(both, inverse(covariance), 0)
         without_offset = lambda values: einsum("rs,sc->rc", inverted, values)
-    if noise.common is None:
+    if noise.common is not None:
+        without_offset = _with_offset(noise, without_offset)
+    if noise.patterns is None:
         return without_offset
-    image = without_offset(common_rows(noise)[:, None])
+    return _with_patterns(noise.patterns, without_offset)
+
+
+def _with_offset(noise: Noise, weighing: Weighing) -> Weighing:
+    """Sherman & Morrison (1950), doi:10.1214/aoms/1177729893."""
+    image = weighing(common_rows(noise)[:, None])
     growth = 1 + noise.common * einsum("rc,r->", image, common_rows(noise))
 
     def weighted(values: Array) -> Array:
         amount = noise.common / growth * einsum("rk,rc->kc", image, values)
-        return without_offset(values) - einsum("rk,kc->rc", image, amount)
+        return weighing(values) - einsum("rk,kc->rc", image, amount)
+
+    return weighted
+
+
+def _with_patterns(patterns: Array, weighing: Weighing) -> Weighing:
+    """The same for several columns: Woodbury's identity."""
+    image = weighing(patterns)
+    unit = jnp.eye(patterns.shape[1], dtype=patterns.dtype)
+    inverted = inverse(unit + einsum("rp,rq->pq", image, patterns))
+
+    def weighted(values: Array) -> Array:
+        amounts = einsum("pq,rq,rc->pc", inverted, image, values)
+        return weighing(values) - einsum("rp,pc->rc", image, amounts)
 
     return weighted

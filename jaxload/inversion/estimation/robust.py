@@ -165,6 +165,7 @@ def reweight(
       Holland & Welsch (1977), doi:10.1080/03610927708827533.
     """
     data, beta = bind(problem, data, beta)
+    _check_patterns(data.noise)
     if mean is not None:
         mean = jnp.asarray(mean, problem.design.dtype)
         prior_mean(problem, data, mean)
@@ -193,6 +194,7 @@ def reweight_representers(
       ValueError: As `solve`.
     """
     data, beta = bind(problem, data, beta)
+    _check_patterns(data.noise)
     weights, converged = _weights(problem, data, beta, loss)
     weighted = _weighted(data, weights)
     solution = solve_representers(problem, weighted, beta, method=loss.method)
@@ -209,6 +211,14 @@ def _weights(
     """Only what weights need is computed, which leaves the load out."""
     reweighted, converged = _iterated(problem, data, beta, None, loss)
     return reweighted.weights, converged
+
+
+def _check_patterns(noise: Noise) -> None:
+    if noise.patterns is not None:
+        raise ValueError(
+            "robust weights are not computed for noise with patterns that rows share; "
+            "leave Noise.patterns out, or solve without a loss"
+        )
 
 
 def _weighted(data: Observations, weights: Array) -> Observations:

@@ -20,6 +20,7 @@ from jaxload.inversion.binding import Observations, bind
 from jaxload.inversion.estimation.data_space import DataSpaceSolution
 from jaxload.inversion.estimation.factor import Factor, evaluate, factor_of
 from jaxload.inversion.hyperparameters.sufficient_statistics import Sums, epoch_sums
+from jaxload.inversion.noise import shares_noise
 from jaxload.inversion.problem import Problem, Solution
 from jaxload.inversion.sharding import gather_epochs, place_epochs
 
@@ -176,7 +177,7 @@ def variance_components(
       Koch & Kusche (2002), doi:10.1007/s00190-002-0245-x.
     """
     data, _ = bind(problem, data, beta)
-    if data.noise.correlation is not None or data.noise.common is not None:
+    if shares_noise(data.noise):
         raise ValueError(
             "variance components need independent rows; bind the standard errors "
             "instead of a Noise, or use tune"

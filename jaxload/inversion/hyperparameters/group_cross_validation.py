@@ -6,6 +6,7 @@ together with its neighbours says how well the places between the stations are k
 """
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import scipy.cluster.hierarchy
 import scipy.spatial.distance
@@ -90,15 +91,19 @@ def leave_group_out_residual(
     return _residual(factor.problem, factor.data, factor.beta, multiplier, left_out)
 
 
-def leave_group_out(solution: Factor | Solution, groups: npt.ArrayLike) -> Array:
+def leave_group_out(
+    solution: Factor | Solution, groups: npt.ArrayLike, *, by_sigma: bool = False
+) -> Array:
     """Compute the rms of the leave-group-out residuals, a criterion for `select`.
 
     Args:
       solution: From `solve` or `factorise`.
       groups: As in `leave_group_out_residual`.
+      by_sigma: Whether each residual is divided by the standard error of its
+        observation, for rows of different quality such as three components.
 
     Returns:
-      The rms over all observations [mm], scalar; smaller is better.
+      The rms over all observations [mm, or 1 by sigma], scalar; smaller is better.
 
     Raises:
       ValueError: As `leave_group_out_residual`.
@@ -108,7 +113,11 @@ def leave_group_out(solution: Factor | Solution, groups: npt.ArrayLike) -> Array
       >>> criterion = functools.partial(inversion.leave_group_out, groups=blocks)
       >>> beta = inversion.select(problem, data, criterion=criterion)
     """
-    return root_mean_square(leave_group_out_residual(solution, groups))
+    residual = leave_group_out_residual(solution, groups)
+    if by_sigma:
+        sigma = factor_of(solution).data.noise.sigma
+        residual = residual / jnp.broadcast_to(sigma, residual.shape)
+    return root_mean_square(residual)
 
 
 @jax.jit

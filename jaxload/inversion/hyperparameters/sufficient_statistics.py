@@ -12,7 +12,7 @@ from jaxload.inversion.estimation.data_space import DataSpaceSolution, residual
 from jaxload.inversion.estimation.factor import Factor, evaluate
 from jaxload.inversion.estimation.long_records import goes_by_parts, solved_parts
 from jaxload.inversion.linalg.saddle_point import null_space_log_determinant
-from jaxload.inversion.noise import noise_times, scaled_noise
+from jaxload.inversion.noise import noise_times, scaled_noise, shares_noise
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.sharding import by_shards
 
@@ -98,7 +98,7 @@ def record_sums(factor: Factor, *, redundancy: bool = True) -> Sums:
 
 def _has_shared_noise(data: Observations) -> bool:
     """Whether rows share noise, which makes redundancy dear."""
-    return data.noise.correlation is not None or data.noise.common is not None
+    return shares_noise(data.noise)
 
 
 @jax.jit
@@ -124,7 +124,7 @@ def _own_sums(
     known = jnp.isfinite(left_out)
     multiplier = solved.multiplier
     counted = jnp.where(known, left_out, 0)
-    independent = noise.correlation is None and noise.common is None
+    independent = not shares_noise(noise)
     variance = jnp.broadcast_to(noise.sigma**2, seen.shape)
     used = variance * solved.inverse_diagonal if independent else jnp.nan * multiplier
     contrast_count = jnp.sum(seen, axis=1) - problem.null_space_response.shape[1]

@@ -227,6 +227,11 @@ def _check(network: MonitoringNetwork, places: Candidates) -> None:
         design=(network.problem.design, "row cell"),
         candidates=(places.design, "candidate cell"),
     )
+    if network.noise.patterns is not None:
+        raise ValueError(
+            "the noise of the network has patterns that its rows share, but how they "
+            "move candidates is not known; leave Noise.patterns out"
+        )
     if places.correlation is not None:
         count = len(network.observed) + len(places.design)
         if places.correlation.shape[1] != count:

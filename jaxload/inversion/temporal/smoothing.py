@@ -16,7 +16,12 @@ from jaxload.inversion.binding import Observations, about_mean, bind
 from jaxload.inversion.estimation.factor import factorise
 from jaxload.inversion.estimation.representers import RepresenterSolution, Term
 from jaxload.inversion.linalg.spd import einsum
-from jaxload.inversion.noise import Noise, common_estimate, scaled_noise
+from jaxload.inversion.noise import (
+    Noise,
+    common_estimate,
+    is_uncorrelated,
+    scaled_noise,
+)
 from jaxload.inversion.problem import Problem, Solution
 from jaxload.inversion.sharding import require_one_device
 from jaxload.inversion.temporal.inverse_noise import (
@@ -164,7 +169,7 @@ def _coefficients(
     """Coefficients of ``C G'`` and of free fields; what they fit, and which are ok."""
     seen = jnp.isfinite(displacement)
     noise = scaled_noise(noise, beta, seen)
-    if noise.correlation is None:
+    if is_uncorrelated(noise):
         weight = noise_weight(noise, seen)
     else:
         weight = NoiseWeight(seen.astype(beta.dtype))

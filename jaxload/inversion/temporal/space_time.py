@@ -18,7 +18,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxload.inversion.linalg.spd import einsum, inverse
-from jaxload.inversion.noise import Noise, common_rows, noise_covariance, noise_times
+from jaxload.inversion.noise import (
+    Noise,
+    common_rows,
+    is_uncorrelated,
+    noise_covariance,
+    noise_times,
+)
 from jaxload.inversion.problem import Problem
 from jaxload.inversion.temporal.correlated_noise import (
     shared_noise_solve,
@@ -125,7 +131,7 @@ def _way(
     seen: Array,
 ) -> Callable[[Array], Array]:
     """How to solve the saddle-point system: by weights, or where rows correlate."""
-    if noise.correlation is None:
+    if is_uncorrelated(noise):
         solver = _prepare(problem, temporal_prior, noise, normal, seen)
         return lambda right: _solved(solver, right)
     rows, finite = seen.shape[1], jnp.where(jnp.isfinite(normal), normal, 0)

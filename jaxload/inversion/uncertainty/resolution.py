@@ -19,6 +19,7 @@ from jaxload._check import check_shapes
 from jaxload.inversion.binding import Observations
 from jaxload.inversion.estimation.factor import Factor, epoch_inverse, factor_of
 from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.noise import shares_noise
 from jaxload.inversion.problem import Problem, Solution
 from jaxload.inversion.uncertainty.functionals import (
     Functionals,
@@ -184,7 +185,7 @@ def leverage(solution: Factor | Solution) -> Array:
     factor = factor_of(solution)
     data, beta = factor.data, factor.beta
     noise, seen = data.noise, data.seen
-    if noise.correlation is not None or noise.common is not None:
+    if shares_noise(noise):
         lost = _lost(factor.problem, data, beta)
     else:
         sigma = jnp.broadcast_to(noise.sigma, seen.shape)

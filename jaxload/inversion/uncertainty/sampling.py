@@ -104,6 +104,11 @@ def noise_samples(
         factor = jnp.linalg.cholesky(noise.correlation)
         white = einsum("er,sr->es", white, factor)
     independent = jnp.broadcast_to(noise.sigma, shape) * white
+    if noise.patterns is not None:
+        of_patterns = jax.random.fold_in(of_epochs, 1)
+        size = shape[0], noise.patterns.shape[1]
+        amounts = jax.random.normal(of_patterns, size, dtype)
+        independent += einsum("ep,rp->er", amounts, noise.patterns)
     if noise.common is None:
         return independent
     offset = jnp.sqrt(noise.common) * jax.random.normal(of_epochs, shape[:1], dtype)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, inversion
+from jaxload.inversion.noise import noise_at
+from jaxload.pipeline.estimation.component_layout import ComponentRows
 from jaxload.pipeline.estimation.noise_model import (
     with_common_mode,
     with_station_weights,
@@ -39,6 +42,10 @@ class Criterion:
     name: str
     unit: str
 
+
+#: Epochs by which beta is chosen where stations are left out with all components, each
+#: of which needs a part of the inverse of its epoch.
+EPOCHS = 500
 
 #: By the name in a study file; "leave-group-out" needs its groups first.
 CRITERIA = {
@@ -92,7 +99,7 @@ def choose(
     Raises:
       ValueError: If the criterion is not a number, or has no corner.
     """
-    criterion = named_criterion(study, gnss)
+    criterion = named_criterion(study, gnss, model.rows)
     if study.inversion.common_mode_mm == "estimate":
         model = with_common_mode(study, model, gnss.time.values)
     if study.inversion.station_weights:
@@ -104,12 +111,18 @@ def choose(
     return model, _scan(study, model, criterion, watch)
 
 
-def named_criterion(study: config.Study, gnss: xr.Dataset) -> Criterion:
+def named_criterion(
+    study: config.Study, gnss: xr.Dataset, rows: ComponentRows | None = None
+) -> Criterion:
     """Make the criterion that a study names.
+
+    With horizontals a station is left out with all of its components, and residuals
+    are divided by the standard errors of their components.
 
     Args:
       study: Its `inversion.criterion` is the name.
       gnss: Positions of the stations, of which groups are made.
+      rows: Which component of which station each row is; None for heights alone.
 
     Returns:
       The criterion.
@@ -118,6 +131,9 @@ def named_criterion(study: config.Study, gnss: xr.Dataset) -> Criterion:
       ValueError: If all stations would be in one group.
     """
     criterion = CRITERIA[study.inversion.criterion]
+    singly = criterion.function is inversion.leave_one_out
+    if singly and rows is not None:
+        return _of_rows(criterion, rows.station)
     if criterion.function is not inversion.leave_group_out:
         return criterion
     distance = station_distances(gnss)
@@ -129,8 +145,18 @@ def named_criterion(study: config.Study, gnss: xr.Dataset) -> Criterion:
             f"{study.inversion.block_km:g}, so that none is left to predict the "
             "others; make it smaller"
         )
+    if rows is not None:
+        return _of_rows(criterion, groups[rows.station])
     function = functools.partial(criterion.function, groups=groups)
     return dataclasses.replace(criterion, function=function)
+
+
+def _of_rows(criterion: Criterion, groups: NDArray[np.int64]) -> Criterion:
+    """Leave rows out together, in units of their standard errors."""
+    function = functools.partial(
+        inversion.leave_group_out, groups=groups, by_sigma=True
+    )
+    return Criterion(function, f"{criterion.name} by sigma", "1")
 
 
 def _scan(
@@ -158,7 +184,11 @@ def _scan(
     # With components, their patterns and the mean take the place of the epochs.
     values = model.up if parts is None else patterns_and_mean(parts)
     bind = bind_record if parts is None else inversion.observations
-    data = bind(values, model.noise, precision=settings.precision)
+    noise = model.noise
+    if model.rows is not None and isinstance(criterion.function, functools.partial):
+        every = math.ceil(len(values) / EPOCHS)
+        values, noise = values[::every], noise_at(noise, slice(None, None, every))
+    data = bind(values, noise, precision=settings.precision)
     values = inversion.scan(
         model.problem,
         data,

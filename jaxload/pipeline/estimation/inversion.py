@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from jaxload import config
 from jaxload._memory import free_cycles
 from jaxload.pipeline.chunks import means_over
+from jaxload.pipeline.estimation.component_layout import ComponentRows
 from jaxload.pipeline.estimation.gravity_update import gravity_for, with_gravimetry
 from jaxload.pipeline.estimation.hyperparameters import Choice, choose
 from jaxload.pipeline.estimation.network_noise import (
@@ -59,6 +60,7 @@ class InversionResult:
       learned: Record of the training through the inversion, if there was one.
       network: New stations and what existing ones are worth; None where a study does
         not set it.
+      rows: Which component of which station each row is; None for heights alone.
     """
 
     estimate: Estimate
@@ -68,6 +70,7 @@ class InversionResult:
     learned: TrainingRecord | None = None
     network: PlannedNetwork | None = None
     contributions: xr.Dataset | None = None
+    rows: ComponentRows | None = None
     summary: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -134,7 +137,12 @@ def invert(
             settled = estimated.noise, choice.beta
             planned = plan_network(study, model, settled, rows, area)
     result = InversionResult(
-        without_factor(estimated), choice, errors, stations_only, network=planned
+        without_factor(estimated),
+        choice,
+        errors,
+        stations_only,
+        network=planned,
+        rows=model.rows,
     )
     if gravity is None:
         return result

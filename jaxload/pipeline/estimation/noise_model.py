@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion, series
 from jaxload.inversion.hyperparameters.empirical_bayes import scaled_model
+from jaxload.pipeline.estimation.component_layout import ComponentRows
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.record_shards import bind_record
 
@@ -85,9 +86,25 @@ def with_station_weights(model: Model, beta: float) -> Model:
     """
     data = bind_record(model.up, model.noise)
     factor = inversion.factorise(model.problem, data, beta)
-    left_out = inversion.leave_one_out_residual(factor)
-    left_out = inversion.gather_epochs(left_out, data)
-    weights = inversion.weights_from_residuals(left_out)
+    if model.rows is None:
+        left_out = inversion.leave_one_out_residual(factor)
+        left_out = inversion.gather_epochs(left_out, data)
+        weights = inversion.weights_from_residuals(left_out)
+    else:
+        left_out = inversion.leave_group_out_residual(factor, model.rows.station)
+        left_out = np.asarray(inversion.gather_epochs(left_out, data))
+        weights = _weights_by_component(left_out, model.rows)
     sigma = np.asarray(model.noise.sigma) / np.sqrt(np.asarray(weights))
     noise = dataclasses.replace(model.noise, sigma=sigma)
     return dataclasses.replace(model, noise=noise)
+
+
+def _weights_by_component(
+    left_out: NDArray[np.float64], rows: ComponentRows
+) -> NDArray[np.float64]:
+    """Weights of rows among those of their own component, shape (row,)."""
+    weights = np.ones(len(rows.station))
+    for name in rows.names:
+        some = rows.component == name
+        weights[some] = inversion.weights_from_residuals(left_out[:, some])
+    return weights

@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion, sphere
 from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.pipeline.estimation.component_layout import (
+    ComponentRows,
+    component_rows,
+    components_of,
+    frame_patterns,
+    observed_rows,
+)
 from jaxload.pipeline.inputs.observations import make_design, standard_errors
 from jaxload.pipeline.inputs.prior_amplitude import relative_amplitude
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
@@ -23,6 +30,7 @@ __all__ = [
     "make_prior",
     "make_problem",
     "of_stations",
+    "station_design",
 ]
 
 logger = logging.getLogger(__name__)
@@ -41,9 +49,11 @@ class Model:
     Attributes:
       problem: Design matrix and prior.
       prior: The prior by itself.
-      up: Observed uplift [mm], shape (epoch, station); NaN if missing.
+      up: Observed uplift, and behind it horizontal displacement where a study inverts
+        that [mm], shape (epoch, row); NaN if missing.
       noise: Of the observations.
       parts: Principal components of `up`, if these are to be inverted.
+      rows: Which component of which station each row is; None for heights alone.
     """
 
     problem: inversion.Problem
@@ -51,6 +61,7 @@ class Model:
     up: NDArray[np.float64]
     noise: inversion.Noise
     parts: Components | None = None
+    rows: ComponentRows | None = None
 
 
 def make_model(
@@ -67,7 +78,7 @@ def make_model(
       study: The study.
       gnss: The stations, perhaps with virtual stations.
       grid: The cells.
-      design_and_prior: From `make_problem`, where it is known already.
+      design_and_prior: From `make_problem` of `station_design`, where it is known.
 
     Returns:
       The model.
@@ -76,24 +87,53 @@ def make_model(
       ValueError: If a map does not fit the grid, or there are fewer stations than
         components.
     """
-    up, sigma = gnss.up.values, standard_errors(study, gnss)
     common = study.inversion.common_mode_mm
     variance = 0.0 if isinstance(common, str) else common**2
+    problem, prior = design_and_prior or make_problem(
+        station_design(study, gnss, grid), make_prior(study, grid)
+    )
+    if study.gnss.horizontals:
+        rows = component_rows(study, gnss)
+        values, sigma = observed_rows(study, gnss, rows)
+        noise = inversion.Noise(
+            sigma,  # pyright: ignore[reportArgumentType]
+            None,
+            variance,
+            rows.component == "up",  # pyright: ignore[reportArgumentType]
+            frame_patterns(study, gnss, rows),  # pyright: ignore[reportArgumentType]
+        )
+        return Model(problem, prior, values, noise, rows=rows)
+    up, sigma = gnss.up.values, standard_errors(study, gnss)
     filled = is_virtual(gnss)
     moved = ~filled if filled.any() else None
     noise = inversion.Noise(sigma, None, variance, moved)  # pyright: ignore[reportArgumentType]
-    parts = _components(study, up, sigma)
-    problem, prior = design_and_prior or make_problem(
-        make_design(study, gnss, grid), make_prior(study, grid)
-    )
-    return Model(problem, prior, up, noise, parts)
+    return Model(problem, prior, up, noise, _components(study, up, sigma))
+
+
+def station_design(
+    study: config.Study, gnss: xr.Dataset, grid: sphere.Grid
+) -> jax.Array:
+    """Compute the design matrix of the observations of a study.
+
+    Args:
+      study: The study.
+      gnss: The stations, perhaps with virtual stations.
+      grid: The cells.
+
+    Returns:
+      The design matrix [mm/mm], shape (row, cell).
+    """
+    if not study.gnss.horizontals:
+        return make_design(study, gnss, grid)
+    rows = component_rows(study, gnss)
+    return components_of(make_design(study, gnss, grid, rows.names), rows)
 
 
 def make_problem(design: jax.Array, prior: inversion.Prior) -> DesignAndPrior:
     """Join a design matrix and a prior.
 
     Args:
-      design: From `make_design`.
+      design: From `station_design`.
       prior: From `make_prior`.
 
     Returns:

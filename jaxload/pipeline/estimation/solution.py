@@ -25,8 +25,8 @@ class Estimate:
     Attributes:
       solution: Water as coefficients, and its displacement of the stations.
       noise: With the sigma that weighted each observation in the end.
-      left_out: Observed uplift minus its prediction from the other stations [mm], shape
-        (epoch, station); None where it would need another solution for each.
+      left_out: Observed displacement minus its prediction from the other stations [mm],
+        shape (epoch, row); None where it would need another solution for each.
       weights: Of each observation by a robust loss [-], shape (epoch, station); None
         if there was none.
     """
@@ -64,6 +64,11 @@ def estimate(
     if study.inversion.robust != "none":
         return _robust(model, data, beta, LOSSES[study.inversion.robust])
     solution, left_out = inversion.solve_record(model.problem, data, beta)
+    if model.rows is not None:
+        # A station is left out with all of its components.
+        groups = model.rows.station
+        left_out = inversion.leave_group_out_residual(solution.factor, groups)
+        left_out = inversion.gather_epochs(left_out, data)
     return Estimate(solution, model.noise, left_out)
 
 

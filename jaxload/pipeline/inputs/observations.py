@@ -2,7 +2,7 @@
 
 import logging
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -33,8 +33,8 @@ __all__ = [
 
 Outline = Polygon | MultiPolygon
 
-#: Of no use here, and twice as large as what is.
-HORIZONTAL = ("east", "east_sigma", "north", "north_sigma")
+#: Of no use where heights alone are inverted, and twice as large as what is.
+HORIZONTAL = ("east", "north")
 
 #: Cells of a station's neighbourhood whose outline matters, in cells.
 NEAR = 10
@@ -55,7 +55,7 @@ def read_observations(
       watch: Called with the number of files read and that of all, after each.
 
     Returns:
-      A dataset of layout `io.GNSS`, of vertical displacement only.
+      A dataset of layout `io.GNSS`, of the components that the study inverts.
     """
     settings = study.gnss
     gnss = io.read_gnss(
@@ -71,7 +71,9 @@ def read_observations(
         ),
         watch=watch,
     )
-    return gnss.drop_vars(HORIZONTAL, errors="ignore")
+    unused = [name for name in HORIZONTAL if name not in settings.components]
+    unused += [f"{name}_sigma" for name in unused]
+    return gnss.drop_vars(unused, errors="ignore")
 
 
 def select_inside(
@@ -170,7 +172,10 @@ def station_distances(gnss: xr.Dataset) -> NDArray[np.float64]:
 
 
 def make_design(
-    study: config.Study, gnss: xr.Dataset | earth.Places, grid: sphere.Grid
+    study: config.Study,
+    gnss: xr.Dataset | earth.Places,
+    grid: sphere.Grid,
+    components: Sequence[str] = ("up",),
 ) -> jax.Array:
     """Compute the design matrix of the stations.
 
@@ -178,9 +183,10 @@ def make_design(
       study: The study.
       gnss: The stations, or anything with `lon` and `lat`.
       grid: The cells.
+      components: Some of "up", "north" and "east".
 
     Returns:
-      The design matrix [mm/mm], shape (station, cell).
+      The design matrix [mm/mm], shape (component * station, cell).
     """
     settings = study.earth
     love, exact = study_love_numbers(study), None
@@ -189,12 +195,13 @@ def make_design(
         exact = earth.rectangle_kernel(love, reach=NEAR * grid.spacing)
     # A Dataset has its coordinates as attributes, which no type checker sees.
     places = typing.cast(earth.Places, gnss)
-    design = earth.design_matrix(kernel, places, grid, rectangles=exact)
+    design = earth.design_matrix(kernel, places, grid, components, exact)
     if not settings.max_distance_deg:
         return design
     lon, lat = (np.asarray(axis)[:, None] for axis in (places.lon, places.lat))
     arc = sphere.angular_distance(lon, lat, grid.lon[None], grid.lat[None])
-    return jnp.where(arc <= settings.max_distance_deg, design, 0)
+    near = jnp.tile(arc <= settings.max_distance_deg, (len(components), 1))
+    return jnp.where(near, design, 0)
 
 
 def _disc_kernel(

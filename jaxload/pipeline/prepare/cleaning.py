@@ -170,12 +170,15 @@ def _shares(gnss: xr.Dataset, years: NDArray[np.float64]) -> NDArray[np.float64]
     return np.where(np.isnan(known), held / count, known)
 
 
-def find_events(study: config.Study, gnss: xr.Dataset) -> series.Events:
+def find_events(
+    study: config.Study, gnss: xr.Dataset, component: str = "up"
+) -> series.Events:
     """Find steps and relaxations of every station, in a file or in the heights.
 
     Args:
       study: Its `cleaning.steps` is a file, or "detect".
-      gnss: Heights, layout `io.GNSS`.
+      gnss: Heights, layout `io.GNSS`, or another component under their names.
+      component: Which component it is.
 
     Returns:
       The events; none where `cleaning.steps` is empty.
@@ -191,8 +194,9 @@ def find_events(study: config.Study, gnss: xr.Dataset) -> series.Events:
         return _detected(gnss, years)
     table = io.read_offsets(study.path(steps))
     names = [str(name) for name in gnss.station.values]
-    days = [io.offset_days(table, name, "up") for name in names]
-    bends = [name for name in names if len(io.offset_days(table, name, "up", ["rate"]))]
+    days = [io.offset_days(table, name, component) for name in names]
+    turned = lambda name: io.offset_days(table, name, component, ["rate"])
+    bends = [name for name in names if len(turned(name))]
     if bends:
         logger.warning(
             "%s has changes of rate, which stay in the heights of %s",
@@ -208,7 +212,7 @@ def find_events(study: config.Study, gnss: xr.Dataset) -> series.Events:
         )
     times = {"steps": _filled([series.decimal_years(day) for day in days], ())}
     for kind in STEPS[1:]:
-        rows = [_relaxations(table, name, kind) for name in names]
+        rows = [_relaxations(table, name, kind, component) for name in names]
         _warn_of_endless(steps, names, rows)
         times[kind] = _filled(rows, (2,))
     return series.events(count, **times)
@@ -226,10 +230,12 @@ def _warn_of_endless(steps: str, names: list[str], rows: list[NDArray]) -> None:
         )
 
 
-def _relaxations(table: xr.Dataset, station: str, kind: str) -> NDArray[np.float64]:
+def _relaxations(
+    table: xr.Dataset, station: str, kind: str, component: str
+) -> NDArray[np.float64]:
     """Begin and relaxation time [years] of one kind of event, shape (event, 2)."""
     chosen = io.is_of(table, station) & (table.kind.values == kind)
-    chosen &= np.isin(table.component.values, ("all", "up"))
+    chosen &= np.isin(table.component.values, ("all", component))
     begin = series.decimal_years(table.day.values[chosen])
     return np.stack([begin, table.relaxation.values[chosen] / DAYS_PER_YEAR], axis=1)
 

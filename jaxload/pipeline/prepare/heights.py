@@ -15,7 +15,7 @@ from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.pipeline.inputs.observations import standard_errors
 from jaxload.pipeline.messages import listed
 
-__all__ = ["check_heights", "ready_heights", "settle_heights"]
+__all__ = ["check_heights", "ready_component", "ready_heights", "settle_heights"]
 
 logger = logging.getLogger(__name__)
 
@@ -86,11 +86,28 @@ def ready_heights(
       ValueError: If no station has a day.
     """
     gnss, empty = _with_days(gnss)
-    gnss, large = _without_large_sigma(study, gnss)
+    gnss, large = ready_component(study, gnss)
+    return gnss, {"stations_without_days": empty, "days_of_large_sigma": large}
+
+
+def ready_component(
+    study: config.Study, gnss: xr.Dataset, component: str = "up"
+) -> tuple[xr.Dataset, dict[str, int]]:
+    """Leave out days of large sigma; refer to means where a study sets that.
+
+    Args:
+      study: Its table ``[gnss]`` has the settings.
+      gnss: One component, under the names of heights.
+      component: Which, for messages.
+
+    Returns:
+      The component, and counts of ``days_of_large_sigma`` by station.
+    """
+    gnss, large = _without_large_sigma(study, gnss, component)
     if study.gnss.reference == "mean":
         mean = gnss.up.mean("time")
         gnss = gnss.assign(up=(gnss.up - mean).assign_attrs(gnss.up.attrs))
-    return gnss, {"stations_without_days": empty, "days_of_large_sigma": large}
+    return gnss, large
 
 
 def _with_days(gnss: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
@@ -112,7 +129,7 @@ def _with_days(gnss: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
 
 
 def _without_large_sigma(
-    study: config.Study, gnss: xr.Dataset
+    study: config.Study, gnss: xr.Dataset, component: str
 ) -> tuple[xr.Dataset, dict[str, int]]:
     """Heights without days that the median of their station would weigh as others."""
     limit = study.gnss.largest_sigma
@@ -127,10 +144,11 @@ def _without_large_sigma(
     counts = dict(zip(map(str, gnss.station.values), large.sum(axis=0).tolist()))
     counts = {name: count for name, count in counts.items() if count}
     logger.warning(
-        "left out %d days of %d stations (%s) whose standard error is more than "
+        "left out %d days%s of %d stations (%s) whose standard error is more than "
         "gnss.largest_sigma = %g times the station's median; %s has %.4g mm on %s, "
         "%.0f times",
         large.sum(),
+        "" if component == "up" else f" of {component}",
         len(counts),
         listed(list(counts)),
         limit,

@@ -328,8 +328,15 @@ def _acted(
         return gnss.isel(station=np.flatnonzero(~suspect))
     if settings.action == "downweight":
         factor = xr.where(xr.DataArray(suspect, dims="station"), settings.factor, 1.0)
-        sigma = (gnss.up_sigma * factor).transpose(*gnss.up_sigma.dims)
-        return gnss.assign(up_sigma=sigma.assign_attrs(gnss.up_sigma.attrs))
+        names = [f"{name}_sigma" for name in ("up", "north", "east")]
+        raised = {
+            name: (gnss[name] * factor)
+            .transpose(*gnss[name].dims)
+            .assign_attrs(gnss[name].attrs)
+            for name in names
+            if name in gnss
+        }
+        return gnss.assign(raised)
     return gnss
 
 
