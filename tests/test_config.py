@@ -227,8 +227,10 @@ FILLED = {
     "filling without weather": fills(
         FILL[: FILL.index("[features]")], "\n", r"the table \[weather\] is missing"
     ),
-    "weather without pressure": fills(
-        'pressure = "sp.nc"', "", "weather.pressure is missing; say which file"
+    "weather of nothing": fills(
+        'temperature = "t2m_*.nc"\npressure = "sp.nc"\n',
+        "",
+        "weather is empty; name a variable, such as precipitation",
     ),
     "an unknown method": fills('"dwlim"', '"dwlin"', "did you mean dwlim"),
     "an unknown decomposition": fills('"meemd"', '"memd"', "did you mean meemd"),

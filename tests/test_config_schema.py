@@ -56,6 +56,14 @@ GOOD = {
         "gnss.units": "mm",
     },
     "a filler": {"loads.soil": {"files": "a.nc", "fill": -99.0}},
+    "weather without pressure": {"weather.temperature": "t.nc"},
+    "weather by any name": {
+        "weather.ndvi": {"files": "n.nc", "transformation": "log1p"}
+    },
+    "static fields": {
+        "weather.static": {"z": "z.nc", "c": {"files": "c.nc"}},
+        "weather.snow": "s.nc",
+    },
     "checks": {"screening.checks": ["rate", "phase"]},
 }
 BAD = {
@@ -73,7 +81,8 @@ BAD = {
     "a number for text": {"gnss.sites": 5},
     "no files of a grid": {"loads.soil": {"units": "mm"}},
     "no column of heights": {"gnss.columns": {"time": 0}, "gnss.units": "mm"},
-    "weather without pressure": {"weather.temperature": "t.nc"},
+    "a weather variable that is no table": {"weather.ndvi": "n.nc"},
+    "a slip in a weather variable": {"weather.ndvi": {"files": "n.nc", "unit": "1"}},
     "a folder": {"folder": 3},
 }
 

@@ -25,7 +25,8 @@ def weather(rng, monkeypatch):
     """Of all places, as if it had been read."""
     shape = (EPOCHS, STATIONS + CELLS)
     temperature = 280 + np.cumsum(rng.normal(size=shape), axis=0)
-    found = WeatherSeries(temperature, 1e5 + rng.normal(size=shape))
+    pressure = 1e5 + rng.normal(size=shape)
+    found = WeatherSeries({"temperature": temperature, "pressure": pressure})
     monkeypatch.setattr(published, "read_weather", lambda *_: found)
     return found
 
@@ -33,7 +34,9 @@ def weather(rng, monkeypatch):
 @pytest.fixture
 def gnss(weather, rng):
     """Stations that move with the temperature, all but the first."""
-    up = weather.temperature[:, :STATIONS] + 0.1 * rng.normal(size=(EPOCHS, STATIONS))
+    up = weather.variables["temperature"][:, :STATIONS] + 0.1 * rng.normal(
+        size=(EPOCHS, STATIONS)
+    )
     up[:, 0] = rng.normal(size=EPOCHS)
     time = np.datetime64("2015-01-01", "ns") + np.arange(EPOCHS) * np.timedelta64(
         1, "D"

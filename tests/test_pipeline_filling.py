@@ -263,8 +263,8 @@ def test_weather_is_read_between_nodes_and_averaged_over_weeks(study, gnss, memo
     for name, field in (("temperature", temperature), ("pressure", pressure)):
         exact = field(memory, PLACES.lon, PLACES.lat)
         means = exact[35:280].reshape(35, 7, 2).mean(axis=1)
-        np.testing.assert_allclose(getattr(found, name), means, rtol=2e-5)
-    daily = read_weather(study, PLACES, gnss).temperature
+        np.testing.assert_allclose(found.variables[name], means, rtol=2e-5)
+    daily = read_weather(study, PLACES, gnss).variables["temperature"]
     exact = temperature(memory, PLACES.lon, PLACES.lat)
     np.testing.assert_allclose(daily, exact, rtol=2e-5)
 
@@ -272,7 +272,7 @@ def test_weather_is_read_between_nodes_and_averaged_over_weeks(study, gnss, memo
 def test_large_weather_is_read_some_entries_at_a_time(study, gnss, monkeypatch):
     pytest.importorskip("dask")
     whole = read_weather(study, PLACES, gnss)
-    monkeypatch.setattr("jaxload.pipeline.inputs.weather.LARGE_FILES", 1000)
+    monkeypatch.setattr("jaxload.pipeline.inputs.weather_files.LARGE_FILES", 1000)
     monkeypatch.setattr("jaxload.io.grids.open.PIECE", 10_000)
     entries, sample = [], io.sample_grid
 
@@ -282,8 +282,12 @@ def test_large_weather_is_read_some_entries_at_a_time(study, gnss, monkeypatch):
 
     monkeypatch.setattr(io, "sample_grid", noted)
     pieces = read_weather(study, PLACES, gnss)
-    np.testing.assert_array_equal(pieces.temperature, whole.temperature)
-    np.testing.assert_array_equal(pieces.pressure, whole.pressure)
+    np.testing.assert_array_equal(
+        pieces.variables["temperature"], whole.variables["temperature"]
+    )
+    np.testing.assert_array_equal(
+        pieces.variables["pressure"], whole.variables["pressure"]
+    )
     assert len(entries) >= 2
     assert max(entries) < 30 < len(gnss.time)
 
@@ -300,14 +304,14 @@ def test_amounts_of_rain_need_the_hours_in_which_they_gathered(study, gnss, data
     with pytest.raises(ValueError, match=said):
         read_weather(rainy, PLACES, gnss)
     rainy = changed(rainy, weather={"precipitation_hours": 1.0})
-    found = read_weather(rainy, PLACES, gnss).precipitation
+    found = read_weather(rainy, PLACES, gnss).variables["precipitation"]
     exact = np.broadcast_to(24 * (PLACES.lon - 90), found.shape)
     np.testing.assert_allclose(found, exact, rtol=1e-5)
     with pytest.raises(ValueError, match=r"weather.precipitation_hours is -1"):
         changed(rainy, weather={"precipitation_hours": -1.0})
     table = config.GridSource("tp.nc", span="1 hour")
     named = changed(study, weather={"precipitation": table})
-    again = read_weather(named, PLACES, gnss).precipitation
+    again = read_weather(named, PLACES, gnss).variables["precipitation"]
     np.testing.assert_array_equal(again, found)
 
 
@@ -327,7 +331,9 @@ def test_a_table_states_what_a_grid_does_not(study, gnss, data):
     )
     named = changed(study, weather={"pressure": table})
     np.testing.assert_allclose(
-        read_weather(named, PLACES, gnss).pressure, plain.pressure, rtol=1e-6
+        read_weather(named, PLACES, gnss).variables["pressure"],
+        plain.variables["pressure"],
+        rtol=1e-6,
     )
     wrong = changed(study, weather={"pressure": dataclasses.replace(table, span="9 h")})
     with pytest.raises(ValueError, match=r"weather.pressure bare.nc: span is '9 h'"):
@@ -374,7 +380,9 @@ def test_places_at_sea_may_take_the_weather_of_the_coast(study, gnss, memory, tm
     beyond = WeatherPlaces(
         ["A", "B"], np.array([96.0, 99.5]), np.array([24.5, 24.5]), True
     )
-    found = read_weather(changed(study, weather=weather), beyond, gnss).temperature
+    found = read_weather(changed(study, weather=weather), beyond, gnss).variables[
+        "temperature"
+    ]
     np.testing.assert_array_equal(found[:, 0], found[:, 1])
 
 
@@ -841,7 +849,11 @@ def test_cells_lie_between_the_nodes_of_the_raster(data):
 def test_features_tell_places_apart(data, gnss, memory):
     places = dataclasses.replace(PLACES, lat=np.array([23.41, 23.41]))
     study = study_in(data, "joint-load")
-    features = network_features(study, places, gnss, None, ignore)
+    network = network_features(study, places, gnss, None, ignore)
+    features = network.values
+    assert len(network.names) == features.shape[2]
+    assert network.names[:2] == ("temperature", "pressure")
+    assert network.names[6:8] == ("longitude", "latitude")
     assert features.shape == (len(DAYS), 2, 2 + 4 + 6)
     series = temperature(memory, places.lon, places.lat)
     scaled = (series - series.mean(axis=0)) / series.std(axis=0)

@@ -365,7 +365,7 @@ def test_monthly_weather_serves_heights_of_any_span(tmp_path, kind, stamp):
     gnss = heights(kind)
     found = read_weather(study_of(tmp_path, weather=weather), PLACES, gnss)
     truth = 280 + true_means(epoch_spans(gnss))
-    for series in (found.temperature, found.pressure / 200):
+    for series in (found.variables["temperature"], found.variables["pressure"] / 200):
         left = series - truth[:, None]
         assert abs(left).max() < 0.15
         assert annual_share(left[:, 0], gnss.time.values) < 0.002
@@ -394,7 +394,7 @@ def test_rain_between_months_is_never_negative(tmp_path):
         units="Pa"
     ).to_dataset().assign(time_bnds=rain.time_bnds).to_netcdf(tmp_path / "p.nc")
     study = study_of(tmp_path, weather=config.Weather(**names))
-    found = read_weather(study, PLACES, heights("daily")).precipitation
+    found = read_weather(study, PLACES, heights("daily")).variables["precipitation"]
     assert found.min() == 0
     month = heights("daily").time.values.astype("M8[M]")
     ours = [found[month == one, 0].mean() for one in np.unique(month)[1:-1]]

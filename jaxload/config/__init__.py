@@ -30,7 +30,13 @@ from jaxload.config.water_balance import (
     WaterBalance,
     region_sources,
 )
-from jaxload.config.weather import Features, Weather
+from jaxload.config.weather import WEATHER_QUANTITIES, Features, Weather
+from jaxload.config.weather_sources import (
+    StaticField,
+    WeatherVariable,
+    static_field,
+    weather_variable,
+)
 from jaxload.config.well_sources import WellSource, well_source
 
 __all__ = [
@@ -38,6 +44,7 @@ __all__ = [
     "FRAME_SETTINGS",
     "STORAGE_PARTS",
     "SWEEP_SUMMARY",
+    "WEATHER_QUANTITIES",
     "Cleaning",
     "Drought",
     "Earth",
@@ -60,11 +67,13 @@ __all__ = [
     "SeriesColumns",
     "SeriesSource",
     "Setting",
+    "StaticField",
     "StationLoad",
     "Study",
     "Sweep",
     "WaterBalance",
     "Weather",
+    "WeatherVariable",
     "WellSource",
     "gravimetry_table",
     "grid_names",
@@ -76,7 +85,9 @@ __all__ = [
     "read_sweep",
     "region_sources",
     "settings",
+    "static_field",
     "station_load",
     "to_toml",
+    "weather_variable",
     "well_source",
 ]

@@ -64,6 +64,8 @@ def _settings(table: type, prefix: str, shown: dict[Any, str]) -> Iterator[Setti
 
 def _words(wanted: Any, shown: dict[Any, str]) -> str:
     """The types that a setting may have, in words; tables by where they were shown."""
+    if typing.get_origin(wanted) is dict:
+        return f"{_words(typing.get_args(wanted)[1], shown)} by name"
     union = typing.get_origin(wanted) in (types.UnionType, typing.Union)
     parts = typing.get_args(wanted) if union else (wanted,)
     lists = [part for part in parts if typing.get_origin(part) is tuple]

@@ -52,6 +52,7 @@ def _table(made: dict[str, Any], kind: type) -> dict[str, Any]:
     """The schema of a table: of each setting its meaning, and which are required."""
     descriptions = meanings(kind)
     required = [f.name for f in dataclasses.fields(kind) if is_required(f)]
+    more = {"patternProperties": _named(kind)} if _named(kind) else {}
     return {
         "description": (inspect.getdoc(kind) or "").split("\n")[0].replace("`", ""),
         "type": "object",
@@ -62,6 +63,19 @@ def _table(made: dict[str, Any], kind: type) -> dict[str, Any]:
         },
         "required": required,
         "additionalProperties": False,
+    } | more
+
+
+def _named(kind: type) -> dict[str, Any]:
+    """The tables that may stand in a table under names of a user's own."""
+    hints = typing.get_type_hints(kind)
+    fields = dataclasses.fields(kind)
+    settings = "|".join(field.name for field in fields)
+    return {
+        f"^(?!({settings})$)": {"$ref": f"#/$defs/{inner.__name__}"}
+        for field in fields
+        if field.metadata.get("flat")
+        for inner in filter(is_table, kinds_of(hints[field.name]))
     }
 
 

@@ -18,7 +18,7 @@ from jaxload.config.screening import Screening
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.values import build_table, read_toml
 from jaxload.config.water_balance import WaterBalance
-from jaxload.config.weather import Features, Weather
+from jaxload.config.weather import Features, Weather, with_named_variables
 from jaxload.config.writing import written
 
 __all__ = ["Study", "read_study", "to_toml"]
@@ -44,7 +44,7 @@ class Study:
         computed.
       water_balance: What storage changes are compared with, and parts of storage;
         without this table nothing of it is computed.
-      weather: Gridded weather, from which cells without a station are filled.
+      weather: What drives water, from which cells without a station are filled.
       features: Decomposition of the weather into predictors.
       gapfill: How cells without a station are filled; without this table none is.
       network: Where new stations would determine regions best, and which stations
@@ -205,7 +205,13 @@ def _check_gap_filling(study: Study) -> None:
     if study.weather is None:
         raise ValueError(
             "the table [gapfill] fills places by their weather, but the table "
-            "[weather] is missing; name temperature and pressure in it"
+            "[weather] is missing; name variables in it, such as temperature and "
+            "precipitation"
+        )
+    if not filling.joint and not study.weather.variables:
+        raise ValueError(
+            f'gapfill.method "{filling.method}" learns from series, but [weather] has '
+            "static fields only; name a variable such as precipitation"
         )
     if study.loads.displacement and not (
         filling.joint or filling.virtual_station_loads
@@ -215,6 +221,12 @@ def _check_gap_filling(study: Study) -> None:
             "gapfill.virtual_station_loads, the same loads at the middles of the "
             "filled cells, is missing; name their files, or give loads as grids"
         )
+    for name, variable in study.weather.variables.items():
+        if "decompose" in variable.steps and study.features.method == "none":
+            raise ValueError(
+                f'weather.{name}.transformation is "decompose", but features.method is '
+                '"none"; choose "emd", "eemd" or "meemd"'
+            )
     _check_with_gap_filling(study, filling)
 
 
@@ -284,9 +296,10 @@ def read_study(
     where = f"{path}, with {', '.join(changes)} changed" if changes else str(path)
     try:
         table = with_changes(current_settings(table, str(path)), changes)
-        study = build_table(Study, current_settings(table, where))
+        study = build_table(Study, with_named_variables(current_settings(table, where)))
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+        message = str(error).replace("weather.other.", "weather.")
+        raise ValueError(f"{where}: {message}") from None
     place = path.parent / pathlib.Path(study.folder).expanduser()
     return dataclasses.replace(study, folder=str(folder or place))
 

@@ -121,7 +121,8 @@ def _sentence(
 def _holds_integers(table: type, where: Sequence[str | int]) -> bool:
     """Whether a setting is a list of whole numbers."""
     hint = typing.get_type_hints(table).get(str(where[-1]))
-    return typing.get_origin(hint) is tuple and int in typing.get_args(hint)
+    lists = [kind for kind in kinds_of(hint) if typing.get_origin(kind) is tuple]
+    return any(int in typing.get_args(one) for one in lists)
 
 
 def _of_own_check(table: type, where: Sequence[str | int], value: Any) -> str:
@@ -208,10 +209,12 @@ def unknown_setting(where: str, table: type) -> str:
 
 def _table_at(kind: type, where: Sequence[str | int]) -> type:
     """The dataclass that should have the last part of a place."""
-    for part in where[:-1]:
-        if isinstance(part, str):
-            inner = kinds_of(typing.get_type_hints(kind)[part])
-            kind = next(filter(is_table, inner))
+    parts = iter(part for part in where[:-1] if isinstance(part, str))
+    for part in parts:
+        hint = typing.get_type_hints(kind)[part]
+        kind = next(filter(is_table, kinds_of(hint)))
+        if typing.get_origin(hint) is dict:
+            next(parts, None)  # the name is a user's own
     return kind
 
 
@@ -231,8 +234,11 @@ def kinds_of(wanted: Any) -> list[Any]:
       wanted: Its type as its dataclass has it.
 
     Returns:
-      The types, None left out; a list of tables is followed by the tables.
+      The types, None left out; a list of tables is followed by the tables, and tables
+      by names of a user's own are the types of these tables.
     """
+    if typing.get_origin(wanted) is dict:
+        return kinds_of(typing.get_args(wanted)[1])
     if typing.get_origin(wanted) in (types.UnionType, typing.Union):
         return [
             kind

@@ -16,7 +16,8 @@ def written(settings: Any) -> str:
 
     Returns:
       The text. Tables inside others hold only what differs from their defaults, and
-      what is None is left out, as is the folder, which belongs to no file.
+      what is None is left out, as is the folder, which belongs to no file. Tables of a
+      setting whose metadata say "flat" stand beside it.
     """
     fields = [f.name for f in dataclasses.fields(settings) if f.name != "folder"]
     parts = {name: getattr(settings, name) for name in fields}
@@ -26,13 +27,21 @@ def written(settings: Any) -> str:
 
 
 def _table(settings: Any) -> dict[str, Any]:
-    values = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
-    return {k: _plain(value) for k, value in values.items() if value is not None}
+    table = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if field.metadata.get("flat"):
+            table |= _plain(value)
+        elif value is not None and value != {}:
+            table[field.name] = _plain(value)
+    return table
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
     if dataclasses.is_dataclass(value):
         pairs = [(f, getattr(value, f.name)) for f in dataclasses.fields(value)]
         return {f.name: _plain(x) for f, x in pairs if x != f.default}

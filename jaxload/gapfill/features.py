@@ -23,11 +23,14 @@ Floats = NDArray[np.float64]
 CONSTANT = 1e-12
 
 
-def normalised(values: ArrayLike) -> tuple[Floats, Floats, Floats]:
+def normalised(
+    values: ArrayLike, name: str = "values"
+) -> tuple[Floats, Floats, Floats]:
     """Give every series zero mean and unit standard deviation over time.
 
     Args:
       values: Complete series, shape (epoch, place).
+      name: What they are called, for messages.
 
     Returns:
       The normalised series [-], shape (epoch, place), and mean and standard deviation
@@ -39,7 +42,7 @@ def normalised(values: ArrayLike) -> tuple[Floats, Floats, Floats]:
     Example:
       >>> scaled, mean, sd = gapfill.normalised(temperature)
     """
-    return _normalised("values", np.asarray(values, np.float64))
+    return _normalised(name, np.asarray(values, np.float64))
 
 
 def _normalised(name: str, values: Floats) -> tuple[Floats, Floats, Floats]:
@@ -139,7 +142,10 @@ def calendar_features(time: NDArray[np.datetime64]) -> Floats:
 
 
 def place_features(
-    lon: ArrayLike, lat: ArrayLike, weather: Sequence[ArrayLike] = ()
+    lon: ArrayLike,
+    lat: ArrayLike,
+    weather: Sequence[ArrayLike] = (),
+    static: Sequence[ArrayLike] = (),
 ) -> Floats:
     """Make the features of a place that are constant in time: position and climate.
 
@@ -149,11 +155,13 @@ def place_features(
       lon: Longitude [degrees], shape (place,).
       lat: Latitude [degrees], shape (place,).
       weather: Complete series, each in its own unit, shape (epoch, place).
+      static: Fields that do not change in time, such as elevation, each in its own
+        unit, shape (place,).
 
     Returns:
-      Position, then the two moments of each series, all of zero mean and unit standard
-      deviation over the places [-], shape (place, 2 + 2 series). What is the same at
-      all places is zero.
+      Position, then the two moments of each series, then the fields, all of zero mean
+      and unit standard deviation over the places [-], shape (place, 2 + 2 series +
+      fields). What is the same at all places is zero.
 
     Raises:
       ValueError: If shapes disagree.
@@ -167,6 +175,8 @@ def place_features(
         check_shapes(**{f"weather[{number}]": (values, "epoch place")})
         columns[f"mean of weather[{number}]"] = values.mean(axis=0)
         columns[f"spread of weather[{number}]"] = values.std(axis=0)
+    for number, values in enumerate(static):
+        columns[f"static[{number}]"] = np.asarray(values, np.float64)
     check_shapes(**{name: (column, "place") for name, column in columns.items()})
     table = np.stack(list(columns.values()), axis=1)
     spread = table.std(axis=0)

@@ -101,6 +101,18 @@ VARIABLES: dict[str, Variable] = {
         "sea_level", "mm", "sea-level anomaly", "sea_surface_height_above_sea_level"
     ),
     **_gridded("precipitation", "mm d-1", "precipitation", "lwe_precipitation_rate"),
+    **_gridded(
+        "evapotranspiration",
+        "mm d-1",
+        "evapotranspiration",
+        "lwe_water_evaporation_rate",
+    ),
+    **_gridded(
+        "snow_water", "mm", "water in snow", "lwe_thickness_of_surface_snow_amount"
+    ),
+    **_gridded("soil_moisture", "mm", "water in soil", ""),
+    # Whatever a study names, in the units of its file.
+    **_gridded("variable", "", "variable of a study", ""),
 }
 
 _AXES: dict[str, Variable] = {
@@ -212,7 +224,7 @@ def _check_variable(array: xr.DataArray, variable: Variable) -> None:
             f"{array.name} has dimensions {array.dims}, expected {variable.dims}; "
             "transpose it"
         )
-    if array.attrs.get("units") != variable.units:
+    if variable.units and array.attrs.get("units") != variable.units:
         raise ValueError(
             f"{array.name} has units {array.attrs.get('units')!r}, expected "
             f"{variable.units!r}; convert it and set its units attribute"

@@ -6,6 +6,9 @@ moves with the weather, trained from components of temperature and pressure
 (`ensemble.predict`), and near ones count most.
 """
 
+import functools
+from collections.abc import Mapping
+
 import numpy as np
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
@@ -15,7 +18,12 @@ from jaxload.evaluate import pcc
 from jaxload.gapfill.scores import Validation, score
 from jaxload.sphere import inverse_distance_weights
 
-__all__ = ["control_stations", "inverse_distance_mean", "validate"]
+__all__ = [
+    "control_stations",
+    "correlated_stations",
+    "inverse_distance_mean",
+    "validate",
+]
 
 
 def control_stations(
@@ -46,20 +54,42 @@ def control_stations(
     Source:
       DWLIM (2022), Remote Sensing 14, 535, section 3.1.1, doi:10.3390/rs14030535.
     """
-    up, warm, heavy = map(np.asarray, (displacement, temperature, pressure))
-    axes = "epoch station"
+    weather = {"temperature": temperature, "pressure": pressure}
+    return correlated_stations(displacement, weather, threshold)
+
+
+def correlated_stations(
+    displacement: ArrayLike, weather: Mapping[str, ArrayLike], threshold: float = 0.5
+) -> NDArray[np.bool_]:
+    """Choose the stations that move with any variable of the weather.
+
+    Args:
+      displacement: Uplift [mm], shape (epoch, station); NaN if missing.
+      weather: Variables at the stations by name, in any unit, same shape.
+      threshold: Least absolute correlation with one of them [-].
+
+    Returns:
+      Whether a station is chosen, shape (station,).
+
+    Raises:
+      ValueError: If the shapes differ, or no station is chosen.
+
+    Example:
+      >>> weather = {"temperature": temperature, "pressure": pressure}
+      >>> control = correlated_stations(up, weather)
+    """
+    up, axes = np.asarray(displacement), "epoch station"
+    by_name = {name: np.asarray(values) for name, values in weather.items()}
     check_shapes(
-        displacement=(up, axes), temperature=(warm, axes), pressure=(heavy, axes)
+        displacement=(up, axes), **{name: (x, axes) for name, x in by_name.items()}
     )
-    correlations = [
-        np.abs(np.asarray(pcc(weather, up, axis=0))) for weather in (warm, heavy)
-    ]
-    largest = np.fmax(*correlations)
+    correlations = [np.abs(np.asarray(pcc(x, up, axis=0))) for x in by_name.values()]
+    largest = functools.reduce(np.fmax, correlations)
     chosen = largest > threshold
     if not chosen.any():
         best = np.max(np.nan_to_num(largest), initial=0)
         raise ValueError(
-            f"no station's displacement correlates with temperature or pressure above "
+            f"no station's displacement correlates with {' or '.join(by_name)} above "
             f"{threshold:g}, the largest absolute correlation is {best:.2f}; lower "
             "threshold below it, or check that weather and displacement are of the "
             "same days"

@@ -1,4 +1,4 @@
-"""One map of a gridded file, or how much a record of maps varies."""
+"""One map of a gridded file, or the mean or spread of a record of maps."""
 
 import contextlib
 import os
@@ -10,6 +10,7 @@ from jaxload.io.files.netcdf import reading_netcdf
 from jaxload.io.files.paths import at_home
 from jaxload.io.grids.axes import canonical_axes
 from jaxload.io.grids.fillers import without_stated, without_undeclared
+from jaxload.io.grids.hints import setting
 from jaxload.io.grids.open import open_content
 
 __all__ = ["read_map"]
@@ -19,14 +20,19 @@ TIMES = ("time", "valid_time", "date", "month")
 
 
 def read_map(
-    path: str | os.PathLike[str], variable: str = "", fill: float | None = None
+    path: str | os.PathLike[str],
+    variable: str = "",
+    fill: float | None = None,
+    *,
+    statistic: str = "sd",
 ) -> xr.DataArray:
-    """Read one map, of a record its standard deviation.
+    """Read one map, of a record its standard deviation or mean.
 
     Args:
       path: A netCDF file.
       variable: What the file calls the map; empty for the only one that it has.
       fill: A number that stands for no data though the file does not say so.
+      statistic: What is taken of a record: "sd" or "mean".
 
     Returns:
       The map along ``lat`` and ``lon``, as of `canonical_axes`, in the units of the
@@ -50,10 +56,10 @@ def read_map(
         names = named if variable else list(maps)
         if len(names) != 1:
             held = ", ".join(map(str, content.data_vars)) or "nothing"
+            absent = f" and no {variable!r} among them" if variable else ""
             raise ValueError(
-                f"{file} holds {held}, expected one variable on lat and lon, or on "
-                "time, lat and lon; name it by inversion.amplitude = { files = "
-                '"...", variable = "..." }'
+                f"{file} holds {held}{absent}, expected one variable on lat and lon, "
+                "or on time, lat and lon; name it by " + setting("variable")
             )
         with reading_netcdf(file):
             field = maps[names[0]].load()
@@ -64,7 +70,8 @@ def read_map(
         field = without_stated(field, fill, packing)
     field = without_undeclared(field.astype(float), f"{file}: {field.name}", packing)
     for dim in _others(field):
-        field = field.std(dim, skipna=True, keep_attrs=True)
+        reduce = field.mean if statistic == "mean" else field.std
+        field = reduce(dim, skipna=True, keep_attrs=True)
     return field.transpose("lat", "lon")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from jaxload.io.grids.hints import setting
 from jaxload.io.grids.products import (
     LIMITS,
+    NAMED_ONLY,
     OTHERS,
     PRODUCTS,
     STANDARD_NAMES,
@@ -41,6 +42,8 @@ def choose_product(
     names = {name.lower(): name for name in held}
     if variable is not None:
         return _named_product(names, wanted, variable, where)
+    if wanted == ("variable",):
+        return Product("variable", (Part(_only_name(held, where)),))
     for table in (PRODUCTS, OTHERS, _by_standard_name(held)):
         for some in ((one,) for one in wanted) if quantity else (wanted,):
             whole = [p for p in table if p.quantity in some and not _absent(p, names)]
@@ -52,12 +55,22 @@ def choose_product(
 
 def _quantities(quantity: Names) -> tuple[str, ...]:
     if quantity is None:
-        return tuple(LIMITS)
+        return tuple(name for name in LIMITS if name not in NAMED_ONLY)
     wanted = (quantity,) if isinstance(quantity, str) else tuple(quantity)
     for name in wanted:
         if name not in LIMITS:
             raise ValueError(f"{name!r} is no quantity; choose of {', '.join(LIMITS)}")
     return wanted
+
+
+def _only_name(held: Mapping[str, str], where: str) -> str:
+    """The one variable of a file that holds no other."""
+    if len(held) != 1:
+        raise ValueError(
+            f"{where} holds {', '.join(held) or 'nothing'} on time, lat and lon; name "
+            f"the one that is meant by {setting('variable')}"
+        )
+    return next(iter(held))
 
 
 def _by_standard_name(held: Mapping[str, str]) -> tuple[Product, ...]:

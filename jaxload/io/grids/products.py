@@ -9,6 +9,7 @@ doi:10.1029/2018WR024618), ERA5 (Hersbach et al., 2020, doi:10.1002/qj.3803), ME
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from jaxload.io.units import known_conversion
 
 __all__ = [
     "LIMITS",
+    "NAMED_ONLY",
     "OTHERS",
     "PRODUCTS",
     "STANDARD_NAMES",
@@ -113,7 +115,15 @@ PRODUCTS: tuple[Product, ...] = (
     *_plain("sea_level", "sea_level", sigma="sea_level_sigma"),
     *_plain("precipitation", "tp", "pr", "PRECTOTCORR", "PRECTOT", "Rainf_f_tavg"),
     *_plain("precipitation", "precip", "precipitation", "precipitationCal"),
+    *_plain("snow_water", "SWE_inst", "SWE_tavg", "sd", "snw", "swe", "SNOMAS"),
+    Product("soil_moisture", _layers([f"{n}_inst" for n in _NOAH])),
+    *_plain("soil_moisture", "SoilMoist_P_tavg", "SoilMoist_P_inst", "mrso"),
+    Product("soil_moisture", tuple(Part(n, d) for n, d in _ERA5.items())),
+    *_plain("evapotranspiration", "Evap_tavg", "evspsbl", "EVLAND", "e", "et"),
 )
+
+#: Quantities that are read only where they are asked for by name: parts of others.
+NAMED_ONLY = ("snow_water", "soil_moisture", "evapotranspiration", "variable")
 
 #: Names that many use, for files that hold none of the above.
 OTHERS: tuple[Product, ...] = (
@@ -125,6 +135,12 @@ OTHERS: tuple[Product, ...] = (
     *_plain("precipitation", "prec", "prcp", "ppt", "pre", "rain", "rainfall"),
     *_plain("precipitation", "prate", "total_precipitation"),
     *_plain("sea_level", "sea_level_anomaly", "ssha"),
+    *_plain(
+        "snow_water", "snow_water_equivalent", "snow_depth_water_equivalent", "snow"
+    ),
+    *_plain("soil_moisture", "soil_moisture", "soilw", "soil_water", "sm"),
+    *_plain("evapotranspiration", "evapotranspiration", "evaporation", "evap", "aet"),
+    *_plain("evapotranspiration", "eta", "total_evaporation", "actual_et"),
 )
 
 #: Quantities by the standard names of CF, for files that hold none of these either.
@@ -137,6 +153,12 @@ STANDARD_NAMES = {
     "lwe_precipitation_rate": "precipitation",
     "lwe_thickness_of_precipitation_amount": "precipitation",
     "sea_surface_height_above_sea_level": "sea_level",
+    "surface_snow_amount": "snow_water",
+    "lwe_thickness_of_surface_snow_amount": "snow_water",
+    "mass_content_of_water_in_soil": "soil_moisture",
+    "water_evapotranspiration_flux": "evapotranspiration",
+    "water_evaporation_flux": "evapotranspiration",
+    "lwe_water_evaporation_rate": "evapotranspiration",
 }
 
 #: What is a depth of water by its mass: one millimetre is as much as one kg m-2.
@@ -154,6 +176,10 @@ LIMITS: dict[str, tuple[float, float]] = {
     "temperature": (150.0, 350.0),
     "sea_level": (-1e4, 1e4),
     "precipitation": (-10.0, 5e3),
+    "evapotranspiration": (-200.0, 200.0),
+    "snow_water": (-1.0, 1e6),
+    "soil_moisture": (-1.0, 1e6),
+    "variable": (-math.inf, math.inf),
 }
 
 
@@ -175,6 +201,8 @@ def find_conversion(
       ValueError: If there are no units, or others than are known.
     """
     canonical = "m3 m-3" if depth else VARIABLES[quantity].units
+    if not canonical:
+        return Conversion(1.0)
     if units is None or not str(units).strip():
         raise ValueError(
             f"{where} states no units; state them by {setting('units', canonical)}"

@@ -65,8 +65,10 @@ def read_grid(
       path: A netCDF file; several, or a pattern like "GLDAS_*.nc4", are joined in
         time.
       quantity: "twsa", "tws", "groundwater", "soil_water" (soil, snow and canopy),
-        "pressure", "temperature", "sea_level" or "precipitation", or several of which
-        the first that is there is taken; needed only where a file holds several.
+        "pressure", "temperature", "sea_level", "precipitation", "snow_water",
+        "soil_moisture", "evapotranspiration" or "variable" (any, in the units of the
+        file), or several of which the first that is there is taken; needed where a file
+        holds several, and for the last four.
       variable: What the file calls the quantity, or a list of variables to add up;
         needed only where it holds several that are known, or calls it something else.
       units: The units of the values, for a file that does not say.
@@ -340,7 +342,7 @@ def _checked(values: xr.DataArray, path: pathlib.Path, quantity: str) -> xr.Data
             f"{most:g}, expected {low:g} to {high:g}; name a filler by "
             f"{setting('fill', '-9999', text=False)}, or the true units by units"
         )
-    if quantity != "precipitation":
+    if quantity not in ("precipitation", "snow_water", "variable"):
         _look_for_zeros(path, values)
     return values
 

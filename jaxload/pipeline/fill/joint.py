@@ -33,7 +33,11 @@ from jaxload.pipeline.fill.ensemble_posterior import (
     solve_about_mean,
     total_uncertainty,
 )
-from jaxload.pipeline.fill.features import network_features, weather_raster
+from jaxload.pipeline.fill.features import (
+    NetworkFeatures,
+    network_features,
+    weather_raster,
+)
 from jaxload.pipeline.fill.grace_rows import GravityRows, gravity_rows
 from jaxload.pipeline.fill.published import describe_validation
 from jaxload.pipeline.fill.training import (
@@ -121,7 +125,7 @@ def _invert_with_virtual_stations(
         sigma = np.asarray(model.noise.sigma)
         folds, keys = make_folds(study, gnss, len(sigma))
         training_data = joint_model.make_training_data(
-            model.problem, model.up, sigma, features, folds
+            model.problem, model.up, sigma, features.values, folds
         )
         initial = initial_hyperparameters(stations, gnss.time.values)
         report_progress = functools.partial(clock.watch, "learn")
@@ -137,7 +141,7 @@ def _invert_with_virtual_stations(
         warn_unsolved(gnss.time.values, estimate.solution.ok)
     filling = _held_out_scores(study, gnss, predicted.members[:, :, :count], folds)
     filling["cells"] = cells.sizes["station"]
-    learned, errors = _learned(trained, gravity), Errors("none")
+    learned, errors = _learned(trained, gravity, features), Errors("none")
     learned = dataclasses.replace(
         learned, rows=as_virtual_stations(cells, gnss, mean, sd), filling=filling
     )
@@ -246,7 +250,7 @@ def _invert_about_prior_mean(
             model.problem,
             model.up,
             np.asarray(model.noise.sigma),
-            features,
+            features.values,
             folds,
             moved=moved,
         )
@@ -263,7 +267,7 @@ def _invert_about_prior_mean(
         prior_mean = PriorMeanEnsemble(np.stack(predicted), to_cells, moved)
         estimate = solve_about_mean(training_data, trained, prior_mean)
         warn_unsolved(gnss.time.values, estimate.solution.ok)
-    learned, errors = _learned(trained, gravity), Errors("none")
+    learned, errors = _learned(trained, gravity, features), Errors("none")
     beta = float(jnp.exp(trained.hyperparameters.log_beta))
     with clock.stage("errors"):
         if uncertainty_kind(study, model) != "none":
@@ -306,6 +310,9 @@ def _with_gravity(
     return dataclasses.replace(model, problem=problem, up=up, noise=noise), gravity
 
 
-def _learned(trained: JointTraining, gravity: GravityRows | None) -> TrainingRecord:
+def _learned(
+    trained: JointTraining, gravity: GravityRows | None, features: NetworkFeatures
+) -> TrainingRecord:
     trained.summary["gravity_rows"] = 0 if gravity is None else len(gravity.names)
+    trained.summary.update(features.record)
     return TrainingRecord(trained.curves, trained.summary)

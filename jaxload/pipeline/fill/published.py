@@ -10,16 +10,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config, evaluate, gapfill, io, series, sphere
+from jaxload import config, evaluate, sphere
 from jaxload.gapfill.networks import ensemble
 from jaxload.gapfill.published import dwlim, mllim
 from jaxload.gapfill.scores import Validation
 from jaxload.gapfill.training import optimise
 from jaxload.pipeline.evaluate.published_scores import ARTICLES
+from jaxload.pipeline.fill.drivers import driver_features, features_record
 from jaxload.pipeline.inputs.virtual_stations import as_virtual_stations
 from jaxload.pipeline.inputs.weather import WeatherPlaces, WeatherSeries, read_weather
 
-__all__ = ["Filled", "decomposed", "describe_validation", "fill"]
+__all__ = ["Filled", "describe_validation", "fill"]
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,9 @@ def fill(
     places = WeatherPlaces(name.tolist(), lon, lat)
     weather = read_weather(study, places, gnss)
     report_progress = lambda share: watch(FEATURES * share)
-    features = decomposed(study, weather, folder, report_progress)
+    drivers = driver_features(study, weather, gnss.time.values, folder, report_progress)
+    features = drivers.values
+    _warn_of_static(study)
     up = gnss.up.values - np.nanmean(gnss.up.values, axis=0)
     rest = lambda share: watch(FEATURES + (1 - FEATURES) * share)
     if study.gapfill.method == "mllim":
@@ -127,51 +130,8 @@ def fill(
     rows = as_virtual_stations(cells, gnss, prediction.cells, prediction.sigma)
     summary = describe_validation(study.gapfill.method, gnss, up, prediction.stations)
     summary |= {"cells": cells.sizes["station"], **prediction.extra}
+    summary |= features_record(drivers.names, weather)
     return Filled(rows, summary, prediction.curve, prediction.best)
-
-
-def decomposed(
-    study: config.Study,
-    weather: WeatherSeries,
-    folder: pathlib.Path | None,
-    watch: Watch,
-) -> Floats:
-    """Decompose the weather as a study sets.
-
-    Args:
-      study: Its table ``[features]`` has the settings.
-      weather: Of the places.
-      folder: Where the results go, and the components unless the study names another
-        folder.
-      watch: Called with the share that is done.
-
-    Returns:
-      Features [-], shape (epoch, place, feature).
-
-    Raises:
-      ValueError: If a series of weather is constant or too short.
-    """
-    settings = study.features
-    if settings.method == "none":
-        return gapfill.weather_features(weather.temperature, weather.pressure)
-    decomposition = series.Decomposition(
-        method=settings.method,
-        components=settings.components,
-        trials=settings.ensemble_size,
-        noise=settings.noise_ratio,
-        seed=settings.seed,
-    )
-    kept = folder and folder / "features"
-    if settings.cache:
-        kept = study.path(settings.cache)
-    return gapfill.weather_features(
-        weather.temperature,
-        weather.pressure,
-        decomposition,
-        workers=settings.workers,
-        cache=io.ArrayCache(kept) if kept else None,
-        watch=lambda done, total: watch(done / total),
-    )
 
 
 def _by_forests(
@@ -202,12 +162,21 @@ def _control_stations(
     filling: config.Gapfill, weather: WeatherSeries, up: Floats
 ) -> NDArray[np.bool_]:
     count = up.shape[1]
-    return dwlim.control_stations(
-        up,
-        weather.temperature[:, :count],
-        weather.pressure[:, :count],
-        filling.control_correlation,
-    )
+    of_stations = {name: x[:, :count] for name, x in weather.variables.items()}
+    return dwlim.correlated_stations(up, of_stations, filling.control_correlation)
+
+
+def _warn_of_static(study: config.Study) -> None:
+    """Networks of one station each cannot learn from what never changes there."""
+    assert study.weather is not None
+    assert study.gapfill is not None
+    if study.weather.static:
+        logger.warning(
+            'weather.static (%s) is left out, as gapfill.method "%s" learns from each '
+            "station by itself, where it does not change",
+            ", ".join(study.weather.static),
+            study.gapfill.method,
+        )
 
 
 def _by_networks(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import xarray as xr
@@ -27,7 +28,8 @@ def read_grid_source(
 
     Args:
       study: Its `folder` is that of relative paths.
-      setting: What the study calls it, for the messages.
+      setting: What the study calls it, for the messages; empty where the caller adds
+        it to them.
       source: The files, with what they do not state themselves.
       quantity: Quantity to read, as of `io.read_grid`.
       settings: What to keep of them.
@@ -40,7 +42,8 @@ def read_grid_source(
       ValueError: If it cannot be read.
     """
     source = config.grid_source(source)
-    with error_context(f"{setting} {source}"):
+    context = error_context(f"{setting} {source}") if setting else nullcontext()
+    with context:
         return io.read_grid(
             [study.path(path) for path in source.paths],
             quantity,

@@ -8,7 +8,7 @@ from jaxload.io.files.packed import is_archive, members
 from jaxload.pipeline.inputs.observations import Outline
 from jaxload.pipeline.messages import error_context
 
-__all__ = ["read_outlines"]
+__all__ = ["read_basins", "read_outlines"]
 
 
 def read_outlines(study: config.Study) -> dict[str, Outline]:
@@ -37,6 +37,31 @@ def read_outlines(study: config.Study) -> dict[str, Outline]:
             for name, outline in io.read_regions(path, key, names or None, crs).items():
                 _add(outlines, name, outline, path)
     return outlines
+
+
+def read_basins(
+    study: config.Study, entry: str, name_property: str = ""
+) -> dict[str, Outline]:
+    """Read outlines that a setting names as `evaluation.regions` does.
+
+    Args:
+      study: Its `folder` is that of relative paths.
+      entry: A file, and names of some of its features behind a colon.
+      name_property: Property that has the names; recognised if empty.
+
+    Returns:
+      Outlines by name.
+
+    Raises:
+      FileNotFoundError: If the file is missing.
+      ValueError: If a name is not in it.
+    """
+    path, names = _file_and_names(study, entry)
+    return dict(
+        io.read_regions(
+            path, name_property or None, names or None, study.region.crs or None
+        )
+    )
 
 
 def _study_region(

@@ -1,0 +1,545 @@
+"""Any variable of the weather, of any step in time and space, becomes features."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from jaxload import config, gapfill
+from jaxload.gapfill import drivers
+from jaxload.pipeline.fill.drivers import driver_features
+from jaxload.pipeline.fill.features import network_features
+from jaxload.pipeline.inputs.weather import WeatherPlaces, read_weather
+from jaxload.series.decomposition.emd import Decomposition, decompose
+
+DAY = np.timedelta64(1, "D")
+LON, LAT = np.arange(99.5, 104), np.arange(23.5, 27)
+PLACES = WeatherPlaces(["A", "B"], np.array([100.3, 102.0]), np.array([24.4, 26.0]))
+MONTHS = np.arange("2015-01", "2020-01", dtype="M8[M]")
+DAYS = np.arange("2015-01-01", "2020-01-01", dtype="M8[D]")
+WEEKS = np.arange("2016-01-04", "2019-12-01", 7, dtype="M8[D]")
+
+
+def write_grid(path, name, values, time, *, bounds=None, units="1"):
+    """A field that is the same on all cells, or of its own on each."""
+    cells = np.shape(values)[1:] or (1, 1)
+    values = np.reshape(values, (len(time), *cells))
+    values = np.broadcast_to(values, (len(time), len(LAT), len(LON)))
+    coords = {"time": time.astype("M8[ns]"), "lat": LAT, "lon": LON}
+    dataset = xr.Dataset({name: (tuple(coords), values, {"units": units})}, coords)
+    if bounds is not None:
+        dataset["time_bnds"] = (("time", "bnds"), bounds.astype("M8[ns]"))
+        dataset["time"].attrs["bounds"] = "time_bnds"
+        dataset["time"].encoding["units"] = "days since 2000-01-01"
+    dataset.to_netcdf(path)
+
+
+def monthly(path, name, values, units):
+    start = MONTHS.astype("M8[D]")
+    bounds = np.stack([start, (MONTHS + 1).astype("M8[D]")], axis=1)
+    write_grid(path, name, values, start + 14 * DAY, bounds=bounds, units=units)
+
+
+def heights(time):
+    bounds = np.stack([time, time + 7 * DAY], axis=1).astype("M8[ns]")
+    coords = {"time": time.astype("M8[ns]")}
+    return xr.Dataset({"time_bnds": (("time", "bnds"), bounds)}, coords)
+
+
+def study_of(folder, *, method="joint-load", features=None, **weather):
+    return config.Study(
+        gnss=config.Gnss(files="x"),
+        region=config.Region(boundary="y"),
+        weather=config.Weather(**weather),
+        features=features or config.Features(),
+        gapfill=config.Gapfill(method=method),
+        folder=str(folder),
+    )
+
+
+def ignore(_):
+    """Progress is no matter here."""
+
+
+def wave(time):
+    """A season and something slower, positive."""
+    days = (time - DAYS[0]) / DAY
+    slow = 0.7 * np.cos(2 * np.pi * days / 911)
+    return 3 + np.cos(2 * np.pi * days / 365.2425) + slow
+
+
+# Time
+
+
+def test_a_sum_of_a_month_is_divided_over_its_days(tmp_path):
+    amount = 31.0 * np.arange(1, len(MONTHS) + 1)
+    monthly(tmp_path / "pr.nc", "pr", amount, "mm/month")
+    table = config.WeatherVariable("pr.nc", antecedent_days=(31,))
+    ends = np.array(["2016-01-25", "2017-08-25"], "M8[D]")  # their weeks end a month
+    found = read_weather(study_of(tmp_path, precipitation=table), PLACES, heights(ends))
+    expected = amount[[12, 31]]
+    sums = found.antecedent["precipitation"][31]
+    np.testing.assert_allclose(sums, np.stack([expected] * 2, axis=1), rtol=1e-6)
+
+
+def test_monthly_means_serve_monthly_heights_as_they_are(tmp_path):
+    values = wave(MONTHS.astype("M8[D]"))
+    monthly(tmp_path / "s.nc", "snw", values, "kg m-2")
+    time = np.arange("2016-01", "2018-01", dtype="M8[M]")
+    bounds = np.stack([time, time + 1], axis=1).astype("M8[ns]")
+    gnss = xr.Dataset(
+        {"time_bnds": (("time", "bnds"), bounds)},
+        {"time": time.astype("M8[ns]") + 15 * DAY},
+    )
+    found = read_weather(study_of(tmp_path, snow="s.nc"), PLACES, gnss)
+    np.testing.assert_allclose(found.variables["snow"][:, 0], values[12:36], rtol=1e-6)
+
+
+def test_antecedent_sums_are_those_of_the_days_before(tmp_path, rng):
+    rain = rng.gamma(0.5, 8.0, len(DAYS))
+    bounds = np.stack([DAYS, DAYS + DAY], axis=1)
+    write_grid(tmp_path / "p.nc", "tp", rain, DAYS, bounds=bounds, units="mm")
+    table = config.WeatherVariable("p.nc", antecedent_days=(10, 90))
+    found = read_weather(
+        study_of(tmp_path, precipitation=table), PLACES, heights(WEEKS)
+    )
+    for days in (10, 90):
+        after = ((WEEKS + 7 * DAY - DAYS[0]) / DAY).astype(int)
+        sums = [rain[stop - days : stop].sum() for stop in after]
+        np.testing.assert_allclose(
+            found.antecedent["precipitation"][days][:, 0], sums, rtol=1e-5
+        )
+
+
+def ending(tmp_path, days, **settings):
+    write_grid(tmp_path / "e.nc", "et", wave(days), days, units="mm/day")
+    table = config.WeatherVariable("e.nc", **settings)
+    return study_of(tmp_path, evapotranspiration=table)
+
+
+def test_a_variable_that_ends_early_is_refused_with_the_day(tmp_path):
+    study = ending(tmp_path, DAYS[:1500])
+    said = (
+        r"weather.evapotranspiration e.nc: has no data at 42 of 204 epochs .* from "
+        r"2019-02-11 to 2019-11-25, as it ends early .*fill it by missing = "
+    )
+    with pytest.raises(ValueError, match=said):
+        read_weather(study, PLACES, heights(WEEKS))
+
+
+@pytest.mark.parametrize("own_span", [False, True])
+def test_epochs_beyond_a_variable_take_its_mean_year_if_they_may(
+    tmp_path, caplog, own_span
+):
+    settings = {"missing": "climatology"}
+    settings |= {"end": str(DAYS[1499])} if own_span else {}
+    study = ending(tmp_path, DAYS if own_span else DAYS[:1500], **settings)
+    with caplog.at_level(logging.WARNING):
+        found = read_weather(study, PLACES, heights(WEEKS))
+    series = found.variables["evapotranspiration"]
+    last = DAYS[1500] > WEEKS + 3 * DAY
+    np.testing.assert_array_equal(found.observed["evapotranspiration"][:, 0], last)
+    assert "42 of 204 epochs of the heights have its mean and seasons" in caplog.text
+    assert "to 2019-02-04" in caplog.text
+    np.testing.assert_allclose(series[last, 0], wave(WEEKS + 3 * DAY)[last], rtol=1e-2)
+    # An independent fit of the season to what is known.
+    turn = (WEEKS - np.datetime64("2000-01-01")) / DAY / 365.2425 * 2 * np.pi
+    waves = [f(n * turn) for n in (1, 2) for f in (np.cos, np.sin)]
+    basis = np.stack([np.ones(len(turn)), *waves], axis=1)
+    terms = np.linalg.pinv(basis[last]) @ series[last, 0]
+    np.testing.assert_allclose(series[~last, 0], (basis @ terms)[~last], atol=1e-8)
+    features = network_features(study, PLACES, heights(WEEKS), None, ignore)
+    name = "evapotranspiration"
+    assert features.names[:2] == (name, f"{name} is observed")
+    np.testing.assert_array_equal(features.values[:, 1, 1], 1.0 * last)
+    assert features.record["weather"]["evapotranspiration"]["epochs_filled"] == 42
+
+
+def test_half_a_year_is_no_climatology(tmp_path):
+    study = ending(tmp_path, DAYS[300:500], missing="climatology")
+    with pytest.raises(ValueError, match="too little for a mean and seasons"):
+        read_weather(study, PLACES, heights(WEEKS))
+
+
+def test_fluxes_that_a_model_counts_downward_are_turned(tmp_path):
+    write_grid(tmp_path / "e.nc", "e", -wave(DAYS), DAYS, units="mm/day")
+    study = study_of(tmp_path, evapotranspiration="e.nc")
+    found = read_weather(study, PLACES, heights(WEEKS))
+    assert found.variables["evapotranspiration"].min() > 1
+
+
+# Space
+
+
+def basins(folder, names=("West", "East")):
+    boxes = ((99.0, 101.0), (101.0, 103.0))
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"name": name},
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [[[w, 23], [e, 23], [e, 27], [w, 27], [w, 23]]],
+            },
+        }
+        for name, (w, e) in zip(names, boxes)
+    ]
+    text = json.dumps({"type": "FeatureCollection", "features": features})
+    (folder / "basins.geojson").write_text(text)
+
+
+def write_table(folder, columns=("West", "East")):
+    rows = [f"date,{','.join(columns)}"]
+    for number, month in enumerate(MONTHS):
+        length = ((month + 1).astype("M8[D]") - month.astype("M8[D]")) // DAY
+        rows.append(f"{month}-01,{length * (number + 1)},{2 * length * (number + 1)}")
+    (folder / "p.csv").write_text("\n".join(rows) + "\n")
+
+
+def by_basin(folder, **settings):
+    given = {"files": "p.csv", "units": "mm/month", "basins": "basins.geojson"}
+    table = config.WeatherVariable(**given | settings)
+    return study_of(folder, precipitation=table)
+
+
+def monthly_heights():
+    bounds = np.stack([MONTHS, MONTHS + 1], axis=1).astype("M8[ns]")
+    return xr.Dataset(
+        {"time_bnds": (("time", "bnds"), bounds)},
+        {"time": MONTHS.astype("M8[ns]") + 15 * DAY},
+    )
+
+
+@pytest.mark.parametrize("columns", [("West", "East"), ("P1", "P2")])
+def test_a_table_by_basin_goes_to_the_places_of_the_basin(tmp_path, columns):
+    basins(tmp_path)
+    write_table(tmp_path, columns)
+    named = tuple(f"{b}: {c}" for b, c in zip(("West", "East"), columns))
+    settings = {} if columns[0] == "West" else {"columns": named}
+    found = read_weather(by_basin(tmp_path, **settings), PLACES, monthly_heights())
+    number = 1.0 + np.arange(len(MONTHS))
+    expected = np.stack([number, 2 * number], axis=1)
+    np.testing.assert_allclose(found.variables["precipitation"], expected, rtol=1e-9)
+    assert found.record["precipitation"]["places_take"] == "basin"
+
+
+def test_a_place_in_no_basin_is_named_or_takes_the_nearest(tmp_path):
+    basins(tmp_path)
+    write_table(tmp_path)
+    places = WeatherPlaces(["A", "G07"], np.array([102.0, 103.5]), np.array([24.0, 25]))
+    said = r"does not cover 1 of 2 places: G07 \(103.5 E, 25 N\).*outside = "
+    with pytest.raises(ValueError, match=said):
+        read_weather(by_basin(tmp_path), places, monthly_heights())
+    study = by_basin(tmp_path, outside="nearest")
+    found = read_weather(study, places, monthly_heights())
+    rain = found.variables["precipitation"]
+    np.testing.assert_array_equal(rain[:, 0], rain[:, 1])
+    assert found.record["precipitation"]["places_from_nearest"] == 1
+
+
+TABLES = {
+    "no column of a basin": ({"columns": ("West: P9",)}, "'P9', but there is no such"),
+    "no basin of a column": ({"columns": ("South: East",)}, "'South', .* such basin"),
+    "no units": ({"units": ""}, "the table states no units; state them by"),
+    "other units": ({"units": "K"}, "is in 'K', which cannot become mm d-1"),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_table_that_does_not_fit_is_refused(tmp_path, kind):
+    settings, words = TABLES[kind]
+    basins(tmp_path)
+    write_table(tmp_path)
+    with pytest.raises(ValueError, match=f"weather.precipitation p.csv: .*{words}"):
+        read_weather(by_basin(tmp_path, **settings), PLACES, monthly_heights())
+
+
+def test_columns_called_otherwise_than_basins_have_to_be_named(tmp_path):
+    basins(tmp_path, ("North", "South"))
+    write_table(tmp_path)
+    with pytest.raises(ValueError, match=r"say which by columns = \[.BASIN: COLUMN"):
+        read_weather(by_basin(tmp_path), PLACES, monthly_heights())
+
+
+@pytest.mark.parametrize("how", ["bilinear", "cell"])
+def test_a_coarse_grid_is_interpolated_or_taken_by_cell(tmp_path, how):
+    plane = 10 * LON[None, :] + LAT[:, None]
+    fields = plane * np.ones((len(MONTHS), 1, 1))
+    monthly(tmp_path / "n.nc", "ndvi", fields, "1")
+    table = config.WeatherVariable("n.nc", interpolation=how)
+    study = study_of(tmp_path, other={"ndvi": table})
+    found = read_weather(study, PLACES, heights(WEEKS))
+    lon, lat = PLACES.lon, PLACES.lat
+    if how == "cell":
+        lon, lat = np.array([100.5, 101.5]), np.array([24.5, 25.5])
+    expected = 10 * lon + lat
+    if how == "cell":
+        # The second place stands on the corner of four cells, each of which is near.
+        assert found.variables["ndvi"][0, 0] == pytest.approx(expected[0])
+    else:
+        np.testing.assert_allclose(found.variables["ndvi"][5], expected, rtol=1e-6)
+    assert found.record["ndvi"]["places_take"] == how
+
+
+# What files hold
+
+
+def test_a_variable_of_any_name_keeps_the_units_of_its_file(tmp_path):
+    monthly(tmp_path / "n.nc", "weird", wave(MONTHS.astype("M8[D]")), "furlong")
+    study = study_of(tmp_path, other={"ndvi": config.WeatherVariable("n.nc")})
+    found = read_weather(study, PLACES, heights(WEEKS))
+    assert found.record["ndvi"]["units"] == "furlong"
+    assert found.variables["ndvi"].max() < 5
+
+
+def test_a_variable_of_a_known_quantity_has_its_units(tmp_path):
+    monthly(tmp_path / "q.nc", "rain2", np.ones(len(MONTHS)), "kg m-2 s-1")
+    table = config.WeatherVariable(
+        "q.nc", "rain2", quantity="precipitation", units="cm/day"
+    )
+    study = study_of(tmp_path, other={"gpcp": table})
+    found = read_weather(study, PLACES, heights(WEEKS))
+    np.testing.assert_allclose(found.variables["gpcp"], 10.0)
+
+
+def two_variables(path):
+    monthly(path, "a", np.ones(len(MONTHS)), "1")
+    with xr.open_dataset(path) as source:
+        both = source.load()
+    both.assign(b=both.a).to_netcdf(path.with_name("both.nc"))
+
+
+def test_a_file_of_several_variables_lists_them(tmp_path):
+    two_variables(tmp_path / "one.nc")
+    for table in ({}, {"variable": "c"}):
+        given = config.WeatherVariable("both.nc", **table)
+        study = study_of(tmp_path, other={"ndvi": given})
+        with pytest.raises(ValueError, match=r"weather.ndvi both.nc: .* holds a, b "):
+            read_weather(study, PLACES, heights(WEEKS))
+
+
+# Steps from values to features
+
+
+def test_steps_are_what_they_are_called(rng):
+    time = np.arange("2010-01-01", "2016-01-01", 5, dtype="M8[D]")
+    rain = rng.gamma(0.5, 8.0, (len(time), 3))
+    found = drivers.transformed_driver("rain", rain, time, ["log1p", "normalise"])
+    logs = np.log(1 + rain)
+    np.testing.assert_allclose(found, (logs - logs.mean(0)) / logs.std(0), rtol=1e-10)
+    years = (time - time[0]) / DAY / 365.2425
+    season = 5 * np.sin(2 * np.pi * years)[:, None]
+    one = drivers.transformed_driver("rain", rain, time, ["anomaly"])
+    two = drivers.transformed_driver("rain", rain + 7 + season, time, ["anomaly"])
+    np.testing.assert_allclose(one, two, atol=1e-9)
+    assert abs(one.mean(axis=0)).max() < 1e-10
+
+
+def test_leading_components_rebuild_what_has_few(rng):
+    amplitudes, patterns = rng.normal(size=(80, 2)), rng.normal(size=(2, 9))
+    values = amplitudes @ patterns + 4
+    found = drivers.leading_components("rain", values, 2)
+    np.testing.assert_allclose(found.T @ found / 80, np.eye(2), atol=1e-9)
+    centred = values - values.mean(axis=0)
+    np.testing.assert_allclose(found @ (found.T @ centred) / 80, centred, atol=1e-9)
+    with pytest.raises(ValueError, match="rain has 2 principal components at 9 places"):
+        drivers.leading_components("rain", values, 3)
+
+
+def test_logarithms_of_negative_values_are_refused():
+    time, cold = np.arange("2010-01-01", "2010-01-05", dtype="M8[D]"), -np.ones((4, 2))
+    with pytest.raises(ValueError, match='t has values down to -1, but "log1p"'):
+        drivers.transformed_driver("t", cold, time, ["log1p"])
+
+
+def test_a_constant_series_is_zero_at_its_place_and_refused_at_all(caplog, rng):
+    time = np.arange("2010-01-01", "2010-02-01", dtype="M8[D]")
+    snow = np.stack([rng.normal(size=31), np.zeros(31)], axis=1)
+    found = drivers.transformed_driver("weather.snow", snow, time, ["normalise"])
+    assert not found[:, 1].any()
+    assert "weather.snow is constant at 1 of 2 places, first at place 1" in caplog.text
+    with pytest.raises(ValueError, match=r"weather.snow is constant at all 2 places"):
+        drivers.transformed_driver("weather.snow", 0 * snow, time, ["normalise"])
+    with pytest.raises(ValueError, match=r"weather.snow is 0 at all places and epochs"):
+        drivers.scaled_over_places("weather.snow", 0 * snow)
+
+
+@pytest.fixture
+def three(tmp_path):
+    """Temperature, pressure and rain as files, and their series at the places."""
+    time = (DAYS - DAYS[0]) / DAY
+    east = (LON - 99)[None, None, :] * np.ones((1, len(LAT), 1))
+    time = time[:, None, None]
+    warm = 280 + 9 * np.cos(time / 58.1) + east * np.sin(time / 9)
+    heavy = 9e4 + 400 * np.sin(time / 58.1) + east * (100 + 90 * np.cos(time / 5))
+    rain = 3 + np.cos(time / 30) * east / 5
+    write_grid(tmp_path / "t.nc", "t2m", warm, DAYS, units="K")
+    write_grid(tmp_path / "p.nc", "sp", heavy, DAYS, units="Pa")
+    write_grid(tmp_path / "r.nc", "pr", rain, DAYS, units="mm/day")
+    return tmp_path
+
+
+NAMES = {"temperature": "t.nc", "pressure": "p.nc", "precipitation": "r.nc"}
+
+
+@pytest.mark.parametrize("method", ["none", "emd"])
+def test_temperature_pressure_and_rain_make_the_features_they_made(three, method):
+    settings = config.Features(method=method, components=3)
+    study = study_of(three, features=settings, **NAMES)
+    gnss = heights(WEEKS)
+    found = network_features(study, PLACES, gnss, None, ignore)
+    raw = found.weather.variables
+    parts = None if method == "none" else Decomposition(method, components=3)
+    first = gapfill.weather_features(raw["temperature"], raw["pressure"], parts)
+    rain = gapfill.normalised(raw["precipitation"])[0][..., None]
+    still = gapfill.place_features(PLACES.lon, PLACES.lat, list(raw.values()))
+    before = gapfill.joined_features([first, rain], still, gnss.time.values)
+    np.testing.assert_array_equal(found.values, before)
+    assert len(found.names) == before.shape[2]
+    if method == "emd":
+        assert found.names[2:4] == ("temperature component 3", "pressure component 1")
+
+
+def test_features_carry_their_names_in_order(three):
+    rain = config.WeatherVariable(
+        "r.nc", transformation=("log1p", "normalise"), antecedent_days=(90, 30)
+    )
+    humid = config.WeatherVariable(
+        "p.nc", transformation="principal-components", components=2
+    )
+    study = study_of(three, precipitation=rain, other={"humidity": humid})
+    found = network_features(study, PLACES, heights(WEEKS[20:]), None, ignore)
+    assert found.names == (
+        "log1p(precipitation)",
+        "log1p(precipitation of 30 days)",
+        "log1p(precipitation of 90 days)",
+        "humidity principal component 1",
+        "humidity principal component 2",
+        *("cos of year", "sin of year", "cos of half-year", "sin of half-year"),
+        "longitude",
+        "latitude",
+        *("mean of precipitation", "sd of precipitation"),
+        *("mean of humidity", "sd of humidity"),
+    )
+    sums = np.log1p(found.weather.antecedent["precipitation"][30])
+    expected = (sums - sums.mean(axis=0)) / sums.std(axis=0)
+    np.testing.assert_allclose(found.values[:, :, 1], expected, atol=1e-5)
+    # All places share the components.
+    np.testing.assert_array_equal(found.values[:, 0, 3], found.values[:, 1, 3])
+
+
+def test_other_variables_are_decomposed_where_the_study_says_so(three):
+    rain = config.WeatherVariable("r.nc", transformation=("normalise", "decompose"))
+    study = study_of(
+        three, features=config.Features(method="emd", components=4), precipitation=rain
+    )
+    gnss = heights(WEEKS)
+    weather = read_weather(study, PLACES, gnss)
+    found = driver_features(study, weather, gnss.time.values, None, ignore)
+    series = gapfill.normalised(weather.variables["precipitation"])[0]
+    want = decompose(series, Decomposition("emd", components=4))
+    np.testing.assert_array_equal(found.values, want)
+    with pytest.raises(ValueError, match=r'but features.method is "none"'):
+        study_of(three, precipitation=rain)
+
+
+def test_places_keep_their_differences_without_normalise(three):
+    given = config.WeatherVariable("p.nc", transformation="anomaly")
+    study = study_of(three, pressure=given)
+    gnss = heights(WEEKS)
+    weather = read_weather(study, PLACES, gnss)
+    made = driver_features(study, weather, gnss.time.values, None, ignore)
+    found = made.values[..., 0]
+    raw = weather.variables["pressure"]
+    anomaly = raw - drivers.mean_year(raw, gnss.time.values)
+    ratio = anomaly.std(axis=0)
+    assert ratio[0] != pytest.approx(ratio[1], rel=0.1)
+    np.testing.assert_allclose(found.std(axis=0), ratio / anomaly.std(), rtol=1e-9)
+    assert found.std() == pytest.approx(1)
+
+
+# Static fields
+
+
+def write_map(path, name, values):
+    array = xr.DataArray(values, {"lat": LAT, "lon": LON}, name=name)
+    array.to_dataset().to_netcdf(path)
+
+
+@pytest.fixture
+def ground(three):
+    plane = 100 * LON[None, :] + 10 * LAT[:, None]
+    write_map(three / "dem.nc", "elevation", plane)
+    cover = np.broadcast_to(np.where(LON < 101, 3, 7), plane.shape)
+    write_map(three / "cover.nc", "cover", cover)
+    write_map(three / "flat.nc", "z", 0 * plane)
+    return three
+
+
+def with_static(folder, **fields):
+    return study_of(folder, static=fields, **NAMES)
+
+
+def test_static_fields_are_features_of_places(ground):
+    cover = config.StaticField("cover.nc", transformation="categories")
+    study = with_static(ground, elevation="dem.nc", cover=cover)
+    found = network_features(study, PLACES, heights(WEEKS), None, ignore)
+    exact = 100 * PLACES.lon + 10 * PLACES.lat
+    np.testing.assert_allclose(found.weather.static["elevation"], exact)
+    assert found.names[-3:] == ("elevation", "cover = 3", "cover = 7")
+    np.testing.assert_allclose(found.values[0, :, -3], [-1, 1], rtol=1e-6)
+    np.testing.assert_allclose(found.values[9, :, -2], [1, -1], rtol=1e-6)
+
+
+def test_static_fields_alone_are_features_too(ground):
+    study = study_of(ground, static={"elevation": "dem.nc"})
+    found = network_features(study, PLACES, heights(WEEKS), None, ignore)
+    assert found.values.shape == (len(WEEKS), 2, 4 + 2 + 1)
+    with pytest.raises(ValueError, match="has static fields only; name a variable"):
+        study_of(ground, method="mllim", static={"elevation": "dem.nc"})
+
+
+def test_a_static_field_with_holes_names_the_places(ground):
+    with xr.open_dataset(ground / "dem.nc") as source:
+        holed = source.elevation.where(source.lon < 101).load()
+    holed.to_dataset().to_netcdf(ground / "holes.nc")
+    said = (
+        r"weather.static.elevation holes.nc: has no value at 1 of 2 places: B \(102 E, "
+        r"26 N\); fill its holes, or .* missing = "
+    )
+    with pytest.raises(ValueError, match=said):
+        read_weather(with_static(ground, elevation="holes.nc"), PLACES, heights(WEEKS))
+    apart = WeatherPlaces(
+        ["A", "B", "C"], np.array([100.3, 102, 99.6]), np.array([24.4, 26.0, 24.4])
+    )
+    filled = config.StaticField("holes.nc", missing="nearest")
+    found = read_weather(with_static(ground, elevation=filled), apart, heights(WEEKS))
+    values = found.static["elevation"]
+    assert values[1] == values[0] != values[2]
+
+
+STATIC = {
+    "the same everywhere": ("flat.nc", {}, "is 0 at all 2 places"),
+    "no such variable": ("dem.nc", {"variable": "z"}, "holds elevation and no 'z'"),
+    "no such file": ("none.nc", {}, "none.nc"),
+}
+
+
+@pytest.mark.parametrize("kind", STATIC)
+def test_a_static_field_that_cannot_serve_is_refused(ground, kind):
+    files, settings, words = STATIC[kind]
+    field = config.StaticField(files, **settings)
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        read_weather(with_static(ground, z=field), PLACES, heights(WEEKS))
+
+
+def test_a_record_of_maps_is_its_mean_or_its_spread(ground):
+    for statistic, want in (("mean", np.mean), ("sd", np.std)):
+        field = config.StaticField("r.nc", statistic=statistic)
+        found = read_weather(with_static(ground, wet=field), PLACES, heights(WEEKS))
+        with xr.open_dataset(ground / "r.nc") as source:
+            exact = want(source.pr.values, axis=0)
+        at = np.interp(PLACES.lon, LON, exact[0])
+        np.testing.assert_allclose(found.static["wet"], at, rtol=1e-6)
