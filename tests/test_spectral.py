@@ -1,6 +1,7 @@
 """Noise of any spectrum: transforms, spectra, separation, and its errors."""
 
 import dataclasses
+import functools
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 import scipy.fft
 from numpy.typing import NDArray
 
+from jaxload._platform import form
 from jaxload.inversion.linalg.pcg import ConjugateGradient
+from jaxload.inversion.spectral import whittle
 from jaxload.inversion.spectral.error_spectra import (
+    epoch_variance,
     error_spectrum,
     function_errors,
     mean_variance,
@@ -140,6 +144,21 @@ def test_coarse_beginnings_do_not_change_the_solution() -> None:
     assert 0 < difference < 1e-4 * np.abs(fine.displacement).max()
 
 
+def test_both_forms_complete_a_record_alike() -> None:
+    world, rng = small_world(), np.random.default_rng(8)
+    values = rng.normal(size=(2100, 5)) * 3
+    values[rng.random(values.shape) < 0.2] = np.nan
+    values[300:900, 1] = np.nan
+    records = []
+    for name in ("cpu", "accelerator"):
+        with form(name):
+            settings = ConjugateGradient(1e-11, 500)
+            records.append(separate_record(world.network, values, SPECTRA, settings))
+    for part in ("coefficients", "displacement", "common", "left_out"):
+        first, second = (getattr(record, part) for record in records)
+        np.testing.assert_allclose(first, second, rtol=0, atol=1e-8)
+
+
 def test_residuals_left_out_are_those_without_the_station() -> None:
     epochs, world = 24, small_world()
     values = 3 * np.random.default_rng(4).normal(size=(epochs, 5))
@@ -167,6 +186,13 @@ def test_errors_of_a_complete_record_are_those_of_the_dense_posterior() -> None:
         prior = np.diag(in_time) * float(functionals.variance[number])
         expected = np.mean(prior - known)
         assert mean_variance(spectrum, 1)[0, number] == pytest.approx(expected)
+
+
+def test_errors_at_an_epoch_by_one_product_are_those_of_means_over_one() -> None:
+    world, share = small_world(), np.array([1, 0.6, 1, 0, 0.3])
+    parts = world.network, SPECTRA, world.functionals, share, 90
+    expected = mean_variance(error_spectrum(*parts), 1)[0]
+    np.testing.assert_allclose(epoch_variance(*parts), expected, rtol=1e-12)
 
 
 def test_means_over_months_have_the_errors_of_dense_means() -> None:
@@ -238,6 +264,18 @@ def test_spectra_are_recovered_from_a_record_drawn_from_them() -> None:
     shared = [np.asarray(d.common + d.regional) for d in both]
     np.testing.assert_allclose(shared[1][:2], shared[0][:2], rtol=0.35)
     np.testing.assert_allclose(both[1].load[2], both[0].load[2], rtol=0.35)
+
+
+def test_the_slope_of_the_misfit_is_that_of_differences() -> None:
+    world = small_world(9)
+    values = simulated(world, 700, 4)
+    cross = whittle._cross_spectra(values / np.asarray(world.network.sigma))
+    start, _ = whittle._start(world.network, cross)
+    misfit = functools.partial(whittle._misfit, world.network, cross, (60.0, 365.0))
+    slope = misfit(start)[1]
+    for number, step in enumerate(1e-5 * np.eye(len(start))):
+        change = (misfit(start + step)[0] - misfit(start - step)[0]) / 2e-5
+        assert slope[number] == pytest.approx(float(change), rel=1e-6, abs=1e-9)
 
 
 def test_separated_load_misses_the_truth_by_what_its_errors_say() -> None:

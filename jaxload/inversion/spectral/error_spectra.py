@@ -23,7 +23,13 @@ from jaxload.inversion.spectral.spectra import (
 from jaxload.inversion.spectral.time_functions import FunctionMaps
 from jaxload.inversion.uncertainty.functionals import Functionals
 
-__all__ = ["ErrorSpectrum", "error_spectrum", "function_errors", "mean_variance"]
+__all__ = [
+    "ErrorSpectrum",
+    "epoch_variance",
+    "error_spectrum",
+    "function_errors",
+    "mean_variance",
+]
 
 #: Least share of a span's epochs in which a row counts.
 LEAST = 0.02
@@ -88,19 +94,85 @@ def _density(
     parts: tuple[Array, Array, Array],
 ) -> Array:
     share, cross, variance = parts
-    used = share > LEAST
-    more = jnp.where(used, 1 / jnp.where(used, share, 1) - 1, 0)
-    both = used[:, None] & used[None, :]
 
     def one(density: Densities) -> Array:
-        matrix = network.matrix(spectra, density) + jnp.diag(more * spectra.white)
-        matrix = jnp.where(both, matrix, jnp.diag(jnp.ones_like(share)))
-        side = jnp.where(used[None, :], density.load * cross, 0)
-        weight = inverse(matrix)
-        known = jnp.sum(einsum("mr,rs->ms", side, weight) * side, axis=1)
+        weight = density.load**2 * _weight(network, spectra, density, share)
+        known = jnp.sum(einsum("mr,rs->ms", cross, weight) * cross, axis=1)
         return density.load * variance - known
 
     return jax.lax.map(one, densities)
+
+
+def _weight(
+    network: NetworkCovariance,
+    spectra: NetworkSpectra,
+    density: Densities,
+    share: Array,
+) -> Array:
+    """Invert the covariance of the rows that observe, zero at the others."""
+    used = share > LEAST
+    more = jnp.where(used, 1 / jnp.where(used, share, 1) - 1, 0)
+    both = used[:, None] & used[None, :]
+    matrix = network.matrix(spectra, density) + jnp.diag(more * spectra.white)
+    matrix = jnp.where(both, matrix, jnp.diag(jnp.ones_like(share)))
+    return jnp.where(both, inverse(matrix), 0)
+
+
+def epoch_variance(
+    network: NetworkCovariance,
+    spectra: NetworkSpectra,
+    functionals: Functionals,
+    share: ArrayLike,
+    epochs: int,
+    *,
+    count: int = 40,
+) -> Array:
+    """Compute the variance of the error of functionals at an epoch.
+
+    The same as that of means over one epoch from `error_spectrum`, by one product for
+    all bands: for many functionals.
+
+    Args:
+      network: From `network_covariance`.
+      spectra: Amplitudes and shapes.
+      functionals: From `averages`, `some_cells` or `every_cell`.
+      share: Of the epochs in which a row observes, shape (row,).
+      epochs: Of the record.
+      count: Most bands.
+
+    Returns:
+      Variance [mm2], shape (functional,).
+
+    Raises:
+      ValueError: If shapes disagree.
+    """
+    share = jnp.asarray(share, network.gram.dtype)
+    check_shapes(share=(share, "row"), cross=(functionals.cross, "functional row"))
+    bands = cosine_bands(epochs, count=count)
+    part = jnp.asarray(bands.sizes / bands.samples, network.gram.dtype)
+    densities = band_means(spectra, bands)
+    cross = functionals.cross / network.sigma[None, :]
+    parts = (share, cross, functionals.variance)
+    return _variance(network, spectra, (densities, part), parts)
+
+
+@jax.jit
+def _variance(
+    network: NetworkCovariance,
+    spectra: NetworkSpectra,
+    bands: tuple[Densities, Array],
+    parts: tuple[Array, Array, Array],
+) -> Array:
+    share, cross, variance = parts
+
+    def add(total: Array, band: tuple[Densities, Array]) -> tuple[Array, None]:
+        density, part = band
+        weight = _weight(network, spectra, density, share)
+        return total + part * density.load**2 * weight, None
+
+    weight, _ = jax.lax.scan(add, jnp.zeros_like(network.gram), bands)
+    known = jnp.sum(einsum("mr,rs->ms", cross, weight) * cross, axis=1)
+    return jnp.sum(bands[1] * bands[0].load) * variance - known
 
 
 def mean_variance(

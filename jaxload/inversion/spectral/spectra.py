@@ -21,6 +21,7 @@ from jaxload.inversion.linalg.spd import inverse
 from jaxload.inversion.noise import exponential_correlation
 
 __all__ = [
+    "BANDS",
     "Bands",
     "Densities",
     "NetworkCovariance",
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 #: Bands of a record; spectra change by about a quarter from one to the next.
-COUNT = 40
+BANDS = 40
 
 
 @jax.tree_util.register_dataclass
@@ -214,7 +215,7 @@ def spectral_densities(spectra: NetworkSpectra, period: ArrayLike) -> Densities:
     )
 
 
-def cosine_bands(samples: int, step: int = 1, count: int = COUNT) -> Bands:
+def cosine_bands(samples: int, step: int = 1, count: int = BANDS) -> Bands:
     """Divide the frequencies of a cosine transform into bands, evenly in the logarithm.
 
     Args:

@@ -16,15 +16,14 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
-from jaxload.inversion.linalg.pcg import ConjugateGradient, conjugate_gradient
+from jaxload.inversion.linalg.pcg import ConjugateGradient
 from jaxload.inversion.linalg.spd import einsum
+from jaxload.inversion.spectral.completion import band_filters, complete_record
 from jaxload.inversion.spectral.spectra import (
     Bands,
     Densities,
     NetworkCovariance,
     NetworkSpectra,
-    band_inverses,
-    band_means,
     check_spectra,
     cosine_bands,
 )
@@ -118,19 +117,21 @@ def separate_record(
         bands = cosine_bands(-(-len(values) // span), span)
         means, share = _means(data, weight, span)
         record = means, share, _stretched(start, bands.samples)
-        start = _completed(network, record, spectra, bands, settings)[0]
+        filters = band_filters(network, spectra, bands)
+        start = complete_record(record, filters, settings).predicted
     bands = cosine_bands(len(values))
     record = data, weight, _stretched(start, len(values))
-    completed = _completed(network, record, spectra, bands, settings)
-    _, complete, residual, densities, inverses = completed
-    parts = _parts(network, complete, densities, inverses, bands)
+    filters = band_filters(network, spectra, bands)
+    completed = complete_record(record, filters, settings)
+    densities, inverses = filters.densities, filters.inverses
+    parts = _parts(network, completed.values, densities, inverses, bands)
     coefficients, displacement, common, left_out = (x[:epochs] for x in parts)
     return SeparatedRecord(
         coefficients,
         displacement,
         common,
         jnp.where(seen[:epochs], left_out, jnp.nan),
-        residual,
+        completed.residual,
         bands,
         densities,
         inverses,
@@ -157,44 +158,6 @@ def _stretched(values: Array, samples: int) -> Array:
     left = np.minimum(where.astype(int), len(values) - 2)
     share = jnp.asarray(where - left, values.dtype)[:, None]
     return (1 - share) * values[left] + share * values[left + 1]
-
-
-@functools.partial(jax.jit, static_argnames=("bands", "settings"))
-def _completed(
-    network: NetworkCovariance,
-    record: tuple[Array, Array, Array],
-    spectra: NetworkSpectra,
-    bands: Bands,
-    settings: ConjugateGradient,
-) -> tuple[Array, Array, Array, Densities, Array]:
-    """What can be predicted of a record, and the record completed by it.
-
-    With M the share observed and W the filter of a complete record, what can be
-    predicted is ``s = W (M d + (1 - M) s)``; sought is ``(1 - M)^1/2 s``.
-    """
-    data, share, start = record
-    densities = band_means(spectra, bands)
-    inverses = band_inverses(network, spectra, densities)
-    white = spectra.white / bands.step
-    lost = jnp.sqrt(1 - share)
-    # The filter of a complete record is ``1 - white A^-1``.
-    weigh = lambda x: cosine_sum(by_bands(cosines(x), inverses, bands))
-    smooth = lambda x: x - white * weigh(x)
-    times = lambda x: x - lost * smooth(lost * x)
-    right = lost * smooth(share * data)
-    # One system over all epochs and rows.
-    solution, _ = conjugate_gradient(
-        lambda x: times(x.reshape(data.shape)).ravel(),
-        lambda x: x,
-        right.ravel(),
-        settings,
-        (lost * start).ravel(),
-    )
-    predicted = solution.reshape(data.shape)
-    whole, left = (jnp.linalg.norm(x) for x in (right, right - times(predicted)))
-    complete = share * data + lost * predicted
-    residual = left / jnp.where(whole > 0, whole, 1)
-    return smooth(complete), complete, residual, densities, inverses
 
 
 @functools.partial(jax.jit, static_argnames="bands")

@@ -15,11 +15,13 @@ from jaxload import config, inversion, series
 from jaxload._calendar import DAY
 from jaxload._platform import form_at
 from jaxload.inversion.spectral.error_spectra import (
+    epoch_variance,
     error_spectrum,
     function_errors,
     mean_variance,
 )
 from jaxload.inversion.spectral.spectra import (
+    BANDS,
     NetworkCovariance,
     NetworkSpectra,
     network_covariance,
@@ -59,8 +61,8 @@ GROUPS = ((0,), (1,), (2, 3, 4, 5))
 #: Days of the year, and of a span in which the network counts as one.
 YEAR = 365.25
 
-#: Bands for standard errors of cells, and operations that take a minute at most.
-CELL_BANDS, LARGE = 12, {"cpu": 1e12, "accelerator": 5e14}
+#: Operations of standard errors of cells that take a minute at most.
+LARGE = {"cpu": 1e12, "accelerator": 5e14}
 
 #: Epochs of a record at least, and of the memory of shared noise.
 LEAST_STEPS, SHORTEST_MEMORY = 128, 2.0
@@ -275,7 +277,7 @@ def _kind(study: config.Study, model: Model, network: NetworkModel) -> str:
     if "twsa" not in study.output.store:
         return "regions"
     rows, cells = model.problem.design.shape
-    work = 2.0 * len(_spans(network)) * CELL_BANDS * rows**2 * (rows + cells)
+    work = 2.0 * len(_spans(network)) * rows**2 * (BANDS * rows + cells)
     return "cells" if work <= LARGE[form_at()] else "regions"
 
 
@@ -304,16 +306,9 @@ def _cells(
     of_functions = function_errors(network.network, network.maps, cells)
     seen = np.asarray(np.isfinite(model.up).any(axis=1))
     which = _span_of(network, spans)
+    variance_of = functools.partial(epoch_variance, network.network, network.spectra)
     for number, (_, share) in enumerate(spans):
-        spectrum = error_spectrum(
-            network.network,
-            network.spectra,
-            cells,
-            share,
-            len(network.rest),
-            count=CELL_BANDS,
-        )
-        rest = mean_variance(spectrum, 1)[0]
+        rest = np.asarray(variance_of(cells, share, len(network.rest)))
         epochs = np.flatnonzero(which == number)
         if not len(epochs):
             continue
