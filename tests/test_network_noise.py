@@ -9,6 +9,7 @@ import shapely
 import xarray as xr
 
 from jaxload import config, io, pipeline, series, synthetic
+from jaxload.pipeline.estimation import network_noise
 from jaxload.pipeline.estimation.error_correlation import (
     MeanErrors,
     covariance_of_means,
@@ -111,6 +112,58 @@ def true_regional_mean(world, results) -> np.ndarray:
     weights = np.where(inside, np.cos(np.deg2rad(world.grid.lat)), 0)
     mean = world.water[days] @ weights / weights.sum()
     return mean - mean.mean()
+
+
+def test_noise_of_a_network_is_taken_where_many_stations_observe(
+    study, results, tmp_path, monkeypatch
+):
+    settings = dataclasses.replace(study.inversion, noise="auto", errors="regions")
+    automatic = dataclasses.replace(study, inversion=settings)
+    monkeypatch.setattr(network_noise, "MANY", 8)
+    pipeline.run(automatic, tmp_path / "many")
+    with xr.open_dataset(tmp_path / "many" / "regions.nc") as regions:
+        np.testing.assert_array_equal(regions.twsa, results["regions"].twsa)
+
+
+def test_noise_of_a_few_stations_is_independent(study, tmp_path, caplog):
+    caplog.set_level("INFO")
+    settings = {"errors": "regions", "beta_count": 25}
+    for name in ("auto", "independent"):
+        inverted = config.Inversion(noise=name, **settings)
+        pipeline.run(dataclasses.replace(study, inversion=inverted), tmp_path / name)
+    assert "fewer than 20 stations observe nearly always" in caplog.text
+    few, independent = (
+        xr.load_dataset(tmp_path / name / "regions.nc")
+        for name in ("auto", "independent")
+    )
+    np.testing.assert_array_equal(few.twsa, independent.twsa)
+    summary = json.loads((tmp_path / "auto" / "summary.json").read_text())
+    assert "noise" not in summary
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"beta": 0.02},
+        {"criterion": "gcv"},
+        {"beta_count": 10},
+        {"common_mode_mm": "estimate"},
+        {"robust": "huber"},
+        {"correlation_time_days": 10.0},
+        {"station_weights": True},
+        {"grace": "grace.nc"},
+        {"noise": "independent"},
+    ],
+)
+def test_settings_that_spectra_replace_keep_noise_independent(study, changes):
+    settings = config.Inversion(**({"noise": "auto"} | changes))
+    automatic = dataclasses.replace(study, inversion=config.Inversion())
+    assert config.allows_network_noise(automatic)
+    changed = dataclasses.replace(study, inversion=settings)
+    assert not config.allows_network_noise(changed)
+    if "noise" not in changes:
+        with pytest.raises(ValueError, match=next(iter(changes))):
+            config.Inversion(**({"noise": "network"} | changes))
 
 
 def test_noise_that_stations_share_is_seen_by_its_spectrum(results):

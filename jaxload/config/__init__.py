@@ -20,7 +20,12 @@ from jaxload.config.sources import (
     grid_sources,
 )
 from jaxload.config.station_loads import StationLoad, station_load
-from jaxload.config.study import Study, read_study, to_toml
+from jaxload.config.study import (
+    Study,
+    allows_network_noise,
+    read_study,
+    to_toml,
+)
 from jaxload.config.sweep import SWEEP_SUMMARY, Interval, Sweep, read_sweep
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.water_balance import (
@@ -75,6 +80,7 @@ __all__ = [
     "Weather",
     "WeatherVariable",
     "WellSource",
+    "allows_network_noise",
     "gravimetry_table",
     "grid_names",
     "grid_source",

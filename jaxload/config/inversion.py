@@ -8,7 +8,7 @@ from jaxload.config.checks import check_choices, check_zero_or_more
 from jaxload.config.satellite import Gravimetry
 from jaxload.config.sources import GridSource
 
-__all__ = ["FRAME_SETTINGS", "Inversion"]
+__all__ = ["FRAME_SETTINGS", "Inversion", "replaced_by_spectra"]
 
 #: What beta can be chosen by.
 Criterion = Literal["leave-one-out", "leave-group-out", "gcv", "l-curve", "abic"]
@@ -66,12 +66,16 @@ class Inversion:
         at each epoch, with horizontals in `gnss.components` [mm of height]; a part in
         a billion is 6.4 mm, 0 for none.
       noise: "independent" for errors that have no memory: sigma of each station, and a
-        common mode. "network" for white and flicker noise of each station, a common
-        mode and regional modes, their spectra estimated from the heights by maximum
-        likelihood: the load is told from them by place and by period, trend and seasons
-        by place alone, and standard errors of means over regions and months include
-        what stations share and how long it lasts. Beta then follows from the spectra;
-        needs two years and 128 epochs at equal steps.
+        common mode, which leaves out of standard errors of means over regions and
+        months what stations share and how long it lasts. "network" for white and
+        flicker noise of each station, a common mode and regional modes, their spectra
+        estimated from the heights by maximum likelihood: the load is told from them by
+        place and by period, trend and seasons by place alone. Beta then follows from
+        the spectra; needs two years and 128 epochs at equal steps. "auto" for "network"
+        where the heights allow it, with 20 stations or more that observe nearly always,
+        and where no setting asks for what spectra take the place of (beta, its
+        criterion, a common mode, weights and so on), for horizontals, gap filling,
+        gravimetry, or a plan of the network; otherwise "independent", as in sweeps.
       noise_memory_days: Longest period up to which noise that stations share grows, for
         "network" [days]: slower changes of a whole region are taken for water.
       station_weights: Whether stations that the others predict badly get a smaller
@@ -113,7 +117,7 @@ class Inversion:
     frame_translation_mm: float = 1.0
     frame_rotation_mm: float = 1.0
     frame_scale_mm: float = 0.5
-    noise: Literal["independent", "network"] = "independent"
+    noise: Literal["auto", "independent", "network"] = "auto"
     noise_memory_days: float = 60.0
     station_weights: bool = False
     robust: Literal["none", "huber", "student-t"] = "none"
@@ -243,7 +247,7 @@ def _check_together(settings: Inversion) -> None:
         }
         _refuse("inversion.grace", each)
     if settings.noise == "network":
-        _refuse('inversion.noise "network"', _replaced_by_spectra(settings))
+        _refuse('inversion.noise "network"', replaced_by_spectra(settings))
     if settings.correlation_time_days:
         _refuse("inversion.correlation_time_days", unusual)
     if settings.unknowns == "components":
@@ -255,9 +259,18 @@ def _check_together(settings: Inversion) -> None:
         _refuse('inversion.unknowns "components"', unusual | more)
 
 
-def _replaced_by_spectra(settings: Inversion) -> dict[str, bool]:
-    """What spectra of a network take the place of."""
-    return {
+def replaced_by_spectra(settings: Inversion) -> dict[str, bool]:
+    """Compare settings with what spectra of a network take the place of.
+
+    Args:
+      settings: Of an inversion.
+
+    Returns:
+      Whether each of these settings is made, by name.
+    """
+    usual = {field.name: field.default for field in dataclasses.fields(settings)}
+    of_beta = ("criterion", "block_km", "beta_min", "beta_max", "beta_count")
+    return {name: getattr(settings, name) != usual[name] for name in of_beta} | {
         "robust": settings.robust != "none",
         "common_mode_mm": settings.common_mode_mm != 0,
         "correlation_time_days": settings.correlation_time_days > 0,

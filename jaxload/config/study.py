@@ -10,7 +10,11 @@ from jaxload.config.changes import with_changes
 from jaxload.config.drought import Drought
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
-from jaxload.config.inversion import FRAME_SETTINGS, Inversion
+from jaxload.config.inversion import (
+    FRAME_SETTINGS,
+    Inversion,
+    replaced_by_spectra,
+)
 from jaxload.config.network import NetworkPlan
 from jaxload.config.output import Output
 from jaxload.config.renamed import current_settings
@@ -21,7 +25,7 @@ from jaxload.config.water_balance import WaterBalance
 from jaxload.config.weather import Features, Weather, with_named_variables
 from jaxload.config.writing import written
 
-__all__ = ["Study", "read_study", "to_toml"]
+__all__ = ["Study", "allows_network_noise", "read_study", "to_toml"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,23 +118,45 @@ class Study:
 
 def _check_network_noise(study: Study) -> None:
     """Refuse what spectra of a network's noise cannot be estimated with."""
-    if study.inversion.noise != "network":
-        return
+    reason = _without_network_noise(study)
+    if study.inversion.noise == "network" and reason:
+        raise ValueError(reason)
+
+
+def _without_network_noise(study: Study) -> str:
+    """Why spectra of a network's noise cannot be estimated; empty if they can."""
     if study.gnss.sigma == "daily":
-        raise ValueError(
+        return (
             'gnss.sigma is "daily", but inversion.noise "network" needs noise that is '
             'the same at all epochs; use gnss.sigma = "station"'
         )
     if study.network is not None:
-        raise ValueError(
+        return (
             'inversion.noise "network" has no plan of a network, but the study has a '
             'table [network]; leave it out, or use inversion.noise = "independent"'
         )
     if study.gapfill is not None:
-        raise ValueError(
+        return (
             'inversion.noise "network" fills no cells, but the study has a table '
             '[gapfill]; leave it out, or use inversion.noise = "independent"'
         )
+    return ""
+
+
+def allows_network_noise(study: Study) -> bool:
+    """Whether noise of a network is estimated if the heights allow it.
+
+    Args:
+      study: Its `inversion.noise`, and for "auto" what else is set.
+
+    Returns:
+      Whether it is.
+    """
+    settings = study.inversion
+    if settings.noise != "auto":
+        return settings.noise == "network"
+    replaced = any(replaced_by_spectra(settings).values())
+    return not (replaced or study.gnss.horizontals or _without_network_noise(study))
 
 
 def _check_horizontals(study: Study) -> None:

@@ -189,7 +189,12 @@ class Sweep(Plan):
           ValueError: If the study does not allow them.
         """
         path = pathlib.Path(self.folder) / pathlib.Path(self.study).expanduser()
-        return read_study(path, self.data or None, changes=changes)
+        study = read_study(path, self.data or None, changes=changes)
+        if study.inversion.noise != "auto":
+            return study
+        # Criteria compare settings of one kind of noise.
+        settings = dataclasses.replace(study.inversion, noise="independent")
+        return dataclasses.replace(study, inversion=settings)
 
     @property
     def digest(self) -> str:

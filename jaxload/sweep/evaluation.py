@@ -118,7 +118,7 @@ def _needs_own_run(study: config.Study) -> bool:
 
 def _is_whole(study: config.Study) -> bool:
     """Whether a criterion is known only of a run as a whole."""
-    return study.inversion.noise == "network" or bool(study.inversion.grace)
+    return config.allows_network_noise(study) or bool(study.inversion.grace)
 
 
 def _check_criteria(study: config.Study, criteria: Sequence[str]) -> None:

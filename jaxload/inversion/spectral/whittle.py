@@ -21,7 +21,7 @@ from jaxload.inversion.spectral.spectra import (
     spectral_densities,
 )
 
-__all__ = ["SpectraFit", "fit_spectra"]
+__all__ = ["SpectraFit", "UnsuitableRecord", "complete_rows", "fit_spectra"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,10 @@ BANDS = 20
 
 #: Slopes of the load's spectrum, and lengths in the unit of the distances' median.
 SLOPES, LENGTHS = (0.5, 3.0), (0.1, 5.0)
+
+
+class UnsuitableRecord(ValueError):
+    """A record from which spectra of a network cannot be estimated."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -102,7 +106,8 @@ def fit_spectra(
       The `SpectraFit`.
 
     Raises:
-      ValueError: If shapes disagree, or too few rows have few gaps.
+      ValueError: If shapes disagree.
+      UnsuitableRecord: If the record is too short, or too few rows have few gaps.
 
     Source:
       Whittle (1953), doi:10.1007/BF02590998; of averaged cross-spectra: Brillinger
@@ -129,6 +134,29 @@ def fit_spectra(
     windows, rows = cross.rows.shape
     logger.info("spectra from %d windows of %d stations: %s", windows, rows, spectra)
     return SpectraFit(spectra, -float(result.fun), bool(result.success), rows, windows)
+
+
+def complete_rows(values: ArrayLike) -> int:
+    """Count the rows whose spectra can be used in the window that has most of them.
+
+    Args:
+      values: As for `fit_spectra`.
+
+    Returns:
+      Their number.
+    """
+    parts = _windows(np.asarray(values))
+    return max(int(_is_complete(part).sum()) for part in parts)
+
+
+def _windows(values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    count = WINDOWS if len(values) >= WINDOWS * SHORTEST else 1
+    length = len(values) // count
+    return [values[i * length : (i + 1) * length] for i in range(count)]
+
+
+def _is_complete(part: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.isfinite(part).mean(axis=0) > COMPLETE
 
 
 def _spectra(free: Array, memory: float, reference: float) -> NetworkSpectra:
@@ -212,29 +240,28 @@ def _start(network: NetworkCovariance, cross: _CrossSpectra) -> tuple[NDArray, l
 
 def _cross_spectra(values: NDArray[np.float64]) -> _CrossSpectra:
     """Average cross-spectra over bands, in windows of the record."""
-    epochs = len(values)
-    windows = WINDOWS if epochs >= WINDOWS * SHORTEST else 1
-    length = epochs // windows
+    parts, epochs = _windows(values), len(values)
+    length = len(parts[0])
     if length < SHORTEST // 2:
-        raise ValueError(
+        raise UnsuitableRecord(
             f"the record has {epochs} epochs; spectra of a network need "
             f"{SHORTEST // 2} or more"
         )
-    parts = [values[i * length : (i + 1) * length] for i in range(windows)]
-    known = [np.isfinite(part).mean(axis=0) for part in parts]
-    enough = [share for share in known if (share > COMPLETE).sum() >= FEWEST]
+    counts = [int(_is_complete(part).sum()) for part in parts]
+    enough = [count for count in counts if count >= FEWEST]
     if not enough:
-        raise ValueError(
+        raise UnsuitableRecord(
             f"no {FEWEST} stations observed more than {100 * COMPLETE:.0f}% of a "
             f"window of {length} epochs; spectra of a network need them, otherwise "
             "take errors as independent"
         )
-    count = min(ROWS, *(int((share > COMPLETE).sum()) for share in enough))
+    count = min(ROWS, *enough)
     edges = np.unique(np.geomspace(2, length // 2, BANDS + 1).round().astype(int))
     rows, spectra = [], []
-    for part, share in zip(parts, known):
-        if (share > COMPLETE).sum() < count:
+    for part, complete in zip(parts, counts):
+        if complete < count:
             continue
+        share = np.isfinite(part).mean(axis=0)
         chosen = np.sort(np.argsort(-share, kind="stable")[:count])
         rows.append(chosen)
         spectra.append(_averaged(_tapered(part[:, chosen]), edges))

@@ -17,6 +17,7 @@ from jaxload.pipeline.estimation.component_layout import ComponentRows
 from jaxload.pipeline.estimation.gravity_update import gravity_for, with_gravimetry
 from jaxload.pipeline.estimation.hyperparameters import Choice, choose
 from jaxload.pipeline.estimation.network_noise import (
+    UnsuitableRecord,
     describe_spectra,
     estimate_network,
     network_errors,
@@ -111,8 +112,13 @@ def invert(
         gravity = gravity_for(study, rows, area.grid)
         model = make_model(study, rows, area.grid)
     stations_only = None
-    if study.inversion.noise == "network":
-        return _with_network_noise(study, model, rows, area, clock)
+    if config.allows_network_noise(study):
+        try:
+            return _with_network_noise(study, model, rows, area, clock)
+        except UnsuitableRecord as error:
+            if study.inversion.noise == "network":
+                raise
+            logger.info("errors are taken as independent: %s", error)
     if filled.any():
         gnss = rows.isel(station=np.flatnonzero(~filled))
         baseline = invert_stations(

@@ -32,7 +32,11 @@ from jaxload.inversion.spectral.time_functions import (
     fit_stations,
     map_functions,
 )
-from jaxload.inversion.spectral.whittle import fit_spectra
+from jaxload.inversion.spectral.whittle import (
+    UnsuitableRecord,
+    complete_rows,
+    fit_spectra,
+)
 from jaxload.inversion.spectral.wiener import SeparatedRecord, separate_record
 from jaxload.pipeline.estimation.error_correlation import MeanErrors
 from jaxload.pipeline.estimation.hyperparameters import Choice
@@ -47,6 +51,7 @@ from jaxload.pipeline.inputs.virtual_stations import is_virtual
 
 __all__ = [
     "NetworkModel",
+    "UnsuitableRecord",
     "describe_spectra",
     "estimate_network",
     "network_errors",
@@ -66,6 +71,9 @@ LARGE = {"cpu": 1e12, "accelerator": 5e14}
 
 #: Epochs of a record at least, and of the memory of shared noise.
 LEAST_STEPS, SHORTEST_MEMORY = 128, 2.0
+
+#: Stations from which noise of a network is estimated without being asked for.
+MANY = 20
 
 #: Relative residual from which the separation is poor.
 POOR = 1e-2
@@ -110,16 +118,17 @@ def network_model(
       deviation of an epoch's load in units of the prior.
 
     Raises:
-      ValueError: If the record is too short, or too few stations observe it.
+      UnsuitableRecord: If the record is too short, its epochs are not at equal steps,
+        or too few stations observe it.
     """
     if model.problem.null_space_response.shape[1]:
-        raise ValueError(
+        raise UnsuitableRecord(
             'inversion.noise "network" needs a prior without free fields; use '
             'inversion.boundary "zero", or another inversion.prior'
         )
     position, days = _equal_steps(gnss.time.values)
     if position[-1] < LEAST_STEPS or position[-1] * days < 2 * YEAR - 1:
-        raise ValueError(
+        raise UnsuitableRecord(
             f"the record has {position[-1] + 1} epochs of {days:.3g} days; noise of a "
             f"network needs {LEAST_STEPS} epochs and two years to be known; use "
             'inversion.noise = "independent", or a longer record'
@@ -131,9 +140,11 @@ def network_model(
     fits = fit_stations(model.up, functions)
     rest = np.full((position[-1] + 1, len(sigma)), np.nan)
     rest[position] = fits.residual
+    if study.inversion.noise == "auto" and complete_rows(rest) < MANY:
+        raise UnsuitableRecord(f"fewer than {MANY} stations observe nearly always")
     memory = study.inversion.noise_memory_days / days
     if memory < SHORTEST_MEMORY:
-        raise ValueError(
+        raise UnsuitableRecord(
             f"inversion.noise_memory_days is {study.inversion.noise_memory_days:g}, "
             f"but epochs are {days:.3g} days apart; noise with a memory needs "
             f"{SHORTEST_MEMORY:g} epochs or more"
@@ -169,7 +180,7 @@ def _equal_steps(time: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], float
         months = time.astype("M8[M]").astype(np.int64)
         position, step = months - months[0], YEAR / 12
     if len(np.unique(position)) != len(position):
-        raise ValueError(
+        raise UnsuitableRecord(
             'inversion.noise "network" needs epochs at equal steps of time; average '
             'days with cleaning.average = "weekly", or use inversion.noise = '
             '"independent"'

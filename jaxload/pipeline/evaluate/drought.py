@@ -74,7 +74,7 @@ def read_climatology(
     if settings is None:
         return None
     months = months_of_record(time)
-    stated = study.inversion.errors != "none" and study.inversion.noise != "network"
+    stated = study.inversion.errors != "none" and not config.allows_network_noise(study)
     if stated and not settings.error_memory_days:
         logger.warning(
             "drought.error_memory_days is 0, so that errors of days average out as if "
