@@ -84,6 +84,7 @@ def _summarise(
             *(_warnings(summary) if warnings else ()),
             str(summary["title"]),
             *_size_and_cost(summary),
+            *_unknowns(summary),
             *_left_out(summary),
             *_short_records(summary),
             *_plausibility(summary),
@@ -155,8 +156,23 @@ def _size_and_cost(summary: dict[str, Any]) -> list[str]:
     ]
 
 
+def _unknowns(summary: dict[str, Any]) -> list[str]:
+    """Unknowns of an epoch, where they are not the cells."""
+    unknowns = summary.get("unknowns")
+    if not unknowns:
+        return []
+    if unknowns["kind"] == "patches":
+        return [f"{unknowns['count']} patches: {', '.join(unknowns['names'])}"]
+    return [
+        f"{unknowns['count']} Slepian functions of degree {unknowns['degree']}, "
+        f"Shannon number {unknowns['shannon_number']:.1f}"
+    ]
+
+
 def _criterion(summary: dict[str, Any]) -> str:
     tried, name = len(summary["criterion"]), summary["criterion_name"]
+    if summary.get("unknowns", {}).get("prior") == "none":
+        return "no prior, without effect"
     # None is tried where a network is trained, one where it is given.
     return {0: name, 1: "given"}.get(tried, f"of {tried}, {name}")
 

@@ -135,7 +135,8 @@ def test_a_study_needs_heights_and_a_region(validator):
 
 def test_every_setting_of_the_schema_has_its_meaning_choices_and_default():
     inversion = SCHEMA["$defs"]["Inversion"]["properties"]
-    assert inversion["unknowns"]["enum"] == ["epochs", "components"]
+    kinds = ["epochs", "components", "slepian", "patches"]
+    assert inversion["unknowns"]["enum"] == kinds
     assert inversion["unknowns"]["default"] == "epochs"
     assert inversion["beta_min"]["default"] == config.Inversion().beta_min
     for table in (SCHEMA, *SCHEMA["$defs"].values()):

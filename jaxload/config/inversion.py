@@ -24,8 +24,11 @@ class Inversion:
     Attributes:
       prior: What the prior penalises: the curvature of the load ("laplacian"), the load
         itself ("identity", ridge), its differences between neighbouring cells
-        ("first-differences"); or "matern", a load of unit variance whose correlation
-        falls with distance, so that 1/beta is its standard deviation [mm].
+        ("first-differences"); "matern", a load of unit variance whose correlation falls
+        with distance, so that 1/beta is its standard deviation [mm]; or "none", which
+        needs few `unknowns`, least squares without a prior and a beta. "slepian" and
+        "patches" take "identity", with which 1/beta is the standard deviation of the
+        load too, or "none".
       boundary: Boundary condition of the Laplacian: "zero" load outside the grid,
         "free" (no gradient across its edge), or "edge", which compares cells of the
         edge with each other as the program GNSS2TWS does.
@@ -85,8 +88,16 @@ class Inversion:
       correlation_time_days: Lag at which the temporal correlation of the load has
         fallen to 1/e [days]; 0 for epochs that are independent of each other.
       unknowns: What is estimated: the load at all "epochs", or the load patterns of the
-        leading principal "components" of the record.
+        leading principal "components" of the record; or of every epoch the coefficients
+        of "slepian" functions, fields of spherical harmonics that are concentrated in
+        the study area, or the water of "patches", one per region of
+        `evaluation.regions` and one elsewhere.
       components: Number of principal components.
+      slepian_degree: Last degree of the Slepian functions.
+      slepian_least_concentration: Share of the square of a Slepian function in the
+        cells, the belt of `region.buffer` included, below which it is left out [-].
+      slepian_smoothing_km: Radius of the Gaussian that smooths maps and means of
+        Slepian functions after the inversion [km]; 0 for none.
       grace: Monthly TWSA of satellite gravimetry that is inverted together with the
         heights: the files of mascons, or a table that also describes filtered products.
         Empty for heights alone.
@@ -102,7 +113,9 @@ class Inversion:
         `gnss.sigma` "station" and epochs that are inverted by themselves.
     """
 
-    prior: Literal["laplacian", "identity", "first-differences", "matern"] = "laplacian"
+    prior: Literal["laplacian", "identity", "first-differences", "matern", "none"] = (
+        "laplacian"
+    )
     boundary: Literal["zero", "free", "edge"] = "zero"
     metric: Literal["grid", "sphere"] = "grid"
     correlation_length_km: float = 0.0
@@ -122,8 +135,11 @@ class Inversion:
     station_weights: bool = False
     robust: Literal["none", "huber", "student-t"] = "none"
     correlation_time_days: float = 0.0
-    unknowns: Literal["epochs", "components"] = "epochs"
+    unknowns: Literal["epochs", "components", "slepian", "patches"] = "epochs"
     components: int = 3
+    slepian_degree: int = 80
+    slepian_least_concentration: float = 0.1
+    slepian_smoothing_km: float = 150.0
     grace: str | Gravimetry = ""
     errors: Literal["auto", "cells", "regions", "none"] = "auto"
     precision: Literal["float64", "float32-refined"] = "float64"
@@ -137,6 +153,7 @@ class Inversion:
             raise ValueError(
                 f"inversion.components is {self.components}, expected 1 or more"
             )
+        _check_few_unknowns(self)
         _check_together(self)
         _check_map(self.amplitude)
 
@@ -159,6 +176,43 @@ def _check_prior(settings: Inversion) -> None:
         raise ValueError(
             f'inversion.prior is "{settings.prior}" with correlation_length_km '
             f'{length:g}; "matern" needs a positive length, and no other prior has one'
+        )
+
+
+def _check_few_unknowns(settings: Inversion) -> None:
+    few = settings.unknowns in ("slepian", "patches")
+    if few and settings.prior not in ("identity", "none"):
+        raise ValueError(
+            f'inversion.unknowns "{settings.unknowns}" has no neighbouring cells for '
+            f'inversion.prior "{settings.prior}"; use "identity", or "none" for least '
+            "squares"
+        )
+    if settings.prior == "none" and not few:
+        raise ValueError(
+            'inversion.prior is "none", which leaves every cell undetermined; use it '
+            'with inversion.unknowns "slepian" or "patches"'
+        )
+    if settings.prior == "none" and not isinstance(settings.beta, str):
+        raise ValueError(
+            f'inversion.beta is {settings.beta:g}, but inversion.prior "none" has no '
+            "weight; leave inversion.beta out"
+        )
+    if settings.slepian_degree < 1:
+        raise ValueError(
+            f"inversion.slepian_degree is {settings.slepian_degree}, expected 1 or more"
+        )
+    share, radius = settings.slepian_least_concentration, settings.slepian_smoothing_km
+    if not 0 < share < 1:
+        raise ValueError(
+            f"inversion.slepian_least_concentration is {share:g}, expected a share "
+            "between 0 and 1"
+        )
+    meaning = "a radius in km, or 0 for none"
+    check_zero_or_more("inversion.slepian_smoothing_km", radius, meaning)
+    if radius > 10_000:
+        raise ValueError(
+            f"inversion.slepian_smoothing_km is {radius:g}, expected a radius in km "
+            "up to 10000, a quarter of the globe"
         )
 
 
@@ -250,6 +304,16 @@ def _check_together(settings: Inversion) -> None:
         _refuse('inversion.noise "network"', replaced_by_spectra(settings))
     if settings.correlation_time_days:
         _refuse("inversion.correlation_time_days", unusual)
+    if settings.unknowns in ("slepian", "patches"):
+        each = {
+            "amplitude": bool(settings.amplitude),
+            "grace": bool(settings.grace),
+            'noise "network"': settings.noise == "network",
+            'precision "float32-refined"': settings.precision != "float64",
+            'criterion "l-curve" without a prior': settings.prior == "none"
+            and settings.criterion == "l-curve",
+        }
+        _refuse(f'inversion.unknowns "{settings.unknowns}"', each)
     if settings.unknowns == "components":
         more = {
             "correlation_time_days": settings.correlation_time_days > 0,

@@ -91,6 +91,7 @@ class Study:
             )
         _check_network_noise(self)
         _check_horizontals(self)
+        _check_few_unknowns(self)
         if self.inversion.errors == "cells" and "twsa" not in self.output.store:
             raise ValueError(
                 'inversion.errors is "cells", but output.store has no "twsa", with '
@@ -189,6 +190,36 @@ def _check_horizontals(study: Study) -> None:
                 f"gnss.components with horizontals cannot be combined with {name}; "
                 'leave it out, or use gnss.components = ["up"]'
             )
+
+
+def _check_few_unknowns(study: Study) -> None:
+    """Refuse what loads of few unknowns do not have."""
+    kind, earth = study.inversion.unknowns, study.earth
+    if kind not in ("slepian", "patches"):
+        return
+    unusual = {
+        "gnss.components with horizontals": study.gnss.horizontals,
+        "the table [network]": study.network is not None,
+        "the table [gapfill]": study.gapfill is not None,
+    }
+    if kind == "slepian":
+        unusual |= {
+            "earth.max_distance_deg": earth.max_distance_deg > 0,
+            "earth.disc_radius_km": earth.disc_radius_km > 0,
+            'earth.cells "rectangle"': earth.cells == "rectangle",
+        }
+    for name, is_set in unusual.items():
+        if is_set:
+            raise ValueError(
+                f'inversion.unknowns "{kind}" cannot be combined with {name}; leave '
+                "one of them out"
+            )
+    degree = study.inversion.slepian_degree
+    if kind == "slepian" and degree > earth.max_degree:
+        raise ValueError(
+            f"inversion.slepian_degree is {degree}, but earth.max_degree is "
+            f"{earth.max_degree}; take a lower one, or more Love numbers"
+        )
 
 
 def _check_groundwater(study: Study) -> None:

@@ -75,6 +75,7 @@ from jaxload.inversion.prior.matern import matern_prior, matern_problem
 from jaxload.inversion.prior.roughness import null_space_of
 from jaxload.inversion.prior.smoothness import (
     Prior,
+    field_prior,
     prior_covariance,
     prior_problem,
     prior_samples,
@@ -190,6 +191,7 @@ __all__ = [
     "every_cell",
     "exponential_correlation",
     "factorise",
+    "field_prior",
     "find_pattern",
     "gather_epochs",
     "gather_noise",

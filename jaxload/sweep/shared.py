@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from jaxload import config
+from jaxload.pipeline.estimation.few_unknowns import has_few_unknowns
 from jaxload.pipeline.estimation.noise_model import with_common_mode
 from jaxload.pipeline.estimation.problem import (
     Model,
@@ -25,6 +26,12 @@ MOST_KEPT = {"prepared": 3, "design": 6, "prior": 12, "problem": 6, "common": 64
 
 #: Settings of ``[inversion]`` that make the prior.
 OF_PRIOR = ("prior", "boundary", "metric", "correlation_length_km", "amplitude")
+
+#: Settings of loads of few unknowns.
+OF_UNKNOWNS = (
+    *("unknowns", "slepian_degree", "slepian_least_concentration"),
+    "slepian_smoothing_km",
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,8 +83,10 @@ class Shared:
         """
         rows, grid = prepared.rows, prepared.area.grid
         heights = without_inversion(study)
-        response = heights, study.earth
-        of_prior = tuple(getattr(study.inversion, name) for name in OF_PRIOR)
+        few = OF_UNKNOWNS if has_few_unknowns(study) else ()
+        unknowns = tuple(getattr(study.inversion, name) for name in few)
+        response = heights, study.earth, unknowns
+        of_prior = tuple(getattr(study.inversion, name) for name in OF_PRIOR) + unknowns
         with self.clock.stage("design"):
             design = self._once(
                 "design", response, lambda: station_design(study, rows, grid)

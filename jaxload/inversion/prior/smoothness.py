@@ -26,6 +26,7 @@ from jaxload.inversion.problem import Problem, normal_matrix
 
 __all__ = [
     "Prior",
+    "field_prior",
     "prior_covariance",
     "prior_problem",
     "prior_samples",
@@ -34,6 +35,10 @@ __all__ = [
     "smooth_prior",
     "smooth_problem",
 ]
+
+#: Least singular value of fields relative to the largest, below which they depend on
+#: each other.
+DEPENDENT = 1e-10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,16 +49,21 @@ class Prior:
     C is that of the part of x without them. Lives on the host: make it outside `jit`,
     unless only its scale or coefficients are traced.
 
+    Where the load is a combination of a few fields it has no L, and C is ``F F'``.
+
     Attributes:
-      roughness: The operator L and how to invert it.
+      roughness: The operator L and how to invert it; None where there are `fields`.
       null_space: Orthonormal basis of S times the fields with ``L y = 0``, shape (cell,
         null); null is 0 where there are none.
       scale: Diagonal of S [mm or -], shape (cell,); None where it is one.
+      fields: The fields F of which the load is a combination, shape (cell, field); None
+        for any load.
     """
 
-    roughness: Roughness
+    roughness: Roughness | None
     null_space: ArrayLike
     scale: ArrayLike | None
+    fields: ArrayLike | None = None
 
 
 def smooth_prior(
@@ -87,6 +97,41 @@ def smooth_prior(
     fields = np.asarray(null_space, float)
     check_shapes(operator=(operator, "row cell"), null_space=(fields, "cell null"))
     return scaled_prior(make_roughness((operator,), np.ones(1), fields), scale)
+
+
+def field_prior(fields: ArrayLike, *, free: bool = False) -> Prior:
+    """Make the prior of a load that is a combination of a few fields.
+
+    Args:
+      fields: Load per unit of each coefficient, shape (cell, field).
+      free: Whether nothing is believed of the coefficients, as in ordinary least
+        squares, where beta has no effect; otherwise each is expected to be about
+        1/beta, independent of the others.
+
+    Returns:
+      The `Prior`.
+
+    Raises:
+      ValueError: If a field is not finite, or cells do not tell free fields apart.
+
+    Example:
+      >>> fields = np.linspace(0.0, 1.0, 25)[:, None] ** np.arange(2)
+      >>> water = solve(prior_problem(design, field_prior(fields)), data, beta=0.01)
+    """
+    fields = np.asarray(fields, float)
+    check_shapes(fields=(fields, "cell field"))
+    if not np.isfinite(fields).all():
+        raise ValueError("fields hold values that are not finite, expected numbers")
+    if not free:
+        return Prior(None, np.zeros((len(fields), 0)), None, fields)
+    cells, count = fields.shape
+    spread = np.linalg.svd(fields, compute_uv=False) if count <= cells else np.zeros(1)
+    if spread[-1] <= DEPENDENT * spread[0]:
+        raise ValueError(
+            f"{cells} cells do not tell {count} fields apart; take finer cells or "
+            "fewer fields"
+        )
+    return Prior(None, np.linalg.qr(fields)[0], None, np.zeros((cells, 0)))
 
 
 def scaled_prior(roughness: Roughness, scale: ArrayLike | None = None) -> Prior:
@@ -170,9 +215,10 @@ def prior_problem(design: ArrayLike, prior: Prior) -> Problem:
 def _normal(design: Array, prior: Prior) -> Array | None:
     """``S^-1 L'L S^-1`` where normal equations are smaller, and L is known."""
     rows, cells = design.shape
-    if cells >= rows or not is_concrete(prior.roughness.coefficients):
+    roughness = prior.roughness
+    if cells >= rows or roughness is None or not is_concrete(roughness.coefficients):
         return None
-    normal = normal_matrix(assembled(prior.roughness), design)
+    normal = normal_matrix(assembled(roughness), design)
     if prior.scale is None:
         return normal
     scale = jnp.asarray(prior.scale, design.dtype)
@@ -226,6 +272,9 @@ def prior_covariance(prior: Prior, fields: Array) -> Array:
 
 def _spread(prior: Prior, fields: Array) -> Array:
     """``S (L'L)^- S fields``, which is C but for free fields on either side."""
+    if prior.roughness is None:
+        basis = jnp.asarray(prior.fields, fields.dtype)
+        return einsum("cf,fn->cn", basis, einsum("cf,cn->fn", basis, fields))
     if prior.scale is None:
         return solve_normal(prior.roughness, fields)
     scale = jnp.asarray(prior.scale, fields.dtype)[:, None]
@@ -255,6 +304,9 @@ def prior_variance(prior: Prior) -> Array:
         fields.
     """
     roughness = prior.roughness
+    if roughness is None:
+        null_space = jnp.asarray(prior.null_space)
+        return jnp.sum(_without(null_space, jnp.asarray(prior.fields)) ** 2, axis=1)
     if not is_concrete(roughness.coefficients):
         raise ValueError(
             "prior_variance needs the numbers of the prior; call it outside jit and "
@@ -294,6 +346,11 @@ def prior_samples(prior: Prior, key: Array, count: int) -> Array:
       Loads with covariance C, which is the prior's at beta = 1, shape (count, cell).
     """
     roughness = prior.roughness
+    if roughness is None:
+        basis = jnp.asarray(prior.fields)
+        amounts = jax.random.normal(key, (basis.shape[1], count))
+        fields = einsum("cf,fn->cn", basis, amounts)
+        return _without(jnp.asarray(prior.null_space), fields).T
     white = jax.random.normal(key, (roughness.shape[0], count))
     fields = solve_normal(roughness, apply_transposed(roughness, white))
     if prior.scale is not None:

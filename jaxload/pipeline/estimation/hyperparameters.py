@@ -202,6 +202,8 @@ def _scan(
 
 def _betas(study: config.Study) -> NDArray[np.float64]:
     settings = study.inversion
+    if settings.prior == "none":
+        return np.ones(1)  # it has no effect
     if not isinstance(settings.beta, str):
         return np.array([settings.beta])
     return np.geomspace(settings.beta_min, settings.beta_max, settings.beta_count)

@@ -14,6 +14,7 @@ from jaxload import config
 from jaxload._memory import free_cycles
 from jaxload.pipeline.chunks import means_over
 from jaxload.pipeline.estimation.component_layout import ComponentRows
+from jaxload.pipeline.estimation.few_unknowns import describe_unknowns
 from jaxload.pipeline.estimation.gravity_update import gravity_for, with_gravimetry
 from jaxload.pipeline.estimation.hyperparameters import Choice, choose
 from jaxload.pipeline.estimation.network_noise import (
@@ -57,7 +58,8 @@ class InversionResult:
         region); None without gap filling.
       contributions: Of heights and gravimetry to means over the regions; None without
         gravimetry.
-      summary: Plain numbers about gravimetry or spectra of noise; empty without.
+      summary: Plain numbers about gravimetry, spectra of noise or few unknowns; empty
+        without.
       learned: Record of the training through the inversion, if there was one.
       network: New stations and what existing ones are worth; None where a study does
         not set it.
@@ -142,6 +144,7 @@ def invert(
         with clock.stage("network"):
             settled = estimated.noise, choice.beta
             planned = plan_network(study, model, settled, rows, area)
+    unknowns = describe_unknowns(study, area.grid)
     result = InversionResult(
         without_factor(estimated),
         choice,
@@ -149,6 +152,7 @@ def invert(
         stations_only,
         network=planned,
         rows=model.rows,
+        summary={"unknowns": unknowns} if unknowns else {},
     )
     if gravity is None:
         return result

@@ -17,6 +17,12 @@ from jaxload.pipeline.estimation.component_layout import (
     frame_patterns,
     observed_rows,
 )
+from jaxload.pipeline.estimation.few_unknowns import (
+    check_enough_stations,
+    few_unknowns_prior,
+    has_few_unknowns,
+    slepian_design,
+)
 from jaxload.pipeline.inputs.observations import make_design, standard_errors
 from jaxload.pipeline.inputs.prior_amplitude import relative_amplitude
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
@@ -85,7 +91,7 @@ def make_model(
 
     Raises:
       ValueError: If a map does not fit the grid, or there are fewer stations than
-        components.
+        components or unknowns.
     """
     common = study.inversion.common_mode_mm
     variance = 0.0 if isinstance(common, str) else common**2
@@ -107,6 +113,8 @@ def make_model(
     filled = is_virtual(gnss)
     moved = ~filled if filled.any() else None
     noise = inversion.Noise(sigma, None, variance, moved)  # pyright: ignore[reportArgumentType]
+    if has_few_unknowns(study):
+        check_enough_stations(study, prior, up.shape[1])
     return Model(problem, prior, up, noise, _components(study, up, sigma))
 
 
@@ -122,7 +130,12 @@ def station_design(
 
     Returns:
       The design matrix [mm/mm], shape (row, cell).
+
+    Raises:
+      ValueError: As `slepian_design`.
     """
+    if study.inversion.unknowns == "slepian":
+        return slepian_design(study, gnss, grid)
     if not study.gnss.horizontals:
         return make_design(study, gnss, grid)
     rows = component_rows(study, gnss)
@@ -181,8 +194,11 @@ def make_prior(study: config.Study, grid: sphere.Grid) -> inversion.Prior:
       The prior.
 
     Raises:
-      ValueError: If the map of amplitudes does not fit the grid.
+      ValueError: If the map of amplitudes does not fit the grid, or few unknowns cannot
+        be made.
     """
+    if has_few_unknowns(study):
+        return few_unknowns_prior(study, grid)
     settings, scale = study.inversion, relative_amplitude(study, grid)
     if settings.prior == "matern":
         length = settings.correlation_length_km
