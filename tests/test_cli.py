@@ -765,7 +765,8 @@ def test_a_world_has_what_its_studies_read(
 
 def test_every_study_has_its_world_or_observations():
     made = {name for names in demo.WORLDS.values() for name in names}
-    assert {path.name for path in STUDIES.glob("*.toml")} == made | {"western_us.toml"}
+    observed = {"western_us.toml", "western_us_weather.toml"}
+    assert {path.name for path in STUDIES.glob("*.toml")} == made | observed
 
 
 def test_a_world_that_is_not_there_or_cannot_be_drawn_is_refused(tmp_path, capsys):

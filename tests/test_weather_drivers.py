@@ -113,6 +113,28 @@ def test_antecedent_sums_are_those_of_the_days_before(tmp_path, rng):
         )
 
 
+def test_sums_beyond_the_data_take_its_mean_year(tmp_path, caplog):
+    """Of a season that is the same in all years, nothing is lost."""
+    days = (DAYS - np.datetime64("2000-01-01")) / DAY
+    wet = 3 + 2 * np.cos(2 * np.pi * days / 365.2425)
+    bounds = np.stack([DAYS, DAYS + DAY], axis=1)
+    for name, first in (("whole.nc", 0), ("late.nc", 300)):
+        late = DAYS[first:]
+        write_grid(
+            tmp_path / name, "pr", wet[first:], late, bounds=bounds[first:], units="mm"
+        )
+    sums = []
+    for name in ("whole.nc", "late.nc"):
+        rain = config.WeatherVariable(name, antecedent_days=(200,))
+        gnss = heights(WEEKS)
+        found = read_weather(study_of(tmp_path, precipitation=rain), PLACES, gnss)
+        sums.append(found.antecedent["precipitation"][200])
+    np.testing.assert_allclose(sums[0], sums[1], rtol=1e-6)
+    said = "weather.precipitation late.nc: 18 of 204 windows of 200 days before"
+    assert said in caplog.text
+    assert "by up to 125 days" in caplog.text
+
+
 def ending(tmp_path, days, **settings):
     write_grid(tmp_path / "e.nc", "et", wave(days), days, units="mm/day")
     table = config.WeatherVariable("e.nc", **settings)

@@ -41,9 +41,6 @@ def mean_year(values: ArrayLike, time: NDArray[np.datetime64]) -> Floats:
 
     Raises:
       ValueError: If a series has no values over most of a year.
-
-    Example:
-      >>> anomaly = temperature - drivers.mean_year(temperature, time)
     """
     values = np.asarray(values, np.float64)
     check_shapes(values=(values, "epoch place"), time=(time, "epoch"))
@@ -91,7 +88,7 @@ def transformed_driver(
         is constant at all places.
 
     Example:
-      >>> rain = drivers.transformed_driver("rain", rain, time, ["log1p", "normalise"])
+      >>> scaled = transformed_driver("temperature", temperature, time, ["normalise"])
     """
     values = np.asarray(values, np.float64)
     check_shapes(values=(values, "epoch place"), time=(time, "epoch"))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jaxload import config
 from jaxload._calendar import DAY
 from jaxload.gapfill.drivers import mean_year
+from jaxload.pipeline.inputs.antecedent import antecedent_means
 from jaxload.pipeline.inputs.static_fields import read_static_fields
 from jaxload.pipeline.inputs.time_spans import bring_to_epochs, epoch_spans
 from jaxload.pipeline.inputs.weather_files import AtPlaces, ReadingSpan, read_at_places
@@ -132,9 +133,12 @@ def _read_variable(
         series = np.maximum(series, 0.0) if kind in AMOUNTS else series
         weather.observed[name] = observed
     weather.variables[name] = series
-    weather.antecedent[name] = {
-        days: _antecedent(at, epochs, days, kind) for days in variable.days
-    }
+    ends = epochs.spans[:, 1]
+    for days in variable.days:
+        means = antecedent_means(at, ends, days, f"weather.{name} {variable}")
+        means = np.maximum(means, 0.0) if kind in AMOUNTS else means
+        sums = means * days if kind in RATES else means
+        weather.antecedent.setdefault(name, {})[days] = sums
     weather.record[name] = _described(variable, at, observed)
 
 
@@ -208,26 +212,6 @@ def _completed(series: Floats, epochs: _Epochs, source: str) -> Floats:
         len(some),
     )
     return np.where(missing, mean_year(series, epochs.time), series)
-
-
-def _antecedent(at: AtPlaces, epochs: _Epochs, days: int, kind: str) -> Floats:
-    """Sums of rates, or means, over some days before the end of each epoch."""
-    end = epochs.spans[:, 1]
-    windows = np.stack([end - days * DAY, end], axis=1).astype("M8[ns]")
-    means, _ = bring_to_epochs(at.values, at.bounds, windows)
-    missing = ~np.isfinite(means)
-    if missing.any():
-        logger.warning(
-            "%d of %d windows of %d days before epochs are not within the data, and "
-            "have the mean and seasons of the others",
-            int(missing.any(axis=1).sum()),
-            len(means),
-            days,
-        )
-        means = np.where(missing, mean_year(means, epochs.time), means)
-    if kind in AMOUNTS:
-        means = np.maximum(means, 0.0)
-    return means * days if kind in RATES else means
 
 
 def _described(
