@@ -2,10 +2,10 @@
 
     python -m benchmarks.network_errors STUDY --data FOLDER [--noise independent]
 
-Stations are parted in two halves, and water is estimated by each. By how much the two
-estimates of a region differ is stated by the noise model and observed in the record:
-for days, and for means over thirty days. Nothing of that needs to know the truth. What
-both halves share, as a common mode, cancels in their difference.
+Stations are parted at random in two halves, and water is estimated by each. By how much
+the two estimates of a region differ is stated by the noise model and observed in the
+record: for days, and for means over thirty days. Nothing of that needs to know the
+truth. What both halves share, as a common mode, cancels in their difference.
 
 With noise "network" the spectra state it, and by how much the estimate of one half
 changes from day to day and month to month. With "independent" the prior and sigma of
@@ -229,7 +229,7 @@ def main() -> None:
     parser.add_argument("study")
     parser.add_argument("--data", default=None)
     parser.add_argument("--noise", choices=("network", "independent"))
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=4)
     parser.set_defaults(noise="network")
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
