@@ -68,6 +68,7 @@ def clean(
     gnss: xr.Dataset,
     watch: Callable[[float], None],
     happened: series.Events | None = None,
+    component: str = "up",
 ) -> xr.Dataset:
     """Clean heights as a study sets.
 
@@ -76,6 +77,8 @@ def clean(
       gnss: Heights, layout `io.GNSS`.
       watch: Called with the share that is done.
       happened: From `find_events`, if they are known already.
+      component: Which component stands under the names of heights; of those beside
+        heights short records are no news.
 
     Returns:
       The heights in the same layout. With means, ``time_bnds`` has the interval of
@@ -101,6 +104,8 @@ def clean(
     watch(0.5)
     gnss = gnss.assign(up=(DIMS, up, gnss.up.attrs))
     gnss = _without_terms(settings, gnss, years, happened)
+    if "trend_determined" in gnss:
+        gnss = _with_short_records(settings, gnss, component)
     up = _without_common_mode(settings, gnss.up.values, gnss.up_sigma.values, years)
     gnss = gnss.assign(up=(DIMS, up, gnss.up.attrs))
     if settings.average != "none":
@@ -321,11 +326,10 @@ def _without_terms(
             for name, x in values.items()
         }
     )
-    gnss = gnss.assign(
+    return gnss.assign(
         up=(DIMS, np.ascontiguousarray(removed["values"].T), gnss.up.attrs),
         trend_shrinkage=(("station", "term"), shares),
     )
-    return _with_short_records(settings, gnss)
 
 
 def _removed(
@@ -363,7 +367,9 @@ def _labels(units: str, meaning: str) -> dict[str, str]:
     return {"units": units, "long_name": meaning}
 
 
-def _with_short_records(settings: config.Cleaning, gnss: xr.Dataset) -> xr.Dataset:
+def _with_short_records(
+    settings: config.Cleaning, gnss: xr.Dataset, component: str
+) -> xr.Dataset:
     """Warn of stations that do not determine their trend, and drop them where set.
 
     Raises:
@@ -372,6 +378,7 @@ def _with_short_records(settings: config.Cleaning, gnss: xr.Dataset) -> xr.Datas
     good = gnss.trend_determined.values.astype(bool)
     if good.all():
         return gnss
+    level = logging.WARNING if component == "up" else logging.INFO
     short = gnss.isel(station=np.flatnonzero(~good))
     named = [
         f"{name} with {months}"
@@ -379,7 +386,8 @@ def _with_short_records(settings: config.Cleaning, gnss: xr.Dataset) -> xr.Datas
     ]
     what = f"{len(named)} of {len(good)} stations ({listed(named)} months of heights)"
     if settings.short_records == "keep":
-        logger.warning(
+        logger.log(
+            level,
             "the records of %s are too short to tell rate and seasons apart: what they "
             "do not determine stays in the heights, about the mean of their own days; "
             'cleaning.short_records = "drop" leaves such stations out, gnss.exclude '
@@ -393,7 +401,7 @@ def _with_short_records(settings: config.Cleaning, gnss: xr.Dataset) -> xr.Datas
             'cleaning.short_records is "drop"; set it to "keep", or take a longer '
             "period"
         )
-    logger.warning("left out the short records of %s", what)
+    logger.log(level, "left out the short records of %s", what)
     return gnss.isel(station=np.flatnonzero(good))
 
 
