@@ -77,8 +77,7 @@ def clean(
       gnss: Heights, layout `io.GNSS`.
       watch: Called with the share that is done.
       happened: From `find_events`, if they are known already.
-      component: Which component stands under the names of heights; of those beside
-        heights short records are no news.
+      component: Which component stands under the names of heights.
 
     Returns:
       The heights in the same layout. With means, ``time_bnds`` has the interval of
@@ -370,14 +369,11 @@ def _labels(units: str, meaning: str) -> dict[str, str]:
 def _with_short_records(
     settings: config.Cleaning, gnss: xr.Dataset, component: str
 ) -> xr.Dataset:
-    """Warn of stations that do not determine their trend, and drop them where set.
-
-    Raises:
-      ValueError: If all are to be dropped.
-    """
+    """Warn of stations that do not determine their trend, and drop them where set."""
     good = gnss.trend_determined.values.astype(bool)
     if good.all():
         return gnss
+    # Records of horizontals are as long as those of heights.
     level = logging.WARNING if component == "up" else logging.INFO
     short = gnss.isel(station=np.flatnonzero(~good))
     named = [
