@@ -15,7 +15,12 @@ import xarray as xr
 from jaxload import config, evaluate, io, pipeline, report, sphere, synthetic
 from jaxload.inversion.estimation.representers import RepresenterSolution, Term
 from jaxload.pipeline.estimation.uncertainty import CellErrors, Errors
-from jaxload.pipeline.evaluate.drought import compute_drought, read_climatology
+from jaxload.pipeline.evaluate.drought import (
+    compute_drought,
+    drought_of_record,
+    read_climatology,
+    warn_of_independent_days,
+)
 from jaxload.pipeline.evaluate.drought_maps import MonthlyVariance, map_drought
 from jaxload.pipeline.evaluate.monthly_water import monthly_storage
 from jaxload.pipeline.evaluate.water_balance import (
@@ -178,6 +183,13 @@ def test_what_cannot_judge_a_drought_is_refused(case, tmp_path):
         read_climatology(setup, area(), DAYS[: 12 * 31])
 
 
+def test_usual_time_scales_beyond_a_short_record_are_left_out():
+    short = drought_of_record(config.Drought(), DAYS[: 31 * 7])
+    assert (short.scales, short.cell_scales) == ((1, 3, 6), (1,))
+    whole = drought_of_record(config.Drought(), DAYS)
+    assert whole == config.Drought()
+
+
 def test_a_climatology_of_few_years_or_another_amplitude_is_warned_of(
     regions, tmp_path, caplog, rng
 ):
@@ -219,11 +231,15 @@ def test_droughts_about_a_line_are_warned_of(caplog):
         read_climatology(setup, area(), DAYS)
     assert "droughts are judged about a line" in caplog.text
     assert "drought is judged by" not in caplog.text
+
+
+def test_errors_of_independent_days_are_warned_of(caplog):
+    errors = Errors("regions", np.ones((5, 1)))
+    warn_of_independent_days(config.Drought(), errors)
     assert "drought.error_memory_days is 0" in caplog.text
     caplog.clear()
-    remembered = config.Drought(scales=(1,), error_memory_days=20)
-    with caplog.at_level(logging.WARNING):
-        read_climatology(study(drought=remembered), area(), DAYS)
+    warn_of_independent_days(config.Drought(error_memory_days=20), errors)
+    warn_of_independent_days(config.Drought(), Errors("none"))
     assert not caplog.records
 
 

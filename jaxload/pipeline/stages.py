@@ -26,7 +26,9 @@ from jaxload.pipeline.evaluate.baseline import (
 from jaxload.pipeline.evaluate.drought import (
     Reference,
     compute_drought,
+    drought_of_record,
     read_climatology,
+    warn_of_independent_days,
 )
 from jaxload.pipeline.evaluate.drought_maps import MonthlyVariance, map_drought
 from jaxload.pipeline.evaluate.groundwater import (
@@ -232,6 +234,10 @@ def invert_prepared(
             result.summary["network"] = describe_network(network)
             result = dataclasses.replace(result, network=network)
     variance = None
+    if study.drought is not None:
+        drought = drought_of_record(study.drought, gnss.time.values)
+        study = dataclasses.replace(study, drought=drought)
+        warn_of_independent_days(drought, inverted.errors)
     if study.drought is not None and study.drought.cell_scales:
         memory = _error_memory(study, inverted.errors)
         solved = np.asarray(inverted.estimate.solution.ok)

@@ -10,13 +10,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, evaluate, io
+from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.evaluate.monthly_water import MonthlyStorage, months_of_record
 from jaxload.pipeline.inputs.coverage import inside_grid
 from jaxload.pipeline.inputs.observations import read_gravity
 from jaxload.pipeline.inputs.region_series import MonthlyRegions, regional_means
 from jaxload.pipeline.inputs.study_area import StudyArea
 
-__all__ = ["Reference", "compute_drought", "read_climatology"]
+__all__ = [
+    "Reference",
+    "compute_drought",
+    "drought_of_record",
+    "read_climatology",
+    "warn_of_independent_days",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -74,21 +81,12 @@ def read_climatology(
     if settings is None:
         return None
     months = months_of_record(time)
-    stated = study.inversion.errors != "none" and not config.allows_network_noise(study)
-    if stated and not settings.error_memory_days:
-        logger.warning(
-            "drought.error_memory_days is 0, so that errors of days average out as if "
-            "they were independent; noise of stations has a memory, and probabilities "
-            'are nearer to 0 and 1 than they should be; inversion.noise = "network" '
-            "estimates it"
-        )
     if study.cleaning.trend == "remove":
         logger.warning(
             'cleaning.trend is "remove", so that droughts are judged about a line, and '
             "none is as long as the record"
         )
-    for name in ("scales", "cell_scales"):
-        _check_scales(f"drought.{name}", getattr(settings, name), len(months.start))
+    drought_of_record(settings, time)
     if not settings.climatology:
         _warn_of_years("the record", len(months.start) / 12)
         return None
@@ -110,13 +108,50 @@ def read_climatology(
     return Reference(where, theirs, values, settings.match_amplitude)
 
 
-def _check_scales(name: str, scales: tuple[int, ...], months: int) -> None:
-    for scale in scales:
-        if scale > months:
+def drought_of_record(
+    settings: config.Drought, time: NDArray[np.datetime64]
+) -> config.Drought:
+    """Leave usual time scales out that are longer than the record.
+
+    Args:
+      settings: The table ``[drought]``.
+      time: Epochs of the heights.
+
+    Returns:
+      The table, without usual time scales that the record is too short for.
+
+    Raises:
+      ValueError: If a time scale that the study names is longer than the record.
+    """
+    months, usual = len(months_of_record(time).start), config.Drought()
+    kept = {}
+    for name in ("scales", "cell_scales"):
+        scales = getattr(settings, name)
+        longer = [scale for scale in scales if scale > months]
+        if longer and scales != getattr(usual, name):
             raise ValueError(
-                f"{name} has {scale} months, but the heights span {months}; leave it "
-                "out"
+                f"drought.{name} has {longer[0]} months, but the heights span "
+                f"{months}; leave it out"
             )
+        kept[name] = tuple(scale for scale in scales if scale <= months)
+    return dataclasses.replace(settings, **kept)
+
+
+def warn_of_independent_days(settings: config.Drought, errors: Errors) -> None:
+    """Warn that errors of days which are taken as independent average out too fast.
+
+    Args:
+      settings: The table ``[drought]``.
+      errors: Standard errors of the regions.
+    """
+    correlated = settings.error_memory_days or errors.means is not None
+    if errors.regions is not None and not correlated:
+        logger.warning(
+            "drought.error_memory_days is 0, so that errors of days average out as if "
+            "they were independent; noise of stations has a memory, and probabilities "
+            'are nearer to 0 and 1 than they should be; inversion.noise = "network" '
+            "estimates it"
+        )
 
 
 def _warn_of_years(what: str, years: float) -> None:
