@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import logging
 import os
 import pathlib
 import re
@@ -13,22 +12,15 @@ import signal
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 # What computes is imported by the commands that compute, as that takes seconds.
 import jaxload
 from jaxload import _launch, config, studies
+from jaxload._console import messages_on, progress_on
 from jaxload._memory import return_freed_memory
 
 __all__ = ["main"]
@@ -60,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _prepare_jax(options.no_cache)
     console = Console(stderr=True)
     try:
-        with _ending_in_order(), _told_to(console, options.verbose):
+        with _ending_in_order(), messages_on(console, options.verbose):
             options.command(options, console)
     except USER_ERRORS as error:
         if options.traceback:
@@ -176,6 +168,26 @@ def _parser() -> argparse.ArgumentParser:
     _add_resume(run)
     _launch.add_options(run)
     run.set_defaults(command=_run, computes=True)
+    update = commands.add_parser(
+        "update", parents=[common], help="add new days to a finished study"
+    )
+    update.add_argument("folder", metavar="DIR", help="where its results are")
+    update.add_argument(
+        "--data",
+        metavar="DIR",
+        help="where the study's files are, if not where the run read them",
+    )
+    update.add_argument(
+        "--end",
+        metavar="DAY",
+        help="last day wanted, where gnss.end of the study is earlier",
+    )
+    update.add_argument(
+        "--figures",
+        action="store_true",
+        help="draw the figures anew",
+    )
+    update.set_defaults(command=_update, computes=True)
     sweep = commands.add_parser(
         "sweep", parents=[common], help="evaluate many settings of a study"
     )
@@ -307,13 +319,21 @@ def _run_study(options: argparse.Namespace, console: Console) -> None:
     if options.strict:
         gnss = dataclasses.replace(study.gnss, strict=True)
         study = dataclasses.replace(study, gnss=gnss)
-    with _progress(console) as watch:
+    with progress_on(console) as watch:
         # Files are described once nothing holds them open.
         jaxload.pipeline.run(study, options.out, watch, options.resume).close()
     if console.quiet:
         return
     # What was warned of stands on the terminal already.
     _say(jaxload.report.describe(options.out, warnings=False))
+
+
+def _update(options: argparse.Namespace, console: Console) -> None:
+    with progress_on(console) as watch:
+        update = jaxload.pipeline.update_study(
+            options.folder, options.data, options.end, options.figures, watch
+        )
+    _say(jaxload.report.describe_update(update.about))
 
 
 def _sweep(options: argparse.Namespace, console: Console) -> None:
@@ -328,14 +348,14 @@ def _sweep(options: argparse.Namespace, console: Console) -> None:
     run = functools.partial(jaxload.sweep.run_sweep, sweep, options.out, part=part)
     words += ["--no-cache"] if options.no_cache else []
     more_workers = jaxload.sweep.more_workers(words, options.out, options.workers)
-    with _progress(console) as watch, more_workers:
+    with progress_on(console) as watch, more_workers:
         result = run(watch=watch, worker=options.worker, resume=options.resume)
     if options.workers > 1:
         # What a worker lost that ended early is evaluated here.
         result = run()
     lines = jaxload.sweep.describe_sweep(options.out)
     if options.combine:
-        with _progress(console) as watch:
+        with progress_on(console) as watch:
             place = jaxload.sweep.combine(result, options.out, watch=watch)
         lines.append(f"the product of several settings is in {place}")
     _say(lines)
@@ -359,7 +379,7 @@ def _info(options: argparse.Namespace, console: Console) -> None:
 
 
 def _demo(options: argparse.Namespace, console: Console) -> None:
-    with _progress(console) as watch:
+    with progress_on(console) as watch:
         lines = jaxload.demo.SYSTEMS[options.system](
             options.out, watch=watch, resume=options.resume
         )
@@ -367,7 +387,7 @@ def _demo(options: argparse.Namespace, console: Console) -> None:
 
 
 def _world(options: argparse.Namespace, console: Console) -> None:
-    with _progress(console) as watch:
+    with progress_on(console) as watch:
         lines = jaxload.demo.simulate(options.world, options.out, options.seed, watch)
     _say(lines)
 
@@ -435,61 +455,6 @@ def _drop_output() -> None:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)
-
-
-class _Lines(logging.Handler):
-    """Writes each message on one line, however long, and the same one only once."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self.console, self.written = console, set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a message.
-
-        Args:
-          record: What was logged.
-        """
-        line = " ".join(f"{record.levelname}: {record.getMessage()}".split())
-        if line not in self.written:
-            self.written.add(line)
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextlib.contextmanager
-def _told_to(console: Console, verbose: bool) -> Iterator[None]:
-    """What the package logs; libraries' handlers of the root would say it twice."""
-    package = logging.getLogger("jaxload")
-    before = package.handlers, package.level, package.propagate
-    package.handlers = [_Lines(console)]
-    package.setLevel(logging.INFO if verbose else logging.WARNING)
-    package.propagate = False
-    try:
-        yield
-    finally:
-        package.handlers, package.level, package.propagate = before
-
-
-@contextlib.contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str, float], None]]:
-    """One line per stage; none where nobody watches, as in a log file."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(
-        *columns, console=console, disable=not console.is_terminal
-    ) as progress:
-        stages: dict[str, TaskID] = {}
-
-        def watch(stage: str, share: float) -> None:
-            if stage not in stages:
-                stages[stage] = progress.add_task(stage, total=1.0)
-            progress.update(stages[stage], completed=share)
-
-        yield watch
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 import os
 import pathlib
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxload import io, pipeline
 from jaxload.config.renamed import current_summary
 
-__all__ = ["describe"]
+__all__ = ["describe", "describe_update"]
 
 #: Names that a line lists.
 SHOWN = 5
@@ -60,6 +60,66 @@ def describe(folder: str | os.PathLike[str], warnings: bool = True) -> list[str]
     return [*lines, f"figures: {', '.join(pictures) or 'none'}"]
 
 
+def describe_update(update: Mapping[str, Any]) -> list[str]:
+    """Describe what an update of a study changed.
+
+    Args:
+      update: The entry ``update`` of `summary.json`; empty where nothing was new.
+
+    Returns:
+      Lines of text.
+    """
+    if not update:
+        return ["nothing is new: the results are as they were"]
+    lines = []
+    if update["new_epochs"]:
+        lines.append(f"added {_days(update['new_epochs'])}")
+    changes = update["changed_mm"]
+    if changes:
+        worst = max(changes, key=lambda day: changes[day])
+        lines.append(
+            f"solved {len(changes)} known days again ({_some(changes)}): means over "
+            f"regions changed by {changes[worst]:.2f} mm at most, on {worst}"
+        )
+    if update["references"]:
+        lines.append(f"compared with {_some(update['references'])} as it is now")
+    latency = update["latency"]
+    late, last = latency["days_behind"], latency["last_day"]
+    line = f"last day {last}, of {latency['stations']} stations"
+    if late:
+        slowest = max(late, key=lambda name: late[name])
+        line += f"; {len(late)} are behind it, {slowest} by {late[slowest]} days"
+    lines.append(line)
+    if update["provisional"]:
+        days = _days(update["provisional"])
+        lines.append(f"provisional, as days to come will change them: {days}")
+    if update["new_stations"]:
+        names = _some(update["new_stations"])
+        lines.append(f"new stations, left out until the next run: {names}")
+    since = update["frozen_on"]
+    lines.append(f"by the parameters of the run of {since}; jaxload run renews them")
+    return lines
+
+
+def _days(span: Sequence[str]) -> str:
+    first, last, count = span
+    return first if first == last else f"{count} epochs from {first} to {last}"
+
+
+def _some(names: Iterable[str]) -> str:
+    shown = list(names)
+    return ", ".join(shown[:SHOWN]) + (", ..." if len(shown) > SHOWN else "")
+
+
+def _update(summary: dict[str, Any]) -> list[str]:
+    """The last update since the run."""
+    update = summary.get("update")
+    if not update:
+        return []
+    first, *others = [f"updated on {update['on']}", *describe_update(update)]
+    return [f"{first}: {'; '.join(others)}"]
+
+
 def _read(path: pathlib.Path) -> dict[str, Any]:
     if not path.exists() and pipeline.is_unfinished(path.parent):
         raise FileNotFoundError(
@@ -85,6 +145,7 @@ def _summarise(
             str(summary["title"]),
             *_size_and_cost(summary),
             *_unknowns(summary),
+            *_update(summary),
             *_left_out(summary),
             *_short_records(summary),
             *_plausibility(summary),

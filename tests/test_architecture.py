@@ -15,6 +15,7 @@ ROOT = pathlib.Path(jaxload.__file__).parent
 LAYERS = [
     {
         *("constants", "_calendar", "_check", "_compile_cache", "_cores"),
+        "_console",
         *("_longitude", "_platform", "_exchange", "_launch", "_memory"),
     },
     {"sphere", "series", "inversion", "evaluate", "io", "config", "_processes"},

@@ -616,7 +616,8 @@ def test_a_full_disk_is_one_sentence(study, tmp_path, monkeypatch, capsys):
         ],
     )
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == [".unfinished", "regions.nc", "stations.nc", "twsa.nc"]
+    state = ["state.json", "state.nc"]
+    assert names == [".unfinished", "regions.nc", *state, "stations.nc", "twsa.nc"]
 
 
 def test_a_verbose_run_tells_of_every_beta(study, tmp_path, capsys):

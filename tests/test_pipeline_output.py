@@ -90,7 +90,8 @@ def test_zarr_holds_what_netcdf_holds(study, maps, tmp_path):
     np.testing.assert_array_equal(with_files.water.twsa, maps.twsa)
     with_files.close()
     names = {path.name for path in out.iterdir() if path.suffix != ".png"}
-    assert names == {"twsa.zarr", "stations.nc", "regions.nc", "summary.json"}
+    expected = {"twsa.zarr", "stations.nc", "regions.nc", "summary.json"}
+    assert names == expected | {"state.nc", "state.json"}
     with io.read_dataset(out / "twsa.zarr") as water:
         for name in maps.data_vars:
             np.testing.assert_array_equal(water[name], maps[name])
@@ -131,7 +132,7 @@ def test_water_follows_from_its_coefficients(study, maps, plain, tmp_path):
     result.close()
     names = {path.name for path in tmp_path.iterdir() if path.suffix != ".png"}
     expected = {"twsa.nc", "stations.nc", "regions.nc", "coefficients.nc"}
-    assert names == {*expected, "summary.json"}
+    assert names == {*expected, "summary.json", "state.nc", "state.json"}
     with io.read_dataset(tmp_path / "coefficients.nc") as stored:
         water = xr.dot(stored.coefficient, stored.response, dim="field")
         lon, lat = stored.cell_lon.values, stored.cell_lat.values

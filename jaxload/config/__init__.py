@@ -23,6 +23,7 @@ from jaxload.config.station_loads import StationLoad, station_load
 from jaxload.config.study import (
     Study,
     allows_network_noise,
+    parse_study,
     read_study,
     to_toml,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "grid_sources",
     "json_schema",
     "parse_change",
+    "parse_study",
     "read_study",
     "read_sweep",
     "region_sources",

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,13 @@ from jaxload.config.water_balance import WaterBalance
 from jaxload.config.weather import Features, Weather, with_named_variables
 from jaxload.config.writing import written
 
-__all__ = ["Study", "allows_network_noise", "read_study", "to_toml"]
+__all__ = [
+    "Study",
+    "allows_network_noise",
+    "parse_study",
+    "read_study",
+    "to_toml",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -359,6 +366,23 @@ def read_study(
         raise ValueError(f"{where}: {message}") from None
     place = path.parent / pathlib.Path(study.folder).expanduser()
     return dataclasses.replace(study, folder=str(folder or place))
+
+
+def parse_study(text: str, folder: str) -> Study:
+    """Parse the text of a study.
+
+    Args:
+      text: From `to_toml`.
+      folder: Against which its relative paths are read.
+
+    Returns:
+      The study, checked.
+
+    Raises:
+      ValueError: If it is not TOML, or a key or a value is not understood.
+    """
+    study = build_table(Study, tomllib.loads(text))
+    return dataclasses.replace(study, folder=folder)
 
 
 def to_toml(study: Study) -> str:

@@ -13,6 +13,7 @@ from jaxload.io.files.folders import (
 )
 from jaxload.io.files.writing import write_text
 from jaxload.io.gnss.candidate_lists import CandidateList, read_candidates
+from jaxload.io.gnss.later_readings import containers_of_series
 from jaxload.io.gnss.network import read_gnss, write_gnss, write_up
 from jaxload.io.gnss.options import Columns, GnssFiles, Reading
 from jaxload.io.gnss.site_lists import read_sites
@@ -88,6 +89,7 @@ __all__ = [
     "centred_periods",
     "check_dataset",
     "check_whole",
+    "containers_of_series",
     "grid_layout",
     "is_of",
     "is_result",

@@ -212,11 +212,21 @@ def _writing_netcdf(
     with replacing(path, durable=True) as temporary, small_caches():
         try:
             with netCDF4.Dataset(temporary, "w") as file:
+                # Epochs can be appended.
                 for name in DIMS:
-                    file.createDimension(name, dataset.sizes[name])
+                    size = None if name == "time" else dataset.sizes[name]
+                    file.createDimension(name, size)
                 make(file, first)
+                # The dimension is as long as what was written along it.
+                file[first][dataset.sizes["time"] - 1] = np.float32(np.nan)
             encoding = encodings(dataset)
-            dataset.to_netcdf(temporary, "a", engine="netcdf4", encoding=encoding)
+            dataset.to_netcdf(
+                temporary,
+                "a",
+                engine="netcdf4",
+                encoding=encoding,
+                unlimited_dims=["time"],
+            )
             with netCDF4.Dataset(temporary, "a") as file, _queue() as queue:
                 for name in others:
                     make(file, name)

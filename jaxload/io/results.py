@@ -30,6 +30,7 @@ __all__ = [
     "read_dataset",
     "read_json",
     "require_netcdf",
+    "unlimited_of",
     "with_convention",
     "write_dataset",
     "write_figure",
@@ -41,6 +42,12 @@ BLOCK = 256
 
 #: Values that are unpacked to read one map of a result.
 VALUES_OF_A_READ = 1 << 20
+
+#: Dimensions along which epochs can be appended to a file.
+GROWING = ("time", "day", "epoch")
+
+#: Values of a piece of a series of stations, which grows by whole pieces.
+VALUES_OF_A_PIECE = 1 << 17
 
 #: Bytes of a picture within which it says who made it.
 PREAMBLE = 1 << 12
@@ -77,7 +84,7 @@ def write_dataset(
     encoding = encodings(dataset)
     for name in double:
         encoding[name]["dtype"] = "float64"
-    save_netcdf(dataset, pathlib.Path(path), encoding, durable=True)
+    save_netcdf(dataset, pathlib.Path(path), encoding, True, unlimited_of(dataset))
 
 
 def encodings(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
@@ -96,6 +103,10 @@ def encodings(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
             encoding[str(name)] = {**packing, "dtype": "float32", "_FillValue": np.nan}
             if array.ndim == 3 and array.size > VALUES_OF_A_READ:
                 encoding[str(name)]["chunksizes"] = map_chunks(array.shape)
+            elif array.ndim == 2 and array.dims[0] in GROWING:
+                rows = max(1, VALUES_OF_A_PIECE // max(array.shape[1], 1))
+                sizes = min(rows, max(array.shape[0], 1)), max(array.shape[1], 1)
+                encoding[str(name)]["chunksizes"] = sizes
         elif array.ndim:
             encoding[str(name)] = dict(packing)
     for name, array in dataset.coords.items():
@@ -104,6 +115,15 @@ def encodings(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
             # What is not compressed has no other checksum.
             encoding[str(name)]["fletcher32"] = True
     return encoding
+
+
+def unlimited_of(dataset: xr.Dataset) -> list[str]:
+    """List the dimensions along which epochs can be appended to a file.
+
+    Args:
+      dataset: What the file holds.
+    """
+    return [name for name in GROWING if dataset.sizes.get(name)]
 
 
 def map_chunks(shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -7,9 +7,11 @@ from jaxload.pipeline.report.datasets import Result
 from jaxload.pipeline.results.files import as_written
 from jaxload.pipeline.results.unfinished import is_unfinished
 from jaxload.pipeline.runs import run
+from jaxload.pipeline.update.study_update import StudyUpdate, update_study
 
 __all__ = [
     "Result",
+    "StudyUpdate",
     "Unsolved",
     "Watch",
     "as_written",
@@ -17,4 +19,5 @@ __all__ = [
     "ignore",
     "is_unfinished",
     "run",
+    "update_study",
 ]

@@ -26,6 +26,7 @@ from jaxload.pipeline.results.files import (
     read_result,
     remove_older,
 )
+from jaxload.pipeline.results.pending import drop_pending, finish_pending
 from jaxload.pipeline.results.provenance import Origin, origin_of
 from jaxload.pipeline.results.unfinished import Unfinished
 from jaxload.pipeline.stages import compute
@@ -86,6 +87,9 @@ def run(
         with io.locked_folder(folder):
             for name in ("", *KEPT):
                 io.remove_left_overs(folder / name)
+            if resume:
+                finish_pending(folder)
+            drop_pending(folder)
             with clock.stage("inputs"):
                 origin = origin_of(study)
             work = _take_up if resume else _compute
@@ -133,6 +137,7 @@ def _compute(
     except BaseException:
         # Maps that nothing else of the result is beside.
         unfinished.clear_incomplete(folder)
+        io.remove_left_overs(folder)
         raise
     added, result = _finish(kept, folder, clock, warnings, result)
     result.summary.update(added)

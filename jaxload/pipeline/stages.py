@@ -47,6 +47,8 @@ from jaxload.pipeline.evaluate.water_balance import (
 )
 from jaxload.pipeline.fill.joint import invert_jointly
 from jaxload.pipeline.fill.published import Filled, fill
+from jaxload.pipeline.frozen.freezing import freeze
+from jaxload.pipeline.frozen.hindrances import keep_readings
 from jaxload.pipeline.inputs.coverage import describe_coverage
 from jaxload.pipeline.inputs.observations import read_observations, select_inside
 from jaxload.pipeline.inputs.region_series import RegionSeries
@@ -114,6 +116,8 @@ class Prepared:
       balance: Fluxes and parts of storage of the regions.
       screening: What screening says of each station.
       summary: Plain numbers so far.
+      readings: File with the heights as they were read; None where nothing is kept of
+        them.
     """
 
     area: StudyArea
@@ -125,6 +129,7 @@ class Prepared:
     balance: dict[str, RegionSeries]
     screening: xr.Dataset
     summary: dict[str, Any]
+    readings: pathlib.Path | None = None
 
 
 def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> Result:
@@ -164,8 +169,9 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     with clock.stage("read"):
         area = read_study_area(study)
         report_progress = lambda done, total: clock.watch("read", done / total)
-        gnss = select_stations(study, read_observations(study, report_progress))
-        gnss = select_inside(gnss, area.grid, study)
+        gnss = read_observations(study, report_progress)
+        readings = keep_readings(study, gnss, folder)
+        gnss = select_inside(select_stations(study, gnss), area.grid, study)
         gravity = area.products.get("grace")
         area = with_references(study, area)
         gnss, of_heights = ready_heights(study, gnss)
@@ -191,7 +197,9 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
             climatology = read_climatology(study, area, gnss.time.values)
             balance = read_water_balance(study, area, gnss.time.values)
     others = (comparisons, climatology, balance)
-    return Prepared(area, rows, gnss, filled, *others, screened.table, summary)
+    return Prepared(
+        area, rows, gnss, filled, *others, screened.table, summary, readings
+    )
 
 
 def invert_prepared(
@@ -229,6 +237,9 @@ def invert_prepared(
         result.summary.update(prepared.summary)
         stations = as_single(result.stations.merge(prepared.screening))
         result = dataclasses.replace(result, stations=stations)
+        if prepared.readings is not None and inverted.settled is not None:
+            about = prepared.screening, inverted, result.regions, prepared.readings
+            result = dataclasses.replace(result, state=freeze(study, gnss, *about))
         if inverted.network is not None:
             network = network_results(study, inverted.network, gnss)
             result.summary["network"] = describe_network(network)

@@ -2,7 +2,14 @@
 
 from jaxload.series.batches import stations_over
 from jaxload.series.cleaning.filters import hampel, moving_average, running_median
-from jaxload.series.cleaning.outliers import Cleaned, Rejection, reject_outliers
+from jaxload.series.cleaning.outliers import (
+    Cleaned,
+    OutlierBounds,
+    Rejection,
+    beyond_bounds,
+    outlier_bounds,
+    reject_outliers,
+)
 from jaxload.series.cleaning.quality import Family, Quality, Suspicion, assess, suspects
 from jaxload.series.cleaning.steps import Detection, Steps, find_steps
 from jaxload.series.decomposition.common_modes import common_mode, stacked_mode
@@ -65,6 +72,7 @@ __all__ = [
     "Expectation",
     "Family",
     "NoiseAmplitudes",
+    "OutlierBounds",
     "PeriodMeans",
     "Quality",
     "Reconstruction",
@@ -79,6 +87,7 @@ __all__ = [
     "are_finer",
     "assess",
     "between_spans",
+    "beyond_bounds",
     "common_mode",
     "decimal_years",
     "decompose",
@@ -93,6 +102,7 @@ __all__ = [
     "monthly_means",
     "months_of",
     "moving_average",
+    "outlier_bounds",
     "overlap_days",
     "period_mean",
     "period_means",

@@ -4,7 +4,7 @@ import contextlib
 import importlib.util
 import pathlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,7 @@ def save_netcdf(
     path: pathlib.Path,
     encoding: Mapping[str, Mapping[str, Any]],
     durable: bool = False,
+    unlimited: Sequence[str] = (),
 ) -> None:
     """Write netCDF so that its name never stands for half of it.
 
@@ -144,13 +145,19 @@ def save_netcdf(
       path: The file; an old one is replaced when the new one is whole.
       encoding: Of each variable, as xarray takes it.
       durable: As in `replacing`.
+      unlimited: Dimensions that can grow.
 
     Raises:
       ValueError: If the file cannot be written.
     """
     with replacing(path, durable) as temporary, small_caches():
         try:
-            dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+            dataset.to_netcdf(
+                temporary,
+                engine="netcdf4",
+                encoding=encoding,
+                unlimited_dims=list(unlimited),
+            )
         except (RuntimeError, OSError) as error:
             # The library only says that there was an error, full disk or not; where no
             # file could be begun, that it was not permitted.

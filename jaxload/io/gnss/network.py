@@ -24,10 +24,11 @@ from jaxload.io.gnss.station_series import Series
 from jaxload.io.results import require_netcdf
 from jaxload.io.schema import GNSS, check_dataset, label_dataset
 
-__all__ = ["read_gnss", "write_gnss", "write_up"]
+__all__ = ["Files", "read_gnss", "search_series", "write_gnss", "write_up"]
 
 log = logging.getLogger(__name__)
 
+#: A folder, a pattern or a file, perhaps with how it is read.
 Files = PathLike | GnssFiles
 Day = str | datetime.date | np.datetime64
 
@@ -85,7 +86,7 @@ def read_gnss(
       >>> older = io.GnssFiles("old/*.mom", io.Reading(sigma=3.0))
       >>> gnss = io.read_gnss(["stations", older])
     """
-    files, passed = _search(paths, reading)
+    files, passed = search_series(paths, reading)
     known = find_list(list(files), sites, reading)
     period = (_parse_day("start", start), _parse_day("end", end))
     series, problems = read_files(files, reading, watch)
@@ -104,10 +105,21 @@ def read_gnss(
     return dataset
 
 
-def _search(
+def search_series(
     paths: Files | Sequence[Files], reading: Reading
 ) -> tuple[dict[pathlib.Path, Reading], list[str]]:
-    """The files and how each is read, and a line on each kind of what is beside."""
+    """Find the files of series and how each is read.
+
+    Args:
+      paths: As of `read_gnss`.
+      reading: How those are read that are no `GnssFiles`.
+
+    Returns:
+      How each file is read, and a line on each kind of what is beside them.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+    """
     several = [paths] if isinstance(paths, str | os.PathLike | GnssFiles) else paths
     plain = [one for one in several if not isinstance(one, GnssFiles)]
     groups = [GnssFiles(plain, reading)] if plain or not several else []

@@ -74,6 +74,12 @@ def covariance_of_means(
         known = np.where(np.isfinite(sd), shares, 0.0)
         total = known.sum(axis=1, keepdims=True)
         known = known / np.where(total > 0, total, 1)
+        if len(lags) == 1 and not errors.functions.shape[1]:
+            of_epochs = (
+                known * np.nan_to_num(sd) * np.sqrt(errors.correlation[0, region])
+            )
+            covariance[region] = of_epochs @ of_epochs.T
+            continue
         kernel = np.zeros(size)
         kernel[: len(lags)] = errors.correlation[:, region]
         kernel[size - len(lags) + 1 :] = errors.correlation[:0:-1, region]

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config
+from jaxload import config, inversion
 from jaxload._memory import free_cycles
 from jaxload.pipeline.chunks import means_over
 from jaxload.pipeline.estimation.component_layout import ComponentRows
@@ -64,6 +64,8 @@ class InversionResult:
       network: New stations and what existing ones are worth; None where a study does
         not set it.
       rows: Which component of which station each row is; None for heights alone.
+      settled: Noise before a robust loss, with its common mode and the weights of
+        stations; None where it is not that of single epochs.
     """
 
     estimate: Estimate
@@ -75,6 +77,7 @@ class InversionResult:
     contributions: xr.Dataset | None = None
     rows: ComponentRows | None = None
     summary: dict[str, Any] = dataclasses.field(default_factory=dict)
+    settled: inversion.Noise | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -153,6 +156,7 @@ def invert(
         network=planned,
         rows=model.rows,
         summary={"unknowns": unknowns} if unknowns else {},
+        settled=model.noise,
     )
     if gravity is None:
         return result

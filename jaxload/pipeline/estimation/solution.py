@@ -13,8 +13,15 @@ from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.record_shards import bind_record
 from jaxload.series.decomposition.pca import Components
 
-__all__ = ["Estimate", "estimate", "patterns_and_mean"]
+__all__ = [
+    "LOSSES",
+    "Estimate",
+    "estimate",
+    "estimate_robustly",
+    "patterns_and_mean",
+]
 
+#: Losses of residuals by the name in a study file.
 LOSSES = {"huber": inversion.Huber(), "student-t": inversion.StudentT()}
 
 
@@ -62,7 +69,7 @@ def estimate(
         return Estimate(solution, model.noise)
     data = bind_record(model.up, model.noise, precision=study.inversion.precision)
     if study.inversion.robust != "none":
-        return _robust(model, data, beta, LOSSES[study.inversion.robust])
+        return estimate_robustly(model, data, beta, LOSSES[study.inversion.robust])
     solution, left_out = inversion.solve_record(model.problem, data, beta)
     if model.rows is not None:
         # A station is left out with all of its components.
@@ -92,13 +99,23 @@ def patterns_and_mean(parts: Components) -> NDArray[np.float64]:
     return np.concatenate([np.asarray(parts.patterns), np.asarray(parts.mean)[None]])
 
 
-def _robust(
+def estimate_robustly(
     model: Model,
     data: inversion.Observations,
     beta: float,
     loss: inversion.Huber | inversion.StudentT,
 ) -> Estimate:
-    """Reweight robustly; leave-one-out residuals keep the final weights."""
+    """Reweight robustly; leave-one-out residuals keep the final weights.
+
+    Args:
+      model: Problem and heights.
+      data: The heights bound to their noise.
+      beta: Weight of the prior.
+      loss: Of the residuals.
+
+    Returns:
+      The estimate.
+    """
     solution, weights = reweight_representers(model.problem, data, beta, loss)
     weights = np.where(np.isfinite(model.up), np.asarray(weights), np.nan)
     left_out = inversion.leave_one_out_residual(solution)

@@ -1,8 +1,10 @@
 """Files of series of a study, with how they are read."""
 
+import os
+
 from jaxload import config, io
 
-__all__ = ["series_files"]
+__all__ = ["series_files", "series_sizes"]
 
 
 def series_files(study: config.Study) -> list[io.GnssFiles]:
@@ -21,6 +23,25 @@ def series_files(study: config.Study) -> list[io.GnssFiles]:
         return [_files(study, source) for source in study.gnss.sources]
     except ValueError as error:
         raise ValueError(f"gnss.{error}") from None
+
+
+def series_sizes(study: config.Study) -> dict[str, int]:
+    """Find how large files of series are.
+
+    Args:
+      study: The study; its table ``[gnss]`` counts.
+
+    Returns:
+      Bytes by the path of each file from the folder of the study.
+
+    Raises:
+      FileNotFoundError: If there is no file.
+    """
+    return {
+        os.path.relpath(path, study.folder): path.stat().st_size
+        for path in io.containers_of_series(series_files(study))
+        if path.is_file()
+    }
 
 
 def _files(study: config.Study, source: config.SeriesSource) -> io.GnssFiles:

@@ -11,6 +11,16 @@ from numpy.typing import NDArray
 
 from jaxload import config, io, series
 from jaxload.pipeline.messages import SHOWN, listed
+from jaxload.pipeline.prepare.frozen_cleaning import (
+    STEPS,
+    TREND,
+    event_parameters,
+    outlier_parameters,
+    outlier_rule,
+    removal_parameters,
+    removed_kinds,
+)
+from jaxload.pipeline.prepare.height_means import average_heights
 from jaxload.pipeline.team import by_stations, gather_stations
 
 __all__ = [
@@ -25,10 +35,6 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 DIMS = ("time", "station")
-
-#: Terms of a trajectory that `clean` removes with steps, and with the trend.
-STEPS = ("steps", "exponential", "logarithmic")
-TREND = ("offset", "trend")
 
 #: Days in a mean Gregorian year.
 DAYS_PER_YEAR = 365.2425
@@ -98,17 +104,19 @@ def clean(
         gnss = gnss.assign_attrs(steps=int(np.isfinite(happened.steps).sum()))
     if settings.outliers != "none":
         up, gone = _without_outliers(settings, (up, sigma), years, happened)
-        gnss = gnss.assign_attrs(outliers=gone)
+        kept = outlier_parameters(settings, (up, sigma), years, happened)
+        gnss = gnss.assign_attrs(outliers=gone).assign(kept)
         logger.info("%d outliers of %d heights", gone, np.isfinite(gnss.up).sum())
     watch(0.5)
     gnss = gnss.assign(up=(DIMS, up, gnss.up.attrs))
+    gnss = gnss.assign(event_parameters(happened))
     gnss = _without_terms(settings, gnss, years, happened)
     if "trend_determined" in gnss:
         gnss = _with_short_records(settings, gnss, component)
     up = _without_common_mode(settings, gnss.up.values, gnss.up_sigma.values, years)
     gnss = gnss.assign(up=(DIMS, up, gnss.up.attrs))
     if settings.average != "none":
-        gnss = _averaged(settings.average, gnss)
+        gnss = average_heights(settings.average, gnss)
     gnss = _with_data(gnss)
     watch(0.9)
     if settings.reconstruct:
@@ -277,7 +285,7 @@ def _without_outliers(
 ) -> tuple[NDArray[np.float64], int]:
     """Heights without those that stand far from the rest, and how many these are."""
     up, sigma = heights
-    rule = series.Rejection(rule="iqr" if settings.outliers == "iqr" else "sigma")
+    rule = outlier_rule(settings)
 
     def reject(part: slice) -> dict[str, Any]:
         cleaned = series.reject_outliers(
@@ -304,8 +312,7 @@ def _without_terms(
     happened: series.Events,
 ) -> xr.Dataset:
     """Remove trend and steps, and record how far each record determines them."""
-    kinds = STEPS if settings.steps else ()
-    kinds += TREND if settings.trend == "remove" else ()
+    kinds = removed_kinds(settings)
     if not kinds:
         return gnss
     up = gnss.up.values
@@ -328,6 +335,7 @@ def _without_terms(
     return gnss.assign(
         up=(DIMS, np.ascontiguousarray(removed["values"].T), gnss.up.attrs),
         trend_shrinkage=(("station", "term"), shares),
+        **removal_parameters(removed["estimates"], years),
     )
 
 
@@ -354,6 +362,7 @@ def _removed(
         return {
             "values": removed.values.T,
             "rate": removed.fit.rate,
+            "estimates": removed.fit.estimates.T,
             "precision": held.precision,
             "determined": held.determined,
             "months": held.months,
@@ -434,27 +443,6 @@ def _known_mode(mode: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray:
             FEWEST,
         )
     return np.nan_to_num(mode)
-
-
-def _averaged(mean: str, gnss: xr.Dataset) -> xr.Dataset:
-    """Means of heights, with bounds; other components and their errors go."""
-    averages, spans = {
-        "weekly": (series.weekly_means, series.weeks_of),
-        "monthly": (series.monthly_means, series.months_of),
-    }[mean]
-    time = gnss.time.values
-    means = averages(gnss.up.values, time, sigma=gnss.up_sigma.values)
-    values = {"up": means.values, "up_sigma": means.sigma}
-    bounds = np.stack(spans(time), axis=1).astype("M8[ns]")
-    names = ("station", "lon", "lat", "height")
-    coords = {name: gnss[name] for name in names if name in gnss.coords}
-    lasting = {n: x for n, x in gnss.data_vars.items() if "time" not in x.dims}
-    averaged = xr.Dataset(
-        {name: (DIMS, np.asarray(array)) for name, array in values.items()} | lasting,
-        {**coords, "time": means.time.astype("M8[ns]")},
-        gnss.attrs,
-    )
-    return io.label_dataset(averaged).assign(time_bnds=(("time", "bnds"), bounds))
 
 
 def _reconstructed(count: int, gnss: xr.Dataset) -> xr.Dataset:

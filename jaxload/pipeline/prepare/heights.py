@@ -15,7 +15,13 @@ from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.pipeline.inputs.observations import standard_errors
 from jaxload.pipeline.messages import listed
 
-__all__ = ["check_heights", "ready_component", "ready_heights", "settle_heights"]
+__all__ = [
+    "check_heights",
+    "ready_by_parameters",
+    "ready_component",
+    "ready_heights",
+    "settle_heights",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -103,10 +109,15 @@ def ready_component(
     Returns:
       The component, and counts of ``days_of_large_sigma`` by station.
     """
+    if component == "up" and study.gnss.largest_sigma:
+        usual = gnss.up_sigma.where(gnss.up.notnull()).median("time")
+        gnss = gnss.assign(kept_sigma_median=usual)
     gnss, large = _without_large_sigma(study, gnss, component)
     if study.gnss.reference == "mean":
         mean = gnss.up.mean("time")
         gnss = gnss.assign(up=(gnss.up - mean).assign_attrs(gnss.up.attrs))
+        if component == "up":
+            gnss = gnss.assign(kept_reference=mean)
     return gnss, large
 
 
@@ -158,6 +169,28 @@ def _without_large_sigma(
         ratio.values[epoch, station],
     )
     return gnss.assign(up=gnss.up.where(~large)), counts
+
+
+def ready_by_parameters(
+    study: config.Study, gnss: xr.Dataset, parameters: xr.Dataset
+) -> xr.Dataset:
+    """Leave out days of large sigma and refer heights as in a whole record.
+
+    Args:
+      study: Its table ``[gnss]`` has the settings.
+      gnss: Heights of some days, layout `io.GNSS`.
+      parameters: Variables of the heights of the whole record, from `ready_heights`.
+
+    Returns:
+      The heights.
+    """
+    up, limit = gnss.up.values, study.gnss.largest_sigma
+    if limit and study.gnss.sigma != "daily":
+        usual = parameters["kept_sigma_median"].values
+        up = np.where(gnss.up_sigma.values > limit * usual, np.nan, up)
+    if study.gnss.reference == "mean":
+        up = up - parameters["kept_reference"].values
+    return gnss.assign(up=(gnss.up.dims, up, gnss.up.attrs))
 
 
 def settle_heights(study: config.Study, gnss: xr.Dataset) -> xr.Dataset:

@@ -23,6 +23,7 @@ from jaxload.pipeline.estimation.error_correlation import (
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.evaluate.regions import REFERENCE_VARIABLES
+from jaxload.pipeline.frozen.kept_state import KeptState
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.prepare.cleaning import PER_STATION
@@ -99,6 +100,8 @@ class Result:
       network: New stations and what existing ones are worth; None where a study does
         not set it.
       maps: The file that holds `water` already; None where none does.
+      state: What later days are estimated by; None where they cannot be, or nothing is
+        written.
     """
 
     water: xr.Dataset
@@ -114,6 +117,7 @@ class Result:
     coefficients: xr.Dataset | None = None
     network: xr.Dataset | None = None
     maps: MapFile | None = None
+    state: KeptState | None = None
 
     @property
     def quantity(self) -> str:

@@ -16,6 +16,7 @@ from jaxload import io
 from jaxload.config import renamed
 from jaxload.io.files.writing import reason_of, replacing
 from jaxload.io.files.zarr_folders import is_zarr, settle_folder
+from jaxload.pipeline.frozen.kept_state import ABOUT_STATE, STATE_ARRAYS
 from jaxload.pipeline.report.datasets import Result
 from jaxload.pipeline.report.figures import FIGURES
 from jaxload.pipeline.report.network_tables import EXACT, TABLE
@@ -66,7 +67,7 @@ SUMMARY = "summary.json"
 
 #: Every name under which something may be written, or was by earlier releases.
 NAMES = (
-    *(*DATASETS, *WATER_TABLES, *renamed.FILES, TABLE),
+    *(*DATASETS, *WATER_TABLES, *renamed.FILES, TABLE, STATE_ARRAYS, ABOUT_STATE),
     *(f"{name}.png" for name in FIGURES),
     SUMMARY,
 )

@@ -21,6 +21,7 @@ import numpy as np
 from jaxload import io
 from jaxload.config.renamed import is_of_earlier_release
 from jaxload.io.records import NotWritten
+from jaxload.pipeline.frozen.kept_state import write_state
 from jaxload.pipeline.report.datasets import Result
 from jaxload.pipeline.report.network_tables import network_table_of
 from jaxload.pipeline.report.water_tables import tables_of
@@ -152,6 +153,9 @@ def _keep(result: Result, origin: Origin, place: pathlib.Path) -> Unfinished:
         for name, text in tables.items():
             io.write_text(place / name, text)
             files[name] = content_of(place / name)
+        if result.state is not None:
+            made = write_state(result.state, origin.study, origin.files, place)
+            files |= {name: content_of(place / name) for name in made}
         about = {
             "study": origin.study,
             "inputs": origin.files,

@@ -13,12 +13,20 @@ from jaxload.series.cleaning.filters import running_median
 from jaxload.series.fitting.trajectory import (
     Events,
     Terms,
+    Trajectory,
     evaluate_trajectory,
     fit_trajectory,
     prepared,
 )
 
-__all__ = ["Cleaned", "Rejection", "reject_outliers"]
+__all__ = [
+    "Cleaned",
+    "OutlierBounds",
+    "Rejection",
+    "beyond_bounds",
+    "outlier_bounds",
+    "reject_outliers",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +75,89 @@ class Cleaned:
     rejected: Array
     count: Array
     iterations: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class OutlierBounds:
+    """Bounds beyond which a value of a series is an outlier, at any time.
+
+    Attributes:
+      fit: Trajectory of the values that are kept.
+      middle: Middle of the residuals, in standard errors, shape (station,).
+      limit: Largest distance from it, in standard errors, shape (station,).
+    """
+
+    fit: Trajectory
+    middle: Array
+    limit: Array
+
+
+def outlier_bounds(
+    kept: ArrayLike,
+    years: ArrayLike,
+    *,
+    sigma: ArrayLike | None = None,
+    events: Events | None = None,
+    settings: Rejection | None = None,
+) -> OutlierBounds:
+    """Compute the bounds of outliers from series that have none.
+
+    Args:
+      kept: From `reject_outliers`, shape (epoch, station); NaN if missing.
+      years: Time [years], ascending, shape (epoch,).
+      sigma: As of `reject_outliers`.
+      events: Likewise.
+      settings: Likewise, without a running median.
+
+    Returns:
+      The `OutlierBounds`, by which `beyond_bounds` rejects what `reject_outliers` did.
+
+    Raises:
+      ValueError: If shapes disagree, or outliers are those of a running median.
+    """
+    settings = Rejection() if settings is None else settings
+    if settings.window is not None:
+        raise ValueError(
+            "outliers about a running median have no bounds at other times; leave "
+            "window out"
+        )
+    data, years, weight, happened = prepared(kept, years, sigma, events)
+    data = jnp.where(weight > 0, data, jnp.nan)
+    root = jnp.sqrt(weight)
+    known = 1 / jnp.where(weight > 0, root, jnp.nan)
+    fit = fit_trajectory(
+        data, years, sigma=known, terms=settings.terms, events=happened
+    )
+    left = (data - evaluate_trajectory(fit, years)) * root
+    return OutlierBounds(fit, *_bounds(left, settings, _rounding(data * root)))
+
+
+def beyond_bounds(
+    values: ArrayLike,
+    years: ArrayLike,
+    bounds: OutlierBounds,
+    *,
+    sigma: ArrayLike | None = None,
+) -> Array:
+    """Find the values of series that lie beyond bounds.
+
+    Args:
+      values: Series, shape (epoch, station); NaN if missing.
+      years: Time [years], shape (epoch,), of the record or after it.
+      bounds: From `outlier_bounds`.
+      sigma: Standard error of the values, same shape or (station,).
+
+    Returns:
+      True where a value is an outlier, shape (epoch, station).
+
+    Raises:
+      ValueError: If shapes disagree.
+    """
+    data, years, weight, _ = prepared(values, years, sigma, bounds.fit.events)
+    left = (data - evaluate_trajectory(bounds.fit, years)) * jnp.sqrt(weight)
+    far = jnp.abs(left - bounds.middle[None, :]) > bounds.limit[None, :]
+    return far & (weight > 0)
 
 
 def reject_outliers(
@@ -155,7 +246,12 @@ def _rounding(values: Array) -> Array:
 
 def _far(left: Array, old: Array, settings: Rejection, rounding: Array) -> Array:
     """True where residuals are far from those that were kept."""
-    kept = jnp.where(old, jnp.nan, left)
+    middle, limit = _bounds(jnp.where(old, jnp.nan, left), settings, rounding)
+    return jnp.abs(left - middle[None, :]) > limit[None, :]
+
+
+def _bounds(kept: Array, settings: Rejection, rounding: Array) -> tuple[Array, Array]:
+    """Middle of residuals, and the largest distance from it, each (station,)."""
     seen = jnp.isfinite(kept)
     count = seen.sum(axis=0)
     if settings.rule == "iqr":
@@ -163,13 +259,12 @@ def _far(left: Array, old: Array, settings: Rejection, rounding: Array) -> Array
         scale = upper - lower
     else:
         mean = jnp.where(seen, kept**2, 0).sum(axis=0)
-        scale = jnp.sqrt(mean / jnp.maximum(count, 1).astype(left.dtype))
+        scale = jnp.sqrt(mean / jnp.maximum(count, 1).astype(kept.dtype))
         middle = jnp.zeros_like(scale)
     # As few as these would be fitted exactly, and nothing would be an outlier.
     few = 3 if settings.window else 3 + settings.terms.degree
     few += 0 if settings.window else 2 * len(settings.terms.periods)
-    limit = jnp.where(count > few, settings.limit * scale + rounding, jnp.inf)
-    return jnp.abs(left - middle[None, :]) > limit[None, :]
+    return middle, jnp.where(count > few, settings.limit * scale + rounding, jnp.inf)
 
 
 def _quartiles(values: Array) -> tuple[Array, Array, Array]:

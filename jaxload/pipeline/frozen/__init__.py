@@ -1,0 +1,3 @@
+"""Parameters of a finished study, by which later days are estimated."""
+
+__all__: list[str] = []

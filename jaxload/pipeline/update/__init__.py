@@ -1,0 +1,3 @@
+"""Later days added to a finished study by its frozen parameters."""
+
+__all__: list[str] = []
