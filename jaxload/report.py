@@ -11,6 +11,9 @@ from jaxload.config.renamed import current_summary
 
 __all__ = ["describe", "describe_update"]
 
+#: Files that are no results.
+STATE = ("state.nc", "state.json")
+
 #: Names that a line lists.
 SHOWN = 5
 
@@ -45,7 +48,8 @@ def describe(folder: str | os.PathLike[str], warnings: bool = True) -> list[str]
     summary = _read(folder / "summary.json")
     lines = _summarise(folder / "summary.json", summary, warnings)
     # Files of others may lie there too.
-    for path in (folder / name for name in _names(folder, summary, ".nc", ".zarr")):
+    datasets = _names(folder, summary, ".nc", ".zarr")
+    for path in (folder / name for name in datasets if name != STATE[0]):
         if not path.exists():
             lines.append(f"{path.name}: missing")
             continue
@@ -53,6 +57,8 @@ def describe(folder: str | os.PathLike[str], warnings: bool = True) -> list[str]
             sizes = ", ".join(f"{dim} {size}" for dim, size in dataset.sizes.items())
             names = ", ".join(map(str, dataset.data_vars))
         lines.append(f"{path.name}: {names} ({sizes})")
+    if STATE[0] in datasets:
+        lines.append(f"{', '.join(STATE)}: what jaxload update goes on from")
     tables = _names(folder, summary, ".csv")
     if summary.get("files") and tables:
         lines.append(f"tables: {', '.join(tables)}")

@@ -13,6 +13,7 @@ from jaxload import config, io
 from jaxload._exchange import wait_for_all
 from jaxload._memory import free_cycles
 from jaxload.pipeline.doubts import collected_warnings, first_messages
+from jaxload.pipeline.frozen.hindrances import drop_readings
 from jaxload.pipeline.inputs.libraries import check_libraries
 from jaxload.pipeline.progress import Clock, Watch, ignore
 from jaxload.pipeline.report.datasets import MapFile, Result
@@ -137,7 +138,7 @@ def _compute(
     except BaseException:
         # Maps that nothing else of the result is beside.
         unfinished.clear_incomplete(folder)
-        io.remove_left_overs(folder)
+        drop_readings(folder)
         raise
     added, result = _finish(kept, folder, clock, warnings, result)
     result.summary.update(added)

@@ -48,7 +48,7 @@ from jaxload.pipeline.evaluate.water_balance import (
 from jaxload.pipeline.fill.joint import invert_jointly
 from jaxload.pipeline.fill.published import Filled, fill
 from jaxload.pipeline.frozen.freezing import freeze
-from jaxload.pipeline.frozen.hindrances import keep_readings
+from jaxload.pipeline.frozen.hindrances import drop_readings, keep_readings
 from jaxload.pipeline.inputs.coverage import describe_coverage
 from jaxload.pipeline.inputs.observations import read_observations, select_inside
 from jaxload.pipeline.inputs.region_series import RegionSeries
@@ -237,7 +237,9 @@ def invert_prepared(
         result.summary.update(prepared.summary)
         stations = as_single(result.stations.merge(prepared.screening))
         result = dataclasses.replace(result, stations=stations)
-        if prepared.readings is not None and inverted.settled is not None:
+        if inverted.settled is None and folder is not None:
+            drop_readings(folder)
+        elif prepared.readings is not None:
             about = prepared.screening, inverted, result.regions, prepared.readings
             result = dataclasses.replace(result, state=freeze(study, gnss, *about))
         if inverted.network is not None:

@@ -1,7 +1,9 @@
 """Settings with which a finished study cannot go on day by day."""
 
+import logging
 import os
 import pathlib
+import tempfile
 
 import jax
 import xarray as xr
@@ -9,7 +11,16 @@ import xarray as xr
 from jaxload import config
 from jaxload.pipeline.frozen.kept_state import write_readings
 
-__all__ = ["hindrance_of", "keep_readings"]
+__all__ = ["NETWORK_NOISE", "drop_readings", "hindrance_of", "keep_readings"]
+
+logger = logging.getLogger(__name__)
+
+
+#: Noise of a network, which is also that of studies that leave it open.
+NETWORK_NOISE = (
+    "noise of a network, whose spectra are of the whole record "
+    '(inversion.noise = "independent" can be updated)'
+)
 
 
 def keep_readings(
@@ -24,15 +35,36 @@ def keep_readings(
 
     Returns:
       The file, which has the name of one that is not finished; None without one.
-
-    Raises:
-      ValueError: If it cannot be written.
     """
     if folder is None or hindrance_of(study) or jax.process_index():
         return None
-    path = folder / f".readings.nc.{os.getpid()}.0.part"
-    write_readings(gnss, path)
-    return path
+    refused = ""
+    for path in _places_of_readings(folder):
+        try:
+            write_readings(gnss, path)
+        except ValueError as error:
+            refused = str(error)
+            continue
+        return path
+    # Where there is no room for them, there is none for results, which is an error.
+    logger.info("the results cannot be updated later: %s", refused)
+    return None
+
+
+def drop_readings(folder: pathlib.Path) -> None:
+    """Remove heights that were kept for results that are not computed.
+
+    Args:
+      folder: Where results go.
+    """
+    for path in _places_of_readings(folder):
+        path.unlink(missing_ok=True)
+
+
+def _places_of_readings(folder: pathlib.Path) -> list[pathlib.Path]:
+    """In the folder of the results, and where the system puts temporary files."""
+    places = (folder, pathlib.Path(tempfile.gettempdir()))
+    return [place / f".readings.nc.{os.getpid()}.0.part" for place in places]
 
 
 def hindrance_of(study: config.Study) -> str:
@@ -48,9 +80,7 @@ def hindrance_of(study: config.Study) -> str:
     whole = {
         "the table [gapfill], whose networks and forests are trained on the whole "
         "record": study.gapfill is not None,
-        'inversion.noise = "network", whose spectra are of the whole record': (
-            inversion.noise == "network"
-        ),
+        NETWORK_NOISE: inversion.noise == "network",
         'inversion.unknowns = "components", which are of the whole record': (
             inversion.unknowns == "components"
         ),

@@ -19,11 +19,11 @@ from jaxload.pipeline.estimation.problem import (
     DesignAndPrior,
     make_prior,
     make_problem,
+    station_design,
 )
 from jaxload.pipeline.estimation.unsolved import runs_of_days
 from jaxload.pipeline.evaluate.references import with_references
 from jaxload.pipeline.frozen.kept_state import ABOUT_STATE
-from jaxload.pipeline.inputs.observations import make_design
 from jaxload.pipeline.inputs.study_area import StudyArea, read_study_area
 from jaxload.pipeline.messages import listed
 from jaxload.pipeline.progress import Clock, Watch, ignore
@@ -216,7 +216,7 @@ def _problem(opened: OpenedStudy, area: StudyArea) -> DesignAndPrior:
             "lat": ("station", opened.arrays.row_lat.values),
         }
     )
-    design = make_design(opened.study, places, area.grid)
+    design = station_design(opened.study, places, area.grid)
     return make_problem(design, make_prior(opened.study, area.grid))
 
 
