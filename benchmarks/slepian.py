@@ -31,8 +31,9 @@ from jaxload.pipeline.estimation.hyperparameters import choose
 from jaxload.pipeline.estimation.problem import make_model
 from jaxload.pipeline.estimation.solution import estimate
 from jaxload.pipeline.evaluate.regions import region_means, score_regions
+from jaxload.pipeline.prepared_study import Prepared
 from jaxload.pipeline.progress import Clock, ignore
-from jaxload.pipeline.stages import Prepared, prepare
+from jaxload.pipeline.stages import prepare
 
 Floats = NDArray[np.float64]
 

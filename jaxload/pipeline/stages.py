@@ -24,7 +24,6 @@ from jaxload.pipeline.evaluate.baseline import (
     with_stations_only,
 )
 from jaxload.pipeline.evaluate.drought import (
-    Reference,
     compute_drought,
     drought_of_record,
     read_climatology,
@@ -51,7 +50,6 @@ from jaxload.pipeline.frozen.freezing import freeze
 from jaxload.pipeline.frozen.hindrances import drop_readings, keep_readings
 from jaxload.pipeline.inputs.coverage import describe_coverage
 from jaxload.pipeline.inputs.observations import read_observations, select_inside
-from jaxload.pipeline.inputs.region_series import RegionSeries
 from jaxload.pipeline.inputs.study_area import StudyArea, read_study_area
 from jaxload.pipeline.inputs.virtual_stations import (
     append_virtual_stations,
@@ -71,6 +69,7 @@ from jaxload.pipeline.prepare.horizontals import (
     ready_horizontals,
 )
 from jaxload.pipeline.prepare.screening import Screened, screen, select_stations
+from jaxload.pipeline.prepared_study import Prepared
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.report.components import (
     describe_components,
@@ -99,37 +98,7 @@ from jaxload.pipeline.results.space import check_space
 from jaxload.pipeline.results.storage import store_maps
 from jaxload.pipeline.training_record import curve_dataset
 
-__all__ = ["Prepared", "compute", "invert_prepared", "prepare"]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Prepared:
-    """A study up to its inversion, from `prepare`.
-
-    Attributes:
-      area: The study area.
-      rows: Heights of stations without their loads, and of virtual stations.
-      gnss: The stations of them.
-      filled: Gap filling before the inversion, if there was one.
-      comparisons: What groundwater is compared with.
-      climatology: Water of a longer record, by which drought is judged.
-      balance: Fluxes and parts of storage of the regions.
-      screening: What screening says of each station.
-      summary: Plain numbers so far.
-      readings: File with the heights as they were read; None where nothing is kept of
-        them.
-    """
-
-    area: StudyArea
-    rows: xr.Dataset
-    gnss: xr.Dataset
-    filled: Filled | None
-    comparisons: References
-    climatology: Reference | None
-    balance: dict[str, RegionSeries]
-    screening: xr.Dataset
-    summary: dict[str, Any]
-    readings: pathlib.Path | None = None
+__all__ = ["compute", "invert_prepared", "prepare"]
 
 
 def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> Result:

@@ -16,7 +16,8 @@ from jaxload.pipeline.estimation.hyperparameters import choose, named_criterion
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.solution import estimate
 from jaxload.pipeline.evaluate.regions import reference_month_means, score_series
-from jaxload.pipeline.stages import Prepared, invert_prepared
+from jaxload.pipeline.prepared_study import Prepared
+from jaxload.pipeline.stages import invert_prepared
 from jaxload.sweep.shared import Shared
 
 __all__ = ["Outcome", "evaluate_alike", "group_of"]

@@ -16,8 +16,9 @@ from jaxload.pipeline.estimation.problem import (
     station_design,
 )
 from jaxload.pipeline.prepare import loads
+from jaxload.pipeline.prepared_study import Prepared
 from jaxload.pipeline.progress import Clock
-from jaxload.pipeline.stages import Prepared, prepare
+from jaxload.pipeline.stages import prepare
 
 __all__ = ["Shared", "without_inversion"]
 

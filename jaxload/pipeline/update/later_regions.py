@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from jaxload import config
 from jaxload.pipeline.estimation.uncertainty import Errors
-from jaxload.pipeline.evaluate.drought import compute_drought, read_climatology
+from jaxload.pipeline.evaluate.drought import (
+    compute_drought,
+    drought_of_record,
+    read_climatology,
+)
 from jaxload.pipeline.evaluate.monthly_water import monthly_storage
 from jaxload.pipeline.evaluate.regions import region_means, score_regions
 from jaxload.pipeline.evaluate.water_balance import (
@@ -117,6 +121,9 @@ def water_tables_of(
     if study.drought is None and study.water_balance is None:
         return {}, {}
     time, made, summary = regions.time.values, {}, {}
+    if study.drought is not None:
+        drought = drought_of_record(study.drought, time)
+        study = dataclasses.replace(study, drought=drought)
     memory = 0.0 if study.drought is None else study.drought.error_memory_days
     storage = monthly_storage(regions, memory)
     on_grid = areas_on_grid(area)
@@ -132,4 +139,5 @@ def water_tables_of(
             storage, balance, on_grid
         )
         summary |= scores
-    return made, summary
+    about = {"title": study.title, "settings": config.to_toml(study)}
+    return {name: part.assign_attrs(about) for name, part in made.items()}, summary
