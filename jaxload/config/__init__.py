@@ -5,6 +5,7 @@ from jaxload.config.drought import Drought
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import FRAME_SETTINGS, Inversion
+from jaxload.config.local_earth import LocalEarth
 from jaxload.config.network import NetworkPlan
 from jaxload.config.output import Output
 from jaxload.config.reference import Setting, settings
@@ -65,6 +66,7 @@ __all__ = [
     "Interval",
     "Inversion",
     "Loads",
+    "LocalEarth",
     "NetworkPlan",
     "Output",
     "Region",

@@ -339,7 +339,7 @@ def replaced_by_spectra(settings: Inversion) -> dict[str, bool]:
         "common_mode_mm": settings.common_mode_mm != 0,
         "correlation_time_days": settings.correlation_time_days > 0,
         "station_weights": settings.station_weights,
-        'unknowns "components"': settings.unknowns == "components",
+        f'unknowns "{settings.unknowns}"': settings.unknowns != "epochs",
         'precision "float32-refined"': settings.precision != "float64",
         "beta": not isinstance(settings.beta, str),
         "grace": bool(settings.grace),

@@ -99,6 +99,11 @@ class Study:
         _check_network_noise(self)
         _check_horizontals(self)
         _check_few_unknowns(self)
+        if self.earth.local and self.network is not None and self.network.refine:
+            raise ValueError(
+                "network.refine moves new stations over one Earth, but earth.local "
+                "has others; leave network.refine out"
+            )
         if self.inversion.errors == "cells" and "twsa" not in self.output.store:
             raise ValueError(
                 'inversion.errors is "cells", but output.store has no "twsa", with '
@@ -211,6 +216,7 @@ def _check_few_unknowns(study: Study) -> None:
     }
     if kind == "slepian":
         unusual |= {
+            "earth.local": bool(earth.local),
             "earth.max_distance_deg": earth.max_distance_deg > 0,
             "earth.disc_radius_km": earth.disc_radius_km > 0,
             'earth.cells "rectangle"': earth.cells == "rectangle",

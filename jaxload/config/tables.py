@@ -11,6 +11,7 @@ from jaxload.config.checks import (
     check_given,
     unknown_word,
 )
+from jaxload.config.local_earth import LocalEarth
 from jaxload.config.series import (
     SameDay,
     SeriesColumns,
@@ -212,6 +213,10 @@ class Earth:
       ocean: Treatment of an ocean on top of a model from a file: "crust" replaces it by
         the rock of its floor, "water" keeps it and puts every load on the floor; empty
         refuses such a model.
+      local: Ground beneath some stations that is softer or harder than the model: a
+        list of tables with layers that replace its top there. Rows of these stations
+        are those of a sphere with these layers everywhere, which holds for loads near
+        them, where layers matter. Loads of the table ``[loads]`` are not changed.
     """
 
     model: str = "prem"
@@ -222,8 +227,15 @@ class Earth:
     max_distance_deg: float = 0.0
     love: str = ""
     ocean: Literal["", "crust", "water"] = ""
+    local: tuple[LocalEarth, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.local and (self.love or self.ocean == "water"):
+            raise ValueError(
+                "earth.local puts layers on a solid model, but "
+                + (f"earth.love is {self.love}" if self.love else "water is on top")
+                + "; leave one of them out"
+            )
         if self.love and self.model != "prem":
             raise ValueError(
                 f"earth.love {self.love} stands in place of a model, but earth.model "

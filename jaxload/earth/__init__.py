@@ -17,6 +17,7 @@ from jaxload.earth.grace.stokes import (
     stokes_from_water,
     water_from_stokes,
 )
+from jaxload.earth.interior.local_layers import scale_layers, with_top_layers
 from jaxload.earth.interior.model import EarthModel, earth_model, homogeneous, refine
 from jaxload.earth.interior.partials import Sensitivity, sensitivity
 from jaxload.earth.interior.propagation import Integration
@@ -174,6 +175,7 @@ __all__ = [
     "remove_rate",
     "remove_restore",
     "replace_low_degrees",
+    "scale_layers",
     "sensitivity",
     "shear_response",
     "smooth",
@@ -186,4 +188,5 @@ __all__ = [
     "tidal_response",
     "uplift_at",
     "water_from_stokes",
+    "with_top_layers",
 ]

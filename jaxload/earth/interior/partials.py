@@ -9,6 +9,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import require_float64
+from jaxload.earth.interior.local_layers import scale_layers
 from jaxload.earth.interior.model import EarthModel, refine
 from jaxload.earth.interior.propagation import Integration
 from jaxload.earth.interior.response import load_response
@@ -100,19 +101,8 @@ def _partials(
     factors = (jnp.ones(len(model.radius) - 1),) * 3
 
     def love_numbers(factors: tuple[Array, ...], n: Array) -> Array:
-        scaled = _scaled(model, factors)
+        scaled = scale_layers(model, *factors)
         return jnp.concatenate(load_response(scaled, n[None], settings, period))
 
     slopes = jax.vmap(functools.partial(jax.jacrev(love_numbers), factors))
     return jax.lax.map(slopes, degree)
-
-
-def _scaled(model: EarthModel, factors: tuple[Array, ...]) -> EarthModel:
-    """Multiply density, bulk and shear modulus of each layer by a factor."""
-    density, bulk, shear = (factor[:, None] for factor in factors)
-    return dataclasses.replace(
-        model,
-        density=model.density * density,
-        bulk_modulus=model.bulk_modulus * bulk,
-        shear_modulus=model.shear_modulus * shear,
-    )

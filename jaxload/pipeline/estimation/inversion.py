@@ -29,6 +29,7 @@ from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.solution import Estimate, estimate
 from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
 from jaxload.pipeline.estimation.unsolved import warn_unsolved
+from jaxload.pipeline.inputs.local_earth import describe_local_earths
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.progress import Clock
@@ -147,7 +148,7 @@ def invert(
         with clock.stage("network"):
             settled = estimated.noise, choice.beta
             planned = plan_network(study, model, settled, rows, area)
-    unknowns = describe_unknowns(study, area.grid)
+    summary = _describe_setting(study, rows, area)
     result = InversionResult(
         without_factor(estimated),
         choice,
@@ -155,7 +156,7 @@ def invert(
         stations_only,
         network=planned,
         rows=model.rows,
-        summary={"unknowns": unknowns} if unknowns else {},
+        summary=summary,
         settled=model.noise,
     )
     if gravity is None:
@@ -168,8 +169,20 @@ def invert(
         estimate=without_factor(both.estimate),
         errors=both.errors,
         contributions=both.contributions,
-        summary={"gravimetry": both.summary},
+        summary=summary | {"gravimetry": both.summary},
     )
+
+
+def _describe_setting(
+    study: config.Study, rows: xr.Dataset, area: StudyArea
+) -> dict[str, Any]:
+    """Describe few unknowns and local ground in plain numbers."""
+    unknowns, summary = describe_unknowns(study, area.grid), {}
+    if unknowns:
+        summary["unknowns"] = unknowns
+    if study.earth.local:
+        summary["local_earth_stations"] = describe_local_earths(study, rows)
+    return summary
 
 
 def _with_network_noise(
@@ -184,7 +197,8 @@ def _with_network_noise(
     with clock.stage("errors"):
         errors = network_errors(study, model, network, area.basins.weights)
     noise = describe_spectra(network) | {"relative_residual": residual}
-    return InversionResult(estimated, choice, errors, summary={"noise": noise})
+    described = {"noise": noise} | _describe_setting(study, rows, area)
+    return InversionResult(estimated, choice, errors, summary=described)
 
 
 def invert_stations(

@@ -17,6 +17,7 @@ from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.pipeline.inputs.earth import study_love_numbers
 from jaxload.pipeline.inputs.files_of_series import series_files
 from jaxload.pipeline.inputs.gridded import read_grid_source
+from jaxload.pipeline.inputs.local_earth import local_love_numbers, which_local_earth
 from jaxload.pipeline.messages import error_context
 
 __all__ = [
@@ -186,10 +187,39 @@ def make_design(
       components: Some of "up", "north" and "east".
 
     Returns:
-      The design matrix [mm/mm], shape (component * station, cell).
+      The design matrix [mm/mm], shape (component * station, cell); rows of stations on
+      local ground are those of its Love numbers.
     """
-    settings = study.earth
-    love, exact = study_love_numbers(study), None
+    design = _design(study, gnss, grid, components, study_love_numbers(study))
+    if not study.earth.local:
+        return design
+    which = which_local_earth(study, gnss)
+    for number, local in enumerate(study.earth.local):
+        rows = np.flatnonzero(which == number)
+        if not len(rows):
+            continue
+        love = local_love_numbers(study, local)
+        some = _Places(np.asarray(gnss.lon)[rows], np.asarray(gnss.lat)[rows])
+        own = _design(study, some, grid, components, love)
+        of_all = np.arange(len(components))[:, None] * len(which) + rows
+        design = design.at[of_all.ravel()].set(own)
+    return design
+
+
+class _Places(typing.NamedTuple):
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+
+
+def _design(
+    study: config.Study,
+    gnss: xr.Dataset | earth.Places,
+    grid: sphere.Grid,
+    components: Sequence[str],
+    love: earth.LoveNumbers,
+) -> jax.Array:
+    """Compute the design matrix of stations on one Earth."""
+    settings, exact = study.earth, None
     kernel = _disc_kernel(study, grid, love)
     if settings.cells == "rectangle":
         exact = earth.rectangle_kernel(love, reach=NEAR * grid.spacing)
