@@ -286,3 +286,10 @@ def test_settings_that_few_unknowns_do_not_have_are_refused(case):
     settings, message = REFUSED[case]
     with pytest.raises(ValueError, match=message):
         study_with(**settings)
+
+
+@pytest.mark.parametrize("unknowns", ["slepian", "patches"])
+def test_few_unknowns_take_errors_as_independent(unknowns):
+    assert not config.allows_network_noise(
+        study_with(unknowns=unknowns, prior="identity")
+    )

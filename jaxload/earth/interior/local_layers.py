@@ -37,8 +37,8 @@ def with_top_layers(
     Example:
       >>> soft = with_top_layers(prem(), [2e3], [2200.0], [900.0], [2100.0])
     """
-    given = (thickness, vp, vs, density)
-    columns = [np.atleast_1d(np.asarray(values, float)) for values in given]
+    properties = (thickness, vp, vs, density)
+    columns = [np.atleast_1d(np.asarray(values, float)) for values in properties]
     if len({column.shape for column in columns}) > 1 or columns[0].ndim != 1:
         raise ValueError(
             f"layers have shapes {[column.shape for column in columns]}, expected one "

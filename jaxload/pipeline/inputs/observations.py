@@ -200,9 +200,9 @@ def make_design(
             continue
         love = local_love_numbers(study, local)
         some = _Places(np.asarray(gnss.lon)[rows], np.asarray(gnss.lat)[rows])
-        own = _design(study, some, grid, components, love)
+        local_rows = _design(study, some, grid, components, love)
         of_all = np.arange(len(components))[:, None] * len(which) + rows
-        design = design.at[of_all.ravel()].set(own)
+        design = design.at[of_all.ravel()].set(local_rows)
     return design
 
 
