@@ -146,7 +146,7 @@ def make_case(settings: synthetic.WeatherSettings) -> Case:
     weekly = lambda x: np.asarray(_weekly(world, x).values)
     heights = _weekly(world, cleaned, world.sigma)
     raw, error = np.asarray(heights.values), np.asarray(heights.sigma)
-    loads, centre_loads = world.loads["up"], world.centre_loads
+    loads, centre_loads = world.modelled_loads["up"], world.modelled_centre_loads
     known = weekly(loads.ntal + loads.ntol)
     corrections = weekly((centre_loads.ntal + centre_loads.ntol)[:, world.empty])
     anomaly = lambda x: x - np.nanmean(x, axis=0)

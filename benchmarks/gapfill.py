@@ -28,7 +28,8 @@ __all__ = ["main"]
 Floats = NDArray[np.float64]
 
 #: Worlds: southwest China for ten years, mainland China for four on cells twice as
-#: wide, and the southwest with water that the weather says nothing of.
+#: wide, the southwest with water that the weather says nothing of, and both with a truth
+#: that is not made of what inverts it.
 WORLDS: dict[str, dict[str, Any]] = {
     "southwest China": {"region": "southwest_china"},
     "mainland China": {
@@ -40,6 +41,17 @@ WORLDS: dict[str, dict[str, Any]] = {
     "southwest China, weather link cut": {
         "region": "southwest_china",
         "weather_link": 0.0,
+    },
+    "southwest China, independent truth": {
+        "region": "southwest_china",
+        "truth": "independent",
+    },
+    "mainland China, independent truth": {
+        "region": "mainland_china",
+        "start": "2015-01-01",
+        "stop": "2018-12-31",
+        "spacing": 0.5,
+        "truth": "independent",
     },
 }
 

@@ -132,6 +132,7 @@ def test_a_world_measured_sideways_has_east_and_north_in_its_files(world, tmp_pa
         world,
         heights={"up": heights, "east": heights},
         loads={"up": world.loads["up"], "east": world.loads["up"]},
+        modelled_loads={"up": world.loads["up"], "east": world.loads["up"]},
     )
     write_weather_world(both, tmp_path)
     gnss = io.read_gnss(tmp_path / "gnss" / "*.tenv3")

@@ -42,6 +42,9 @@ class WeatherSettings:
       outliers: Share of days with a gross error.
       steps: Share of stations with a step on a known day.
       horizontals: Whether receivers measure north and east as well.
+      truth: "inverted" for water on the cells that are inverted, moved by the Earth and
+        driven by the weather that a study takes; "independent" for the truth of
+        `independent_truth`, which none of them makes.
     """
 
     region: str = "southwest_china"
@@ -59,10 +62,19 @@ class WeatherSettings:
     outliers: float = 0.01
     steps: float = 0.15
     horizontals: bool = False
+    truth: str = "inverted"
 
     def __post_init__(self) -> None:
         if self.region not in REGIONS:
             raise ValueError(f"region is {self.region!r}, expected one of {REGIONS}")
+        if self.truth not in ("inverted", "independent"):
+            raise ValueError(
+                f"truth is {self.truth!r}, expected inverted or independent"
+            )
+        if self.truth == "independent" and self.horizontals:
+            raise ValueError(
+                'truth "independent" has heights alone; leave horizontals out'
+            )
         for name in ("weather_link", "missing", "outliers", "steps"):
             self._check(name, 1.0)
         for name in ("white", "flicker", "common", "thermal"):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -13,6 +14,15 @@ from jaxload import sphere
 from jaxload._calendar import DAY, days_from
 from jaxload.synthetic.coasts import land_share
 from jaxload.synthetic.heights import Heights, ReceiverQuality, draw_events, measure
+from jaxload.synthetic.independent_truth import (
+    displace_independently,
+    draw_far_field,
+    one_reservoir_model,
+    refined,
+    rough_water,
+    uncertain_sea_level,
+    uncertain_weather,
+)
 from jaxload.synthetic.networks import (
     Network,
     cell_network,
@@ -54,6 +64,7 @@ STREAMS = (
     *("other_warmth", "other_weight", "other_showers", "other_staying"),
     *("ground", "droughts", "sea", "thermal", "common", "noise", "steps", "outliers"),
     *("sizes", "gaps", "CSR", "JPL", "model", "north", "east"),
+    *("rough", "far", "rain error", "warmth error", "weight error", "sea error"),
 )
 
 #: Which of them each component of displacement has of its own.
@@ -93,7 +104,7 @@ class WeatherWorld:
       empty: Those in which no station stands, shape (centre,).
       places: The raster of weather and storage; a whole one, so (place,) is (lat, lon).
       land: Share of land [-], shape (place,).
-      weather: Weather at places.
+      weather: Weather at places as it is known.
       storage: True storage anomaly at places [mm], shape (epoch, place); without what
         varies within the raster.
       groundwater: The part of it that is groundwater [mm], likewise.
@@ -101,6 +112,10 @@ class WeatherWorld:
       to_cells: From places to cells, shape (place, cell).
       loads: True displacement of stations by component, "up" always among them.
       centre_loads: True uplift of the middles of `centres`.
+      modelled_loads: Displacement of stations by air and sea as it is known, by
+        component, with that by water on the Earth of studies; the true one unless the
+        truth is independent.
+      modelled_centre_loads: The same of the middles of `centres`, uplift.
       heights: Displacement of stations as measured, by component.
       gravity: Storage as of satellites, on places.
       model: Storage anomaly of a land-surface model [mm], shape (epoch, place); NaN at
@@ -121,6 +136,8 @@ class WeatherWorld:
     to_cells: sparse.csr_array
     loads: dict[str, TrueDisplacement]
     centre_loads: TrueDisplacement
+    modelled_loads: dict[str, TrueDisplacement]
+    modelled_centre_loads: TrueDisplacement
     heights: dict[str, Heights]
     gravity: Gravity
     model: Floats
@@ -166,8 +183,9 @@ def weather_world(settings: WeatherSettings | None = None) -> WeatherWorld:
     snow, soil, rivers and groundwater for weeks or months, evaporates with warmth, and
     beside it groundwater has trends and droughts that no weather tells of. Water on
     cells moves stations by discs on PREM; so do air and sea, by the raster of the
-    weather. Heights have thermal expansion, a common mode, white and flicker noise,
-    steps, gross errors and gaps as well.
+    weather; an independent truth differs in all of that, see `independent_truth`.
+    Heights have thermal expansion, a common mode, white and flicker noise, steps, gross
+    errors and gaps as well.
 
     Args:
       settings: What kind of world.
@@ -188,21 +206,32 @@ def weather_world(settings: WeatherSettings | None = None) -> WeatherWorld:
     places = _raster(region, settings.buffer)
     land = land_share(places.lat_axis, places.lon_axis).ravel()
     weather, reservoirs = _weather_and_water(settings, places, land, streams)
+    known = _as_known(settings, weather, places, streams)
     cells = sphere.regional_grid(region, settings.spacing, settings.buffer)
     storage = reservoirs.soil + reservoirs.groundwater
+    level = sea_level(time, streams["sea"])
     surface = Surface(
         time=time,
         places=places,
         cells=cells,
         storage=storage,
         to_cells=_to_cells(places, cells),
-        pressure=weather.pressure - weather.pressure.mean(axis=0),
+        pressure=_anomaly(weather.pressure[BEFORE:]),
         land=land,
-        sea_level=sea_level(time, streams["sea"]),
+        sea_level=level,
     )
     stations, centres = (f(settings.region) for f in (station_network, cell_network))
-    loads, centre_loads = _loads(settings, surface, stations, centres)
-    at_stations = weather.temperature @ shares(places, stations.lon, stations.lat)
+    moved = _Displaced(*_loads(settings, surface, stations, centres))
+    modelled = moved
+    if settings.truth == "independent":
+        sea = uncertain_sea_level(level, streams["sea error"])
+        pressure = _anomaly(known.pressure[BEFORE:])
+        usual = dataclasses.replace(surface, pressure=pressure, sea_level=sea)
+        modelled = _Displaced(*_loads(settings, usual, stations, centres))
+        surface, moved = _independent(surface, stations, centres, streams)
+    at_stations = weather.temperature[BEFORE:] @ shares(
+        places, stations.lon, stations.lat
+    )
     uneven = _unevenness_of_places(places)
     return WeatherWorld(
         region=region,
@@ -212,21 +241,62 @@ def weather_world(settings: WeatherSettings | None = None) -> WeatherWorld:
         empty=without_station(centres, stations),
         places=places,
         land=land,
-        weather=weather,
+        weather=_of_record(known),
         storage=storage,
         groundwater=reservoirs.groundwater,
         cells=cells,
         to_cells=surface.to_cells,
-        loads=loads,
-        centre_loads=centre_loads,
-        heights=_heights(settings, loads, at_stations, streams),
+        loads=moved.stations,
+        centre_loads=moved.centres,
+        modelled_loads=modelled.stations,
+        modelled_centre_loads=modelled.centres,
+        heights=_heights(settings, moved.stations, at_stations, streams),
         gravity=measure_gravity(
             storage * uneven, time, places, {name: streams[name] for name in CENTRES}
         ),
-        model=land_surface_model(
+        model=one_reservoir_model(known, land, BEFORE)
+        if settings.truth == "independent"
+        else land_surface_model(
             reservoirs.soil * uneven, places, land, streams["model"]
         ),
     )
+
+
+class _Displaced(NamedTuple):
+    """Displacement of stations by component, and uplift of centres."""
+
+    stations: dict[str, TrueDisplacement]
+    centres: TrueDisplacement
+
+
+def _as_known(
+    settings: WeatherSettings,
+    weather: PlaceWeather,
+    places: sphere.Grid,
+    streams: Mapping[str, Generator],
+) -> PlaceWeather:
+    """Weather as fillers know it."""
+    if settings.truth != "independent":
+        return weather
+    return uncertain_weather(weather, places, streams)
+
+
+def _independent(
+    surface: Surface,
+    stations: Network,
+    centres: Network,
+    streams: Mapping[str, Generator],
+) -> tuple[Surface, _Displaced]:
+    """A truth that is not made of what inverts it, and what it does to the ground."""
+    fine = refined(surface.cells)
+    even = _to_cells(surface.places, fine)
+    water = rough_water(surface.cells, even, streams["rough"])
+    far = draw_far_field(surface.cells, surface.time, streams["far"])
+    count, points = len(stations.lon), _both(stations, centres)
+    up = displace_independently(surface, water, far, points)
+    surface = dataclasses.replace(surface, to_cells=water.to_cells)
+    by_station = {"up": up.at(slice(count))}
+    return surface, _Displaced(by_station, up.at(slice(count, None)))
 
 
 def _streams(seed: int) -> dict[str, Generator]:
@@ -248,7 +318,7 @@ def _weather_and_water(
     land: Floats,
     streams: Mapping[str, Generator],
 ) -> tuple[PlaceWeather, Reservoirs]:
-    """Weather of the record, and anomalies of what it fills."""
+    """Weather, some of it before the record, and anomalies of what it fills."""
     time = settings.time
     days = days_from(time[0] - BEFORE * DAY, time[-1])
     noise = draw_weather_noise(places, len(days), streams)
@@ -260,13 +330,13 @@ def _weather_and_water(
     ground = draw_ground(places, land, streams["ground"])
     filled = fill_reservoirs(driver, ground, BEFORE)
     below = filled.groundwater + unexplained(places, time, ground, streams)
-    known = PlaceWeather(
-        *(
-            getattr(weather, f.name)[BEFORE:].copy()
-            for f in dataclasses.fields(PlaceWeather)
-        )
-    )
-    return known, Reservoirs(_anomaly(filled.soil), _anomaly(below))
+    return weather, Reservoirs(_anomaly(filled.soil), _anomaly(below))
+
+
+def _of_record(weather: PlaceWeather) -> PlaceWeather:
+    """Without the days before the record."""
+    names = [field.name for field in dataclasses.fields(PlaceWeather)]
+    return PlaceWeather(*(getattr(weather, name)[BEFORE:].copy() for name in names))
 
 
 def _anomaly(values: Floats) -> Floats:
@@ -299,10 +369,7 @@ def _loads(
     """Of stations by component, and upward of centres."""
     components = ("up", "north", "east") if settings.horizontals else ("up",)
     # All at once: tables of the kernels take longer than what is read from them.
-    points = _Points(
-        np.concatenate([stations.lon, centres.lon]),
-        np.concatenate([stations.lat, centres.lat]),
-    )
+    points = _both(stations, centres)
     moved = displace(surface, points, components)
     count = len(stations.lon)
     of_stations = {name: one.at(slice(count)) for name, one in moved.items()}
@@ -313,6 +380,14 @@ def _loads(
 class _Points:
     lon: Floats
     lat: Floats
+
+
+def _both(stations: Network, centres: Network) -> _Points:
+    """Stations, then centres."""
+    return _Points(
+        np.concatenate([stations.lon, centres.lon]),
+        np.concatenate([stations.lat, centres.lat]),
+    )
 
 
 def _heights(

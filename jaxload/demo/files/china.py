@@ -154,12 +154,14 @@ def _write_loading(world: WeatherWorld, folder: pathlib.Path) -> None:
     dates = np.datetime_as_string(world.time, unit="D").tolist()
     empty = np.flatnonzero(world.empty)
     for product in ("ntal", "ntol"):
-        parts = {name: getattr(load, product) for name, load in world.loads.items()}
+        parts = {
+            name: getattr(load, product) for name, load in world.modelled_loads.items()
+        }
         for index, name in enumerate(world.stations.name):
             moved = {part: values[:, index] for part, values in parts.items()}
             path = stations / f"{product.upper()}.{name}.txt"
             io.write_text(path, _loading_text(moved, dates))
-        up = getattr(world.centre_loads, product)
+        up = getattr(world.modelled_centre_loads, product)
         for index in empty:
             path = cells / f"{product.upper()}.{world.centres.name[index]}.txt"
             io.write_text(path, _loading_text({"up": up[:, index]}, dates))
