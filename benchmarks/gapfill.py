@@ -28,8 +28,8 @@ __all__ = ["main"]
 Floats = NDArray[np.float64]
 
 #: Worlds: southwest China for ten years, mainland China for four on cells twice as
-#: wide, the southwest with water that the weather says nothing of, and both with a truth
-#: that is not made of what inverts it.
+#: wide, the southwest with water that the weather says nothing of, and both with a
+#: truth that is not made of what inverts it.
 WORLDS: dict[str, dict[str, Any]] = {
     "southwest China": {"region": "southwest_china"},
     "mainland China": {
