@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from jaxload.config.checks import check_at_least, check_choices
+from jaxload.config.model_choice import SKELETONS, check_model, model_parts
 from jaxload.config.sources import Grids
 from jaxload.config.station_loads import StationLoad
 
@@ -14,6 +15,7 @@ __all__ = ["Gapfill"]
 OF_SOME = {
     "grace": (("joint-load", "joint-displacement"), "is something to learn from"),
     "window_epochs": (("dwlim",), "cuts the record"),
+    "model_settings": (("joint-load", "joint-displacement"), "are of a model"),
 }
 
 
@@ -29,9 +31,9 @@ class Gapfill:
       method: "mllim" trains a random forest for every station and takes the mean of
         their predictions for every cell. "dwlim" trains an LSTM for every control
         station and weights their predictions by inverse distance. "joint-load" trains
-        one LSTM for the prior mean of the load at all places, together with the
+        one model for the prior mean of the load at all places, together with the
         inversion, by the marginal likelihood of the heights; it fills no cells.
-        "joint-displacement" trains one LSTM for the uplift of cells, by how well the
+        "joint-displacement" trains one model for the uplift of cells, by how well the
         inversion with these cells predicts stations that are held out. The two joint
         methods estimate beta, noise and common mode themselves; those of
         ``[inversion]`` then hold for the inversion of stations only, with which the
@@ -43,6 +45,17 @@ class Gapfill:
         or pressure above which "dwlim" takes it as a control station.
       trees: Number of trees of each random forest.
       hidden: Number of hidden units of each LSTM.
+      model: What the joint methods train: "lstm"; "convolution", a causal temporal
+        convolution; "mlp", a multilayer perceptron of the weather and season of the
+        epoch; "water-balance", stores of snow, soil and groundwater, and
+        "land-surface", the scaled and delayed water of a land-surface model, both for
+        "joint-load" only; one of these two corrected by one of the others, as
+        "water-balance+lstm"; or code, as "my_package.models:WaterNet" or
+        "models.py:WaterNet", a class of modules of Flax or Equinox or a function.
+      model_settings: Table of the settings of `model`, by the names of its arguments,
+        such as ``channels`` and ``levels`` of "convolution"; of "water-balance+lstm" a
+        table for each of the two.
+      trust: Whether code that `model` names may be run.
       steps: Largest number of training steps; for the joint methods, of the network
         before it is trained through the inversion.
       joint_steps: Largest number of further steps through the inversion.
@@ -80,6 +93,9 @@ class Gapfill:
     control_correlation: float = 0.5
     trees: int = 100
     hidden: int = 32
+    model: str = "lstm"
+    model_settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    trust: bool = False
     steps: int = 400
     joint_steps: int = 100
     network_likelihood_weight: float = 1.0
@@ -97,6 +113,7 @@ class Gapfill:
     def __post_init__(self) -> None:
         check_choices(self, "gapfill")
         _check_numbers(self)
+        _check_model(self)
         for name, (methods, what) in OF_SOME.items():
             if getattr(self, name) and self.method not in methods:
                 those = " and ".join(f'"{method}"' for method in methods)
@@ -115,6 +132,22 @@ class Gapfill:
     def joint(self) -> bool:
         """Whether a network is trained through the inversion."""
         return self.method in ("joint-load", "joint-displacement")
+
+
+def _check_model(filling: Gapfill) -> None:
+    check_model("gapfill.model", filling.model)
+    if filling.model != "lstm" and not filling.joint:
+        raise ValueError(
+            f'gapfill.model is "{filling.model}", but gapfill.method '
+            f'"{filling.method}" trains no model of its own choice; leave it out, or '
+            'use gapfill.method = "joint-load"'
+        )
+    is_of_load = model_parts(filling.model)[0] in SKELETONS
+    if is_of_load and filling.method == "joint-displacement":
+        raise ValueError(
+            f'gapfill.model "{filling.model}" predicts water, but gapfill.method '
+            '"joint-displacement" needs displacement; use "joint-load"'
+        )
 
 
 def _check_numbers(filling: Gapfill) -> None:

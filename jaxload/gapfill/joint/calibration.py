@@ -87,7 +87,7 @@ def calibrate_virtual(
     predict = jax.jit(predict_displacement)
     count, filled = len(training_data.folds.distance), []
     for one in unstack_members(parameters):
-        mean, sd = predict(one, training_data.features)
+        mean, sd = predict(one, training_data.features, drivers=training_data.drivers)
         filled.append((mean[::every, count:], sd[count:]))
     begin = np.append(_begin(parameters), 0.0)
     best = _minimise(
@@ -108,6 +108,7 @@ def _thinned(training_data: TrainingData, every: int) -> TrainingData:
         training_data,
         displacement=some,
         features=training_data.features[:1],
+        drivers={},
         pattern=find_pattern(np.asarray(some)[:, : training_data.observed]),
     )
 

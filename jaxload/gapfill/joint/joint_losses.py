@@ -20,6 +20,7 @@ from jaxload.gapfill.joint.virtual_rows import (
     condition_on_virtual_rows,
     fill_with_network,
 )
+from jaxload.gapfill.models.protocol import log_prior
 from jaxload.gapfill.training.optimise import Objective
 from jaxload.gapfill.training.spatial_folds import sample_neighbourhoods
 
@@ -38,7 +39,7 @@ def joint_load_losses(
     """Make training and validation loss of joint training on the load.
 
     Args:
-      segment: As in `lstm.apply`.
+      segment: As in `Predictor`.
       likelihood_weight: Weight of the network's own likelihood beside the evidence; 0
         for the exact evidence alone.
 
@@ -80,7 +81,7 @@ def pretraining_load_losses(
     """Make training and validation loss of pre-training on the load.
 
     Args:
-      segment: As in `lstm.apply`.
+      segment: As in `Predictor`.
 
     Returns:
       Negative log likelihood per observation of a member's training rows with
@@ -104,7 +105,7 @@ def joint_displacement_losses(
     """Make training and validation loss of joint training on displacement.
 
     Args:
-      segment: As in `lstm.apply`.
+      segment: As in `Predictor`.
       likelihood_weight: Weight of the network's own likelihood beside the predictive
         density.
 
@@ -154,7 +155,7 @@ def network_only_losses(segment: int | None = None) -> tuple[Objective, Objectiv
     """Make training and validation loss of the network alone, to be inverted later.
 
     Args:
-      segment: As in `lstm.apply`.
+      segment: As in `Predictor`.
 
     Returns:
       Negative log likelihood per observation of stations by the network: of training
@@ -202,10 +203,23 @@ def _training_and_validation(
 
 
 def _member_losses(one: Callable[..., Array]) -> Objective:
+    """The training loss of every member, with the prior of its parameters."""
+
+    def with_prior(
+        parameters: Parameters, training_data: TrainingData, held_out: Array, key: Array
+    ) -> Array:
+        loss = one(parameters, training_data, held_out, key)
+        data = (training_data.features, training_data.drivers)
+        density = log_prior(parameters.network, *data)
+        if density is None:
+            return loss
+        count = count_observations(training_data, ~held_out)
+        return loss - density.astype(loss.dtype) / count
+
     def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Array:
         held_out = training_data.folds.held_out
         keys = training_data.folds.keys(key)
-        return jax.vmap(one, in_axes=(0, None, 0, 0))(
+        return jax.vmap(with_prior, in_axes=(0, None, 0, 0))(
             parameters, training_data, held_out, keys
         )
 

@@ -16,7 +16,8 @@ water: it is trained on the displacement of stations alone.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,18 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
-from jaxload.gapfill.networks.lstm import NetworkSize, Weights, apply, initialise
+from jaxload.gapfill.joint.held_out_rows import Folds
+from jaxload.gapfill.models.protocol import (
+    LOAD_SCALE_MM,
+    UPLIFT_SCALE_MM,
+    Drivers,
+    ModelSizes,
+    Predictor,
+    checked_drivers,
+    run_network,
+)
+from jaxload.gapfill.models.recurrent import Recurrent
+from jaxload.gapfill.networks.lstm import NetworkSize
 from jaxload.inversion import (
     MissingPattern,
     Noise,
@@ -56,9 +68,6 @@ __all__ = [
     "subtract_prior_mean",
     "unstack_members",
 ]
-
-#: Load and displacement that an output of one stands for [mm].
-LOAD_SCALE_MM, UPLIFT_SCALE_MM = 100.0, 5.0
 
 
 @jax.tree_util.register_dataclass
@@ -98,53 +107,12 @@ class Parameters:
     """Parameters that are trained.
 
     Attributes:
-      network: Weights of the network for all places.
+      network: The network for all places, a `Predictor` of any architecture.
       inversion: Hyperparameters of the inversion.
     """
 
-    network: Weights
+    network: Any
     inversion: Hyperparameters
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Folds:
-    """Rows that members of an ensemble hold out.
-
-    Attributes:
-      held_out: Rows held out during the whole training, boolean, shape (member, row).
-      distance: Between stations, in any unit, shape (station, station).
-      radius: Up to which a station is held out with its neighbour, same unit, ().
-      neighbourhoods_per_step: Number of further neighbourhoods that each step of a
-        training on displacement holds out.
-      early_stopping_rows: Held-out rows that decide on early stopping, boolean, shape
-        (member, row); None for all. The others are never used.
-      position: Number of each member among all, shape (member,), where these are only
-        some of them; else None.
-      members: Number of all members, where these are only some of them; else 0.
-    """
-
-    held_out: Array
-    distance: Array
-    radius: Array
-    neighbourhoods_per_step: int = dataclasses.field(metadata={"static": True})
-    early_stopping_rows: Array | None = None
-    position: Array | None = None
-    members: int = dataclasses.field(default=0, metadata={"static": True})
-
-    def keys(self, key: Array) -> Array:
-        """Split a random key for the members, each as if all were here."""
-        keys = jax.random.split(key, self.members or len(self.held_out))
-        return keys if self.position is None else keys[self.position]
-
-    @property
-    def target_rows(self) -> Array:
-        """Held-out rows whose density ends a training, boolean, shape (member, row)."""
-        return (
-            self.held_out
-            if self.early_stopping_rows is None
-            else self.early_stopping_rows
-        )
 
 
 @jax.tree_util.register_dataclass
@@ -165,6 +133,9 @@ class TrainingData:
       moved: Displacement of each row by a unit of load at a place [mm/mm], shape
         (row, place); of no row in the form of displacement.
       folds: Rows that are held out.
+      drivers: Weather in its units for models that need it, by the name of the
+        variable, shape (epoch, place); "days" is the length of epochs [days], shape
+        (epoch, 1).
     """
 
     problem: Problem
@@ -174,6 +145,7 @@ class TrainingData:
     features: Array
     moved: Array
     folds: Folds
+    drivers: Drivers = dataclasses.field(default_factory=dict)
 
     @property
     def observed(self) -> int:
@@ -191,6 +163,7 @@ def make_training_data(
     folds: Folds,
     *,
     moved: ArrayLike | None = None,
+    drivers: Mapping[str, ArrayLike] | None = None,
 ) -> TrainingData:
     """Check training data and lay them out.
 
@@ -202,12 +175,13 @@ def make_training_data(
       features: Input of the network [-], shape (epoch, place, feature).
       folds: Rows that are held out.
       moved: As in `TrainingData`, for the form of water; None for that of displacement.
+      drivers: As in `TrainingData`; None for none.
 
     Returns:
       The `TrainingData`.
 
     Raises:
-      ValueError: If shapes disagree or a feature is not finite.
+      ValueError: If shapes disagree or a feature or driver is not finite.
     """
     displacement = np.asarray(displacement)
     features = jnp.asarray(features, jnp.float32)
@@ -248,25 +222,29 @@ def make_training_data(
         features,
         load_response.astype(dtype),
         folds,
+        checked_drivers(drivers or {}, sizes["epoch"], sizes["place"]),
     )
 
 
 def initial_parameters(
-    network: NetworkSize, hyperparameters: InitialHyperparameters, keys: Array
+    network: NetworkSize | Callable[[Array], Predictor],
+    hyperparameters: InitialHyperparameters,
+    keys: Array,
 ) -> Parameters:
-    """Draw initial parameters, with which the network predicts zero.
+    """Draw initial parameters.
 
     Args:
-      network: Its size; the readout begins at zero, so that the first step starts from
-        the inversion without a network.
+      network: Draws a network from a key, as `Architecture.build` does; or the size of
+        a long short-term memory. Those that come with jaxload begin with zero, or with
+        what their physics predict, so that the first step starts from the inversion
+        without a network.
       hyperparameters: Of the inversion.
       keys: Of `jax.random.split`, one for each member, shape (member,).
 
     Returns:
       The `Parameters`, an axis of members first.
     """
-    drawn = jax.vmap(lambda key: initialise(network, key))(keys)
-    drawn = dataclasses.replace(drawn, readout=jnp.zeros_like(drawn.readout))
+    drawn = jax.vmap(_drawing(network))(keys)
     initial = (
         hyperparameters.beta,
         hyperparameters.noise_factor,
@@ -275,6 +253,15 @@ def initial_parameters(
     logarithm = jnp.log(jnp.asarray(initial, jnp.float64))
     each = (jnp.broadcast_to(value, keys.shape) for value in logarithm)
     return Parameters(drawn, Hyperparameters(*each))
+
+
+def _drawing(
+    network: NetworkSize | Callable[[Array], Predictor],
+) -> Callable[[Array], Predictor]:
+    if not isinstance(network, NetworkSize):
+        return network
+    sizes = ModelSizes(network.features, network.outputs)
+    return lambda key: Recurrent(network.hidden).build(sizes, key)
 
 
 def unstack_members(parameters: Parameters) -> list[Parameters]:
@@ -291,37 +278,47 @@ def unstack_members(parameters: Parameters) -> list[Parameters]:
 
 
 def predict_load(
-    parameters: Parameters, features: Array, *, segment: int | None = None
+    parameters: Parameters,
+    features: Array,
+    *,
+    drivers: Drivers | None = None,
+    segment: int | None = None,
 ) -> Array:
     """Predict the prior mean of the load by one network.
 
     Args:
       parameters: Of one member.
       features: Shape (epoch, place, feature).
-      segment: As in `lstm.apply`.
+      drivers: As in `TrainingData`; None for none.
+      segment: As in `Predictor`.
 
     Returns:
       Anomaly of the load [mm], of mean zero in time, shape (epoch, place), float64.
     """
-    output = apply(parameters.network, features, segment=segment)[..., 0]
+    output = run_network(parameters.network, features, drivers, segment)[..., 0]
     return _anomaly(LOAD_SCALE_MM * output.astype(jnp.float64))
 
 
 def predict_displacement(
-    parameters: Parameters, features: Array, *, segment: int | None = None
+    parameters: Parameters,
+    features: Array,
+    *,
+    drivers: Drivers | None = None,
+    segment: int | None = None,
 ) -> tuple[Array, Array]:
     """Predict displacement and its standard deviation by one network.
 
     Args:
       parameters: Of one member, with two outputs.
       features: Shape (epoch, place, feature).
-      segment: As in `lstm.apply`.
+      drivers: As in `TrainingData`; None for none.
+      segment: As in `Predictor`.
 
     Returns:
       Anomaly of the displacement [mm], of mean zero in time, shape (epoch, place), and
       its standard deviation [mm], the same at all epochs, shape (place,); float64.
     """
-    output = apply(parameters.network, features, segment=segment)
+    output = run_network(parameters.network, features, drivers, segment)
     output = output.astype(jnp.float64)
     size = jnp.exp(jnp.mean(output[..., 1], axis=0))
     return _anomaly(UPLIFT_SCALE_MM * output[..., 0]), UPLIFT_SCALE_MM * size
@@ -355,12 +352,17 @@ def subtract_prior_mean(
     Args:
       parameters: Of one member.
       training_data: In the form of water.
-      segment: As in `lstm.apply`.
+      segment: As in `Predictor`.
 
     Returns:
       The `TrainingData` with the residual displacement, for the inversion.
     """
-    load = predict_load(parameters, training_data.features, segment=segment)
+    load = predict_load(
+        parameters,
+        training_data.features,
+        drivers=training_data.drivers,
+        segment=segment,
+    )
     # A prediction that is not finite is no missing datum: every density is NaN then.
     finite = jnp.isfinite(load).all()
     moved = jnp.einsum("ep,rp->er", jnp.where(finite, load, 0), training_data.moved)

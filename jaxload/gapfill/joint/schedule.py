@@ -7,26 +7,39 @@ learns it within few steps from the heights alone.
 """
 
 import dataclasses
+import functools
+import logging
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jax
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload.gapfill.joint import joint_losses, joint_model
 from jaxload.gapfill.joint.member_shares import shared_out
-from jaxload.gapfill.networks.lstm import NetworkSize
+from jaxload.gapfill.models.adapters import as_architecture
+from jaxload.gapfill.models.protocol import ModelSizes, check_network
 from jaxload.gapfill.training.optimise import (
     Checkpoints,
     Fitted,
     OptimiserSettings,
+    TrainingProgress,
     train_members,
 )
 from jaxload.gapfill.training.sharding import one_device_each
 
-__all__ = ["TrainedEnsemble", "TrainingSchedule", "make_schedule", "train_ensemble"]
+__all__ = [
+    "TrainedEnsemble",
+    "TrainingSchedule",
+    "make_schedule",
+    "model_sizes",
+    "train_ensemble",
+]
+
+logger = logging.getLogger(__name__)
 
 #: What a network predicts.
 Form = Literal["water", "displacement"]
@@ -47,6 +60,12 @@ INITIAL_BETA_FACTOR = {"water": 4.0, "displacement": 1.0}
 
 #: Outputs: the load; displacement and its standard deviation.
 OUTPUTS = {"water": 1, "displacement": 2}
+
+#: What the parts of a training are called.
+PART_NAMES = {"alone": "pre-training", "jointly": "joint training"}
+
+#: Length of a year, with the last day of a leap year and half an epoch to spare [days].
+YEAR_DAYS = 367.0
 
 #: Hyperparameters of the inversion are excluded from weight decay.
 DECAYING = joint_model.Parameters(network=True, inversion=False)  # pyright: ignore[reportArgumentType]
@@ -132,7 +151,7 @@ class TrainedEnsemble:
 def train_ensemble(
     form: Form,
     training_data: joint_model.TrainingData,
-    hidden: int,
+    model: Any,
     initial: joint_model.InitialHyperparameters,
     keys: Array,
     *,
@@ -141,33 +160,49 @@ def train_ensemble(
     segment: int | None = None,
     checkpoints: Callable[[str], Checkpoints] | None = None,
     watch: Callable[[float], None] = lambda _: None,
+    on_step: Callable[[str, TrainingProgress], None] | None = None,
 ) -> TrainedEnsemble:
     """Train an ensemble.
 
     Args:
       form: What the network predicts.
       training_data: From `make_training_data`.
-      hidden: Units of the network.
+      model: What predicts: anything that `as_architecture` takes, such as a class of
+        modules of Flax, or the number of hidden units of a long short-term memory.
       initial: Hyperparameters of the inversion that are best without a network.
       keys: Of `jax.random.split`, one for each member, shape (member,).
       training_schedule: Steps and learning rates; None takes that of `make_schedule`.
       learning_rate_factor: Factor on the learning rate of each member, to sweep it with
         the seeds, all in one program. Shape () or (member,).
-      segment: As in `lstm.apply`.
+      segment: As in `Predictor`.
       checkpoints: From "alone" and "jointly" to where each is kept.
       watch: Called with the share of the steps that is done.
+      on_step: Called at every evaluation with "alone" or "jointly" and the
+        `TrainingProgress`, such as to write it to a log.
 
     Returns:
       The `TrainedEnsemble`.
+
+    Raises:
+      ValueError: If the model cannot be made or run, or its output has another shape
+        than it should.
     """
     training_schedule = (
         make_schedule() if training_schedule is None else training_schedule
     )
-    network = NetworkSize(training_data.features.shape[2], hidden, OUTPUTS[form])
+    architecture, sizes = as_architecture(model), model_sizes(form, training_data)
     stiffer = dataclasses.replace(
         initial, beta=INITIAL_BETA_FACTOR[form] * initial.beta
     )
-    start = joint_model.initial_parameters(network, stiffer, keys)
+    draw = functools.partial(architecture.build, sizes)
+    start = joint_model.initial_parameters(draw, stiffer, keys)
+    check_network(
+        getattr(architecture, "name", type(architecture).__name__),
+        joint_model.unstack_members(start)[0].network,
+        training_data.features,
+        training_data.drivers,
+        OUTPUTS[form],
+    )
     devices, cut = one_device_each(), None
     if devices:
         training_data, cut = shared_out(training_data)
@@ -185,7 +220,7 @@ def train_ensemble(
                 training_schedule.pretraining.steps,
                 JOINT_LOSSES[form](segment, training_schedule.likelihood_weight),
             )
-        return train_members(
+        fitted = train_members(
             *pair,
             begin,
             training_data,
@@ -197,7 +232,10 @@ def train_ensemble(
             devices=devices,
             data_cut=cut,
             watch=lambda share: watch((first + share * settings.steps) / total),
+            on_step=on_step and functools.partial(on_step, name),
         )
+        _warn_of_no_gain(name, fitted)
+        return fitted
 
     pretraining = part("alone", training_schedule.pretraining, start)
     if training_schedule.joint is None:
@@ -209,3 +247,37 @@ def train_ensemble(
     return TrainedEnsemble(
         pretraining, part("jointly", training_schedule.joint, network_only)
     )
+
+
+def model_sizes(form: Form, training_data: joint_model.TrainingData) -> ModelSizes:
+    """Collect what an architecture has to know of training data.
+
+    Args:
+      form: What the network predicts.
+      training_data: With features and drivers.
+
+    Returns:
+      The `ModelSizes`.
+    """
+    drivers, per_year = training_data.drivers, 0
+    if "days" in drivers:
+        ends = np.cumsum(np.asarray(drivers["days"])[:, 0])
+        # At least one epoch, and no more than there are.
+        per_year = int(np.clip(np.sum(ends <= YEAR_DAYS), 1, len(ends)))
+    features = training_data.features.shape[2]
+    return ModelSizes(features, OUTPUTS[form], tuple(sorted(drivers)), per_year)
+
+
+def _warn_of_no_gain(name: str, fitted: Fitted) -> None:
+    """Warn of members that predict held-out stations best before their first step."""
+    kept = np.flatnonzero(fitted.step == 0) + 1
+    if len(kept):
+        logger.warning(
+            "%s predicts the stations held out by %d of %d members (%s) no better than "
+            "its start, whose weights are kept; try a smaller gapfill.learning_rate "
+            "or another gapfill.model",
+            PART_NAMES[name],
+            len(kept),
+            len(fitted.step),
+            ", ".join(map(str, kept)),
+        )

@@ -26,14 +26,19 @@ def fill_with_network(
     Args:
       parameters: Of one member.
       training_data: In the form of displacement.
-      segment: As in `lstm.apply`.
+      segment: As in `Predictor`.
 
     Returns:
       The `TrainingData` with virtual rows; and a function of the negative log
       likelihood per observation of stations by the network alone, from hyperparameters
       and which rows count.
     """
-    mean, sd = predict_displacement(parameters, training_data.features, segment=segment)
+    mean, sd = predict_displacement(
+        parameters,
+        training_data.features,
+        drivers=training_data.drivers,
+        segment=segment,
+    )
     # A prediction that is not finite is no missing datum: every density is NaN then.
     finite = jnp.isfinite(mean).all()
     mean, sd = jnp.where(finite, mean, 0), jnp.where(finite, sd, jnp.nan)

@@ -69,6 +69,17 @@ class Weights:
     readout: Array
     offset: Array
 
+    def __call__(
+        self,
+        features: ArrayLike,
+        *,
+        drivers: object = None,
+        segment: int | None = None,
+    ) -> Array:
+        """Run the network over many places, as `apply`; no driver is read."""
+        del drivers
+        return apply(self, features, segment=segment)
+
 
 @functools.partial(jax.jit, static_argnames=("network", "dtype"))
 def initialise(network: NetworkSize, key: Array, dtype: str = "float32") -> Weights:

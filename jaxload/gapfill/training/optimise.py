@@ -29,7 +29,14 @@ from jaxload.gapfill.training.sharding import (
     make_share,
 )
 
-__all__ = ["Checkpoints", "Curve", "Fitted", "OptimiserSettings", "train_members"]
+__all__ = [
+    "Checkpoints",
+    "Curve",
+    "Fitted",
+    "OptimiserSettings",
+    "TrainingProgress",
+    "train_members",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +114,23 @@ class Fitted:
     diverged_at: int | None
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingProgress:
+    """State of a training when held-out data were last evaluated.
+
+    Attributes:
+      step: Number of steps.
+      loss: Training loss at the step before, shape (member,).
+      held_out: Validation loss, shape (member,).
+      parameters: Those of this step, an axis of members first.
+    """
+
+    step: int
+    loss: NDArray[np.float64]
+    held_out: NDArray[np.float64]
+    parameters: Any
+
+
 class Checkpoints(Protocol):
     """Store of the states of a training."""
 
@@ -158,6 +182,7 @@ def train_members(
     devices: Devices = (),
     data_cut: Any = None,
     watch: Callable[[float], None] | None = None,
+    on_step: Callable[[TrainingProgress], None] | None = None,
 ) -> Fitted:
     """Minimise a loss by Adam, and keep the parameters that score best.
 
@@ -184,6 +209,7 @@ def train_members(
         a pytree of `PartitionSpec` that begins as the data do; all along their first
         axis, that of members, if not given.
       watch: Called with the share of the steps that is done.
+      on_step: Called at every evaluation, by every process.
 
     Returns:
       The `Fitted`. A member whose loss or score ceases to be finite ends the training;
@@ -230,6 +256,8 @@ def train_members(
                 checkpoints.save(int(state.step), kept)
         if watch is not None:
             watch(int(state.step) / settings.steps)
+        if on_step is not None:
+            on_step(_progress(state, settings, share))
     fitted = _fitted(state, settings, diverged, share)
     if diverged is not None:
         _warn_of_divergence(diverged, fitted.step)
@@ -393,6 +421,17 @@ def _warn_of_divergence(step: int, best_step: NDArray[np.int64]) -> None:
         "kept: take a smaller learning rate",
         step,
         ", ".join(map(str, best_step)),
+    )
+
+
+def _progress(
+    state: _State, settings: OptimiserSettings, share: Share
+) -> TrainingProgress:
+    step = int(state.step)
+    look = _looks(step, settings)
+    seen = lambda values: on_host(values).astype(np.float64)[look, : share.parts]
+    return TrainingProgress(
+        step, seen(state.loss), seen(state.held_out), share.back(state.parameters)
     )
 
 
