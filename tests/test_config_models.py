@@ -109,7 +109,7 @@ def test_methods_that_train_no_model_take_none(tmp_path):
     displacement = STUDY.replace("joint-load", "joint-displacement")
     for model in SKELETONS:
         (tmp_path / "study.toml").write_text(displacement + f'model = "{model}"')
-        with pytest.raises(ValueError, match='predicts water.*use "joint-load"'):
+        with pytest.raises(ValueError, match=r'predicts water.*use "joint-load"'):
             config.read_study(tmp_path / "study.toml")
 
 

@@ -2,7 +2,14 @@
 
 import difflib
 
-__all__ = ["MODELS", "SKELETONS", "check_model", "is_outside", "model_parts"]
+__all__ = [
+    "CORRECTIONS",
+    "MODELS",
+    "SKELETONS",
+    "check_model",
+    "is_outside",
+    "model_parts",
+]
 
 #: Models that come with jaxload.
 MODELS = ("lstm", "convolution", "mlp", "water-balance", "land-surface")
@@ -10,7 +17,7 @@ MODELS = ("lstm", "convolution", "mlp", "water-balance", "land-surface")
 #: Models of physics, which another may correct: "water-balance+lstm".
 SKELETONS = ("water-balance", "land-surface")
 
-#: Models that may correct them.
+#: Models that may correct them, which read features only.
 CORRECTIONS = ("lstm", "convolution", "mlp")
 
 

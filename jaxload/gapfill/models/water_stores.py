@@ -205,9 +205,12 @@ class WaterStoresNetwork:
     ) -> Array:
         """Predict all places at all epochs; see `Predictor`."""
         del segment
-        total = self.fluxes(features, drivers).stores.total
+        fluxes = self.fluxes(features, drivers)
+        change = fluxes.precipitation - fluxes.evapotranspiration - fluxes.runoff
+        # Heights are means over epochs, stores those at their ends.
+        middle = fluxes.stores.total - change / 2
         # The mean matters to nobody, and takes digits in single precision.
-        anomaly = total - jnp.mean(total, axis=0, keepdims=True)
+        anomaly = middle - jnp.mean(middle, axis=0, keepdims=True)
         return anomaly[..., None] / LOAD_SCALE_MM
 
     def fluxes(self, features: Array, drivers: Drivers) -> Fluxes:

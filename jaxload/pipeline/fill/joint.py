@@ -40,6 +40,7 @@ from jaxload.pipeline.fill.features import (
 )
 from jaxload.pipeline.fill.grace_rows import GravityRows, gravity_rows
 from jaxload.pipeline.fill.published import describe_validation
+from jaxload.pipeline.fill.study_model import model_drivers, study_architecture
 from jaxload.pipeline.fill.training import (
     TUNING_EPOCHS,
     JointTraining,
@@ -93,6 +94,8 @@ def invert_jointly(
         close to each other to hold some out, or another training was kept.
     """
     assert study.gapfill is not None
+    # What is wrong with a model shows before anything is computed.
+    study_architecture(study)
     if study.gapfill.method == "joint-load":
         return _invert_about_prior_mean(study, gnss, area, folder, clock)
     return _invert_with_virtual_stations(study, gnss, area, folder, clock)
@@ -125,7 +128,12 @@ def _invert_with_virtual_stations(
         sigma = np.asarray(model.noise.sigma)
         folds, keys = make_folds(study, gnss, len(sigma))
         training_data = joint_model.make_training_data(
-            model.problem, model.up, sigma, features.values, folds
+            model.problem,
+            model.up,
+            sigma,
+            features.values,
+            folds,
+            drivers=model_drivers(study, features.weather, gnss),
         )
         initial = initial_hyperparameters(stations, gnss.time.values)
         report_progress = functools.partial(clock.watch, "learn")
@@ -200,9 +208,13 @@ class _VirtualEnsemble:
 def _predict_virtual_stations(
     trained: JointTraining, training_data: joint_model.TrainingData
 ) -> _VirtualEnsemble:
-    run = jax.jit(joint_model.predict_displacement)
+    run = jax.jit(
+        lambda one, data: joint_model.predict_displacement(
+            one, data.features, drivers=data.drivers
+        )
+    )
     members = joint_model.unstack_members(trained.fitted.parameters)
-    predictions = [run(one, training_data.features) for one in members]
+    predictions = [run(one, training_data) for one in members]
     joint_model.check_predictions([mean for mean, _ in predictions])
     within = np.mean([np.asarray(sd) ** 2 for _, sd in predictions], axis=0)
     return _VirtualEnsemble(
@@ -253,6 +265,7 @@ def _invert_about_prior_mean(
             features.values,
             folds,
             moved=moved,
+            drivers=model_drivers(study, features.weather, gnss),
         )
         initial = initial_hyperparameters(stations_only.model, gnss.time.values)
         report_progress = functools.partial(clock.watch, "learn")
@@ -260,9 +273,13 @@ def _invert_about_prior_mean(
             study, training_data, initial, keys, folder, report_progress
         )
     with clock.stage("solve"):
-        run = jax.jit(joint_model.predict_load)
+        run = jax.jit(
+            lambda one, data: joint_model.predict_load(
+                one, data.features, drivers=data.drivers
+            )
+        )
         members = joint_model.unstack_members(trained.fitted.parameters)
-        predicted = [np.asarray(run(one, training_data.features)) for one in members]
+        predicted = [np.asarray(run(one, training_data)) for one in members]
         joint_model.check_predictions(predicted)
         prior_mean = PriorMeanEnsemble(np.stack(predicted), to_cells, moved)
         estimate = solve_about_mean(training_data, trained, prior_mean)

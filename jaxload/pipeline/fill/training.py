@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion
 from jaxload.gapfill.joint import joint_model, schedule
+from jaxload.gapfill.models.named import code_of
 from jaxload.gapfill.training import optimise, spatial_folds
 from jaxload.gapfill.training.checkpoints import DiskCheckpoints, fingerprint
 from jaxload.pipeline.estimation.noise_model import without_seasons
 from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.fill.study_model import model_parameters, study_architecture
 from jaxload.pipeline.inputs.observations import station_distances
 from jaxload.pipeline.training_record import curve_dataset
 
@@ -156,7 +158,8 @@ def train_study_members(
       The `JointTraining`.
 
     Raises:
-      ValueError: If another training was kept where this one was to be.
+      ValueError: If another training was kept where this one was to be, or the model
+        cannot be made or run.
     """
     settings = study.gapfill
     assert settings is not None
@@ -172,12 +175,16 @@ def train_study_members(
     kept = kept or (folder and folder / "checkpoints")
     # Of several processes the first keeps and restores for all.
     kept = None if jax.process_index() else kept
-    about = (form, settings.seed, training_schedule, settings.hidden, initial)
-    model = "" if kept is None else fingerprint(training_data, *map(repr, about))
+    architecture = study_architecture(study)
+    about = map(repr, (form, settings.seed, training_schedule, initial))
+    code = code_of(architecture).hex()
+    model = (
+        "" if kept is None else fingerprint(training_data, architecture, code, *about)
+    )
     trained = schedule.train_ensemble(
         form,
         training_data,
-        settings.hidden,
+        architecture,
         initial,
         keys,
         training_schedule=training_schedule,
@@ -190,9 +197,12 @@ def train_study_members(
     first = trained.pretraining
     curves = curve_dataset(first.curve, first.step, "pretraining")
     curves = curves.merge(curve_dataset(fitted.curve, fitted.step))
-    return JointTraining(
-        fitted, mean, curves, _describe(settings, trained, mean, initial)
-    )
+    summary = _describe(settings, trained, mean, initial)
+    members = joint_model.unstack_members(fitted.parameters)
+    parameters = model_parameters(settings.model, members, training_data)
+    if parameters:
+        summary["model_parameters"] = parameters
+    return JointTraining(fitted, mean, curves, summary)
 
 
 def as_summary(hyperparameters: joint_model.Hyperparameters) -> dict[str, float]:
@@ -241,13 +251,16 @@ def _describe(
     best = np.nanmin(fitted.curve.held_out, axis=0)
     return {
         "method": settings.method,
+        "model": settings.model,
         "members": settings.members,
         "best_step": fitted.step.tolist(),
         "steps": int(fitted.curve.step[-1]),
         "diverged_at": fitted.diverged_at,
+        "kept_start": (np.flatnonzero(fitted.step == 0) + 1).tolist(),
         "best_step_pretraining": pretraining.step.tolist(),
         "steps_pretraining": int(pretraining.curve.step[-1]),
         "diverged_at_pretraining": pretraining.diverged_at,
+        "kept_start_pretraining": (np.flatnonzero(pretraining.step == 0) + 1).tolist(),
         "score_initial": fitted.curve.held_out[0].tolist(),
         "score_best": best.tolist(),
         "initial": dict(zip(NAMES, dataclasses.astuple(initial))),
