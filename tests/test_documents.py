@@ -14,7 +14,7 @@ import test_io_harmonics as gravity
 import xarray as xr
 
 import jaxload
-from jaxload import cli, config, earth, inversion, io
+from jaxload import cli, config, earth, gapfill, inversion, io
 
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = (".", "docs", "jaxload", "notebooks", "benchmarks")
@@ -167,9 +167,26 @@ def prepare_drought():
     }
 
 
+def prepare_filling():
+    """Weather at the cells of the small network, and a short training by itself."""
+    data = small.training_data()
+    season = np.sin(np.arange(30) / 9)[:, None, None] * np.ones((1, small.CELLS, 2))
+    return {
+        "problem": data.problem,
+        "up": data.displacement,
+        "sigma": data.sigma,
+        "features": season,
+        "folds": data.folds,
+        "moved": data.moved,
+        "initial": gapfill.InitialHyperparameters(1.0, 1.0, 0.5),
+        "keys": jax.random.split(jax.random.key(0), 2),
+    }
+
+
 PREPARED = {
     "README.md": prepare_readme,
     "docs/drought.md": prepare_drought,
+    "docs/filling.md": prepare_filling,
     "docs/inversion.md": prepare_inversion,
     "docs/loading.md": prepare_loading,
     "docs/network.md": prepare_network,
@@ -181,6 +198,7 @@ PREPARED = {
 RESULTS = {
     "README.md": ("twsa", "slope"),
     "docs/drought.md": ("probability", "change_sd"),
+    "docs/filling.md": ("prior_mean", "scores"),
     "docs/inversion.md": ("water", "sd", "draws", "load"),
     "docs/loading.md": ("up", "moved", "maps"),
     "docs/network.md": ("gains", "losses", "least"),
@@ -194,7 +212,14 @@ def test_every_document_with_programs_has_its_data():
     assert [name(path) for path in documents_with("python")] == sorted(PREPARED)
 
 
-@pytest.mark.parametrize("document", PREPARED)
+@pytest.mark.parametrize(
+    "document",
+    [
+        # A network is trained through the inversion.
+        pytest.param(one, marks=pytest.mark.slow) if one == "docs/filling.md" else one
+        for one in PREPARED
+    ],
+)
 def test_programs_of_a_document_run_one_after_the_other(
     document, tmp_path, monkeypatch
 ):

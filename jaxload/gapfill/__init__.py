@@ -7,11 +7,30 @@ from jaxload.gapfill.features import (
     place_features,
     weather_features,
 )
+from jaxload.gapfill.joint.joint_model import (
+    InitialHyperparameters,
+    make_training_data,
+    predict_displacement,
+    predict_load,
+    unstack_members,
+)
+from jaxload.gapfill.joint.schedule import make_schedule, train_ensemble
+from jaxload.gapfill.models.adapters import as_architecture
+from jaxload.gapfill.models.named import named_architecture
 
 __all__ = [
+    "InitialHyperparameters",
+    "as_architecture",
     "calendar_features",
     "joined_features",
+    "make_schedule",
+    "make_training_data",
+    "named_architecture",
     "normalised",
     "place_features",
+    "predict_displacement",
+    "predict_load",
+    "train_ensemble",
+    "unstack_members",
     "weather_features",
 ]
