@@ -29,7 +29,7 @@ def places():
 
 @pytest.fixture(scope="module")
 def water(cells, places):
-    fine = truth.refined(cells)
+    fine = truth.third_cells(cells)
     even = shares(places, fine.lon, fine.lat)
     return truth.rough_water(cells, even, np.random.default_rng(3))
 

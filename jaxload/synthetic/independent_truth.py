@@ -34,13 +34,13 @@ from jaxload.synthetic.surface import REACH, Surface, TrueDisplacement
 from jaxload.synthetic.weather import FREEZING, PlaceWeather
 
 __all__ = [
-    "FarField",
+    "FarWater",
     "FineWater",
     "displace_independently",
     "draw_far_field",
     "one_reservoir_model",
-    "refined",
     "rough_water",
+    "third_cells",
     "uncertain_sea_level",
     "uncertain_weather",
 ]
@@ -95,7 +95,7 @@ class FineWater:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class FarField:
+class FarWater:
     """Water on land beyond the belt, as patterns times series.
 
     Attributes:
@@ -110,7 +110,7 @@ class FarField:
     series: Floats
 
 
-def refined(cells: sphere.Grid) -> sphere.Grid:
+def third_cells(cells: sphere.Grid) -> sphere.Grid:
     """Divide every cell into cells of a third of its side.
 
     Args:
@@ -148,12 +148,12 @@ def rough_water(
     Returns:
       The `FineWater`.
     """
-    fine = refined(cells)
-    own = rng.normal(size=len(fine.lon))
+    fine = third_cells(cells)
+    of_each = rng.normal(size=len(fine.lon))
     shape = (len(fine.lat_axis), len(fine.lon_axis))
     middle = float(fine.lat_axis.mean())
     patches = np.sign(smooth_noise(shape, fine.spacing, middle, PATCH_LENGTH, rng))
-    factor = 1 + ROUGH * own + PATCHES * patches[fine.row, fine.column]
+    factor = 1 + ROUGH * of_each + PATCHES * patches[fine.row, fine.column]
     to_fine = sparse.csr_array(even * np.maximum(factor, LEAST)[None, :])
     return FineWater(fine, to_fine, to_fine @ _means(cells, fine))
 
@@ -172,7 +172,7 @@ def _means(cells: sphere.Grid, fine: sphere.Grid) -> sparse.csr_array:
 
 def draw_far_field(
     cells: sphere.Grid, time: NDArray[np.datetime64], rng: Generator
-) -> FarField:
+) -> FarWater:
     """Draw water on all land but that of the inverted cells.
 
     Args:
@@ -181,7 +181,7 @@ def draw_far_field(
       rng: From which it is drawn.
 
     Returns:
-      The `FarField`: a season that is highest in late summer of either half of the
+      The `FarWater`: a season that is highest in late summer of either half of the
       Earth, and patterns that change over years.
     """
     step = FAR_SPACING
@@ -203,11 +203,11 @@ def draw_far_field(
     turn = 2 * np.pi * (years_of(time) - FAR_HIGHEST / 365.25)
     series = [np.cos(turn)] + [slow(len(time), rng) for _ in range(FAR_PATTERNS)]
     series = np.stack(series, axis=1)
-    return FarField(globe, np.stack(patterns) * land, series - series.mean(axis=0))
+    return FarWater(globe, np.stack(patterns) * land, series - series.mean(axis=0))
 
 
 def displace_independently(
-    surface: Surface, fine: FineWater, far: FarField, points: earth.Places
+    surface: Surface, fine: FineWater, far: FarWater, points: earth.Places
 ) -> TrueDisplacement:
     """Lift points by fine water, the far field, air and sea on ak135.
 

@@ -18,8 +18,8 @@ from jaxload.synthetic.independent_truth import (
     displace_independently,
     draw_far_field,
     one_reservoir_model,
-    refined,
     rough_water,
+    third_cells,
     uncertain_sea_level,
     uncertain_weather,
 )
@@ -288,7 +288,7 @@ def _independent(
     streams: Mapping[str, Generator],
 ) -> tuple[Surface, _Displaced]:
     """A truth that is not made of what inverts it, and what it does to the ground."""
-    fine = refined(surface.cells)
+    fine = third_cells(surface.cells)
     even = _to_cells(surface.places, fine)
     water = rough_water(surface.cells, even, streams["rough"])
     far = draw_far_field(surface.cells, surface.time, streams["far"])
