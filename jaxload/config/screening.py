@@ -42,6 +42,12 @@ class Screening:
       least_amplitude: Smallest spread of amplitudes and scatter between neighbours that
         is assumed [mm].
       factor: Factor on the standard errors of suspect stations, for "downweight".
+      soft_ground: Table of stations with a column that marks those on soft ground, such
+        as sediments; empty for none. Its first line names the columns.
+      soft_ground_column: Name of that column, with 1 and 0, or yes and no.
+      soft_ground_action: What to do about marked stations: "downweight" multiplies
+        their standard errors by `soft_ground_factor`, "drop" leaves them out.
+      soft_ground_factor: Factor on the standard errors of marked stations.
     """
 
     action: Literal["warn", "drop", "downweight", "none"] = "warn"
@@ -53,6 +59,10 @@ class Screening:
     least_rate: float = 1.0
     least_amplitude: float = 1.0
     factor: float = 5.0
+    soft_ground: str = ""
+    soft_ground_column: str = "soft"
+    soft_ground_action: Literal["downweight", "drop"] = "downweight"
+    soft_ground_factor: float = 3.0
 
     def __post_init__(self) -> None:
         check_choices(self, "screening")
@@ -70,3 +80,8 @@ class Screening:
             )
         if not 1 <= self.factor < math.inf:
             raise ValueError(f"screening.factor is {self.factor:g}, expected 1 or more")
+        if not 1 <= self.soft_ground_factor < math.inf:
+            raise ValueError(
+                f"screening.soft_ground_factor is {self.soft_ground_factor:g}, "
+                "expected 1 or more"
+            )

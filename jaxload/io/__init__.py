@@ -17,6 +17,7 @@ from jaxload.io.gnss.later_readings import containers_of_series
 from jaxload.io.gnss.network import read_gnss, write_gnss, write_up
 from jaxload.io.gnss.options import Columns, GnssFiles, Reading
 from jaxload.io.gnss.site_lists import read_sites
+from jaxload.io.gnss.station_flags import read_station_flags
 from jaxload.io.gravity.icgem import read_icgem
 from jaxload.io.gravity.level2 import read_level2
 from jaxload.io.gravity.stokes_netcdf import read_stokes, write_stokes
@@ -122,6 +123,7 @@ __all__ = [
     "read_region_table",
     "read_regions",
     "read_sites",
+    "read_station_flags",
     "read_stokes",
     "read_tn07",
     "read_tn13",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, io, series, sphere
 from jaxload.pipeline.inputs.observations import make_design
+from jaxload.pipeline.prepare.soft_ground import act_on_soft_ground, soft_ground_flags
 from jaxload.pipeline.team import by_stations
 
 __all__ = ["Screened", "screen", "select_stations"]
@@ -141,7 +142,8 @@ def screen(
       The `Screened`.
 
     Raises:
-      ValueError: If no station is left.
+      FileNotFoundError: If the table of soft ground is missing.
+      ValueError: If no station is left, or that table cannot be read.
     """
     settings, count = study.screening, gnss.sizes["station"]
     years = series.decimal_years(gnss.time.values)
@@ -156,6 +158,12 @@ def screen(
     suspect = np.array([bool(reason) for reason in reasons])
     word = {"drop": "left out", "downweight": "weighed down"}
     status = np.where(suspect, word.get(settings.action, "kept"), "used")
+    soft = soft_ground_flags(study, gnss)
+    if settings.soft_ground:
+        there = soft & (status != "left out")
+        status = np.where(there, word[settings.soft_ground_action], status)
+        meaning = "marked as soft ground"
+        table = table.assign(soft_ground=_flag(soft.astype(np.int8), meaning))
     table = table.assign(
         suspect=_flag(suspect.astype(np.int8), "does not move as elastic ground"),
         status=_flag(status.astype(object), "what became of the station"),
@@ -169,7 +177,11 @@ def screen(
         "excluded": gnss.attrs.get("excluded", ""),
     }
     _warn(settings, flagged)
-    return Screened(_acted(settings, gnss, suspect), table, summary)
+    if settings.soft_ground:
+        summary["soft_ground"] = [str(name) for name in gnss.station.values[soft]]
+    left = _acted(settings, gnss, suspect)
+    soft = soft[np.isin(gnss.station.values, left.station.values)]
+    return Screened(act_on_soft_ground(study, left, soft), table, summary)
 
 
 def _flag(values: NDArray, meaning: str) -> tuple[str, NDArray, dict[str, str]]:
