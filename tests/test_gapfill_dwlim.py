@@ -13,6 +13,7 @@ from jaxload.gapfill.networks.lstm import apply
 from jaxload.gapfill.networks.windows import hold_out_spans, make_windows
 from jaxload.gapfill.published.dwlim import (
     control_stations,
+    correlated_stations,
     inverse_distance_mean,
     validate,
 )
@@ -203,6 +204,15 @@ def test_control_stations_are_those_that_weather_moves(rng):
     )
     with pytest.raises(ValueError, match=f"the largest absolute .* is {largest:.2f};"):
         control_stations(up, temperature, pressure, threshold=0.99)
+
+
+def test_control_stations_may_move_with_any_variable(rng):
+    rain, warmth, up = rng.normal(size=(3, 400, 3))
+    up[:, 2] += 2 * rain[:, 2]
+    chosen = correlated_stations(up, {"temperature": warmth, "precipitation": rain})
+    np.testing.assert_array_equal(chosen, [False, False, True])
+    with pytest.raises(ValueError, match="correlates with temperature above"):
+        correlated_stations(up, {"temperature": warmth})
 
 
 def test_near_members_count_most_and_the_own_one_not():

@@ -374,6 +374,31 @@ def test_weather_with_gaps_is_refused(kind, study, gnss, memory, tmp_path):
         read_weather(changed(study, weather=weather), PLACES, gnss)
 
 
+def test_forests_learn_from_variables_by_any_name(study, gnss, cells, rows):
+    """The pressure of the world under another name makes the same cells."""
+    _, before = rows
+    other = {"weight": config.WeatherVariable("p.nc", quantity="pressure")}
+    weather = config.Weather(temperature="t.nc", other=other)
+    found = fill(dataclasses.replace(study, weather=weather), gnss, cells, None, ignore)
+    np.testing.assert_array_equal(found.rows.up, before.rows.up)
+    assert before.summary["features"] == ["temperature", "pressure"]
+    assert found.summary["features"] == ["temperature", "weight"]
+    assert found.summary["weather"]["weight"]["units"] == "Pa"
+
+
+def test_forests_say_that_static_fields_are_left_out(
+    study, gnss, cells, rows, data, caplog
+):
+    _, before = rows
+    axes = dict(zip(("lat", "lon"), AXES))
+    heights_of_ground = xr.DataArray(np.add.outer(*AXES), axes, name="z")
+    heights_of_ground.to_dataset().to_netcdf(data / "z.nc")
+    hilly = changed(study, weather={"static": {"elevation": "z.nc"}})
+    found = fill(hilly, gnss, cells, None, ignore)
+    np.testing.assert_array_equal(found.rows.up, before.rows.up)
+    assert "weather.static (elevation) is left out" in caplog.text
+
+
 def test_places_at_sea_may_take_the_weather_of_the_coast(study, gnss, memory, tmp_path):
     write_grid(tmp_path / "t.nc", *broken("the sea", memory))
     weather = {"temperature": str(tmp_path / "t.nc")}

@@ -1,5 +1,7 @@
 """Any variable of the weather, of any step in time and space, becomes features."""
 
+import csv
+import dataclasses
 import json
 import logging
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxload import config, gapfill
+from jaxload import config, gapfill, studies
 from jaxload.gapfill import drivers
 from jaxload.pipeline.fill.drivers import driver_features
 from jaxload.pipeline.fill.features import network_features
@@ -177,6 +179,15 @@ def test_epochs_beyond_a_variable_take_its_mean_year_if_they_may(
     assert features.names[:2] == (name, f"{name} is observed")
     np.testing.assert_array_equal(features.values[:, 1, 1], 1.0 * last)
     assert features.record["weather"]["evapotranspiration"]["epochs_filled"] == 42
+
+
+def test_a_variable_of_another_time_is_refused_by_the_time_it_lacks(tmp_path):
+    study = ending(tmp_path, np.arange("1999-01-01", "2002-01-01", dtype="M8[D]"))
+    said = (
+        r"weather.evapotranspiration e.nc: e.nc holds nothing from 2015-11-25 to 2020"
+    )
+    with pytest.raises(ValueError, match=said):
+        read_weather(study, PLACES, heights(WEEKS))
 
 
 def test_half_a_year_is_no_climatology(tmp_path):
@@ -565,3 +576,68 @@ def test_a_record_of_maps_is_its_mean_or_its_spread(ground):
             exact = want(source.pr.values, axis=0)
         at = np.interp(PLACES.lon, LON, exact[0])
         np.testing.assert_allclose(found.static["wet"], at, rtol=1e-6)
+
+
+# Real weather
+
+
+CITIES = WeatherPlaces(
+    ["Redding", "Boise"], np.array([-122.4, -116.2]), np.array([40.6, 43.6])
+)
+
+
+def months_of(first, after):
+    month = np.arange(first, after, dtype="M8[M]")
+    bounds = np.stack([month, month + 1], axis=1).astype("M8[ns]")
+    middles = {"time": month.astype("M8[ns]") + 14 * DAY}
+    return xr.Dataset({"time_bnds": (("time", "bnds"), bounds)}, middles)
+
+
+@pytest.fixture
+def western(data, tmp_path):
+    path = studies.write_example("western_us_weather", tmp_path)
+    return config.read_study(path, str(data))
+
+
+def table_of(path, month, columns):
+    """Columns of a table by month, read by nothing of ours."""
+    with path.open() as file:
+        rows = {row["date"][:7]: row for row in csv.DictReader(file)}
+    return np.array([[float(rows[str(m)][c]) for c in columns] for m in month])
+
+
+def test_the_weather_of_the_west_is_that_of_its_sources(western, data):
+    gnss = months_of("2006-01", "2023-01")
+    found = read_weather(western, CITIES, gnss)
+    month = np.arange("2006-01", "2020-09", dtype="M8[M]")
+    days = ((month + 1).astype("M8[D]") - month.astype("M8[D]")).astype(int)
+    rain = found.variables["precipitation"][: len(month)] * days[:, None]
+    path = data / "hydrology" / "basin_fluxes_more" / "P_MERRA2.csv"
+    table = table_of(path, month, ["SACRAMENTO", "COLUMBIA"])
+    np.testing.assert_allclose(rain, table, atol=1e-3)
+    seen = found.observed["precipitation"][:, 0]
+    np.testing.assert_array_equal(seen, np.arange(204) < len(month))
+    assert found.observed["pressure"][:, 1].sum() == 51
+    warm = found.variables["temperature"]
+    assert 255 < warm.min() < 273 < 290 < warm.max() < 310
+    year = found.antecedent["precipitation"][365][24]
+    np.testing.assert_allclose(year, table[13:25].sum(axis=0), rtol=0.03)
+
+
+def test_a_table_of_real_basins_says_the_same_as_the_grid_made_of_it(western):
+    gnss = months_of("2008-01", "2012-01")
+    table = config.WeatherVariable(
+        "hydrology/basin_fluxes_more/P_MERRA2.csv",
+        units="mm/month",
+        basins="boundaries/grdc405_selected_basins.geojson: COLUMBIA RIVER, "
+        "SACRAMENTO RIVER",
+        columns=("COLUMBIA RIVER: COLUMBIA", "SACRAMENTO RIVER: SACRAMENTO"),
+    )
+    assert western.weather is not None
+    alone = config.Weather(precipitation=western.weather.precipitation)
+    by_grid = dataclasses.replace(western, weather=alone)
+    grid = read_weather(by_grid, CITIES, gnss).variables["precipitation"]
+    weather = config.Weather(precipitation=table)
+    study = dataclasses.replace(western, weather=weather)
+    found = read_weather(study, CITIES, gnss).variables["precipitation"]
+    np.testing.assert_allclose(found, grid, atol=1e-4)

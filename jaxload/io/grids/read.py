@@ -34,6 +34,7 @@ from jaxload.io.grids.spans import (
     stated_method,
 )
 from jaxload.io.grids.times import mid_times
+from jaxload.io.listing import some_of
 from jaxload.io.schema import check_dataset, grid_layout, label_dataset
 
 __all__ = ["GRID", "read_grid"]
@@ -100,8 +101,9 @@ def read_grid(
     dataset = _without_duplicates(_joined(pieces), settings.duplicates)
     if not dataset.sizes["time"]:
         raise ValueError(
-            f"{path} holds nothing from {settings.start or 'its begin'} to "
-            f"{settings.stop or 'its end'}; widen start and stop"
+            f"{some_of([file.name for file in files], 3)} holds nothing from "
+            f"{settings.start or 'its begin'} to {settings.stop or 'its end'}; get "
+            "data of that time, or read another"
         )
     dataset = label_dataset(_with_spans(dataset, settings))
     check_dataset(dataset, grid_layout(str(dataset.attrs["quantity"])))
