@@ -296,6 +296,9 @@ def _errors(summary: dict[str, Any]) -> list[str]:
         else "no common mode in the noise, those of large regions are too small if "
         "there is one"
     )
+    if "frame_sd_mm" in summary:
+        sizes = [f"{name} {size:.2g}" for name, size in summary["frame_sd_mm"].items()]
+        beware = f"with errors of the frame in the noise ({', '.join(sizes)} mm)"
     return [f"standard errors of {errors['kind']}, {errors['method']}; {beware}"]
 
 

@@ -81,6 +81,7 @@ def out(study, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_stations_of_a_study_hold_all_components(out):
     summary = json.loads((out / "summary.json").read_text())
     with xr.open_dataset(out / "stations.nc") as stations:
@@ -104,6 +105,7 @@ def test_stations_of_a_study_hold_all_components(out):
     assert set(summary["frame_rms_mm"]) == set(stations.frame_parameter.values)
 
 
+@pytest.mark.slow
 def test_plates_and_known_steps_move_no_water(out, world, tmp_path, caplog):
     moved, years = {}, np.arange(WORLD.days)[:, None] / 365.25
     begun = world.time >= np.datetime64("2016-02-10")

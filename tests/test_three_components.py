@@ -14,8 +14,13 @@ from jaxload.inversion.estimation.normal_equations import primal_load
 from jaxload.pipeline.estimation.component_layout import component_rows
 from jaxload.pipeline.estimation.hyperparameters import choose
 from jaxload.pipeline.estimation.inversion import restrict_to_stations
+from jaxload.pipeline.estimation.noise_model import (
+    has_unknown_noise,
+    with_shared_noise,
+)
 from jaxload.pipeline.estimation.problem import make_model
 from jaxload.pipeline.estimation.solution import estimate
+from jaxload.pipeline.estimation.uncertainty import standard_deviations
 from jaxload.pipeline.report.components import with_horizontals
 from jaxload.pipeline.report.datasets import station_results
 
@@ -198,13 +203,104 @@ def test_a_station_is_left_out_with_all_of_its_components(model):
         np.testing.assert_allclose(found[:, own], expected[:, own], atol=1e-6)
 
 
-def test_beta_is_chosen_by_stations_left_out_in_units_of_sigma(gnss, model):
-    choice = choose(study_with(), model, gnss, lambda _: None)[1]
+def test_beta_is_chosen_by_stations_left_out_in_units_of_sigma(gnss, model, caplog):
+    known = study_with(**dict.fromkeys(config.FRAME_SETTINGS, 1.0))
+    choice = choose(known, model, gnss, lambda _: None)[1]
     assert (choice.name, choice.unit) == ("leave-one-out rms by sigma", "1")
+    assert 'use "abic"' in caplog.text
     tried = choice.tried[2]
     left_out = estimate(study_with(), model, TIME, tried["beta"]).left_out
     ratio = np.asarray(left_out) / np.asarray(model.noise.sigma)
     np.testing.assert_allclose(tried["value"], np.sqrt(np.nanmean(ratio**2)))
+
+
+def _sideways(model):
+    """Rows of horizontals among those of all stations and components."""
+    rows = model.rows
+    block = {"up": 0, "north": STATIONS, "east": 2 * STATIONS}
+    index = np.array([block[str(name)] for name in rows.component]) + rows.station
+    return index[rows.component != "up"]
+
+
+def test_errors_of_the_frame_are_as_large_as_the_data_say(gnss, grid, rng):
+    days = 80
+    time = TIME[0] + np.arange(days)
+    sizes = earth.FrameErrors(translation=3.0, rotation=0.0, scale=1.5)
+    patterns = earth.frame_displacement(gnss, sizes)
+    moved = rng.normal(size=(days, patterns.shape[1])) @ patterns.T
+    parts, dims, longer = moved.reshape(days, 3, STATIONS), ("time", "station"), {}
+    for number, name in enumerate(THREE):
+        sigma = 4.0 if name == "up" else 1.2
+        values = parts[:, number] + sigma * rng.normal(size=(days, STATIONS))
+        longer |= {name: (dims, values), f"{name}_sigma": (dims, sigma + 0 * values)}
+        if name != "up":
+            values[:, 6:] = np.nan
+    places = gnss[["lon", "lat", "height"]]
+    simulated = xr.Dataset(longer, {**places.coords, "time": time.astype("M8[ns]")})
+    study = study_with(frame_translation_mm="estimate", frame_scale_mm=1.5)
+    assert has_unknown_noise(study)
+    model = with_shared_noise(study, make_model(study, simulated, grid), time)
+    assert 2.4 < model.rows.frame.translation < 3.6
+    assert model.rows.frame.rotation < 0.3
+    assert model.rows.frame.scale == 1.5
+    patterns = earth.frame_displacement(simulated, model.rows.frame)
+    rows = model.rows.component != "up"
+    np.testing.assert_allclose(model.noise.patterns[rows], patterns[_sideways(model)])
+
+
+@pytest.fixture(scope="module")
+def simulated(gnss, grid):
+    """Water of the prior itself, and what a moving frame makes of its displacement."""
+    rng, days = np.random.default_rng(3), 300
+    apart = abs(grid.row[:, None] - grid.row) + abs(grid.column[:, None] - grid.column)
+    operator = 4.0 * np.eye(len(grid.lon)) - (apart == 1)
+    water = np.linalg.solve(operator, rng.normal(size=(len(operator), days))).T / BETA
+    sizes = dict.fromkeys(config.FRAME_SETTINGS, 3.0)
+    model = make_model(study_with(**sizes), gnss, grid)
+    values = water @ np.asarray(model.problem.design).T
+    noise = rng.normal(size=values.shape) * np.asarray(model.noise.sigma)
+    amounts = rng.normal(size=(days, model.noise.patterns.shape[1]))
+    frame = amounts @ model.noise.patterns.T
+    values = np.where(rng.random(values.shape) < 0.1, np.nan, values + noise + frame)
+    return water, dataclasses.replace(model, up=values)
+
+
+def errors_of(study, model, water):
+    """Rms error of cells [mm], and errors of their mean in units of its sd."""
+    days = np.datetime64("2015-01-01") + np.arange(len(water))
+    found = estimate(study, model, days, BETA)
+    weights = np.full((1, water.shape[1]), 1 / water.shape[1])
+    sd = standard_deviations(study, model, found, BETA, weights).regions[:, 0]
+    error = np.asarray(found.solution.load) - water
+    return np.sqrt(np.mean(error**2)), error.mean(axis=1) / sd
+
+
+def test_errors_with_horizontals_and_frame_are_what_is_stated(simulated):
+    water, model = simulated
+    study = study_with(errors="regions")
+    error, ratio = errors_of(study, model, water)
+    # The standard deviation of 300 draws is known to 4%.
+    assert 0.87 < ratio.std() < 1.13
+    frozen = dataclasses.replace(model.noise, patterns=None)
+    fixed = dataclasses.replace(model, noise=frozen)
+    without, overstated = errors_of(study, fixed, water)
+    assert overstated.std() > 1.3
+    assert error < without
+
+
+def test_horizontals_make_water_no_worse_than_heights_alone(simulated, gnss, grid):
+    water, model = simulated
+    alone = study_with(("up",), errors="regions")
+    heights = make_model(alone, gnss, grid)
+    heights = dataclasses.replace(heights, up=model.up[:, :STATIONS])
+    # What the frame does to heights is known to them too.
+    patterns = model.noise.patterns[:STATIONS]
+    noise = dataclasses.replace(heights.noise, patterns=patterns)
+    heights = dataclasses.replace(heights, noise=noise)
+    before, ratio = errors_of(alone, heights, water)
+    after = errors_of(study_with(errors="regions"), model, water)[0]
+    assert 0.87 < ratio.std() < 1.13
+    assert after < before
 
 
 def test_heights_alone_give_what_they_gave_without_horizontals(gnss, grid):
@@ -217,10 +313,9 @@ def test_heights_alone_give_what_they_gave_without_horizontals(gnss, grid):
 
 
 def test_results_hold_horizontals_frame_and_what_is_left(gnss, model):
-    study = study_with()
-    found = estimate(study, model, TIME, BETA)
+    found = estimate(study_with(), model, TIME, BETA)
     heights = station_results(gnss, restrict_to_stations(found, STATIONS))
-    stations = with_horizontals(study, heights, gnss, found, model.rows)
+    stations = with_horizontals(heights, gnss, found, model.rows)
     np.testing.assert_array_equal(stations.north, gnss.north)
     assert np.isnan(stations.predicted_north.values[:, 6:]).all()
     assert list(stations.frame_parameter.values) == list(earth.FRAME_PARAMETERS)

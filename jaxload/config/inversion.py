@@ -60,14 +60,16 @@ class Inversion:
         with `correlation_time_days`.
       frame_translation_mm: Standard deviation of errors of the origin of the reference
         frame along each axis at each epoch [mm], with horizontals in `gnss.components`;
-        0 for none. What a shift of the whole network explains as well as water is
-        divided between them by their standard deviations.
+        0 for none, "estimate" for that with the largest marginal likelihood of the
+        displacement without trends and seasons. What moves the whole network is
+        divided between frame and water by their standard deviations.
       frame_rotation_mm: Standard deviation of errors of the orientation of the
         reference frame about each axis at each epoch, with horizontals in
-        `gnss.components` [mm at the surface]; a milliarcsecond is 30.9 mm, 0 for none.
+        `gnss.components` [mm at the surface]; a milliarcsecond is 30.9 mm, 0 for none,
+        "estimate" for the likeliest.
       frame_scale_mm: Standard deviation of errors of the scale of the reference frame
         at each epoch, with horizontals in `gnss.components` [mm of height]; a part in
-        a billion is 6.4 mm, 0 for none.
+        a billion is 6.4 mm, 0 for none, "estimate" for the likeliest.
       noise: "independent" for errors that have no memory: sigma of each station, and a
         common mode, which leaves out of standard errors of means over regions and
         months what stations share and how long it lasts. "network" for white and
@@ -127,9 +129,9 @@ class Inversion:
     beta_max: float = 1.0
     beta_count: int = 25
     common_mode_mm: float | Literal["estimate"] = 0.0
-    frame_translation_mm: float = 1.0
-    frame_rotation_mm: float = 1.0
-    frame_scale_mm: float = 0.5
+    frame_translation_mm: float | Literal["estimate"] = "estimate"
+    frame_rotation_mm: float | Literal["estimate"] = "estimate"
+    frame_scale_mm: float | Literal["estimate"] = "estimate"
     noise: Literal["auto", "independent", "network"] = "auto"
     noise_memory_days: float = 60.0
     station_weights: bool = False
@@ -273,8 +275,9 @@ def _check_noise(settings: Inversion) -> None:
             "a positive number of days"
         )
     for name in FRAME_SETTINGS:
-        meaning = "a standard deviation in mm, or 0 for none"
-        check_zero_or_more(f"inversion.{name}", getattr(settings, name), meaning)
+        if not isinstance(size := getattr(settings, name), str):
+            meaning = 'a standard deviation in mm, 0 for none, or "estimate"'
+            check_zero_or_more(f"inversion.{name}", size, meaning)
     meaning = "a number of days, or 0 for epochs that are independent"
     check_zero_or_more(
         "inversion.correlation_time_days", settings.correlation_time_days, meaning

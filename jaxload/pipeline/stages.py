@@ -334,8 +334,7 @@ def _result(
     regions.attrs["title"] = study.title
     stations = station_results(gnss, estimate)
     if inverted.rows is not None:
-        both = inverted.estimate, inverted.rows
-        stations = with_horizontals(study, stations, gnss, *both)
+        stations = with_horizontals(stations, gnss, inverted.estimate, inverted.rows)
     water = water_results(study, area, gnss.time, estimate.solution, choice.beta)
     regions = with_errors(regions, inverted.errors, area.references)
     if inverted.contributions is not None:

@@ -175,7 +175,10 @@ def _scan(
 def _chosen(
     study: config.Study, model: Model, prepared: Prepared
 ) -> tuple[Model, float]:
-    settled = dataclasses.replace(study.inversion, common_mode_mm=0.0)
+    known: dict[str, Any] = {"common_mode_mm": 0.0}
+    if study.gnss.horizontals:
+        known |= dict.fromkeys(config.FRAME_SETTINGS, 0.0)
+    settled = dataclasses.replace(study.inversion, **known)
     settled = dataclasses.replace(study, inversion=settled)
     model, choice = choose(settled, model, prepared.gnss, lambda _: None)
     return model, choice.beta

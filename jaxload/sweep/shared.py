@@ -7,7 +7,10 @@ from typing import Any
 
 from jaxload import config
 from jaxload.pipeline.estimation.few_unknowns import has_few_unknowns
-from jaxload.pipeline.estimation.noise_model import with_common_mode
+from jaxload.pipeline.estimation.noise_model import (
+    has_unknown_noise,
+    with_shared_noise,
+)
 from jaxload.pipeline.estimation.problem import (
     Model,
     make_model,
@@ -99,15 +102,19 @@ class Shared:
                 "problem", (response, of_prior), lambda: make_problem(design, prior)
             )
             model = make_model(study, rows, grid, both)
-        if study.inversion.common_mode_mm != "estimate":
+        if not has_unknown_noise(study):
             return model
         # It is estimated with a beta of its own.
         settings = study.inversion
         start = settings.beta_min * settings.beta_max
         frame = tuple(getattr(settings, name) for name in config.FRAME_SETTINGS)
-        estimate = lambda: with_common_mode(study, model, rows.time.values).noise
-        noise = self._once("common", (response, of_prior, start, frame), estimate)
-        return dataclasses.replace(model, noise=noise)
+        common = settings.common_mode_mm
+        key = response, of_prior, start, frame, common
+        estimate = lambda: _noise_and_rows(
+            with_shared_noise(study, model, rows.time.values)
+        )
+        noise, of_rows = self._once("common", key, estimate)
+        return dataclasses.replace(model, noise=noise, rows=of_rows)
 
     def _once(self, kind: str, key: Hashable, make: Callable[[], Any]) -> Any:
         """A result computed earlier, or computed now; the oldest beyond some go."""
@@ -138,3 +145,7 @@ def without_inversion(study: config.Study) -> str:
         same["gapfill"] = config.Gapfill(method=study.gapfill.method)
     alike = dataclasses.replace(study, **same)  # pyright: ignore[reportArgumentType]
     return f"{study.folder}\n{config.to_toml(alike)}"
+
+
+def _noise_and_rows(model: Model) -> tuple[Any, Any]:
+    return model.noise, model.rows

@@ -21,6 +21,9 @@ __all__ = [
     "values_of",
 ]
 
+#: Size from which errors of the frame are estimated [mm].
+START = 1.0
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ComponentRows:
@@ -30,11 +33,13 @@ class ComponentRows:
       component: Names of the components, shape (row,).
       station: Index of the station, shape (row,).
       count: Number of stations.
+      frame: Standard deviations of errors of the frame in the noise of the rows [mm].
     """
 
     component: NDArray[np.str_]
     station: NDArray[np.int64]
     count: int
+    frame: earth.FrameErrors
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +72,7 @@ def component_rows(study: config.Study, gnss: xr.Dataset) -> ComponentRows:
         station.append(np.flatnonzero(seen))
     names = ("up", *study.gnss.horizontals)
     component = np.repeat(names, list(map(len, station)))
-    return ComponentRows(component, np.concatenate(station), count)
+    return ComponentRows(component, np.concatenate(station), count, frame_errors(study))
 
 
 def observed_rows(
@@ -93,22 +98,19 @@ def observed_rows(
     return np.concatenate(values, axis=1), np.concatenate(sigma, axis=-1)
 
 
-def frame_patterns(
-    study: config.Study, gnss: xr.Dataset, rows: ComponentRows
-) -> NDArray[np.float64] | None:
+def frame_patterns(gnss: xr.Dataset, rows: ComponentRows) -> NDArray[np.float64] | None:
     """Compute the displacement of rows by errors of the reference frame.
 
     Args:
-      study: Its table ``[inversion]`` has the size of each.
       gnss: Where the stations stand.
-      rows: From `component_rows`.
+      rows: From `component_rows`, with the size of each.
 
     Returns:
       Displacement by a standard deviation of each parameter [mm], shape (row,
-      parameter); None where a study sets none.
+      parameter); None where there are none.
     """
     places: Any = gnss
-    patterns = earth.frame_displacement(places, frame_errors(study), rows.names)
+    patterns = earth.frame_displacement(places, rows.frame, rows.names)
     return components_of(patterns, rows) if patterns.shape[1] else None
 
 
@@ -116,14 +118,10 @@ def frame_errors(study: config.Study) -> earth.FrameErrors:
     """Take the sizes of errors of the reference frame from a study.
 
     Args:
-      study: Its table ``[inversion]`` has them.
+      study: Its table ``[inversion]`` has them; those to be estimated begin with 1 mm.
     """
-    settings = study.inversion
-    return earth.FrameErrors(
-        settings.frame_translation_mm,
-        settings.frame_rotation_mm,
-        settings.frame_scale_mm,
-    )
+    sizes = [getattr(study.inversion, name) for name in config.FRAME_SETTINGS]
+    return earth.FrameErrors(*(START if isinstance(x, str) else x for x in sizes))
 
 
 def _index_of(rows: ComponentRows) -> NDArray[np.int64]:

@@ -15,7 +15,8 @@ from jaxload import config, inversion
 from jaxload.inversion.noise import noise_at
 from jaxload.pipeline.estimation.component_layout import ComponentRows
 from jaxload.pipeline.estimation.noise_model import (
-    with_common_mode,
+    has_unknown_noise,
+    with_shared_noise,
     with_station_weights,
 )
 from jaxload.pipeline.estimation.problem import Model
@@ -100,8 +101,9 @@ def choose(
       ValueError: If the criterion is not a number, or has no corner.
     """
     criterion = named_criterion(study, gnss, model.rows)
-    if study.inversion.common_mode_mm == "estimate":
-        model = with_common_mode(study, model, gnss.time.values)
+    _warn_of_frame(study, model)
+    if has_unknown_noise(study):
+        model = with_shared_noise(study, model, gnss.time.values)
     if study.inversion.station_weights:
         first = _scan(study, model, criterion, lambda share: watch(share / 2))
         model = with_station_weights(model, first.beta)
@@ -109,6 +111,19 @@ def choose(
             study, model, criterion, lambda share: watch((1 + share) / 2)
         )
     return model, _scan(study, model, criterion, watch)
+
+
+def _warn_of_frame(study: config.Study, model: Model) -> None:
+    """Warn where errors of the frame predict what water of the whole network does."""
+    settings = study.inversion
+    unaware = settings.criterion != "abic" and isinstance(settings.beta, str)
+    if model.rows is not None and model.noise.patterns is not None and unaware:
+        logger.warning(
+            'beta is chosen by inversion.criterion "%s", for which errors of the frame '
+            "predict as well as water does what moves the whole network, so that water "
+            'may become too smooth and its errors too small; use "abic"',
+            settings.criterion,
+        )
 
 
 def named_criterion(

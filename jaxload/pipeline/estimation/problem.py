@@ -78,7 +78,8 @@ def make_model(
 ) -> Model:
     """Prepare the inversion: Earth, kernel, design matrix, prior, noise.
 
-    A common mode that is still to be estimated is left out. Virtual stations have none.
+    A common mode that is still to be estimated is left out, and errors of the frame
+    begin with 1 mm. Virtual stations have no common mode.
 
     Args:
       study: The study.
@@ -106,7 +107,7 @@ def make_model(
             None,
             variance,
             rows.component == "up",  # pyright: ignore[reportArgumentType]
-            frame_patterns(study, gnss, rows),  # pyright: ignore[reportArgumentType]
+            frame_patterns(gnss, rows),  # pyright: ignore[reportArgumentType]
         )
         return Model(problem, prior, values, noise, rows=rows)
     up, sigma = gnss.up.values, standard_errors(study, gnss)

@@ -6,12 +6,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import config, earth, inversion
-from jaxload.pipeline.estimation.component_layout import (
-    ComponentRows,
-    frame_errors,
-    values_of,
-)
+from jaxload import earth, inversion
+from jaxload.pipeline.estimation.component_layout import ComponentRows, values_of
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.report.summary import root_mean_square_of
 
@@ -24,16 +20,11 @@ TOGETHER = 256
 
 
 def with_horizontals(
-    study: config.Study,
-    stations: xr.Dataset,
-    gnss: xr.Dataset,
-    estimate: Estimate,
-    rows: ComponentRows,
+    stations: xr.Dataset, gnss: xr.Dataset, estimate: Estimate, rows: ComponentRows
 ) -> xr.Dataset:
     """Add observed and predicted horizontals to the heights of stations.
 
     Args:
-      study: Its table ``[inversion]`` has the sizes of errors of the frame.
       stations: From `station_results`.
       gnss: The observations.
       estimate: Of the water, of all rows.
@@ -84,12 +75,12 @@ def with_horizontals(
             if values is not None
         }
     )
-    return stations if amounts is None else stations.assign(_frame(study, amounts))
+    return stations if amounts is None else stations.assign(_frame(rows, amounts))
 
 
-def _frame(study: config.Study, amounts: NDArray[np.float64]) -> dict[str, Any]:
+def _frame(rows: ComponentRows, amounts: NDArray[np.float64]) -> dict[str, Any]:
     """Parameters of the frame [mm], those without any variance left out."""
-    sizes = np.repeat(frame_errors(study), [3, 3, 1])
+    sizes = np.repeat(rows.frame, [3, 3, 1])
     names = np.array(earth.FRAME_PARAMETERS)[sizes > 0]
     amounts = amounts * sizes[sizes > 0]
     labels = {
@@ -145,7 +136,8 @@ def describe_components(stations: xr.Dataset, rows: ComponentRows) -> dict[str, 
     Returns:
       ``components``, with stations, median sigma and rms of signal, misfit and
       leave-one-out residual of each [mm]; ``misfit_rms_mm`` of heights, which the frame
-      moves too; ``frame_rms_mm`` of each parameter of the frame.
+      moves too; ``frame_rms_mm`` of each parameter of the frame, and ``frame_sd_mm``,
+      its standard deviations in the noise.
     """
     described: dict[str, Any] = {}
     for name in rows.names:
@@ -166,4 +158,5 @@ def describe_components(stations: xr.Dataset, rows: ComponentRows) -> dict[str, 
         rms = np.sqrt(np.nanmean(stations.frame.values.astype(np.float64) ** 2, axis=0))
         names = map(str, stations.frame_parameter.values)
         summary["frame_rms_mm"] = dict(zip(names, rms.tolist()))
+        summary["frame_sd_mm"] = {k: float(x) for k, x in rows.frame._asdict().items()}
     return summary
