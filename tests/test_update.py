@@ -579,3 +579,50 @@ def test_a_file_whose_beginning_changed_is_read_as_a_whole(tmp_path):
     other.write_text(mean_referenced("EFGH", 10, 0.2))
     _, gone = read_later(str(tmp_path / "*.tenv3"), {path: mark})
     assert gone == [pathlib.Path(path)]
+
+
+OF_PLACES = {
+    "ground of its own": """
+beta = 0.05
+[[earth.local]]
+thickness_km = [8.0]
+vp_km_s = [2.2]
+vs_km_s = [0.9]
+density_kg_m3 = [2100.0]
+stations = ["BBBB", "CCCC"]
+[evaluation]
+grace = "grace.nc"
+""",
+    "Slepian functions": """
+beta = 0.05
+unknowns = "slepian"
+prior = "identity"
+slepian_degree = 60
+[evaluation]
+grace = "grace.nc"
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", OF_PLACES)
+def test_stations_keep_their_ground_and_functions_in_an_update(tmp_path, kind):
+    soft = '[screening]\nsoft_ground = "soft.txt"\n'
+    for name in ("whole", "data"):
+        folder = write(tmp_path / name, OF_PLACES[kind], soft)
+        (folder / "soft.txt").write_text("station,soft\nAAAA,1\n")
+        text = (folder / "study.toml").read_text()
+        daily = text.replace("[region]", 'sigma = "daily"\n[region]')
+        (folder / "study.toml").write_text(daily)
+    until(tmp_path / "data", LAST)
+    compute(tmp_path / "whole", tmp_path / "whole_out")
+    compute(tmp_path / "data", tmp_path / "out")
+    bring(tmp_path, tmp_path)
+    assert update(tmp_path).about["new_epochs"][2] == "31"
+    assert_equal_results(tmp_path / "out", tmp_path / "whole_out")
+    summary = json.loads((tmp_path / "whole_out" / "summary.json").read_text())
+    assert summary["screening"]["soft_ground"] == ["AAAA"]
+    if kind == "Slepian functions":
+        assert summary["unknowns"]["kind"] == "slepian"
+    else:
+        assert summary["local_earth_stations"] == [2]

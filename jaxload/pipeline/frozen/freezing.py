@@ -94,13 +94,20 @@ def _places(gnss: xr.Dataset) -> dict[str, Any]:
 def _screening_factor(
     study: config.Study, screening: xr.Dataset, rows: list[str]
 ) -> Floats:
-    """By what the standard errors of suspects were multiplied."""
-    if study.screening.action != "downweight":
-        return np.ones(len(rows))
-    names = list(map(str, screening.candidate.values))
-    suspect = dict(zip(names, screening.suspect.values.astype(bool)))
-    factor = study.screening.factor
-    return np.array([factor if suspect.get(row) else 1.0 for row in rows])
+    """By what the standard errors of suspects and on soft ground were multiplied."""
+    settings, names = study.screening, list(map(str, screening.candidate.values))
+    total = np.ones(len(rows))
+    raised = {"suspect": (settings.action, settings.factor)}
+    if "soft_ground" in screening:
+        raised["soft_ground"] = (
+            settings.soft_ground_action,
+            settings.soft_ground_factor,
+        )
+    for flag, (action, factor) in raised.items():
+        if action == "downweight":
+            flagged = dict(zip(names, screening[flag].values.astype(bool)))
+            total *= np.array([factor if flagged.get(row) else 1.0 for row in rows])
+    return total
 
 
 def _seasons(

@@ -212,6 +212,7 @@ def _with_water(
 def _problem(opened: OpenedStudy, area: StudyArea) -> DesignAndPrior:
     places = xr.Dataset(
         coords={
+            "station": opened.arrays.row.values.astype(str),
             "lon": ("station", opened.arrays.row_lon.values),
             "lat": ("station", opened.arrays.row_lat.values),
         }
