@@ -44,13 +44,16 @@ class TemporalConvolutionWeights:
     ) -> Array:
         """Predict all places at all epochs; see `Predictor`."""
         del drivers
-        values = self.first(features)
+        epochs, places, _ = features.shape
+        # One row for every epoch and place: a delay is a shift of rows.
+        values = self.first(features.reshape(epochs * places, -1))
         for number, level in enumerate(self.levels):
-            step = functools.partial(_level, self.kernel, self.kernel**number)
+            shift = places * self.kernel**number
+            step = functools.partial(_level, self.kernel, shift)
             # What a record is too long to keep is computed a second time.
             step = step if segment is None else jax.checkpoint(step)
             values = step(level, values)
-        return self.readout(values)
+        return self.readout(values).reshape(epochs, places, -1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +66,7 @@ class TemporalConvolution:
       levels: Number of levels; the output depends on the last kernel**levels epochs.
     """
 
-    channels: int = 16
+    channels: int = 8
     kernel: int = 4
     levels: int = 4
 
@@ -86,9 +89,9 @@ class TemporalConvolution:
         )
 
 
-def _level(kernel: int, apart: int, level: Dense, values: Array) -> Array:
-    """One level, shape (epoch, place, channel) to the same; zero before the record."""
-    epochs = len(values)
-    padded = jnp.pad(values, ((apart * (kernel - 1), 0), (0, 0), (0, 0)))
-    delayed = [padded[apart * n : apart * n + epochs] for n in range(kernel)]
-    return values + jax.nn.gelu(level(jnp.concatenate(delayed, axis=-1)))
+def _level(kernel: int, shift: int, level: Dense, values: Array) -> Array:
+    """One level, shape (row, channel) to the same; zero before the record."""
+    rows = len(values)
+    padded = jnp.pad(values, ((shift * (kernel - 1), 0), (0, 0)))
+    delayed = [padded[shift * n : shift * n + rows] for n in range(kernel)]
+    return values + jax.nn.relu(level(jnp.concatenate(delayed, axis=-1)))
