@@ -5,13 +5,17 @@ import json
 import pathlib
 import shutil
 
+import example_objects as small
 import numpy as np
 import pytest
 import test_cli
 import xarray as xr
 
 from jaxload import cli, config, inversion, pipeline, series
+from jaxload.inversion.estimation.robust import loss_weight
+from jaxload.inversion.uncertainty.direct_epochs import is_direct, solve_directly
 from jaxload.io.gnss.later_readings import mark_file, read_later
+from jaxload.pipeline.estimation import error_correlation
 from jaxload.pipeline.results import pending
 from jaxload.pipeline.update import study_update
 from jaxload.pipeline.update.later_epochs import LAG
@@ -349,29 +353,34 @@ def test_an_end_before_that_of_the_results_is_refused(study):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "cleaning",
-    [
-        '[cleaning]\naverage = "monthly"\n',
-        '[output]\nformat = "zarr"\nstore = ["twsa", "regions", "coefficients"]\n',
-    ],
-)
-def test_means_and_other_files_go_on_too(tmp_path, cleaning):
-    if "zarr" in cleaning:
-        pytest.importorskip("zarr")
-    finished = whole_and_part(tmp_path, cleaning=cleaning)
+def test_a_month_is_provisional_until_it_has_ended(tmp_path):
+    finished = whole_and_part(tmp_path, cleaning='[cleaning]\naverage = "monthly"\n')
+    shutil.copytree(tmp_path / "out", tmp_path / "once")
     bring(tmp_path, finished)
     until(tmp_path / "data", "20200310")
     about = update(tmp_path).about
-    if "monthly" in cleaning:
-        assert about["provisional"][0].startswith("2020-03")
-        with xr.open_dataset(tmp_path / "out" / "regions.nc") as regions:
-            assert regions.provisional.values.tolist() == [0, 0, 0, 0, 1]
+    assert about["provisional"][0].startswith("2020-03")
+    with xr.open_dataset(tmp_path / "out" / "regions.nc") as regions:
+        assert regions.provisional.values.tolist() == [0, 0, 0, 0, 1]
     bring(tmp_path, finished)
     assert update(tmp_path).about["provisional"] == []
-    names = ["regions.nc", "stations.nc"]
-    names += ["coefficients.nc"] if "zarr" in cleaning else ["twsa.nc"]
-    for name in names:
+    # As if all of it had come at once, by the mean of its days.
+    pipeline.update_study(tmp_path / "once", str(tmp_path / "data"))
+    assert_equal_results(tmp_path / "out", tmp_path / "once")
+    read = xr.load_dataset(tmp_path / "out" / "state.nc").up_read
+    with xr.open_dataset(tmp_path / "out" / "stations.nc") as stations:
+        mean = read.sel(day=slice("2020-03-01", "2020-03-31")).mean("day")
+        np.testing.assert_allclose(stations.up[-1], mean, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_maps_in_zarr_and_coefficients_go_on(tmp_path):
+    pytest.importorskip("zarr")
+    output = '[output]\nformat = "zarr"\nstore = ["twsa", "regions", "coefficients"]\n'
+    finished = whole_and_part(tmp_path, cleaning=output)
+    bring(tmp_path, finished)
+    update(tmp_path)
+    for name in ("regions.nc", "stations.nc", "coefficients.nc"):
         with (
             xr.open_dataset(tmp_path / "out" / name) as x,
             xr.open_dataset(tmp_path / "whole_out" / name) as y,
@@ -379,13 +388,12 @@ def test_means_and_other_files_go_on_too(tmp_path, cleaning):
             for variable in y.data_vars:
                 if y[variable].dtype.kind == "f":
                     np.testing.assert_allclose(x[variable], y[variable], atol=2e-4)
-    if "zarr" in cleaning:
-        x, y = (
-            xr.open_zarr(tmp_path / place / "twsa.zarr", consolidated=False)
-            for place in ("out", "whole_out")
-        )
-        np.testing.assert_allclose(x.twsa, y.twsa, atol=2e-4)
-        np.testing.assert_array_equal(x.time, y.time)
+    x, y = (
+        xr.open_zarr(tmp_path / place / "twsa.zarr", consolidated=False)
+        for place in ("out", "whole_out")
+    )
+    np.testing.assert_allclose(x.twsa, y.twsa, atol=2e-4)
+    np.testing.assert_array_equal(x.time, y.time)
 
 
 @pytest.mark.slow
@@ -420,6 +428,19 @@ def test_trends_and_outliers_go_on_as_in_the_run(tmp_path):
         np.testing.assert_allclose(
             later[np.isfinite(later)], expected[np.isfinite(later)], atol=2e-4
         )
+
+
+def test_standard_errors_of_months_are_those_of_their_covariance(rng):
+    sd = rng.uniform(1, 2, (90, 3))
+    sd[rng.random(sd.shape) < 0.2] = np.nan
+    days = np.datetime64("2020-01-01") + np.arange(90)
+    shares = (np.arange(90) // 30 == np.arange(4)[:, None]).astype(float)
+    errors = error_correlation.independent_means(sd)
+    whole = error_correlation.covariance_of_means(errors, days, shares)
+    expected = np.sqrt(np.diagonal(whole, axis1=1, axis2=2).T)
+    np.testing.assert_allclose(
+        error_correlation.sd_of_means(errors, days, shares), expected, rtol=1e-12
+    )
 
 
 def test_bounds_of_outliers_reject_what_was_rejected(rng):
@@ -519,9 +540,7 @@ def test_weights_of_stations_and_days_go_on(tmp_path):
     left = up - np.asarray(added.water.estimate.solution.fitted)[0]
     left = left - float(added.water.estimate.solution.common[0])
     size = np.abs(left) / np.sqrt(1.5**2 * ratio.values)
-    np.testing.assert_allclose(
-        weight, inversion.loss_weight(inversion.Huber(), size), atol=1e-3
-    )
+    np.testing.assert_allclose(weight, loss_weight(inversion.Huber(), size), atol=1e-3)
 
 
 def mean_referenced(station, days, level):
@@ -626,3 +645,37 @@ def test_stations_keep_their_ground_and_functions_in_an_update(tmp_path, kind):
         assert summary["unknowns"]["kind"] == "slepian"
     else:
         assert summary["local_earth_stations"] == [2]
+
+
+@pytest.mark.parametrize("common", [0.0, 4.0])
+@pytest.mark.parametrize("daily", [False, True])
+def test_epochs_solved_directly_are_those_of_the_library(rng, common, daily):
+    prior = small.prior()
+    cells = small.design().shape[1]
+    design = np.asarray(small.design())
+    problem = inversion.prior_problem(design, prior)
+    up = rng.normal(size=(5, len(design)))
+    up[0, :2], up[3] = np.nan, np.nan
+    sigma = rng.uniform(1, 2, up.shape if daily else len(design))
+    noise = inversion.Noise(sigma, None, common)
+    weights = rng.uniform(size=(2, cells))
+    targets = (
+        inversion.averages(problem, prior, weights),
+        inversion.every_cell(problem, prior),
+    )
+    assert is_direct(problem, noise)
+    direct = solve_directly(problem, up, noise, 0.3, targets)
+    solution, left_out = inversion.solve_record(
+        problem, inversion.observations(up, noise), 0.3
+    )
+    np.testing.assert_array_equal(direct.solution.ok, solution.ok)
+    for name in ("load", "fitted", "common"):
+        np.testing.assert_allclose(
+            getattr(direct.solution, name),
+            np.asarray(getattr(solution, name)),
+            atol=1e-10,
+        )
+    np.testing.assert_allclose(direct.left_out, left_out, atol=1e-10)
+    for sd, target in zip(direct.sd, targets):
+        expected = inversion.posterior_sd(solution.factor, target).sd
+        np.testing.assert_allclose(sd, expected, atol=1e-10)

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 #: Bytes of the beginning of a file that has grown, which hold its header, and of what
 #: it had before at its end, by which what is new is brought to the same zero.
-HEAD, OVERLAP = 1 << 14, 1 << 12
+HEAD, OVERLAP = 1 << 13, 1 << 11
 
 #: What says in a series that its values are as its file has them.
 AS_IN_FILE = "as in the file"
@@ -153,10 +153,11 @@ def read_later(
     known = find_list(list(files), sites, reading)
     there = {_container(path) for path in files}
     gone = [path for path in before if path not in there]
+    marks = {path: mark_file(path) for path in there}
     changed = {
         path: before.get(_container(path))
         for path in files
-        if mark_file(path) != before.get(_container(path))
+        if marks[_container(path)] != before.get(_container(path))
     }
     grown = [path for path, mark in changed.items() if mark and _has_grown(path, mark)]
     new = {path for path, mark in changed.items() if mark is None}

@@ -15,6 +15,7 @@ __all__ = [
     "error_model",
     "independent_means",
     "read_error_model",
+    "sd_of_means",
 ]
 
 
@@ -74,12 +75,6 @@ def covariance_of_means(
         known = np.where(np.isfinite(sd), shares, 0.0)
         total = known.sum(axis=1, keepdims=True)
         known = known / np.where(total > 0, total, 1)
-        if len(lags) == 1 and not errors.functions.shape[1]:
-            of_epochs = (
-                known * np.nan_to_num(sd) * np.sqrt(errors.correlation[0, region])
-            )
-            covariance[region] = of_epochs @ of_epochs.T
-            continue
         kernel = np.zeros(size)
         kernel[: len(lags)] = errors.correlation[:, region]
         kernel[size - len(lags) + 1 :] = errors.correlation[:0:-1, region]
@@ -91,6 +86,28 @@ def covariance_of_means(
         variance = errors.function_variance[:, region]
         covariance[region] += (of_functions * variance) @ of_functions.T
     return covariance
+
+
+def sd_of_means(
+    errors: MeanErrors, time: NDArray[np.datetime64], shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Compute standard errors of means over epochs.
+
+    Args:
+      errors: As of `covariance_of_means`.
+      time: Likewise.
+      shares: Likewise.
+
+    Returns:
+      Standard errors [mm], shape (mean, region); zero for a mean of no epochs.
+    """
+    if len(errors.lag_days) > 1 or errors.functions.shape[1]:
+        covariance = covariance_of_means(errors, time, shares)
+        return np.sqrt(np.diagonal(covariance, axis1=1, axis2=2).T)
+    known = np.isfinite(errors.rest_sd)
+    variance = np.where(known, errors.rest_sd, 0) ** 2 * errors.correlation[0]
+    total = shares @ known
+    return np.sqrt(shares**2 @ variance) / np.where(total > 0, total, 1)
 
 
 def independent_means(sd: NDArray[np.float64]) -> MeanErrors:

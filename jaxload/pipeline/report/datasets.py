@@ -16,9 +16,9 @@ from jaxload._calendar import DAY
 from jaxload.inversion.estimation.representers import as_dense
 from jaxload.pipeline.chunks import annual_amplitudes
 from jaxload.pipeline.estimation.error_correlation import (
-    covariance_of_means,
     error_model,
     independent_means,
+    sd_of_means,
 )
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors
@@ -349,8 +349,7 @@ def with_errors(
         month, ours, _ = REFERENCE_VARIABLES[reference]
         after = time >= months.start.values[:, None]
         shares = (after & (time < months.stop.values[:, None])).astype(np.float64)
-        covariance = covariance_of_means(means, time, shares)
-        sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2).T)
+        sd = sd_of_means(means, time, shares)
         sd = np.where(np.isfinite(regions[ours].values), sd, np.nan)
         regions[f"{ours}_sd"] = ((month, "region"), sd, of_months)
     return regions if errors.means is None else regions.assign(error_model(means))

@@ -11,7 +11,7 @@ from typing import Any
 from jaxload import config
 from jaxload.io.files.paths import expand
 
-__all__ = ["Origin", "changes", "origin_of"]
+__all__ = ["Origin", "changes", "named_files", "origin_of"]
 
 #: Settings that name no input.
 OUTPUTS = ("cache", "checkpoints", "title", "folder")
@@ -52,13 +52,24 @@ def origin_of(study: config.Study) -> Origin:
     Returns:
       The `Origin`. What cannot be read counts as such: it is no error here.
     """
-    files = {}
-    for text in _texts(dataclasses.asdict(study)):
-        for path in _named(study, text):
-            name = os.path.relpath(path, study.folder)
-            if name not in files:
-                files[name] = _content(path)
+    files = {name: _content(path) for name, path in named_files(study).items()}
     return Origin(config.to_toml(study), files)
+
+
+def named_files(study: config.Study) -> dict[str, pathlib.Path]:
+    """Find the files that a study names.
+
+    Args:
+      study: The study.
+
+    Returns:
+      Their paths, by those from the folder of the study.
+    """
+    return {
+        os.path.relpath(path, study.folder): path
+        for text in _texts(dataclasses.asdict(study))
+        for path in _named(study, text)
+    }
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion
 from jaxload.inversion.temporal.smoothing import solve_in_time_representers
+from jaxload.inversion.uncertainty.direct_epochs import is_direct, solve_directly
 from jaxload.pipeline.chunks import means_over
 from jaxload.pipeline.estimation.problem import DesignAndPrior, Model
 from jaxload.pipeline.estimation.solution import (
@@ -64,11 +65,14 @@ def estimate_later(
     Returns:
       The `LaterWater`.
     """
-    count = heights.sizes["time"]
-    size = _padded_size(count)
-    model = _model(study, frozen, heights, problem, size)
     settings = dataclasses.replace(study.inversion, errors=frozen[1]["errors"])
     study = dataclasses.replace(study, inversion=settings)
+    plain = settings.robust == "none" and not settings.correlation_time_days
+    count, few = heights.sizes["time"], heights.sizes["time"] <= FEW
+    model = _model(study, frozen, heights, problem, count)
+    if plain and few and is_direct(model.problem, model.noise):
+        return _directly(study, model, float(frozen[1]["beta"]), weights)
+    model = _model(study, frozen, heights, problem, _padded_size(count))
     beta = float(frozen[1]["beta"])
     time = heights.time.values
     if settings.correlation_time_days:
@@ -83,6 +87,26 @@ def estimate_later(
     estimated = _some_epochs(estimated, np.arange(count))
     means = means_over(weights, estimated.solution)
     return LaterWater(estimated, means, sd, cell_sd)
+
+
+def _directly(
+    study: config.Study, model: Model, beta: float, weights: Floats
+) -> LaterWater:
+    """Epochs that are few and independent, one after the other."""
+    kind, problem = study.inversion.errors, model.problem
+    targets = []
+    if kind != "none":
+        targets.append(inversion.averages(problem, model.prior, weights))
+    if kind == "cells":
+        targets.append(inversion.every_cell(problem, model.prior))
+    solved = solve_directly(problem, model.up, model.noise, beta, tuple(targets))
+    for sd in solved.sd:
+        sd[~np.asarray(solved.solution.ok)] = np.nan
+    means = means_over(weights, solved.solution)
+    estimated = Estimate(solved.solution, model.noise, solved.left_out)
+    regions = solved.sd[0] if targets else None
+    cells = solved.sd[1].astype(np.float32) if kind == "cells" else None
+    return LaterWater(estimated, means, regions, cells)
 
 
 def some_water(water: LaterWater, places: NDArray[np.intp]) -> LaterWater:

@@ -18,7 +18,7 @@ from jaxload.pipeline.frozen.kept_state import (
 from jaxload.pipeline.inputs.files_of_series import series_sizes
 from jaxload.pipeline.messages import listed
 from jaxload.pipeline.results.files import MAPS, SUMMARY
-from jaxload.pipeline.results.provenance import Origin, origin_of
+from jaxload.pipeline.results.provenance import Origin, named_files, origin_of
 
 __all__ = ["OpenedStudy", "open_finished"]
 
@@ -182,7 +182,8 @@ def _changed_inputs(
     bare = dataclasses.replace(
         study, evaluation=settings, drought=None, water_balance=None
     )
-    needed = {*before, *origin_of(bare).files} - _names_of_evaluation(study, bare)
+    kept = set(named_files(bare))
+    needed = {*before, *kept} - (set(files) - kept)
     lasting = _lasting_names(study, now)
     fixed = [name for name in different if name in needed and name not in lasting]
     if fixed:
@@ -199,12 +200,7 @@ def _lasting_names(study: config.Study, now: Origin) -> set[str]:
     elsewhere = dataclasses.replace(
         study, gnss=dataclasses.replace(study.gnss, files="-")
     )
-    beside = set(now.files) - set(origin_of(elsewhere).files)
+    beside = set(now.files) - set(named_files(elsewhere))
     named = (study.gnss.sites, study.cleaning.steps)
     lists = {os.path.relpath(study.path(n), study.folder) for n in named if n}
     return beside | lists
-
-
-def _names_of_evaluation(study: config.Study, bare: config.Study) -> set[str]:
-    """Files that only the evaluation reads."""
-    return set(origin_of(study).files) - set(origin_of(bare).files)

@@ -3,17 +3,19 @@
 import contextlib
 import dataclasses
 import datetime
+import hashlib
 import logging
 import os
 import pathlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import io
+from jaxload import config, io
 from jaxload.pipeline.doubts import collected_warnings, first_messages
 from jaxload.pipeline.estimation.problem import (
     DesignAndPrior,
@@ -70,6 +72,9 @@ from jaxload.pipeline.update.later_water import (
 from jaxload.pipeline.update.opened_study import OpenedStudy, open_finished
 
 __all__ = ["StudyUpdate", "update_study"]
+
+#: Folder in that of the results in which the design matrix is kept.
+DESIGNS = ".design"
 
 logger = logging.getLogger(__name__)
 
@@ -217,8 +222,27 @@ def _problem(opened: OpenedStudy, area: StudyArea) -> DesignAndPrior:
             "lat": ("station", opened.arrays.row_lat.values),
         }
     )
-    design = station_design(opened.study, places, area.grid)
+    design = _kept_design(opened, area, places)
     return make_problem(design, make_prior(opened.study, area.grid))
+
+
+def _kept_design(opened: OpenedStudy, area: StudyArea, places: xr.Dataset) -> jax.Array:
+    """The design matrix, kept in the folder by what it is computed from."""
+    study, grid = opened.study, area.grid
+    cache = io.ArrayCache(opened.folder / DESIGNS)
+    lasting = dataclasses.replace(study, gnss=dataclasses.replace(study.gnss, end=""))
+    inputs = {k: v for k, v in opened.origin.files.items() if k not in opened.sizes}
+    names = places.station.values.tolist()
+    about = config.to_toml(lasting), sorted(inputs.items()), names
+    whole = hashlib.sha256(repr((about, opened.about["versions"])).encode())
+    for values in (places.lon, places.lat, grid.lon, grid.lat):
+        whole.update(np.asarray(values, np.float64).tobytes())
+    key = f"design-{whole.hexdigest()[:32]}"
+    design = cache.get(key)
+    if design is None:
+        design = np.asarray(station_design(study, places, grid))
+        cache.put(key, design)
+    return jnp.asarray(design)
 
 
 def _estimated(
