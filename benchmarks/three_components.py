@@ -1,6 +1,6 @@
 """What horizontals add to heights, on twin worlds whose water is known.
 
-    python benchmarks/three_components.py [--days 150] [--stations 40]
+    python -m benchmarks.three_components --days 120 --frames 0 1 --seeds 3
 
 Each world is written as files, and inverted by `pipeline.run` with heights alone and
 with three components; errors are those of the water of cells and of its mean over the

@@ -108,7 +108,7 @@ def drawings(field, stations, regions):
         plot.beta_curve([1e-3, 1e-2, 1], [3, 2, 4], 1e-2, "rms"),
         plot.l_curve([1e-3, 1e-2, 1], [2, 3, 9], [9, 3, 2], 1e-2),
         plot.beta_curve([1e-2], [2], 1e-2, "rms"),
-        plot.twin_maps(field, field, stations, [RING]),
+        plot.twin_maps(field, field[1:], stations, [RING]),
     )
     return dict(zip(DRAWN, figures))
 

@@ -358,3 +358,13 @@ def test_what_is_not_computed_with_horizontals_is_refused_by_name(case):
     settings, message = REFUSED[case]
     with pytest.raises(ValueError, match=message):
         study_with(**settings)
+
+
+def test_a_list_of_components_belongs_to_another_table(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(
+        '[gnss]\nfiles = "x"\n[region]\nboundary = "x"\n'
+        '[inversion]\ncomponents = ["up", "north"]\n'
+    )
+    with pytest.raises(ValueError, match=r"belong to the table \[gnss\]"):
+        config.read_study(path)

@@ -366,6 +366,7 @@ def read_study(
     where = f"{path}, with {', '.join(changes)} changed" if changes else str(path)
     try:
         table = with_changes(current_settings(table, str(path)), changes)
+        _check_place_of_components(table)
         study = build_table(Study, with_named_variables(current_settings(table, where)))
     except ValueError as error:
         message = str(error).replace("weather.other.", "weather.")
@@ -389,6 +390,17 @@ def parse_study(text: str, folder: str) -> Study:
     """
     study = build_table(Study, tomllib.loads(text))
     return dataclasses.replace(study, folder=folder)
+
+
+def _check_place_of_components(table: Mapping[str, Any]) -> None:
+    """Say where components of displacement belong, of which there are two kinds."""
+    settings = table.get("inversion")
+    if isinstance(settings, Mapping) and isinstance(settings.get("components"), list):
+        raise ValueError(
+            "inversion.components is the number of principal components; components "
+            'of displacement belong to the table [gnss]: components = ["up", "north", '
+            '"east"]'
+        )
 
 
 def to_toml(study: Study) -> str:

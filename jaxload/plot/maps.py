@@ -109,7 +109,9 @@ def twin_maps(
     west, south = np.min([ring.min(axis=0) for ring in outline], axis=0) - 2.5
     east, north = np.max([ring.max(axis=0) for ring in outline], axis=0) + 2.5
     panels[0].set(xlim=(west, east), ylim=(south, north))
-    arrows = arrows_of(np.stack([truth, estimate]), (0.0, top))
+    # Truth and estimate need not lie on the same cells.
+    both = np.concatenate([np.ravel(truth), np.ravel(estimate)])
+    arrows = arrows_of(both, (0.0, top))
     figure.colorbar(
         panels[0].collections[0], ax=panels, label="mm", shrink=0.85, extend=arrows
     )
