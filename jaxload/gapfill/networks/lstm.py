@@ -1,7 +1,7 @@
 """A long short-term memory network from weather to displacement or water.
 
-The only module that knows flax: its layers draw the first weights. What runs is a scan
-of our own, of which many can be trained side by side.
+Layers of flax draw the first weights. What runs is a scan of our own, of which many can
+be trained side by side.
 """
 
 import dataclasses
