@@ -5,7 +5,13 @@ import dataclasses
 import pytest
 
 from jaxload import config
-from jaxload.config.model_choice import MODELS, SKELETONS, check_model, model_parts
+from jaxload.config.model_choice import (
+    MODELS,
+    SKELETONS,
+    check_model,
+    is_outside,
+    model_parts,
+)
 from jaxload.gapfill.models.named import CLASSES
 
 STUDY = """
@@ -115,3 +121,20 @@ def test_methods_that_train_no_model_take_none(tmp_path):
 
 def test_every_name_has_a_class():
     assert tuple(CLASSES) == MODELS
+
+
+@pytest.mark.parametrize(
+    ("name", "outside"),
+    [
+        ("lstm", False),
+        ("models.py:Net", True),
+        ("my_package.models:Net", True),
+        ("jaxload.py:Net", True),
+        ("jaxload/models.py:Net", True),
+        ("jaxload.models.py:Net", True),
+        ("jaxloader.models:Net", True),
+        ("jaxload.gapfill.models.recurrent:Recurrent", False),
+    ],
+)
+def test_files_are_code_of_others_whatever_their_name(name, outside):
+    assert is_outside(name) is outside

@@ -26,6 +26,7 @@ from jaxload.pipeline.fill.study_model import (
     study_architecture,
 )
 from jaxload.pipeline.inputs.weather import WeatherSeries
+from jaxload.pipeline.results.provenance import named_files, origin_of
 
 CODE = """
 import jax
@@ -150,6 +151,17 @@ def test_a_water_balance_is_driven_by_the_weather_of_the_study(data, tmp_path):
         assert bounds.low <= values["smallest"] <= values["median"]
         assert values["median"] <= values["largest"] <= bounds.high
     assert np.isfinite(result.water.twsa).all()
+
+
+def test_code_of_a_model_is_an_input_of_its_study(data):
+    for model in ("models.py:water_net", "water-balance+models.py:water_net"):
+        study = small(data, model=model, trust=True)
+        assert "models.py" in named_files(study)
+        before = origin_of(study).digest
+        code = (data / "models.py").read_text()
+        (data / "models.py").write_text(code + "# changed")
+        assert origin_of(study).digest != before
+        (data / "models.py").write_text(code)
 
 
 def test_a_study_hands_its_settings_to_its_model(data):

@@ -28,7 +28,7 @@ from jaxload.inversion.spectral.spectra import (
 )
 from jaxload.inversion.spectral.time_functions import fit_stations, map_functions
 from jaxload.inversion.spectral.transform import cosine_sum, cosines, smooth_length
-from jaxload.inversion.spectral.whittle import fit_spectra
+from jaxload.inversion.spectral.whittle import complete_rows, fit_spectra
 from jaxload.inversion.spectral.wiener import separate_record
 from jaxload.inversion.uncertainty.functionals import Functionals
 
@@ -373,6 +373,17 @@ def test_spectra_that_cannot_be_are_refused(change: dict, text: str) -> None:
     spectra = dataclasses.replace(SPECTRA, **change)
     with pytest.raises(ValueError, match=text):
         separate_record(world.network, np.zeros((4, 5)), spectra)
+
+
+def test_windows_in_which_few_stations_observed_are_left_out() -> None:
+    values = np.random.default_rng(5).normal(size=(1500, 40))
+    values[:500, 10:] = np.nan
+    assert complete_rows(values) == 40
+    world = small_world(40)
+    fit = fit_spectra(world.network, values, memory=60.0, reference=365.0)
+    assert (fit.windows, fit.rows) == (2, 40)
+    values[:, 7:] = np.nan
+    assert complete_rows(values) == 0
 
 
 def test_spectra_need_a_long_record_of_several_stations() -> None:

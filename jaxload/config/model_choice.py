@@ -40,7 +40,9 @@ def is_outside(name: str) -> bool:
     Args:
       name: From `model_parts`.
     """
-    return ":" in name and not name.startswith("jaxload.")
+    module, _, attribute = name.rpartition(":")
+    inside = module == "jaxload" or module.startswith("jaxload.")
+    return bool(module and attribute) and (not inside or module.endswith(".py"))
 
 
 def check_model(setting: str, name: str) -> None:

@@ -417,9 +417,8 @@ def _with_maps(
 
 def _error_memory(study: config.Study, errors: Errors) -> float:
     """Time after which the correlation of errors of cells is 1/e [days]."""
-    days = 0.0 if study.drought is None else study.drought.error_memory_days
-    if days or errors.means is None:
-        return days
+    if errors.means is None:
+        return 0.0 if study.drought is None else study.drought.error_memory_days
     # That of the mean over regions.
     low = errors.means.correlation.mean(axis=1) < np.exp(-1)
     return float(errors.means.lag_days[np.argmax(low) if low.any() else -1])

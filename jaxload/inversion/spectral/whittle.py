@@ -89,7 +89,8 @@ def fit_spectra(
     """Estimate spectra of load and noise from a record without seasons.
 
     The likelihood is Whittle's: of the cross-spectra of all pairs of rows with few
-    gaps, averaged over bands, in three windows of the record. Gaps of these rows, 10%
+    gaps, averaged over bands, in three windows of the record, but for those with less
+    than half as many such rows as the best. Gaps of these rows, 10%
     at most, are filled linearly, which lowers the density of noise by that share.
 
     Args:
@@ -137,22 +138,29 @@ def fit_spectra(
 
 
 def complete_rows(values: ArrayLike) -> int:
-    """Count the rows whose spectra can be used in the window that has most of them.
+    """Count the rows that `fit_spectra` takes in each window.
 
     Args:
-      values: As for `fit_spectra`.
+      values: As for it.
 
     Returns:
-      Their number.
+      Their number; 0 if they are too few.
     """
-    parts = _windows(np.asarray(values))
-    return max(int(_is_complete(part).sum()) for part in parts)
+    used = _used_windows(_windows(np.asarray(values)))
+    return min((int(_is_complete(part).sum()) for part in used), default=0)
 
 
 def _windows(values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     count = WINDOWS if len(values) >= WINDOWS * SHORTEST else 1
     length = len(values) // count
     return [values[i * length : (i + 1) * length] for i in range(count)]
+
+
+def _used_windows(parts: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Those that have at least half as many complete rows as the best, or can use."""
+    counts = [int(_is_complete(part).sum()) for part in parts]
+    least = max(FEWEST, min(ROWS, max(counts)) // 2)
+    return [part for part, count in zip(parts, counts) if count >= least]
 
 
 def _is_complete(part: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -247,20 +255,17 @@ def _cross_spectra(values: NDArray[np.float64]) -> _CrossSpectra:
             f"the record has {epochs} epochs; spectra of a network need "
             f"{SHORTEST // 2} or more"
         )
-    counts = [int(_is_complete(part).sum()) for part in parts]
-    enough = [count for count in counts if count >= FEWEST]
-    if not enough:
+    used = _used_windows(parts)
+    if not used:
         raise UnsuitableRecord(
             f"no {FEWEST} stations observed more than {100 * COMPLETE:.0f}% of a "
             f"window of {length} epochs; spectra of a network need them, otherwise "
             "take errors as independent"
         )
-    count = min(ROWS, *enough)
+    count = min(ROWS, *(int(_is_complete(part).sum()) for part in used))
     edges = np.unique(np.geomspace(2, length // 2, BANDS + 1).round().astype(int))
     rows, spectra = [], []
-    for part, complete in zip(parts, counts):
-        if complete < count:
-            continue
+    for part in used:
         share = np.isfinite(part).mean(axis=0)
         chosen = np.sort(np.argsort(-share, kind="stable")[:count])
         rows.append(chosen)

@@ -77,16 +77,25 @@ def read_climatology(
       ValueError: If a time scale is longer than the record, or the climatology cannot
         be read, or has too few months in common with it.
     """
-    settings = study.drought
-    if settings is None:
+    if study.drought is None:
         return None
-    months = months_of_record(time)
+    settings, months = study.drought, months_of_record(time)
+    fitting = drought_of_record(settings, time)
+    left_out = sorted({*settings.scales} - {*fitting.scales})
+    if left_out:
+        named = " and ".join(map(str, left_out))
+        span = len(months.start)
+        logger.warning(
+            "time scales of drought of %s months are left out, as heights span %d; "
+            "drought.scales names others",
+            named,
+            span,
+        )
     if study.cleaning.trend == "remove":
         logger.warning(
             'cleaning.trend is "remove", so that droughts are judged about a line, and '
             "none is as long as the record"
         )
-    drought_of_record(settings, time)
     if not settings.climatology:
         _warn_of_years("the record", len(months.start) / 12)
         return None
@@ -149,8 +158,8 @@ def warn_of_independent_days(settings: config.Drought, errors: Errors) -> None:
         logger.warning(
             "drought.error_memory_days is 0, so that errors of days average out as if "
             "they were independent; noise of stations has a memory, and probabilities "
-            'are nearer to 0 and 1 than they should be; inversion.noise = "network" '
-            "estimates it"
+            "are nearer to 0 and 1 than they should be; name the memory, or use "
+            'inversion.noise = "network" where the study allows it'
         )
 
 

@@ -88,7 +88,9 @@ def _texts(value: Any) -> Iterator[str]:
 def _named(study: config.Study, text: str) -> list[pathlib.Path]:
     """Files that a text may mean: itself, those in it, or those of its pattern."""
     paths = []
-    for name in {text, text.split(": ")[0]}:
+    # Code is named as "models.py:Net", perhaps behind what it corrects.
+    code = {part.rpartition(":")[0] for part in text.split("+")} - {""}
+    for name in {text, text.split(": ")[0], *code}:
         try:
             matches = expand(study.path(name))
         except (ValueError, OSError):
