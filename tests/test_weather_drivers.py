@@ -72,6 +72,93 @@ def wave(time):
     return 3 + np.cos(2 * np.pi * days / 365.2425) + slow
 
 
+# Settings
+
+
+STUDY = """
+[gnss]
+files = "x"
+[region]
+boundary = "y"
+[weather]
+temperature = "t.nc"
+[weather.precipitation]
+files = "p.nc"
+transformation = ["log1p", "normalise"]
+antecedent_days = [30, 90]
+[weather.ndvi]
+files = "n.nc"
+antecedent_days = 30
+[weather.static]
+elevation = "dem.nc"
+[weather.static.cover]
+files = "lc.nc"
+transformation = "categories"
+"""
+
+
+def test_variables_by_any_name_survive_the_round_trip(tmp_path):
+    (tmp_path / "study.toml").write_text(STUDY)
+    study = config.read_study(tmp_path / "study.toml")
+    assert study.weather is not None
+    assert list(study.weather.variables) == ["temperature", "precipitation", "ndvi"]
+    assert study.weather.variables["ndvi"].days == (30,)
+    assert study.weather.variables["precipitation"].steps == ("log1p", "normalise")
+    text = config.to_toml(study)
+    assert "[weather.ndvi]" in text
+    (tmp_path / "again.toml").write_text(text)
+    assert config.read_study(tmp_path / "again.toml") == study
+    assert config.parse_study(text, study.folder) == study
+    changes = {"weather.ndvi.units": "1"}
+    changed = config.read_study(tmp_path / "study.toml", changes=changes)
+    assert changed.weather is not None
+    assert changed.weather.variables["ndvi"].units == "1"
+
+
+SLIPS = {
+    "a slip of a table": (
+        "weather.ndvi]",
+        "weather.temperatur]",
+        "did you mean temper",
+    ),
+    "a slip of a file": ("temperature =", "temprature =", "did you mean temperature"),
+    "a slip in a table": (
+        "days = 30",
+        "day = 30",
+        "weather.ndvi.antecedent_day is not",
+    ),
+    "an unknown step": ('"log1p"', '"log"', "'log', expected .* did you mean log1p"),
+    "a slip of a way": (
+        "antecedent_days = 30",
+        'missing = "climate"',
+        "did you mean climatology",
+    ),
+    "an unknown way": ('"categories"', '"category"', "did you mean categories"),
+    "no days": ("[30, 90]", "[30, 0]", "antecedent_days is 0, expected 1 or more"),
+    "days in words": ("days = 30", 'days = "x"', "list of whole numbers"),
+    "no files": ('files = "n.nc"', 'units = "1"', "weather.ndvi.files is missing"),
+    "one name twice": ("elevation", "ndvi", "have one name; rename one"),
+    "a table of no basins": ('"p.nc"', '"p.csv"', "basins is missing"),
+    "an unknown quantity": ("days = 30", 'days = 3\nquantity = "snw"', "mean snow"),
+    "components first": (
+        '["log1p", "normalise"]',
+        '["principal-components", "log1p"]',
+        "put it last",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SLIPS)
+def test_slips_in_weather_are_said_with_what_was_meant(tmp_path, kind):
+    old, new, words = SLIPS[kind]
+    assert STUDY.count(old) == 1
+    (tmp_path / "study.toml").write_text(STUDY.replace(old, new))
+    with pytest.raises(ValueError, match=words) as caught:
+        config.read_study(tmp_path / "study.toml")
+    assert "\n" not in str(caught.value)
+    assert "other" not in str(caught.value).replace("any other", "")
+
+
 # Time
 
 

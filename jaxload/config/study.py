@@ -388,14 +388,15 @@ def parse_study(text: str, folder: str) -> Study:
     Raises:
       ValueError: If it is not TOML, or a key or a value is not understood.
     """
-    study = build_table(Study, tomllib.loads(text))
+    study = build_table(Study, with_named_variables(tomllib.loads(text)))
     return dataclasses.replace(study, folder=folder)
 
 
 def _check_place_of_components(table: Mapping[str, Any]) -> None:
     """Say where components of displacement belong, of which there are two kinds."""
     settings = table.get("inversion")
-    if isinstance(settings, Mapping) and isinstance(settings.get("components"), list):
+    components = settings.get("components") if isinstance(settings, Mapping) else None
+    if isinstance(components, list) and any(isinstance(x, str) for x in components):
         raise ValueError(
             "inversion.components is the number of principal components; components "
             'of displacement belong to the table [gnss]: components = ["up", "north", '
