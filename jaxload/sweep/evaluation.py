@@ -1,6 +1,7 @@
 """Criteria of settings, computed together where settings differ in little."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from jaxload import config, inversion
 from jaxload.inversion.hyperparameters.beta_scan import Criterion
+from jaxload.inversion.hyperparameters.criteria import root_mean_square
 from jaxload.inversion.uncertainty.posterior import posterior_mean
 from jaxload.pipeline.chunks import means_over
 from jaxload.pipeline.estimation.hyperparameters import choose, named_criterion
@@ -197,7 +199,7 @@ def _functions(
         settings = dataclasses.replace(study.inversion, criterion="leave-group-out")
         groups = dataclasses.replace(study, inversion=settings)
         held_out = named_criterion(groups, prepared.gnss, model.rows)
-        functions["held-out"] = held_out.function
+        functions["held-out"] = _of_heights(held_out.function, model)
     if "grace" in criteria:
         weights = prepared.area.basins.weights
         regions = inversion.averages(model.problem, model.prior, weights)
@@ -210,7 +212,22 @@ def _functions(
 def _leave_one_out(study: config.Study, model: Model, prepared: Prepared) -> Criterion:
     settings = dataclasses.replace(study.inversion, criterion="leave-one-out")
     study = dataclasses.replace(study, inversion=settings)
-    return named_criterion(study, prepared.gnss, model.rows).function
+    return _of_heights(
+        named_criterion(study, prepared.gnss, model.rows).function, model
+    )
+
+
+def _of_heights(criterion: Criterion, model: Model) -> Criterion:
+    """The rms of heights alone [mm], which settings of any components have."""
+    if model.rows is None or not isinstance(criterion, functools.partial):
+        return criterion
+    groups, heights = criterion.keywords["groups"], model.rows.component == "up"
+
+    def rms(factor: inversion.Factor) -> Any:
+        residual = inversion.leave_group_out_residual(factor, groups)
+        return root_mean_square(residual[:, heights])
+
+    return rms
 
 
 def _misfit_to_grace(
