@@ -12,7 +12,7 @@ from jaxload import config, earth, inversion, io, sphere
 from jaxload.constants import EARTH_RADIUS
 from jaxload.inversion.estimation.normal_equations import primal_load
 from jaxload.pipeline.estimation.component_layout import component_rows
-from jaxload.pipeline.estimation.hyperparameters import choose
+from jaxload.pipeline.estimation.hyperparameters import choose, named_criterion
 from jaxload.pipeline.estimation.inversion import restrict_to_stations
 from jaxload.pipeline.estimation.noise_model import (
     has_unknown_noise,
@@ -23,6 +23,7 @@ from jaxload.pipeline.estimation.solution import estimate
 from jaxload.pipeline.estimation.uncertainty import standard_deviations
 from jaxload.pipeline.report.components import with_horizontals
 from jaxload.pipeline.report.datasets import station_results
+from jaxload.sweep.evaluation import _of_heights
 
 EPOCHS, STATIONS, BETA = 12, 8, 0.03
 THREE = ("up", "north", "east")
@@ -301,6 +302,17 @@ def test_horizontals_make_water_no_worse_than_heights_alone(simulated, gnss, gri
     after = errors_of(study_with(errors="regions"), model, water)[0]
     assert 0.87 < ratio.std() < 1.13
     assert after < before
+
+
+def test_a_sweep_judges_by_heights_of_stations_left_out(gnss, model):
+    groups = model.rows.station
+    by_sigma = named_criterion(study_with(), gnss, model.rows).function
+    data = inversion.observations(model.up, model.noise)
+    factor = inversion.factorise(model.problem, data, BETA)
+    left_out = inversion.leave_group_out_residual(factor, groups)[:, :STATIONS]
+    expected = np.sqrt(np.nanmean(np.asarray(left_out) ** 2))
+    np.testing.assert_allclose(_of_heights(by_sigma, model)(factor), expected)
+    assert _of_heights(inversion.gcv, model) is inversion.gcv
 
 
 def test_heights_alone_give_what_they_gave_without_horizontals(gnss, grid):
