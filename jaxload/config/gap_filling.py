@@ -41,8 +41,8 @@ class Gapfill:
       seed: Seed of all random numbers.
       spacing: Side of the cells that are filled [degrees]; for "joint-load" spacing of
         the raster on which the network runs.
-      control_correlation: Absolute correlation of a station's uplift with temperature
-        or pressure above which "dwlim" takes it as a control station.
+      control_correlation: Largest absolute correlation of a station's uplift with a
+        variable of the weather above which "dwlim" takes it as a control station.
       trees: Number of trees of each random forest.
       hidden: Number of hidden units of each LSTM.
       model: What the joint methods train: "lstm"; "convolution", a causal temporal

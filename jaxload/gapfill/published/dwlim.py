@@ -80,9 +80,9 @@ def correlated_stations(
     """
     up, axes = np.asarray(displacement), "epoch station"
     by_name = {name: np.asarray(values) for name, values in weather.items()}
-    check_shapes(
-        displacement=(up, axes), **{name: (x, axes) for name, x in by_name.items()}
-    )
+    check_shapes(displacement=(up, axes))
+    for name, values in by_name.items():
+        check_shapes(**{name: (values, axes), "uplift": (up, axes)})
     correlations = [np.abs(np.asarray(pcc(x, up, axis=0))) for x in by_name.values()]
     largest = functools.reduce(np.fmax, correlations)
     chosen = largest > threshold
