@@ -180,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     update.add_argument(
         "--end",
         metavar="DAY",
-        help="last day wanted, where gnss.end of the study is earlier",
+        help="last day wanted of this update; gnss.end of the study by default",
     )
     update.add_argument(
         "--figures",

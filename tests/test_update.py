@@ -14,6 +14,8 @@ import xarray as xr
 from jaxload import cli, config, inversion, pipeline, series
 from jaxload.inversion.estimation.robust import loss_weight
 from jaxload.inversion.uncertainty.direct_epochs import is_direct, solve_directly
+from jaxload.io.files import digests
+from jaxload.io.gnss import later_readings
 from jaxload.io.gnss.later_readings import mark_file, read_later
 from jaxload.pipeline.estimation import error_correlation
 from jaxload.pipeline.results import pending
@@ -350,6 +352,137 @@ def test_what_cannot_be_updated_is_refused_in_one_sentence(
 def test_an_end_before_that_of_the_results_is_refused(study):
     with pytest.raises(ValueError, match="takes no days away"):
         update(study, end="2020-01-31")
+
+
+def named_study(place, files, stated=STATED):
+    """Results of some days of a study that names its series so."""
+    data = until(write(place / "data", stated=stated), LAST)
+    text = (data / "study.toml").read_text()
+    text = text.replace('files = "gnss/*.up"', f'files = "{files}"')
+    (data / "study.toml").write_text(text)
+    return data
+
+
+@pytest.mark.parametrize(
+    "files", ["{place}/data/gnss/*.up", "../st/../data/gnss", "~/data/gnss/*.up"]
+)
+def test_series_are_the_same_by_whichever_path_they_are_named(
+    finished, tmp_path, monkeypatch, files
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    data = named_study(tmp_path, files.format(place=tmp_path))
+    (tmp_path / "st").mkdir()
+    for name in ("study.toml", "region.txt", "grace.nc"):
+        shutil.move(data / name, tmp_path / "st" / name)
+    compute(tmp_path / "st", tmp_path / "out")
+    assert pipeline.update_study(tmp_path / "out").about == {}
+    bring(tmp_path, finished)
+    about = pipeline.update_study(tmp_path / "out").about
+    assert about["new_epochs"] == ["2020-03-01", "2020-03-31", "31"]
+    assert_equal_results(tmp_path / "out", finished / "whole_out")
+
+
+def test_series_named_by_absolute_paths_stay_when_the_other_data_move(
+    finished, tmp_path
+):
+    data = named_study(tmp_path, f"{tmp_path}/data/gnss")
+    compute(data, tmp_path / "out")
+    (tmp_path / "far" / "off").mkdir(parents=True)
+    for name in ("region.txt", "grace.nc"):
+        shutil.move(data / name, tmp_path / "far" / "off" / name)
+    bring(tmp_path, finished)
+    about = pipeline.update_study(tmp_path / "out", str(tmp_path / "far/off")).about
+    assert about["new_epochs"][2] == "31"
+    assert about["references"] == []
+
+
+def test_an_end_holds_for_one_update_only(study, finished):
+    bring(study, finished)
+    assert update(study, end="20200310").about["new_epochs"][1:] == ["2020-03-10", "10"]
+    state = json.loads((study / "out" / "state.json").read_text())
+    assert config.parse_study(state["study"], ".").gnss.end == ""
+    assert update(study, end="2020-03-10").about == {}
+    added = update(study).about
+    assert added["new_epochs"] == ["2020-03-11", "2020-03-31", "21"]
+    assert_equal_results(study / "out", finished / "whole_out")
+    assert update(study).about == {}
+
+
+def test_results_until_some_day_are_not_taken_for_those_of_the_whole_study(
+    study, finished
+):
+    bring(study, finished)
+    whole = config.read_study(study / "data" / "study.toml")
+    update(study, end="2020-03-10")
+    with pytest.raises(ValueError, match="holds results of another study"):
+        pipeline.run(whole, study / "out", resume=True)
+    update(study)
+    pipeline.run(whole, study / "out", resume=True).close()
+
+
+def test_days_beyond_the_end_of_the_study_are_not_taken_away(finished, tmp_path):
+    data = write(tmp_path / "data")
+    text = (data / "study.toml").read_text()
+    text = text.replace("[gnss]", '[gnss]\nend = "2020-02-29"')
+    (data / "study.toml").write_text(text)
+    compute(data, tmp_path / "out")
+    assert update(tmp_path).about == {}
+    assert update(tmp_path, end="2020-03-31").about["new_epochs"][2] == "31"
+    assert_equal_results(tmp_path / "out", finished / "whole_out")
+    assert update(tmp_path).about == {}
+    path = data / "gnss" / "cccc.up"
+    path.write_text(path.read_text().replace("20200115", "#20200115"))
+    again = update(tmp_path).about
+    assert list(again["changed_mm"]) == ["2020-01-15"]
+    assert again["new_epochs"] == []
+
+
+def digested(monkeypatch):
+    """Names of the files that are digested from now on."""
+    names, digest = [], hashlib.file_digest
+
+    def watched(file, kind):
+        names.append(pathlib.Path(file.name).name)
+        return digest(file, kind)
+
+    monkeypatch.setattr(hashlib, "file_digest", watched)
+    return names
+
+
+def test_an_update_digests_each_file_and_archive_once(tmp_path, monkeypatch):
+    data = named_study(tmp_path, "all.zip")
+    shutil.copy(data / "gnss" / "sites.txt", data / "sites.txt")
+    shutil.make_archive(str(data / "all"), "zip", data / "gnss")
+    text = (data / "study.toml").read_text()
+    text = text.replace("[gnss]", '[gnss]\nsites = "sites.txt"')
+    (data / "study.toml").write_text(text)
+    compute(data, tmp_path / "out")
+    names = digested(monkeypatch)
+    path = data / "gnss" / "aaaa.up"
+    path.write_text(path.read_text() + "20200301 1.000 1.5\n")
+    shutil.make_archive(str(data / "all"), "zip", data / "gnss")
+    assert update(tmp_path).about["new_epochs"][2] == "1"
+    assert sorted(names) == ["all.zip", "grace.nc", "region.txt", "sites.txt"]
+
+
+def test_a_file_so_large_that_parts_are_digested_is_not_read_again(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(digests, "LARGE", 1 << 10)
+    monkeypatch.setattr(digests, "PART", 1 << 6)
+    data = until(write(tmp_path / "data"), LAST)
+    compute(data, tmp_path / "out")
+    path = data / "gnss" / "cccc.up"
+    path.write_text(path.read_text() + "20200301 1.000 1.5\n")
+    read, names = later_readings.read_files, []
+
+    def watched(files, reading):
+        names.extend(path.name for path in files)
+        return read(files, reading)
+
+    monkeypatch.setattr(later_readings, "read_files", watched)
+    assert update(tmp_path).about["new_epochs"][2] == "1"
+    assert names == ["cccc.up"]
 
 
 @pytest.mark.slow

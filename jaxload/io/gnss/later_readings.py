@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxload.io.files.digests import content_digest
 from jaxload.io.files.paths import PathLike
 from jaxload.io.gnss.files import group_problems, read_files
 from jaxload.io.gnss.network import Files, search_series
@@ -47,7 +48,7 @@ class FileMark:
 
     Attributes:
       size: Bytes.
-      digest: SHA-256 of the content.
+      digest: That of the content, as of `content_digest`.
     """
 
     size: int
@@ -94,9 +95,7 @@ def mark_file(path: pathlib.Path) -> FileMark | None:
     path = _container(path)
     if not path.is_file():
         return None
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return FileMark(file.tell(), digest)
+    return FileMark(path.stat().st_size, content_digest(path))
 
 
 def containers_of_series(
@@ -115,7 +114,7 @@ def containers_of_series(
       FileNotFoundError: If there is no such file.
     """
     files, _ = search_series(paths, Reading() if reading is None else reading)
-    return list(dict.fromkeys(map(_container, files)))
+    return list({_plain(path): path for path in map(_container, files)}.values())
 
 
 def _container(path: pathlib.Path) -> pathlib.Path:
@@ -124,10 +123,17 @@ def _container(path: pathlib.Path) -> pathlib.Path:
     return path
 
 
+def _plain(path: pathlib.Path) -> pathlib.Path:
+    """The one name of a file, in whichever way its path is written."""
+    # By its text, as names in states are: links are not followed.
+    return pathlib.Path(os.path.normpath(path.absolute()))
+
+
 def read_later(
     paths: Files | Sequence[Files],
     before: Mapping[pathlib.Path, FileMark],
     *,
+    now: Mapping[pathlib.Path, FileMark] | None = None,
     sites: PathLike | None = None,
     reading: Reading | None = None,
 ) -> tuple[list[LaterSeries], list[pathlib.Path]]:
@@ -137,7 +143,8 @@ def read_later(
 
     Args:
       paths: As of `read_gnss`.
-      before: What the files were when they were last read.
+      before: What the files were when they were last read; of archives the whole.
+      now: What they are, as far as it is known; others are read for it, each once.
       sites: As of `read_gnss`.
       reading: Likewise.
 
@@ -151,18 +158,15 @@ def read_later(
     reading = Reading() if reading is None else reading
     files, _ = search_series(paths, reading)
     known = find_list(list(files), sites, reading)
-    there = {_container(path) for path in files}
-    gone = [path for path in before if path not in there]
-    marks = {path: mark_file(path) for path in there}
-    changed = {
-        path: before.get(_container(path))
-        for path in files
-        if marks[_container(path)] != before.get(_container(path))
+    changed, gone = _changed_files(list(files), before, now or {})
+    grown = {
+        path: mark.size
+        for path, mark in changed.items()
+        if mark and _has_grown(path, mark)
     }
-    grown = [path for path, mark in changed.items() if mark and _has_grown(path, mark)]
     new = {path for path, mark in changed.items() if mark is None}
     later: list[LaterSeries] = []
-    series, failed = _read_excerpts({path: files[path] for path in grown}, before)
+    series, failed = _read_excerpts({path: files[path] for path in grown}, grown)
     later += _placed(series, known, reading, (False, False))
     for group in (new, set(changed) - new):
         chosen = {p: files[p] for p in files if p in group and p not in grown}
@@ -172,6 +176,24 @@ def read_later(
             log.warning("left out: %s", line)
         later += _placed(series, known, reading, (True, group is new))
     return later, gone
+
+
+def _changed_files(
+    files: Sequence[pathlib.Path],
+    before: Mapping[pathlib.Path, FileMark],
+    now: Mapping[pathlib.Path, FileMark],
+) -> tuple[dict[pathlib.Path, FileMark | None], list[pathlib.Path]]:
+    """What each changed file was, None for new ones; and which are gone."""
+    holders = {path: _container(path) for path in files}
+    names = {holder: _plain(holder) for holder in holders.values()}
+    there = {name: holder for holder, name in names.items()}
+    known = {_plain(path): mark for path, mark in now.items()}
+    marks = {name: known.get(name) or mark_file(there[name]) for name in there}
+    old = {_plain(path): mark for path, mark in before.items()}
+    different = {name for name, mark in marks.items() if mark != old.get(name)}
+    held = {path: names[holder] for path, holder in holders.items()}
+    changed = {path: old.get(name) for path, name in held.items() if name in different}
+    return changed, [path for path in before if _plain(path) not in there]
 
 
 def _has_grown(path: pathlib.Path, mark: FileMark) -> bool:
@@ -185,12 +207,12 @@ def _has_grown(path: pathlib.Path, mark: FileMark) -> bool:
 
 
 def _read_excerpts(
-    files: Mapping[pathlib.Path, Reading], before: Mapping[pathlib.Path, FileMark]
+    files: Mapping[pathlib.Path, Reading], sizes: Mapping[pathlib.Path, int]
 ) -> tuple[list[Series], list[pathlib.Path]]:
     """Series of the beginnings and ends of files, and those that cannot be read so."""
     if not files:
         return [], []
-    with _excerpts(files, before) as excerpts:
+    with _excerpts(sizes) as excerpts:
         chosen = {excerpts[path]: reading for path, reading in files.items()}
         series, problems = read_files(chosen, None)
     bad = {name for name, _ in problems}
@@ -200,16 +222,16 @@ def _read_excerpts(
 
 @contextlib.contextmanager
 def _excerpts(
-    files: Mapping[pathlib.Path, Reading], before: Mapping[pathlib.Path, FileMark]
+    sizes: Mapping[pathlib.Path, int],
 ) -> Iterator[dict[pathlib.Path, pathlib.Path]]:
     """Files of the same names in folders of their own, each an excerpt of another."""
     with tempfile.TemporaryDirectory() as folder:
         made = {}
-        for number, path in enumerate(files):
+        for number, (path, size) in enumerate(sizes.items()):
             place = pathlib.Path(folder, str(number))
             place.mkdir()
             made[path] = place / path.name
-            made[path].write_bytes(_excerpt(path, before[path].size))
+            made[path].write_bytes(_excerpt(path, size))
         yield made
 
 

@@ -162,7 +162,7 @@ def _about(
     return {
         "state_version": STATE_VERSION,
         "versions": {"jaxload": jaxload.__version__},
-        "folder": str(pathlib.Path(study.folder).resolve()),
+        "folder": str(pathlib.Path(study.folder).absolute()),
         "frozen_on": datetime.datetime.now().isoformat(" ", "seconds"),
         "beta": float(choice.beta),
         "common_variance_mm2": float(np.asarray(noise.common)),

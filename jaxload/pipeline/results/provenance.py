@@ -9,16 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jaxload import config
+from jaxload.io.files.digests import content_digest
 from jaxload.io.files.paths import expand
 
 __all__ = ["Origin", "changes", "named_files", "origin_of"]
 
 #: Settings that name no input.
 OUTPUTS = ("cache", "checkpoints", "title", "folder")
-
-#: Of larger files [bytes] parts are read, and the time of their last change counts too.
-LARGE = 1 << 28
-PARTS, PART = 64, 1 << 16
 
 #: Changes that a sentence names.
 NAMED = 3
@@ -112,15 +109,7 @@ def _files_at(path: pathlib.Path) -> list[pathlib.Path]:
 
 def _content(path: pathlib.Path) -> str:
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            if size <= LARGE:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-            digest = hashlib.sha256(f"{size} {path.stat().st_mtime_ns}".encode())
-            for number in range(PARTS):
-                file.seek(number * (size - PART) // (PARTS - 1))
-                digest.update(file.read(PART))
-            return digest.hexdigest()
+        return content_digest(path)
     except OSError:
         return "unreadable"
 

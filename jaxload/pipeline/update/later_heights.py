@@ -1,6 +1,7 @@
 """Heights as they are read now, beside those that a study was computed from."""
 
 import dataclasses
+import datetime
 import logging
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -65,13 +66,15 @@ def read_later_heights(
     study: config.Study,
     state: xr.Dataset,
     marks: Mapping[pathlib.Path, FileMark],
+    now: Mapping[pathlib.Path, FileMark] | None = None,
 ) -> LaterHeights:
     """Read the heights that are new or changed, and put them beside the others.
 
     Args:
-      study: The study.
+      study: The study, until the last day wanted.
       state: Arrays of the state.
       marks: What the files of series were.
+      now: What they are, as far as it is known.
 
     Returns:
       The `LaterHeights`.
@@ -88,7 +91,8 @@ def read_later_heights(
         sites_order=settings.sites_order,
         sites_columns=settings.sites_columns,
     )
-    series, gone = read_later(series_files(study), marks, sites=sites, reading=reading)
+    files = series_files(study)
+    series, gone = read_later(files, marks, now=now, sites=sites, reading=reading)
     if gone:
         raise FileNotFoundError(
             f"{listed(list(map(str, gone)))} was read by the run and is gone; bring it "
@@ -145,7 +149,7 @@ def _whole_network(study: config.Study) -> list[LaterSeries]:
 def _wanted(study: config.Study, series: Sequence[LaterSeries]) -> list[LaterSeries]:
     """Days between the first and the last wanted, of stations that are named."""
     first, last = (
-        np.datetime64(day) if day else None
+        np.datetime64(datetime.date.fromisoformat(day)) if day else None
         for day in (study.gnss.start, study.gnss.end)
     )
     excluded = {entry.partition(":")[0].strip().upper() for entry in study.gnss.exclude}

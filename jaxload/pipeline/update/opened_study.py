@@ -1,10 +1,13 @@
 """A finished study opened to be updated, or refused."""
 
 import dataclasses
+import datetime
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from jaxload import config, io
@@ -19,6 +22,7 @@ from jaxload.pipeline.inputs.files_of_series import series_sizes
 from jaxload.pipeline.messages import listed
 from jaxload.pipeline.results.files import MAPS, SUMMARY
 from jaxload.pipeline.results.provenance import Origin, named_files, origin_of
+from jaxload.pipeline.update.later_heights import row_columns
 
 __all__ = ["OpenedStudy", "open_finished"]
 
@@ -29,27 +33,38 @@ class OpenedStudy:
 
     Attributes:
       folder: Where its results are.
-      study: The study, with the folder of its data, and its last day as it is wanted.
+      study: The study, with the folder of its data.
+      end: Last day that is wanted now; empty for all.
       arrays: Arrays of its state.
       about: Plain values of its state.
       summary: Plain numbers of its results.
       marks: What each file of series was.
+      marks_now: What each is.
       sizes: Bytes that each has now, by its name among the inputs.
-      origin: What the study and its inputs are now.
+      origin: What the study and its inputs are now. Files of series are not among
+        them where the last day wanted is not that of the study: they may hold days
+        that the results do not have.
       changed: Inputs of the evaluation that have changed.
       doubts: Inputs that have changed and play no part until the study is run again.
     """
 
     folder: pathlib.Path
     study: config.Study
+    end: str
     arrays: xr.Dataset
     about: dict[str, Any]
     summary: dict[str, Any]
     marks: dict[pathlib.Path, FileMark]
+    marks_now: dict[pathlib.Path, FileMark]
     sizes: dict[str, int]
     origin: Origin
     changed: list[str]
     doubts: list[str]
+
+    @property
+    def until_wanted(self) -> config.Study:
+        """The study until the last day that is wanted now."""
+        return _until(self.study, self.end)
 
 
 def open_finished(
@@ -60,7 +75,7 @@ def open_finished(
     Args:
       folder: Where its results are.
       data: Folder of its data; that of the run by default.
-      end: Last day that is wanted; that of the study by default.
+      end: Last day that is wanted now; that of the study by default.
 
     Returns:
       The `OpenedStudy`.
@@ -80,32 +95,77 @@ def open_finished(
     study = config.parse_study(str(about["study"]), place)
     arrays = io.read_dataset(folder / STATE_ARRAYS, load=True)
     arrays.close()
-    later = end is not None and end != study.gnss.end
-    if end is not None and later:
-        study = _until(study, end, arrays)
-    origin = origin_of(study)
-    # Files that are as they were may have days that were not wanted before.
-    digests = {} if later else about["inputs"]
-    marks = {
-        pathlib.Path(place, name): FileMark(int(size), digests.get(name, ""))
-        for name, size in about["series"].items()
-    }
-    sizes = series_sizes(study)
+    end = _last_wanted(study, end, arrays)
+    origin, sizes = origin_of(study), series_sizes(study)
+    about = _with_names_of_now(about, study, {*origin.files, *sizes})
     inputs = _changed_inputs(study, about, origin, set(sizes))
-    values = about, summary, marks, sizes, origin
-    return OpenedStudy(folder, study, arrays, *values, *inputs)
+    known = {name: size for name, size in sizes.items() if name in origin.files}
+    now = _marks(study, known, origin.files)
+    # Files that are as they were may have days that were not wanted before.
+    usual = _iso_day(study.gnss.end)
+    beyond = bool(usual) and (not end or end > usual)
+    marks = _marks(study, about["series"], {} if beyond else about["inputs"])
+    if end != usual:
+        files = {k: v for k, v in origin.files.items() if k not in sizes}
+        origin = dataclasses.replace(origin, files=files)
+    values = about, summary, marks, now, sizes, origin
+    return OpenedStudy(folder, study, end, arrays, *values, *inputs)
 
 
-def _until(study: config.Study, end: str, arrays: xr.Dataset) -> config.Study:
-    """The study with a later last day."""
-    last = str(arrays.epoch.values[-1])[:10]
-    study = dataclasses.replace(study, gnss=dataclasses.replace(study.gnss, end=end))
-    if end < last:
+def _last_wanted(study: config.Study, end: str | None, arrays: xr.Dataset) -> str:
+    """The last day that an update is to go to, empty for all."""
+    seen = np.isfinite(arrays.up_read.values[:, row_columns(arrays)]).any(axis=1)
+    last = str(arrays.day.values[seen][-1])[:10]
+    if end is None:
+        # An update before this one may have gone beyond the study's own end.
+        return max(_iso_day(study.gnss.end), last) if study.gnss.end else ""
+    end = _iso_day(_until(study, end).gnss.end)
+    if end and end < last:
         raise ValueError(
             f"--end is {end}, but the results go on until {last}; an update takes no "
             "days away"
         )
-    return study
+    return end
+
+
+def _iso_day(day: str) -> str:
+    """A day as yyyy-mm-dd, which sorts; empty for none."""
+    return datetime.date.fromisoformat(day).isoformat() if day else ""
+
+
+def _until(study: config.Study, end: str) -> config.Study:
+    """The study with another last day."""
+    return dataclasses.replace(study, gnss=dataclasses.replace(study.gnss, end=end))
+
+
+def _marks(
+    study: config.Study, sizes: Mapping[str, int], digests: Mapping[str, str]
+) -> dict[pathlib.Path, FileMark]:
+    """What files are, by their paths."""
+    return {
+        pathlib.Path(study.folder, name): FileMark(int(size), digests.get(name, ""))
+        for name, size in sizes.items()
+    }
+
+
+def _with_names_of_now(
+    about: dict[str, Any], study: config.Study, there: set[str]
+) -> dict[str, Any]:
+    """The state, its inputs named from the folder in which the data are now.
+
+    What a study names by an absolute path stays where it is when the folder moves.
+    """
+
+    def named(name: str) -> str:
+        path = pathlib.Path(about["folder"], name)
+        stays = os.path.relpath(path, study.folder)
+        return stays if name not in there and stays in there else name
+
+    parts = ("inputs", "series")
+    return about | {
+        part: {named(name): value for name, value in about[part].items()}
+        for part in parts
+    }
 
 
 def _read_values(folder: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:

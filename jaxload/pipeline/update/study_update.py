@@ -112,7 +112,7 @@ def update_study(
     Args:
       folder: Where `run` wrote.
       data: Folder of the data; that of the run by default.
-      end: Last day wanted, as 2024-01-31; that of the study by default.
+      end: Last day wanted of this update, as 2024-01-31; that of the study by default.
       figures: Whether figures are drawn anew.
       watch: Called with the progress.
 
@@ -141,7 +141,8 @@ def _update(
 ) -> StudyUpdate:
     study, state = opened.study, opened.arrays
     with clock.stage("read"):
-        later = read_later_heights(study, state, opened.marks)
+        wanted = opened.until_wanted
+        later = read_later_heights(wanted, state, opened.marks, opened.marks_now)
         epochs = find_changed_epochs(study, state, later)
     _warn_of_doubts(opened, later)
     nothing = np.empty(0, np.intp)
@@ -375,7 +376,7 @@ def _seal(
         "study": opened.origin.study,
         "inputs": opened.origin.files,
         "series": opened.sizes,
-        "folder": str(pathlib.Path(opened.study.folder).resolve()),
+        "folder": str(pathlib.Path(opened.study.folder).absolute()),
     }
     io.write_json(state, place / ABOUT_STATE)
     files = list(dict.fromkeys([*before["files"], *made, ABOUT_STATE]))
