@@ -174,7 +174,9 @@ def typical_everywhere():
     return {name: jnp.full(PLACES, bounded.typical) for name, bounded in bounds}
 
 
-def balance_of_one_place(p, precipitation, temperature, demand, days, begin):
+def balance_of_one_place(
+    p, precipitation, temperature, demand, days, begin, *, measured
+):
     """The same balance, of one place, epoch by epoch."""
     snow, soil, ground = begin
     rows = []
@@ -192,7 +194,8 @@ def balance_of_one_place(p, precipitation, temperature, demand, days, begin):
         if soil > p["soil_capacity"]:
             passed += soil - p["soil_capacity"]
             soil = p["soil_capacity"]
-        evaporated = min(soil, wish * min(soil / (0.5 * p["soil_capacity"]), 1))
+        dried = 1 if measured else min(soil / (0.5 * p["soil_capacity"]), 1)
+        evaporated = min(soil, wish * dried)
         soil -= evaporated
         quick = p["quick_share"] * passed
         ground += passed - quick
@@ -228,7 +231,8 @@ def test_a_water_balance_is_that_of_numpy(rng, drivers, measured, spin_up):
             year = tuple(x[:spin_up] for x in inputs)
             for _ in range(2):
                 before = (*begin[:2], 0.0)
-                snow, soil, again = balance_of_one_place(one, *year, before)[-1, 4:]
+                rows = balance_of_one_place(one, *year, before, measured=measured)
+                snow, soil, again = rows[-1, 4:]
                 begin = (snow, soil, 0.0)
             # As after many years, the last of which all have the soil of the second.
             ground = 0.0
@@ -236,14 +240,30 @@ def test_a_water_balance_is_that_of_numpy(rng, drivers, measured, spin_up):
                 kept = np.exp(-days[:spin_up].sum() / one["drainage_days"])
                 ground = ground * kept + again
             begin = (snow, soil, ground)
-        want = balance_of_one_place(one, *inputs, begin)
+        want = balance_of_one_place(one, *inputs, begin, measured=measured)
         stores = dataclasses.astuple(got.stores)
         found = (got.precipitation, got.evapotranspiration, got.runoff, got.recharge)
         found = np.stack([x[:, place] for x in (*found, *stores)], axis=1)
         np.testing.assert_allclose(found, want, rtol=1e-9, atol=1e-9)
 
 
-def test_all_water_is_accounted_for_at_every_place_and_epoch(rng, drivers):
+def test_given_evapotranspiration_is_taken_as_far_as_the_soil_has_it(drivers):
+    p = typical_everywhere()
+    drivers["evapotranspiration"] = jnp.full((EPOCHS, PLACES), 3.0)
+    fluxes = water_stores.water_fluxes(p, drivers)
+    taken, left = (
+        np.asarray(x) for x in (fluxes.evapotranspiration, fluxes.stores.soil)
+    )
+    wish = 3.0 * np.broadcast_to(np.asarray(drivers["days"]), taken.shape)
+    assert (left < 0.4 * 250.0).any()
+    np.testing.assert_allclose(taken[left > 1e-9], wish[left > 1e-9], rtol=1e-12)
+    assert (taken <= wish).all()
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_all_water_is_accounted_for_at_every_place_and_epoch(rng, drivers, measured):
+    if measured:
+        drivers["evapotranspiration"] = jnp.asarray(rng.gamma(2, 1, (EPOCHS, PLACES)))
     p = {name: jnp.asarray(value) for name, value in typical(rng).items()}
     # Soils that overflow, and others that dry out.
     p["soil_capacity"] = jnp.asarray([30.0, 200.0, 1500.0])

@@ -1,6 +1,7 @@
 """Sweeps: which settings are evaluated, by whom, and each as if run by itself."""
 
 import csv
+import dataclasses
 import json
 import logging
 import os
@@ -16,6 +17,8 @@ import shapely
 import xarray as xr
 
 from jaxload import cli, config, io, pipeline, sweep, synthetic
+from jaxload.pipeline.progress import Clock, ignore
+from jaxload.pipeline.stages import prepare
 from jaxload.sweep import evaluation, presence, run, shared, storage
 from jaxload.sweep.draws import draw_settings
 from jaxload.sweep.results import importance, not_beaten
@@ -206,6 +209,23 @@ def test_criteria_are_those_by_which_a_run_chooses_beta(criterion, name, swept, 
         )
         want = 1 - each["value"] / 2 if name == "evidence" else each["value"]
         np.testing.assert_allclose(got, want, rtol=1e-9)
+
+
+def test_stations_on_local_ground_are_counted_before_any_inversion(folder, caplog):
+    study = config.read_study(folder / "study.toml")
+    station = prepare(study, None, Clock(ignore)).gnss.station.values[0]
+    local = config.LocalEarth(
+        thickness_km=(8.0,),
+        vp_km_s=(2.2,),
+        vs_km_s=(0.9,),
+        density_kg_m3=(2100.0,),
+        stations=(str(station), "NONE"),
+    )
+    study = dataclasses.replace(study, earth=config.Earth(local=(local,)))
+    summary = prepare(study, None, Clock(ignore)).summary
+    assert summary["local_earth_stations"] == [1]
+    said = "earth.local[0] names NONE, which are no stations of this study"
+    assert [r.getMessage() for r in caplog.records].count(said) == 1
 
 
 def test_what_settings_share_is_computed_once(grid):
@@ -653,6 +673,66 @@ def test_a_sweep_that_makes_no_sense_is_refused_in_one_sentence(name, make_sweep
     with pytest.raises(ValueError, match=re.escape(message)) as error:
         make_sweep(text)
     assert "\n" not in str(error.value)
+
+
+NAMED = """
+[gnss]
+files = "x"
+[region]
+boundary = "y"
+[weather]
+snow = { files = "s.nc" }
+[weather.ndvi]
+files = "n.nc"
+[weather.static.elevation]
+files = "dem.nc"
+[gapfill]
+method = "joint-load"
+"""
+
+
+@pytest.fixture
+def sweep_of_names(tmp_path):
+    (tmp_path / "study.toml").write_text(NAMED)
+    return lambda text: config.read_sweep(write_sweep(tmp_path, "sweep", text))
+
+
+SETTINGS = {
+    "weather.ndvi.antecedent_days": "[10, 30]",
+    "weather.ndvi.components": "{ low = 1, high = 5 }",
+    "weather.snow.antecedent_days": "[10, 30]",
+    "weather.static.elevation.transformation": '["", "log1p"]',
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_of_tables_that_the_study_names_are_varied(name, sweep_of_names):
+    plan = sweep_of_names(f"[settings]\n{name} = {SETTINGS[name]}")
+    value = plan.values[name][1]
+    weather = plan.study_with({name: value}).weather
+    assert weather is not None
+    *tables, setting = name.split(".")
+    named = weather.static if "static" in tables else weather.variables
+    assert getattr(named[tables[-1]], setting) == value
+
+
+STRANGE = {
+    "weather.ndvy.antecedent_days": "did you mean weather.ndvi.antecedent_days",
+    "weather.ndvi.antecedent_day": "did you mean weather.ndvi.antecedent_days",
+    "weather.static.slope.transformation": "is no setting of a study",
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_settings_of_tables_that_the_study_lacks_are_slips(name, sweep_of_names):
+    with pytest.raises(ValueError, match=STRANGE[name]):
+        sweep_of_names(f"[settings]\n{name} = [10, 30]")
+
+
+def test_ends_of_intervals_of_named_tables_are_of_their_type(sweep_of_names):
+    text = "[settings]\nweather.ndvi.components = { low = 0.5, high = 2 }"
+    with pytest.raises(ValueError, match=r"low is 0\.5, but it takes whole numbers"):
+        sweep_of_names(text)
 
 
 def test_a_missing_study_is_named(tmp_path):

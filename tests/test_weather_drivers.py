@@ -11,7 +11,7 @@ import xarray as xr
 
 from jaxload import config, gapfill, studies
 from jaxload.gapfill import drivers
-from jaxload.pipeline.fill.drivers import driver_features
+from jaxload.pipeline.fill.drivers import driver_features, warn_of_idle_decomposition
 from jaxload.pipeline.fill.features import network_features
 from jaxload.pipeline.inputs.weather import WeatherPlaces, read_weather
 from jaxload.series.decomposition.emd import Decomposition, decompose
@@ -159,6 +159,69 @@ def test_slips_in_weather_are_said_with_what_was_meant(tmp_path, kind):
     assert "other" not in str(caught.value).replace("any other", "")
 
 
+OF_TABLES = {
+    "variable": '"pr"',
+    "time_units": '"days since 2000-01-01"',
+    "stamp": '"start"',
+    "span": '"month"',
+    "interpolation": '"cell"',
+}
+OF_GRIDS = {
+    "name_property": '"name"',
+    "columns": '["West: P1"]',
+    "time": '"date"',
+    "time_format": '"%Y-%m"',
+}
+TABLE_BY_BASIN = 'files = "n.csv"\nbasins = "basins.geojson"'
+
+
+@pytest.mark.parametrize("name", [*OF_TABLES, *OF_GRIDS])
+def test_a_setting_that_means_nothing_for_the_files_is_refused_by_name(tmp_path, name):
+    of_table = name in OF_TABLES
+    files = TABLE_BY_BASIN if of_table else 'files = "n.nc"'
+    value = (OF_TABLES | OF_GRIDS)[name]
+    text = STUDY.replace('files = "n.nc"', f"{files}\n{name} = {value}")
+    (tmp_path / "study.toml").write_text(text)
+    meant = "grids, and the" if of_table else "tables by basin, and the"
+    with pytest.raises(ValueError, match=f"weather.ndvi.*{name} is for {meant}"):
+        config.read_study(tmp_path / "study.toml")
+
+
+@pytest.mark.parametrize("setting", ["precipitation_hours", "precipitation_variable"])
+def test_a_setting_beside_a_table_is_refused_by_its_own_name(setting):
+    table = config.WeatherVariable("p.csv", basins="b.geojson")
+    value = 1.0 if setting.endswith("hours") else "pr"
+    with pytest.raises(ValueError, match=f"weather.{setting} is for grids"):
+        config.Weather(precipitation=table, **{setting: value})
+
+
+def test_a_basin_has_one_column(tmp_path):
+    with pytest.raises(ValueError, match="columns names West twice; leave one out"):
+        by_basin(tmp_path, columns=("West: P1", "West: P2"))
+
+
+OWN = (
+    "soil_moisture_1",
+    "precipitation_2",
+    "temperature2",
+    "temperature_2m",
+    "evapotranspiration_gleam",
+    "my_evapotranspiration",
+)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_known_name_with_a_number_or_a_word_added_is_a_name_of_ones_own(name):
+    weather = config.Weather(other={name: config.WeatherVariable("x.nc")})
+    assert list(weather.variables) == [name]
+
+
+@pytest.mark.parametrize("slip", ["soil_moistur", "precipitatoin", "temperatures"])
+def test_a_name_that_is_nearly_a_known_one_is_a_slip(slip):
+    with pytest.raises(ValueError, match=f"weather.{slip} is not a known setting; did"):
+        config.Weather(other={slip: config.WeatherVariable("x.nc")})
+
+
 # Time
 
 
@@ -277,6 +340,41 @@ def test_a_variable_of_another_time_is_refused_by_the_time_it_lacks(tmp_path):
         read_weather(study, PLACES, heights(WEEKS))
 
 
+def holed(folder, gap, **settings):
+    """A grid without data in the east, and with a gap in the west."""
+    values = np.broadcast_to(wave(DAYS)[:, None, None], (len(DAYS), len(LAT), len(LON)))
+    lon = np.broadcast_to(LON, values.shape)
+    values = np.where(lon > 101.2, np.nan, values)
+    values[gap] = np.nan
+    dims, coords = ("time", "lat", "lon"), {"time": DAYS.astype("M8[ns]")}
+    data = {"et": (dims, values, {"units": "mm/day"})}
+    grid = xr.Dataset(data, coords | {"lat": LAT, "lon": LON})
+    grid.to_netcdf(folder / "h.nc")
+    table = config.WeatherVariable("h.nc", **settings)
+    return study_of(folder, evapotranspiration=table)
+
+
+@pytest.mark.parametrize("missing", ["climatology", "error"])
+def test_a_place_without_any_data_is_named_with_what_helps_it(tmp_path, missing):
+    study = holed(tmp_path, slice(600, 700), missing=missing)
+    said = (
+        r"has no data at 204 of 204 epochs of the heights at B \(102 E.*1 such places "
+        r'of 2\); take the nearest place that has data by outside = "nearest" in its '
+        "table, or get a file with data there$"
+    )
+    with pytest.raises(ValueError, match=said):
+        read_weather(study, PLACES, heights(WEEKS))
+    study = holed(tmp_path, slice(600, 700), missing="climatology", outside="nearest")
+    found = read_weather(study, PLACES, heights(WEEKS))
+    assert np.isfinite(found.variables["evapotranspiration"]).all()
+
+
+def test_where_no_place_has_data_the_nearest_is_no_remedy(tmp_path):
+    study = holed(tmp_path, slice(None), missing="climatology", outside="nearest")
+    with pytest.raises(ValueError, match=r"2 such places of 2\); get a file with d"):
+        read_weather(study, PLACES, heights(WEEKS))
+
+
 def test_half_a_year_is_no_climatology(tmp_path):
     study = ending(tmp_path, DAYS[300:500], missing="climatology")
     with pytest.raises(ValueError, match="too little for a mean and seasons"):
@@ -374,6 +472,50 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path, kind):
     write_table(tmp_path)
     with pytest.raises(ValueError, match=f"weather.precipitation p.csv: .*{words}"):
         read_weather(by_basin(tmp_path, **settings), PLACES, monthly_heights())
+
+
+def test_a_number_that_marks_missing_data_is_none_in_a_table(tmp_path):
+    basins(tmp_path)
+    write_table(tmp_path)
+    lines = (tmp_path / "p.csv").read_text().splitlines()
+    lines[20] = f"{MONTHS[19]}-01,-1,-1"
+    (tmp_path / "p.csv").write_text("\n".join(lines) + "\n")
+    study = by_basin(tmp_path, fill=-1.0)
+    with pytest.raises(ValueError, match="has no data at 1 of 60 epochs"):
+        read_weather(study, PLACES, monthly_heights())
+    study = by_basin(tmp_path, fill=-1.0, missing="climatology")
+    found = read_weather(study, PLACES, monthly_heights())
+    np.testing.assert_array_equal(
+        np.flatnonzero(~found.observed["precipitation"][:, 0]), [19]
+    )
+
+
+#: What becomes of the values 3 and 7 of one month.
+REPEATED = {"first": 3.0, "last": 7.0, "mean": 5.0}
+
+
+@pytest.mark.parametrize("files", ["one", "two"])
+@pytest.mark.parametrize("duplicates", [*REPEATED, "error"])
+def test_a_month_that_is_there_twice_is_as_the_study_says(tmp_path, files, duplicates):
+    basins(tmp_path)
+    rows = [f"{month}-01,1,1" for month in MONTHS]
+    length = 31  # days of the month in question
+    rows[12] = f"{MONTHS[12]}-01,{3 * length},{length}"
+    again = [f"{MONTHS[12]}-02,{7 * length},"]
+    head = ["date,West,East"]
+    same = again if files == "one" else []
+    (tmp_path / "p1.csv").write_text("\n".join(head + rows + same) + "\n")
+    (tmp_path / "p2.csv").write_text("\n".join(head + again) + "\n")
+    names = ("p1.csv",) if files == "one" else ("p1.csv", "p2.csv")
+    study = by_basin(tmp_path, files=names, duplicates=duplicates)
+    if duplicates == "error":
+        said = 'West several values of 2016-01.*duplicates = "first", "last" or "mean"'
+        with pytest.raises(ValueError, match=said):
+            read_weather(study, PLACES, monthly_heights())
+        return
+    found = read_weather(study, PLACES, monthly_heights())
+    rain = found.variables["precipitation"][12]
+    np.testing.assert_allclose(rain, [REPEATED[duplicates], 1.0], rtol=1e-9)
 
 
 def test_columns_called_otherwise_than_basins_have_to_be_named(tmp_path):
@@ -653,6 +795,50 @@ def test_a_static_field_that_cannot_serve_is_refused(ground, kind):
     field = config.StaticField(files, **settings)
     with pytest.raises((ValueError, FileNotFoundError), match=words):
         read_weather(with_static(ground, z=field), PLACES, heights(WEEKS))
+
+
+def test_units_of_a_static_field_are_in_the_record_of_features(ground):
+    stated = config.StaticField("dem.nc", units="m")
+    study = with_static(ground, elevation=stated)
+    found = network_features(study, PLACES, heights(WEEKS), None, ignore)
+    kept = {"files": ["dem.nc"], "units": "m", "places_take": "bilinear"}
+    assert found.record["static"] == {"elevation": kept}
+
+
+def test_units_of_a_static_field_are_those_of_its_file_where_none_are_set(ground):
+    with xr.open_dataset(ground / "dem.nc") as source:
+        metres = source.load()
+    metres.elevation.attrs["units"] = "km"
+    metres.to_netcdf(ground / "km.nc")
+    study = with_static(ground, elevation="km.nc")
+    found = network_features(study, PLACES, heights(WEEKS), None, ignore)
+    assert found.record["static"]["elevation"]["units"] == "km"
+
+
+WHOLE = {
+    "temperature": ("normalise",),
+    "pressure": ("normalise",),
+}
+
+
+@pytest.mark.parametrize("kind", ["transformed", "no gap filling", "decomposed"])
+def test_a_decomposition_of_nothing_is_warned_of(ground, caplog, kind):
+    features = config.Features(method="emd")
+    steps = WHOLE if kind == "transformed" else {}
+    tables = {
+        name: config.WeatherVariable(files, transformation=steps.get(name, ()))
+        for name, files in NAMES.items()
+    }
+    study = study_of(ground, features=features, **tables)
+    if kind == "no gap filling":
+        study = dataclasses.replace(study, gapfill=None)
+    with caplog.at_level(logging.WARNING):
+        warn_of_idle_decomposition(study)
+    said = 'features.method is "emd", but '
+    assert (said in caplog.text) == (kind != "decomposed")
+    caplog.clear()
+    warn_of_idle_decomposition(dataclasses.replace(study, features=config.Features()))
+    assert not caplog.text
 
 
 def test_a_record_of_maps_is_its_mean_or_its_spread(ground):

@@ -5,14 +5,14 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jaxload.config.study import Study
 from jaxload.config.values import is_table, kinds_of
 from jaxload.config.writing import one_line
 
-__all__ = ["Setting", "is_required", "meanings", "settings"]
+__all__ = ["Setting", "is_required", "meanings", "settings", "settings_of_tables"]
 
 #: What the types of settings are called.
 NAMES = {str: "text", float: "number", int: "whole number", bool: "true or false"}
@@ -44,6 +44,39 @@ def settings() -> list[Setting]:
       ``{ files = "...", variable = "..." }``, follow the first setting that takes them.
     """
     return list(_settings(Study, "", {}))
+
+
+def settings_of_tables(content: Mapping[str, Any]) -> list[Setting]:
+    """List the settings of the tables that a study file has.
+
+    Args:
+      content: Tables and settings as the file has them.
+
+    Returns:
+      All settings of each of its tables by their whole names, such as
+      "weather.ndvi.units"; those of tables in lists have none.
+    """
+    return list(_of_tables(content, Study, ""))
+
+
+def _of_tables(
+    content: Mapping[str, Any], table: type, prefix: str
+) -> Iterator[Setting]:
+    """Settings of the tables in a table."""
+    hints, shown = typing.get_type_hints(table), {}
+    flat = [f.name for f in dataclasses.fields(table) if f.metadata.get("flat")]
+    for name, value in content.items():
+        hint = hints.get(name) or next((hints[each] for each in flat), None)
+        if not isinstance(value, Mapping) or hint is None:
+            continue
+        inner = next(filter(is_table, kinds_of(hint)), None)
+        named = {f"{prefix}{name}.": value}
+        if name in hints and typing.get_origin(hint) is dict:
+            named = {f"{prefix}{name}.{key}.": each for key, each in value.items()}
+        for place, each in named.items():
+            if inner is not None and isinstance(each, Mapping):
+                yield from _settings(inner, place, shown | {inner: place})
+                yield from _of_tables(each, inner, place)
 
 
 def _settings(table: type, prefix: str, shown: dict[Any, str]) -> Iterator[Setting]:

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxload.config.checks import REQUIRED, check_at_least, check_choices, check_given
-from jaxload.config.reference import settings as all_settings
+from jaxload.config.reference import settings as all_settings, settings_of_tables
+from jaxload.config.renamed import current_settings
 from jaxload.config.study import Study, read_study, to_toml
 from jaxload.config.values import build_table, read_toml
 
@@ -234,6 +235,11 @@ def read_sweep(path: str | os.PathLike[str], data: str | None = None) -> Sweep:
         plan = build_table(Plan, content)
         kinds = {setting.name: setting.kind for setting in all_settings()}
         values = dict(_flat(values))
+        if not kinds.keys() >= values.keys():
+            # Tables by names of a user's own are those of the study.
+            file = path.parent / pathlib.Path(plan.study).expanduser()
+            study = current_settings(read_toml(file, "study"), str(file))
+            kinds |= {each.name: each.kind for each in settings_of_tables(study)}
         _check_names(values, list(kinds))
         values = {k: _values(k, v, kinds[k], plan) for k, v in values.items()}
         _check_method(plan, values)

@@ -6,6 +6,7 @@ They serve what fills places without a receiver; see `Gapfill`.
 import dataclasses
 import difflib
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from jaxload.config.weather_sources import (
     WeatherVariable,
     static_field,
     weather_variable,
+    wrong_kind,
 )
 
 __all__ = ["WEATHER_QUANTITIES", "Features", "Weather", "with_named_variables"]
@@ -33,6 +35,9 @@ WEATHER_QUANTITIES: dict[str, tuple[str, ...]] = {
 
 #: How alike a name must be to that of a setting to be taken for a slip of it.
 ALIKE = 0.9
+
+#: Names of variables with words or numbers added, which are no slips of them.
+EXTENDED = re.compile(rf"(\w+_)?({'|'.join(WEATHER_QUANTITIES)})(\d+|_\w+)?")
 
 #: A variable of a setting: its file, or a table.
 Source = str | WeatherVariable
@@ -146,9 +151,12 @@ class Weather:
         key = f"weather.{name}"
         source = weather_variable(getattr(self, name))
         older = getattr(self, f"{name}_variable", "")
+        hours = self.precipitation_hours if name == "precipitation" else 0.0
+        for setting, value in ((f"{key}_variable", older), (f"{key}_hours", hours)):
+            if source.is_table and value:
+                raise ValueError(wrong_kind(setting, True))
         grid = with_older(source.grid, key, "variable", (f"{key}_variable", older))
-        if name == "precipitation":
-            grid = with_hours(grid, key, self.precipitation_hours)
+        grid = with_hours(grid, key, hours)
         return dataclasses.replace(source, variable=grid.variable, span=grid.span)
 
 
@@ -156,6 +164,8 @@ def _check_names(weather: Weather) -> None:
     """Refuse names that stand for two things, or are slips."""
     settings = [f.name for f in dataclasses.fields(weather)]
     for name in weather.other:
+        if EXTENDED.fullmatch(name):
+            continue
         near = difflib.get_close_matches(name, settings, n=1, cutoff=ALIKE)
         if near:
             raise ValueError(

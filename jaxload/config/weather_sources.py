@@ -15,7 +15,13 @@ from jaxload.config.checks import (
 )
 from jaxload.config.sources import GridSource
 
-__all__ = ["StaticField", "WeatherVariable", "static_field", "weather_variable"]
+__all__ = [
+    "StaticField",
+    "WeatherVariable",
+    "static_field",
+    "weather_variable",
+    "wrong_kind",
+]
 
 #: Steps from values to features; the last two make several of one.
 STEPS = ("log1p", "anomaly", "normalise", "decompose", "principal-components")
@@ -25,13 +31,18 @@ SEVERAL = ("decompose", "principal-components")
 #: Endings of files that are tables by basin; all others are grids.
 TABLES = (".csv", ".txt", ".tsv", ".dat")
 
+#: Settings that mean nothing for tables, and those that mean nothing for grids.
+OF_GRIDS = ("variable", "time_units", "stamp", "span", "interpolation")
+OF_TABLES = ("name_property", "columns", "time", "time_format")
+
 
 @dataclasses.dataclass(frozen=True)
 class WeatherVariable:
     """A variable of the weather: files, what they do not state, and its features.
 
     A grid, or a table of monthly values with a column for each basin (csv, txt, tsv or
-    dat), whose values go to the places in the basin.
+    dat), whose values go to the places in the basin. What says where the data of a grid
+    are has no meaning for a table, nor that of a table for a grid, and is refused.
 
     Attributes:
       files: A netCDF file, a table, a pattern, or a list of these.
@@ -46,7 +57,8 @@ class WeatherVariable:
       span: Span over which an entry is averaged, or over which an amount accumulated,
         as of a grid.
       fill: Number that marks missing data though the files do not declare it.
-      duplicates: What to do about several entries of one time, as of a grid.
+      duplicates: What to do about several entries of one time, as of a grid; in tables,
+        of one month and basin.
       quantity: For variables of your own names, the setting whose quantity it is, such
         as "precipitation"; empty for any other, whose units stay those of the file.
       transformation: Steps from values to features, one or a list: "log1p" takes the
@@ -121,12 +133,17 @@ class WeatherVariable:
                 else "basins is for tables by basin, and the files are grids; leave it "
                 "out"
             )
+        _check_kind(self)
         for pair in self.columns:
             if not all(part.strip() for part in [*pair.split(": "), ""][:2]):
                 raise ValueError(
                     f"columns has {pair!r}, expected a basin and its column, as "
                     '"BASIN: COLUMN"'
                 )
+        basins = [pair.rsplit(": ", 1)[0].strip() for pair in self.columns]
+        for basin in basins:
+            if basins.count(basin) > 1:
+                raise ValueError(f"columns names {basin} twice; leave one out")
 
     def __str__(self) -> str:
         return ", ".join(self.paths)
@@ -165,6 +182,30 @@ class WeatherVariable:
         """The files as those of any grid."""
         names = (f.name for f in dataclasses.fields(GridSource))
         return GridSource(**{name: getattr(self, name) for name in names})
+
+
+def _check_kind(variable: WeatherVariable) -> None:
+    """Refuse settings that mean nothing for the kind of the files."""
+    defaults = {f.name: f.default for f in dataclasses.fields(variable)}
+    names = OF_GRIDS if variable.is_table else OF_TABLES
+    for name in names:
+        if getattr(variable, name) != defaults[name]:
+            raise ValueError(wrong_kind(name, variable.is_table))
+
+
+def wrong_kind(name: str, is_table: bool) -> str:
+    """Word what is wrong with a setting for other files.
+
+    Args:
+      name: The setting.
+      is_table: Whether the files are tables by basin.
+
+    Returns:
+      A sentence.
+    """
+    if is_table:
+        return f"{name} is for grids, and the files are tables by basin; leave it out"
+    return f"{name} is for tables by basin, and the files are grids; leave it out"
 
 
 def _check_steps(steps: tuple[str, ...]) -> None:

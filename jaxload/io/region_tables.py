@@ -37,7 +37,8 @@ class RegionTable:
     """Monthly values by column.
 
     Attributes:
-      month: Calendar months, ascending, shape (month,).
+      month: Calendar months, ascending, shape (month,); those of several rows, where
+        they may be there, in the order of the rows.
       values: Values in the units of the file, shape (month, column); NaN if missing.
       columns: Names of the columns.
     """
@@ -103,7 +104,11 @@ def _days(span: re.Match | None) -> float:
 
 
 def read_region_table(
-    path: pathlib.Path, time: str = "", time_format: str = ""
+    path: pathlib.Path,
+    time: str = "",
+    time_format: str = "",
+    *,
+    repeated: bool = False,
 ) -> RegionTable:
     """Read a table of monthly values: csv of any delimiter with a header.
 
@@ -112,13 +117,14 @@ def read_region_table(
       time: Column of the dates; recognised if empty, as are columns of year and month.
         A value belongs to the calendar month of its date.
       time_format: Format of the dates, as of `gnss.time_format` in a study.
+      repeated: Whether a month may have several rows.
 
     Returns:
       The table; columns that hold words are left out.
 
     Raises:
       FileNotFoundError: If there is no such file.
-      ValueError: If it does not parse, or a month is there twice.
+      ValueError: If it does not parse, or a month is there twice and may not be.
     """
     numbered = list(data_lines(read_lines(path)))
     mark = find_mark(numbered[0][1], ("\t", ",", ";", "|")) if numbered else None
@@ -136,9 +142,11 @@ def read_region_table(
     }
     values = [value_column(table, i, name) for name, i in columns.items()]
     matrix = np.reshape(values, (len(columns), len(table.rows))).T
-    order, month = np.argsort(days, kind="stable"), np.sort(days).astype("M8[M]")
+    month = days.astype("M8[M]")
+    order = np.argsort(month, kind="stable")
+    month = month[order]
     twice = month[1:][month[1:] == month[:-1]]
-    if len(twice):
+    if len(twice) and not repeated:
         raise ValueError(
             f"{path} has several rows of {twice[0]}; give one value for each month"
         )

@@ -44,11 +44,13 @@ from jaxload.pipeline.evaluate.water_balance import (
     compute_water_balance,
     read_water_balance,
 )
+from jaxload.pipeline.fill.drivers import warn_of_idle_decomposition
 from jaxload.pipeline.fill.joint import invert_jointly
 from jaxload.pipeline.fill.published import Filled, fill
 from jaxload.pipeline.frozen.freezing import freeze
 from jaxload.pipeline.frozen.hindrances import drop_readings, keep_readings
 from jaxload.pipeline.inputs.coverage import describe_coverage
+from jaxload.pipeline.inputs.local_earth import describe_local_earths
 from jaxload.pipeline.inputs.observations import read_observations, select_inside
 from jaxload.pipeline.inputs.study_area import StudyArea, read_study_area
 from jaxload.pipeline.inputs.virtual_stations import (
@@ -153,6 +155,9 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
         if study.gnss.horizontals:
             rates = check_horizontals(study, gnss)
             summary["horizontals"] = of_horizontals | {"rate_mm_per_year": rates}
+        if study.earth.local:
+            summary["local_earth_stations"] = describe_local_earths(study, gnss)
+        warn_of_idle_decomposition(study)
     rows, filled = _filled(study, gnss, area, folder, clock)
     rows, of_loads = _without_loads(study, rows, clock)
     summary |= of_loads

@@ -53,7 +53,8 @@ POTENTIAL = 0.12
 #: Temperature at which nothing evaporates [K].
 COLD = 268.15
 
-#: Wetness of the soil below which evapotranspiration is less than potential [-].
+#: Wetness of the soil below which evapotranspiration is less than potential [-]; that
+#: of a variable of the weather is no potential one, and taken as it is.
 STRESSED = 0.5
 
 #: Least wetness of which a power is taken, whose derivative would be infinite at zero.
@@ -112,8 +113,9 @@ def water_fluxes(
     Args:
       parameters: Of each place, by the names of `PARAMETERS`, shape (place,) each.
       drivers: "precipitation" [mm/day], "temperature" [K], "days" [days] and perhaps
-        "evapotranspiration" [mm/day], which is then taken from the soil as far as it
-        has it.
+        "evapotranspiration" [mm/day], which with its factor is then taken from the soil
+        as far as it has it; what follows from temperature is potential, and less where
+        the soil is dry.
       spin_up: Number of first epochs, a whole number of years, that are run twice
         before; groundwater then begins as after many such years. 0 begins with empty
         stores and half of the soil's capacity.
@@ -128,9 +130,10 @@ def water_fluxes(
     precipitation = drivers["precipitation"] * days
     demand = _demand(parameters, drivers) * days
     inputs = (precipitation, drivers["temperature"], demand, days)
+    potential = "evapotranspiration" not in drivers
 
     def run(stores: Stores, inputs: tuple[Array, ...]) -> Fluxes:
-        step = lambda stores, now: _step(parameters, stores, *now)
+        step = lambda stores, now: _step(parameters, stores, now, potential)
         return jax.lax.scan(step, stores, inputs)[1]
 
     if spin_up:
@@ -156,12 +159,11 @@ def _demand(parameters: dict[str, Array], drivers: Drivers) -> Array:
 def _step(
     parameters: dict[str, Array],
     stores: Stores,
-    precipitation: Array,
-    temperature: Array,
-    demand: Array,
-    days: Array,
+    inputs: tuple[Array, ...],
+    potential: bool,
 ) -> tuple[Stores, Fluxes]:
     """One epoch: all water that leaves one store enters another, or is a flux."""
+    precipitation, temperature, demand, days = inputs
     above = temperature - parameters["snow_temperature"]
     # Over an epoch some precipitation near the threshold falls as snow, some as rain.
     snowfall = precipitation * jax.nn.sigmoid(-2 * above)
@@ -176,8 +178,9 @@ def _step(
     soil = stores.soil + water - passed
     excess = jnp.maximum(soil - capacity, 0)
     soil, passed = soil - excess, passed + excess
-    stress = jnp.minimum(soil / (STRESSED * capacity), 1)
-    evaporated = jnp.minimum(soil, demand * stress)
+    if potential:  # what was observed or modelled has felt the drought already
+        demand = demand * jnp.minimum(soil / (STRESSED * capacity), 1)
+    evaporated = jnp.minimum(soil, demand)
 
     quick = parameters["quick_share"] * passed
     groundwater = stores.groundwater + passed - quick

@@ -29,7 +29,6 @@ from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.solution import Estimate, estimate
 from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
 from jaxload.pipeline.estimation.unsolved import warn_unsolved
-from jaxload.pipeline.inputs.local_earth import describe_local_earths
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.progress import Clock
@@ -148,7 +147,7 @@ def invert(
         with clock.stage("network"):
             settled = estimated.noise, choice.beta
             planned = plan_network(study, model, settled, rows, area)
-    summary = _describe_setting(study, rows, area)
+    summary = _describe_setting(study, area)
     result = InversionResult(
         without_factor(estimated),
         choice,
@@ -173,16 +172,10 @@ def invert(
     )
 
 
-def _describe_setting(
-    study: config.Study, rows: xr.Dataset, area: StudyArea
-) -> dict[str, Any]:
-    """Describe few unknowns and local ground in plain numbers."""
-    unknowns, summary = describe_unknowns(study, area.grid), {}
-    if unknowns:
-        summary["unknowns"] = unknowns
-    if study.earth.local:
-        summary["local_earth_stations"] = describe_local_earths(study, rows)
-    return summary
+def _describe_setting(study: config.Study, area: StudyArea) -> dict[str, Any]:
+    """Describe few unknowns in plain numbers."""
+    unknowns = describe_unknowns(study, area.grid)
+    return {"unknowns": unknowns} if unknowns else {}
 
 
 def _with_network_noise(
@@ -197,7 +190,7 @@ def _with_network_noise(
     with clock.stage("errors"):
         errors = network_errors(study, model, network, area.basins.weights)
     noise = describe_spectra(network) | {"relative_residual": residual}
-    described = {"noise": noise} | _describe_setting(study, rows, area)
+    described = {"noise": noise} | _describe_setting(study, area)
     return InversionResult(estimated, choice, errors, summary=described)
 
 

@@ -1,6 +1,7 @@
 """Features that change in time: the weather of places, transformed as a study sets."""
 
 import dataclasses
+import logging
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,14 @@ from jaxload.gapfill.drivers import (
 )
 from jaxload.pipeline.inputs.weather import WeatherSeries
 
-__all__ = ["DriverFeatures", "driver_features", "features_record"]
+__all__ = [
+    "DriverFeatures",
+    "driver_features",
+    "features_record",
+    "warn_of_idle_decomposition",
+]
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
@@ -185,6 +193,33 @@ def features_record(names: tuple[str, ...], weather: WeatherSeries) -> dict[str,
       weather: The weather.
 
     Returns:
-      ``features`` and ``weather``, in plain numbers.
+      ``features`` and ``weather``, in plain numbers, and ``static`` of fields that do
+      not change in time.
     """
-    return {"features": list(names), "weather": weather.record}
+    record: dict[str, Any] = {"features": list(names), "weather": weather.record}
+    return record | ({"static": weather.static_record} if weather.static_record else {})
+
+
+def warn_of_idle_decomposition(study: config.Study) -> None:
+    """Warn where a study sets a decomposition, and nothing is decomposed.
+
+    Args:
+      study: Its tables ``[weather]``, ``[features]`` and ``[gapfill]`` say so.
+    """
+    method = study.features.method
+    if method == "none":
+        return
+    if study.gapfill is None or study.weather is None:
+        logger.warning(
+            'features.method is "%s", but without the tables [weather] and [gapfill] '
+            "nothing is decomposed; leave it out",
+            method,
+        )
+        return
+    variables = study.weather.variables.items()
+    if not any("decompose" in _steps(study, *each) for each in variables):
+        logger.warning(
+            'features.method is "%s", but no variable of the weather is decomposed; '
+            'leave it out, or end the transformation of one with "decompose"',
+            method,
+        )

@@ -49,6 +49,7 @@ class WeatherSeries:
         shape (epoch, place).
       static: Fields that do not change in time, by name, shape (place,) each.
       record: What was read of each variable, in plain numbers.
+      static_record: What was read of each field that does not change in time.
     """
 
     variables: dict[str, Floats]
@@ -56,6 +57,7 @@ class WeatherSeries:
     observed: dict[str, Bools] = dataclasses.field(default_factory=dict)
     static: dict[str, Floats] = dataclasses.field(default_factory=dict)
     record: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    static_record: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,7 +101,9 @@ def read_weather(
     for name, variable in study.weather.variables.items():
         with error_context(f"weather.{name} {variable}"):
             _read_variable(study, name, (places, epochs), weather)
-    weather.static.update(read_static_fields(study, places))
+    static, record = read_static_fields(study, places)
+    weather.static.update(static)
+    weather.static_record.update(record)
     return weather
 
 
@@ -157,7 +161,7 @@ def _reading_span(
 
 def _upward(at: AtPlaces, name: str) -> AtPlaces:
     """Evapotranspiration counts upward; some models count all fluxes downward."""
-    if not np.nanmean(at.values) < 0:
+    if not np.nansum(at.values) < 0:
         return at
     logger.info(
         "weather.%s is negative on average and taken with its sign turned", name
@@ -169,15 +173,22 @@ def _check_complete(series: Floats, places: WeatherPlaces, epochs: _Epochs) -> N
     missing = ~np.isfinite(series)
     if not missing.any():
         return
-    bad = np.flatnonzero(missing.any(axis=0))
+    # No season fills a place that has nothing at all, so that it is named first.
+    empty = missing.all(axis=0)
+    bad = np.flatnonzero(empty if empty.any() else missing.any(axis=0))
     first = int(bad[0])
     days = epochs.time[missing[:, first]].astype("M8[D]")
     remedy = (
         "get weather without gaps that lasts as long as the heights, fill it by "
         'missing = "climatology" in its table, or narrow gnss.start and gnss.end'
-        if len(days) < len(series)
-        else 'take the nearest place that has data by outside = "nearest" in its table'
     )
+    if empty.all():
+        remedy = "get a file with data there"
+    elif empty.any():
+        remedy = (
+            'take the nearest place that has data by outside = "nearest" in its '
+            "table, or get a file with data there"
+        )
     raise ValueError(
         f"has no data at {len(days)} of {len(series)} epochs of the heights at "
         f"{places.name[first]} ({places.lon[first]:g} E, {places.lat[first]:g} N), "

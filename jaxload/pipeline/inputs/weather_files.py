@@ -173,19 +173,43 @@ def _monthly(
 ) -> tuple[NDArray[np.datetime64], Floats]:
     """Months, and the values of all basins in the units of the tables."""
     tables = [
-        io.read_region_table(path, variable.time, variable.time_format)
+        io.read_region_table(path, variable.time, variable.time_format, repeated=True)
         for name in variable.paths
         for path in expand(study.path(name))
     ]
     month = np.unique(np.concatenate([table.month for table in tables]))
     values = np.full((len(month), len(basins)), np.nan)
+    entries: dict[str, list[tuple[NDArray[np.integer], Floats]]] = {}
     for table in tables:
         rows = np.searchsorted(month, table.month)
         for basin, column in _columns(table, variable, basins).items():
             new = table.values[:, table.columns.index(column)]
-            known = np.isfinite(new)
-            values[rows[known], basins.index(basin)] = new[known]
+            known = np.isfinite(new) & (new != variable.fill)
+            entries.setdefault(basin, []).append((rows[known], new[known]))
+    for basin, parts in entries.items():
+        rows, several = (np.concatenate(each) for each in zip(*parts))
+        place, counts = np.unique(rows, return_counts=True)
+        if variable.duplicates == "error" and (counts > 1).any():
+            twice = month[place[counts > 1][0]]
+            raise ValueError(
+                f"the tables have for {basin} several values of {twice}; leave out a "
+                'file, or state which to take by duplicates = "first", "last" or "mean"'
+            )
+        values[place, basins.index(basin)] = _one_of_each(
+            rows, several, variable.duplicates
+        )
     return month, values
+
+
+def _one_of_each(rows: NDArray[np.integer], values: Floats, rule: str) -> Floats:
+    """One value of each row that there is, in the order of the rows."""
+    _, first, place = np.unique(rows, return_index=True, return_inverse=True)
+    if rule == "mean":
+        return np.bincount(place, values) / np.bincount(place)
+    if rule == "last":
+        _, from_end = np.unique(rows[::-1], return_index=True)
+        return values[len(rows) - 1 - from_end]
+    return values[first]
 
 
 def _columns(
