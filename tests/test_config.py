@@ -616,6 +616,26 @@ WRONG_WATER = {
         '[water_balance]\nsnow = { files = "S.csv", regions = ["NORTH"] }',
         "water_balance.snow.regions has 'NORTH', expected a region and its column",
     ),
+    "a variable of a table": (
+        '[water_balance]\nsnow = { files = "S.csv", variable = "swe" }',
+        "water_balance.snow.variable is for grids, and the files are tables",
+    ),
+    "a span of a table": (
+        '[water_balance]\nsnow = { files = "S.csv", span = "month" }',
+        "water_balance.snow.span is for grids, and the files are tables",
+    ),
+    "columns of a grid": (
+        '[water_balance]\nsnow = { files = "S.nc", regions = ["NORTH: N"] }',
+        "water_balance.snow.regions is for tables by region, and the files are grids",
+    ),
+    "dates of a grid": (
+        '[water_balance]\nsnow = { files = "S.nc", time_format = "%Y-%m" }',
+        "water_balance.snow.time_format is for tables by region, and the files are",
+    ),
+    "two columns of a region": (
+        '[water_balance]\nsnow = { files = "S.csv", regions = ["N: a", "N: b"] }',
+        "water_balance.snow.regions names N twice; leave one out",
+    ),
     "negative error": (
         '[water_balance]\nsnow = { files = "S.csv", error = -1.0 }',
         "water_balance.snow.error is -1, expected 0 or more",

@@ -428,6 +428,28 @@ def test_what_is_no_water_of_the_regions_is_refused_with_a_remedy(case, tmp_path
         read_water_balance(study(tmp_path, balance=settings), area(), DAYS)
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_two_tables_with_one_month_have_to_agree_on_it(same, tmp_path, rng):
+    fluxes(tmp_path, rng)
+    month, *row = (tmp_path / "P.csv").read_text().splitlines()[5].split(",")
+    row = row if same else ["1.0", ""]
+    (tmp_path / "late.csv").write_text(f"date,north,south\n{month},{','.join(row)}\n")
+    both = config.RegionSource(("P.csv", "late.csv"), units="mm/month", error=1.0)
+    settings = dataclasses.replace(balance_of_files(), precipitation=both)
+    setup = study(tmp_path, balance=settings)
+    if same:
+        one = dataclasses.replace(both, files="P.csv")
+        alone = dataclasses.replace(settings, precipitation=one)
+        want = read_water_balance(study(tmp_path, balance=alone), area(), DAYS)
+        got = read_water_balance(setup, area(), DAYS)
+        flux = "precipitation"
+        np.testing.assert_array_equal(got[flux].values, want[flux].values)
+        return
+    said = f"the tables have for north several values of {month[:7]}; leave out a file"
+    with pytest.raises(ValueError, match=f"water_balance.precipitation.*{said}"):
+        read_water_balance(setup, area(), DAYS)
+
+
 def test_a_flux_without_any_error_is_warned_of(tmp_path, rng, caplog):
     fluxes(tmp_path, rng)
     runoff = config.RegionSource("R.csv", units="km3/month")

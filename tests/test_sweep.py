@@ -688,6 +688,8 @@ files = "n.nc"
 files = "dem.nc"
 [gapfill]
 method = "joint-load"
+[gapfill.model_settings]
+hidden = 8
 """
 
 
@@ -716,7 +718,18 @@ def test_settings_of_tables_that_the_study_names_are_varied(name, sweep_of_names
     assert getattr(named[tables[-1]], setting) == value
 
 
+@pytest.mark.parametrize("values", ["[4, 8]", "{ low = 4, high = 8, count = 2 }"])
+def test_settings_of_a_model_that_the_study_has_are_varied(values, sweep_of_names):
+    name = "gapfill.model_settings.hidden"
+    plan = sweep_of_names(f"[settings]\n{name} = {values}")
+    assert plan.values[name] == (4, 8)
+    filling = plan.study_with({name: 4}).gapfill
+    assert filling is not None
+    assert filling.model_settings == {"hidden": 4}
+
+
 STRANGE = {
+    "gapfill.model_settings.hiden": "did you mean gapfill.model_settings.hidden",
     "weather.ndvy.antecedent_days": "did you mean weather.ndvi.antecedent_days",
     "weather.ndvi.antecedent_day": "did you mean weather.ndvi.antecedent_days",
     "weather.static.slope.transformation": "is no setting of a study",

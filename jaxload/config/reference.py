@@ -70,6 +70,8 @@ def _of_tables(
         if not isinstance(value, Mapping) or hint is None:
             continue
         inner = next(filter(is_table, kinds_of(hint)), None)
+        if typing.get_origin(hint) is dict and inner is None:
+            yield from _free(value, f"{prefix}{name}.")
         named = {f"{prefix}{name}.": value}
         if name in hints and typing.get_origin(hint) is dict:
             named = {f"{prefix}{name}.{key}.": each for key, each in value.items()}
@@ -77,6 +79,16 @@ def _of_tables(
             if inner is not None and isinstance(each, Mapping):
                 yield from _settings(inner, place, shown | {inner: place})
                 yield from _of_tables(each, inner, place)
+
+
+def _free(content: Mapping[str, Any], prefix: str) -> Iterator[Setting]:
+    """Settings of a table of any content, such as that of a model, as they are."""
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _free(value, f"{prefix}{name}.")
+        else:
+            kind = NAMES.get(type(value), "list")
+            yield Setting(prefix + name, kind, "", "of the table's own")
 
 
 def _settings(table: type, prefix: str, shown: dict[Any, str]) -> Iterator[Setting]:

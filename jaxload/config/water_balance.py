@@ -16,6 +16,10 @@ STORAGE_PARTS = ("snow", "soil", "reservoirs")
 #: Endings of files that are tables; all others are grids.
 TABLES = (".csv", ".txt", ".tsv", ".dat")
 
+#: Settings that mean nothing for tables, and those that mean nothing for grids.
+OF_GRIDS = ("variable", "span")
+OF_TABLES = ("regions", "time", "time_format")
+
 
 @dataclasses.dataclass(frozen=True)
 class RegionSource:
@@ -62,6 +66,17 @@ class RegionSource:
                 raise ValueError(
                     f"regions has {pair!r}, expected a region and its column, as "
                     '"REGION: COLUMN"'
+                )
+        regions = [pair.rsplit(": ", 1)[0].strip() for pair in self.regions]
+        for region in regions:
+            if regions.count(region) > 1:
+                raise ValueError(f"regions names {region} twice; leave one out")
+        kinds = ("grids", "tables by region")
+        kind, files = kinds if self.is_table else kinds[::-1]
+        for name in OF_GRIDS if self.is_table else OF_TABLES:
+            if getattr(self, name):
+                raise ValueError(
+                    f"{name} is for {kind}, and the files are {files}; leave it out"
                 )
 
     def __str__(self) -> str:

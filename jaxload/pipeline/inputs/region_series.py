@@ -146,6 +146,13 @@ def _enter(
         new = table.values[others, table.columns.index(column)]
         # An empty field takes nothing from what another file has.
         known = np.isfinite(new)
+        earlier = values[rows, place]
+        other = known & np.isfinite(earlier) & (new != earlier)
+        if other.any():
+            raise ValueError(
+                f"the tables have for {region} several values of "
+                f"{months[rows[other][0]]}; leave out a file"
+            )
         values[rows[known], place] = new[known]
 
 
