@@ -85,8 +85,8 @@ class Inversion:
         place and by period, trend and seasons by place alone. Beta then follows from
         the spectra; needs two years and 128 epochs at equal steps. "auto" for "network"
         where the heights allow it, with 20 stations or more that observe nearly always,
-        and where no setting asks for what spectra take the place of (beta, its
-        criterion, a common mode, weights and so on), for horizontals, gap filling,
+        and where what spectra take the place of (beta, its criterion, a common mode,
+        weights and so on) has its default, without horizontals, gap filling,
         gravimetry, or a plan of the network; otherwise "independent", as in sweeps.
       noise_memory_days: Longest period up to which noise that stations share grows, for
         "network" [days]: slower changes of a whole region are taken for water.
