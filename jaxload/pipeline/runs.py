@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import gc
 import logging
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -163,6 +164,9 @@ def _take_up(
     if summary is None:
         return _compute(study, folder, origin, clock, warnings)
     agree_to_compute(False)
+    # What an earlier result of these files left open is closed now, and not by Python
+    # amid another call of their library, which that does not survive.
+    gc.collect()
     outline = rings(io.read_region(study.path(study.region.boundary)))
     return read_result(folder, summary["files"], outline, summary)
 
