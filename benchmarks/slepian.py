@@ -156,7 +156,9 @@ def main() -> None:
             study, region_means(area.basins, values, time, area.references)
         )
         for number, basin in enumerate(area.basins.names):
-            row = compared(values[:, number], series["cells"][:, number], terms)
+            row: dict[str, Any] = {
+                **compared(values[:, number], series["cells"][:, number], terms)
+            }
             row["reference"] = scores.get(basin, {})
             table.setdefault(str(basin), {})[name] = row
             print(

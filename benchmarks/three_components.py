@@ -13,6 +13,7 @@ import itertools
 import json
 import pathlib
 import tempfile
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,7 +23,7 @@ from jaxload import config, io, pipeline, sphere, synthetic
 from jaxload.demo.files.common import write_outline
 
 #: Noise as of daily solutions: heights scatter by 4 to 5 mm, horizontals by 1 to 1.5.
-WORLD = {"white": 4.0, "flicker": 2.0, "common": 0.0, "horizontal": 1.2}
+WORLD: dict[str, Any] = {"white": 4.0, "flicker": 2.0, "common": 0.0, "horizontal": 1.2}
 
 
 def write_twin(twin: synthetic.Twin, folder: pathlib.Path) -> None:
@@ -97,7 +98,7 @@ def compare(settings: synthetic.TwinSettings, cases: dict) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--days", type=int, default=150)
     parser.add_argument("--stations", type=int, default=40)
     parser.add_argument("--frames", type=float, nargs="+", default=[0.0, 1.0, 3.0])
