@@ -673,12 +673,3 @@ def test_products_of_a_flux_survive_being_written(tmp_path):
     again = tmp_path / "again.toml"
     again.write_text(config.to_toml(study))
     assert config.read_study(again, folder=study.folder) == study
-
-
-def test_settings_of_slepian_functions_need_them():
-    settings = config.Inversion(slepian_degree=60)
-    gnss, region = config.Gnss(files="gnss/*.up"), config.Region(boundary="r.txt")
-    with pytest.raises(ValueError, match="slepian_degree is set, but inversion"):
-        config.Study(gnss, region, inversion=settings)
-    slepian = dataclasses.replace(settings, unknowns="slepian", prior="identity")
-    config.Study(gnss, region, inversion=slepian)

@@ -8,20 +8,13 @@ from jaxload.config.checks import check_choices, check_zero_or_more
 from jaxload.config.satellite import Gravimetry
 from jaxload.config.sources import GridSource
 
-__all__ = ["FRAME_SETTINGS", "SLEPIAN_SETTINGS", "Inversion", "replaced_by_spectra"]
+__all__ = ["FRAME_SETTINGS", "Inversion", "replaced_by_spectra"]
 
 #: What beta can be chosen by.
 Criterion = Literal["leave-one-out", "leave-group-out", "gcv", "l-curve", "abic"]
 
 #: Settings of errors of the reference frame.
 FRAME_SETTINGS = ("frame_translation_mm", "frame_rotation_mm", "frame_scale_mm")
-
-#: Settings of Slepian functions.
-SLEPIAN_SETTINGS = (
-    "slepian_degree",
-    "slepian_least_concentration",
-    "slepian_smoothing_km",
-)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,6 @@ from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import (
     FRAME_SETTINGS,
-    SLEPIAN_SETTINGS,
     Inversion,
     replaced_by_spectra,
 )
@@ -208,13 +207,6 @@ def _check_horizontals(study: Study) -> None:
 def _check_few_unknowns(study: Study) -> None:
     """Refuse what loads of few unknowns do not have."""
     kind, earth = study.inversion.unknowns, study.earth
-    for name in SLEPIAN_SETTINGS:
-        value = getattr(study.inversion, name)
-        if kind != "slepian" and value != getattr(Inversion(), name):
-            raise ValueError(
-                f'inversion.{name} is set, but inversion.unknowns is "{kind}"; leave '
-                'it out, or use inversion.unknowns = "slepian"'
-            )
     if kind not in ("slepian", "patches"):
         return
     unusual = {
