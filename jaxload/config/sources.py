@@ -4,7 +4,8 @@ import dataclasses
 import math
 from typing import Literal
 
-from jaxload.config.checks import REQUIRED, check_choices, check_files, file_names
+from jaxload.config.checks import REQUIRED, check_choices, check_files
+from jaxload.config.named_files import NamedFiles
 
 __all__ = [
     "GridSource",
@@ -18,7 +19,7 @@ __all__ = [
 
 
 @dataclasses.dataclass(frozen=True)
-class GridSource:
+class GridSource(NamedFiles):
     """Gridded files of one quantity, with what they do not state themselves.
 
     Wherever a study names a grid, it may give the files alone, as ``"soil.nc"``, or a
@@ -60,14 +61,6 @@ class GridSource:
                 "stands for no data anyway"
             )
         check_choices(self)
-
-    def __str__(self) -> str:
-        return ", ".join(self.paths)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Each file or pattern."""
-        return file_names(self.files)
 
 
 #: Grids of one quantity, or of several centres.

@@ -4,7 +4,8 @@ import dataclasses
 import pathlib
 import re
 
-from jaxload.config.checks import REQUIRED, check_files, file_names
+from jaxload.config.checks import REQUIRED, check_files
+from jaxload.config.named_files import NamedFiles
 
 __all__ = ["StationLoad", "station_load"]
 
@@ -14,7 +15,7 @@ PACKED = {"gz", "bz2", "xz", "zip", "z"}
 
 
 @dataclasses.dataclass(frozen=True)
-class StationLoad:
+class StationLoad(NamedFiles):
     """Files of one load at stations, with what they do not state themselves.
 
     Wherever a study names such files, it may give them alone, as ``"loading/*.ntal"``
@@ -42,14 +43,6 @@ class StationLoad:
 
     def __post_init__(self) -> None:
         check_files(self.files)
-
-    def __str__(self) -> str:
-        return ", ".join(self.paths)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Each file or pattern."""
-        return file_names(self.files)
 
 
 def station_load(value: str | StationLoad) -> StationLoad:

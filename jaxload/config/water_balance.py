@@ -3,7 +3,13 @@
 import dataclasses
 import math
 
-from jaxload.config.checks import REQUIRED, check_files, file_names
+from jaxload.config.checks import REQUIRED, check_files
+from jaxload.config.named_files import (
+    NamedFiles,
+    check_pairs,
+    split_pairs,
+    wrong_kind,
+)
 
 __all__ = ["FLUXES", "STORAGE_PARTS", "RegionSource", "WaterBalance", "region_sources"]
 
@@ -13,16 +19,13 @@ FLUXES = {"precipitation": 1, "evapotranspiration": -1, "runoff": -1}
 #: Parts of storage whose rest is groundwater.
 STORAGE_PARTS = ("snow", "soil", "reservoirs")
 
-#: Endings of files that are tables; all others are grids.
-TABLES = (".csv", ".txt", ".tsv", ".dat")
-
 #: Settings that mean nothing for tables, and those that mean nothing for grids.
 OF_GRIDS = ("variable", "span")
 OF_TABLES = ("regions", "time", "time_format")
 
 
 @dataclasses.dataclass(frozen=True)
-class RegionSource:
+class RegionSource(NamedFiles):
     """Files of monthly water of regions: tables by region, or grids to average.
 
     A table has a header, a column of dates, or columns of year and month, and a column
@@ -61,42 +64,15 @@ class RegionSource:
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name} is {value:g}, expected 0 or more")
-        for pair in self.regions:
-            if not all(part.strip() for part in [*pair.split(": "), ""][:2]):
-                raise ValueError(
-                    f"regions has {pair!r}, expected a region and its column, as "
-                    '"REGION: COLUMN"'
-                )
-        regions = [pair.rsplit(": ", 1)[0].strip() for pair in self.regions]
-        for region in regions:
-            if regions.count(region) > 1:
-                raise ValueError(f"regions names {region} twice; leave one out")
-        kinds = ("grids", "tables by region")
-        kind, files = kinds if self.is_table else kinds[::-1]
+        check_pairs("regions", self.regions, "region")
         for name in OF_GRIDS if self.is_table else OF_TABLES:
             if getattr(self, name):
-                raise ValueError(
-                    f"{name} is for {kind}, and the files are {files}; leave it out"
-                )
-
-    def __str__(self) -> str:
-        return ", ".join(self.paths)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Each file or pattern."""
-        return file_names(self.files)
-
-    @property
-    def is_table(self) -> bool:
-        """Whether the files are tables."""
-        return all(path.lower().endswith(TABLES) for path in self.paths)
+                raise ValueError(wrong_kind(name, self.is_table, "region"))
 
     @property
     def columns(self) -> dict[str, str]:
         """The columns of regions, as far as they are stated."""
-        pairs = (pair.rsplit(": ", 1) for pair in self.regions)
-        return {region.strip(): column.strip() for region, column in pairs}
+        return split_pairs(self.regions)
 
 
 #: Files of one quantity, or of several products of it.

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from jaxload.config.checks import check_at_least, check_choices, check_zero_or_more
+from jaxload.config.named_files import wrong_kind
 from jaxload.config.sources import GridSource, with_hours, with_older
 from jaxload.config.weather_sources import (
     StaticField,
     WeatherVariable,
     static_field,
     weather_variable,
-    wrong_kind,
 )
 
 __all__ = ["WEATHER_QUANTITIES", "Features", "Weather", "with_named_variables"]

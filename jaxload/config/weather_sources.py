@@ -10,8 +10,13 @@ from jaxload.config.checks import (
     check_choices,
     check_day,
     check_files,
-    file_names,
     unknown_word,
+)
+from jaxload.config.named_files import (
+    NamedFiles,
+    check_pairs,
+    split_pairs,
+    wrong_kind,
 )
 from jaxload.config.sources import GridSource
 
@@ -20,7 +25,6 @@ __all__ = [
     "WeatherVariable",
     "static_field",
     "weather_variable",
-    "wrong_kind",
 ]
 
 #: Steps from values to features; the last two make several of one.
@@ -28,16 +32,13 @@ STEPS = ("log1p", "anomaly", "normalise", "decompose", "principal-components")
 #: Steps that make several features of one series, and thus are the last ones.
 SEVERAL = ("decompose", "principal-components")
 
-#: Endings of files that are tables by basin; all others are grids.
-TABLES = (".csv", ".txt", ".tsv", ".dat")
-
 #: Settings that mean nothing for tables, and those that mean nothing for grids.
 OF_GRIDS = ("variable", "time_units", "stamp", "span", "interpolation")
 OF_TABLES = ("name_property", "columns", "time", "time_format")
 
 
 @dataclasses.dataclass(frozen=True)
-class WeatherVariable:
+class WeatherVariable(NamedFiles):
     """A variable of the weather: files, what they do not state, and its features.
 
     A grid, or a table of monthly values with a column for each basin (csv, txt, tsv or
@@ -134,29 +135,7 @@ class WeatherVariable:
                 "out"
             )
         _check_kind(self)
-        for pair in self.columns:
-            if not all(part.strip() for part in [*pair.split(": "), ""][:2]):
-                raise ValueError(
-                    f"columns has {pair!r}, expected a basin and its column, as "
-                    '"BASIN: COLUMN"'
-                )
-        basins = [pair.rsplit(": ", 1)[0].strip() for pair in self.columns]
-        for basin in basins:
-            if basins.count(basin) > 1:
-                raise ValueError(f"columns names {basin} twice; leave one out")
-
-    def __str__(self) -> str:
-        return ", ".join(self.paths)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Each file or pattern."""
-        return file_names(self.files)
-
-    @property
-    def is_table(self) -> bool:
-        """Whether the files are tables by basin."""
-        return all(path.lower().endswith(TABLES) for path in self.paths)
+        check_pairs("columns", self.columns, "basin")
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -174,8 +153,7 @@ class WeatherVariable:
     @property
     def column_names(self) -> dict[str, str]:
         """The columns of basins, as far as they are stated."""
-        pairs = (pair.rsplit(": ", 1) for pair in self.columns)
-        return {basin.strip(): column.strip() for basin, column in pairs}
+        return split_pairs(self.columns)
 
     @property
     def grid(self) -> GridSource:
@@ -191,21 +169,6 @@ def _check_kind(variable: WeatherVariable) -> None:
     for name in names:
         if getattr(variable, name) != defaults[name]:
             raise ValueError(wrong_kind(name, variable.is_table))
-
-
-def wrong_kind(name: str, is_table: bool) -> str:
-    """Word what is wrong with a setting for other files.
-
-    Args:
-      name: The setting.
-      is_table: Whether the files are tables by basin.
-
-    Returns:
-      A sentence.
-    """
-    if is_table:
-        return f"{name} is for grids, and the files are tables by basin; leave it out"
-    return f"{name} is for tables by basin, and the files are grids; leave it out"
 
 
 def _check_steps(steps: tuple[str, ...]) -> None:

@@ -3,13 +3,14 @@
 import dataclasses
 from typing import Literal
 
-from jaxload.config.checks import REQUIRED, check_choices, check_files, file_names
+from jaxload.config.checks import REQUIRED, check_choices, check_files
+from jaxload.config.named_files import NamedFiles
 
 __all__ = ["WellSource", "well_source"]
 
 
 @dataclasses.dataclass(frozen=True)
-class WellSource:
+class WellSource(NamedFiles):
     """Tables of wells, with what they do not state themselves.
 
     A study may give the files alone, as ``"wells.csv"``, or a table: ``{ files =
@@ -52,14 +53,6 @@ class WellSource:
     def __post_init__(self) -> None:
         check_files(self.files)
         check_choices(self)
-
-    def __str__(self) -> str:
-        return ", ".join(self.paths)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Each file or pattern."""
-        return file_names(self.files)
 
 
 def well_source(value: str | WellSource) -> WellSource:

@@ -16,7 +16,13 @@ from jaxload.pipeline.inputs.gridded import read_grid_source
 from jaxload.pipeline.inputs.observations import Outline
 from jaxload.pipeline.messages import error_context, listed
 
-__all__ = ["MonthlyRegions", "RegionSeries", "read_region_series", "regional_means"]
+__all__ = [
+    "MonthlyRegions",
+    "RegionSeries",
+    "named_columns",
+    "read_region_series",
+    "regional_means",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -170,13 +176,37 @@ def _columns(
             raise ValueError(
                 f"there is no column {column!r}; there are {listed(table.columns)}"
             )
+    kind = "region of the study", 'regions = ["REGION: COLUMN"]'
+    return named_columns(table, source.columns, regions, kind)
+
+
+def named_columns(
+    table: io.RegionTable,
+    stated: dict[str, str],
+    names: list[str],
+    kind: tuple[str, str],
+) -> dict[str, str]:
+    """Take the columns that are stated, or those that are called as regions.
+
+    Args:
+      table: The table.
+      stated: Columns by region, as far as a study names them.
+      names: Of the regions.
+      kind: What a region is called, and the setting that names columns.
+
+    Returns:
+      The columns by region.
+
+    Raises:
+      ValueError: If there is none.
+    """
     alike = {name.strip().lower(): name for name in table.columns}
-    same = {name: alike[name.lower()] for name in regions if name.lower() in alike}
-    columns = source.columns or same
+    same = {name: alike[name.lower()] for name in names if name.lower() in alike}
+    columns = stated or same
     if not columns:
         raise ValueError(
-            f"no column ({listed(table.columns)}) is called as a region of the study "
-            f'({listed(regions)}); say which by regions = ["REGION: COLUMN"]'
+            f"no column ({listed(table.columns)}) is called as a {kind[0]} "
+            f"({listed(names)}); say which by {kind[1]}"
         )
     return columns
 

@@ -14,6 +14,7 @@ from jaxload.io.schema import VARIABLES
 from jaxload.pipeline.inputs.gridded import LARGE_FILES, read_grid_source
 from jaxload.pipeline.inputs.observations import Outline
 from jaxload.pipeline.inputs.outlines import read_basins
+from jaxload.pipeline.inputs.region_series import named_columns
 from jaxload.pipeline.inputs.weather_places import (
     WeatherPlaces,
     named_places,
@@ -224,15 +225,8 @@ def _columns(
                 f"columns names {column!r}, but there is no such {what}; there are "
                 f"{listed(there)}"
             )
-    alike = {name.strip().lower(): name for name in table.columns}
-    same = {name: alike[name.lower()] for name in basins if name.lower() in alike}
-    columns = variable.column_names or same
-    if not columns:
-        raise ValueError(
-            f"no column ({listed(table.columns)}) is called as a basin "
-            f'({listed(basins)}); say which by columns = ["BASIN: COLUMN"]'
-        )
-    return columns
+    kind = "basin", 'columns = ["BASIN: COLUMN"]'
+    return named_columns(table, variable.column_names, basins, kind)
 
 
 def _basin_of(places: WeatherPlaces, basins: dict[str, Outline]) -> NDArray[np.integer]:
