@@ -247,7 +247,7 @@ def test_a_water_balance_is_that_of_numpy(rng, drivers, measured, spin_up):
         np.testing.assert_allclose(found, want, rtol=1e-9, atol=1e-9)
 
 
-def test_given_evapotranspiration_is_taken_as_far_as_the_soil_has_it(drivers):
+def test_given_evapotranspiration_is_limited_by_soil_water_alone(drivers):
     p = typical_everywhere()
     drivers["evapotranspiration"] = jnp.full((EPOCHS, PLACES), 3.0)
     fluxes = water_stores.water_fluxes(p, drivers)

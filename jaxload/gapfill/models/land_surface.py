@@ -6,7 +6,6 @@ Source:
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +13,13 @@ from jax import Array
 
 from jaxload.gapfill.models.place_parameters import (
     Bounded,
+    NetworkOfPlaces,
     PlaceParameters,
+    check_place_settings,
     draw_place_parameters,
 )
 from jaxload.gapfill.models.protocol import LOAD_SCALE_MM, Drivers, ModelSizes
-from jaxload.gapfill.models.water_stores import check_drivers, check_place_settings
+from jaxload.gapfill.models.water_stores import check_drivers
 
 __all__ = ["LandSurface", "LandSurfaceNetwork", "delayed"]
 
@@ -33,7 +34,7 @@ PARAMETERS = {
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class LandSurfaceNetwork:
+class LandSurfaceNetwork(NetworkOfPlaces):
     """Scale and lag of a land-surface model, with the network of these.
 
     Attributes:
@@ -55,16 +56,6 @@ class LandSurfaceNetwork:
         step = jnp.mean(drivers["days"])
         later = delayed(anomaly, lag / step.astype(water.dtype))
         return (scale[None, :] * later)[..., None] / LOAD_SCALE_MM
-
-    def log_prior(self, features: Array, drivers: Drivers) -> Array:
-        """Log density of the parameters before training; see `Predictor`."""
-        del drivers
-        return self.places.log_prior(features)
-
-    def describe(self, features: Array, drivers: Drivers) -> dict[str, Any]:
-        """Summarise the parameters; see `Predictor`."""
-        del drivers
-        return self.places.describe(features)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,8 +16,15 @@ import numpy as np
 from jax import Array
 
 from jaxload.gapfill.models.layers import Dense, dense, zero_dense
+from jaxload.gapfill.models.protocol import Drivers
 
-__all__ = ["Bounded", "PlaceParameters", "draw_place_parameters"]
+__all__ = [
+    "Bounded",
+    "NetworkOfPlaces",
+    "PlaceParameters",
+    "check_place_settings",
+    "draw_place_parameters",
+]
 
 #: Share of the way to a bound from which on a parameter is at it.
 AT_BOUND = 0.02
@@ -137,6 +144,39 @@ class PlaceParameters:
     def _positions(self, features: Array) -> Array:
         still = jnp.mean(features, axis=0)
         return self.readout(jnp.tanh(self.first(still)))
+
+
+class NetworkOfPlaces:
+    """Base of models that are physics with parameters of each place."""
+
+    places: PlaceParameters
+
+    def log_prior(self, features: Array, drivers: Drivers) -> Array:
+        """Log density of the parameters before training; see `Predictor`."""
+        del drivers
+        return self.places.log_prior(features)
+
+    def describe(self, features: Array, drivers: Drivers) -> dict[str, Any]:
+        """Summarise the parameters; see `Predictor`."""
+        del drivers
+        return self.places.describe(features)
+
+
+def check_place_settings(hidden: int, prior_sd: float) -> None:
+    """Check the settings of a network of parameters.
+
+    Args:
+      hidden: Its units.
+      prior_sd: Standard deviation of the prior.
+
+    Raises:
+      ValueError: If one is not positive.
+    """
+    if hidden < 1 or not 0 < prior_sd < float("inf"):
+        raise ValueError(
+            f"hidden and prior_sd are {hidden} and {prior_sd:g}, expected a whole "
+            "number from 1 and a positive number"
+        )
 
 
 def draw_place_parameters(

@@ -14,7 +14,6 @@ Source:
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +21,9 @@ from jax import Array
 
 from jaxload.gapfill.models.place_parameters import (
     Bounded,
+    NetworkOfPlaces,
     PlaceParameters,
+    check_place_settings,
     draw_place_parameters,
 )
 from jaxload.gapfill.models.protocol import LOAD_SCALE_MM, Drivers, ModelSizes
@@ -192,7 +193,7 @@ def _step(
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class WaterStoresNetwork:
+class WaterStoresNetwork(NetworkOfPlaces):
     """A water balance with the network of its parameters.
 
     Attributes:
@@ -231,16 +232,6 @@ class WaterStoresNetwork:
         values = {name: value.astype(kind) for name, value in values.items()}
         return water_fluxes(values, drivers, min(self.spin_up, len(features)))
 
-    def log_prior(self, features: Array, drivers: Drivers) -> Array:
-        """Log density of the parameters before training; see `Predictor`."""
-        del drivers
-        return self.places.log_prior(features)
-
-    def describe(self, features: Array, drivers: Drivers) -> dict[str, Any]:
-        """Summarise the parameters; see `Predictor`."""
-        del drivers
-        return self.places.describe(features)
-
 
 @dataclasses.dataclass(frozen=True)
 class WaterStores:
@@ -265,23 +256,6 @@ class WaterStores:
             PARAMETERS, sizes.features, key, self.hidden, self.prior_sd
         )
         return WaterStoresNetwork(places, sizes.epochs_per_year)
-
-
-def check_place_settings(hidden: int, prior_sd: float) -> None:
-    """Check the settings of a network of parameters.
-
-    Args:
-      hidden: Its units.
-      prior_sd: Standard deviation of the prior.
-
-    Raises:
-      ValueError: If one is not positive.
-    """
-    if hidden < 1 or not 0 < prior_sd < float("inf"):
-        raise ValueError(
-            f"hidden and prior_sd are {hidden} and {prior_sd:g}, expected a whole "
-            "number from 1 and a positive number"
-        )
 
 
 def check_drivers(what: str, sizes: ModelSizes, names: tuple[str, ...]) -> None:

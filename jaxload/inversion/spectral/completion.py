@@ -6,6 +6,8 @@ are cosine transforms in time and products with one matrix a band.
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +36,8 @@ __all__ = ["BandFilters", "CompletedRecord", "band_filters", "complete_record"]
 #: Data with zeros in gaps, the share observed, and a first guess of what can be
 #: predicted, each of shape (sample, row), in units of sigma.
 Record = tuple[Array, Array, Array]
+
+Operator = Callable[[Any], Any]
 
 
 @jax.tree_util.register_dataclass
@@ -120,8 +124,7 @@ def _by_xla(
     data, share, start = record
     lost = jnp.sqrt(1 - share)
     weigh = lambda x: cosine_sum(by_bands(cosines(x), filters.inverses, filters.bands))
-    smooth = lambda x: x - filters.white * weigh(x)
-    times = lambda x: x - lost * smooth(lost * x)
+    smooth, times = _operators(weigh, filters.white, lost)
     right = lost * smooth(share * data)
     # One system over all epochs and rows.
     solution, _ = conjugate_gradient(
@@ -138,14 +141,20 @@ def _by_xla(
     return CompletedRecord(smooth(complete), complete, residual)
 
 
+def _operators(weigh: Operator, white: Any, lost: Any) -> tuple[Operator, Operator]:
+    """The filter of a complete record, and the system, for arrays of either library."""
+    smooth = lambda x: x - white * weigh(x)
+    return smooth, lambda x: x - lost * smooth(lost * x)
+
+
 def _by_scipy(
     record: Record, filters: BandFilters, settings: ConjugateGradient
 ) -> CompletedRecord:
     data, share, start = map(np.asarray, record)
     lost, white = np.sqrt(1 - share), float(filters.white)
     inverses, bands = np.asarray(filters.inverses), filters.bands
-    smooth = lambda x: x - white * _weighed(x, inverses, bands)
-    times = lambda x: x - lost * smooth(lost * x)
+    weigh = lambda x: _weighed(x, inverses, bands)
+    smooth, times = _operators(weigh, white, lost)
     right = lost * smooth(share * data)
     finest = float(np.finfo(data.dtype).eps)
     times_flat = lambda x: times(x.reshape(data.shape)).ravel()

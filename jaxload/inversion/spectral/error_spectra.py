@@ -55,8 +55,6 @@ def error_spectrum(
     functionals: Functionals,
     share: ArrayLike,
     epochs: int,
-    *,
-    count: int = 40,
 ) -> ErrorSpectrum:
     """Compute the spectrum of the error of functionals, for a network as in one span.
 
@@ -69,7 +67,6 @@ def error_spectrum(
       functionals: From `averages`, `some_cells` or `every_cell`.
       share: Of the epochs in which a row observes, shape (row,).
       epochs: Of the record.
-      count: Most bands.
 
     Returns:
       The `ErrorSpectrum`.
@@ -77,13 +74,18 @@ def error_spectrum(
     Raises:
       ValueError: If shapes disagree.
     """
+    parts, bands = _parts(network, functionals, share), cosine_bands(epochs)
+    densities = band_means(spectra, bands)
+    return ErrorSpectrum(_density(network, spectra, densities, parts), bands)
+
+
+def _parts(
+    network: NetworkCovariance, functionals: Functionals, share: ArrayLike
+) -> tuple[Array, Array, Array]:
+    """Share of each row, cross-covariances in units of sigma, and variances."""
     share = jnp.asarray(share, network.gram.dtype)
     check_shapes(share=(share, "row"), cross=(functionals.cross, "functional row"))
-    bands = cosine_bands(epochs, count=count)
-    densities = band_means(spectra, bands)
-    cross = functionals.cross / network.sigma[None, :]
-    parts = (share, cross, functionals.variance)
-    return ErrorSpectrum(_density(network, spectra, densities, parts), bands)
+    return share, functionals.cross / network.sigma[None, :], functionals.variance
 
 
 @jax.jit
@@ -124,8 +126,6 @@ def epoch_variance(
     functionals: Functionals,
     share: ArrayLike,
     epochs: int,
-    *,
-    count: int = 40,
 ) -> Array:
     """Compute the variance of the error of functionals at an epoch.
 
@@ -138,7 +138,6 @@ def epoch_variance(
       functionals: From `averages`, `some_cells` or `every_cell`.
       share: Of the epochs in which a row observes, shape (row,).
       epochs: Of the record.
-      count: Most bands.
 
     Returns:
       Variance [mm2], shape (functional,).
@@ -146,13 +145,9 @@ def epoch_variance(
     Raises:
       ValueError: If shapes disagree.
     """
-    share = jnp.asarray(share, network.gram.dtype)
-    check_shapes(share=(share, "row"), cross=(functionals.cross, "functional row"))
-    bands = cosine_bands(epochs, count=count)
+    parts, bands = _parts(network, functionals, share), cosine_bands(epochs)
     part = jnp.asarray(bands.sizes / bands.samples, network.gram.dtype)
     densities = band_means(spectra, bands)
-    cross = functionals.cross / network.sigma[None, :]
-    parts = (share, cross, functionals.variance)
     return _variance(network, spectra, (densities, part), parts)
 
 
