@@ -164,8 +164,16 @@ def smoothed_fields(study: config.Study, grid: sphere.Grid) -> NDArray[np.float6
     Returns:
       Water per coefficient, shape (cell, function).
     """
-    functions: Harmonics = study_functions(study, grid).harmonics
     radius = 1e3 * study.inversion.slepian_smoothing_km
+    return _at_centres(study_functions(study, grid), grid, radius)
+
+
+# The prior and the response need them.
+@functools.lru_cache(maxsize=2)
+def _at_centres(
+    basis: SlepianFunctions, grid: sphere.Grid, radius: float
+) -> NDArray[np.float64]:
+    functions: Harmonics = basis.harmonics
     if radius:
         functions = smooth(functions, radius, EARTH_RADIUS)
     return np.asarray(synthesise_at(functions, lat=grid.lat, lon=grid.lon)).T
