@@ -9,6 +9,7 @@ import shapely
 import xarray as xr
 
 from jaxload import config, io, pipeline, synthetic
+from jaxload.pipeline.prepare import cleaning, horizontals
 
 pytest.importorskip("netCDF4")
 
@@ -128,3 +129,19 @@ def test_a_component_that_no_file_has_is_refused(study):
     alone = dataclasses.replace(study.gnss, files="up/*.up")
     with pytest.raises(ValueError, match="names north, but none of 2 stations"):
         pipeline.run(dataclasses.replace(study, gnss=alone), None)
+
+
+def test_horizontals_that_are_all_too_short_are_left_out_with_a_warning(
+    world, study, caplog
+):
+    gnss = network(world)
+    first = gnss.time < gnss.time[90]
+    for name in ("north", "east"):
+        gnss[name] = gnss[name].where(first)
+    cleaned = cleaning.clean(study, gnss, lambda _: None)
+    cleaned, counts = horizontals.clean_horizontals(study, gnss, cleaned)
+    assert cleaned.sizes["station"] > ALONE
+    assert cleaned.up.notnull().any("time").all()
+    assert not cleaned.north.notnull().any()
+    assert counts["north"] == {}
+    assert "north is not inverted: the records of" in caplog.text

@@ -25,6 +25,7 @@ from jaxload.pipeline.team import by_stations, gather_stations
 
 __all__ = [
     "PER_STATION",
+    "ShortRecords",
     "clean",
     "cleaning_summary",
     "find_events",
@@ -58,6 +59,10 @@ FEWEST = 3
 
 #: Principal components that are searched for common modes.
 COMPONENTS = 4
+
+
+class ShortRecords(ValueError):
+    """No station has a record that determines its trend, and such are dropped."""
 
 
 def needs_cleaning(study: config.Study) -> bool:
@@ -94,7 +99,7 @@ def clean(
 
     Raises:
       ValueError: If a file of offsets does not parse, or there are fewer epochs than
-        periods to keep.
+        periods to keep; a `ShortRecords` if every record is too short.
     """
     settings = study.cleaning
     years = series.decimal_years(gnss.time.values)
@@ -401,7 +406,7 @@ def _with_short_records(
         )
         return gnss
     if not good.any():
-        raise ValueError(
+        raise ShortRecords(
             f"the records of {what} are too short to tell rate and seasons apart, and "
             'cleaning.short_records is "drop"; set it to "keep", or take a longer '
             "period"

@@ -143,7 +143,11 @@ def clean_horizontals(
             continue
         shown = shown.isel(station=np.flatnonzero(seen))
         happened = cleaning.find_events(study, shown, component)
-        shown = cleaning.clean(study, shown, lambda _: None, happened, component)
+        try:
+            shown = cleaning.clean(study, shown, lambda _: None, happened, component)
+        except cleaning.ShortRecords as error:
+            logger.warning("%s is not inverted: %s", component, error)
+            shown = shown.where(False)
         cleaned = with_component(cleaned, component, shown)
         removed = {k: shown.attrs[k] for k in ("outliers", "steps") if k in shown.attrs}
         counts[component] = {name: int(count) for name, count in removed.items()}
