@@ -156,18 +156,21 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--strict", action="store_true", help="stop at a file that cannot be read"
     )
-    run.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="changes",
-        metavar="KEY=VALUE",
-        help="a setting in place of that in the file, such as inversion.beta=0.02; "
-        "may be given again",
-    )
+    _add_changes(run)
     _add_resume(run)
     _launch.add_options(run)
     run.set_defaults(command=_run, computes=True)
+    check = commands.add_parser(
+        "check",
+        parents=[common],
+        help="look through a study file and what it reads, without computing",
+    )
+    check.add_argument("study", help="a TOML file")
+    check.add_argument(
+        "--data", metavar="DIR", help="where the study's files are, if not beside it"
+    )
+    _add_changes(check)
+    check.set_defaults(command=_check)
     update = commands.add_parser(
         "update", parents=[common], help="add new days to a finished study"
     )
@@ -279,6 +282,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_changes(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="KEY=VALUE",
+        help="a setting in place of that in the file, such as inversion.beta=0.02; "
+        "may be given again",
+    )
+
+
 def _add_resume(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--resume",
@@ -313,9 +328,27 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     _processes.run_divided(launch, work, complain, judge)
 
 
-def _run_study(options: argparse.Namespace, console: Console) -> None:
+def _read_study(options: argparse.Namespace) -> config.Study:
     changes = dict(map(config.parse_change, options.changes))
-    study = config.read_study(options.study, options.data, changes=changes)
+    return config.read_study(options.study, options.data, changes=changes)
+
+
+def _check(options: argparse.Namespace, console: Console) -> None:
+    study = _read_study(options)
+    with progress_on(console) as watch:
+        checked = jaxload.pipeline.check_study(study, watch)
+    _say(checked.lines)
+    if not checked.problems:
+        _say([f"{options.study} can be run."])
+        return
+    *others, last = checked.problems
+    for problem in others:
+        _complain(console, ValueError(problem))
+    raise ValueError(last)
+
+
+def _run_study(options: argparse.Namespace, console: Console) -> None:
+    study = _read_study(options)
     if options.strict:
         gnss = dataclasses.replace(study.gnss, strict=True)
         study = dataclasses.replace(study, gnss=gnss)

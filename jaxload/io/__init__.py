@@ -33,6 +33,7 @@ from jaxload.io.grids.centre_mean import (
     remove_baseline,
     storage_anomaly,
 )
+from jaxload.io.grids.headers import GridHeader, read_grid_header
 from jaxload.io.grids.land_sea import read_land
 from jaxload.io.grids.lazily import loaded_values
 from jaxload.io.grids.maps import read_map
@@ -79,6 +80,7 @@ __all__ = [
     "EarthProfile",
     "FolderInUseError",
     "GnssFiles",
+    "GridHeader",
     "GridSettings",
     "Periods",
     "Reading",
@@ -111,6 +113,7 @@ __all__ = [
     "read_earth_profile",
     "read_gnss",
     "read_grid",
+    "read_grid_header",
     "read_icgem",
     "read_json",
     "read_land",

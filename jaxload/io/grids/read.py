@@ -37,7 +37,7 @@ from jaxload.io.grids.times import mid_times
 from jaxload.io.listing import some_of
 from jaxload.io.schema import check_dataset, grid_layout, label_dataset
 
-__all__ = ["GRID", "read_grid"]
+__all__ = ["GRID", "gridded_names", "named_grid_files", "read_grid", "stated_units"]
 
 Names = str | Sequence[str] | None
 
@@ -95,7 +95,7 @@ def read_grid(
       >>> grace = io.read_grid("CSR_GRACE_GRACE-FO_RL06_Mascons_all-corrections.nc")
       >>> soil = io.read_grid("GLDAS_NOAH025_3H*.nc4", "soil_water")
     """
-    files = _files(path)
+    files = named_grid_files(path)
     settings = _fitting(files, GridSettings() if settings is None else settings)
     pieces = [_read_file(file, quantity, variable, units, settings) for file in files]
     dataset = _without_duplicates(_joined(pieces), settings.duplicates)
@@ -147,9 +147,21 @@ def _with_spans(dataset: xr.Dataset, settings: GridSettings) -> xr.Dataset:
     return dataset
 
 
-def _files(path: PathLike | Sequence[PathLike]) -> list[pathlib.Path]:
+def named_grid_files(path: PathLike | Sequence[PathLike]) -> list[pathlib.Path]:
+    """Find the gridded files that names and patterns stand for.
+
+    Args:
+      path: As of `read_grid`.
+
+    Returns:
+      The files; one that is named and missing too.
+
+    Raises:
+      FileNotFoundError: If no file is called like a pattern.
+      ValueError: If nothing is named.
+    """
     if not isinstance(path, str | os.PathLike):
-        files = [file for one in path for file in _files(one)]
+        files = [file for one in path for file in named_grid_files(one)]
         if not files:
             raise ValueError("path is an empty list, expected files")
         return files
@@ -171,7 +183,7 @@ def _read_file(
     settings: GridSettings,
 ) -> xr.Dataset:
     with open_grid(path, settings) as content:
-        product = choose_product(_gridded(content), quantity, variable, str(path))
+        product = choose_product(gridded_names(content), quantity, variable, str(path))
         dataset = _converted(path, content, product, units, settings)
         dataset = _masked(path, content, dataset, settings)
         if "time_bnds" in content:
@@ -189,8 +201,15 @@ def _read_file(
     return dataset.assign({product.quantity: in_pieces(check, field)})
 
 
-def _gridded(content: xr.Dataset) -> dict[str, str]:
-    """What is on time, lat and lon, with its standard name."""
+def gridded_names(content: xr.Dataset) -> dict[str, str]:
+    """List the variables on time, lat and lon.
+
+    Args:
+      content: From `open_grid`.
+
+    Returns:
+      Standard names by name; empty for variables without one.
+    """
     return {
         str(name): str(array.attrs.get("standard_name", ""))
         for name, array in content.data_vars.items()
@@ -209,7 +228,7 @@ def _converted(
     total, stated = None, []
     for part in product.parts:
         array = _field(path, content, part.source, settings)
-        stated.append(_stated_units(array) if units is None else units)
+        stated.append(stated_units(array) if units is None else units)
         how = find_conversion(
             product.quantity, stated[-1], f"{path}: {part.source}", part.depth
         )
@@ -225,7 +244,7 @@ def _converted(
     fields = {product.quantity: total}
     if product.sigma:
         array = _field(path, content, product.sigma, settings)
-        sigma_units = _stated_units(array) if units is None else units
+        sigma_units = stated_units(array) if units is None else units
         where = f"{path}: {product.sigma}"
         how = find_conversion(product.quantity, sigma_units, where)
         sigma = _apply(array, Conversion(how.factor, 0.0, how.per), content, where)
@@ -253,7 +272,15 @@ def _field(
     return array.drop_vars([name for name in array.coords if name not in GRID])
 
 
-def _stated_units(array: xr.DataArray) -> str | None:
+def stated_units(array: xr.DataArray) -> str | None:
+    """Look up the units of a variable, however their attribute is spelled.
+
+    Args:
+      array: The variable.
+
+    Returns:
+      The units; None where none are stated.
+    """
     return next((v for k, v in array.attrs.items() if str(k).lower() == "units"), None)
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 from jaxload import config, io
 from jaxload.pipeline.messages import error_context
 
-__all__ = ["LARGE_FILES", "read_grid_source"]
+__all__ = ["LARGE_FILES", "read_grid_source", "read_grid_source_header"]
 
 #: Size of the files of a grid [bytes] from which on it is read some epochs at a time,
 #: and never held as a whole.
@@ -50,6 +50,38 @@ def read_grid_source(
             source.variable or None,
             source.units or None,
             dataclasses.replace(settings or io.GridSettings(), **_stated(source)),
+        )
+
+
+def read_grid_source_header(
+    study: config.Study,
+    setting: str,
+    source: str | config.GridSource,
+    quantity: str | Sequence[str] | None = None,
+) -> io.GridHeader:
+    """Describe the grid that a setting of a study names, without reading its values.
+
+    Args:
+      study: As of `read_grid_source`.
+      setting: Likewise.
+      source: Likewise.
+      quantity: Likewise.
+
+    Returns:
+      What `io.read_grid_header` returns.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it cannot be read.
+    """
+    source = config.grid_source(source)
+    with error_context(f"{setting} {source}"):
+        return io.read_grid_header(
+            [study.path(path) for path in source.paths],
+            quantity,
+            source.variable or None,
+            source.units or None,
+            dataclasses.replace(io.GridSettings(), **_stated(source)),
         )
 
 
