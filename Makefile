@@ -32,7 +32,7 @@ NO_BENCHMARK := benchmarks/_% benchmarks/gpu_launches.py benchmarks/gpu_record.p
 BENCHMARKS := $(basename $(notdir $(filter-out $(NO_BENCHMARK),$(wildcard benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test32 slow lint bench launches fuzz faults mutants gpu clean
+.PHONY: help demo test test32 slow thorough lint bench launches fuzz faults mutants gpu clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -44,7 +44,10 @@ test: $(READY)  ## run the tests, but for the slow ones
 	$(ONE_THREAD) $(BIN)/python -m pytest $(SPREAD) -m "not slow" $(PYTEST)
 
 slow: $(READY)  ## run the slow tests
-	$(ONE_THREAD) $(BIN)/python -m pytest $(SPREAD) -m slow $(PYTEST)
+	$(ONE_THREAD) $(BIN)/python -m pytest $(SPREAD) -m "slow and not thorough" $(PYTEST)
+
+thorough: $(READY)  ## run the slow tests that repeat others in further cases
+	$(ONE_THREAD) $(BIN)/python -m pytest $(SPREAD) -m thorough $(PYTEST)
 
 test32: $(READY)  ## run the tests of what works in single precision
 	$(ONE_THREAD) JAX_ENABLE_X64=0 $(BIN)/python -m pytest $(PYTEST) \

@@ -130,6 +130,7 @@ def test_an_example_runs(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", sorted(SLOW))
 def test_an_example_of_a_whole_world_or_training_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

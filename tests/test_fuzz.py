@@ -50,8 +50,8 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", fuzz.READERS)
-def test_a_thousand_damaged_files_are_answered(name):
-    inputs = 20_000 // len(fuzz.READERS) + 1
+def test_damaged_files_are_answered(name):
+    inputs = 10_000 // len(fuzz.READERS) + 1
     assert fuzz.try_inputs(0, name, range(inputs)) == []
 
 

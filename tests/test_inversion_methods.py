@@ -221,11 +221,11 @@ def test_derivatives_of_first_order(method, prior, inputs):
 @pytest.mark.parametrize(
     ("method", "prior"),
     [
-        ("epoch", "definite"),
         ("shared", "free level"),
-        ("conjugate_gradient", "free level"),
-        ("primal", "definite"),
-        ("refined", "definite"),
+        pytest.param("epoch", "definite", marks=pytest.mark.thorough),
+        pytest.param("conjugate_gradient", "free level", marks=pytest.mark.thorough),
+        pytest.param("primal", "definite", marks=pytest.mark.thorough),
+        pytest.param("refined", "definite", marks=pytest.mark.thorough),
     ],
 )
 def test_derivatives_of_second_order(method, prior, inputs):

@@ -144,7 +144,13 @@ def symmetric_slope(criterion, data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("criterion", [inversion.leave_one_out, inversion.gcv])
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        inversion.leave_one_out,
+        pytest.param(inversion.gcv, marks=pytest.mark.thorough),
+    ],
+)
 def test_derivatives_of_criteria_are_those_of_one_device(both, criterion):
     one, many = (symmetric_slope(criterion, data) for data in both)
     for left, right in zip(one, many, strict=True):
