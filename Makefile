@@ -23,6 +23,8 @@ export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 # Threads of several processes that wait for each other by spinning halt all of them.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1
+# Modules compiled once serve all processes that tests start.
+export PYTHONDONTWRITEBYTECODE :=
 # Relative, so that checkouts in folders with spaces in their names work too.
 BIN := .venv/bin
 READY := .venv/ready
