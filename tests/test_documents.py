@@ -183,6 +183,20 @@ def prepare_filling():
     }
 
 
+def prepare_results():
+    """Maps of two winter months, as a run writes them."""
+    pathlib.Path("out").mkdir()
+    days = np.arange("2020-01-15", "2020-03-15", dtype="M8[D]").astype("M8[ns]")
+    axes = {"time": days, "lat": 45.5 + 0.5 * np.arange(4), "lon": 10 + np.arange(3.0)}
+    shape = tuple(map(len, axes.values()))
+    water = {
+        "twsa": (tuple(axes), small.noise(*shape), {"units": "mm"}),
+        "cell_mask": (("lat", "lon"), np.full(shape[1:], 2, np.int8)),
+    }
+    io.write_dataset(xr.Dataset(water, axes), "out/twsa.nc")
+    return {}
+
+
 PREPARED = {
     "README.md": prepare_readme,
     "docs/drought.md": prepare_drought,
@@ -191,6 +205,7 @@ PREPARED = {
     "docs/loading.md": prepare_loading,
     "docs/network.md": prepare_network,
     "docs/raw_heights.md": prepare_raw_heights,
+    "docs/results.md": prepare_results,
     "docs/study_files.md": prepare_study_files,
     "docs/sweeps.md": prepare_sweeps,
 }
@@ -203,6 +218,7 @@ RESULTS = {
     "docs/loading.md": ("up", "moved", "maps"),
     "docs/network.md": ("gains", "losses", "least"),
     "docs/raw_heights.md": ("seasonal",),
+    "docs/results.md": ("one_day", "series"),
     "docs/study_files.md": ("water",),
     "docs/sweeps.md": ("best",),
 }

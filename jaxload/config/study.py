@@ -43,6 +43,7 @@ class Study:
       gnss: The observed heights.
       region: Where water is estimated.
       title: Title of figures and results.
+      institution: Who made the results, for the attributes of their files.
       screening: Stations that do not move as elastic ground under load.
       cleaning: What is done to the heights before anything else.
       loads: Loads whose displacement is removed from the heights.
@@ -67,6 +68,7 @@ class Study:
     gnss: Gnss
     region: Region
     title: str = "water storage from GNSS"
+    institution: str = ""
     screening: Screening = dataclasses.field(default_factory=Screening)
     cleaning: Cleaning = dataclasses.field(default_factory=Cleaning)
     loads: Loads = dataclasses.field(default_factory=Loads)

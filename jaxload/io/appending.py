@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from xarray import conventions
 
+from jaxload.io.conventions import history_line, with_names
 from jaxload.io.files.netcdf import reading_netcdf, small_caches
 from jaxload.io.files.writing import reason_of
 from jaxload.io.files.zarr_folders import is_zarr
@@ -33,6 +34,9 @@ class EpochChange:
       values: New values of each variable with that dimension, shape (changed, ...).
       whole: New values of variables without it, such as an annual amplitude.
       attributes: Attributes of the file that change.
+      bounds: Intervals of all epochs, shape (epoch, 2), for files that hold them; None
+        leaves those of a file as they are.
+      event: What happened, for the attribute ``history``; empty for nothing.
     """
 
     axis: str
@@ -41,6 +45,8 @@ class EpochChange:
     values: Mapping[str, NDArray[Any]]
     whole: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
     attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    bounds: NDArray[np.datetime64] | None = None
+    event: str = ""
 
 
 def append_variables(dataset: xr.Dataset, path: pathlib.Path) -> None:
@@ -56,7 +62,9 @@ def append_variables(dataset: xr.Dataset, path: pathlib.Path) -> None:
     try:
         with small_caches():
             growing = unlimited_of(dataset)
-            dataset.to_netcdf(path, "a", engine="netcdf4", unlimited_dims=growing)
+            with_names(dataset).to_netcdf(
+                path, "a", engine="netcdf4", unlimited_dims=growing
+            )
     except (RuntimeError, OSError) as error:
         raise _not_written(path, error) from None
 
@@ -92,15 +100,21 @@ def _change_netcdf(path: pathlib.Path, change: EpochChange) -> None:
     with reading_netcdf(path), netCDF4.Dataset(path, "a") as file:
         file.set_auto_maskandscale(False)
         axis = file[change.axis]
-        units, numbers = _encoded_times(change.time, axis.units, axis.calendar)
+        bounds = change.bounds if f"{change.axis}_bnds" in file.variables else None
+        units, numbers, limits = _encoded_times(
+            change.time, bounds, (axis.units, axis.calendar)
+        )
         axis[:] = numbers
         axis.units = units
+        if limits is not None:
+            file[f"{change.axis}_bnds"][:] = limits
         for name, values in change.values.items():
             for places, part in _runs(change.places, values):
                 file[name][places] = part
         for name, values in change.whole.items():
             file[name][...] = values
-        file.setncatts(dict(change.attributes))
+        attributes = {name: file.getncattr(name) for name in file.ncattrs()}
+        file.setncatts({**change.attributes, **_history(attributes, change)})
 
 
 def _change_zarr(path: pathlib.Path, change: EpochChange) -> None:
@@ -113,12 +127,17 @@ def _change_zarr(path: pathlib.Path, change: EpochChange) -> None:
         group: Any = zarr.open_group(str(path), mode="r+")
         axis, count = group[change.axis], len(change.time)
         labels = dict(axis.attrs)
-        units, numbers = _encoded_times(
-            change.time, str(labels["units"]), str(labels["calendar"])
+        bounds = change.bounds if f"{change.axis}_bnds" in group else None
+        units, numbers, limits = _encoded_times(
+            change.time, bounds, (str(labels["units"]), str(labels["calendar"]))
         )
         axis.resize((count,))
         axis[:] = numbers
         axis.attrs["units"] = units
+        if limits is not None:
+            of_bounds = group[f"{change.axis}_bnds"]
+            of_bounds.resize(limits.shape)
+            of_bounds[:] = limits
         for name, values in change.values.items():
             array = group[name]
             array.resize((count, *array.shape[1:]))
@@ -126,16 +145,28 @@ def _change_zarr(path: pathlib.Path, change: EpochChange) -> None:
                 array[places] = part
         for name, values in change.whole.items():
             group[name][...] = values
-        group.attrs.update(dict(change.attributes))
+        attributes = {**change.attributes, **_history(dict(group.attrs), change)}
+        group.attrs.update(attributes)
+
+
+def _history(attributes: Mapping[str, Any], change: EpochChange) -> dict[str, str]:
+    """The history of a file with what happens to it now."""
+    if not change.event:
+        return {}
+    lines = [str(attributes.get("history", "")), history_line(change.event)]
+    return {"history": "\n".join(filter(None, lines))}
 
 
 def _encoded_times(
-    time: NDArray[np.datetime64], units: str, calendar: str
-) -> tuple[str, NDArray[np.int64]]:
+    time: NDArray[np.datetime64],
+    bounds: NDArray[np.datetime64] | None,
+    stated: tuple[str, str],
+) -> tuple[str, NDArray[np.int64], NDArray[np.int64] | None]:
     """Times in the units of a file, or in seconds where these are no whole numbers."""
-    for trial in (units, SECONDS):
-        variable = xr.Variable(("time",), time.astype("M8[ns]"))
-        variable.encoding = {"units": trial, "calendar": calendar}
+    both = time if bounds is None else np.concatenate([time, bounds.ravel()])
+    for trial in (stated[0], SECONDS):
+        variable = xr.Variable(("time",), both.astype("M8[ns]"))
+        variable.encoding = {"units": trial, "calendar": stated[1]}
         with warnings.catch_warnings():
             # Times that are no whole numbers are then written as decimals.
             warnings.simplefilter("ignore")
@@ -143,7 +174,8 @@ def _encoded_times(
         numbers = np.asarray(encoded.values)
         whole = np.rint(numbers).astype(np.int64)
         if (whole == numbers).all():
-            return trial, whole
+            times, limits = whole[: len(time)], whole[len(time) :].reshape(-1, 2)
+            return trial, times, None if bounds is None else limits
     raise ValueError(f"times up to {time[-1]} are no whole number of seconds")
 
 

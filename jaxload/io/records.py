@@ -19,6 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload._cores import available_cores
+from jaxload.io.conventions import bounds_names, grid_mapping_of, with_convention
 from jaxload.io.files.netcdf import small_caches
 from jaxload.io.files.writing import reason_of, replacing, why_full
 from jaxload.io.files.zarr_folders import (
@@ -27,7 +28,7 @@ from jaxload.io.files.zarr_folders import (
     require_zarr,
     settle_folder,
 )
-from jaxload.io.results import encodings, map_chunks, require_netcdf, with_convention
+from jaxload.io.results import encodings, map_chunks, require_netcdf
 
 __all__ = ["NotWritten", "RecordWriter", "block_length", "writing_record"]
 
@@ -94,7 +95,9 @@ def writing_record(
     write = _writing_zarr if is_zarr(path) else _writing_netcdf
     of_body: list[Exception] = []
     try:
-        with write(with_convention(dataset), path, names, compressed) as writer:
+        datum = grid_mapping_of(dataset, DIMS)
+        labels = {name: {**labels, **datum} for name, labels in names.items()}
+        with write(with_convention(dataset), path, labels, compressed) as writer:
             noting = _Noting(writer)
             try:
                 yield noting
@@ -314,7 +317,12 @@ def _writing_zarr(
 
 def _save_zarr(dataset: xr.Dataset, path: pathlib.Path) -> None:
     """Write all but maps; floats become float32, as in netCDF."""
-    wide = [name for name, x in dataset.data_vars.items() if x.dtype == np.float64]
+    limits = bounds_names(dataset)
+    wide = [
+        name
+        for name, x in dataset.data_vars.items()
+        if x.dtype == np.float64 and name not in limits
+    ]
     dataset = dataset.assign({name: dataset[name].astype("f4") for name in wide})
     with warnings.catch_warnings():
         # The format has no final word on text yet; xarray reads what it wrote.

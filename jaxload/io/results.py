@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-import jaxload
+from jaxload.io.conventions import MAKER, bounds_names, with_convention
 from jaxload.io.files.netcdf import reading_netcdf, save_netcdf
 from jaxload.io.files.paths import PathLike
 from jaxload.io.files.writing import replacing, write_text
@@ -31,7 +31,6 @@ __all__ = [
     "read_json",
     "require_netcdf",
     "unlimited_of",
-    "with_convention",
     "write_dataset",
     "write_figure",
     "write_json",
@@ -51,9 +50,6 @@ VALUES_OF_A_PIECE = 1 << 17
 
 #: Bytes of a picture within which it says who made it.
 PREAMBLE = 1 << 12
-
-#: What says of a file that it is one of ours.
-MAKER = f"jaxload {jaxload.__version__}"
 
 
 def require_netcdf() -> None:
@@ -98,23 +94,37 @@ def encodings(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
     """
     packing = {"zlib": True, "complevel": 1, "shuffle": True}
     encoding: dict[str, dict[str, Any]] = {}
+    limits = bounds_names(dataset)
     for name, array in dataset.data_vars.items():
-        if array.dtype.kind == "f":
+        if name in limits:
+            encoding[str(name)] = _exact(array)
+        elif array.dtype.kind == "f":
             encoding[str(name)] = {**packing, "dtype": "float32", "_FillValue": np.nan}
             if array.ndim == 3 and array.size > VALUES_OF_A_READ:
                 encoding[str(name)]["chunksizes"] = map_chunks(array.shape)
             elif array.ndim == 2 and array.dims[0] in GROWING:
-                rows = max(1, VALUES_OF_A_PIECE // max(array.shape[1], 1))
-                sizes = min(rows, max(array.shape[0], 1)), max(array.shape[1], 1)
-                encoding[str(name)]["chunksizes"] = sizes
+                encoding[str(name)]["chunksizes"] = _rows(array.shape)
         elif array.ndim:
             encoding[str(name)] = dict(packing)
-    for name, array in dataset.coords.items():
-        encoding[str(name)] = {"_FillValue": None}
-        if array.ndim and array.dtype.kind in "iufM":
-            # What is not compressed has no other checksum.
-            encoding[str(name)]["fletcher32"] = True
-    return encoding
+    return encoding | {str(name): _exact(x) for name, x in dataset.coords.items()}
+
+
+def _exact(array: xr.DataArray) -> dict[str, Any]:
+    """The encoding of an axis or its limits, which are neither packed nor missing."""
+    encoding: dict[str, Any] = {"_FillValue": None}
+    if array.ndim and array.dtype.kind in "iufM":
+        # What is not compressed has no other checksum.
+        encoding["fletcher32"] = True
+    if array.ndim == 2 and array.dims[0] in GROWING:
+        encoding["chunksizes"] = _rows(array.shape)
+    stated = ("units", "calendar", "dtype") if array.dtype.kind == "M" else ()
+    return encoding | {k: array.encoding[k] for k in stated if k in array.encoding}
+
+
+def _rows(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Pieces of a table that grows by rows."""
+    rows = max(1, VALUES_OF_A_PIECE // max(shape[1], 1))
+    return min(rows, max(shape[0], 1)), max(shape[1], 1)
 
 
 def unlimited_of(dataset: xr.Dataset) -> list[str]:
@@ -141,33 +151,6 @@ def map_chunks(shape: tuple[int, ...]) -> tuple[int, int, int]:
     epochs, rows, columns = shape
     together = min(epochs, max(1, VALUES_OF_A_READ // (rows * columns)))
     return together, -(-rows // 2), -(-columns // 2)
-
-
-def with_convention(dataset: xr.Dataset) -> xr.Dataset:
-    """Add the attributes that every file has by the CF convention.
-
-    Args:
-      dataset: Any.
-
-    Returns:
-      The same values with the attributes.
-    """
-    dataset = dataset.copy()
-    dataset.attrs.setdefault("Conventions", "CF-1.11")
-    dataset.attrs.setdefault("source", MAKER)
-    for coordinate in dataset.coords.values():
-        if coordinate.dtype.kind == "M":
-            coordinate.attrs.setdefault("standard_name", "time")
-    for part in (dataset, *dataset.variables.values()):
-        part.attrs = {k: _unicode(v) for k, v in part.attrs.items()}
-    return dataset
-
-
-def _unicode(value: Any) -> Any:
-    """Text as files can hold it, though it is of file names that are no UTF-8."""
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write_figure(figure: Any, path: PathLike) -> None:
@@ -214,7 +197,10 @@ def read_dataset(path: PathLike, load: bool = False) -> xr.Dataset:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; check the path")
     with reading_netcdf(path):
-        dataset = xr.open_dataset(path)
+        with warnings.catch_warnings():
+            # Others may name limits of cells that they do not hold.
+            warnings.filterwarnings("ignore", "Variable.s. referenced in")
+            dataset = xr.open_dataset(path, decode_coords="all")
         return dataset.load() if load else dataset
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 __all__ = [
+    "AXES",
     "GNSS",
     "VARIABLES",
     "WATER",
@@ -90,7 +91,8 @@ VARIABLES: dict[str, Variable] = {
         "twsa",
         "mm",
         "terrestrial water storage anomaly as equivalent water height",
-        "lwe_thickness_of_gravity_anomaly",
+        # That of CF, land_water_amount, is of all water, and a mass per area.
+        "",
     ),
     **_gridded("tws", "mm", "terrestrial water storage", ""),
     **_gridded("groundwater", "mm", "groundwater storage", ""),
@@ -98,7 +100,10 @@ VARIABLES: dict[str, Variable] = {
     **_gridded("pressure", "Pa", "surface pressure", "surface_air_pressure"),
     **_gridded("temperature", "K", "air temperature", "air_temperature"),
     **_gridded(
-        "sea_level", "mm", "sea-level anomaly", "sea_surface_height_above_sea_level"
+        "sea_level",
+        "mm",
+        "sea-level anomaly",
+        "sea_surface_height_above_mean_sea_level",
     ),
     **_gridded("precipitation", "mm d-1", "precipitation", "lwe_precipitation_rate"),
     **_gridded(
@@ -115,7 +120,8 @@ VARIABLES: dict[str, Variable] = {
     **_gridded("variable", "", "variable of a study", ""),
 }
 
-_AXES: dict[str, Variable] = {
+#: Places of what is observed or estimated.
+AXES: dict[str, Variable] = {
     "lon": Variable((), "degrees_east", "longitude", "longitude"),
     "lat": Variable((), "degrees_north", "latitude", "latitude"),
     "height": Variable(
@@ -170,9 +176,9 @@ def label_dataset(dataset: xr.Dataset) -> xr.Dataset:
     """
     dataset = dataset.copy()
     known = [name for name in VARIABLES if name in dataset.data_vars]
-    known += [name for name in _AXES if name in dataset.coords]
+    known += [name for name in AXES if name in dataset.coords]
     for name in known:
-        variable = (VARIABLES | _AXES)[name]
+        variable = (VARIABLES | AXES)[name]
         labels = {
             "units": variable.units,
             "long_name": variable.long_name,

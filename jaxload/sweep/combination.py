@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from jaxload import config, io
 from jaxload.pipeline.chunks import blocks
 from jaxload.pipeline.progress import Clock, Watch, ignore
+from jaxload.pipeline.report.file_labels import labelled_for_file
 from jaxload.pipeline.stages import invert_prepared
 from jaxload.sweep.draws import as_text
 from jaxload.sweep.results import SweepResult
@@ -93,7 +94,8 @@ def combine(
         paths = [getattr(member, name) for member in members]
         combined = _combined(paths, weights, chosen, watch)
         io.write_dataset(
-            combined, place / ("twsa.nc" if name == "water" else "regions.nc")
+            labelled_for_file(combined, {}),
+            place / ("twsa.nc" if name == "water" else "regions.nc"),
         )
     return place
 

@@ -89,7 +89,11 @@ def open_zarr(path: pathlib.Path) -> xr.Dataset:
     require_zarr()
     with reading_zarr(path):
         dataset = xr.open_dataset(
-            path, engine="zarr", chunks=None, backend_kwargs={"consolidated": False}
+            path,
+            engine="zarr",
+            chunks=None,
+            decode_coords="all",
+            backend_kwargs={"consolidated": False},
         )
     if WRITTEN in dataset.attrs:
         logger.warning(

@@ -153,6 +153,7 @@ STANDARD_NAMES = {
     "lwe_precipitation_rate": "precipitation",
     "lwe_thickness_of_precipitation_amount": "precipitation",
     "sea_surface_height_above_sea_level": "sea_level",
+    "sea_surface_height_above_mean_sea_level": "sea_level",
     "surface_snow_amount": "snow_water",
     "lwe_thickness_of_surface_snow_amount": "snow_water",
     "mass_content_of_water_in_soil": "soil_moisture",

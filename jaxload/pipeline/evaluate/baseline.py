@@ -13,6 +13,7 @@ from jaxload.pipeline.evaluate.regions import (
     REFERENCE_VARIABLES,
     reference_month_means,
     score_series,
+    within_record,
 )
 
 __all__ = ["gain_over_stations_only", "with_stations_only"]
@@ -44,7 +45,8 @@ def with_stations_only(
     what = "regional mean of water storage anomaly from stations alone"
     labels = {"units": "mm", "long_name": what}
     regions = regions.assign(twsa_stations_only=(("time", "region"), daily, labels))
-    for name, reference in references.items():
+    for name, whole in references.items():
+        reference = within_record(whole, regions.time.values)
         values = reference_month_means(daily, regions.time.values, reference)
         month, ours, _ = REFERENCE_VARIABLES[name]
         new = {_of_stations(ours): ((month, "region"), values, labels)}

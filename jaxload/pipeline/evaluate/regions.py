@@ -22,6 +22,7 @@ __all__ = [
     "region_means",
     "score_regions",
     "score_series",
+    "within_record",
 ]
 
 #: Names of references in figures.
@@ -163,9 +164,11 @@ def region_means(
       `twsa` (time, region) and `coverage_fraction`, the fraction of each region that
       the cells cover; with GRACE also `twsa_monthly` and `twsa_grace` (month, region),
       with a land-surface model `twsa_monthly_land_model` and `tws_land_model`
-      (land_model_month, region). All in mm. The fractions that the references cover are
-      `twsa_grace_coverage_fraction` and `tws_land_model_coverage_fraction`; each mean
-      has its fraction as the attribute `coverage_fraction` too.
+      (land_model_month, region), for the months that the record touches, whose limits
+      are `month_bnds` and `land_model_month_bnds`. All in mm. The fractions that the
+      references cover are `twsa_grace_coverage_fraction` and
+      `tws_land_model_coverage_fraction`; each mean has its fraction as the attribute
+      `coverage_fraction` too.
     """
     labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
     share = {"units": "1", "long_name": "share of the region inside the grid"}
@@ -176,7 +179,8 @@ def region_means(
         },
         coords={"time": time, "region": list(basins.names)},
     )
-    for name, reference in references.items():
+    for name, whole in references.items():
+        reference = within_record(whole, time)
         month, ours, theirs = REFERENCE_VARIABLES[name]
         monthly = (
             (month, "region"),
@@ -190,8 +194,26 @@ def region_means(
         part = "region", covered, known
         new = {ours: monthly, theirs: water, f"{theirs}_{COVERAGE}": part}
         means = means.assign(new)
-        means = means.assign_coords({month: reference.month.values})
+        spans = np.stack([reference.start.values, reference.stop.values], axis=1)
+        limits = (month, "bnds"), spans
+        coords = {month: reference.month.values, f"{month}_bnds": limits}
+        means = means.assign_coords(coords)
     return means
+
+
+def within_record(reference: xr.Dataset, time: NDArray[np.datetime64]) -> xr.Dataset:
+    """Select the months of a reference that a record touches.
+
+    Args:
+      reference: One of `reference_means`.
+      time: Epochs of the record, ascending, shape (epoch,).
+
+    Returns:
+      The reference without months that end before it or begin after it.
+    """
+    spans = spans_of(time)
+    started = reference.start.values < spans[-1, 1]
+    return reference.isel(month=started & (reference.stop.values > spans[0, 0]))
 
 
 def reference_month_means(

@@ -22,7 +22,7 @@ from jaxload.pipeline.estimation.error_correlation import (
 )
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors
-from jaxload.pipeline.evaluate.regions import REFERENCE_VARIABLES
+from jaxload.pipeline.evaluate.regions import REFERENCE_VARIABLES, within_record
 from jaxload.pipeline.frozen.kept_state import KeptState
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
@@ -31,6 +31,7 @@ from jaxload.pipeline.prepare.cleaning import PER_STATION
 __all__ = [
     "MapFile",
     "Result",
+    "about_of_study",
     "as_groundwater",
     "coefficient_results",
     "filled_results",
@@ -215,15 +216,25 @@ def filled_results(study: config.Study, rows: xr.Dataset) -> xr.Dataset:
     for name, meaning in long_names.items():
         if name in cells:
             cells[name].attrs = {"units": "mm", "long_name": meaning}
-    return cells.assign_attrs(_about(study))
+    return cells.assign_attrs(about_of_study(study))
 
 
-def _about(study: config.Study) -> dict[str, str]:
+def about_of_study(study: config.Study) -> dict[str, str]:
+    """Describe a study by attributes of files.
+
+    Args:
+      study: The study.
+
+    Returns:
+      Conventions, title, source, settings, and the institution if it is stated.
+    """
+    stated = {"institution": study.institution} if study.institution else {}
     return {
         "Conventions": "CF-1.11",
         "title": study.title,
         "source": f"jaxload {jaxload.__version__}",
         "settings": config.to_toml(study),
+        **stated,
     }
 
 
@@ -267,7 +278,7 @@ def water_results(
             ),
         },
         coords={"time": time, "lat": grid.lat_axis, "lon": grid.lon_axis},
-        attrs=_about(study) | {"beta": beta},
+        attrs=about_of_study(study) | {"beta": beta},
     )
     if record_length(time.values) >= SHORTEST:
         amplitude = annual_amplitudes(solution, time.values)
@@ -345,7 +356,8 @@ def with_errors(
     of_months = labels | {"comment": labels["comment"] + caution}
     means = means or independent_means(daily)
     time = regions.time.values
-    for reference, months in references.items():
+    for reference, whole in references.items():
+        months = within_record(whole, time)
         month, ours, _ = REFERENCE_VARIABLES[reference]
         after = time >= months.start.values[:, None]
         shares = (after & (time < months.stop.values[:, None])).astype(np.float64)
@@ -380,7 +392,8 @@ def coefficient_results(
         "cell_lat": ("cell", area.grid.lat, degrees),
     }
     variables = _coefficients(solution)
-    return xr.Dataset(variables | places, coords={"time": time}, attrs=_about(study))
+    about = about_of_study(study)
+    return xr.Dataset(variables | places, coords={"time": time}, attrs=about)
 
 
 def _coefficients(solution: inversion.RepresenterSolution) -> dict[str, Any]:

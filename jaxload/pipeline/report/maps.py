@@ -13,6 +13,7 @@ from jaxload.io.records import RecordWriter, block_length
 from jaxload.pipeline.chunks import blocks, regrouped
 from jaxload.pipeline.estimation.uncertainty import CellErrors, Errors
 from jaxload.pipeline.report.datasets import as_groundwater
+from jaxload.pipeline.report.file_labels import labelled_for_file
 
 __all__ = [
     "Taker",
@@ -81,6 +82,7 @@ def labels_of(maps: WaterMaps) -> dict[str, dict[str, Any]]:
         labelled["twsa_sd"] = (dims, nothing, labels)
     if maps.quantity == "gwsa":
         labelled = as_groundwater(labelled)
+    labelled = labelled_for_file(labelled, {})
     return {str(name): dict(x.attrs) for name, x in labelled.data_vars.items()}
 
 

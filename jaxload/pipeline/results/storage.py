@@ -20,6 +20,7 @@ from jaxload.io.records import NotWritten, RecordWriter, writing_record
 from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.report.datasets import MapFile
+from jaxload.pipeline.report.file_labels import labelled_for_file
 from jaxload.pipeline.report.maps import (
     Taker,
     WaterMaps,
@@ -161,6 +162,7 @@ def _written(
     clock: Clock,
 ) -> Errors:
     labels, compressed = labels_of(maps), study.output.compression
+    water = labelled_for_file(water, {})
     with writing_record(water, path, labels, compressed) as writer:
         errors = _compute(water, maps, writer, takers, clock)
         computed = time.perf_counter()

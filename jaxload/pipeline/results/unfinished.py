@@ -23,6 +23,7 @@ from jaxload.config.renamed import is_of_earlier_release
 from jaxload.io.records import NotWritten
 from jaxload.pipeline.frozen.kept_state import write_state
 from jaxload.pipeline.report.datasets import Result
+from jaxload.pipeline.report.file_labels import about_of, labelled_for_file
 from jaxload.pipeline.report.network_tables import network_table_of
 from jaxload.pipeline.report.water_tables import tables_of
 from jaxload.pipeline.results.files import (
@@ -145,7 +146,8 @@ def _keep(result: Result, origin: Origin, place: pathlib.Path) -> Unfinished:
             if DATASETS[name] != "water" or there is None:
                 double = [x for x in DOUBLE.get(name, ()) if x in dataset]
                 wide = {"double": double} if double else {}
-                io.write_dataset(dataset, place / name, **wide)
+                labelled = labelled_for_file(dataset, about_of(result.water))
+                io.write_dataset(labelled, place / name, **wide)
             elif there.parent != place:
                 copy_result(there, place / name)
             files[name] = content_of(place / name)

@@ -1,5 +1,6 @@
 """Files of results with later epochs, written beside those that they will replace."""
 
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -11,6 +12,7 @@ from jaxload import config, inversion, io, sphere
 from jaxload.io.appending import EpochChange, change_epochs
 from jaxload.pipeline.frozen.kept_state import STATE_ARRAYS
 from jaxload.pipeline.report.datasets import station_results
+from jaxload.pipeline.report.file_labels import bounds_of_epochs
 from jaxload.pipeline.report.summary import root_mean_square_of
 from jaxload.pipeline.results.files import MAPS, as_single
 from jaxload.pipeline.results.pending import copy_to_pending
@@ -85,8 +87,8 @@ def change_maps(
             values["twsa_sd"] = sphere.to_raster(grid, water.cell_sd)
     path = copy_to_pending(folder, name)
     attributes = {"settings": config.to_toml(study)}
-    change = EpochChange("time", epochs.time, epochs.places, values, {}, attributes)
-    change_epochs(path, change)
+    change = _change_of(epochs, values)
+    change_epochs(path, dataclasses.replace(change, attributes=attributes))
     with io.read_dataset(path) as maps:
         seasonal = "annual_amplitude" in maps
     if seasonal:
@@ -124,7 +126,7 @@ def change_stations(
             str(x) for x, array in stations.data_vars.items() if "time" in array.dims
         ]
     values = {x: changed[x].values for x in names if x in changed}
-    change_epochs(path, EpochChange("time", epochs.time, epochs.places, values))
+    change_epochs(path, _change_of(epochs, values))
     return name
 
 
@@ -157,8 +159,16 @@ def change_coefficients(
         load = inversion.load_at(water.estimate.solution, slice(None))
         values = {"water": np.asarray(load, np.float32)}
     path = copy_to_pending(folder, name)
-    change_epochs(path, EpochChange("time", epochs.time, epochs.places, values))
+    change_epochs(path, _change_of(epochs, values))
     return [name]
+
+
+def _change_of(epochs: LaterEpochs, values: dict[str, NDArray[Any]]) -> EpochChange:
+    """A change of values by time, with the intervals of all epochs."""
+    bounds = bounds_of_epochs(epochs.time)
+    days = f"{len(epochs.places)} epochs set or added"
+    changed = epochs.time, epochs.places, values
+    return EpochChange("time", *changed, bounds=bounds, event=days)
 
 
 def describe_stations(path: pathlib.Path) -> dict[str, Any]:

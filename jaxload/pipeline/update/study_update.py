@@ -29,7 +29,9 @@ from jaxload.pipeline.frozen.kept_state import ABOUT_STATE
 from jaxload.pipeline.inputs.study_area import StudyArea, read_study_area
 from jaxload.pipeline.messages import listed
 from jaxload.pipeline.progress import Clock, Watch, ignore
+from jaxload.pipeline.report.datasets import about_of_study
 from jaxload.pipeline.report.figures import draw, rings
+from jaxload.pipeline.report.file_labels import labelled_for_file
 from jaxload.pipeline.report.water_tables import tables_of
 from jaxload.pipeline.results.files import SUMMARY, read_result
 from jaxload.pipeline.results.pending import (
@@ -285,9 +287,10 @@ def _with_regions(
     regions, summary = region_results(study, area, record, before)
     tables, scores = water_tables_of(study, area, regions)
     place = pending_folder(folder)
+    about = about_of_study(study)
     datasets = {"regions.nc": regions} | tables
     for name, dataset in datasets.items():
-        io.write_dataset(dataset, place / name)
+        io.write_dataset(labelled_for_file(dataset, about), place / name)
     texts = tables_of(datasets)
     for name, text in texts.items():
         io.write_text(place / name, text)
