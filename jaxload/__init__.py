@@ -1,7 +1,8 @@
 """Terrestrial water storage from GNSS displacement, in JAX.
 
 The sub-packages are the namespaces to use: `earth`, `sphere`, `series`, `io`,
-`inversion`, `evaluate`, `gapfill`, `synthetic`, `config`, `plot`, `pipeline`, `sweep`.
+`inversion`, `evaluate`, `gapfill`, `synthetic`, `config`, `plot`, `pipeline`, `sweep`,
+`labelled`, `export`.
 Each is imported when it is first used: ``import jaxload; jaxload.inversion.solve``.
 Nothing is computed or configured at import; `README.md` beside this file draws the
 tree.
@@ -16,9 +17,11 @@ PACKAGES = (
     "demo",
     "earth",
     "evaluate",
+    "export",
     "gapfill",
     "inversion",
     "io",
+    "labelled",
     "pipeline",
     "plot",
     "report",

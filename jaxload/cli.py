@@ -22,6 +22,7 @@ import jaxload
 from jaxload import _launch, config, studies
 from jaxload._console import messages_on, progress_on
 from jaxload._memory import return_freed_memory
+from jaxload._result_commands import add_result_commands
 
 __all__ = ["main"]
 
@@ -279,6 +280,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", default=".", metavar="DIR", help="where it goes; here by default"
     )
     example.set_defaults(command=_example)
+    add_result_commands(commands, common, _say_lines)
     return parser
 
 
@@ -422,6 +424,12 @@ def _demo(options: argparse.Namespace, console: Console) -> None:
 def _world(options: argparse.Namespace, console: Console) -> None:
     with progress_on(console) as watch:
         lines = jaxload.demo.simulate(options.world, options.out, options.seed, watch)
+    _say(lines)
+
+
+def _say_lines(options: argparse.Namespace, console: Console) -> None:
+    with progress_on(console) as watch:
+        lines = options.lines(options, watch)
     _say(lines)
 
 

@@ -17,17 +17,20 @@ LAYERS = [
         *("constants", "_calendar", "_check", "_compile_cache", "_cores"),
         "_console",
         *("_longitude", "_platform", "_exchange", "_launch", "_memory"),
+        "_result_commands",
     },
     {"sphere", "series", "inversion", "evaluate", "io", "config", "_processes"},
-    {"earth", "plot", "studies"},
-    {"gapfill", "synthetic"},
+    {"earth", "plot", "studies", "labelled"},
+    {"gapfill", "synthetic", "accessor"},
     {"pipeline"},
-    {"report", "demo", "sweep"},
+    {"report", "demo", "sweep", "export"},
     {"cli"},
     {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-SEES_LABELS = {"io", "plot", "report", "pipeline", "demo", "sweep"}
+SEES_LABELS = {"io", "plot", "report", "pipeline", "demo", "sweep"} | {
+    *("labelled", "accessor", "export")
+}
 SOURCES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 MODULES = sorted(m.name for m in pkgutil.walk_packages(jaxload.__path__, "jaxload."))
 

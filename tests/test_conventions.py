@@ -95,9 +95,9 @@ def test_a_file_that_is_read_and_written_again_stays_as_it_is(tmp_path):
     with io.read_dataset(tmp_path / "one.nc") as one:
         assert set(one.data_vars) == {"twsa"}
         io.write_dataset(one, tmp_path / "two.nc")
-    with xr.open_dataset(tmp_path / "one.nc") as one:
-        with xr.open_dataset(tmp_path / "two.nc") as two:
-            xr.testing.assert_identical(one, two)
+    read = xr.open_dataset
+    with read(tmp_path / "one.nc") as one, read(tmp_path / "two.nc") as two:
+        xr.testing.assert_identical(one, two)
 
 
 @pytest.mark.parametrize("name", ["twsa.nc", "twsa.zarr"])

@@ -25,6 +25,7 @@ from jaxload.series.decomposition.pca import (
 from jaxload.series.fitting.coloured_noise import NoiseAmplitudes
 from jaxload.series.fitting.noise_likelihood import estimate_noise
 from jaxload.series.fitting.relaxation import relaxation_times
+from jaxload.series.fitting.seasonal_fit import SeasonalFit, fit_seasons
 from jaxload.series.fitting.seasons import (
     annual_amplitude,
     decimal_years,
@@ -78,6 +79,7 @@ __all__ = [
     "Reconstruction",
     "Rejection",
     "Removal",
+    "SeasonalFit",
     "Shrinkage",
     "Steps",
     "Suspicion",
@@ -96,6 +98,7 @@ __all__ = [
     "evaluate_trajectory",
     "events",
     "find_steps",
+    "fit_seasons",
     "fit_trajectory",
     "hampel",
     "known_times",

@@ -1,0 +1,85 @@
+"""Commands about finished results: export."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import jaxload
+
+__all__ = ["add_result_commands"]
+
+#: Formats of `export.WRITERS`, and what they hold.
+FORMATS = {
+    "geotiff": "maps, a band an epoch or a file a month",
+    "zarr": "any part, with all attributes",
+    "csv": "long tables of regions and stations, and of maps if asked for",
+    "geojson": "stations and cells with trend, seasons and standard errors",
+    "geoparquet": "the same for geopandas and databases",
+}
+
+Watch = Callable[[str, float], None]
+
+
+def add_result_commands(
+    commands: Any, common: argparse.ArgumentParser, command: Callable[..., None]
+) -> None:
+    """Add commands about finished results to a command line.
+
+    Args:
+      commands: What `add_subparsers` returned.
+      common: Options of every command.
+      command: Runs ``lines(options, watch)`` of the options, and writes what it
+        returns.
+    """
+    export = commands.add_parser(
+        "export", parents=[common], help="write results in formats of other programs"
+    )
+    export.add_argument("folder", metavar="DIR", help="where results are")
+    held = "; ".join(f"{name}: {text}" for name, text in FORMATS.items())
+    export.add_argument(
+        "--to", required=True, choices=tuple(FORMATS), help=f"format; {held}"
+    )
+    export.add_argument(
+        "--what",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="what is exported: variables of the maps, such as twsa, as GeoTIFF; "
+        "parts, such as maps, regions, stations, as Zarr and csv; stations or cells as "
+        "features; may be given again, or with commas",
+    )
+    export.add_argument(
+        "--out", metavar="DIR", help="where files go; DIR/export by default"
+    )
+    export.add_argument(
+        "--by",
+        choices=("epoch", "month"),
+        default="epoch",
+        help="GeoTIFF: one file with a band an epoch, or a file with the mean of each "
+        "month",
+    )
+    export.add_argument(
+        "--belt",
+        action="store_true",
+        help="with cells of the belt around the region, in which water is no result",
+    )
+    export.add_argument(
+        "--overwrite", action="store_true", help="replace files that are there already"
+    )
+    export.set_defaults(command=command, lines=_export)
+
+
+def _export(options: argparse.Namespace, watch: Watch) -> list[str]:
+    names = [
+        name
+        for words in options.what
+        for name in map(str.strip, words.split(","))
+        if name
+    ]
+    settings = jaxload.export.ExportOptions(options.by, options.belt, options.overwrite)
+    paths = jaxload.export.export_results(
+        options.folder, options.to, options.out, names, settings, watch
+    )
+    shown = [f"{path} is written" for path in paths[:10]]
+    more = len(paths) - len(shown)
+    return [*shown, f"and {more} more files"] if more > 0 else shown
