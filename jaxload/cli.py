@@ -186,11 +186,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DAY",
         help="last day wanted of this update; gnss.end of the study by default",
     )
-    update.add_argument(
-        "--figures",
-        action="store_true",
-        help="draw the figures anew",
-    )
+    update.add_argument("--figures", action="store_true", help="draw the figures anew")
     update.set_defaults(command=_update, computes=True)
     sweep = commands.add_parser(
         "sweep", parents=[common], help="evaluate many settings of a study"
