@@ -58,7 +58,9 @@ class Gapfill:
       trust: Whether code that `model` names may be run.
       steps: Largest number of training steps; for the joint methods, of the network
         before it is trained through the inversion.
-      joint_steps: Largest number of further steps through the inversion.
+      joint_steps: Largest number of further steps through the inversion; with 0 the
+        network is trained by itself and inverted afterwards: two stages. The load is
+        then trained through the design matrix alone.
       network_likelihood_weight: Weight in the joint loss of the likelihood of the
         network's own prediction; with 0 "joint-load" is trained by the marginal
         likelihood alone.
@@ -152,9 +154,10 @@ def _check_model(filling: Gapfill) -> None:
 
 def _check_numbers(filling: Gapfill) -> None:
     check_at_least("gapfill.seed", filling.seed, 0)
-    for name in ("trees", "hidden", "steps", "joint_steps", "members"):
+    for name in ("trees", "hidden", "steps", "members"):
         check_at_least(f"gapfill.{name}", getattr(filling, name), 1)
-    check_at_least("gapfill.window_epochs", filling.window_epochs, 0)
+    for name in ("joint_steps", "window_epochs"):
+        check_at_least(f"gapfill.{name}", getattr(filling, name), 0)
     for name in ("weight_decay", "network_likelihood_weight"):
         value = getattr(filling, name)
         if not 0 <= value < math.inf:

@@ -166,7 +166,7 @@ def train_study_members(
     form = "water" if settings.method == "joint-load" else "displacement"
     training_schedule = schedule.make_schedule(
         settings.steps,
-        settings.joint_steps,
+        settings.joint_steps or None,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
         likelihood_weight=settings.network_likelihood_weight,
