@@ -268,8 +268,8 @@ def read_pillows(folder: pathlib.Path) -> Pillows:
     months = late.resample("MS")
     late = months.mean().where(months.count() >= LEAST_WEEKS)
     early: Any = _by_water_year(folder / "wyear_1990_2011/wyear_climatesummary.txt")
-    numbers = places.index.str.extract(r"^SNOTEL:(\d+)_")[0]
-    names = dict(zip(numbers.dropna(), places.index[numbers.notna().to_numpy()]))
+    site_number = places.index.str.extract(r"^SNOTEL:(\d+)_")[0]
+    names = dict(zip(site_number.dropna(), places.index[site_number.notna()]))
     early = early[[n for n in names if n in early]].rename(columns=names)
     both: Any = pd.concat([early, late]).reindex(columns=places.index)
     both = both[both.index.month.isin(MONTHS)].dropna(how="all")

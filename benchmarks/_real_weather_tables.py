@@ -51,7 +51,7 @@ REGIONS = {
     "region_buffered": "buffered region",
     "region": "region",
     "Lower Basin": "lower Colorado",
-    "Upper  Basin": "upper Colorado",
+    "Upper Basin": "upper Colorado",
     "COLUMBIA RIVER": "Columbia",
     "SACRAMENTO RIVER": "Sacramento",
 }
@@ -146,15 +146,9 @@ def _held_out_table(cells: dict[str, Any]) -> str:
 def _grace_table(cells: dict[str, Any], score: str, title: str, digits: int) -> str:
     lines = []
     for method, drivers, scores in _rows(cells, 0):
-        values = [scores["grace"][name][score] for name in _regions(scores)]
+        values = [scores["grace"][name][score] for name in REGIONS]
         lines.append(_row([method, drivers, *(f"{v:.{digits}f}" for v in values)]))
     return _table(title, ["method", "drivers", *REGIONS.values()], lines)
-
-
-def _regions(scores: dict[str, Any]) -> list[str]:
-    """The regions as the study calls them, whatever their spaces."""
-    plain = {" ".join(name.split()): name for name in scores["grace"]}
-    return [plain[" ".join(name.split())] for name in REGIONS]
 
 
 def _check_table(
@@ -190,9 +184,7 @@ def _targets(cells: dict[str, Any]) -> str:
         wins = sum(ours < theirs for ours, theirs in errors)
         lines.append(f"* held-out neighbourhoods: better in {wins} of {len(errors)}")
     if all("grace" in one for one in pairs[0]):
-        joint, base = (
-            [one["grace"][name] for name in _regions(one)] for one in pairs[0]
-        )
+        joint, base = ([one["grace"][name] for name in REGIONS] for one in pairs[0])
         each = list(zip(joint, base, strict=True))
         wins = sum(x["rmse_mm"] < y["rmse_mm"] for x, y in each)
         change = [x["deseasonalised_r"] - y["deseasonalised_r"] for x, y in each]
