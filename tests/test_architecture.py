@@ -182,6 +182,7 @@ ONE_MEANING = {
     "period_means": ("io.grids.periods", "series.means"),
     # What a trained filler predicts: networks, and forests.
     "predict": ("gapfill.networks.ensemble", "gapfill.published.mllim"),
+    "train": ("gapfill.networks.ensemble", "gapfill.stations.fitting"),
     # A figure is called after what it shows.
     "l_curve": ("inversion.hyperparameters.criteria", "plot.curves"),
 }

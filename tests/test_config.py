@@ -264,7 +264,7 @@ FILLED = {
     "a window that nothing cuts": fills(
         'method = "dwlim"',
         'method = "mllim"\nwindow_epochs = 9',
-        'record for "dwlim" only',
+        'record for "dwlim" and "virtual-stations" only',
     ),
     "gravity for networks that do not learn through it": fills(
         "control_correlation = 0.4",

@@ -57,7 +57,8 @@ def test_models_and_code_are_names(name):
         ("waterbalance", "did you mean water-balance"),
         (
             "tree",
-            "expected lstm, convolution, mlp, water-balance, land-surface, or code",
+            "expected lstm, convolution, mlp, water-balance, land-surface, forest, "
+            "station-lstm, inverse-distance, or code",
         ),
         ("lstm+mlp", "only water-balance and land-surface can be corrected"),
         ("water-balence+mlp", "corrected by another model; did you mean water-balance"),

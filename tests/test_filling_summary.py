@@ -8,7 +8,7 @@ from jaxload import config, io, report
 from jaxload.gapfill.networks import ensemble
 from jaxload.gapfill.scores import score
 from jaxload.gapfill.training import optimise
-from jaxload.pipeline.fill import published
+from jaxload.pipeline.fill import station_models
 from jaxload.pipeline.inputs.weather import WeatherSeries
 
 EPOCHS, STATIONS, CELLS = 120, 4, 2
@@ -27,7 +27,7 @@ def weather(rng, monkeypatch):
     temperature = 280 + np.cumsum(rng.normal(size=shape), axis=0)
     pressure = 1e5 + rng.normal(size=shape)
     found = WeatherSeries({"temperature": temperature, "pressure": pressure})
-    monkeypatch.setattr(published, "read_weather", lambda *_: found)
+    monkeypatch.setattr(station_models, "read_weather", lambda *_: found)
     return found
 
 
@@ -61,14 +61,16 @@ def study_with(**filling):
 
 
 def fill(gnss, cells, **filling):
-    return published.fill(study_with(**filling), gnss, cells, None, lambda _: None)
+    return station_models.fill(study_with(**filling), gnss, cells, None, lambda _: None)
 
 
 def test_the_summary_holds_a_taylor_diagram_of_the_stations(gnss, rng):
     up = gnss.up.values.copy()
     up[:7, 1], up[:-2, 3] = np.nan, np.nan
     predicted = up + rng.normal(size=up.shape)
-    summary = published.describe_validation("mllim", gnss, up, score(predicted, up))
+    summary = station_models.describe_validation(
+        "mllim", gnss, up, score(predicted, up)
+    )
     assert list(summary["stations"]) == NAMES
     for number, name in enumerate(NAMES[:3]):
         each, seen = summary["stations"][name], np.isfinite(up[:, number])

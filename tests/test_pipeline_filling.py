@@ -28,7 +28,7 @@ from jaxload.pipeline.fill.ensemble_posterior import (
 )
 from jaxload.pipeline.fill.features import network_features, weather_raster
 from jaxload.pipeline.fill.grace_rows import gravity_rows
-from jaxload.pipeline.fill.published import fill
+from jaxload.pipeline.fill.station_models import fill
 from jaxload.pipeline.fill.training import (
     JointTraining,
     initial_hyperparameters,
@@ -443,6 +443,16 @@ def test_forests_fill_cells_with_the_error_they_have_at_stations(
     assert filled.summary["cells"] == 12
     assert filled.summary["mean_pcc"] > 0.7
     assert filled.summary["article"]["share_of_pcc_above_0.5"] == 0.8421
+
+
+def test_forests_by_their_own_name_fill_as_the_published_method(
+    study, gnss, cells, rows
+):
+    named = changed(study, gapfill={"method": "virtual-stations", "model": "forest"})
+    again = fill(named, gnss, cells, None, ignore)
+    np.testing.assert_array_equal(again.rows.up, rows[1].rows.up)
+    assert again.summary["model"] == rows[1].summary["model"] == "forest"
+    assert "article" not in again.summary
 
 
 def test_what_heights_are_counted_from_does_not_matter(study, gnss, cells, rows):

@@ -5,7 +5,12 @@ import math
 from typing import Any, Literal
 
 from jaxload.config.checks import check_at_least, check_choices
-from jaxload.config.model_choice import SKELETONS, check_model, model_parts
+from jaxload.config.model_choice import (
+    SKELETONS,
+    STATION_MODELS,
+    check_model,
+    model_parts,
+)
 from jaxload.config.sources import Grids
 from jaxload.config.station_loads import StationLoad
 
@@ -14,9 +19,15 @@ __all__ = ["Gapfill"]
 #: Settings that some methods alone take, and what they are for.
 OF_SOME = {
     "grace": (("joint-load", "joint-displacement"), "is something to learn from"),
-    "window_epochs": (("dwlim",), "cuts the record"),
-    "model_settings": (("joint-load", "joint-displacement"), "are of a model"),
+    "window_epochs": (("dwlim", "virtual-stations"), "cuts the record"),
+    "model_settings": (
+        ("joint-load", "joint-displacement", "virtual-stations"),
+        "are of a model",
+    ),
 }
+
+#: The models of the published methods.
+PUBLISHED = {"mllim": "forest", "dwlim": "station-lstm"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +41,10 @@ class Gapfill:
     Attributes:
       method: "mllim" trains a random forest for every station and takes the mean of
         their predictions for every cell. "dwlim" trains an LSTM for every control
-        station and weights their predictions by inverse distance. "joint-load" trains
+        station and weights their predictions by inverse distance. "virtual-stations"
+        fits any `model` of displacement to the heights of stations and predicts cells
+        by it, which ``[inversion]`` then inverts as virtual stations: of this kind
+        "mllim" is with "forest" and "dwlim" with "station-lstm". "joint-load" trains
         one model for the prior mean of the load at all places, together with the
         inversion, by the marginal likelihood of the heights; it fills no cells.
         "joint-displacement" trains one model for the uplift of cells, by how well the
@@ -45,13 +59,17 @@ class Gapfill:
         variable of the weather above which "dwlim" takes it as a control station.
       trees: Number of trees of each random forest.
       hidden: Number of hidden units of each LSTM.
-      model: What the joint methods train: "lstm"; "convolution", a causal temporal
+      model: What "virtual-stations" and the joint methods train: "lstm", one network
+        for all places; "convolution", a causal temporal
         convolution; "mlp", a multilayer perceptron of the weather and season of the
         epoch; "water-balance", stores of snow, soil and groundwater, and
         "land-surface", the scaled and delayed water of a land-surface model, both for
         "joint-load" only; one of these two corrected by one of the others, as
         "water-balance+lstm"; or code, as "my_package.models:WaterNet" or
-        "models.py:WaterNet", a class of modules of Flax or Equinox or a function.
+        "models.py:WaterNet", a class of modules of Flax or Equinox or a function. For
+        "virtual-stations" only: "forest", a random forest for every station;
+        "station-lstm", an LSTM for every control station; "inverse-distance", what
+        stations observe, weighted; or code with a method ``fit``.
       model_settings: Table of the settings of `model`, by the names of its arguments,
         such as ``channels`` and ``levels`` of "convolution"; of "water-balance+lstm" a
         table for each of the two.
@@ -89,7 +107,9 @@ class Gapfill:
         the folder ``checkpoints`` in the results if empty.
     """
 
-    method: Literal["mllim", "dwlim", "joint-load", "joint-displacement"] = "mllim"
+    method: Literal[
+        "mllim", "dwlim", "virtual-stations", "joint-load", "joint-displacement"
+    ] = "mllim"
     seed: int = 0
     spacing: float = 1.0
     control_correlation: float = 0.5
@@ -135,20 +155,32 @@ class Gapfill:
         """Whether a network is trained through the inversion."""
         return self.method in ("joint-load", "joint-displacement")
 
+    @property
+    def station_model(self) -> str:
+        """Name of the model that is fitted to heights of stations; empty for none."""
+        return "" if self.joint else PUBLISHED.get(self.method, self.model)
+
 
 def _check_model(filling: Gapfill) -> None:
     check_model("gapfill.model", filling.model)
-    if filling.model != "lstm" and not filling.joint:
+    published = PUBLISHED.get(filling.method)
+    if published and filling.model not in ("lstm", published):
         raise ValueError(
             f'gapfill.model is "{filling.model}", but gapfill.method '
             f'"{filling.method}" trains no model of its own choice; leave it out, or '
-            'use gapfill.method = "joint-load"'
+            'use gapfill.method = "virtual-stations" or "joint-load"'
+        )
+    if filling.model in STATION_MODELS and filling.joint:
+        raise ValueError(
+            f'gapfill.model "{filling.model}" is fitted to stations alone, and '
+            f'gapfill.method "{filling.method}" trains through the inversion; use '
+            '"virtual-stations"'
         )
     is_of_load = model_parts(filling.model)[0] in SKELETONS
-    if is_of_load and filling.method == "joint-displacement":
+    if is_of_load and filling.method != "joint-load":
         raise ValueError(
             f'gapfill.model "{filling.model}" predicts water, but gapfill.method '
-            '"joint-displacement" needs displacement; use "joint-load"'
+            f'"{filling.method}" needs displacement; use "joint-load"'
         )
 
 

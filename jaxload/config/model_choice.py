@@ -6,6 +6,7 @@ __all__ = [
     "CORRECTIONS",
     "MODELS",
     "SKELETONS",
+    "STATION_MODELS",
     "check_model",
     "is_outside",
     "model_parts",
@@ -13,6 +14,10 @@ __all__ = [
 
 #: Models that come with jaxload.
 MODELS = ("lstm", "convolution", "mlp", "water-balance", "land-surface")
+
+#: Models that are fitted to stations alone: forests or networks of one station each,
+#: and the heights of stations weighted by distance.
+STATION_MODELS = ("forest", "station-lstm", "inverse-distance")
 
 #: Models of physics, which another may correct: "water-balance+lstm".
 SKELETONS = ("water-balance", "land-surface")
@@ -53,8 +58,8 @@ def check_model(setting: str, name: str) -> None:
       name: Its value.
 
     Raises:
-      ValueError: If it is none of `MODELS`, no sum of one of `SKELETONS` and a model,
-        and does not name code.
+      ValueError: If it is none of `MODELS` and `STATION_MODELS`, no sum of one of
+        `SKELETONS` and a model, and does not name code.
     """
     parts = model_parts(name)
     if len(parts) == 2 and parts[0] not in SKELETONS:
@@ -65,7 +70,7 @@ def check_model(setting: str, name: str) -> None:
     part = parts[-1]
     if ":" in part:
         return _check_reference(setting, part)
-    known = MODELS if len(parts) == 1 else CORRECTIONS
+    known = (*MODELS, *STATION_MODELS) if len(parts) == 1 else CORRECTIONS
     if part not in known:
         raise ValueError(
             f"{setting} is {name!r}, expected {', '.join(known)}, or code as "

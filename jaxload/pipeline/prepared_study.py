@@ -8,7 +8,7 @@ import xarray as xr
 
 from jaxload.pipeline.evaluate.drought import Reference
 from jaxload.pipeline.evaluate.groundwater import References
-from jaxload.pipeline.fill.published import Filled
+from jaxload.pipeline.fill.station_models import Filled
 from jaxload.pipeline.inputs.region_series import RegionSeries
 from jaxload.pipeline.inputs.study_area import StudyArea
 

@@ -46,7 +46,7 @@ from jaxload.pipeline.evaluate.water_balance import (
 )
 from jaxload.pipeline.fill.drivers import warn_of_idle_decomposition
 from jaxload.pipeline.fill.joint import invert_jointly
-from jaxload.pipeline.fill.published import Filled, fill
+from jaxload.pipeline.fill.station_models import Filled, fill
 from jaxload.pipeline.frozen.freezing import freeze
 from jaxload.pipeline.frozen.hindrances import drop_readings, keep_readings
 from jaxload.pipeline.inputs.coverage import describe_coverage

@@ -143,6 +143,8 @@ def without_inversion(study: config.Study) -> str:
     if study.gapfill is not None and study.gapfill.joint:
         # Trained only after the heights are ready, which are centred for any.
         same["gapfill"] = config.Gapfill(method=study.gapfill.method)
+        same["weather"] = config.Weather(temperature="read later")
+        same["features"] = config.Features()
     alike = dataclasses.replace(study, **same)  # pyright: ignore[reportArgumentType]
     return f"{study.folder}\n{config.to_toml(alike)}"
 

@@ -132,7 +132,9 @@ def as_architecture(
     name = name or str(getattr(model, "__qualname__", type(model).__name__))
     if type(model) is int:
         return Recurrent(model)
-    if not isinstance(model, type) and hasattr(model, "build"):
+    if not isinstance(model, type) and (
+        hasattr(model, "build") or hasattr(model, "fit")
+    ):
         return cast(Architecture, model)
     kind = _kind(model)
     if kind is None:
@@ -163,7 +165,7 @@ def _kind(model: Any) -> str | None:
             return "nnx"
         if issubclass(model, linen.Module):
             return "linen"
-        if hasattr(model, "build"):
+        if hasattr(model, "build") or hasattr(model, "fit"):
             return "architecture"
         # Whoever has such a class has imported the package.
         equinox = sys.modules.get("equinox")

@@ -48,7 +48,7 @@ class NetworkFeatures:
       weather: The weather they are made of, before any transformation.
     """
 
-    values: NDArray[np.float32]
+    values: NDArray[np.floating]
     names: tuple[str, ...]
     weather: WeatherSeries
 

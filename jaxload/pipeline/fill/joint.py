@@ -39,7 +39,7 @@ from jaxload.pipeline.fill.features import (
     weather_raster,
 )
 from jaxload.pipeline.fill.grace_rows import GravityRows, gravity_rows
-from jaxload.pipeline.fill.published import describe_validation
+from jaxload.pipeline.fill.station_models import describe_validation
 from jaxload.pipeline.fill.study_model import model_drivers, study_architecture
 from jaxload.pipeline.fill.training import (
     TUNING_EPOCHS,

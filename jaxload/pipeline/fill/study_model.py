@@ -1,5 +1,6 @@
 """The model that a study trains, the weather that drives it, and its parameters."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -9,18 +10,33 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config
-from jaxload.config.model_choice import CORRECTIONS, model_parts
+from jaxload.config.model_choice import CORRECTIONS, STATION_MODELS, model_parts
 from jaxload.gapfill.joint import joint_model
 from jaxload.gapfill.models.named import named_architecture
 from jaxload.gapfill.models.protocol import Architecture, describe_parameters
+from jaxload.gapfill.networks import ensemble
+from jaxload.gapfill.stations.forests import StationForests
+from jaxload.gapfill.stations.inverse_distance import InverseDistance
+from jaxload.gapfill.stations.place_network import PlaceNetwork
+from jaxload.gapfill.stations.protocol import StationModel
+from jaxload.gapfill.stations.station_networks import StationNetworks
+from jaxload.gapfill.training import optimise
 from jaxload.pipeline.inputs.time_spans import epoch_spans
 from jaxload.pipeline.inputs.weather import WeatherSeries
 
-__all__ = ["model_drivers", "model_parameters", "study_architecture"]
+__all__ = [
+    "model_drivers",
+    "model_parameters",
+    "study_architecture",
+    "study_station_model",
+]
 
 logger = logging.getLogger(__name__)
 
 DAY = np.timedelta64(1, "D")
+
+#: Evaluations without a gain after which the training of station networks ends.
+PATIENCE = 5
 
 #: Share of places with a parameter at a bound that is worth a warning.
 MANY_AT_BOUNDS = 0.05
@@ -54,6 +70,62 @@ def study_architecture(study: config.Study) -> Architecture:
         )
     except ValueError as error:
         raise ValueError(f"gapfill.model: {error}") from error
+
+
+def study_station_model(study: config.Study) -> StationModel:
+    """Make the model that a study fits to the heights of stations.
+
+    Args:
+      study: Its table ``[gapfill]`` has the model and its settings.
+
+    Returns:
+      The model, not fitted yet.
+
+    Raises:
+      ValueError: As `study_architecture`, or if a setting of the model is none.
+    """
+    filling = study.gapfill
+    assert filling is not None
+    if filling.station_model not in STATION_MODELS:
+        model: Any = study_architecture(study)
+        return model if hasattr(model, "fit") else _place_network(filling, model)
+    makers = {
+        "forest": lambda: StationForests(trees=filling.trees, seed=filling.seed),
+        "station-lstm": lambda: _station_networks(filling),
+        "inverse-distance": InverseDistance,
+    }
+    made = makers[filling.station_model]()
+    try:
+        return dataclasses.replace(made, **filling.model_settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"gapfill.model_settings of {filling.station_model}: {error}"
+        ) from None
+
+
+def _station_networks(filling: config.Gapfill) -> StationNetworks:
+    training = ensemble.Training(
+        hidden=filling.hidden,
+        window=filling.window_epochs or None,
+        seed=filling.seed,
+        descent=optimise.OptimiserSettings(
+            filling.steps, filling.learning_rate, patience=PATIENCE
+        ),
+    )
+    return StationNetworks(training, filling.control_correlation, filling.spacing)
+
+
+def _place_network(filling: config.Gapfill, model: Architecture) -> PlaceNetwork:
+    return PlaceNetwork(
+        model,
+        filling.members,
+        filling.steps,
+        filling.learning_rate,
+        filling.weight_decay,
+        filling.validation_fraction,
+        filling.neighbourhood_km,
+        filling.seed,
+    )
 
 
 def model_drivers(

@@ -24,8 +24,11 @@ def check_libraries(study: config.Study | None = None) -> None:
     _load("netCDF4", "results need the netCDF library", "netcdf")
     if study is not None and study.output.format == "zarr":
         _load("zarr", 'output.format "zarr" needs the Zarr library', "zarr")
-    if study is not None and study.gapfill and study.gapfill.method == "mllim":
-        _load("sklearn.tree", 'gapfill.method "mllim" needs scikit-learn', "forest")
+    filling = None if study is None else study.gapfill
+    if filling is not None and filling.station_model == "forest":
+        named = "method" if filling.method == "mllim" else "model"
+        need = f'gapfill.{named} "{getattr(filling, named)}" needs scikit-learn'
+        _load("sklearn.tree", need, "forest")
     if importlib.util.find_spec("matplotlib") is None:
         logger.warning("no figures will be drawn; they need jaxload[plot]")
 

@@ -1,0 +1,162 @@
+"""What a model of displacement has to offer, however it is fitted.
+
+A *station model* is fitted to the heights of stations and the features of their places:
+``fit(heights, features)``. What comes back predicts the displacement of any place from
+its features. Forests and networks of one station each are such models, and so is one
+network for all places, which is trained by gradient steps (`place_network`).
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxload._check import check_shapes
+from jaxload.gapfill.scores import Validation
+from jaxload.gapfill.training.optimise import Curve
+
+__all__ = [
+    "FittedStationModel",
+    "Positions",
+    "PredictedUplift",
+    "StationHeights",
+    "StationModel",
+    "no_progress",
+]
+
+Floats = NDArray[np.float64]
+
+
+def no_progress(share: float) -> None:
+    """Watch nothing.
+
+    Args:
+      share: Unused.
+    """
+    del share
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Positions:
+    """Where displacement is observed, or predicted.
+
+    Attributes:
+      lon: Longitude [degrees], shape (place,).
+      lat: Latitude [degrees], shape (place,).
+    """
+
+    lon: Floats
+    lat: Floats
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StationHeights:
+    """Heights that a model is fitted to.
+
+    Attributes:
+      up: Uplift as anomalies [mm], shape (epoch, station); NaN if missing.
+      places: Where the stations stand.
+      names: Of the stations, for messages; empty to number them.
+      weather: Variables at the stations in their units by name, each of shape (epoch,
+        station), for models that choose stations by them.
+    """
+
+    up: Floats
+    places: Positions
+    names: tuple[str, ...] = ()
+    weather: Mapping[str, Floats] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_shapes(
+            up=(np.asarray(self.up), "epoch station"),
+            lon=(np.asarray(self.places.lon), "station"),
+            lat=(np.asarray(self.places.lat), "station"),
+        )
+
+    def called(self, number: int) -> str:
+        """What messages call a station.
+
+        Args:
+          number: Of the station.
+        """
+        return f"station {self.names[number] if self.names else number}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PredictedUplift:
+    """Displacement of places.
+
+    Attributes:
+      mean: Uplift [mm], shape (epoch, place).
+      sigma: Its expected error, the same at all epochs [mm], shape (place,).
+    """
+
+    mean: Floats
+    sigma: Floats
+
+
+class FittedStationModel(Protocol):
+    """A model that was fitted to the heights of stations."""
+
+    @property
+    def validation(self) -> Validation:
+        """Each station, predicted as if it were not there."""
+        ...
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Plain numbers and names for a summary."""
+        ...
+
+    @property
+    def curve(self) -> Curve | None:
+        """Of the training; None where there was none."""
+        ...
+
+    @property
+    def best(self) -> NDArray[np.int64] | None:
+        """Steps after which each network was best, shape (member,), or None."""
+        ...
+
+    def predict(
+        self,
+        places: Positions,
+        features: NDArray[np.floating],
+        watch: Callable[[float], None] = no_progress,
+    ) -> PredictedUplift:
+        """Predict the displacement of places.
+
+        Args:
+          places: Where.
+          features: Made as those that the model was fitted with, shape (epoch, place,
+            feature).
+          watch: Called with the share that is done.
+        """
+        ...
+
+
+class StationModel(Protocol):
+    """A model of displacement with its settings, not fitted yet."""
+
+    def fit(
+        self,
+        heights: StationHeights,
+        features: NDArray[np.floating],
+        watch: Callable[[float], None] = no_progress,
+    ) -> FittedStationModel:
+        """Fit the model to the heights of stations.
+
+        Args:
+          heights: Of the stations.
+          features: Of their places, shape (epoch, station, feature), without gaps.
+          watch: Called with the share that is done.
+
+        Returns:
+          The fitted model.
+
+        Raises:
+          ValueError: If heights or features cannot be used.
+        """
+        ...
