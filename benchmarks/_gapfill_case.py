@@ -1,257 +1,292 @@
-"""A twin world as the gap fillers meet it: weekly, cleaned, its truth kept apart."""
+"""A twin world as a study meets it: written as files, its truth kept apart."""
 
 import dataclasses
 import functools
+import pathlib
+import time
+from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import shapely
-from jax import Array
+import shapely.geometry
 from numpy.typing import NDArray
-from scipy import sparse
 
-from jaxload import earth, inversion, series, sphere, synthetic
-from jaxload.gapfill.training import spatial_folds
+from jaxload import config, evaluate, io, series, sphere, synthetic
+from jaxload.demo.files.china import write_weather_world
+from jaxload.demo.files.common import simulated_folder
+from jaxload.pipeline.inputs.time_spans import epoch_spans
+from jaxload.pipeline.prepared_study import Prepared
+from jaxload.pipeline.progress import Clock
+from jaxload.pipeline.stages import invert_prepared
+from jaxload.sweep.shared import Shared
 
-__all__ = ["Case", "Estimate", "make_case"]
+__all__ = ["Case", "Estimate", "StageTimes", "make_case", "run_study", "score"]
 
 Floats = NDArray[np.float64]
+Changes = Mapping[str, Any]
 
-#: A cell is far if no station stands within this [degrees]; a neighbourhood reaches as
-#: far; and so many are held out, in turn.
-FAR, MEMBERS, SHARE = 1.0, 4, 0.2
+#: What every method begins with.
+STUDY = pathlib.Path(__file__).with_name("gapfill.toml")
 
-#: Parts into which a region is divided for means, and far cells whose sd is computed.
+#: A cell is far if no station stands within this [degrees].
+FAR = 1.0
+
+#: Parts into which a region is divided for means; far cells that give standard errors
+#: where there are no maps of them.
 BASINS, SAMPLED = 6, 150
 
-NORMAL = {"68": 1.0, "95": 1.96}
+#: Half the width of intervals of 68% and 95% [standard deviations].
+WIDTHS = {"68": 1.0, "95": 1.96}
+
+#: Stages of a study that train, and prepare what is trained on.
+TRAINING = ("fill", "weather", "learn")
+
+
+@dataclasses.dataclass
+class StageTimes:
+    """Processor seconds of the stages of studies.
+
+    Attributes:
+      seconds: By stage.
+      stage: The one that runs; empty where none does.
+      since: Processor time at which it began, or was last heard of [s].
+    """
+
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    stage: str = ""
+    since: float = 0.0
+
+    def __call__(self, stage: str, share: float) -> None:
+        """Take note of progress, as a `pipeline.Watch`."""
+        now = time.process_time()
+        if self.stage:
+            spent = self.seconds.get(self.stage, 0.0)
+            self.seconds[self.stage] = spent + now - self.since
+        self.stage, self.since = ("" if share >= 1 else stage), now
+
+    @property
+    def training(self) -> float:
+        """Of the stages that train."""
+        return sum(self.seconds.get(stage, 0.0) for stage in TRAINING)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Case:
-    """What fillers may know, and what they are scored by.
+    """A world, its files and its truth.
 
     Attributes:
       world: The world.
-      time: Days of the weeks, shape (epoch,).
-      raw: Weekly heights [mm], shape (epoch, station), NaN if missing.
-      up: The same without air and sea.
-      corrections: What those do to the empty cells [mm], shape (epoch, empty).
-      sigma: Standard error [mm], shape (station,).
-      temperature: At the places of the weather, weekly, shape (epoch, place).
-      pressure: Likewise.
-      design: Of stations, then empty cells, shape (row, cell).
-      distance: Between stations [degrees], shape (station, station).
-      held: Who is held out in turn, boolean, shape (member, station).
-      scored: Of those, by whom methods are scored; a training may watch the others.
-      truth: True water on the cells of the region [mm], shape (epoch, inside).
-      inside: Which cells lie in the region.
-      far: Which of those are far from all stations.
-      basins: Weights of cells in the means, shape (basin, cell).
-      sampled: Some far cells.
-      seed: That of the world.
-      cache: What methods share, such as what was tuned; filled by them.
+      folder: Where its files are.
+      settings: What it was made by.
+      shared: What studies have in common.
+      times: Processor seconds.
     """
 
     world: synthetic.WeatherWorld
-    time: NDArray[np.datetime64]
-    raw: Floats
-    up: Floats
-    corrections: Floats
-    sigma: Floats
-    temperature: Floats
-    pressure: Floats
-    design: Floats
-    distance: Floats
-    held: Array
-    scored: Array
-    truth: Floats
-    inside: NDArray[np.int64]
-    far: NDArray[np.bool_]
-    basins: Floats
-    sampled: NDArray[np.int64]
-    seed: int
-    cache: dict[str, Any] = dataclasses.field(default_factory=dict)
+    folder: pathlib.Path
+    settings: synthetic.WeatherSettings
+    shared: Shared
+    times: StageTimes
+
+    def study(self, changes: Changes) -> config.Study:
+        """Make the study of a method.
+
+        Args:
+          changes: Values of settings by their names.
+        """
+        of_world = {"region.spacing": self.settings.spacing}
+        if "gapfill.method" in changes:
+            of_world["gapfill.seed"] = self.settings.seed
+        return config.read_study(
+            STUDY, str(self.folder), changes=of_world | dict(changes)
+        )
+
+    @functools.cached_property
+    def stations_only(self) -> Prepared:
+        """The heights of the stations, cleaned."""
+        return self.shared.prepared(self.study({}))
+
+    @functools.cached_property
+    def inside(self) -> NDArray[np.int64]:
+        """Which cells lie in the region."""
+        return _inside(self.world)
+
+    @functools.cached_property
+    def far(self) -> NDArray[np.int64]:
+        """Which of these are far from all stations."""
+        cells, stations = self.world.cells, self.world.stations
+        lon, lat = cells.lon[self.inside], cells.lat[self.inside]
+        arc = sphere.angular_distance(
+            lon[:, None], lat[:, None], stations.lon[None], stations.lat[None]
+        )
+        return self.inside[np.asarray(arc).min(axis=1) > FAR]
+
+    @functools.cached_property
+    def sampled(self) -> NDArray[np.int64]:
+        """Some far cells."""
+        rng = np.random.default_rng(self.settings.seed)
+        return np.sort(rng.permutation(self.far)[:SAMPLED])
+
+    @functools.cached_property
+    def truth(self) -> Floats:
+        """True water, shape (epoch, cell) [mm]."""
+        grid = self.stations_only.area.grid
+        if not np.allclose([grid.lon, grid.lat], _position(self.world.cells)):
+            raise ValueError("the cells of the study are not those of the world")
+        days = epoch_spans(self.stations_only.gnss).astype("M8[D]")
+        start, stop = (np.searchsorted(self.world.time, x) for x in days.T)
+        storage = self.world.storage
+        means = [storage[a:b].mean(axis=0) for a, b in zip(start, stop, strict=True)]
+        return np.stack(means) @ self.world.to_cells
 
     @property
-    def stations(self) -> int:
-        """Number of stations."""
-        return self.up.shape[1]
-
-    @functools.cached_property
-    def empty(self) -> synthetic.Network:
-        """The cells of 1 degree without a station."""
-        centres, chosen = self.world.centres, self.world.empty
-        return synthetic.Network(
-            *(getattr(centres, f.name)[chosen] for f in dataclasses.fields(centres))
-        )
-
-    @functools.cached_property
-    def places(self) -> NDArray[np.int64]:
-        """Places of the weather that matter to a cell."""
-        return np.flatnonzero(np.diff(sparse.csr_array(self.world.to_cells).indptr))
-
-    @functools.cached_property
-    def to_cells(self) -> Floats:
-        """Linear interpolation from `places` to cells, shape (place, cell)."""
-        places, cells = self.world.places, self.world.cells
-        weights = sphere.linear_weights(
-            places.lon_axis, places.lat_axis, cells.lon, cells.lat
-        )
-        return weights[:, self.places].toarray().T
-
-    @functools.cached_property
-    def traditional(self) -> inversion.Problem:
-        """The inverse problem of the stations alone."""
-        return self.problem(self.stations)
-
-    @functools.cached_property
-    def filled(self) -> inversion.Problem:
-        """And that with a row for every empty cell."""
-        return self.problem(len(self.design))
-
-    def problem(self, rows: int) -> inversion.Problem:
-        """The inverse problem of the first rows."""
-        laplacian = self.world.cells.laplacian
-        return inversion.smooth_problem(jnp.asarray(self.design[:rows]), laplacian)
-
-    def means(self, values: Floats) -> Floats:
-        """Means over the basins of what is given on the cells inside."""
-        return values @ self.basins[:, self.inside].T
+    def basins(self) -> Floats:
+        """Weights of cells in the means over basins, shape (basin, cell)."""
+        return self.stations_only.area.basins.weights[1:]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Estimate:
-    """What a method says.
+    """Water by a method.
 
     Attributes:
-      load: On the cells of the region [mm], shape (epoch, inside).
-      basin_sd: Standard error of the means [mm], shape (epoch, basin).
-      far_sd: Of the sampled cells, shape (epoch, sampled).
-      predicted: Displacement of what is scored [mm], shape (epoch, member, station).
+      load: Of all cells [mm], shape (epoch, cell).
+      far_sd: Standard error of the far cells [mm], shape (epoch, far); of those that
+        were sampled where only these have one; None where none has.
+      basin_sd: Of the means over basins [mm], shape (epoch, basin), likewise.
     """
 
     load: Floats
-    basin_sd: Floats
-    far_sd: Floats
-    predicted: Floats
+    far_sd: Floats | None = None
+    basin_sd: Floats | None = None
 
 
-def make_case(settings: synthetic.WeatherSettings) -> Case:
-    """Simulate a world, clean what was measured, and average over weeks."""
-    world = synthetic.weather_world(settings)
-    cleaned = _clean(world)
-    weekly = lambda x: np.asarray(_weekly(world, x).values)
-    heights = _weekly(world, cleaned, world.sigma)
-    raw, error = np.asarray(heights.values), np.asarray(heights.sigma)
-    loads, centre_loads = world.modelled_loads["up"], world.modelled_centre_loads
-    known = weekly(loads.ntal + loads.ntol)
-    corrections = weekly((centre_loads.ntal + centre_loads.ntol)[:, world.empty])
-    anomaly = lambda x: x - np.nanmean(x, axis=0)
+def make_case(settings: synthetic.WeatherSettings, folder: pathlib.Path) -> Case:
+    """Simulate a world, and write what is measured in it.
+
+    Args:
+      settings: What kind of world.
+      folder: For its files.
+
+    Returns:
+      The `Case`.
+    """
+    times = StageTimes()
+    with simulated_folder(folder, settings.region, settings) as data:
+        world = synthetic.weather_world(settings)
+        write_weather_world(world, data)
+        _write_basins(world, data / "basins.geojson")
+    return Case(world, folder, settings, Shared(Clock(times)), times)
+
+
+def run_study(case: Case, changes: Changes) -> Estimate:
+    """Run the study of a method.
+
+    Args:
+      case: The case.
+      changes: Values of settings by their names.
+
+    Returns:
+      The `Estimate`.
+    """
+    study = case.study(changes)
+    prepared = case.shared.prepared(study)
+    result = invert_prepared(study, prepared, None, case.shared.clock)
+    grid = prepared.area.grid
+    maps = lambda name: result.water[name].values[:, grid.row, grid.column]
+    load, sd = maps("twsa").astype(np.float64), maps("twsa_sd")
+    basin_sd = result.regions["twsa_sd"].transpose("time", "region").values[:, 1:]
+    return Estimate(load, sd[:, case.far].astype(np.float64), basin_sd)
+
+
+def score(case: Case, estimate: Estimate) -> dict[str, float]:
+    """Compare an estimate with the truth.
+
+    Args:
+      case: The case.
+      estimate: By a method.
+
+    Returns:
+      Scores by their names; those of intervals only where there are standard errors.
+    """
+    load, truth = (x - x.mean(axis=0) for x in (estimate.load, case.truth))
+    basis = np.asarray(series.seasonal_basis(case.stations_only.gnss.time.values))
+    far = load[:, case.far], truth[:, case.far]
+    means = load @ case.basins.T, truth @ case.basins.T
+    inside = load[:, case.inside], truth[:, case.inside]
+    scores = {}
+    for name, pair in (("far", far), ("all", inside), ("basin", means)):
+        scores |= _agreement(name, pair)
+        scores |= _agreement(f"{name}_deseasonalised", [_rest(x, basis) for x in pair])
+    rates = [_fitted(x, basis)[1] for x in far]
+    rms = lambda x: float(np.sqrt(np.mean(np.square(x))))
+    scores["far_trend_error_mm_per_year"] = rms(rates[0] - rates[1])
+    scores["far_true_trend_mm_per_year"] = rms(rates[1])
+    scores |= _coverage("basin", means, estimate.basin_sd)
+    if estimate.far_sd is not None and estimate.far_sd.shape != far[0].shape:
+        far = load[:, case.sampled], truth[:, case.sampled]
+    return scores | _coverage("far", far, estimate.far_sd)
+
+
+def _agreement(name: str, pair: Any) -> dict[str, float]:
+    """NSE, PCC and RMSE over all cells and epochs together."""
+    ours, true = (np.ravel(x) for x in pair)
+    return {
+        f"{name}_nse": float(evaluate.nse(ours, true)),
+        f"{name}_pcc": float(evaluate.pcc(ours, true)),
+        f"{name}_rmse_mm": float(evaluate.rmse(ours, true)),
+    }
+
+
+def _coverage(name: str, pair: Any, sd: Floats | None) -> dict[str, float]:
+    if sd is None:
+        return {}
+    missed = np.abs(pair[0] - pair[1])
+    return {
+        f"{name}_within_{level}": float(np.mean(missed < width * sd))
+        for level, width in WIDTHS.items()
+    }
+
+
+def _fitted(values: Floats, basis: Floats) -> Floats:
+    """Offset, rate and seasons of each series, shape (6, series)."""
+    return np.linalg.pinv(basis) @ values
+
+
+def _rest(values: Floats, basis: Floats) -> Floats:
+    """What is left without seasons; the rate stays."""
+    return values - basis[:, 2:] @ _fitted(values, basis)[2:]
+
+
+def _position(cells: sphere.Grid) -> Floats:
+    return np.stack([cells.lon, cells.lat])
+
+
+def _inside(world: synthetic.WeatherWorld) -> NDArray[np.int64]:
     cells = world.cells
-    inside = np.flatnonzero(shapely.contains_xy(world.region, cells.lon, cells.lat))
-    lon, lat = world.stations.lon, world.stations.lat
-    between = lambda x, y: np.asarray(
-        sphere.angular_distance(x[:, None], y[:, None], lon[None], lat[None])
-    )
-    distance = between(lon, lat)
-    far = between(cells.lon[inside], cells.lat[inside]).min(axis=1) > FAR
-    storage = weekly(world.storage)
-    rng = np.random.default_rng(settings.seed)
-    count = min(SAMPLED, int(far.sum()))
-    held, scored = _held(distance, settings.seed)
-    return Case(
-        world=world,
-        time=heights.time,
-        raw=anomaly(raw),
-        up=anomaly(raw - known),
-        corrections=anomaly(corrections),
-        sigma=np.sqrt(np.nanmean(error**2, axis=0)),
-        temperature=weekly(world.weather.temperature),
-        pressure=weekly(world.weather.pressure),
-        design=_design(world),
-        distance=distance,
-        held=held,
-        scored=scored,
-        truth=anomaly(storage @ world.to_cells[:, inside]),
-        inside=inside,
-        far=far,
-        basins=_basins(world, inside),
-        sampled=np.sort(rng.permutation(inside[far])[:count]),
-        seed=settings.seed,
-    )
+    return np.flatnonzero(shapely.contains_xy(world.region, cells.lon, cells.lat))
 
 
-def _clean(world: synthetic.WeatherWorld) -> Floats:
-    heights = world.heights["up"]
-    years = series.decimal_years(world.time)
-    days = [
-        series.decimal_years(heights.step_day[heights.step_station == station])
-        for station in range(len(world.stations.lon))
-    ]
-    width = max(map(len, days))
-    steps = np.array(
-        [np.pad(d, (0, width - len(d)), constant_values=np.nan) for d in days]
-    )
-    events = series.events(len(days), steps=steps)
-    about = {"sigma": heights.sigma, "events": events}
-    values = series.reject_outliers(heights.displacement, years, **about).values
-    fit = series.fit_trajectory(values, years, **about)
-    return np.asarray(values - series.evaluate_trajectory(fit, years, ("steps",)))
-
-
-def _weekly(
-    world: synthetic.WeatherWorld, values: Floats, sigma: Floats | None = None
-) -> series.PeriodMeans:
-    """Means over the whole weeks of the record."""
-    start, stop = series.weeks_of(world.time)
-    whole = (start >= world.time[0]) & (stop <= world.time[-1] + 1)
-    days = (world.time >= start[whole][0]) & (world.time < stop[whole][-1])
-    sigma = None if sigma is None else sigma[days]
-    return series.weekly_means(values[days], world.time[days], sigma=sigma)
-
-
-def _design(world: synthetic.WeatherWorld) -> Floats:
-    cells, stations, centres = world.cells, world.stations, world.centres
-    rows = synthetic.Network(
-        *(
-            np.concatenate(
-                [getattr(stations, f.name), getattr(centres, f.name)[world.empty]]
-            )
-            for f in dataclasses.fields(stations)
-        )
-    )
-    love = earth.load_love_numbers("prem", frame="CF")
-    kernel = earth.disc_kernel(love, radius=cells.cell_radius)
-    return np.asarray(earth.design_matrix(kernel, rows, cells))
-
-
-def _held(distance: Floats, seed: int) -> tuple[Array, Array]:
-    """Who is held out, and who of them is scored: half of the neighbourhoods."""
-    centres = spatial_folds.centres_for_fraction(distance, FAR, SHARE)
-    keys = jax.random.split(jax.random.key(seed), (2, MEMBERS))
-
-    def drawn(keys: Array, centres: int) -> Array:
-        draw = lambda key: spatial_folds.sample_neighbourhoods(
-            distance, FAR, centres, key
-        )
-        return jax.vmap(draw)(keys)
-
-    watched, scored = drawn(keys[0], centres // 2), drawn(keys[1], -(-centres // 2))
-    return watched | scored, scored & ~watched
-
-
-def _basins(world: synthetic.WeatherWorld, inside: NDArray[np.int64]) -> Floats:
-    """Parts of the region around centres far from each other."""
-    cells = world.cells
+def _write_basins(world: synthetic.WeatherWorld, path: pathlib.Path) -> None:
+    """Write parts of the region around centres far from each other."""
+    cells, inside = world.cells, _inside(world)
     lon, lat = cells.lon[inside], cells.lat[inside]
     to = lambda k: np.asarray(sphere.angular_distance(lon[k], lat[k], lon, lat))
     chosen = [int(np.argmin(lon))]
     while len(chosen) < BASINS:
         chosen.append(int(np.min([to(k) for k in chosen], axis=0).argmax()))
     owner = np.argmin([to(k) for k in chosen], axis=0)
-    weights = np.zeros((BASINS, len(cells.lon)))
-    weights[owner, inside] = cells.cell_area[inside]
-    return weights / weights.sum(axis=1, keepdims=True)
+    half = cells.spacing / 2
+    boxes = shapely.box(lon - half, lat - half, lon + half, lat + half)
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"NAME": f"basin {number + 1}"},
+            "geometry": shapely.geometry.mapping(
+                shapely.union_all(boxes[owner == number])
+            ),
+        }
+        for number in range(BASINS)
+    ]
+    io.write_json({"type": "FeatureCollection", "features": features}, path)
