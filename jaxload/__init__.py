@@ -2,7 +2,8 @@
 
 The sub-packages are the namespaces to use: `earth`, `sphere`, `series`, `io`,
 `inversion`, `evaluate`, `gapfill`, `synthetic`, `config`, `plot`, `pipeline`, `sweep`,
-`labelled`, `export`.
+`labelled`, `export`,
+`comparison`.
 Each is imported when it is first used: ``import jaxload; jaxload.inversion.solve``.
 Nothing is computed or configured at import; `README.md` beside this file draws the
 tree.
@@ -13,6 +14,7 @@ import types
 
 #: Sub-packages by name.
 PACKAGES = (
+    "comparison",
     "config",
     "demo",
     "earth",

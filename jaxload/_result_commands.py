@@ -1,4 +1,4 @@
-"""Commands about finished results: export."""
+"""Commands about finished results: export, compare, cite."""
 
 import argparse
 from collections.abc import Callable
@@ -67,6 +67,31 @@ def add_result_commands(
         "--overwrite", action="store_true", help="replace files that are there already"
     )
     export.set_defaults(command=command, lines=_export)
+    compare = commands.add_parser(
+        "compare", parents=[common], help="set two results beside each other"
+    )
+    compare.add_argument("folder", metavar="A", help="where the results of one are")
+    compare.add_argument("other", metavar="B", help="where those of the other are")
+    compare.set_defaults(command=command, lines=_compare)
+    cite = commands.add_parser(
+        "cite", parents=[common], help="print what to cite, as BibTeX"
+    )
+    cite.add_argument(
+        "folder",
+        metavar="DIR",
+        nargs="?",
+        help="where results are, to cite what their study rests on",
+    )
+    cite.set_defaults(command=command, lines=_cite)
+
+
+def _compare(options: argparse.Namespace, watch: Watch) -> list[str]:
+    return jaxload.comparison.compare_results(options.folder, options.other, watch)
+
+
+def _cite(options: argparse.Namespace, watch: Watch) -> list[str]:
+    del watch
+    return jaxload.comparison.bibtex(options.folder)
 
 
 def _export(options: argparse.Namespace, watch: Watch) -> list[str]:

@@ -23,13 +23,13 @@ LAYERS = [
     {"earth", "plot", "studies", "labelled"},
     {"gapfill", "synthetic", "accessor"},
     {"pipeline"},
-    {"report", "demo", "sweep", "export"},
+    {"report", "demo", "sweep", "export", "comparison"},
     {"cli"},
     {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 SEES_LABELS = {"io", "plot", "report", "pipeline", "demo", "sweep"} | {
-    *("labelled", "accessor", "export")
+    *("labelled", "accessor", "export", "comparison")
 }
 SOURCES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 MODULES = sorted(m.name for m in pkgutil.walk_packages(jaxload.__path__, "jaxload."))

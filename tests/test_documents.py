@@ -187,7 +187,11 @@ def prepare_results():
     """Maps of two winter months, as a run writes them."""
     pathlib.Path("out").mkdir()
     days = np.arange("2020-01-15", "2020-03-15", dtype="M8[D]").astype("M8[ns]")
-    axes = {"time": days, "lat": 45.5 + 0.5 * np.arange(4), "lon": 10 + np.arange(3.0)}
+    axes = {
+        "time": days,
+        "lat": 45.5 + 0.5 * np.arange(4),
+        "lon": 10 + np.arange(5) / 2,
+    }
     shape = tuple(map(len, axes.values()))
     water = {
         "twsa": (tuple(axes), small.noise(*shape), {"units": "mm"}),

@@ -1,0 +1,194 @@
+"""What a study is to be cited with, as BibTeX."""
+
+import os
+import pathlib
+import tomllib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jaxload
+from jaxload import io
+
+__all__ = ["bibtex"]
+
+Settings = Mapping[str, Any]
+
+
+def _always(study: Settings) -> bool:
+    del study
+    return True
+
+
+#: Entries by their keys: kind, fields, and whether a study uses them.
+WORKS: dict[str, tuple[str, dict[str, str], Callable[[Settings], bool]]] = {
+    "farrell1972": (
+        "article",
+        {
+            "author": "Farrell, W. E.",
+            "title": "Deformation of the {Earth} by surface loads",
+            "journal": "Reviews of Geophysics",
+            "volume": "10",
+            "number": "3",
+            "pages": "761--797",
+            "year": "1972",
+            "doi": "10.1029/RG010i003p00761",
+        },
+        _always,
+    ),
+    "argus2014": (
+        "article",
+        {
+            "author": "Argus, Donald F. and Fu, Yuning and Landerer, Felix W.",
+            "title": "Seasonal variation in total water storage in {California} "
+            "inferred from {GPS} observations of vertical land motion",
+            "journal": "Geophysical Research Letters",
+            "volume": "41",
+            "number": "6",
+            "pages": "1971--1980",
+            "year": "2014",
+            "doi": "10.1002/2014GL059570",
+        },
+        _always,
+    ),
+    "dziewonski1981": (
+        "article",
+        {
+            "author": "Dziewonski, Adam M. and Anderson, Don L.",
+            "title": "Preliminary reference {Earth} model",
+            "journal": "Physics of the Earth and Planetary Interiors",
+            "volume": "25",
+            "number": "4",
+            "pages": "297--356",
+            "year": "1981",
+            "doi": "10.1016/0031-9201(81)90046-7",
+        },
+        lambda study: _earth(study) == "prem",
+    ),
+    "kennett1991": (
+        "article",
+        {
+            "author": "Kennett, B. L. N. and Engdahl, E. R.",
+            "title": "Traveltimes for global earthquake location and phase "
+            "identification",
+            "journal": "Geophysical Journal International",
+            "volume": "105",
+            "number": "2",
+            "pages": "429--465",
+            "year": "1991",
+            "doi": "10.1111/j.1365-246X.1991.tb06724.x",
+        },
+        lambda study: _earth(study) == "iasp91",
+    ),
+    "kennett1995": (
+        "article",
+        {
+            "author": "Kennett, B. L. N. and Engdahl, E. R. and Buland, R.",
+            "title": "Constraints on seismic velocities in the {Earth} from "
+            "traveltimes",
+            "journal": "Geophysical Journal International",
+            "volume": "122",
+            "number": "1",
+            "pages": "108--124",
+            "year": "1995",
+            "doi": "10.1111/j.1365-246X.1995.tb03540.x",
+        },
+        lambda study: _earth(study) == "ak135",
+    ),
+    "blewitt2003": (
+        "article",
+        {
+            "author": "Blewitt, Geoffrey",
+            "title": "Self-consistency in reference frames, geocenter definition, and "
+            "surface loading of the solid {Earth}",
+            "journal": "Journal of Geophysical Research: Solid Earth",
+            "volume": "108",
+            "number": "B2",
+            "year": "2003",
+            "doi": "10.1029/2002JB002082",
+        },
+        _always,
+    ),
+    "simons2006": (
+        "article",
+        {
+            "author": "Simons, Frederik J. and Dahlen, F. A. and Wieczorek, Mark A.",
+            "title": "Spatiospectral concentration on a sphere",
+            "journal": "SIAM Review",
+            "volume": "48",
+            "number": "3",
+            "pages": "504--536",
+            "year": "2006",
+            "doi": "10.1137/S0036144504445765",
+        },
+        lambda study: study.get("inversion", {}).get("unknowns") == "slepian",
+    ),
+}
+
+
+def bibtex(folder: str | os.PathLike[str] | None = None) -> list[str]:
+    """List what a study is to be cited with.
+
+    Args:
+      folder: Of a result; None for any study with the default Earth.
+
+    Returns:
+      Lines of BibTeX: jaxload, and the works that the study's settings rest on. Data
+      are cited as their centres ask; comments name the files that the study read.
+
+    Raises:
+      FileNotFoundError: If there is no result.
+    """
+    study: dict[str, Any] = {}
+    if folder is not None:
+        study = _settings(pathlib.Path(folder))
+    program = {
+        "author": "{The jaxload developers}",
+        "title": "jaxload: terrestrial water storage from {GNSS} displacement, "
+        "in {JAX}",
+        "version": jaxload.__version__,
+        "note": "computer program",
+    }
+    lines = _entry("jaxload", "software", program)
+    for key, (kind, fields, used) in WORKS.items():
+        if used(study):
+            lines += ["", *_entry(key, kind, fields)]
+    if study:
+        lines += ["", *_data(study)]
+    return lines
+
+
+def _entry(key: str, kind: str, fields: Mapping[str, str]) -> list[str]:
+    inside = [f"  {name} = {{{text}}}," for name, text in fields.items()]
+    return [f"@{kind}{{{key},", *inside, "}"]
+
+
+def _settings(folder: pathlib.Path) -> dict[str, Any]:
+    for name in ("twsa.nc", "twsa.zarr", "stations.nc"):
+        if (folder / name).exists():
+            with io.read_dataset(folder / name) as dataset:
+                if "settings" in dataset.attrs:
+                    return tomllib.loads(str(dataset.attrs["settings"]))
+    raise FileNotFoundError(
+        f"{folder} has no twsa.nc or stations.nc that holds the settings of its study; "
+        "name the folder that --out of jaxload run named"
+    )
+
+
+def _earth(study: Settings) -> str:
+    """Name of the Earth model; that of the default for none, nothing for a table."""
+    if study.get("earth", {}).get("love"):
+        return ""
+    return str(study.get("earth", {}).get("model", "prem")).lower()
+
+
+def _data(study: Settings) -> list[str]:
+    """Comments that name the data, which BibTeX passes over."""
+    named = {"heights": study.get("gnss", {}).get("files")}
+    for name, value in study.get("evaluation", {}).items():
+        if name in ("grace", "land_model"):
+            named[name.replace("_", " ")] = value
+    return [
+        f"% {what}: {value}; cite the data as their centre asks"
+        for what, value in named.items()
+        if value
+    ]
