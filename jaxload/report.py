@@ -98,7 +98,15 @@ def describe_update(update: Mapping[str, Any]) -> list[str]:
     lines.append(line)
     if update["provisional"]:
         days = _days(update["provisional"])
-        lines.append(f"provisional, as days to come will change them: {days}")
+        line = f"provisional, as days to come will change them: {days}"
+        sizes = update.get("provisional_mm")
+        if sizes:
+            name = max(sizes, key=lambda name: sizes[name])
+            line += (
+                f"; means over regions of the last by {sizes[name]:.1f} mm rms at "
+                f"most, {name}"
+            )
+        lines.append(line)
     if update["new_stations"]:
         names = _some(update["new_stations"])
         lines.append(f"new stations, left out until the next run: {names}")

@@ -295,7 +295,7 @@ def of_another_study(study):
 def of_another_version(study):
     path = study / "out" / "state.json"
     path.write_text(
-        path.read_text().replace('"state_version": 1', '"state_version": 99')
+        path.read_text().replace('"state_version": 2', '"state_version": 99')
     )
 
 

@@ -74,9 +74,12 @@ class CompletedRecord:
     residual: Array
 
 
-@functools.partial(jax.jit, static_argnames="bands")
+@functools.partial(jax.jit, static_argnames=("bands", "record"))
 def band_filters(
-    network: NetworkCovariance, spectra: NetworkSpectra, bands: Bands
+    network: NetworkCovariance,
+    spectra: NetworkSpectra,
+    bands: Bands,
+    record: int | None = None,
 ) -> BandFilters:
     """Compute the filters of a complete record.
 
@@ -84,11 +87,12 @@ def band_filters(
       network: From `network_covariance`.
       spectra: Amplitudes and shapes.
       bands: From `cosine_bands`.
+      record: As for `band_means`.
 
     Returns:
       The `BandFilters`.
     """
-    densities = band_means(spectra, bands)
+    densities = band_means(spectra, bands, record)
     inverses = band_inverses(network, spectra, densities)
     white = jnp.asarray(spectra.white, inverses.dtype) / bands.step
     return BandFilters(densities, inverses, white, bands)

@@ -29,6 +29,7 @@ __all__ = [
     "error_spectrum",
     "function_errors",
     "mean_variance",
+    "prior_spectrum",
 ]
 
 #: Least share of a span's epochs in which a row counts.
@@ -77,6 +78,24 @@ def error_spectrum(
     parts, bands = _parts(network, functionals, share), cosine_bands(epochs)
     densities = band_means(spectra, bands)
     return ErrorSpectrum(_density(network, spectra, densities, parts), bands)
+
+
+def prior_spectrum(
+    spectra: NetworkSpectra, functionals: Functionals, epochs: int
+) -> ErrorSpectrum:
+    """Compute the spectrum of functionals of the load itself, their error without data.
+
+    Args:
+      spectra: Amplitudes and shapes.
+      functionals: From `averages`, `some_cells` or `every_cell`.
+      epochs: Of the record.
+
+    Returns:
+      The `ErrorSpectrum`.
+    """
+    bands = cosine_bands(epochs)
+    load = band_means(spectra, bands).load
+    return ErrorSpectrum(load[:, None] * functionals.variance[None, :], bands)
 
 
 def _parts(

@@ -230,16 +230,20 @@ def cosine_bands(samples: int, step: int = 1, count: int = BANDS) -> Bands:
     return Bands((0, *map(int, edges)), step)
 
 
-def band_means(spectra: NetworkSpectra, bands: Bands) -> Densities:
+def band_means(
+    spectra: NetworkSpectra, bands: Bands, record: int | None = None
+) -> Densities:
     """Average spectral densities over the frequencies of each band.
 
     Args:
       spectra: Amplitudes and shapes.
       bands: From `cosine_bands`.
+      record: Epochs of the record of which these are a window; None where they are all
+        of it.
 
     Returns:
       Densities of one sample, each of shape (band,); the mean of a record has those of
-      its lowest frequency.
+      its lowest frequency, and that of a window the variance that it has in the record.
     """
     period = 2 * bands.samples * bands.step / np.maximum(np.arange(bands.samples), 1)
     density = spectral_densities(spectra, period)
@@ -250,7 +254,26 @@ def band_means(spectra: NetworkSpectra, bands: Bands) -> Densities:
         total = jax.ops.segment_sum(values, band, len(bands.sizes))
         return total / jnp.asarray(bands.sizes * bands.step, total.dtype)
 
-    return jax.tree.map(average, density)
+    means = jax.tree.map(average, density)
+    if record is None or record <= bands.samples * bands.step:
+        return means
+    of_mean = _mean_of_window(spectra, bands, record)
+    return jax.tree.map(lambda mean, first: mean.at[0].set(first), means, of_mean)
+
+
+def _mean_of_window(spectra: NetworkSpectra, bands: Bands, record: int) -> Densities:
+    """Densities of a window's mean: its variance in a record, times the samples."""
+    number, length = np.arange(record), bands.samples * bands.step
+    density = spectral_densities(spectra, 2 * record / np.maximum(number, 1))
+    angle = np.pi * np.maximum(number, 1) / (2 * record)
+    passed = (np.sin(length * angle) / (length * np.sin(angle))) ** 2
+    passed[0] = 1
+    share = jnp.asarray(passed * bands.samples / record)
+
+    def total(values: Array) -> Array:
+        return jnp.sum(share * jnp.broadcast_to(values, share.shape))
+
+    return jax.tree.map(total, density)
 
 
 def band_inverses(

@@ -58,6 +58,7 @@ class FunctionMaps:
       load: Prior variance of each map, times C, shape (function,).
       local: Prior variance of a station's own part, in units of sigma squared, shape
         (function,).
+      uncertain: Variance of the fits, in units of sigma squared, shape (function, row).
       inverses: Of the covariance of the fits in units of sigma, shape (function, row,
         row).
     """
@@ -68,6 +69,7 @@ class FunctionMaps:
     left_out: Array
     load: Array
     local: Array
+    uncertain: Array
     inverses: Array
 
 
@@ -202,6 +204,7 @@ def _maps(
             others * sigma,
             load,
             local,
+            uncertain,
             inverse,
         )
 

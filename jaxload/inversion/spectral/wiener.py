@@ -76,6 +76,7 @@ def separate_record(
     values: ArrayLike,
     spectra: NetworkSpectra,
     settings: ConjugateGradient | None = None,
+    record: int | None = None,
 ) -> SeparatedRecord:
     """Estimate the load of a network's record under noise of any spectrum.
 
@@ -90,6 +91,8 @@ def separate_record(
         missing, also where a whole epoch is.
       spectra: From `fit_spectra`, or given.
       settings: How long to iterate; to 3e-4 by default, 60 times at most.
+      record: Epochs of the record of which `values` are a window; None where they are
+        all of it. A window of a record begins with what was there before.
 
     Returns:
       The `SeparatedRecord`.
@@ -116,13 +119,13 @@ def separate_record(
     for span in (s for s in SPANS if len(values) >= s * LEAST):
         bands = cosine_bands(-(-len(values) // span), span)
         means, share = _means(data, weight, span)
-        record = means, share, _stretched(start, bands.samples)
-        filters = band_filters(network, spectra, bands)
-        start = complete_record(record, filters, settings).predicted
+        rough = means, share, _stretched(start, bands.samples)
+        filters = band_filters(network, spectra, bands, record)
+        start = complete_record(rough, filters, settings).predicted
     bands = cosine_bands(len(values))
-    record = data, weight, _stretched(start, len(values))
-    filters = band_filters(network, spectra, bands)
-    completed = complete_record(record, filters, settings)
+    filters = band_filters(network, spectra, bands, record)
+    fine = data, weight, _stretched(start, len(values))
+    completed = complete_record(fine, filters, settings)
     densities, inverses = filters.densities, filters.inverses
     parts = _parts(network, completed.values, densities, inverses, bands)
     coefficients, displacement, common, left_out = (x[:epochs] for x in parts)

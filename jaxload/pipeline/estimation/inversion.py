@@ -18,11 +18,13 @@ from jaxload.pipeline.estimation.few_unknowns import describe_unknowns
 from jaxload.pipeline.estimation.gravity_update import gravity_for, with_gravimetry
 from jaxload.pipeline.estimation.hyperparameters import Choice, choose
 from jaxload.pipeline.estimation.network_noise import (
+    NetworkModel,
     UnsuitableRecord,
     describe_spectra,
     estimate_network,
     network_errors,
     network_model,
+    with_growth,
 )
 from jaxload.pipeline.estimation.network_plan import PlannedNetwork, plan_network
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
@@ -65,7 +67,8 @@ class InversionResult:
         not set it.
       rows: Which component of which station each row is; None for heights alone.
       settled: Noise before a robust loss, with its common mode and the weights of
-        stations; None where it is not that of single epochs.
+        stations; None where it is not that of heights alone.
+      spectral: Network whose noise has a memory; None where epochs are independent.
     """
 
     estimate: Estimate
@@ -78,6 +81,7 @@ class InversionResult:
     rows: ComponentRows | None = None
     summary: dict[str, Any] = dataclasses.field(default_factory=dict)
     settled: inversion.Noise | None = None
+    spectral: NetworkModel | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -188,10 +192,18 @@ def _with_network_noise(
         estimated, residual = estimate_network(model, network)
         warn_unsolved(rows.time.values, estimated.solution.ok)
     with clock.stage("errors"):
+        network = with_growth(model, network, area.basins.weights)
         errors = network_errors(study, model, network, area.basins.weights)
     noise = describe_spectra(network) | {"relative_residual": residual}
     described = {"noise": noise} | _describe_setting(study, area)
-    return InversionResult(estimated, choice, errors, summary=described)
+    return InversionResult(
+        estimated,
+        choice,
+        errors,
+        summary=described,
+        settled=model.noise,
+        spectral=network,
+    )
 
 
 def invert_stations(

@@ -19,7 +19,9 @@ from jaxload.inversion.spectral.error_spectra import (
     error_spectrum,
     function_errors,
     mean_variance,
+    prior_spectrum,
 )
+from jaxload.inversion.spectral.fixed_lag import error_growth, fixed_lag, lead_in
 from jaxload.inversion.spectral.spectra import (
     BANDS,
     NetworkCovariance,
@@ -50,12 +52,15 @@ from jaxload.pipeline.inputs.observations import station_distances
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 
 __all__ = [
+    "EndGrowth",
     "NetworkModel",
     "UnsuitableRecord",
     "describe_spectra",
     "estimate_network",
     "network_errors",
     "network_model",
+    "positions_at_steps",
+    "with_growth",
 ]
 
 logger = logging.getLogger(__name__)
@@ -66,6 +71,9 @@ GROUPS = ((0,), (1,), (2, 3, 4, 5))
 #: Days of the year, and of a span in which the network counts as one.
 YEAR = 365.25
 
+#: Days of a step from month to month.
+MONTH = YEAR / 12
+
 #: Operations of standard errors of cells that take a minute at most.
 LARGE = {"cpu": 1e12, "accelerator": 5e14}
 
@@ -75,8 +83,36 @@ LEAST_STEPS, SHORTEST_MEMORY = 128, 2.0
 #: Stations from which noise of a network is estimated without being asked for.
 MANY = 20
 
+#: Cells by whose mean the growth of their errors is judged.
+SAMPLE = 64
+
 #: Relative residual from which the separation is poor.
 POOR = 1e-2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EndGrowth:
+    """By how much standard errors grow towards the ends of a record.
+
+    Attributes:
+      regions: Standard error of means over regions at 0, 1, ... epochs from an end,
+        relative to that amid the record, without functions of time [-], shape (epoch,
+        region).
+      cells: The same of cells, all together [-], shape (epoch,).
+    """
+
+    regions: NDArray[np.float64]
+    cells: NDArray[np.float64]
+
+    @property
+    def lag(self) -> int:
+        """Epochs behind which later ones lower errors of regions by less than 1%."""
+        return fixed_lag(self.regions)
+
+    @property
+    def lead(self) -> int:
+        """Epochs after which earlier ones change estimates by 3% of their error."""
+        return max(lead_in(self.regions), lead_in(self.cells[:, None]))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,6 +128,10 @@ class NetworkModel:
       rest: Heights without the functions, at equal steps of time [mm], shape (step,
         station); NaN if missing.
       days: In a step.
+      steps: Of the record whose spectra these are.
+      before: Steps of the record before `rest`, where this is a window.
+      behind: Steps of the record behind the last of `position`, likewise.
+      growth: Of errors towards the ends of the record; None where it is not known.
     """
 
     network: NetworkCovariance
@@ -101,6 +141,21 @@ class NetworkModel:
     position: NDArray[np.int64]
     rest: NDArray[np.float64]
     days: float
+    steps: int
+    before: int = 0
+    behind: int = 0
+    growth: EndGrowth | None = None
+
+    @property
+    def is_window(self) -> bool:
+        """Whether `rest` is shorter than the record of the spectra."""
+        return len(self.rest) < self.steps
+
+    @property
+    def from_end(self) -> NDArray[np.int64]:
+        """Steps from each epoch to the nearer end of the record, shape (epoch,)."""
+        first = self.before + self.position
+        return np.minimum(first, self.behind + self.position[-1] - self.position)
 
 
 def network_model(
@@ -161,7 +216,10 @@ def network_model(
     of_station = np.asarray(maps.smoothed)
     seen = np.isfinite(model.up)
     rest[position] = np.where(seen, model.up - functions @ of_station, np.nan)
-    whole = NetworkModel(network, fit.spectra, functions, maps, position, rest, days)
+    steps = len(rest)
+    whole = NetworkModel(
+        network, fit.spectra, functions, maps, position, rest, days, steps
+    )
     return whole, Choice(_beta(fit.spectra, len(rest)), "spectra", "mm", [])
 
 
@@ -175,10 +233,10 @@ def _equal_steps(time: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], float
     """Positions of epochs at equal steps, and days in a step."""
     days = (time - time[0]) / DAY
     step = float(np.median(np.diff(days))) if len(days) > 1 else 1.0
-    position = np.round(days / step).astype(np.int64)
+    position = positions_at_steps(time, step)
     if len(np.unique(position)) != len(position):
-        months = time.astype("M8[M]").astype(np.int64)
-        position, step = months - months[0], YEAR / 12
+        step = MONTH
+        position = positions_at_steps(time, step)
     if len(np.unique(position)) != len(position):
         raise UnsuitableRecord(
             'inversion.noise "network" needs epochs at equal steps of time; average '
@@ -186,6 +244,22 @@ def _equal_steps(time: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], float
             '"independent"'
         )
     return position, step
+
+
+def positions_at_steps(time: NDArray[np.datetime64], days: float) -> NDArray[np.int64]:
+    """Count the steps from the first epoch to each.
+
+    Args:
+      time: Epochs, shape (epoch,).
+      days: In a step; those of a mean month for months of the calendar.
+
+    Returns:
+      Numbers, shape (epoch,).
+    """
+    if days == MONTH:
+        months = time.astype("M8[M]").astype(np.int64)
+        return months - months[0]
+    return np.round((time - time[0]) / DAY / days).astype(np.int64)
 
 
 def estimate_network(model: Model, network: NetworkModel) -> tuple[Estimate, float]:
@@ -198,7 +272,10 @@ def estimate_network(model: Model, network: NetworkModel) -> tuple[Estimate, flo
     Returns:
       The estimate, and the residual of its system relative to the right side.
     """
-    record = separate_record(network.network, network.rest, network.spectra)
+    steps = network.steps if network.is_window else None
+    record = separate_record(
+        network.network, network.rest, network.spectra, record=steps
+    )
     at, functions, maps = network.position, network.functions, network.maps
     coefficients = np.array(record.coefficients)[at]
     coefficients += functions @ np.asarray(maps.coefficients)
@@ -232,6 +309,47 @@ def _typical_noise(model: Model, record: SeparatedRecord) -> inversion.Noise:
     return inversion.Noise(sigma, None, common)  # pyright: ignore[reportArgumentType]
 
 
+def with_growth(
+    model: Model, network: NetworkModel, weights: NDArray[np.float64]
+) -> NetworkModel:
+    """Compute by how much standard errors grow towards the ends of the record.
+
+    Args:
+      model: Problem and prior.
+      network: From `network_model`.
+      weights: Weight of each cell in the regions, shape (region, cell).
+
+    Returns:
+      The model with it, by the stations of the last year.
+    """
+    count = weights.shape[1]
+    sample = np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(int)
+    single = np.eye(count)[np.unique(sample)]
+    functionals = inversion.averages(
+        model.problem, model.prior, np.concatenate([weights, single])
+    )
+    _, share = _spans(network)[-1]
+    parts = (
+        prior_spectrum(network.spectra, functionals, network.steps),
+        error_spectrum(
+            network.network, network.spectra, functionals, share, network.steps
+        ),
+    )
+    regions = len(weights)
+    together = [
+        dataclasses.replace(
+            part,
+            density=np.column_stack(
+                [part.density[:, :regions], np.mean(part.density[:, regions:], axis=1)]
+            ),
+        )
+        for part in parts
+    ]
+    growth = error_growth(*together)
+    ends = EndGrowth(growth[:, :regions], growth[:, regions])
+    return dataclasses.replace(network, growth=ends)
+
+
 def network_errors(
     study: config.Study,
     model: Model,
@@ -243,7 +361,7 @@ def network_errors(
     Args:
       study: Its `inversion.errors` says which.
       model: Problem and prior.
-      network: From `network_model`.
+      network: From `network_model`, with the growth of errors towards the ends.
       weights: Weight of each cell in the regions, shape (region, cell).
 
     Returns:
@@ -255,10 +373,11 @@ def network_errors(
     regions = inversion.averages(model.problem, model.prior, weights)
     spans = _spans(network)
     spectrum = functools.partial(error_spectrum, network.network, network.spectra)
-    of_spans = [spectrum(regions, share, len(network.rest)) for _, share in spans]
+    of_spans = [spectrum(regions, share, network.steps) for _, share in spans]
     of_days = np.stack([mean_variance(s, 1)[0] for s in of_spans])
     # A sum of cosines with all lags of the record is a correlation; cut, it is none.
-    steps = np.arange(len(network.rest))
+    # A window has that of its record, which is known.
+    steps = np.arange(2 if network.is_window else network.steps)
     over_years = dataclasses.replace(
         of_spans[0], density=sum(s.density for s in of_spans) / len(of_spans)
     )
@@ -266,6 +385,8 @@ def network_errors(
     of_functions = function_errors(network.network, network.maps, regions)
     which = _span_of(network, spans)
     rest = of_days[which]
+    if network.growth is not None:
+        rest *= _at_ends(network, network.growth.regions) ** 2
     rest[~np.isfinite(model.up).any(axis=1)] = np.nan
     variance = rest + network.functions**2 @ of_functions
     errors = MeanErrors(
@@ -279,6 +400,11 @@ def network_errors(
     if kind == "cells":
         cells = functools.partial(_cells, model, network, spans)
     return Errors(kind, np.sqrt(variance), cells, means=errors)
+
+
+def _at_ends(network: NetworkModel, growth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Growth of errors at each epoch."""
+    return growth[np.minimum(network.from_end, len(growth) - 1)]
 
 
 def _kind(study: config.Study, model: Model, network: NetworkModel) -> str:
@@ -297,7 +423,7 @@ Span = tuple[slice, NDArray[np.float64]]
 
 def _spans(network: NetworkModel) -> list[Span]:
     """Steps of about a year each, and in which share of them each station observed."""
-    steps = len(network.rest)
+    steps = int(network.position[-1]) + 1
     count = max(round(steps * network.days / YEAR), 1)
     edges = np.linspace(0, steps, count + 1).round().astype(int)
     parts = [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
@@ -316,15 +442,18 @@ def _cells(
     cells = inversion.every_cell(model.problem, model.prior)
     of_functions = function_errors(network.network, network.maps, cells)
     seen = np.asarray(np.isfinite(model.up).any(axis=1))
-    which = _span_of(network, spans)
+    which, growth = _span_of(network, spans), np.ones(len(network.position))
+    if network.growth is not None:
+        growth = _at_ends(network, network.growth.cells)
     variance_of = functools.partial(epoch_variance, network.network, network.spectra)
     for number, (_, share) in enumerate(spans):
-        rest = np.asarray(variance_of(cells, share, len(network.rest)))
         epochs = np.flatnonzero(which == number)
         if not len(epochs):
             continue
+        rest = np.asarray(variance_of(cells, share, network.steps))
         part = slice(int(epochs[0]), int(epochs[-1]) + 1)
-        variance = network.functions[part] ** 2 @ of_functions + rest
+        variance = network.functions[part] ** 2 @ of_functions
+        variance += growth[part, None] ** 2 * rest
         sd = np.sqrt(variance).astype(np.float32)
         sd[~seen[part]] = np.nan
         yield CellErrors(part, sd, None)

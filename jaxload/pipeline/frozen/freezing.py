@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 import jaxload
 from jaxload import config, inversion, series
 from jaxload.pipeline.estimation.inversion import InversionResult
+from jaxload.pipeline.frozen.frozen_network import (
+    NETWORK,
+    frozen_arrays,
+    frozen_values,
+)
 from jaxload.pipeline.frozen.kept_state import STATE_VERSION, KeptState
 from jaxload.pipeline.inputs.files_of_series import series_sizes
 from jaxload.pipeline.prepare.frozen_cleaning import PREFIX_OF_KEPT
@@ -52,16 +57,24 @@ def freeze(
         for name, values in gnss.data_vars.items()
         if str(name).startswith(PREFIX_OF_KEPT)
     }
+    solution, network = inverted.estimate.solution, inverted.spectral
     arrays = xr.Dataset(
         {name: (x.dims, x.values) for name, x in parameters.items()}
         | _noise_of_rows(study, gnss, noise)
         | _region_means(regions)
         | _places(gnss)
         | {"screening_factor": ("row", _screening_factor(study, screening, rows))}
-        | _seasons(gnss.time.values, inverted.estimate.solution),
+        | _seasons(gnss.time.values, solution)
+        | (
+            {}
+            if network is None
+            else frozen_arrays(network, solution, inverted.errors.means)
+        ),
         coords={"row": rows, "epoch": gnss.time.values},
     )
     about = _about(study, inverted, noise) | {"series": series_sizes(study)}
+    if network is not None:
+        about[NETWORK] = frozen_values(network, gnss.time.values)
     return KeptState(arrays, about, readings)
 
 

@@ -11,16 +11,9 @@ import xarray as xr
 from jaxload import config
 from jaxload.pipeline.frozen.kept_state import write_readings
 
-__all__ = ["NETWORK_NOISE", "drop_readings", "hindrance_of", "keep_readings"]
+__all__ = ["drop_readings", "hindrance_of", "keep_readings"]
 
 logger = logging.getLogger(__name__)
-
-
-#: Noise of a network, which is also that of studies that leave it open.
-NETWORK_NOISE = (
-    "noise of a network, whose spectra are of the whole record "
-    '(inversion.noise = "independent" can be updated)'
-)
 
 
 def keep_readings(
@@ -80,7 +73,6 @@ def hindrance_of(study: config.Study) -> str:
     whole = {
         "the table [gapfill], whose networks and forests are trained on the whole "
         "record": study.gapfill is not None,
-        NETWORK_NOISE: inversion.noise == "network",
         'inversion.unknowns = "components", which are of the whole record': (
             inversion.unknowns == "components"
         ),

@@ -25,7 +25,7 @@ __all__ = [
 STATE_ARRAYS, ABOUT_STATE = "state.nc", "state.json"
 
 #: Changes with what a state holds, and with what is computed from it.
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 #: Heights as they were read, in the state.
 READ = {"up": "up_read", "up_sigma": "up_sigma_read", "time": "day"}

@@ -1,24 +1,42 @@
 """Epochs that later heights change, prepared by the parameters of the whole record."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, series
+from jaxload.pipeline.frozen.frozen_network import NETWORK
 from jaxload.pipeline.prepare.cleaning import needs_cleaning
 from jaxload.pipeline.prepare.frozen_cleaning import clean_by_parameters
 from jaxload.pipeline.prepare.height_means import average_heights
 from jaxload.pipeline.prepare.heights import ready_by_parameters
 from jaxload.pipeline.update.later_heights import LaterHeights, row_columns
 
-__all__ = ["LAG", "LaterEpochs", "find_changed_epochs", "lag_days"]
+__all__ = ["LAG", "LaterEpochs", "Memory", "find_changed_epochs", "memory_of"]
 
 Times = NDArray[np.datetime64]
 
 #: What the heights of an epoch are means over.
 SPANS = {"weekly": series.weeks_of, "monthly": series.months_of}
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """How far days change the water of others.
+
+    Attributes:
+      lag: Days before and after a day whose water it changes.
+      lead: Days before and after these that are needed to estimate them.
+      whole: Whether all days in between are needed, as spectra do.
+    """
+
+    lag: int = 0
+    lead: int = 0
+    whole: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,7 +67,7 @@ class LaterEpochs:
 
 
 def find_changed_epochs(
-    study: config.Study, state: xr.Dataset, later: LaterHeights
+    study: config.Study, state: xr.Dataset, later: LaterHeights, memory: Memory
 ) -> LaterEpochs:
     """Prepare the heights of the epochs that change.
 
@@ -57,6 +75,7 @@ def find_changed_epochs(
       study: The study.
       state: Arrays of the state.
       later: The heights as they are read now.
+      memory: How far they change the water of other days.
 
     Returns:
       The `LaterEpochs`.
@@ -64,25 +83,25 @@ def find_changed_epochs(
     Raises:
       ValueError: If an epoch before the first of the results would change.
     """
-    days = _days_to_prepare(study, state, later)
+    days = _days_to_prepare(study, state, later, memory)
     record = later.up, later.up_sigma
     heights = _prepared(study, state, later.day[days], [x[days] for x in record])
     old = [np.full(x.shape, np.nan) for x in record]
     for array, name in zip(old, ("up_read", "up_sigma_read")):
         array[: state.sizes["day"]] = state[name].values
     before = _prepared(study, state, later.day[days], [x[days] for x in old])
-    return _selected(study, state, later, heights, before)
+    return _selected(study, state, later, (heights, before), memory)
 
 
 def _days_to_prepare(
-    study: config.Study, state: xr.Dataset, later: LaterHeights
+    study: config.Study, state: xr.Dataset, later: LaterHeights, memory: Memory
 ) -> NDArray[np.intp]:
     """Days that differ or follow the results, filled up to whole means."""
     last = state.epoch.values[-1].astype("M8[D]")
     wanted = np.flatnonzero(later.day > last)
     days = np.union1d(later.changed, wanted).astype(np.intp)
     average = study.cleaning.average
-    lag = 2 * lag_days(study)
+    lag = memory.lag + memory.lead
     if not len(days) or (average == "none" and not lag):
         return days
     start, stop = later.day[days[0]] - lag, later.day[days[-1]] + lag + 1
@@ -127,10 +146,11 @@ def _selected(
     study: config.Study,
     state: xr.Dataset,
     later: LaterHeights,
-    heights: xr.Dataset,
-    before: xr.Dataset,
+    both: tuple[xr.Dataset, xr.Dataset],
+    memory: Memory,
 ) -> LaterEpochs:
     """The epochs whose heights differ, and new ones up to the last with heights."""
+    heights, before = both
     known, time = state.epoch.values, heights.time.values
     seen = heights.up.notnull().any("station").values
     late = (time > known[-1]) & (time <= time[seen].max(initial=known[-1]))
@@ -149,9 +169,12 @@ def _selected(
             f"on {str(known[0])[:10]}; run the study again"
         )
     every = np.concatenate([known, time[late]])
-    replaced = _near(time, late | (differs & (time <= known[-1])), lag_days(study))
+    replaced = _near(time, late | (differs & (time <= known[-1])), memory.lag)
     replaced &= (time >= known[0]) & (time <= every[-1])
-    window = _near(time, replaced, lag_days(study))
+    window = _near(time, replaced, memory.lead)
+    if memory.whole and window.any():
+        first, last = np.flatnonzero(window)[[0, -1]]
+        window[first : last + 1] = True
     window &= (time >= known[0]) & (time <= every[-1])
     rows = np.flatnonzero(window)
     return LaterEpochs(
@@ -160,7 +183,7 @@ def _selected(
         replaced[rows],
         heights.isel(time=rows),
         before.isel(time=rows),
-        _provisional(study, every, later),
+        _provisional(study, every, later, memory),
     )
 
 
@@ -176,17 +199,17 @@ def _near(time: Times, chosen: NDArray[np.bool_], lag: int) -> NDArray[np.bool_]
 
 
 def _provisional(
-    study: config.Study, time: Times, later: LaterHeights
+    study: config.Study, time: Times, later: LaterHeights, memory: Memory
 ) -> NDArray[np.intp]:
     """Epochs whose value depends on days that are still to come."""
     average = study.cleaning.average
     last = later.day[np.isfinite(later.up).any(axis=1)][-1]
-    if average != "none":
-        stop = SPANS[average](np.array([last]))[1][0]
-        open_means = time >= SPANS[average](np.array([last]))[0][0].astype("M8[ns]")
-        return np.flatnonzero(open_means) if stop > last + 1 else np.empty(0, np.intp)
     # Without a memory none is later than the last.
-    return np.flatnonzero(time > time[-1] - np.timedelta64(lag_days(study), "D"))
+    changing = time > time[-1] - np.timedelta64(memory.lag, "D")
+    if average != "none":
+        start, stop = (x[0] for x in SPANS[average](np.array([last])))
+        changing |= (time >= start.astype("M8[ns]")) & (stop > last + 1)
+    return np.flatnonzero(changing)
 
 
 #: Correlation times of the load after which what is not yet known changes the
@@ -196,13 +219,25 @@ def _provisional(
 LAG = 2.5
 
 
-def lag_days(study: config.Study) -> int:
-    """Compute how far back later days change the water, with a memory of the load.
+#: Steps more before a window of a network, which is cut to a length whose transforms
+#: are fast.
+SPARE = 128
+
+
+def memory_of(study: config.Study, about: Mapping[str, Any]) -> Memory:
+    """Compute how far days change the water of others.
 
     Args:
-      study: Its `inversion.correlation_time_days` is the memory.
+      study: Its `inversion.correlation_time_days` is the memory of the load.
+      about: Plain values of the state, with the lag of a network.
 
     Returns:
-      Days; 0 where epochs are independent.
+      The memory; none where epochs are independent.
     """
-    return int(np.ceil(LAG * study.inversion.correlation_time_days))
+    if NETWORK in about:
+        network = about[NETWORK]
+        steps = int(network["lag"]), int(network["lead"]) + SPARE
+        lag, lead = (int(np.ceil(x * float(network["days"]))) for x in steps)
+        return Memory(lag, lead, whole=True)
+    lag = int(np.ceil(LAG * study.inversion.correlation_time_days))
+    return Memory(lag, lag)

@@ -203,7 +203,7 @@ def change_state(
     folder: pathlib.Path,
     later: LaterHeights,
     epochs: LaterEpochs,
-    regions: tuple[Floats, Floats | None],
+    water: LaterWater,
     whole: dict[str, NDArray[Any]],
 ) -> str:
     """Set and append heights as they were read, and means over regions.
@@ -212,7 +212,7 @@ def change_state(
       folder: Of the results.
       later: The heights.
       epochs: Which epochs change.
-      regions: Means over regions of the epochs that change, and standard errors.
+      water: Water of the epochs that change.
       whole: Sums over epochs.
 
     Returns:
@@ -225,8 +225,15 @@ def change_state(
     read = {"up_read": later.up, "up_sigma_read": later.up_sigma}
     days = {name: values[later.entered] for name, values in read.items()}
     change_epochs(path, EpochChange("day", later.day, later.entered, days, whole))
-    means = {"region_twsa": regions[0]}
-    if regions[1] is not None:
-        means["region_twsa_sd"] = regions[1]
+    means: dict[str, NDArray[Any]] = {"region_twsa": water.regions}
+    if water.region_sd is not None:
+        means["region_twsa_sd"] = water.region_sd
+    if water.rest_sd is not None:
+        means["region_rest_sd"] = water.rest_sd
+    with io.read_dataset(path) as state:
+        spectral = "coefficient" in state
+    if spectral:
+        term = water.estimate.solution.terms[0]
+        means["coefficient"] = np.asarray(term.coefficients)
     change_epochs(path, EpochChange("epoch", epochs.time, epochs.places, means))
     return STATE_ARRAYS

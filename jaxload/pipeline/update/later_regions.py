@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config
+from jaxload.pipeline.estimation.error_correlation import MeanErrors
 from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.evaluate.drought import (
     compute_drought,
@@ -40,12 +41,14 @@ class RegionRecord:
       mean: Means [mm], shape (epoch, region).
       sd: Their standard errors [mm], same shape; None where there are none.
       provisional: Numbers of epochs that later days will change.
+      errors: How errors go together in time; None where epochs are independent.
     """
 
     time: NDArray[np.datetime64]
     mean: Floats
     sd: Floats | None
     provisional: NDArray[np.intp]
+    errors: MeanErrors | None = None
 
 
 def extended_record(values: Floats, count: int, places: NDArray, new: Floats) -> Floats:
@@ -83,7 +86,7 @@ def region_results(
     regions = region_means(area.basins, record.mean, record.time, area.references)
     regions.attrs["title"] = study.title
     kind = "none" if record.sd is None else "regions"
-    errors = Errors(kind, record.sd)
+    errors = Errors(kind, record.sd, means=record.errors)
     regions = with_errors(regions, errors, area.references)
     for name, values in regions.data_vars.items():
         if str(name).endswith("_sd") and name in before:

@@ -38,12 +38,15 @@ class LaterWater:
       regions: Means over regions [mm], shape (epoch, region).
       region_sd: Their standard errors [mm], same shape; None where there are none.
       cell_sd: Standard errors of cells [mm], shape (epoch, cell); likewise.
+      rest_sd: Those of regions without functions of time [mm], shape (epoch, region);
+        None where epochs are independent.
     """
 
     estimate: Estimate
     regions: Floats
     region_sd: Floats | None
     cell_sd: NDArray[np.float32] | None
+    rest_sd: Floats | None = None
 
 
 def estimate_later(
@@ -125,6 +128,7 @@ def some_water(water: LaterWater, places: NDArray[np.intp]) -> LaterWater:
         water.regions[places],
         part(water.region_sd),
         part(water.cell_sd),
+        part(water.rest_sd),
     )
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 from jaxload import config, io
 from jaxload.io.gnss.later_readings import FileMark
-from jaxload.pipeline.frozen.hindrances import NETWORK_NOISE, hindrance_of
+from jaxload.pipeline.frozen.hindrances import hindrance_of
 from jaxload.pipeline.frozen.kept_state import (
     ABOUT_STATE,
     STATE_ARRAYS,
@@ -177,7 +177,7 @@ def _read_values(folder: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
     summary = io.read_json(folder / SUMMARY)
     for name in (ABOUT_STATE, STATE_ARRAYS):
         if not (folder / name).is_file():
-            raise FileNotFoundError(_why_stateless(folder, name, summary))
+            raise FileNotFoundError(_why_stateless(folder, name))
     about = io.read_json(folder / ABOUT_STATE)
     version = about.get("state_version")
     if version != STATE_VERSION:
@@ -201,7 +201,7 @@ def _read_values(folder: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return summary, about
 
 
-def _why_stateless(folder: pathlib.Path, name: str, summary: dict[str, Any]) -> str:
+def _why_stateless(folder: pathlib.Path, name: str) -> str:
     """Say that there is no state, and what the study has that stands against one."""
     settings = ""
     for maps in MAPS:
@@ -213,8 +213,6 @@ def _why_stateless(folder: pathlib.Path, name: str, summary: dict[str, Any]) -> 
         hindrance = hindrance_of(config.parse_study(settings, "."))
     except ValueError:
         hindrance = ""
-    if "noise" in summary:
-        hindrance = NETWORK_NOISE
     if hindrance:
         return (
             f"{folder} cannot be updated: the study has {hindrance}; run it again with "

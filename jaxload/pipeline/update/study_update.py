@@ -25,6 +25,7 @@ from jaxload.pipeline.estimation.problem import (
 )
 from jaxload.pipeline.estimation.unsolved import runs_of_days
 from jaxload.pipeline.evaluate.references import with_references
+from jaxload.pipeline.frozen.frozen_network import NETWORK, regional_errors
 from jaxload.pipeline.frozen.kept_state import ABOUT_STATE
 from jaxload.pipeline.inputs.study_area import StudyArea, read_study_area
 from jaxload.pipeline.messages import listed
@@ -44,7 +45,7 @@ from jaxload.pipeline.results.pending import (
 from jaxload.pipeline.update.later_epochs import (
     LaterEpochs,
     find_changed_epochs,
-    lag_days,
+    memory_of,
 )
 from jaxload.pipeline.update.later_files import (
     change_coefficients,
@@ -71,6 +72,7 @@ from jaxload.pipeline.update.later_water import (
     estimate_later,
     some_water,
 )
+from jaxload.pipeline.update.network_window import earlier_water, estimate_window
 from jaxload.pipeline.update.opened_study import OpenedStudy, open_finished
 
 __all__ = ["StudyUpdate", "update_study"]
@@ -145,7 +147,8 @@ def _update(
     with clock.stage("read"):
         wanted = opened.until_wanted
         later = read_later_heights(wanted, state, opened.marks, opened.marks_now)
-        epochs = find_changed_epochs(study, state, later)
+        memory = memory_of(study, opened.about)
+        epochs = find_changed_epochs(study, state, later, memory)
     _warn_of_doubts(opened, later)
     nothing = np.empty(0, np.intp)
     if not len(epochs.places) and not opened.changed:
@@ -160,7 +163,7 @@ def _update(
             water, made = _with_water(opened, area, later, epochs, clock)
         with clock.stage("evaluate"):
             more, summary = _with_regions(opened, area, epochs, water)
-        about = _about_update(opened, later, epochs, water)
+        about = _about_update(opened, area, later, epochs, water)
         with clock.stage("write"):
             _seal(opened, [*made, *more], summary, (about, clock, warnings))
     except BaseException:
@@ -206,13 +209,13 @@ def _with_water(
     with clock.stage("write"):
         heights = epochs.heights.isel(time=np.flatnonzero(epochs.replaced))
         sums = {}
-        if not lag_days(study):
+        if not study.inversion.correlation_time_days:
             sums = later_sums(opened.arrays, epochs, water.estimate.solution, old)
         made = [
             change_maps(folder, study, area.grid, epochs, (water, sums)),
             change_stations(folder, epochs, water, heights),
             *change_coefficients(folder, epochs, water),
-            change_state(folder, later, epochs, (water.regions, water.region_sd), sums),
+            change_state(folder, later, epochs, water, sums),
         ]
     return water, made
 
@@ -253,10 +256,13 @@ def _estimated(
 ) -> tuple[LaterWater, tuple[NDArray[np.datetime64], Any] | None]:
     """Water of the epochs that change, and of those of them that are replaced."""
     frozen, weights = (opened.arrays, opened.about), area.basins.weights
+    if NETWORK in opened.about:
+        water = estimate_window(opened.study, frozen, epochs, problem, weights)
+        return water, earlier_water(opened.arrays, epochs, problem)
     estimate = lambda heights: estimate_later(
         opened.study, frozen, heights, problem, weights
     )
-    if lag_days(opened.study):
+    if opened.study.inversion.correlation_time_days:
         return some_water(
             estimate(epochs.heights), np.flatnonzero(epochs.replaced)
         ), None
@@ -301,9 +307,11 @@ def _record(
     opened: OpenedStudy, epochs: LaterEpochs, water: LaterWater | None
 ) -> RegionRecord:
     state, count = opened.arrays, len(epochs.time)
-    parts = {"region_twsa": None, "region_twsa_sd": None}
+    names = ("region_twsa", "region_twsa_sd", "region_rest_sd")
+    parts = dict.fromkeys(names)
     if water is not None:
-        parts = {"region_twsa": water.regions, "region_twsa_sd": water.region_sd}
+        new = water.regions, water.region_sd, water.rest_sd
+        parts = dict(zip(names, new))
     whole = {
         name: state[name].values
         if part is None
@@ -311,16 +319,22 @@ def _record(
         for name, part in parts.items()
         if name in state
     }
+    errors = None
+    if "region_rest_sd" in whole:
+        frozen = state, opened.about
+        errors = regional_errors(frozen, epochs.time, whole["region_rest_sd"])
     return RegionRecord(
         epochs.time,
         whole["region_twsa"],
         whole.get("region_twsa_sd"),
         epochs.provisional,
+        errors,
     )
 
 
 def _about_update(
     opened: OpenedStudy,
+    area: StudyArea,
     later: LaterHeights,
     epochs: LaterEpochs,
     water: LaterWater | None,
@@ -343,11 +357,24 @@ def _about_update(
         "new_epochs": _span(days[new]),
         "changed_mm": changes,
         "provisional": _span(days[epochs.provisional]),
+        "provisional_mm": _still_to_change(opened, area, water),
         "latency": latency_of(later, opened.arrays),
         "new_stations": list(later.new_stations),
         "zeros_mm": later.zeros,
         "references": opened.changed,
     }
+
+
+def _still_to_change(
+    opened: OpenedStudy, area: StudyArea, water: LaterWater | None
+) -> dict[str, float]:
+    """By how much days to come will change the last means over regions [mm rms]."""
+    if water is None or water.rest_sd is None:
+        return {}
+    growth = opened.arrays.growth_regions.values[0]
+    size = water.rest_sd[-1] * np.sqrt(1 - growth**-2.0)
+    names = map(str, area.basins.names)
+    return dict(zip(names, np.round(size, 3).tolist()))
 
 
 def _span(days: NDArray[np.str_]) -> list[str]:
