@@ -11,7 +11,7 @@ from jaxload.inversion.spectral.error_spectra import (
     mean_variance,
     prior_spectrum,
 )
-from jaxload.inversion.spectral.fixed_lag import error_growth, fixed_lag, lead_in
+from jaxload.inversion.spectral.record_ends import error_growth, fixed_lag, lead_in
 from jaxload.inversion.spectral.spectra import (
     NetworkSpectra,
     band_means,
