@@ -309,6 +309,22 @@ def test_an_update_that_fails_leaves_the_folder_as_it_was(heights, study, monkey
     assert (study / "out" / "state.nc").read_bytes() == before
 
 
+def test_errors_grow_towards_both_ends_of_a_run(finished):
+    state, _ = state_of(finished / "out")
+    growth = state.growth_regions.values[:, 0]
+    rest = state.region_rest_sd.values[:, 0]
+    assert growth[0] > 1.05
+    assert (np.diff(growth) <= 1e-6).all()
+    last = rest[-1] / rest[-1 - np.arange(0, 150, 30)]
+    np.testing.assert_allclose(last, growth[0] / growth[:150:30], rtol=1e-6)
+    first = rest[0] / rest[:90:30]
+    np.testing.assert_allclose(first, growth[0] / growth[:90:30], rtol=1e-6)
+    with xr.open_dataset(finished / "out" / "twsa.nc") as maps:
+        cells = maps.cell_mask.values > 0
+        sd = maps.twsa_sd.values[[0, 50, -1]][:, cells]
+    assert (sd[[0, 2]] > sd[1]).all()
+
+
 def test_spectra_are_kept_to_the_last_digit(finished):
     state, about = state_of(finished / "out")
     spectra = NetworkSpectra(**about[NETWORK]["spectra"])

@@ -324,7 +324,8 @@ def with_growth(
     """
     count = weights.shape[1]
     sample = np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(int)
-    single = np.eye(count)[np.unique(sample)]
+    single = np.zeros((len(sample), count))
+    single[np.arange(len(sample)), sample] = 1
     functionals = inversion.averages(
         model.problem, model.prior, np.concatenate([weights, single])
     )

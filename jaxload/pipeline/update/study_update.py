@@ -373,8 +373,8 @@ def _still_to_change(
         return {}
     growth = opened.arrays.growth_regions.values[0]
     size = water.rest_sd[-1] * np.sqrt(1 - growth**-2.0)
-    names = map(str, area.basins.names)
-    return dict(zip(names, np.round(size, 3).tolist()))
+    known = zip(map(str, area.basins.names), np.round(size, 3).tolist())
+    return {name: value for name, value in known if np.isfinite(value)}
 
 
 def _span(days: NDArray[np.str_]) -> list[str]:
