@@ -35,6 +35,9 @@ __all__ = ["earlier_water", "estimate_window"]
 
 Floats = NDArray[np.float64]
 
+#: By how many steps sizes of windows differ, but for short ones, which are as they are.
+STEP, SHORT = 64, 256
+
 #: What epochs of a network are estimated by: arrays and plain values of the state.
 Frozen = tuple[xr.Dataset, Mapping[str, Any]]
 
@@ -110,8 +113,10 @@ def _size(position: NDArray[np.int64], steps: int) -> tuple[int, int]:
         return last + 1, 0
     empty = smooth_length(steps) - steps if last == steps - 1 else 0
     size = last + 1 - first + empty
-    while size > 512 and smooth_length(size) != size:
-        size -= size % 64 or 64
+    # Programs are compiled for a few sizes only.
+    size -= size % STEP if size > SHORT else 0
+    while smooth_length(size) != size:
+        size -= STEP
     return size, last + 1 + empty - size
 
 
