@@ -204,6 +204,7 @@ def test_provisional_days_are_those_of_the_lag_with_their_size(heights, study):
     )
 
 
+@pytest.mark.thorough
 def test_days_one_after_the_other_are_nearly_the_days_together(heights, study):
     shutil.copytree(study / "out", study / "once")
     for days in (FIRST + 1, FIRST + 2, FIRST + 5):
@@ -227,8 +228,14 @@ def changed(study, heights, day, change):
     write((other, region), study / "data", FIRST)
 
 
-@pytest.mark.parametrize("change", [30.0, np.nan])
-@pytest.mark.parametrize("day", [FIRST - 3, 200])
+@pytest.mark.parametrize(
+    ("day", "change"),
+    [
+        (FIRST - 3, np.nan),
+        pytest.param(FIRST - 3, 30.0, marks=pytest.mark.thorough),
+        pytest.param(200, 30.0, marks=pytest.mark.thorough),
+    ],
+)
 def test_a_day_that_changes_changes_those_around_it(heights, study, day, change):
     before = of_regions(study / "out")
     changed(study, heights, day, change)
