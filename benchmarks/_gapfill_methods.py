@@ -216,8 +216,8 @@ METHODS: dict[str, Method] = {
     "land model as prior mean": Method(
         LAND | OPERATOR | {"gapfill.model": "land-surface"}
     ),
-    "two stages, without rain": Method(DRY | UPLIFT | {"gapfill.joint_steps": 0}),
-    "two stages": Method(WET | UPLIFT | {"gapfill.joint_steps": 0}),
+    "two stages, without rain": Method(DRY | TWO_STAGES),
+    "two stages": Method(WET | TWO_STAGES),
     "joint, displacement": Method(WET | UPLIFT),
     "joint, water, without rain": Method(DRY | WATER),
     "joint, water": Method(WET | WATER),

@@ -79,6 +79,9 @@ PATH = RESULTS / "gapfill_honest.json"
 README = pathlib.Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- tables of gapfill -->", "<!-- end of tables -->"
 
+#: In place of tables without a cell.
+NOTHING = "No cell has been run at full size yet."
+
 #: Files of worlds, which are simulated anew where they are missing.
 FOLDER = pathlib.Path(__file__).parent.parent / "build" / "gapfill"
 
@@ -196,7 +199,7 @@ def _tables() -> str:
                 cells = [_spread(some, *shown) for shown in SHOWN.values()]
                 lines.append(_row([name, str(len(some)), *cells]))
         parts += ["\n".join(lines), _targets(by_seed)]
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(part for part in parts if part) or NOTHING
 
 
 def _targets(by_seed: Sequence[Mapping[str, Any]]) -> str:

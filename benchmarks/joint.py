@@ -2,12 +2,15 @@
 
 In both forms, on water and on displacement. Beside the former, in the same process,
 what of it the inversion takes: the gradient of the evidence by beta, noise and common
-mode alone, without a network.
+mode alone, without a network. With --models, in processor seconds, steps on water of
+models side by side.
 """
 
 import argparse
 import dataclasses
+import functools
 import math
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,6 +23,8 @@ from benchmarks import _networks
 from benchmarks._harness import measure, measure_and_watch, report
 from jaxload import inversion, sphere
 from jaxload.gapfill.joint import joint_losses, joint_model
+from jaxload.gapfill.joint.schedule import model_sizes
+from jaxload.gapfill.models.named import named_architecture
 from jaxload.gapfill.networks import lstm
 
 __all__ = ["main", "training_step"]
@@ -56,13 +61,32 @@ OBJECTIVES = {
 }
 
 
+#: Models side by side, of as many units, and the losses of both parts of a training.
+MODELS: dict[str, dict[str, Any]] = {
+    "lstm": {"hidden": HIDDEN},
+    "convolution": {"channels": HIDDEN},
+    "mlp": {"hidden": HIDDEN},
+}
+PARTS = {
+    "pretraining": joint_losses.pretraining_load_losses,
+    "joint": joint_losses.joint_load_losses,
+}
+
+#: Steps that are timed after the first.
+REPEATS = 5
+
+
 def main() -> None:
     """Time a step of each size, and store the times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="southwest China only")
+    parser.add_argument("--models", action="store_true", help="models alone")
     options = parser.parse_args()
     with jax.enable_x64(True):
         southwest = _networks.invented(57, (68, 60), 521)
+        if options.models:
+            report("joint_models", model_costs(southwest, SOUTHWEST))
+            return
         rows = [_timed(southwest, SOUTHWEST, form, None) for form in OBJECTIVES]
         if not options.small:
             country = _stations_of(_networks.national(), 263)
@@ -145,6 +169,47 @@ def training_step(name: str) -> tuple[Callable, tuple[Any, ...]]:
     )
     seed = jax.random.key_data(keys[0])
     return jax.grad(total), (parameters, training_data, seed)
+
+
+def model_costs(network: _networks.Network, size: Size) -> list[dict[str, Any]]:
+    """Time steps on water of models, before and through the inversion.
+
+    Args:
+      network: Heights and their design.
+      size: Places and members.
+
+    Returns:
+      Of each model processor seconds of a step, the least of some, and relative to the
+      long short-term memory.
+    """
+    data = _load_data(network, size.places, size.members)
+    keys = jax.random.split(jax.random.key(1), size.members)
+    rows = []
+    for name, settings in MODELS.items():
+        architecture = named_architecture(name, settings)
+        build = functools.partial(architecture.build, model_sizes("water", data))
+        parameters = joint_model.initial_parameters(build, INITIAL, keys)
+        row: dict[str, Any] = {"size": size.name, "model": name}
+        for part, objective in PARTS.items():
+            loss = objective(None)[0]
+            step = jax.jit(jax.grad(lambda *x, loss=loss: jnp.sum(loss(*x))))
+            row[f"{part}_cpu_s"] = _least_cpu(step, parameters, data, keys[0])
+        reference = rows[0] if rows else row
+        for part in PARTS:
+            key = f"{part}_cpu_s"
+            row[f"{part}_relative"] = row[key] / reference[key]
+        rows.append(row)
+    return rows
+
+
+def _least_cpu(step: Callable, *arguments: Any) -> float:
+    """Least processor time of some steps [s]; the first, which compiles, is apart."""
+    times = []
+    for _ in range(REPEATS + 1):
+        start = time.process_time()
+        jax.block_until_ready(step(*arguments))
+        times.append(time.process_time() - start)
+    return min(times[1:])
 
 
 def _evidence_cost(
