@@ -2,10 +2,13 @@
 
 import dataclasses
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.sparse as sp
 import scipy.stats
+from jax.test_util import check_grads
 
 from jaxload import inversion
 from jaxload.inversion.assimilation import mean_innovations, period_evidence
@@ -18,6 +21,7 @@ YEARS = np.array([0.04, 0.12, 0.21, 0.63])
 
 
 def case(rng, operator=CHAIN, daily=False, gaps=True, drift=0, beyond=None, offset=0.3):
+    """With a period without means, and another without one of them."""
     prior = inversion.smooth_prior(operator)
     problem = inversion.prior_problem(rng.normal(size=(ROWS, CELLS)), prior)
     values = rng.normal(size=(EPOCHS, ROWS))
@@ -27,7 +31,7 @@ def case(rng, operator=CHAIN, daily=False, gaps=True, drift=0, beyond=None, offs
     sigma = rng.uniform(0.5, 2, (EPOCHS, ROWS) if daily else ROWS)
     data = inversion.observations(values, inversion.Noise(sigma, common=offset))
     observed = rng.normal(size=(4, MEANS))
-    observed[2] = np.nan
+    observed[2] = observed[3, 0] = np.nan
     means = inversion.ObservedMeans(
         design=rng.uniform(size=(MEANS, CELLS)),
         values=observed,
@@ -87,8 +91,10 @@ def joint(prior, problem, data, means, model):
         weights = (PERIOD[None] == used[:, None]) / 3.0
         between = weights @ load @ weights.T
         extra += np.kron(model.beyond**2 * between, means.beyond)
+    known = np.isfinite(means.values[used].reshape(-1))
+    average, extra = average[known], extra[np.ix_(known, known)]
     whole = average @ errors @ average.T + extra
-    innovation = means.values[used].reshape(-1) - average @ first
+    innovation = means.values[used].reshape(-1)[known] - average @ first
     gain = np.linalg.solve(whole, average @ errors).T
     density = scipy.stats.multivariate_normal(cov=whole).logpdf(innovation)
     after = errors - gain @ average @ errors
@@ -237,3 +243,73 @@ def test_the_gradient_of_the_evidence_is_that_of_differences(rng):
         for step in steps
     ]
     np.testing.assert_allclose(slope, np.array(values) / 2e-5, rtol=1e-5, atol=1e-6)
+
+
+def density_of(prior, problem, data, means, model):
+    """Heights' and means' log densities, by what is differentiated."""
+    bound = inversion.bind_means(means, prior)
+    factor = inversion.factorise(problem, data, BETA)
+    return (
+        inversion.log_evidence(factor),
+        inversion.means_log_evidence(factor, bound, model),
+    )
+
+
+@pytest.mark.parametrize("model", [inversion.PeriodModel(beyond=0.8), LASTING])
+def test_the_differentiable_density_of_means_is_that_of_the_joint_system(model, rng):
+    prior, problem, data, means = case(rng, drift=2, beyond=BEYOND)
+    found = float(density_of(prior, problem, data, means, model)[1])
+    expected = joint(prior, problem, data, means, model)[2]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_heights_and_means_have_their_joint_density_written_out(rng):
+    """Heights of all epochs and their means are one Gaussian vector."""
+    prior, problem, data, means = case(rng)
+    covariance = np.asarray(inversion.prior_covariance(prior, np.eye(CELLS))) / BETA**2
+    heights = np.kron(np.eye(EPOCHS), np.asarray(problem.design))
+    average = np.kron((PERIOD[None] == np.arange(4)[:, None]) / 3.0, means.design)
+    operator = np.concatenate([heights, average])
+    whole = operator @ np.kron(np.eye(EPOCHS), covariance) @ operator.T
+    noise = [noise_of(data, epoch) for epoch in range(EPOCHS)]
+    whole += scipy.linalg.block_diag(*noise, *[means.covariance] * 4)
+    observed = np.append(np.asarray(data.values).reshape(-1), means.values.reshape(-1))
+    seen = np.isfinite(observed)
+    expected = scipy.stats.multivariate_normal(cov=whole[np.ix_(seen, seen)]).logpdf(
+        observed[seen]
+    )
+    found = density_of(prior, problem, data, means, inversion.PeriodModel())
+    np.testing.assert_allclose(float(sum(found)), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("model", [inversion.PeriodModel(), LASTING])
+def test_the_density_of_means_has_the_derivatives_of_differences(model, rng):
+    prior, problem, data, means = case(rng, drift=1, beyond=BEYOND)
+    bound = inversion.bind_means(means, prior)
+    hole = jnp.isnan(bound.values)
+
+    def density(beta, factor, values, moved):
+        noise = inversion.Noise(data.noise.sigma * factor, common=0.3)
+        moved_data = inversion.observations(
+            data.values - moved, noise, pattern=data.pattern
+        )
+        observed = jnp.where(hole, jnp.nan, values)
+        return inversion.means_log_evidence(
+            inversion.factorise(problem, moved_data, beta),
+            dataclasses.replace(bound, values=observed),
+            model,
+        )
+
+    start = (
+        jnp.asarray(BETA),
+        jnp.ones(ROWS),
+        jnp.where(hole, 0, bound.values),
+        0.1 * jnp.ones((EPOCHS, ROWS)),
+    )
+    check_grads(density, start, order=1, modes=["rev"], rtol=1e-5)
+
+
+def test_means_that_persist_need_a_prior_that_determines_all(rng):
+    prior, problem, data, means = case(rng, SLOPE)
+    with pytest.raises(ValueError, match="leaves no field free"):
+        density_of(prior, problem, data, means, LASTING)

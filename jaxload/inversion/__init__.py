@@ -1,5 +1,10 @@
 """Regularised least squares for many epochs, independent of the Earth."""
 
+from jaxload.inversion.assimilation.mean_evidence import (
+    BoundMeans,
+    bind_means,
+    means_log_evidence,
+)
 from jaxload.inversion.assimilation.mean_innovations import Innovations, innovations
 from jaxload.inversion.assimilation.period_evidence import (
     TunedPeriods,
@@ -137,6 +142,7 @@ from jaxload.inversion.uncertainty.stochastic_diagonal import Probing
 
 __all__ = [
     "Assimilation",
+    "BoundMeans",
     "Candidates",
     "ConjugateGradient",
     "EpochSharding",
@@ -179,6 +185,7 @@ __all__ = [
     "averages",
     "averaging_kernels",
     "best",
+    "bind_means",
     "candidate_gains",
     "candidates",
     "checkerboard",
@@ -211,6 +218,7 @@ __all__ = [
     "log_evidence",
     "matern_prior",
     "matern_problem",
+    "means_log_evidence",
     "monitoring_network",
     "null_space_of",
     "observation_weights",

@@ -102,13 +102,17 @@ def _begin(parameters: Parameters) -> NDArray[np.float64]:
 
 
 def _thinned(training_data: TrainingData, every: int) -> TrainingData:
-    """Some of the epochs; which values are missing is the same for all members."""
+    """Some of the epochs; which values are missing is the same for all members.
+
+    Observed means over periods are left out: weight and noise are those of heights.
+    """
     some = training_data.displacement[::every]
     return dataclasses.replace(
         training_data,
         displacement=some,
         features=training_data.features[:1],
         drivers={},
+        means=None,
         pattern=find_pattern(np.asarray(some)[:, : training_data.observed]),
     )
 

@@ -1,5 +1,6 @@
 """Training and validation losses of networks trained through the inversion."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -10,12 +11,13 @@ from jax import Array
 from jaxload.gapfill.joint.joint_model import (
     Parameters,
     TrainingData,
-    count_observations,
+    count_all_observations,
     gaussian_nll,
     masked_log_evidence,
     negative_log_predictive_density,
     subtract_prior_mean,
 )
+from jaxload.gapfill.joint.mean_rows import station_like_residuals
 from jaxload.gapfill.joint.virtual_rows import (
     condition_on_virtual_rows,
     fill_with_network,
@@ -56,7 +58,7 @@ def joint_load_losses(
         del key
         rest = subtract_prior_mean(parameters, training_data, segment)
         log_evidence = masked_log_evidence(rest, parameters.inversion, held_out)
-        count = count_observations(training_data, ~held_out)
+        count = count_all_observations(training_data, ~held_out)
         network = likelihood_weight * _station_nll(rest, ~held_out)
         return network - log_evidence / count
 
@@ -90,10 +92,15 @@ def pretraining_load_losses(
       of the held-out rows. For `optimise.train_members`, with `TrainingData` as data.
     """
 
-    def nll(parameters: Parameters, training_data: TrainingData, rows: Array) -> Array:
-        return _station_nll(
-            subtract_prior_mean(parameters, training_data, segment), rows
-        )
+    def nll(
+        parameters: Parameters,
+        training_data: TrainingData,
+        rows: Array,
+        *,
+        training: bool,
+    ) -> Array:
+        rest = subtract_prior_mean(parameters, training_data, segment)
+        return _station_nll(rest, rows, with_means=training)
 
     return _training_and_validation(nll)
 
@@ -132,6 +139,7 @@ def joint_displacement_losses(
         nll = negative_log_predictive_density(
             rest, parameters.inversion, fold & ~masked, masked
         )
+        nll = nll + _means_nll(rest, parameters, masked)
         return nll + likelihood_weight * network_nll(parameters.inversion, ~held_out)
 
     def score(
@@ -162,7 +170,14 @@ def network_only_losses(segment: int | None = None) -> tuple[Objective, Objectiv
       rows, and of held-out rows. For `optimise.train_members`.
     """
 
-    def nll(parameters: Parameters, training_data: TrainingData, rows: Array) -> Array:
+    def nll(
+        parameters: Parameters,
+        training_data: TrainingData,
+        rows: Array,
+        *,
+        training: bool,
+    ) -> Array:
+        del training  # means over periods are none of what is predicted here
         return fill_with_network(parameters, training_data, segment)[1](
             parameters.inversion, rows
         )
@@ -170,13 +185,45 @@ def network_only_losses(segment: int | None = None) -> tuple[Objective, Objectiv
     return _training_and_validation(nll)
 
 
-def _station_nll(training_data: TrainingData, rows: Array) -> Array:
-    """Negative log likelihood of rows, each with its most likely variance."""
+def _means_nll(rest: TrainingData, parameters: Parameters, masked: Array) -> Array:
+    """Negative log density of observed means given the heights, per mean."""
+    if rest.means is None:
+        return jnp.zeros((), rest.sigma.dtype)
+    without = dataclasses.replace(rest, means=None)
+    both, heights = (
+        masked_log_evidence(one, parameters.inversion, masked)
+        for one in (rest, without)
+    )
+    known = jnp.sum(jnp.isfinite(rest.means.observed.values))
+    return -(both - heights) / known.astype(both.dtype)
+
+
+def _station_nll(
+    training_data: TrainingData, rows: Array, *, with_means: bool = True
+) -> Array:
+    """Negative log likelihood of rows, each with its most likely variance.
+
+    That of observed means over periods is added as if these were rows too.
+    """
     rest = training_data.displacement
+    variance = _likely_variance(rest, training_data.sigma, rows)
+    nll = gaussian_nll(rest, variance, rows)
+    if training_data.means is None or not with_means:
+        return nll
+    left, sigma = station_like_residuals(training_data.means)
+    each = jnp.ones(len(sigma), bool)
+    of_means = gaussian_nll(left, _likely_variance(left, sigma, each), each)
+    whole = count_all_observations(training_data, rows)
+    share = jnp.sum(jnp.isfinite(left)).astype(whole.dtype) / whole
+    return (1 - share) * nll + share * of_means
+
+
+def _likely_variance(rest: Array, sigma: Array, rows: Array) -> Array:
+    """Mean square of each row, at least that of its standard error, (row,)."""
     seen = jnp.isfinite(rest) & rows[None, :]
     number = jnp.maximum(jnp.sum(seen, axis=0), 1).astype(rest.dtype)
     mean = jnp.sum(jnp.where(seen, rest, 0) ** 2, axis=0) / number
-    return gaussian_nll(rest, jnp.maximum(mean, training_data.sigma**2), rows)
+    return jnp.maximum(mean, sigma**2)
 
 
 def _training_and_validation(
@@ -188,7 +235,7 @@ def _training_and_validation(
         parameters: Parameters, training_data: TrainingData, held_out: Array, key: Array
     ) -> Array:
         del key
-        return nll(parameters, training_data, ~held_out)
+        return nll(parameters, training_data, ~held_out, training=True)
 
     def score(
         parameters: Parameters,
@@ -197,7 +244,7 @@ def _training_and_validation(
         target_rows: Array,
     ) -> Array:
         del held_out
-        return nll(parameters, training_data, target_rows)
+        return nll(parameters, training_data, target_rows, training=False)
 
     return _member_losses(loss), _validation_losses(score)
 
@@ -213,7 +260,7 @@ def _member_losses(one: Callable[..., Array]) -> Objective:
         density = log_prior(parameters.network, *data)
         if density is None:
             return loss
-        count = count_observations(training_data, ~held_out)
+        count = count_all_observations(training_data, ~held_out)
         return loss - density.astype(loss.dtype) / count
 
     def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Array:

@@ -27,6 +27,11 @@ from jax.typing import ArrayLike
 
 from jaxload._check import check_shapes
 from jaxload.gapfill.joint.held_out_rows import Folds
+from jaxload.gapfill.joint.inversion_numbers import (
+    Hyperparameters,
+    InitialHyperparameters,
+)
+from jaxload.gapfill.joint.mean_rows import MeanRows, means_less_load
 from jaxload.gapfill.models.protocol import (
     LOAD_SCALE_MM,
     UPLIFT_SCALE_MM,
@@ -45,6 +50,7 @@ from jaxload.inversion import (
     factorise,
     find_pattern,
     log_evidence,
+    means_log_evidence,
     observations,
 )
 
@@ -55,6 +61,7 @@ __all__ = [
     "Parameters",
     "TrainingData",
     "check_predictions",
+    "count_all_observations",
     "count_observations",
     "gaussian_nll",
     "initial_parameters",
@@ -68,37 +75,6 @@ __all__ = [
     "subtract_prior_mean",
     "unstack_members",
 ]
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Hyperparameters:
-    """Logarithms of the hyperparameters of the inversion, each of shape ().
-
-    Attributes:
-      log_beta: Of the weight of the prior.
-      log_noise_factor: Of the factor on the standard errors of the stations [-].
-      log_common_mode_sd: Of the standard deviation of their common mode [mm].
-    """
-
-    log_beta: Array
-    log_noise_factor: Array
-    log_common_mode_sd: Array
-
-
-@dataclasses.dataclass(frozen=True)
-class InitialHyperparameters:
-    """Hyperparameters of the inversion with which a training begins, all positive.
-
-    Attributes:
-      beta: Weight of the prior.
-      noise_factor: Factor on the standard errors of the stations [-].
-      common_mode_sd: Standard deviation of their common mode [mm].
-    """
-
-    beta: float
-    noise_factor: float
-    common_mode_sd: float
 
 
 @jax.tree_util.register_dataclass
@@ -120,8 +96,8 @@ class Parameters:
 class TrainingData:
     """Observations and features that a network is trained on.
 
-    Rows are the stations first, then other observations such as means of GRACE; last,
-    in the form of displacement, the virtual stations, whose displacement is not used.
+    Rows are the stations first, then other observations at every epoch; last, in the
+    form of displacement, the virtual stations, whose displacement is not used.
 
     Attributes:
       problem: Design matrix and prior of the rows.
@@ -136,6 +112,7 @@ class TrainingData:
       drivers: Weather in its units for models that need it, by the name of the
         variable, shape (epoch, place); "days" is the length of epochs [days], shape
         (epoch, 1).
+      means: Means of water over periods that are observed; None for none.
     """
 
     problem: Problem
@@ -146,6 +123,7 @@ class TrainingData:
     moved: Array
     folds: Folds
     drivers: Drivers = dataclasses.field(default_factory=dict)
+    means: MeanRows | None = None
 
     @property
     def observed(self) -> int:
@@ -164,6 +142,7 @@ def make_training_data(
     *,
     moved: ArrayLike | None = None,
     drivers: Mapping[str, ArrayLike] | None = None,
+    means: MeanRows | None = None,
 ) -> TrainingData:
     """Check training data and lay them out.
 
@@ -176,6 +155,7 @@ def make_training_data(
       folds: Rows that are held out.
       moved: As in `TrainingData`, for the form of water; None for that of displacement.
       drivers: As in `TrainingData`; None for none.
+      means: Likewise, from `make_mean_rows`.
 
     Returns:
       The `TrainingData`.
@@ -196,6 +176,11 @@ def make_training_data(
         "moved": (load_response, "row place" if moved is not None else "_ place"),
         "design": (problem.design, "row cell"),
     }
+    if means is not None:
+        named["means.place"] = (means.observed.place, "epoch")
+        named["means.design"] = (means.observed.design, "mean cell")
+        if moved is not None:
+            named["means.of_places"] = (means.of_places, "mean place")
     if folds.early_stopping_rows is not None:
         named["early_stopping_rows"] = (folds.early_stopping_rows, "member row")
     sizes = check_shapes(**named)
@@ -223,6 +208,7 @@ def make_training_data(
         load_response.astype(dtype),
         folds,
         checked_drivers(drivers or {}, sizes["epoch"], sizes["place"]),
+        means,
     )
 
 
@@ -365,11 +351,14 @@ def subtract_prior_mean(
     )
     # A prediction that is not finite is no missing datum: every density is NaN then.
     finite = jnp.isfinite(load).all()
-    moved = jnp.einsum("ep,rp->er", jnp.where(finite, load, 0), training_data.moved)
+    load = jnp.where(finite, load, 0)
+    moved = jnp.einsum("ep,rp->er", load, training_data.moved)
+    means = training_data.means
     return dataclasses.replace(
         training_data,
         displacement=training_data.displacement - moved,
         sigma=jnp.where(finite, training_data.sigma, jnp.nan),
+        means=None if means is None else means_less_load(means, load),
     )
 
 
@@ -419,6 +408,8 @@ def masked_log_evidence(
 ) -> Array:
     """Compute the log marginal likelihood of all rows except the masked ones.
 
+    It is the joint one of these rows and of the observed means over periods.
+
     Args:
       training_data: With residuals about the prior mean.
       hyperparameters: Of one member.
@@ -434,7 +425,13 @@ def masked_log_evidence(
     )
     data = dataclasses.replace(data, used=~masked)
     beta = jnp.exp(hyperparameters.log_beta)
-    return log_evidence(factorise(training_data.problem, data, beta))
+    factor = factorise(training_data.problem, data, beta)
+    means = training_data.means
+    if means is None:
+        return log_evidence(factor)
+    return log_evidence(factor) + means_log_evidence(
+        factor, means.observed, means.model
+    )
 
 
 def gaussian_nll(rest: Array, variance: Array, rows: Array) -> Array:
@@ -478,3 +475,20 @@ def count_observations(training_data: TrainingData, rows: Array) -> Array:
     """
     seen = jnp.isfinite(training_data.displacement) & rows[None, :]
     return jnp.maximum(jnp.sum(seen), 1).astype(training_data.sigma.dtype)
+
+
+def count_all_observations(training_data: TrainingData, rows: Array) -> Array:
+    """Count the observations of rows, and the observed means over periods.
+
+    Args:
+      training_data: Any.
+      rows: Which ones, boolean, shape (row,).
+
+    Returns:
+      Their number, ().
+    """
+    count = count_observations(training_data, rows)
+    if training_data.means is None:
+        return count
+    known = jnp.isfinite(training_data.means.observed.values)
+    return count + jnp.sum(known).astype(count.dtype)

@@ -19,6 +19,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload.gapfill.joint import joint_losses, joint_model
+from jaxload.gapfill.joint.mean_rows import MeanRows
 from jaxload.gapfill.joint.member_shares import shared_out
 from jaxload.gapfill.models.adapters import as_architecture
 from jaxload.gapfill.models.protocol import ModelSizes, check_network
@@ -161,6 +162,7 @@ def train_ensemble(
     checkpoints: Callable[[str], Checkpoints] | None = None,
     watch: Callable[[float], None] = lambda _: None,
     on_step: Callable[[str, TrainingProgress], None] | None = None,
+    weigh_means: Callable[[joint_model.Parameters], MeanRows] | None = None,
 ) -> TrainedEnsemble:
     """Train an ensemble.
 
@@ -179,6 +181,8 @@ def train_ensemble(
       watch: Called with the share of the steps that is done.
       on_step: Called at every evaluation with "alone" or "jointly" and the
         `TrainingProgress`, such as to write it to a log.
+      weigh_means: From the parameters after pre-training to the observed means as joint
+        training takes them; those of the data if not given.
 
     Returns:
       The `TrainedEnsemble`.
@@ -244,6 +248,9 @@ def train_ensemble(
     network_only = dataclasses.replace(
         pretraining.parameters, inversion=start.inversion
     )
+    if weigh_means is not None:
+        means = weigh_means(network_only)
+        training_data = dataclasses.replace(training_data, means=means)
     return TrainedEnsemble(
         pretraining, part("jointly", training_schedule.joint, network_only)
     )

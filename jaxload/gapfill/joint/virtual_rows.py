@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import Array
+from jax.lax import Precision
 
 from jaxload.gapfill.joint.joint_model import (
     Hyperparameters,
@@ -13,7 +14,8 @@ from jaxload.gapfill.joint.joint_model import (
     gaussian_nll,
     predict_displacement,
 )
-from jaxload.inversion import given_last_rows
+from jaxload.gapfill.joint.mean_rows import MeanRows, less_predicted
+from jaxload.inversion import Problem, given_last_rows
 
 __all__ = ["condition_on_virtual_rows", "fill_with_network", "with_virtual_rows"]
 
@@ -87,17 +89,53 @@ def condition_on_virtual_rows(
     seen = filled.observed
     if seen == len(filled.sigma):
         return filled
+    means = filled.means
+    count = 0 if means is None else len(means.observed.design)
     problem, predicted = given_last_rows(
-        filled.problem,
+        filled.problem if means is None else _with_means(filled.problem, means),
         filled.displacement[:, seen:],
         filled.sigma[seen:],
         jnp.exp(hyperparameters.log_beta),
     )
-    count = len(filled.folds.distance)
+    if means is not None:
+        problem, means = _parted(problem, means, predicted)
+        predicted = predicted[:, count:]
     return dataclasses.replace(
         filled,
         problem=problem,
         displacement=filled.displacement[:, :seen] - predicted,
         sigma=filled.sigma[:seen],
-        features=filled.features[:, :count],
+        features=filled.features[:, : len(filled.folds.distance)],
+        means=means,
     )
+
+
+def _with_means(problem: Problem, means: MeanRows) -> Problem:
+    """A problem whose first rows are the observed means, and nothing else changed."""
+    design, cross = means.observed.design, means.observed.cross
+    whole = jnp.concatenate([design, problem.design])
+    across = jnp.concatenate([cross, problem.cross], axis=1)
+    return Problem(
+        whole,
+        across,
+        jnp.einsum("rc,cs->rs", whole, across, precision=Precision.HIGHEST),
+        problem.null_space,
+        jnp.concatenate([design @ problem.null_space, problem.null_space_response]),
+    )
+
+
+def _parted(
+    problem: Problem, means: MeanRows, predicted: Array
+) -> tuple[Problem, MeanRows]:
+    """The rows of a conditioned problem, and the means less their prediction."""
+    count = len(means.observed.design)
+    observed = dataclasses.replace(means.observed, cross=problem.cross[:, :count])
+    rows = Problem(
+        problem.design[count:],
+        problem.cross[:, count:],
+        problem.gram[count:, count:],
+        problem.null_space,
+        problem.null_space_response[count:],
+    )
+    means = dataclasses.replace(means, observed=observed)
+    return rows, less_predicted(means, predicted[:, :count])

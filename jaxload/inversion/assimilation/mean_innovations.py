@@ -25,9 +25,11 @@ from jaxload.inversion.prior.smoothness import Prior, prior_covariance
 
 __all__ = [
     "DRIFT",
+    "UNKNOWN",
     "Innovations",
     "average_noise",
     "covariance_parts",
+    "drift_terms",
     "drift_variance",
     "innovation_covariance",
     "innovations",
@@ -39,6 +41,9 @@ Floats = NDArray[np.float64]
 
 #: Standard deviation of the amount of a drift, in those of the means' errors.
 DRIFT = 1e2
+
+#: Variance of the innovation of a mean that is not observed [mm2].
+UNKNOWN = 1e20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,7 +61,8 @@ class Innovations:
         was not solved.
       used: Numbers of the periods with observations and epochs, shape (used,).
       estimated: Means of the epochs' estimates [mm], shape (period, mean).
-      values: The innovations [mm], shape (used, mean).
+      values: The innovations [mm], shape (used, mean); zero where there is none.
+      known: Which means are observed, shape (used, mean).
       covariances: Of the means with cells, ``C H'``, shape (cell, mean).
       cross: Of the means with rows and amounts of free fields in them, shape
         (row + null, mean).
@@ -76,6 +82,7 @@ class Innovations:
     used: NDArray[np.int64]
     estimated: Floats
     values: Floats
+    known: NDArray[np.bool]
     covariances: Floats
     cross: Floats
     prior: Floats
@@ -127,6 +134,7 @@ def innovations(
     each = functionals_of(solution, means.design)
     known = weights > 0
     np.add.at(estimated, means.period[known], weights[known, None] * each[known])
+    values = (means.values - estimated)[used]
     return Innovations(
         means=means,
         solution=solution,
@@ -135,7 +143,8 @@ def innovations(
         weights=weights,
         used=used,
         estimated=estimated,
-        values=(means.values - estimated)[used],
+        values=np.where(np.isfinite(values), values, 0.0),
+        known=np.isfinite(values),
         covariances=covariances,
         cross=cross,
         prior=(of_prior + of_prior.T) / 2,
@@ -152,7 +161,7 @@ def _weights(means: ObservedMeans, ok: NDArray[np.bool]) -> Floats:
 
 def _used(means: ObservedMeans, weights: Floats) -> NDArray[np.int64]:
     there = np.bincount(means.period, weights, minlength=len(means.years)) > 0
-    used = np.flatnonzero(np.isfinite(means.values).all(axis=1) & there)
+    used = np.flatnonzero(np.isfinite(means.values).any(axis=1) & there)
     if not len(used):
         raise ValueError(
             "no period with observed means holds an epoch that was solved; give means "
@@ -237,7 +246,10 @@ def joined_covariance(
     if beyond is not None:
         lasting = load + jnp.diag(daily * parts["squares"])
         total = total + model.beyond**2 * jnp.kron(lasting, jnp.asarray(beyond))
-    return total + jnp.kron(parts["drift"], jnp.eye(size, dtype=total.dtype))
+    total = total + jnp.kron(parts["drift"], jnp.eye(size, dtype=total.dtype))
+    known = parts["known"].reshape(-1)
+    inside = jnp.where(known[:, None] & known[None, :], total, 0)
+    return inside + jnp.diag(jnp.where(known, 0, UNKNOWN).astype(total.dtype))
 
 
 def covariance_parts(innovations: Innovations) -> dict[str, Array]:
@@ -251,7 +263,8 @@ def covariance_parts(innovations: Innovations) -> dict[str, Array]:
       used x mean); "daily_load" and "daily_noise" if they do not, shape (used, mean,
       mean); "years", middles of periods, and "squares", the sums of squared weights
       of epochs, shape (used,); "moved", from `moved_means`; "drift", the prior
-      covariance of drifts between periods [mm2], shape (used, used).
+      covariance of drifts between periods [mm2], shape (used, used); "known", as of
+      `Innovations`.
     """
     used, means, systems = innovations.used, innovations.means, innovations.systems
     rows, scale = len(systems.gram), innovations.beta**-2
@@ -271,6 +284,7 @@ def covariance_parts(innovations: Innovations) -> dict[str, Array]:
         "squares": squares[used],
         "moved": moved_means(innovations, used),
         "drift": variance * drift @ drift.T,
+        "known": innovations.known,
     }
     return {name: jnp.asarray(part) for name, part in parts.items()}
 
@@ -288,6 +302,21 @@ def moved_means(innovations: Innovations, periods: NDArray[np.int64]) -> Floats:
     return np.einsum(
         "prm,r->pm", innovations.images[periods], innovations.systems.moved
     )
+
+
+def drift_terms(innovations: Innovations) -> Floats:
+    """Drifts in the innovations.
+
+    Args:
+      innovations: From `innovations`.
+
+    Returns:
+      Innovation by a drift of one, shape (used x mean, function x mean); zero where
+      nothing is observed.
+    """
+    size = innovations.prior.shape[0]
+    terms = np.kron(innovations.means.drift[innovations.used], np.eye(size))
+    return np.where(innovations.known.reshape(-1, 1), terms, 0.0)
 
 
 def drift_variance(means: ObservedMeans) -> float:

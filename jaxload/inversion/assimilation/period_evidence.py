@@ -12,6 +12,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from jaxload.inversion.assimilation.mean_innovations import (
+    UNKNOWN,
     Innovations,
     covariance_parts,
     joined_covariance,
@@ -221,6 +222,7 @@ def _spans(innovations: Innovations) -> dict[str, Any]:
         **{key: of_periods(parts[key]) for key in ("daily_load", "daily_noise")},
         **{key: parts[key][periods] for key in ("years", "squares")},
         "moved": parts["moved"][periods[:, :, None], means[:, None, :]],
+        "known": parts["known"][periods[:, :, None], means[:, None, :]],
         "drift": parts["drift"][periods[:, :, None], periods[:, None, :]],
         "covariance": of_means(innovations.means.covariance),
         "beyond": of_means(0 * innovations.prior if beyond is None else beyond),
@@ -246,5 +248,7 @@ def _of_span(model: PeriodModel, span: dict[str, Array]) -> Array:
     factor = jnp.linalg.cholesky(total)
     white = jax.scipy.linalg.solve_triangular(factor, span["values"], lower=True)
     log_determinant = 2 * jnp.sum(jnp.log(jnp.diagonal(factor)))
-    constant = len(white) * np.log(2 * np.pi)
+    known = jnp.sum(span["known"]).astype(white.dtype)
+    unknown = np.log(UNKNOWN) * (len(white) - known)
+    constant = known * np.log(2 * np.pi) - unknown
     return -(constant + log_determinant + white @ white) / 2 * span["share"]

@@ -36,7 +36,7 @@ class ObservedMeans:
     Attributes:
       design: Share of each cell in a mean [-], shape (mean, cell): the footprint, with
         whatever smoothing the observations went through.
-      values: Observed means [mm], shape (period, mean); a period with a NaN has none.
+      values: Observed means [mm], shape (period, mean); NaN where there is none.
       covariance: Of their errors in one period [mm2], shape (mean, mean).
       period: Number of the period of every epoch, from 0, shape (epoch,).
       years: Middle of every period [a], shape (period,).

@@ -8,6 +8,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from jaxload.inversion.assimilation.mean_innovations import (
+    drift_terms,
     drift_variance,
     moved_means,
 )
@@ -100,7 +101,7 @@ def _factor_near(
     near = np.sort(np.argsort(-likeness, kind="stable")[:PERIODS])
     size = innovations.prior.shape[0]
     place = (near[:, None] * size + np.arange(size)).ravel()
-    terms = np.kron(innovations.means.drift[used[near]], np.eye(size))
+    terms = drift_terms(innovations)[place]
     drift = assimilation.drift
     if len(near) == len(used):
         # What the observations say of drifts is not to count twice.

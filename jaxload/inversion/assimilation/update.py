@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jaxload.inversion.assimilation.mean_innovations import (
     Innovations,
+    drift_terms,
     drift_variance,
     innovation_covariance,
     moved_means,
@@ -79,7 +80,7 @@ def assimilate(innovations: Innovations, model: PeriodModel) -> Assimilation:
       Tarantola (2005), Inverse Problem Theory, ch. 3, doi:10.1137/1.9780898717921.
     """
     covariance = innovation_covariance(innovations, model)
-    shape, terms = innovations.values.shape, _drift_terms(innovations)
+    shape, terms = innovations.values.shape, drift_terms(innovations)
     right = np.column_stack([innovations.values.reshape(-1), terms])
     solved = _cho_solve(covariance, right)
     variance = drift_variance(innovations.means)
@@ -93,13 +94,6 @@ def assimilate(innovations: Innovations, model: PeriodModel) -> Assimilation:
     drift = variance * np.eye(terms.shape[1]) - variance**2 * terms.T @ solved[:, 1:]
     covariance = covariance - variance * terms @ terms.T
     return Assimilation(solution, innovations, model, predicted, covariance, drift)
-
-
-def _drift_terms(innovations: Innovations) -> Floats:
-    """Drifts in the innovations, shape (used x mean, function x mean)."""
-    size = innovations.prior.shape[0]
-    drift = innovations.means.drift[innovations.used]
-    return np.asarray(np.kron(drift, np.eye(size)), np.float64)
 
 
 def _cho_solve(covariance: Floats, right: Floats) -> Floats:
