@@ -27,7 +27,7 @@ from jaxload.pipeline.fill.ensemble_posterior import (
     total_uncertainty,
 )
 from jaxload.pipeline.fill.features import network_features, weather_raster
-from jaxload.pipeline.fill.grace_rows import gravity_rows
+from jaxload.pipeline.fill.observed_means import first_weights, read_study_means
 from jaxload.pipeline.fill.station_models import fill
 from jaxload.pipeline.fill.training import (
     JointTraining,
@@ -52,6 +52,8 @@ REGION = shapely.box(97.2, 23.2, 101.8, 26.8)
 DAYS = np.arange("2018-01-03", "2018-12-28", dtype="M8[D]")
 LON = np.array([97.6, 98.4, 98.8, 97.9, 99.3, 99.7, 98.2, 100.4])
 LAT = np.array([23.7, 23.5, 24.6, 25.4, 24.2, 26.3, 26.6, 25.2])
+MIDDLE = DAYS - DAYS.astype("M8[M]").astype("M8[D]") == np.timedelta64(14, "D")
+WELL = (99.75, 24.75)
 NAMES = [f"S{n:03}" for n in range(len(LON))]
 AXES = (np.arange(20.5, 30), np.arange(94.5, 105))
 EARTH = config.Earth(max_degree=3000)
@@ -120,6 +122,16 @@ def table(values, names, time):
     return io.label_dataset(xr.Dataset(data, coords))
 
 
+def write_wells(path, water):
+    """Water tables that follow the water: of two wells inside, and of one far away."""
+    lines = ["well,lon,lat,date,level,specific_yield"]
+    for name, lon, lat in (("A", *WELL), ("B", *WELL), ("far", 60.0, 60.0)):
+        for day, height in zip(DAYS[MIDDLE], water[MIDDLE]):
+            if name != "B" or str(day) >= "2018-03":
+                lines.append(f"{name},{lon},{lat},{day},{height / 100:.4f},0.1")
+    path.write_text("\n".join(lines) + "\n")
+
+
 def write_loading(folder, names, scale):
     folder.mkdir()
     for number, name in enumerate(names):
@@ -173,6 +185,7 @@ def write_data(folder, memory):
     up[30:60, 2] = np.nan
     up -= np.nanmean(up, axis=0)
     io.write_up(table(up, NAMES, DAYS), folder / "gnss")
+    write_wells(folder / "wells.csv", water)
     write_loading(folder / "stations", NAMES, 1.0)
     write_loading(folder / "cells", [name for name, _, _ in expected_cells()], 2.0)
     return folder
@@ -757,7 +770,10 @@ def test_networks_of_stations_weigh_their_errors_as_their_predictions(data, tmp_
 
 @pytest.mark.slow
 def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
-    result = pipeline.run(small(data, "joint-displacement", grace="csr.nc"), tmp_path)
+    footprints = config.Gravimetry("csr.nc", footprint_deg=2.0)
+    study = small(data, "joint-displacement")
+    study = changed(study, inversion={"grace": footprints})
+    result = pipeline.run(study, tmp_path)
     files = {path.name for path in tmp_path.iterdir()}
     assert {
         "virtual_stations.nc",
@@ -777,7 +793,8 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
     for start in ("12 cells filled", "2 networks trained"):
         assert any(line.startswith(f"{start} (joint-displacement)") for line in lines)
     learning = result.summary["learning"]
-    assert learning["gravity_rows"] == 1
+    assert learning["gravity_rows"] == learning["observed_means"]["gravity"]["means"]
+    assert learning["observed_means"]["weights"]["error_factor"] > 0
     # How sure one may be of filled cells is found beside the other numbers.
     assert set(learning["uncertainty_hyperparameters"]) == {
         *learning["trained"],
@@ -789,9 +806,11 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
 
 @pytest.mark.slow
 def test_water_is_learned_from_gravity_too(data, water, tmp_path):
-    sure = small(data, "joint-load", grace="csr.nc", grace_sigma=0.1)
-    result = pipeline.run(sure, tmp_path)
-    assert result.summary["learning"]["gravity_rows"] == 1
+    more = {"grace": "csr.nc", "grace_sigma": 0.1, "wells": "wells.csv"}
+    result = pipeline.run(small(data, "joint-load", **more), tmp_path)
+    learning = result.summary["learning"]
+    assert (learning["gravity_rows"], learning["well_rows"]) == (1, 2)
+    assert learning["observed_means"]["gravity"]["months"] == 6
     assert result.stations.sizes["station"] == len(LON)
     # A mean that is nearly certain is followed, each from its own level.
     like = []
@@ -836,7 +855,7 @@ def test_members_are_corrected_each_and_their_spread_joins_the_error(data, gnss,
     training_data = joint_model.make_training_data(*given, moved=expected.moved)
     numbers = joint_model.Hyperparameters(*jnp.log(jnp.array([0.03, 1.5, 2.0])))
     trained = JointTraining(None, numbers, xr.Dataset(), {})  # pyright: ignore[reportArgumentType]
-    found = solve_about_mean(training_data, trained, expected)
+    found, _ = solve_about_mean(training_data, trained, expected)
     beta = float(jnp.exp(numbers.log_beta))
     done, weights = EnsembleEstimate(found, beta, expected), ground.basins.weights
     # Errors have another noise and prior than the water.
@@ -898,27 +917,56 @@ def test_features_tell_places_apart(data, gnss, memory):
     assert not features[:, :, 7].any()
 
 
-def test_a_month_of_gravity_says_no_more_at_many_epochs_than_once(data, gnss):
-    study = study_in(data, "joint-load", grace="csr.nc", grace_sigma=10.0)
+def test_gravity_and_wells_are_means_over_the_epochs_of_months(data, gnss, caplog):
+    some = {"grace": "csr.nc", "grace_sigma": 10.0, "wells": "wells.csv"}
+    study = study_in(data, "joint-load", wells_sigma=30.0, **some)
     ground = with_references(study, read_study_area(study))
-    rows = gravity_rows(study, gnss, ground)
-    assert rows is not None
-    assert rows.names == ["region"]
-    np.testing.assert_allclose(rows.design.sum(axis=1), 1)
-    assert rows.sigma[0] == pytest.approx(10 * np.sqrt(31), rel=0.02)
-    grace = ground.references["grace"].water.values[:, 0]
+    means = read_study_means(study, gnss, ground)
+    assert means is not None
+    assert "1 of 3 wells of gapfill.wells are off the cells" in caplog.text
+    assert "far" in caplog.text
+    both = first_weights(means).means
+    assert both.design.shape == (3, len(ground.grid.lon))
+    np.testing.assert_allclose(both.design.sum(axis=1), 1)
+    assert ground.grid.lon[both.design[1].argmax()] == pytest.approx(WELL[0], abs=0.25)
+    np.testing.assert_allclose(np.diag(both.covariance), [100, 900, 900])
     month = DAYS.astype("M8[M]").astype(int) - DAYS[0].astype("M8[M]").astype(int)
-    expected = grace[month] - grace[month].mean()
-    np.testing.assert_allclose(rows.water[:, 0], expected, atol=1e-9)
+    np.testing.assert_array_equal(both.period, month)
+    grace = ground.references["grace"].water.values[:, 0]
+    np.testing.assert_allclose(both.values[:, 0], grace - grace.mean(), atol=1e-9)
+    # A level of one metre at a specific yield of 0.1 is 100 mm of water.
+    assert np.isnan(both.values[:, 2]).sum() == 2
+    np.testing.assert_allclose(
+        np.diff(both.values[:, 1]), np.diff(water_of(data)[MIDDLE]), atol=0.02
+    )
+    assert means.summary["wells"]["months"] == len(both.years)
 
 
-def test_gravity_of_another_time_is_refused(data, gnss):
+def water_of(folder):
+    lines = (folder / "wells.csv").read_text().splitlines()[1:]
+    at = {line.split(",")[3]: float(line.split(",")[4]) * 100 for line in lines}
+    return np.array([at.get(str(day), np.nan) for day in DAYS])
+
+
+def test_gravity_that_ends_early_is_said_and_of_another_time_refused(
+    data, gnss, caplog
+):
     study = study_in(data, "joint-load", grace="csr.nc")
+    ground = read_study_area(study)
+    later = gnss.assign_coords(time=gnss.time + np.timedelta64(100, "D"))
+    means = read_study_means(study, later, ground)
+    assert means is not None
+    end = DAYS[-1].astype("M8[M]") + 1
+    assert f"csr.nc ends before the heights: it is missing since {end}" in caplog.text
+    assert means.summary["gravity"]["last"] == str(end - 1)
     late = gnss.assign_coords(time=gnss.time + np.timedelta64(4000, "D"))
     with pytest.raises(
         ValueError, match=r"gapfill.grace csr\.nc has no month in common"
     ):
-        gravity_rows(study, late, read_study_area(study))
+        read_study_means(study, late, ground)
+    wells = study_in(data, "joint-load", wells="wells.csv")
+    with pytest.raises(ValueError, match=r"none of the 3 wells of gapfill\.wells"):
+        read_study_means(wells, late, ground)
 
 
 def test_stations_too_close_to_hold_some_out_are_said(data, gnss):

@@ -13,12 +13,14 @@ from jaxload.config.model_choice import (
 )
 from jaxload.config.sources import Grids
 from jaxload.config.station_loads import StationLoad
+from jaxload.config.well_sources import WellSource
 
 __all__ = ["Gapfill"]
 
 #: Settings that some methods alone take, and what they are for.
 OF_SOME = {
     "grace": (("joint-load", "joint-displacement"), "is something to learn from"),
+    "wells": (("joint-load", "joint-displacement"), "are something to learn from"),
     "window_epochs": (("dwlim", "virtual-stations"), "cuts the record"),
     "model_settings": (
         ("joint-load", "joint-displacement", "virtual-stations"),
@@ -96,9 +98,20 @@ class Gapfill:
       neighbourhood_km: Radius of the neighbourhoods of stations that are held out
         together [km].
       grace: Monthly TWSA as netCDF, or a list of several centres as `evaluation.grace`,
-        whose means over the regions of ``[evaluation]`` the joint methods take as
-        further observations; empty for none.
+        whose means over the regions of ``[evaluation]``, or the study region, the joint
+        methods take as further observations: each month is that of the mean of its
+        epochs, with a constant difference of its own. Empty for none. Footprints of a
+        product instead, with its filter, are those of `inversion.grace`.
       grace_sigma: Standard error of such a mean [mm].
+      wells: Water tables of wells as `groundwater.wells`, which the joint methods take
+        as further observations of the water of the cell that each is in: months of
+        specific yield times height of the water table, with a constant difference of
+        their own. Wells see groundwater alone; what else the heights have is part of
+        their error. Empty for none.
+      wells_sigma: Standard error of a well's month as the water of its cell [mm]: that
+        of its specific yield, of a point for a cell, and of water above the water
+        table unless `loads` takes it out of the heights.
+      specific_yield: Specific yield of wells whose file has none [-].
       virtual_station_loads: Displacement of the centres of filled cells by loads, one
         load an entry as in `loads.displacement`, with the same names; names of files
         begin with the name of the cell. A load that is removed from stations has to be
@@ -129,6 +142,9 @@ class Gapfill:
     neighbourhood_km: float = 150.0
     grace: Grids = ""
     grace_sigma: float = 20.0
+    wells: str | WellSource = ""
+    wells_sigma: float = 50.0
+    specific_yield: float = 0.05
     virtual_station_loads: tuple[str | StationLoad, ...] = ()
     checkpoints: str = ""
 
@@ -194,10 +210,16 @@ def _check_numbers(filling: Gapfill) -> None:
         value = getattr(filling, name)
         if not 0 <= value < math.inf:
             raise ValueError(f"gapfill.{name} is {value:g}, expected zero or more")
-    for name in ("spacing", "learning_rate", "neighbourhood_km", "grace_sigma"):
+    sizes = "spacing", "learning_rate", "neighbourhood_km", "grace_sigma", "wells_sigma"
+    for name in sizes:
         value = getattr(filling, name)
         if not 0 < value < math.inf:
             raise ValueError(f"gapfill.{name} is {value:g}, expected a positive number")
+    if not 0 < filling.specific_yield <= 1:
+        raise ValueError(
+            f"gapfill.specific_yield is {filling.specific_yield:g}, expected above 0 "
+            "to 1"
+        )
     for name in ("control_correlation", "validation_fraction"):
         value = getattr(filling, name)
         if not 0 < value < 1:

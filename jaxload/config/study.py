@@ -306,11 +306,16 @@ def _check_gravimetry(study: Study) -> None:
     """Refuse gravimetry where heights are of less water, or cells are filled."""
     if not study.inversion.grace:
         return
-    soil = study.loads.soil or study.loads.displacement
+    soil, filling = study.loads.soil or study.loads.displacement, study.gapfill
     unusual = {
         "loads.soil or loads.displacement, which leave less water in the heights": soil,
-        "[gapfill], whose networks take gravity by gapfill.grace": study.gapfill,
     }
+    if filling is not None:
+        unusual |= {
+            f'gapfill.method "{filling.method}", which trains no network through the '
+            "inversion": not filling.joint,
+            "gapfill.grace, which is gravimetry too": filling.grace,
+        }
     for name, is_set in unusual.items():
         if is_set:
             raise ValueError(

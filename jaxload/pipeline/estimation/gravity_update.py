@@ -17,7 +17,14 @@ from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import CellErrors, Errors
 from jaxload.pipeline.inputs.gravity_means import GravityMeans, read_gravity_means
 
-__all__ = ["WithGravimetry", "gravity_for", "with_gravimetry"]
+__all__ = [
+    "WithGravimetry",
+    "gravity_for",
+    "reduced_errors",
+    "reduction_by_epoch",
+    "tune_gravimetry",
+    "with_gravimetry",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -103,17 +110,11 @@ def with_gravimetry(
     assert settings is not None
     by_heights = dataclasses.replace(estimate.solution, factor=_local(model, estimate))
     compared = inversion.innovations(by_heights, model.prior, gravity.means)
-    tuned = inversion.tune_periods(
-        compared,
-        persistent=settings.persistence == "estimate",
-        start=_start(settings),
-        fixed_error=not isinstance(settings.sigma_mm, str),
-    )
-    _warn_of_bounds(tuned)
+    tuned = tune_gravimetry(settings, compared)
     joint = inversion.assimilate(compared, tuned.model)
     names, weights = regions
     target = inversion.averages(model.problem, model.prior, weights)
-    reduction = _by_epoch(joint, target, weights)
+    reduction = reduction_by_epoch(joint, target, weights)
     contributions = _contributions(joint, target, reduction, names)
     summary = _summary(gravity, joint, tuned) | {
         "region_share_of_heights": dict(
@@ -126,7 +127,7 @@ def with_gravimetry(
     solution = dataclasses.replace(joint.solution, factor=estimate.solution.factor)
     return WithGravimetry(
         dataclasses.replace(estimate, solution=solution),
-        _smaller(model, errors, joint, reduction),
+        reduced_errors(model, errors, joint, reduction),
         contributions,
         summary,
     )
@@ -139,6 +140,28 @@ def _local(model: Model, estimate: Estimate) -> inversion.Factor:
         return factor
     data = inversion.observations(model.up, estimate.noise)
     return inversion.factorise(model.problem, data, factor.beta)
+
+
+def tune_gravimetry(
+    settings: config.Gravimetry, compared: inversion.Innovations
+) -> inversion.TunedPeriods:
+    """Estimate how load and noise persist, and how good gravimetry is.
+
+    Args:
+      settings: What is estimated, and what the study states.
+      compared: Gravimetry less what heights make of it.
+
+    Returns:
+      The `TunedPeriods`; a search that ran to a bound is warned of.
+    """
+    tuned = inversion.tune_periods(
+        compared,
+        persistent=settings.persistence == "estimate",
+        start=_start(settings),
+        fixed_error=not isinstance(settings.sigma_mm, str),
+    )
+    _warn_of_bounds(tuned)
+    return tuned
 
 
 def _start(settings: config.Gravimetry) -> inversion.PeriodModel:
@@ -165,10 +188,19 @@ def _warn_of_bounds(tuned: inversion.TunedPeriods) -> None:
         )
 
 
-def _by_epoch(
+def reduction_by_epoch(
     joint: inversion.Assimilation, target: inversion.Functionals, weights: Floats
 ) -> Floats:
-    """By how much gravimetry reduces variances of regions, (epoch, region) [mm2]."""
+    """Compute by how much observed means reduce the variances of regions.
+
+    Args:
+      joint: Heights and means.
+      target: The regions.
+      weights: Of cells in them, shape (region, cell).
+
+    Returns:
+      The reduction [mm2], shape (epoch, region).
+    """
     result = np.zeros((len(joint.solution.ok), len(weights)))
     for epochs, part in inversion.assimilated_reduction(joint, target, weights):
         result[epochs] = part
@@ -214,10 +246,20 @@ def _common_variance(
     return (model.common**2 + model.common_seasonal**2) * shifts**2
 
 
-def _smaller(
+def reduced_errors(
     model: Model, errors: Errors, joint: inversion.Assimilation, reduction: Floats
 ) -> Errors:
-    """Standard errors less what gravimetry takes from their variance."""
+    """Take off standard errors what observed means take from their variance.
+
+    Args:
+      model: Problem and heights.
+      errors: By heights alone.
+      joint: Heights and means.
+      reduction: From `reduction_by_epoch`.
+
+    Returns:
+      The errors.
+    """
     regions = errors.regions
     if regions is not None:
         regions = np.sqrt(np.maximum(regions**2 - reduction, 0))

@@ -135,12 +135,17 @@ def _by_month(array: xr.DataArray, months: io.Periods) -> xr.DataArray:
     return xr.DataArray(values, coords, ("month", "station"))
 
 
-def read_wells_of(study: config.Study, settings: config.Groundwater) -> xr.Dataset:
+def read_wells_of(
+    study: config.Study,
+    settings: config.Groundwater | config.Gapfill,
+    table: str = "groundwater",
+) -> xr.Dataset:
     """Read the wells that a study names, and where they stand.
 
     Args:
       study: Its `folder` is that of relative paths.
-      settings: Names the wells.
+      settings: Names the wells, and the specific yield where their file has none.
+      table: Of the study that names them, for the messages.
 
     Returns:
       A dataset as `io.read_wells` returns it, with ``lon`` and ``lat``.
@@ -153,14 +158,14 @@ def read_wells_of(study: config.Study, settings: config.Groundwater) -> xr.Datas
     columns = io.WellColumns(
         **{f.name: getattr(source, f.name) for f in dataclasses.fields(io.WellColumns)}
     )
-    with error_context("groundwater.wells"):
+    with error_context(f"{table}.wells"):
         files = [study.path(path) for path in source.paths]
         wells = io.read_wells(files, settings.specific_yield, columns)
     if source.sites:
         wells = _placed(wells, io.read_sites(study.path(source.sites)), source.sites)
     if not {"lon", "lat"} <= set(wells.coords):
         raise ValueError(
-            f"groundwater.wells {source} does not say where its wells are; add "
+            f"{table}.wells {source} does not say where its wells are; add "
             "columns lon and lat, or a list of them, as wells = { files = "
             '"...", sites = "..." }'
         )

@@ -6,16 +6,20 @@ The prior mean is never in memory on all cells and epochs at once.
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sparse
-from jax import Array
 from numpy.typing import NDArray
 
 from jaxload import config, inversion
 from jaxload.gapfill.joint import joint_model
 from jaxload.pipeline.chunks import blocks
+from jaxload.pipeline.estimation.gravity_update import (
+    reduced_errors,
+    reduction_by_epoch,
+)
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.record_shards import bind_record
 from jaxload.pipeline.estimation.solution import Estimate
@@ -24,15 +28,23 @@ from jaxload.pipeline.estimation.uncertainty import (
     Errors,
     standard_deviations,
 )
+from jaxload.pipeline.fill.observed_means import (
+    StudyMeans,
+    WeighedMeans,
+    less_load,
+    weigh_means,
+)
 from jaxload.pipeline.fill.training import JointTraining, member_variance
 
 __all__ = [
     "CalibratedPrior",
     "EnsembleEstimate",
+    "MeansUpdate",
     "PriorMeanEnsemble",
     "VirtualDataEnsemble",
     "solve_about_mean",
     "total_uncertainty",
+    "updated_by_means",
 ]
 
 Floats = NDArray[np.float64]
@@ -110,20 +122,37 @@ class CalibratedPrior:
     beta: float
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class MeansUpdate:
+    """Observed means that correct an estimate by heights.
+
+    Attributes:
+      study: The means of the study.
+      prior: Of the inversion.
+      weighed: How they are weighed; None where that is to be estimated first.
+    """
+
+    study: StudyMeans
+    prior: inversion.Prior
+    weighed: WeighedMeans | None = None
+
+
 def solve_about_mean(
     training_data: joint_model.TrainingData,
     trained: JointTraining,
     prior_mean: PriorMeanEnsemble | None = None,
-) -> Estimate:
+    means: MeansUpdate | None = None,
+) -> tuple[Estimate, MeansUpdate | None]:
     """Invert residuals about the prior mean and add the mean to the load.
 
     Args:
       training_data: With the rows.
       trained: With the hyperparameters of the inversion.
       prior_mean: The prior mean; None for zero.
+      means: Observed means over periods; None for none.
 
     Returns:
-      The estimate, for all rows.
+      The estimate, for all rows; and the means with their weights.
     """
     noise = joint_model.noise_of(training_data, trained.hyperparameters)
     up = np.asarray(training_data.displacement)
@@ -132,15 +161,47 @@ def solve_about_mean(
         mean = prior_mean.members.mean(axis=0)
         moved = mean @ prior_mean.moved.T
     beta = jnp.exp(trained.hyperparameters.log_beta)
-    data = bind_record(up - moved, noise)
+    left = up - moved
+    # Means over periods couple the epochs, which are on one device then.
+    bind = bind_record if means is None else inversion.observations
+    data = bind(left, noise)
     solution = inversion.solve_representers(training_data.problem, data, beta)
     left_out = inversion.leave_one_out_residual(solution)
+    if means is not None:
+        places = (None, None) if prior_mean is None else (mean, prior_mean.to_cells)
+        weighed = weigh_means(means.study, solution, means.prior, *places)
+        means = dataclasses.replace(means, weighed=weighed)
+        solution = updated_by_means(solution, means, *places).solution
     fitted = np.asarray(solution.fitted) + moved
     terms = solution.terms
     if prior_mean is not None:
         terms = (*terms, inversion.Term(mean, prior_mean.to_cells))
     solution = dataclasses.replace(solution, fitted=fitted, terms=terms)
-    return Estimate(solution, noise, inversion.gather_epochs(left_out, data))
+    estimate = Estimate(solution, noise, inversion.gather_epochs(left_out, data))
+    return estimate, means
+
+
+def updated_by_means(
+    by_heights: inversion.RepresenterSolution,
+    means: MeansUpdate,
+    load: Floats | None,
+    to_cells: Any,
+) -> inversion.Assimilation:
+    """Update an estimate by heights, about a prior mean, with observed means.
+
+    Args:
+      by_heights: With its factor, on one device.
+      means: With their weights.
+      load: The prior mean at places [mm], shape (epoch, place); None for zero.
+      to_cells: Interpolation from places to cells, shape (cell, place).
+
+    Returns:
+      The `inversion.Assimilation`.
+    """
+    assert means.weighed is not None
+    left = less_load(means.weighed.means, load, to_cells)
+    compared = inversion.innovations(by_heights, means.prior, left)
+    return inversion.assimilate(compared, means.weighed.model)
 
 
 def total_uncertainty(
@@ -149,6 +210,7 @@ def total_uncertainty(
     estimated: EnsembleEstimate,
     calibrated: CalibratedPrior,
     weights: Floats,
+    means: MeansUpdate | None = None,
 ) -> Errors:
     """Compute standard errors by the law of total variance over the ensemble.
 
@@ -158,6 +220,7 @@ def total_uncertainty(
       estimated: The estimate, and the predictions of the members.
       calibrated: Noise and weight of the prior.
       weights: Weight of each cell in the regions, shape (region, cell).
+      means: Observed means over periods, with their weights; None for none.
 
     Returns:
       The errors.
@@ -165,29 +228,30 @@ def total_uncertainty(
     ensemble = estimated.ensemble
     within = dataclasses.replace(estimated.estimate, noise=calibrated.noise)
     errors = standard_deviations(study, model, within, calibrated.beta, weights)
+    if means is not None and errors.regions is not None:
+        errors = _less_by_means(model, errors, calibrated, weights, means)
     count = len(ensemble.members)
     if errors.regions is None or count < 2:
         return errors
     bound = inversion.observations(model.up, estimated.estimate.noise)
-    multipliers = [
-        np.asarray(_multiplier(model, bound, up, estimated.beta))
-        for up in ensemble.residuals(model.up)
+    solutions = [
+        _member_solution(model, bound, up, estimated, (number, means))
+        for number, up in enumerate(ensemble.residuals(model.up))
     ]
-    cross = np.asarray(model.problem.cross)
 
     def loads(epochs: slice) -> Floats:
         """Of the members [mm], shape (member, epoch, cell)."""
         each = [
-            ensemble.prior_load(n, epochs) + multipliers[n][epochs] @ cross.T
+            ensemble.prior_load(n, epochs) + inversion.load_at(solutions[n], epochs)
             for n in range(count)
         ]
         return np.stack(each)
 
-    means = [
+    between = [
         member_variance(loads(epochs) @ weights.T)
         for epochs in blocks(len(errors.regions))
     ]
-    regions = np.sqrt(errors.regions**2 + np.concatenate(means))
+    regions = np.sqrt(errors.regions**2 + np.concatenate(between))
     cells = errors.cells and functools.partial(_total_of_cells, errors.cells, loads)
     return dataclasses.replace(errors, regions=regions, cells=cells)
 
@@ -201,9 +265,37 @@ def _total_of_cells(
         yield dataclasses.replace(part, sd=sd)
 
 
-def _multiplier(
-    model: Model, bound: inversion.Observations, up: Floats, beta: float
-) -> Array:
-    """Multipliers of the data-space system for other values of the observations."""
+def _less_by_means(
+    model: Model,
+    errors: Errors,
+    calibrated: CalibratedPrior,
+    weights: Floats,
+    means: MeansUpdate,
+) -> Errors:
+    """Standard errors of heights, less what observed means take from them."""
+    data = inversion.observations(np.asarray(model.up), calibrated.noise)
+    solution = inversion.solve_representers(model.problem, data, calibrated.beta)
+    # Variances do not depend on values.
+    joint = updated_by_means(solution, means, None, None)
+    target = inversion.averages(model.problem, model.prior, weights)
+    reduction = reduction_by_epoch(joint, target, weights)
+    return reduced_errors(model, errors, joint, reduction)
+
+
+def _member_solution(
+    model: Model,
+    bound: inversion.Observations,
+    up: Floats,
+    estimated: EnsembleEstimate,
+    member: tuple[int, MeansUpdate | None],
+) -> inversion.RepresenterSolution:
+    """What heights and means say beside the prior mean of one member."""
     data = dataclasses.replace(bound, values=jnp.asarray(up, bound.values.dtype))
-    return inversion.factorise(model.problem, data, beta).solved.multiplier
+    solution = inversion.solve_representers(model.problem, data, estimated.beta)
+    (number, means), ensemble = member, estimated.ensemble
+    if means is None:
+        return solution
+    places = (None, None)
+    if isinstance(ensemble, PriorMeanEnsemble):
+        places = ensemble.members[number], ensemble.to_cells
+    return updated_by_means(solution, means, *places).solution

@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import math
 import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from jaxload import config, inversion, sphere
 from jaxload.gapfill.joint import joint_model
 from jaxload.gapfill.joint.calibration import calibrate, calibrate_virtual
+from jaxload.gapfill.joint.mean_rows import MeanRows, make_mean_rows
 from jaxload.gapfill.joint.virtual_rows import with_virtual_rows
 from jaxload.gapfill.scores import score
 from jaxload.pipeline.estimation.hyperparameters import Choice
@@ -28,6 +31,7 @@ from jaxload.pipeline.estimation.unsolved import warn_unsolved
 from jaxload.pipeline.fill.ensemble_posterior import (
     CalibratedPrior,
     EnsembleEstimate,
+    MeansUpdate,
     PriorMeanEnsemble,
     VirtualDataEnsemble,
     solve_about_mean,
@@ -38,7 +42,12 @@ from jaxload.pipeline.fill.features import (
     network_features,
     weather_raster,
 )
-from jaxload.pipeline.fill.grace_rows import GravityRows, gravity_rows
+from jaxload.pipeline.fill.observed_means import (
+    StudyMeans,
+    first_weights,
+    read_study_means,
+    weigh_means,
+)
 from jaxload.pipeline.fill.station_models import describe_validation
 from jaxload.pipeline.fill.study_model import model_drivers, study_architecture
 from jaxload.pipeline.fill.training import (
@@ -116,9 +125,9 @@ def _invert_with_virtual_stations(
             gnss, as_virtual_stations(cells, gnss, nothing, np.ones(len(nothing[0])))
         )
         model = make_model(study, rows, area.grid)
+        means = read_study_means(study, gnss, area)
     stations = of_stations(model, count)
     stations_only = invert_stations(study, stations, gnss, area, clock)
-    model, gravity = _with_gravity(study, model, gnss, area)
     with clock.stage("weather"):
         name, lon, lat = (rows[n].values for n in ("station", "lon", "lat"))
         places = WeatherPlaces(name.tolist(), lon, lat)
@@ -134,22 +143,31 @@ def _invert_with_virtual_stations(
             features.values,
             folds,
             drivers=model_drivers(study, features.weather, gnss),
+            means=_mean_rows(means, model),
         )
         initial = initial_hyperparameters(stations, gnss.time.values)
         report_progress = functools.partial(clock.watch, "learn")
         trained = train_study_members(
-            study, training_data, initial, keys, folder, report_progress
+            study,
+            training_data,
+            initial,
+            keys,
+            folder,
+            report_progress,
+            weigh_means=_weighing(means, model, training_data),
         )
-    predicted = _predict_virtual_stations(trained, training_data)
+    members = joint_model.unstack_members(trained.fitted.parameters)
+    predicted = _predict_displacement(members, training_data)
     mean, sd = predicted.mean[:, count:], predicted.sd[count:]
     filled = with_virtual_rows(training_data, jnp.asarray(mean), jnp.asarray(sd))
     model = dataclasses.replace(model, up=np.asarray(filled.displacement))
     with clock.stage("solve"):
-        estimate = solve_about_mean(filled, trained)
+        update = _means_update(means, model)
+        estimate, update = solve_about_mean(filled, trained, means=update)
         warn_unsolved(gnss.time.values, estimate.solution.ok)
     filling = _held_out_scores(study, gnss, predicted.members[:, :, :count], folds)
     filling["cells"] = cells.sizes["station"]
-    learned, errors = _learned(trained, gravity, features), Errors("none")
+    learned, errors = _learned(trained, update, features), Errors("none")
     learned = dataclasses.replace(
         learned, rows=as_virtual_stations(cells, gnss, mean, sd), filling=filling
     )
@@ -175,6 +193,7 @@ def _invert_with_virtual_stations(
                 EnsembleEstimate(estimate, beta, ensemble),
                 CalibratedPrior(noise, float(jnp.exp(calibrated.log_beta))),
                 area.basins.weights,
+                update,
             )
     choice = Choice(beta, TRAINED, "1", [])
     estimate = without_factor(estimate)
@@ -205,15 +224,14 @@ class _VirtualEnsemble:
         return np.sqrt(self.within**2 + between)
 
 
-def _predict_virtual_stations(
-    trained: JointTraining, training_data: joint_model.TrainingData
+def _predict_displacement(
+    members: Sequence[joint_model.Parameters], training_data: joint_model.TrainingData
 ) -> _VirtualEnsemble:
     run = jax.jit(
         lambda one, data: joint_model.predict_displacement(
             one, data.features, drivers=data.drivers
         )
     )
-    members = joint_model.unstack_members(trained.fitted.parameters)
     predictions = [run(one, training_data) for one in members]
     joint_model.check_predictions([mean for mean, _ in predictions])
     within = np.mean([np.asarray(sd) ** 2 for _, sd in predictions], axis=0)
@@ -244,8 +262,8 @@ def _invert_about_prior_mean(
 ) -> InversionResult:
     with clock.stage("design"):
         model = make_model(study, gnss, area.grid)
+        means = read_study_means(study, gnss, area)
     stations_only = invert_stations(study, model, gnss, area, clock)
-    model, gravity = _with_gravity(study, model, gnss, area)
     raster = weather_raster(study, area.grid)
     with clock.stage("weather"):
         names = [f"node {number}" for number in range(len(raster.lon))]
@@ -266,25 +284,27 @@ def _invert_about_prior_mean(
             folds,
             moved=moved,
             drivers=model_drivers(study, features.weather, gnss),
+            means=_mean_rows(means, model, to_cells),
         )
         initial = initial_hyperparameters(stations_only.model, gnss.time.values)
         report_progress = functools.partial(clock.watch, "learn")
         trained = train_study_members(
-            study, training_data, initial, keys, folder, report_progress
+            study,
+            training_data,
+            initial,
+            keys,
+            folder,
+            report_progress,
+            weigh_means=_weighing(means, model, training_data, to_cells),
         )
     with clock.stage("solve"):
-        run = jax.jit(
-            lambda one, data: joint_model.predict_load(
-                one, data.features, drivers=data.drivers
-            )
-        )
         members = joint_model.unstack_members(trained.fitted.parameters)
-        predicted = [np.asarray(run(one, training_data)) for one in members]
-        joint_model.check_predictions(predicted)
+        predicted = _predict_loads(members, training_data)
         prior_mean = PriorMeanEnsemble(np.stack(predicted), to_cells, moved)
-        estimate = solve_about_mean(training_data, trained, prior_mean)
+        update = _means_update(means, model)
+        estimate, update = solve_about_mean(training_data, trained, prior_mean, update)
         warn_unsolved(gnss.time.values, estimate.solution.ok)
-    learned, errors = _learned(trained, gravity, features), Errors("none")
+    learned, errors = _learned(trained, update, features), Errors("none")
     beta = float(jnp.exp(trained.hyperparameters.log_beta))
     with clock.stage("errors"):
         if uncertainty_kind(study, model) != "none":
@@ -300,36 +320,86 @@ def _invert_about_prior_mean(
                 EnsembleEstimate(estimate, beta, prior_mean),
                 CalibratedPrior(noise, float(jnp.exp(calibrated.log_beta))),
                 area.basins.weights,
+                update,
             )
     choice = Choice(beta, TRAINED, "1", [])
     estimate = without_factor(estimate)
     return InversionResult(estimate, choice, errors, stations_only.regions, learned)
 
 
-def _with_gravity(
-    study: config.Study, model: Model, gnss: xr.Dataset, area: StudyArea
-) -> tuple[Model, GravityRows | None]:
-    """Add means of GRACE as rows behind the stations, where the study names a file."""
-    gravity = gravity_rows(study, gnss, area)
-    if gravity is None:
-        return model, None
-    count = gnss.sizes["station"]
-    # Virtual stations stay last.
-    behind = lambda rows, more, axis=0: np.insert(
-        np.asarray(rows), [count] * more.shape[axis], more, axis=axis
+def _mean_rows(
+    means: StudyMeans | None, model: Model, to_cells: Any = None
+) -> MeanRows | None:
+    """Observed means of a study as training data, weighed as at the beginning."""
+    if means is None:
+        return None
+    return make_mean_rows(first_weights(means).means, model.prior, to_cells)
+
+
+def _means_update(means: StudyMeans | None, model: Model) -> MeansUpdate | None:
+    return None if means is None else MeansUpdate(means, model.prior)
+
+
+def _weighing(
+    means: StudyMeans | None,
+    model: Model,
+    training_data: joint_model.TrainingData,
+    to_cells: Any = None,
+) -> Callable[[joint_model.Parameters], MeanRows] | None:
+    """How means are weighed once a network has been pre-trained."""
+    if means is None or means.settings is None:
+        return None
+
+    def weigh(parameters: joint_model.Parameters) -> MeanRows:
+        members = joint_model.unstack_members(parameters)
+        hyperparameters = jax.tree.map(
+            lambda x: jnp.mean(x, axis=0), parameters.inversion
+        )
+        load, up, data = None, np.asarray(training_data.displacement), training_data
+        if to_cells is None:
+            filled, seen = _predict_displacement(members, data), data.observed
+            mean, sd = jnp.asarray(filled.mean), jnp.asarray(filled.sd)
+            data = with_virtual_rows(data, mean[:, seen:], sd[seen:])
+            up = np.asarray(data.displacement)
+        else:
+            load = np.mean(_predict_loads(members, data), axis=0)
+            up = up - load @ np.asarray(data.moved).T
+        noise = joint_model.noise_of(data, hyperparameters)
+        solution = inversion.solve_representers(
+            data.problem,
+            inversion.observations(up, noise),
+            jnp.exp(hyperparameters.log_beta),
+        )
+        weighed = weigh_means(means, solution, model.prior, load, to_cells)
+        return make_mean_rows(weighed.means, model.prior, to_cells, weighed.model)
+
+    return weigh
+
+
+def _predict_loads(
+    members: Sequence[joint_model.Parameters], training_data: joint_model.TrainingData
+) -> list[Floats]:
+    run = jax.jit(
+        lambda one, data: joint_model.predict_load(
+            one, data.features, drivers=data.drivers
+        )
     )
-    sigma = behind(model.noise.sigma, gravity.sigma)
-    stations = np.arange(len(sigma)) < count
-    noise = dataclasses.replace(model.noise, sigma=sigma, common_rows=stations)  # pyright: ignore[reportArgumentType]
-    up = behind(model.up, gravity.water, 1)
-    design = jnp.asarray(behind(model.problem.design, gravity.design))
-    problem = inversion.prior_problem(design, model.prior)
-    return dataclasses.replace(model, problem=problem, up=up, noise=noise), gravity
+    predicted = [np.asarray(run(one, training_data)) for one in members]
+    joint_model.check_predictions(predicted)
+    return predicted
 
 
 def _learned(
-    trained: JointTraining, gravity: GravityRows | None, features: NetworkFeatures
+    trained: JointTraining,
+    means: MeansUpdate | None,
+    features: NetworkFeatures,
 ) -> TrainingRecord:
-    trained.summary["gravity_rows"] = 0 if gravity is None else len(gravity.names)
-    trained.summary.update(features.record)
-    return TrainingRecord(trained.curves, trained.summary)
+    summary = trained.summary
+    described = {} if means is None else means.study.summary
+    summary["gravity_rows"] = described.get("gravity", {}).get("means", 0)
+    summary["well_rows"] = described.get("wells", {}).get("means", 0)
+    if means is not None and means.weighed is not None:
+        model = dataclasses.asdict(means.weighed.model)
+        summary["observed_means"] = described | {"weights": model}
+    summary.update(features.record)
+    return TrainingRecord(trained.curves, summary)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, inversion
 from jaxload.gapfill.joint import joint_model, schedule
+from jaxload.gapfill.joint.mean_rows import MeanRows
 from jaxload.gapfill.models.named import code_of
 from jaxload.gapfill.training import optimise, spatial_folds
 from jaxload.gapfill.training.checkpoints import DiskCheckpoints, fingerprint
@@ -142,6 +143,8 @@ def train_study_members(
     keys: jax.Array,
     folder: pathlib.Path | None,
     watch: Callable[[float], None],
+    *,
+    weigh_means: Callable[[joint_model.Parameters], MeanRows] | None = None,
 ) -> JointTraining:
     """Train the members of a study.
 
@@ -153,6 +156,7 @@ def train_study_members(
       folder: Where the results go, and the checkpoints unless the study names another
         folder; None keeps none.
       watch: Called with the share of the steps that is done.
+      weigh_means: As in `schedule.train_ensemble`.
 
     Returns:
       The `JointTraining`.
@@ -191,6 +195,7 @@ def train_study_members(
         segment=_segment(training_data, settings),
         checkpoints=kept and (lambda part: DiskCheckpoints(kept / part, model)),
         watch=watch,
+        weigh_means=weigh_means,
     )
     fitted, mean_of = trained.last, functools.partial(jnp.mean, axis=0)
     mean = jax.tree.map(mean_of, fitted.parameters.inversion)

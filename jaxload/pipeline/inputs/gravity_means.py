@@ -23,7 +23,7 @@ from jaxload.sphere.harmonics.footprints import (
     footprint_weights,
 )
 
-__all__ = ["GravityMeans", "read_gravity_means"]
+__all__ = ["GravityMeans", "ObservedPeriods", "periods_of", "read_gravity_means"]
 
 Floats = NDArray[np.float64]
 
@@ -61,12 +61,14 @@ class GravityMeans:
       means: The observations; periods with none come after those of the product.
       left_out: Observed means of the periods that are to be predicted [mm], shape
         (period, mean); NaN elsewhere.
+      periods: When they are.
       lon: Of the middles of footprints [degrees], shape (mean,).
       lat: Likewise.
     """
 
     means: inversion.ObservedMeans
     left_out: Floats
+    periods: "ObservedPeriods"
     lon: Floats
     lat: Floats
 
@@ -103,7 +105,8 @@ def read_gravity_means(
     places, values = _nodes(product, grid, _stride(settings, product), named)
     shares = _footprints(places, product, settings.footprint_deg)
     spans = month_spans(product)
-    period, years, covered = _periods(epoch_spans(gnss), spans)
+    periods = periods_of(epoch_spans(gnss), spans)
+    years, covered = periods.years, periods.covered
     if not covered.any():
         raise ValueError(
             f"{named} has no month in common with the heights, which span "
@@ -132,13 +135,13 @@ def read_gravity_means(
         design=_dense(shares @ inside),
         values=np.where(left[:, None], np.nan, observed),
         covariance=covariance,
-        period=period,
+        period=periods.of_epoch,
         years=years,
         drift=np.stack(terms, axis=1),
         beyond=_beyond(settings, places, shares, grid),
     )
     kept = np.where(left[:, None], observed, np.nan)
-    return GravityMeans(means, kept, *middle.T)
+    return GravityMeans(means, kept, periods, *middle.T)
 
 
 def _stride(settings: config.Gravimetry, product: xr.Dataset) -> int:
@@ -206,10 +209,33 @@ def _footprints(places: Floats, product: xr.Dataset, side: float) -> sp.csr_arra
     return sp.csr_array((entries, position), shape=(kept.sum(), len(lat)))
 
 
-def _periods(epochs: NDArray, spans: NDArray) -> tuple[NDArray, Floats, NDArray]:
-    """Period of every epoch, middles of periods in years, and which spans epochs cover.
+@dataclasses.dataclass(frozen=True, eq=False)
+class ObservedPeriods:
+    """Periods of observed means, and the epochs in them.
 
-    Periods are the spans of the product, and behind them months for other epochs.
+    Attributes:
+      of_epoch: Number of the period of every epoch, shape (epoch,).
+      spans: First instant of each and first after it, shape (period, 2).
+      years: Middles [a], shape (period,).
+      covered: Whether heights cover a period that was named, shape (named,).
+    """
+
+    of_epoch: NDArray[np.int64]
+    spans: NDArray
+    years: Floats
+    covered: NDArray[np.bool]
+
+
+def periods_of(epochs: NDArray, spans: NDArray) -> ObservedPeriods:
+    """Find the period of every epoch.
+
+    Args:
+      epochs: Spans of the epochs, shape (epoch, 2).
+      spans: Those of a product, shape (month, 2).
+
+    Returns:
+      The `ObservedPeriods`: the spans of the product, and behind them calendar months
+      for other epochs.
     """
     middles = series.span_middles(epochs)
     period = np.full(len(middles), -1)
@@ -222,7 +248,7 @@ def _periods(epochs: NDArray, spans: NDArray) -> tuple[NDArray, Floats, NDArray]
     others = np.stack(month_bounds(months), axis=1).astype("M8[ns]")
     whole = np.concatenate([spans, others]) if len(others) else spans
     years = np.asarray(series.decimal_years(series.span_middles(whole)))
-    return period, years, days >= DAYS_IN_A_MONTH
+    return ObservedPeriods(period, whole, years, days >= DAYS_IN_A_MONTH)
 
 
 def _filter(settings: config.Gravimetry) -> FieldFilter:
