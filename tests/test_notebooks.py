@@ -11,7 +11,7 @@ import notebooks  # noqa: E402
 
 NAMES = sorted(path.stem for path in notebooks.FOLDER.glob("*.ipynb"))
 #: Notebooks of real observations.
-NEEDS_DATA = {"01_western_us", "02_loads", "05_real_errors"}
+NEEDS_DATA = {"01_western_us", "02_loads", "04_real_weather", "05_real_errors"}
 #: Largest sum of a notebook's figures [bytes].
 LARGEST = 150_000
 
