@@ -164,6 +164,7 @@ def _summarise(
             *_short_records(summary),
             *_plausibility(summary),
             *_errors(summary),
+            *_expansion(summary),
             *_loads(summary),
             *_filling(summary),
             *_learning(summary),
@@ -180,6 +181,23 @@ def _summarise(
             f"{path} does not describe a result ({reason}); was it written by "
             "jaxload run?"
         ) from None
+
+
+def _expansion(summary: dict[str, Any]) -> list[str]:
+    """Amplitudes of thermal expansion, and how they go with water."""
+    term = summary.get("thermoelastic")
+    if not term:
+        return []
+    mean, of_mean, sd, prior = (
+        f"{term[f'{name}_mm_per_kelvin']:.3f}"
+        for name in ("amplitude_mean", "amplitude_mean_sd", "amplitude_sd", "prior_sd")
+    )
+    alike = _number(term["correlation_with_water"])
+    return [
+        f"thermal expansion of {mean} +- {of_mean} mm/K on average, of a station known "
+        f"to {sd} ({prior} beforehand): {_number(term['uplift_rms_mm'])} mm rms; "
+        f"temperature and uplift by water correlate at {alike}"
+    ]
 
 
 def _network(summary: dict[str, Any]) -> list[str]:

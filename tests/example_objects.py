@@ -260,6 +260,7 @@ OBJECTS: dict[str, dict[str, Callable[[], Any]]] = {
         "weights": lambda: np.ones((2, design().shape[1])),
         "variable": lambda: np.empty((EPOCHS, design().shape[1])),
     },
+    "inversion.station_regression": {"temperature": lambda: noise(EPOCHS, STATIONS)},
     "inversion.stacking": {
         "footprints": lambda: np.eye(3, design().shape[1]),
         "averages": lambda: noise(EPOCHS, 3),

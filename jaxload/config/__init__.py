@@ -30,6 +30,7 @@ from jaxload.config.study import (
 )
 from jaxload.config.sweep import SWEEP_SUMMARY, Interval, Sweep, read_sweep
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
+from jaxload.config.thermoelastic import Thermoelastic, thermoelastic_table
 from jaxload.config.water_balance import (
     FLUXES,
     STORAGE_PARTS,
@@ -79,6 +80,7 @@ __all__ = [
     "StationLoad",
     "Study",
     "Sweep",
+    "Thermoelastic",
     "WaterBalance",
     "Weather",
     "WeatherVariable",
@@ -97,6 +99,7 @@ __all__ = [
     "settings",
     "static_field",
     "station_load",
+    "thermoelastic_table",
     "to_toml",
     "weather_variable",
     "well_source",

@@ -7,6 +7,7 @@ from typing import Literal
 from jaxload.config.checks import check_choices, check_zero_or_more
 from jaxload.config.satellite import Gravimetry
 from jaxload.config.sources import GridSource
+from jaxload.config.thermoelastic import Thermoelastic
 
 __all__ = ["FRAME_SETTINGS", "Inversion", "replaced_by_spectra"]
 
@@ -103,6 +104,9 @@ class Inversion:
       grace: Monthly TWSA of satellite gravimetry that is inverted together with the
         heights: the files of mascons, or a table that also describes filtered products.
         Empty for heights alone.
+      thermoelastic: Temperature with which ground and monuments expand, by an amplitude
+        of each station that is estimated with the water: its files, or a table that
+        also has the prior of the amplitudes. Empty for none.
       errors: Which standard errors are computed: those of "cells" and regions, of
         "regions" only, or "none". "auto" computes those of cells if that takes a minute
         at most and those of regions otherwise; it computes none for "components" and
@@ -143,6 +147,7 @@ class Inversion:
     slepian_least_concentration: float = 0.1
     slepian_smoothing_km: float = 150.0
     grace: str | Gravimetry = ""
+    thermoelastic: str | Thermoelastic = ""
     errors: Literal["auto", "cells", "regions", "none"] = "auto"
     precision: Literal["float64", "float32-refined"] = "float64"
 
@@ -303,6 +308,14 @@ def _check_together(settings: Inversion) -> None:
             'unknowns "components"': settings.unknowns == "components",
         }
         _refuse("inversion.grace", each)
+    if settings.thermoelastic:
+        each = {
+            "correlation_time_days": settings.correlation_time_days > 0,
+            "robust": settings.robust != "none",
+            'unknowns "components"': settings.unknowns == "components",
+            "grace": bool(settings.grace),
+        }
+        _refuse("inversion.thermoelastic", each)
     if settings.noise == "network":
         _refuse('inversion.noise "network"', replaced_by_spectra(settings))
     if settings.correlation_time_days:

@@ -2,10 +2,10 @@
 
 from jaxload.config.checks import file_names
 
-__all__ = ["NamedFiles", "check_pairs", "split_pairs", "wrong_kind"]
+__all__ = ["TABLE_ENDINGS", "NamedFiles", "check_pairs", "split_pairs", "wrong_kind"]
 
 #: Endings of files that are tables by region; all others are grids.
-TABLES = (".csv", ".txt", ".tsv", ".dat")
+TABLE_ENDINGS = (".csv", ".txt", ".tsv", ".dat")
 
 
 class NamedFiles:
@@ -24,7 +24,7 @@ class NamedFiles:
     @property
     def is_table(self) -> bool:
         """Whether the files are tables by region."""
-        return all(path.lower().endswith(TABLES) for path in self.paths)
+        return all(path.lower().endswith(TABLE_ENDINGS) for path in self.paths)
 
 
 def split_pairs(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -115,6 +115,7 @@ class Study:
         _check_water(self)
         _check_gap_filling(self)
         _check_gravimetry(self)
+        _check_thermoelastic(self)
 
     def path(self, name: str) -> pathlib.Path:
         """Where a file named in the study lies.
@@ -320,6 +321,23 @@ def _check_gravimetry(study: Study) -> None:
         if is_set:
             raise ValueError(
                 f"inversion.grace cannot be combined with {name}; leave one of them out"
+            )
+
+
+def _check_thermoelastic(study: Study) -> None:
+    """Refuse expansion with temperature where rows are no heights of stations."""
+    if not study.inversion.thermoelastic:
+        return
+    unusual = {
+        "gnss.components with horizontals": study.gnss.horizontals,
+        "the table [gapfill]": study.gapfill is not None,
+        "the table [network], whose gains know of no such term": study.network,
+    }
+    for name, is_set in unusual.items():
+        if is_set:
+            raise ValueError(
+                f"inversion.thermoelastic cannot be combined with {name}; leave one of "
+                "them out"
             )
 
 

@@ -97,6 +97,12 @@ from jaxload.inversion.sharding import (
     shard_epochs,
 )
 from jaxload.inversion.stacking import Rows, split_rows, stack_rows
+from jaxload.inversion.station_regression import (
+    AmplitudePrior,
+    StationAmplitudes,
+    amplitude_variance,
+    station_amplitudes,
+)
 from jaxload.inversion.temporal.evidence import temporal_log_evidence
 from jaxload.inversion.temporal.markov import TemporalPrior, autoregression, random_walk
 from jaxload.inversion.temporal.smoothing import (
@@ -141,6 +147,7 @@ from jaxload.inversion.uncertainty.sampling import Sampling, posterior_samples
 from jaxload.inversion.uncertainty.stochastic_diagonal import Probing
 
 __all__ = [
+    "AmplitudePrior",
     "Assimilation",
     "BoundMeans",
     "Candidates",
@@ -171,6 +178,7 @@ __all__ = [
     "Sampling",
     "Solution",
     "Spread",
+    "StationAmplitudes",
     "StudentT",
     "TemporalPrior",
     "Term",
@@ -179,6 +187,7 @@ __all__ = [
     "TunedPeriods",
     "VarianceComponents",
     "abic",
+    "amplitude_variance",
     "assimilate",
     "assimilated_reduction",
     "autoregression",
@@ -255,6 +264,7 @@ __all__ = [
     "spikes",
     "split_rows",
     "stack_rows",
+    "station_amplitudes",
     "station_losses",
     "station_weights",
     "stream_sd",

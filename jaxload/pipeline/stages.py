@@ -18,6 +18,7 @@ from jaxload.pipeline.estimation.inversion import (
     invert,
     restrict_to_stations,
 )
+from jaxload.pipeline.estimation.thermoelastic import season_correlation
 from jaxload.pipeline.estimation.uncertainty import Errors
 from jaxload.pipeline.evaluate.baseline import (
     gain_over_stations_only,
@@ -95,6 +96,7 @@ from jaxload.pipeline.report.network_tables import (
 )
 from jaxload.pipeline.report.plausibility import Extremes
 from jaxload.pipeline.report.summary import describe_errors, summarise
+from jaxload.pipeline.report.thermoelastic import describe_expansion, with_expansion
 from jaxload.pipeline.results.files import as_single
 from jaxload.pipeline.results.space import check_space
 from jaxload.pipeline.results.storage import store_maps
@@ -340,12 +342,18 @@ def _result(
     stations = station_results(gnss, estimate)
     if inverted.rows is not None:
         stations = with_horizontals(stations, gnss, inverted.estimate, inverted.rows)
+    if inverted.expansion is not None:
+        stations = with_expansion(stations, inverted.expansion)
     water = water_results(study, area, gnss.time, estimate.solution, choice.beta)
     regions = with_errors(regions, inverted.errors, area.references)
     if inverted.contributions is not None:
         regions = regions.assign(inverted.contributions.data_vars)
     summary = summarise(stations, water, choice, estimate)
     summary |= inverted.summary
+    if inverted.expansion is not None:
+        alike = season_correlation(inverted.expansion, estimate)
+        described = describe_expansion(inverted.expansion, alike)
+        summary["thermoelastic"] = described
     if inverted.rows is not None:
         summary |= describe_components(stations, inverted.rows)
     summary["coverage_fraction"] = describe_coverage(regions)

@@ -121,7 +121,9 @@ def _needs_own_run(study: config.Study) -> bool:
 
 def _is_whole(study: config.Study) -> bool:
     """Whether a criterion is known only of a run as a whole."""
-    return config.allows_network_noise(study) or bool(study.inversion.grace)
+    settings = study.inversion
+    whole = config.allows_network_noise(study) or settings.grace
+    return bool(whole or settings.thermoelastic)
 
 
 def _check_criteria(study: config.Study, criteria: Sequence[str]) -> None:
@@ -129,7 +131,8 @@ def _check_criteria(study: config.Study, criteria: Sequence[str]) -> None:
     if study.gapfill is not None:
         known, what = OF_FILLED, f'gapfill.method "{study.gapfill.method}"'
     elif _is_whole(study):
-        known, what = OF_ANY, "noise of a network and inversion.grace"
+        known = OF_ANY
+        what = "noise of a network, inversion.grace and inversion.thermoelastic"
     elif _needs_own_run(study) and not study.inversion.station_weights:
         known, what = OF_ANY, "robust losses, correlation in time and components"
     for name in criteria:

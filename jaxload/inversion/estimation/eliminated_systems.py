@@ -24,6 +24,7 @@ from jaxload.inversion.estimation.elimination_tree import (
     Elimination,
     eliminate,
     solve_systems,
+    weighted_information,
 )
 from jaxload.inversion.estimation.shared_inverse import make_shared_inverse
 from jaxload.inversion.linalg.saddle_point import determined
@@ -35,6 +36,7 @@ from jaxload.inversion.problem import Problem
 __all__ = [
     "Eliminations",
     "eliminate_gaps",
+    "eliminated_information",
     "eliminated_parts",
     "eliminated_solution",
     "is_eliminated",
@@ -108,6 +110,28 @@ def eliminated_parts(
         here = dataclasses.replace(bare, values=jnp.asarray(part))
         spans = divide_record(_missing(problem, here, inverted), SOLVED)
         yield first, here, _solved(problem, here, inverted, spans)
+
+
+def eliminated_information(
+    problem: Problem, data: Observations, beta: Array, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Sum ``diag(f) A_oo^-1 diag(f)`` over the epochs, without free fields.
+
+    Args:
+      problem: Design matrix and prior.
+      data: From `bind`, of which `is_eliminated` is true.
+      beta: Weight of the prior, scalar.
+      weights: f, zero where there are no data, shape (epoch, row).
+
+    Returns:
+      The sum, shape (row, row).
+    """
+    bare = _without_pattern(data)
+    inverted = _inverse_of_all(problem, bare, beta)
+    missing = _missing(problem, bare, inverted)
+    spans = _spans(np.packbits(missing, axis=1).tobytes(), missing.shape)
+    whole = np.asarray(inverted[0], np.float64)
+    return weighted_information(spans, whole, np.asarray(weights, np.float64))
 
 
 def _missing(

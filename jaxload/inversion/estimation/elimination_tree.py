@@ -7,6 +7,7 @@ it.
 
 import concurrent.futures
 import dataclasses
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "eliminate",
     "solve_systems",
     "variance_increase",
+    "weighted_information",
 ]
 
 #: Epochs of spans, of their parts, and of groups of epochs: for variances of many
@@ -309,3 +311,52 @@ def _solve_group(
     solved.log_determinant[epochs] = state.log_determinant - 2 * pivots
     for values in (multiplier, diagonal, solved.log_determinant[epochs]):
         values[failed] = np.nan
+
+
+def weighted_information(
+    spans: Sequence[GapSpan], inverse: Floats, weights: Floats
+) -> Floats:
+    """Sum ``diag(f) A_oo^-1 diag(f)`` over the epochs of a record.
+
+    Args:
+      spans: Consecutive spans of all epochs, from `divide_record`.
+      inverse: ``A^-1`` of all rows, shape (row, row).
+      weights: f, zero where a row is missing, shape (epoch, row).
+
+    Returns:
+      The sum, shape (row, row); NaN where a system is not positive definite.
+    """
+    every, lock = np.arange(len(inverse)), threading.Lock()
+    total = (weights.T @ weights) * inverse
+
+    def take(number: int) -> None:
+        taken = np.zeros_like(inverse)
+        _take(spans[number], (every, inverse), weights, taken)
+        with lock:
+            np.subtract(total, taken, out=total)
+
+    _in_threads(take, range(len(spans)))
+    return total
+
+
+def _take(
+    span: GapSpan, left: tuple[Rows, Floats], weights: Floats, taken: Floats
+) -> None:
+    """Add what the gaps of a span and its parts take from the weighted sum."""
+    active, rows = left
+    here, number = weights[span.epochs], active[span.gone]
+    active, kept = active[span.kept], rows.take(span.kept, axis=0)
+    if len(span.gone):
+        gone = rows.take(span.gone, axis=0)
+        whiten = _whitening(gone.take(number, axis=1))
+        white = whiten @ gone
+        taken += (here.T @ here) * (white.T @ white)
+        kept -= (kept.take(number, axis=1) @ whiten.T) @ white
+    if span.group is not None:
+        wide, _, failed = _group_whitening(span.group, kept.take(active, axis=1))
+        each = here.take(span.group.epoch, axis=0) * (wide @ kept)
+        taken += each.T @ each
+        if len(failed):
+            taken[:] = np.nan
+    for part in span.parts:
+        _take(part, (active, kept), weights, taken)

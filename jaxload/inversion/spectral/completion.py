@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 from jax import Array
+from jax.typing import ArrayLike
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -31,7 +32,15 @@ from jaxload.inversion.spectral.spectra import (
 )
 from jaxload.inversion.spectral.transform import by_bands, cosine_sum, cosines
 
-__all__ = ["BandFilters", "CompletedRecord", "band_filters", "complete_record"]
+__all__ = [
+    "BandFilters",
+    "CompletedRecord",
+    "StationTerm",
+    "band_filters",
+    "complete_record",
+    "series_information",
+    "station_term",
+]
 
 #: Data with zeros in gaps, the share observed, and a first guess of what can be
 #: predicted, each of shape (sample, row), in units of sigma.
@@ -74,6 +83,73 @@ class CompletedRecord:
     residual: Array
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class StationTerm:
+    """Known series of rows with unknown amplitudes, as a part of the covariance.
+
+    With B the series, A the covariance without them and Q the precision of the
+    amplitudes, ``(A + B Q^-1 B')^-1 = A^-1 - A^-1 B (Q + B' A^-1 B)^-1 B' A^-1``.
+
+    Attributes:
+      amplitude: Of the cosines of B in units of sigma, shape (frequency, row).
+      covariance: ``(Q + B' A^-1 B)^-1``, shape (row, row).
+    """
+
+    amplitude: Array
+    covariance: Array
+
+    def change(self, image: Any) -> Any:
+        """Estimate amplitudes from cosines of a record times ``A^-1``.
+
+        Args:
+          image: Shape (frequency, row).
+
+        Returns:
+          The amplitudes, shape (row,).
+        """
+        return self.covariance @ (self.amplitude * image).sum(axis=0)
+
+
+def series_information(
+    amplitude: ArrayLike, inverses: ArrayLike, bands: Bands
+) -> NDArray[np.float64]:
+    """Compute ``B' A^-1 B`` for series of rows B, one column a row.
+
+    Args:
+      amplitude: Of their cosines, shape (frequency, row).
+      inverses: A^-1 of each band, shape (band, row, row).
+      bands: The bands.
+
+    Returns:
+      Shape (row, row).
+    """
+    amplitude, inverses = np.asarray(amplitude), np.asarray(inverses)
+    total = np.zeros(inverses.shape[1:])
+    for inverse, a, b in zip(inverses, bands.edges[:-1], bands.edges[1:]):
+        total += (amplitude[a:b].T @ amplitude[a:b]) * inverse
+    return total
+
+
+def station_term(
+    series: ArrayLike, precision: ArrayLike, filters: "BandFilters"
+) -> StationTerm:
+    """Make known series a part of the covariance.
+
+    Args:
+      series: In units of sigma, shape (sample, row).
+      precision: Q, shape (row, row).
+      filters: Of the record.
+
+    Returns:
+      The `StationTerm`.
+    """
+    amplitude = cosines(jnp.asarray(series, filters.inverses.dtype))
+    information = series_information(amplitude, filters.inverses, filters.bands)
+    covariance = np.linalg.inv(np.asarray(precision) + information)
+    return StationTerm(amplitude, jnp.asarray(covariance, amplitude.dtype))
+
+
 @functools.partial(jax.jit, static_argnames=("bands", "record"))
 def band_filters(
     network: NetworkCovariance,
@@ -99,7 +175,10 @@ def band_filters(
 
 
 def complete_record(
-    record: Record, filters: BandFilters, settings: ConjugateGradient
+    record: Record,
+    filters: BandFilters,
+    settings: ConjugateGradient,
+    term: StationTerm | None = None,
 ) -> CompletedRecord:
     """Complete a record.
 
@@ -111,23 +190,34 @@ def complete_record(
       record: Data, share observed and first guess.
       filters: From `band_filters`.
       settings: How long to iterate.
+      term: Known series of rows, which add to the covariance of the filters.
 
     Returns:
       The `CompletedRecord`.
     """
     concrete = all(map(is_concrete, jax.tree.leaves((record, filters))))
     if concrete and form_at(record[0]) == "cpu":
-        return _by_scipy(record, filters, settings)
-    return _by_xla(record, filters, settings)
+        return _by_scipy(record, filters, settings, term)
+    return _by_xla(record, filters, settings, term)
 
 
 @functools.partial(jax.jit, static_argnames="settings")
 def _by_xla(
-    record: Record, filters: BandFilters, settings: ConjugateGradient
+    record: Record,
+    filters: BandFilters,
+    settings: ConjugateGradient,
+    term: StationTerm | None,
 ) -> CompletedRecord:
     data, share, start = record
     lost = jnp.sqrt(1 - share)
-    weigh = lambda x: cosine_sum(by_bands(cosines(x), filters.inverses, filters.bands))
+
+    def weigh(x: Array) -> Array:
+        image = by_bands(cosines(x), filters.inverses, filters.bands)
+        if term is not None:
+            moved = term.amplitude * term.change(image)[None, :]
+            image = image - by_bands(moved, filters.inverses, filters.bands)
+        return cosine_sum(image)
+
     smooth, times = _operators(weigh, filters.white, lost)
     right = lost * smooth(share * data)
     # One system over all epochs and rows.
@@ -152,12 +242,16 @@ def _operators(weigh: Operator, white: Any, lost: Any) -> tuple[Operator, Operat
 
 
 def _by_scipy(
-    record: Record, filters: BandFilters, settings: ConjugateGradient
+    record: Record,
+    filters: BandFilters,
+    settings: ConjugateGradient,
+    term: StationTerm | None,
 ) -> CompletedRecord:
     data, share, start = map(np.asarray, record)
     lost, white = np.sqrt(1 - share), float(filters.white)
     inverses, bands = np.asarray(filters.inverses), filters.bands
-    weigh = lambda x: _weighed(x, inverses, bands)
+    term = None if term is None else jax.tree.map(np.asarray, term)
+    weigh = lambda x: _weighed(x, inverses, bands, term)
     smooth, times = _operators(weigh, white, lost)
     right = lost * smooth(share * data)
     finest = float(np.finfo(data.dtype).eps)
@@ -177,10 +271,17 @@ def _by_scipy(
     return CompletedRecord(*(jnp.asarray(x, data.dtype) for x in parts))
 
 
-def _weighed(values: NDArray, inverses: NDArray, bands: Bands) -> NDArray:
+def _weighed(
+    values: NDArray, inverses: NDArray, bands: Bands, term: StationTerm | None
+) -> NDArray:
     """Multiply the cosines of each band by its matrix, as `by_bands` does."""
     transform = {"axis": 0, "norm": "ortho", "workers": available_cores()}
     amplitude = np.asarray(scipy.fft.dct(values, **transform))
-    for matrix, a, b in zip(inverses, bands.edges[:-1], bands.edges[1:]):
+    of_bands = list(zip(inverses, bands.edges[:-1], bands.edges[1:]))
+    for matrix, a, b in of_bands:
         amplitude[a:b] = amplitude[a:b] @ matrix
+    if term is not None:
+        moved = np.asarray(term.amplitude) * term.change(amplitude)
+        for matrix, a, b in of_bands:
+            amplitude[a:b] -= moved[a:b] @ matrix
     return np.asarray(scipy.fft.idct(amplitude, overwrite_x=True, **transform))

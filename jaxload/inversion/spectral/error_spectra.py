@@ -28,6 +28,7 @@ __all__ = [
     "epoch_variance",
     "error_spectrum",
     "function_errors",
+    "gappy_inverses",
     "mean_variance",
     "prior_spectrum",
 ]
@@ -137,6 +138,36 @@ def _weight(
     matrix = network.matrix(spectra, density) + jnp.diag(more * spectra.white)
     matrix = jnp.where(both, matrix, jnp.diag(jnp.ones_like(share)))
     return jnp.where(both, inverse(matrix), 0)
+
+
+def gappy_inverses(
+    network: NetworkCovariance, spectra: NetworkSpectra, share: ArrayLike, epochs: int
+) -> tuple[Array, Bands]:
+    """Invert the covariance of every band, for rows that observe a share of epochs.
+
+    Args:
+      network: From `network_covariance`.
+      spectra: Amplitudes and shapes.
+      share: Of the epochs in which a row observes, shape (row,).
+      epochs: Of the record.
+
+    Returns:
+      The inverses in units of sigma, zero at rows that hardly observe, shape (band,
+      row, row), and the bands.
+    """
+    share, bands = jnp.asarray(share, network.gram.dtype), cosine_bands(epochs)
+    return _gappy_inverses(network, spectra, band_means(spectra, bands), share), bands
+
+
+@jax.jit
+def _gappy_inverses(
+    network: NetworkCovariance,
+    spectra: NetworkSpectra,
+    densities: Densities,
+    share: Array,
+) -> Array:
+    one = lambda density: _weight(network, spectra, density, share)
+    return jax.lax.map(one, densities)
 
 
 def epoch_variance(

@@ -20,7 +20,13 @@ from jaxload._check import check_shapes
 from jaxload.inversion.linalg.spd import inverse_and_log_determinant
 from jaxload.inversion.spectral.spectra import NetworkCovariance
 
-__all__ = ["FunctionMaps", "StationFits", "fit_stations", "map_functions"]
+__all__ = [
+    "FunctionMaps",
+    "StationFits",
+    "fit_stations",
+    "map_functions",
+    "map_known_functions",
+]
 
 #: Logarithms of variances are sought this far from where they begin.
 FAR = 14.0
@@ -110,6 +116,7 @@ def map_functions(
     fits: StationFits,
     density: ArrayLike,
     groups: Sequence[Sequence[int]],
+    apart: ArrayLike | None = None,
 ) -> FunctionMaps:
     """Invert the functions of time of all stations as maps of load.
 
@@ -122,6 +129,8 @@ def map_functions(
       density: Of all that a station observes, in units of sigma squared, at the period
         of each function, by which fits are uncertain; shape (function, row).
       groups: Functions whose maps are alike, such as those of all seasons.
+      apart: Variance of what else moves each row in units of sigma squared, known for
+        the search of variances and no part of the maps, shape (function, row).
 
     Returns:
       The `FunctionMaps`.
@@ -134,15 +143,44 @@ def map_functions(
       eq. 5.12; Whole-record functions of gappy stations: Williams (2003),
       doi:10.1007/s00190-002-0283-4.
     """
-    sigma = network.sigma
-    fitted = jnp.asarray(fits.coefficients) / sigma[None, :]
-    uncertain = jnp.minimum(jnp.asarray(fits.variance), 1e12) * jnp.asarray(density)
-    check_shapes(fitted=(fitted, "function row"), uncertain=(uncertain, "function row"))
+    fitted, uncertain = _in_sigma(network, fits, density)
+    whole = uncertain if apart is None else uncertain + jnp.asarray(apart)
     load, local = np.zeros(len(fitted)), np.zeros(len(fitted))
     for group in groups:
         which = np.array(group)
-        load[which], local[which] = _variances(network, fitted[which], uncertain[which])
+        load[which], local[which] = _variances(network, fitted[which], whole[which])
     return _maps(network, fitted, uncertain, jnp.asarray(load), jnp.asarray(local))
+
+
+def map_known_functions(
+    network: NetworkCovariance,
+    fits: StationFits,
+    density: ArrayLike,
+    maps: FunctionMaps,
+) -> FunctionMaps:
+    """Invert other fits of the same functions with the variances of earlier maps.
+
+    Args:
+      network: From `network_covariance`.
+      fits: From `fit_stations`, less what moves rows besides.
+      density: As for `map_functions`.
+      maps: From it.
+
+    Returns:
+      The `FunctionMaps`.
+    """
+    fitted, uncertain = _in_sigma(network, fits, density)
+    return _maps(network, fitted, uncertain, maps.load, maps.local)
+
+
+def _in_sigma(
+    network: NetworkCovariance, fits: StationFits, density: ArrayLike
+) -> tuple[Array, Array]:
+    """Fits and their variances in units of sigma."""
+    fitted = jnp.asarray(fits.coefficients) / network.sigma[None, :]
+    uncertain = jnp.minimum(jnp.asarray(fits.variance), 1e12) * jnp.asarray(density)
+    check_shapes(fitted=(fitted, "function row"), uncertain=(uncertain, "function row"))
+    return fitted, uncertain
 
 
 def _variances(

@@ -18,7 +18,14 @@ from jax.typing import ArrayLike
 from jaxload._check import check_shapes
 from jaxload.inversion.linalg.pcg import ConjugateGradient
 from jaxload.inversion.linalg.spd import einsum
-from jaxload.inversion.spectral.completion import band_filters, complete_record
+from jaxload.inversion.spectral.completion import (
+    BandFilters,
+    CompletedRecord,
+    StationTerm,
+    band_filters,
+    complete_record,
+    station_term,
+)
 from jaxload.inversion.spectral.spectra import (
     Bands,
     Densities,
@@ -34,7 +41,7 @@ from jaxload.inversion.spectral.transform import (
     smooth_length,
 )
 
-__all__ = ["SeparatedRecord", "separate_record"]
+__all__ = ["SeparatedRecord", "completed_record", "separate_record"]
 
 #: Epochs in a sample of the records that the solution begins with, coarsest first, and
 #: samples that such a record has at least.
@@ -106,11 +113,56 @@ def separate_record(
       in the coordinates of the discrete cosine transform; coarse to fine as in nested
       iteration, Briggs et al. (2000), A Multigrid Tutorial, chapter 3.
     """
+    completed, filters, _ = completed_record(
+        network, values, spectra, settings, record=record
+    )
+    epochs, seen = np.shape(values)[0], jnp.isfinite(jnp.asarray(values))
+    bands = filters.bands
+    densities, inverses = filters.densities, filters.inverses
+    parts = _parts(network, completed.values, densities, inverses, bands)
+    coefficients, displacement, common, left_out = (x[:epochs] for x in parts)
+    return SeparatedRecord(
+        coefficients,
+        displacement,
+        common,
+        jnp.where(seen, left_out, jnp.nan),
+        completed.residual,
+        bands,
+        densities,
+        inverses,
+    )
+
+
+def completed_record(
+    network: NetworkCovariance,
+    values: ArrayLike,
+    spectra: NetworkSpectra,
+    settings: ConjugateGradient | None = None,
+    series: tuple[ArrayLike, ArrayLike] | None = None,
+    record: int | None = None,
+) -> tuple[CompletedRecord, BandFilters, StationTerm | None]:
+    """Complete a network's record, lengthened to a size of fast transforms.
+
+    Args:
+      network: From `network_covariance`.
+      values: As of `separate_record`.
+      spectra: Likewise.
+      settings: Likewise.
+      series: Known series of the rows with amplitudes about zero that are unknown
+        [mm], shape (epoch, row), and the precision of these, shape (row, row).
+      record: As of `separate_record`.
+
+    Returns:
+      The record, filters of its bands, and the series as a part of the covariance.
+
+    Raises:
+      ValueError: As `separate_record`.
+    """
     values = jnp.asarray(values, network.gram.dtype)
     check_shapes(values=(values, "epoch row"), sigma=(network.sigma, "row"))
     check_spectra(spectra)
     settings = settings or ConjugateGradient(3e-4, 60)
-    epochs, longer = len(values), smooth_length(len(values)) - len(values)
+    longer = smooth_length(len(values)) - len(values)
     values = jnp.pad(values, ((0, longer), (0, 0)), constant_values=jnp.nan)
     seen = jnp.isfinite(values)
     data = jnp.where(seen, values, 0) / network.sigma[None, :]
@@ -122,23 +174,14 @@ def separate_record(
         rough = means, share, _stretched(start, bands.samples)
         filters = band_filters(network, spectra, bands, record)
         start = complete_record(rough, filters, settings).predicted
-    bands = cosine_bands(len(values))
-    filters = band_filters(network, spectra, bands, record)
+    filters = band_filters(network, spectra, cosine_bands(len(values)), record)
+    term = None
+    if series is not None:
+        known, precision = jnp.asarray(series[0], data.dtype), series[1]
+        known = jnp.pad(known, ((0, longer), (0, 0))) / network.sigma[None, :]
+        term = station_term(known, precision, filters)
     fine = data, weight, _stretched(start, len(values))
-    completed = complete_record(fine, filters, settings)
-    densities, inverses = filters.densities, filters.inverses
-    parts = _parts(network, completed.values, densities, inverses, bands)
-    coefficients, displacement, common, left_out = (x[:epochs] for x in parts)
-    return SeparatedRecord(
-        coefficients,
-        displacement,
-        common,
-        jnp.where(seen[:epochs], left_out, jnp.nan),
-        completed.residual,
-        bands,
-        densities,
-        inverses,
-    )
+    return complete_record(fine, filters, settings, term), filters, term
 
 
 def _means(data: Array, weight: Array, span: int) -> tuple[Array, Array]:

@@ -20,7 +20,6 @@ from jaxload.pipeline.estimation.hyperparameters import Choice, choose
 from jaxload.pipeline.estimation.network_noise import (
     NetworkModel,
     UnsuitableRecord,
-    describe_spectra,
     estimate_network,
     network_errors,
     network_model,
@@ -29,10 +28,18 @@ from jaxload.pipeline.estimation.network_noise import (
 from jaxload.pipeline.estimation.network_plan import PlannedNetwork, plan_network
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.solution import Estimate, estimate
+from jaxload.pipeline.estimation.spectra_in_words import describe_spectra
+from jaxload.pipeline.estimation.thermoelastic import (
+    Expansion,
+    choose_with_expansion,
+    warn_of_expansion,
+    with_amplitude_errors,
+)
 from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
 from jaxload.pipeline.estimation.unsolved import warn_unsolved
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
+from jaxload.pipeline.prepare.temperature import StationTemperature, read_temperature
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.training_record import TrainingRecord
 
@@ -69,6 +76,7 @@ class InversionResult:
       settled: Noise before a robust loss, with its common mode and the weights of
         stations; None where it is not that of heights alone.
       spectral: Network whose noise has a memory; None where epochs are independent.
+      expansion: Of stations with temperature; None where a study has no such term.
     """
 
     estimate: Estimate
@@ -82,6 +90,7 @@ class InversionResult:
     summary: dict[str, Any] = dataclasses.field(default_factory=dict)
     settled: inversion.Noise | None = None
     spectral: NetworkModel | None = None
+    expansion: Expansion | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,11 +128,14 @@ def invert(
     filled = is_virtual(rows)
     with clock.stage("design"):
         gravity = gravity_for(study, rows, area.grid)
+        temperature = read_temperature(study, rows)
         model = make_model(study, rows, area.grid)
-    stations_only = None
+        _check_expansion(model, temperature)
+    stations_only, expansion = None, None
     if config.allows_network_noise(study):
         try:
-            return _with_network_noise(study, model, rows, area, clock)
+            heights = rows, temperature
+            return _with_network_noise(study, model, heights, area, clock)
         except UnsuitableRecord as error:
             if study.inversion.noise == "network":
                 raise
@@ -137,7 +149,12 @@ def invert(
         study, model = _with_noise_of(study, model, baseline)
     with clock.stage("beta"):
         report_progress = functools.partial(clock.watch, "beta")
-        model, choice = choose(study, model, rows, report_progress)
+        if temperature is None:
+            model, choice = choose(study, model, rows, report_progress)
+        else:
+            model, choice, expansion = choose_with_expansion(
+                study, model, rows, temperature, report_progress
+            )
         free_cycles(rows.up.nbytes)
     with clock.stage("solve"):
         estimated = estimate(study, model, rows.time.values, choice.beta)
@@ -146,6 +163,11 @@ def invert(
     with clock.stage("errors"):
         weights = area.basins.weights
         errors = standard_deviations(study, model, estimated, choice.beta, weights)
+        if expansion is not None:
+            warn_of_expansion(expansion, estimated)
+            errors = with_amplitude_errors(
+                errors, model, expansion, choice.beta, weights
+            )
     planned = None
     if study.network is not None:
         with clock.stage("network"):
@@ -161,6 +183,7 @@ def invert(
         rows=model.rows,
         summary=summary,
         settled=model.noise,
+        expansion=expansion,
     )
     if gravity is None:
         return result
@@ -182,18 +205,34 @@ def _describe_setting(study: config.Study, area: StudyArea) -> dict[str, Any]:
     return {"unknowns": unknowns} if unknowns else {}
 
 
+def _check_expansion(model: Model, temperature: StationTemperature | None) -> None:
+    """Refuse free fields beside amplitudes of stations, before anything is solved."""
+    if temperature is not None and model.problem.null_space_response.shape[1]:
+        raise ValueError(
+            "inversion.thermoelastic needs a prior without free fields; use "
+            'inversion.boundary "zero", or another inversion.prior'
+        )
+
+
 def _with_network_noise(
-    study: config.Study, model: Model, rows: xr.Dataset, area: StudyArea, clock: Clock
+    study: config.Study,
+    model: Model,
+    heights: tuple[xr.Dataset, StationTemperature | None],
+    area: StudyArea,
+    clock: Clock,
 ) -> InversionResult:
     """Invert heights under noise that stations share and that has a memory."""
+    rows, temperature = heights
     with clock.stage("spectra"):
-        network, choice = network_model(study, model, rows)
+        network, choice = network_model(study, model, rows, temperature)
     with clock.stage("solve"):
         estimated, residual = estimate_network(model, network)
         warn_unsolved(rows.time.values, estimated.solution.ok)
     with clock.stage("errors"):
         network = with_growth(model, network, area.basins.weights)
         errors = network_errors(study, model, network, area.basins.weights)
+        if network.expansion is not None:
+            warn_of_expansion(network.expansion, estimated)
     noise = describe_spectra(network) | {"relative_residual": residual}
     described = {"noise": noise} | _describe_setting(study, area)
     return InversionResult(
@@ -203,6 +242,7 @@ def _with_network_noise(
         summary=described,
         settled=model.noise,
         spectral=network,
+        expansion=network.expansion,
     )
 
 

@@ -5,7 +5,6 @@ import functools
 import itertools
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -29,6 +28,7 @@ from jaxload.inversion.spectral.spectra import (
     network_covariance,
     spectral_densities,
 )
+from jaxload.inversion.spectral.station_series import NetworkSeries
 from jaxload.inversion.spectral.time_functions import (
     FunctionMaps,
     fit_stations,
@@ -44,18 +44,24 @@ from jaxload.pipeline.estimation.error_correlation import MeanErrors
 from jaxload.pipeline.estimation.hyperparameters import Choice
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.solution import Estimate
+from jaxload.pipeline.estimation.thermoelastic import (
+    FUNCTION_GROUPS,
+    Expansion,
+    expand_network,
+    network_amplitude_errors,
+)
 from jaxload.pipeline.estimation.uncertainty import (
     CellErrors,
     Errors,
 )
 from jaxload.pipeline.inputs.observations import station_distances
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
+from jaxload.pipeline.prepare.temperature import StationTemperature
 
 __all__ = [
     "EndGrowth",
     "NetworkModel",
     "UnsuitableRecord",
-    "describe_spectra",
     "estimate_network",
     "network_errors",
     "network_model",
@@ -64,9 +70,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-#: Offset, trend, and the four terms of the seasons.
-GROUPS = ((0,), (1,), (2, 3, 4, 5))
 
 #: Days of the year, and of a span in which the network counts as one.
 YEAR = 365.25
@@ -132,6 +135,9 @@ class NetworkModel:
       before: Steps of the record before `rest`, where this is a window.
       behind: Steps of the record behind the last of `position`, likewise.
       growth: Of errors towards the ends of the record; None where it is not known.
+      expansion: Of the stations with temperature, which `rest` is without; None where a
+        study has no such term.
+      warmth: The temperature, parted as the heights are; None likewise.
     """
 
     network: NetworkCovariance
@@ -145,6 +151,8 @@ class NetworkModel:
     before: int = 0
     behind: int = 0
     growth: EndGrowth | None = None
+    expansion: Expansion | None = None
+    warmth: NetworkSeries | None = None
 
     @property
     def is_window(self) -> bool:
@@ -159,7 +167,10 @@ class NetworkModel:
 
 
 def network_model(
-    study: config.Study, model: Model, gnss: xr.Dataset
+    study: config.Study,
+    model: Model,
+    gnss: xr.Dataset,
+    temperature: StationTemperature | None = None,
 ) -> tuple[NetworkModel, Choice]:
     """Estimate the spectra of load and noise, and the seasons of all stations.
 
@@ -167,6 +178,7 @@ def network_model(
       study: Its `inversion.noise_memory_days` is the memory of shared noise.
       model: Problem and heights; of its noise sigma counts.
       gnss: Times and places of the stations.
+      temperature: Of the stations, by which they expand; None without.
 
     Returns:
       The model of the network; as the weight of the prior, one over the standard
@@ -212,13 +224,20 @@ def network_model(
     gram, shared = np.diag(network.gram), np.asarray(network.common) ** 2
     of_rows = np.outer(density.load, gram) + np.asarray(density.station)[:, None]
     of_rows = of_rows + np.outer(density.common + density.regional, shared)
-    maps = map_functions(network, fits, of_rows, GROUPS)
+    up, expansion, warmth = model.up, None, None
+    if temperature is None:
+        maps = map_functions(network, fits, of_rows, FUNCTION_GROUPS)
+    else:
+        of_heights = functions, of_rows, position
+        parts = expand_network(network, fit.spectra, up, of_heights, temperature)
+        maps, expansion, warmth = parts
+        up = up - expansion.uplift
     of_station = np.asarray(maps.smoothed)
-    seen = np.isfinite(model.up)
-    rest[position] = np.where(seen, model.up - functions @ of_station, np.nan)
+    rest[position] = np.where(np.isfinite(up), up - functions @ of_station, np.nan)
     steps = len(rest)
+    of_rest = functions, maps, position, rest, days, steps
     whole = NetworkModel(
-        network, fit.spectra, functions, maps, position, rest, days, steps
+        network, fit.spectra, *of_rest, expansion=expansion, warmth=warmth
     )
     return whole, Choice(_beta(fit.spectra, len(rest)), "spectra", "mm", [])
 
@@ -284,6 +303,9 @@ def estimate_network(model: Model, network: NetworkModel) -> tuple[Estimate, flo
     # By how much a station's own functions differ from those of the others.
     apart = functions @ np.asarray(maps.smoothed - maps.left_out)
     left_out = np.asarray(record.left_out)[at] + apart
+    if network.expansion is not None:
+        # Without its heights a station's amplitude is the prior's.
+        left_out = left_out + network.expansion.beyond_prior
     ok = np.asarray(np.isfinite(model.up).any(axis=1))
     coefficients[~ok] = np.nan
     if record.residual > POOR:
@@ -384,10 +406,14 @@ def network_errors(
     )
     of_lags = mean_variance(over_years, 1, steps.tolist())
     of_functions = function_errors(network.network, network.maps, regions)
+    parts = network.network, network.spectra, network.maps, network.warmth
+    added, of_amplitudes = network_amplitude_errors(parts, network.expansion, regions)
+    of_functions = of_functions + added
     which = _span_of(network, spans)
     rest = of_days[which]
     if network.growth is not None:
         rest *= _at_ends(network, network.growth.regions) ** 2
+    rest += of_amplitudes
     rest[~np.isfinite(model.up).any(axis=1)] = np.nan
     variance = rest + network.functions**2 @ of_functions
     errors = MeanErrors(
@@ -442,6 +468,9 @@ def _cells(
     """Standard errors of cells, some epochs after the other."""
     cells = inversion.every_cell(model.problem, model.prior)
     of_functions = function_errors(network.network, network.maps, cells)
+    parts = network.network, network.spectra, network.maps, network.warmth
+    added, of_amplitudes = network_amplitude_errors(parts, network.expansion, cells)
+    of_functions = of_functions + added
     seen = np.asarray(np.isfinite(model.up).any(axis=1))
     which, growth = _span_of(network, spans), np.ones(len(network.position))
     if network.growth is not None:
@@ -455,34 +484,7 @@ def _cells(
         part = slice(int(epochs[0]), int(epochs[-1]) + 1)
         variance = network.functions[part] ** 2 @ of_functions
         variance += growth[part, None] ** 2 * rest
+        variance += of_amplitudes
         sd = np.sqrt(variance).astype(np.float32)
         sd[~seen[part]] = np.nan
         yield CellErrors(part, sd, None)
-
-
-def describe_spectra(network: NetworkModel) -> dict[str, Any]:
-    """Write spectra down as plain numbers, periods in days.
-
-    Args:
-      network: From `network_model`.
-
-    Returns:
-      Entries of `summary.json`.
-    """
-    spectra, days = network.spectra, network.days
-    sigma = float(np.median(np.asarray(network.network.sigma)))
-    return {
-        "station_white_mm": sigma * float(np.sqrt(spectra.white)),
-        "station_flicker_mm2_per_day": sigma**2 * float(spectra.flicker) / days,
-        "station_random_walk_mm2_per_day2": sigma**2
-        * float(spectra.random_walk)
-        / days**2,
-        "common_white_mm": float(np.sqrt(spectra.common_white)),
-        "common_flicker_mm2_per_day": float(spectra.common_flicker) / days,
-        "regional_white_mm": float(np.sqrt(spectra.regional_white)),
-        "regional_flicker_mm2_per_day": float(spectra.regional_flicker) / days,
-        "regional_length_km": float(spectra.length),
-        "memory_days": float(spectra.memory) * days,
-        "load_density_at_a_year": float(spectra.load),
-        "load_slope": float(spectra.slope),
-    }

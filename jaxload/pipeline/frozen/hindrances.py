@@ -80,6 +80,9 @@ def hindrance_of(study: config.Study) -> str:
             study.gnss.horizontals
         ),
         "inversion.grace, whose months span many days": bool(inversion.grace),
+        "inversion.thermoelastic, whose amplitudes are of the whole record": bool(
+            inversion.thermoelastic
+        ),
         "the table [loads], whose loads are about means of the whole record": bool(
             study.loads.grids or study.loads.displacement
         ),
