@@ -470,6 +470,8 @@ def test_a_figure_of_what_has_no_value_is_not_drawn(study, out, tmp_path, caplog
     for name in ("standard_error", "annual_amplitude"):
         assert f"the figure {name} was not drawn" in caplog.text
         assert not (tmp_path / f"{name}.png").exists()
+    # The library of netCDF does not survive a file that is opened beside itself.
+    result.close()
 
 
 def test_the_map_of_standard_errors_names_the_epochs_it_is_of(
