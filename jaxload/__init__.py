@@ -2,8 +2,7 @@
 
 The sub-packages are the namespaces to use: `earth`, `sphere`, `series`, `io`,
 `inversion`, `evaluate`, `gapfill`, `synthetic`, `config`, `plot`, `pipeline`, `sweep`,
-`labelled`, `export`,
-`comparison`.
+`labelled`, `drafting`, `export`, `comparison`.
 Each is imported when it is first used: ``import jaxload; jaxload.inversion.solve``.
 Nothing is computed or configured at import; `README.md` beside this file draws the
 tree.
@@ -17,6 +16,7 @@ PACKAGES = (
     "comparison",
     "config",
     "demo",
+    "drafting",
     "earth",
     "evaluate",
     "export",

@@ -23,6 +23,7 @@ from jaxload import _launch, config, studies
 from jaxload._console import messages_on, progress_on
 from jaxload._memory import return_freed_memory
 from jaxload._result_commands import add_result_commands
+from jaxload._study_commands import add_study_commands, study_of_options
 
 __all__ = ["main"]
 
@@ -148,7 +149,8 @@ def _parser() -> argparse.ArgumentParser:
         help="do not keep compiled programs in the user's cache folder",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", parents=[common], help="run a study file")
+    changes = _changes()
+    run = commands.add_parser("run", parents=[common, changes], help="run a study file")
     run.add_argument("study", help="a TOML file")
     run.add_argument("--out", required=True, metavar="DIR", help="where results go")
     run.add_argument(
@@ -157,21 +159,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--strict", action="store_true", help="stop at a file that cannot be read"
     )
-    _add_changes(run)
     _add_resume(run)
     _launch.add_options(run)
     run.set_defaults(command=_run, computes=True)
-    check = commands.add_parser(
-        "check",
-        parents=[common],
-        help="look through a study file and what it reads, without computing",
-    )
-    check.add_argument("study", help="a TOML file")
-    check.add_argument(
-        "--data", metavar="DIR", help="where the study's files are, if not beside it"
-    )
-    _add_changes(check)
-    check.set_defaults(command=_check)
+    add_study_commands(commands, [common, changes], _say_lines)
     update = commands.add_parser(
         "update", parents=[common], help="add new days to a finished study"
     )
@@ -280,8 +271,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_changes(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
+def _changes() -> argparse.ArgumentParser:
+    """Options of commands that read a study with some settings changed."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
@@ -290,6 +283,7 @@ def _add_changes(command: argparse.ArgumentParser) -> None:
         help="a setting in place of that in the file, such as inversion.beta=0.02; "
         "may be given again",
     )
+    return parser
 
 
 def _add_resume(command: argparse.ArgumentParser) -> None:
@@ -326,27 +320,8 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     _processes.run_divided(launch, work, complain, judge)
 
 
-def _read_study(options: argparse.Namespace) -> config.Study:
-    changes = dict(map(config.parse_change, options.changes))
-    return config.read_study(options.study, options.data, changes=changes)
-
-
-def _check(options: argparse.Namespace, console: Console) -> None:
-    study = _read_study(options)
-    with progress_on(console) as watch:
-        checked = jaxload.pipeline.check_study(study, watch)
-    _say(checked.lines)
-    if not checked.problems:
-        _say([f"{options.study} can be run."])
-        return
-    *others, last = checked.problems
-    for problem in others:
-        _complain(console, ValueError(problem))
-    raise ValueError(last)
-
-
 def _run_study(options: argparse.Namespace, console: Console) -> None:
-    study = _read_study(options)
+    study = study_of_options(options)
     if options.strict:
         gnss = dataclasses.replace(study.gnss, strict=True)
         study = dataclasses.replace(study, gnss=gnss)

@@ -45,7 +45,7 @@ def test_several_devices_give_what_one_gives(up, name):
         many = ASKED[name](up)
     for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(many), strict=True):
         # One record of ten weeks hardly tells rate and seasons apart.
-        np.testing.assert_allclose(right, left, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(right, left, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_a_part_of_a_network_is_held_by_the_sizes_of_all(up):
     ]
     assert not np.asarray(whole.shrinkage.determined).all()
     values = np.concatenate([part.values for part in parts], axis=1)
-    np.testing.assert_allclose(values, whole.values, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(values, whole.values, rtol=1e-7, atol=1e-9)
 
 
 def test_few_stations_stay_on_one_device(up):

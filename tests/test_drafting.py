@@ -1,0 +1,123 @@
+"""Study files drafted from folders of data."""
+
+import json
+import tomllib
+
+import numpy as np
+import pytest
+import shapely
+import xarray as xr
+
+from jaxload import cli, config, drafting, io, pipeline, synthetic
+
+pytest.importorskip("netCDF4")
+
+WORLD = synthetic.TwinSettings(
+    stations=6, days=800, radius=1.5, belt=0.5, spacing=0.5, start="2015-01-01"
+)
+TENV3 = "site YYMMMDD yyyy.yyyy __MJD week d reflon _e0(m) __east(m) ____n0(m) "
+TENV3 += "_north(m) u0(m) ____up(m) _ant(m) sig_e(m) sig_n(m) sig_u(m) __corr_en "
+TENV3 += "__corr_eu __corr_nu _latitude(deg) _longitude(deg) __height(m)\n"
+
+
+@pytest.fixture(scope="module")
+def world():
+    return synthetic.twin(WORLD)
+
+
+def write_heights(world, folder):
+    dims = ("time", "station")
+    coords = {
+        "time": world.time.astype("M8[ns]"),
+        "station": world.station,
+        "lon": ("station", world.lon),
+        "lat": ("station", world.lat),
+        "height": ("station", np.zeros(len(world.lon))),
+    }
+    up = {"up": (dims, world.displacement), "up_sigma": (dims, world.sigma)}
+    io.write_up(io.label_dataset(xr.Dataset(up, coords)), folder)
+
+
+def write_tenv3(world, folder):
+    folder.mkdir()
+    years = 2015 + np.arange(WORLD.days) / 365.25
+    mjd = 57023 + np.arange(WORLD.days)
+    for n, name in enumerate(world.station):
+        lines = [TENV3]
+        for day, year, number, up in zip(
+            world.time, years, mjd, world.displacement[:, n], strict=True
+        ):
+            if np.isnan(up):
+                continue
+            date = day.astype("M8[s]").item().strftime("%y%b%d").upper()
+            height = 0.3 + up / 1000 + 0.004 * (year - 2015)
+            lines.append(
+                f"{name} {date} {year:.4f} {number} {1825} 4 {world.lon[n]:.1f} "
+                f"100 0.1 200 0.2 300 {height:.6f} 0.1 0.001 0.001 0.003 0 0 0 "
+                f"{world.lat[n]:.6f} {world.lon[n]:.6f} 300.1\n"
+            )
+        (folder / f"{name}.tenv3").write_text("".join(lines))
+
+
+def write_grace(path, world):
+    lon, lat = (
+        np.arange(np.floor(x.min()) - 3, x.max() + 4) for x in (world.lon, world.lat)
+    )
+    time = np.arange("2015-01", "2017-01", dtype="M8[M]").astype("M8[ns]")
+    values = np.random.default_rng(1).normal(size=(len(time), len(lat), len(lon)))
+    field = (("time", "lat", "lon"), values, {"units": "cm"})
+    coords = {"time": time, "lat": lat, "lon": lon}
+    xr.Dataset({"lwe_thickness": field}, coords).to_netcdf(path)
+
+
+def test_a_folder_of_prepared_heights_becomes_a_study_that_can_be_run(world, tmp_path):
+    data, out = tmp_path / "data", tmp_path / "study.toml"
+    write_heights(world, data / "gnss")
+    outline = shapely.geometry.mapping(world.region)
+    (data / "region.geojson").write_text(json.dumps(outline))
+    write_grace(data / "grace.nc", world)
+    (data / "notes.txt").write_text("nothing of use\n")
+    assert cli.main(["init", "--from", str(data), "--out", str(out)]) == 0
+    tables = tomllib.loads(out.read_text())
+    assert tables["gnss"]["files"] == "data/gnss/*.up"
+    assert tables["region"]["boundary"] == "data/region.geojson"
+    assert tables["evaluation"]["grace"] == "data/grace.nc"
+    assert "cleaning" not in tables
+    checked = pipeline.check_study(config.read_study(out))
+    assert checked.problems == []
+
+
+def test_raw_series_are_cleaned_and_an_outline_is_drawn_about_them(world, tmp_path):
+    write_tenv3(world, tmp_path / "tenv3")
+    out = tmp_path / "study.toml"
+    drafting.write_draft(drafting.draft_study(tmp_path / "tenv3", out), out)
+    study = config.read_study(out)
+    assert study.cleaning.trend == "remove"
+    assert study.cleaning.steps == "detect"
+    region = io.read_region(tmp_path / "study_region.geojson")
+    assert shapely.contains_xy(region, world.lon, world.lat).all()
+    assert pipeline.check_study(study).problems == []
+
+
+def test_a_study_that_is_there_is_not_written_over(world, tmp_path, capsys):
+    write_heights(world, tmp_path / "gnss")
+    out = tmp_path / "study.toml"
+    out.write_text("mine")
+    assert cli.main(["init", "--from", str(tmp_path), "--out", str(out)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("nowhere", "does not exist"),
+        ("empty", "holds no series"),
+        ("file", "is a file"),
+    ],
+)
+def test_folders_without_series_are_refused(name, what, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises((ValueError, OSError), match=what):
+        drafting.draft_study(tmp_path / name, tmp_path / "study.toml")
