@@ -687,6 +687,7 @@ def test_each_core_is_a_device_unless_the_user_says_otherwise(devices, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_groundwater_demo_finds_groundwater(tmp_path, capsys):
     assert (
         cli.main(["demo", "--system", "groundwater", "--out", str(tmp_path / "out")])
@@ -738,7 +739,7 @@ GROUND = {"loads/ocean.nc", "wells.csv", "precipitation.nc", "gnss/offsets.csv"}
     ("world", "stations", "among"),
     [
         ("southwest_china", 57, WEATHER),
-        ("mainland_china", 263, WEATHER),
+        pytest.param("mainland_china", 263, WEATHER, marks=pytest.mark.thorough),
         ("western_yunnan", 66, GROUND),
     ],
 )

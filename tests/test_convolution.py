@@ -134,7 +134,9 @@ def test_rows_on_the_poles_end_there(rng):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cells", ["disc", "rectangle"])
+@pytest.mark.parametrize(
+    "cells", ["disc", pytest.param("rectangle", marks=pytest.mark.thorough)]
+)
 def test_an_accelerator_convolves_as_a_cpu_does(rng, cells):
     love, axes, stations = love_numbers(1000), globe(10.0), scattered(rng, 7)
     load, settings = jnp.asarray(rng.normal(size=(2, 18, 36))), Convolution(cells=cells)
@@ -173,6 +175,7 @@ def test_water_spread_evenly_over_the_globe_moves_nothing_sideways(rng):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_convolution_is_linear_in_load_and_love_numbers_both_ways(rng):
     love, axes, stations = love_numbers(1000), globe(15.0), scattered(rng, 3)
     few = Convolution(cells="disc", near=4.0)

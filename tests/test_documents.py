@@ -228,6 +228,9 @@ RESULTS = {
 }
 
 
+THOROUGH = (pytest.mark.slow, pytest.mark.thorough)
+
+
 def test_every_document_with_programs_has_its_data():
     assert [name(path) for path in documents_with("python")] == sorted(PREPARED)
 
@@ -236,7 +239,7 @@ def test_every_document_with_programs_has_its_data():
     "document",
     [
         # A network is trained through the inversion.
-        pytest.param(one, marks=pytest.mark.slow) if one == "docs/filling.md" else one
+        pytest.param(one, marks=THOROUGH) if one == "docs/filling.md" else one
         for one in PREPARED
     ],
 )

@@ -133,6 +133,7 @@ def test_a_truth_that_is_neither_is_refused():
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_world_of_independent_truth_differs_in_what_it_says(monkeypatch):
     monkeypatch.setattr(truth, "MAX_DEGREE", 4000)
     usual = weather_world(BRIEF)

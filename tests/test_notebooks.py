@@ -15,6 +15,9 @@ NEEDS_DATA = {"01_western_us", "02_loads", "04_real_weather", "05_real_errors"}
 #: Largest sum of a notebook's figures [bytes].
 LARGEST = 150_000
 
+#: Those that every change is tested with; the others take minutes.
+BRIEF = {"01_western_us", "06_own_model"}
+
 
 def outputs(notebook):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -47,7 +50,13 @@ def test_a_notebook_of_real_observations_says_first_which_it_needs(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in BRIEF else pytest.param(name, marks=pytest.mark.thorough)
+        for name in NAMES
+    ],
+)
 def test_a_notebook_runs(name, request, monkeypatch):
     if name in NEEDS_DATA:
         monkeypatch.setenv("JAXLOAD_DATA", str(request.getfixturevalue("data")))

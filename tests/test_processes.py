@@ -268,6 +268,7 @@ least_rate = 0.01
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_stations_are_read_and_cleaned_by_two_processes_as_by_one(tmp_path):
     study = write_network(tmp_path / "network")
     port = str(free_port())
@@ -371,6 +372,7 @@ def train(folder, count):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_networks_trained_by_two_processes_are_those_of_one(tmp_path):
     [one] = train(tmp_path / "one", 1)
     two = train(tmp_path / "two", 2)
