@@ -14,13 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 from jax import Array
+from jaxload.pipeline.fill.grace_rows import gravity_rows
 
 from benchmarks._gapfill_case import Case, Estimate, run_study
 from jaxload import inversion, series
 from jaxload.inversion import Noise
 from jaxload.inversion.uncertainty.functionals import Functionals
 from jaxload.pipeline.estimation.problem import Model, make_model
-from jaxload.pipeline.fill.grace_rows import gravity_rows
 from jaxload.pipeline.inputs.weather import WeatherPlaces, read_weather
 
 __all__ = ["METHODS", "Method"]
