@@ -63,9 +63,7 @@ def study_of_options(options: argparse.Namespace) -> Any:
       ValueError: If it cannot be used.
     """
     changes = dict(map(jaxload.config.parse_change, options.changes))
-    return jaxload.config.read_study(
-        options.study, options.data, changes=changes
-    )
+    return jaxload.config.read_study(options.study, options.data, changes=changes)
 
 
 def _init(options: argparse.Namespace, watch: Watch) -> list[str]:
