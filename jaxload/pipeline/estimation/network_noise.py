@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Iterator
 
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -362,8 +363,8 @@ def with_growth(
     together = [
         dataclasses.replace(
             part,
-            density=np.column_stack(
-                [part.density[:, :regions], np.mean(part.density[:, regions:], axis=1)]
+            density=jnp.column_stack(
+                [part.density[:, :regions], jnp.mean(part.density[:, regions:], axis=1)]
             ),
         )
         for part in parts
