@@ -10,6 +10,8 @@ import scipy.sparse as sp
 
 from jaxload import inversion
 from jaxload.gapfill.joint import joint_model, schedule
+from jaxload.gapfill.joint.calibration import calibrate
+from jaxload.gapfill.networks import lstm
 from jaxload.gapfill.training.optimise import OptimiserSettings
 
 EPOCHS, STATIONS, CELLS = 40, 6, 9
@@ -156,3 +158,21 @@ def test_rates_are_swept_side_by_side(training_data):
     assert not np.allclose(
         plain.pretraining.curve.loss[:, 1], slow.pretraining.curve.loss[:, 1]
     )
+
+
+def test_kept_apart_hyperparameters_are_those_of_what_is_held_out(training_data):
+    made = schedule.TrainingSchedule(SHORT, SHORT, kept_apart=True)
+    learned = train_ensemble(training_data, made)
+    stiff = joint_model.InitialHyperparameters(4 * NUMBERS[0], *NUMBERS[1:])
+    first = joint_model.initial_parameters(lstm.NetworkSize(2, HIDDEN), stiff, KEYS)
+    begun = dataclasses.replace(
+        learned.pretraining.parameters, inversion=first.inversion
+    )
+    expected = calibrate(training_data, begun)
+    assert learned.joint is not None
+    found = learned.joint.parameters.inversion
+    for got, want in zip(jax.tree.leaves(found), jax.tree.leaves(expected)):
+        np.testing.assert_allclose(got, np.full(got.shape, want), rtol=1e-6)
+    curve = learned.joint.curve
+    np.testing.assert_array_equal(curve.others["nll_by_themselves"], curve.held_out)
+    assert np.isfinite(curve.others["rmse_mm"]).all()

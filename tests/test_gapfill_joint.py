@@ -445,3 +445,38 @@ def test_the_loss_of_displacement_adds_the_likelihood_of_the_network(filling):
     )
     network = joint_losses.network_only_losses()[0](weights, filling, key)
     np.testing.assert_allclose(with_network, without + 2 * network, rtol=1e-9)
+
+
+def test_kept_apart_the_inversion_is_not_learned_and_neighbourhoods_score_alone(water):
+    weights, key = parameters(), jax.random.key(0)
+    apart, score = joint_losses.joint_load_losses(kept_apart=True)
+    learned = joint_losses.joint_load_losses()[0]
+    total = lambda loss: jax.value_and_grad(lambda w: loss(w, water, key).sum())
+    (value, slope), (same, other) = (total(f)(weights) for f in (apart, learned))
+    np.testing.assert_allclose(value, same, rtol=1e-12)
+    assert not any(np.any(x) for x in jax.tree.leaves(slope.inversion))
+    assert all(np.all(x) for x in jax.tree.leaves(other.inversion))
+    scores = score(weights, water, key)
+    recorded = joint_losses.load_records()(weights, water, key)
+    np.testing.assert_allclose(recorded["nll_by_themselves"], scores, rtol=1e-12)
+    given_others = joint_losses.joint_load_losses()[1](weights, water, key)
+    np.testing.assert_allclose(recorded["nll_given_others"], given_others, rtol=1e-12)
+    for number, held in enumerate(HELD):
+        load = joint_model.predict_load(member(weights, number), water.features)
+        rest = np.asarray(water.displacement - load @ water.moved.T)
+        density = masked_log_evidence(water, rest, np.asarray(water.sigma), held)
+        seen = np.isfinite(rest[:, held])
+        np.testing.assert_allclose(scores[number], -density / seen.sum(), rtol=1e-6)
+        rmse = np.sqrt(np.nanmean(rest[:, held] ** 2))
+        np.testing.assert_allclose(recorded["rmse_mm"][number], rmse, rtol=1e-6)
+
+
+def test_epochs_of_an_autoregression_repeat_each_other(rng):
+    values = np.zeros((20_000, 2))
+    for epoch in range(1, len(values)):
+        values[epoch] = 0.6 * values[epoch - 1] + rng.normal(size=2)
+    values[rng.uniform(size=values.shape) < 0.2] = np.nan
+    found = joint_losses.repetition(jnp.asarray(values))
+    np.testing.assert_allclose(found, 1.6 / 0.4, rtol=0.05)
+    white = joint_losses.repetition(jnp.asarray(rng.normal(size=(20_000, 2))))
+    assert 1 <= white < 1.05

@@ -84,6 +84,11 @@ class Gapfill:
       network_likelihood_weight: Weight in the joint loss of the likelihood of the
         network's own prediction; with 0 "joint-load" is trained by the marginal
         likelihood alone.
+      hyperparameters: How "joint-load" estimates beta, noise and common mode: "trained"
+        with the network, by the same gradient; "held-out" from neighbourhoods that are
+        held out, after the network is trained by itself, to stay as they are while it
+        is trained through the inversion, which then ends when these neighbourhoods are
+        no better predicted by the network alone.
       window_epochs: Length of the training windows into which "dwlim" cuts the record
         [epochs], each after 60 epochs that are only read; 0 trains on the whole record,
         which takes longer.
@@ -134,6 +139,7 @@ class Gapfill:
     steps: int = 400
     joint_steps: int = 100
     network_likelihood_weight: float = 1.0
+    hyperparameters: Literal["trained", "held-out"] = "trained"
     window_epochs: int = 0
     learning_rate: float = 0.01
     weight_decay: float = 1.0
@@ -159,6 +165,12 @@ class Gapfill:
                     f"gapfill.{name} {what} for {those} only, but gapfill.method is "
                     f'"{self.method}"; leave it out'
                 )
+        if self.hyperparameters != "trained" and self.method != "joint-load":
+            raise ValueError(
+                f'gapfill.hyperparameters is "{self.hyperparameters}", but '
+                f'gapfill.method is "{self.method}", and only "joint-load" keeps them '
+                "apart from the network; leave it out"
+            )
         if self.virtual_station_loads and self.joint:
             raise ValueError(
                 f'gapfill.method "{self.method}" learns from heights whose loads are '

@@ -12,6 +12,14 @@ from jaxload.gapfill.training.optimise import Curve
 __all__ = ["TrainingRecord", "curve_dataset"]
 
 
+#: What scores are that are recorded beside the validation loss.
+RECORDED = {
+    "rmse": "error of the network alone at stations held out",
+    "nll_by_themselves": "negative log density of stations held out, by the network",
+    "nll_given_others": "that given the other stations too",
+}
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingRecord:
     """A network that was trained through the inversion.
@@ -38,8 +46,9 @@ def curve_dataset(curve: Curve, best: NDArray[np.int64], part: str = "") -> xr.D
       part: Name of this part of the training, if it had several.
 
     Returns:
-      `loss` and `validation_loss` (step, member) and `best_step` (member); all of them
-      and `step` with the part behind their names, if one is given.
+      `loss`, `validation_loss` and other scores that were recorded (step, member) and
+      `best_step` (member); all of them and `step` with the part behind their names, if
+      one is given.
     """
     end = f"_{part}" if part else ""
     dims = (f"step{end}", "member")
@@ -57,4 +66,8 @@ def curve_dataset(curve: Curve, best: NDArray[np.int64], part: str = "") -> xr.D
             {**unit, "long_name": "steps after which a member is best"},
         ),
     }
+    for name, recorded in curve.others.items():
+        name, unit_of = (name[:-3], "mm") if name.endswith("_mm") else (name, "1")
+        labels = {"units": unit_of, "long_name": RECORDED.get(name, name)}
+        values[f"{name}{end}"] = (dims, recorded, labels)
     return xr.Dataset(values, coords={dims[0]: curve.step})

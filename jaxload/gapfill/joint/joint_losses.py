@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from jaxload.gapfill.joint.joint_model import (
     Parameters,
     TrainingData,
     count_all_observations,
+    count_observations,
     gaussian_nll,
     masked_log_evidence,
     negative_log_predictive_density,
@@ -23,20 +25,27 @@ from jaxload.gapfill.joint.virtual_rows import (
     fill_with_network,
 )
 from jaxload.gapfill.models.protocol import log_prior
-from jaxload.gapfill.training.optimise import Objective
+from jaxload.gapfill.training.optimise import Objective, Records
 from jaxload.gapfill.training.spatial_folds import sample_neighbourhoods
 
 __all__ = [
     "joint_displacement_losses",
     "joint_load_losses",
+    "load_records",
     "network_only_losses",
     "pretraining_load_losses",
+    "repetition",
 ]
+
+#: Largest correlation of an epoch with the next that is believed.
+MOST_CORRELATED = 0.99
 
 
 @functools.cache
 def joint_load_losses(
-    segment: int | None = None, likelihood_weight: float = 1.0
+    segment: int | None = None,
+    likelihood_weight: float = 1.0,
+    kept_apart: bool = False,
 ) -> tuple[Objective, Objective]:
     """Make training and validation loss of joint training on the load.
 
@@ -44,12 +53,17 @@ def joint_load_losses(
       segment: As in `Predictor`.
       likelihood_weight: Weight of the network's own likelihood beside the evidence; 0
         for the exact evidence alone.
+      kept_apart: Whether hyperparameters of the inversion stay as they are. Learned by
+        the same gradient they grow to fit what the network has fitted already; kept
+        apart, the loss is that of generalised least squares for the network, and
+        held-out rows are scored by themselves, not given the others, as places far from
+        all stations are.
 
     Returns:
       Minus the log evidence of a member's training rows, plus `likelihood_weight` times
       the loss of `pretraining_load_losses`; and minus the log density of the held-out
-      rows given those; both per observation. For `optimise.train_members`, with
-      `TrainingData` as data.
+      rows, given those or by themselves; both per observation. For
+      `optimise.train_members`, with `TrainingData` as data.
     """
 
     def loss(
@@ -57,7 +71,10 @@ def joint_load_losses(
     ) -> Array:
         del key
         rest = subtract_prior_mean(parameters, training_data, segment)
-        log_evidence = masked_log_evidence(rest, parameters.inversion, held_out)
+        inverted = parameters.inversion
+        if kept_apart:
+            inverted = jax.tree.map(jax.lax.stop_gradient, inverted)
+        log_evidence = masked_log_evidence(rest, inverted, held_out)
         count = count_all_observations(training_data, ~held_out)
         network = likelihood_weight * _station_nll(rest, ~held_out)
         return network - log_evidence / count
@@ -69,11 +86,58 @@ def joint_load_losses(
         target_rows: Array,
     ) -> Array:
         rest = subtract_prior_mean(parameters, training_data, segment)
+        if kept_apart:
+            return _nll_by_themselves(rest, parameters, target_rows)
         return negative_log_predictive_density(
             rest, parameters.inversion, target_rows, held_out & ~target_rows
         )
 
     return _member_losses(loss), _validation_losses(score)
+
+
+@functools.cache
+def load_records(segment: int | None = None) -> Records:
+    """Make what is recorded of training on the load beside its validation loss.
+
+    Args:
+      segment: As in `Predictor`.
+
+    Returns:
+      Of the held-out rows the root mean square error of the network alone ("rmse_mm",
+      [mm]), and minus the log density by themselves ("nll_by_themselves") and given the
+      training rows ("nll_given_others"), per observation. For
+      `optimise.train_members`.
+    """
+
+    def one(
+        parameters: Parameters,
+        training_data: TrainingData,
+        held_out: Array,
+        target_rows: Array,
+    ) -> dict[str, Array]:
+        rest = subtract_prior_mean(parameters, training_data, segment)
+        seen = jnp.isfinite(rest.displacement) & target_rows[None, :]
+        count = jnp.maximum(jnp.sum(seen), 1).astype(rest.sigma.dtype)
+        square = jnp.sum(jnp.where(seen, rest.displacement, 0) ** 2) / count
+        given_others = negative_log_predictive_density(
+            rest, parameters.inversion, target_rows, held_out & ~target_rows
+        )
+        return {
+            "rmse_mm": jnp.sqrt(square),
+            "nll_by_themselves": _nll_by_themselves(rest, parameters, target_rows),
+            "nll_given_others": given_others,
+        }
+
+    return _validation_losses(one)
+
+
+def _nll_by_themselves(
+    rest: TrainingData, parameters: Parameters, target_rows: Array
+) -> Array:
+    """Minus the log density of rows by the network, without all other data."""
+    heights = dataclasses.replace(rest, means=None)
+    density = masked_log_evidence(heights, parameters.inversion, ~target_rows)
+    return -density / count_observations(rest, target_rows)
 
 
 @functools.cache
@@ -261,6 +325,8 @@ def _member_losses(one: Callable[..., Array]) -> Objective:
         if density is None:
             return loss
         count = count_all_observations(training_data, ~held_out)
+        # Epochs that resemble each other determine less than as many others would.
+        count = count / repetition(training_data.displacement)
         return loss - density.astype(loss.dtype) / count
 
     def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Array:
@@ -273,8 +339,32 @@ def _member_losses(one: Callable[..., Array]) -> Objective:
     return every
 
 
-def _validation_losses(one: Callable[..., Array]) -> Objective:
-    def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Array:
+def repetition(values: Array) -> Array:
+    """Estimate the number of epochs that are worth one independent epoch.
+
+    For a first-order autoregression, of the correlation r of one epoch with the next,
+    ``(1 + r) / (1 - r)``.
+
+    Args:
+      values: Observations, shape (epoch, row); NaN if missing.
+
+    Returns:
+      The number, 1 or more, ().
+
+    Source:
+      Thiebaux and Zwiers (1984), The interpretation and estimation of effective sample
+      size, doi:10.1175/1520-0450(1984)023<0800:TIAEOE>2.0.CO;2.
+    """
+    both = jnp.isfinite(values[1:]) & jnp.isfinite(values[:-1])
+    now, before = (jnp.where(both, x, 0) for x in (values[1:], values[:-1]))
+    scale = jnp.sqrt(jnp.sum(now**2) * jnp.sum(before**2))
+    correlation = jnp.sum(now * before) / jnp.maximum(scale, 1e-30)
+    correlation = jnp.clip(correlation, 0, MOST_CORRELATED)
+    return (1 + correlation) / (1 - correlation)
+
+
+def _validation_losses(one: Callable[..., Any]) -> Any:
+    def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Any:
         del key
         held_out, target_rows = (
             training_data.folds.held_out,

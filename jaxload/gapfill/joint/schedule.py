@@ -14,11 +14,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
 from jaxload.gapfill.joint import joint_losses, joint_model
+from jaxload.gapfill.joint.calibration import calibrate
 from jaxload.gapfill.joint.mean_rows import MeanRows
 from jaxload.gapfill.joint.member_shares import shared_out
 from jaxload.gapfill.models.adapters import as_architecture
@@ -26,6 +28,7 @@ from jaxload.gapfill.models.protocol import ModelSizes, check_network
 from jaxload.gapfill.training.optimise import (
     Checkpoints,
     Fitted,
+    Objective,
     OptimiserSettings,
     TrainingProgress,
     train_members,
@@ -45,15 +48,14 @@ logger = logging.getLogger(__name__)
 #: What a network predicts.
 Form = Literal["water", "displacement"]
 
-#: Losses of pre-training and of joint training, for each form.
+#: Losses of pre-training, for each form.
 PRETRAINING_LOSSES = {
     "water": joint_losses.pretraining_load_losses,
     "displacement": joint_losses.network_only_losses,
 }
-JOINT_LOSSES = {
-    "water": joint_losses.joint_load_losses,
-    "displacement": joint_losses.joint_displacement_losses,
-}
+
+#: What is recorded of each beside its validation loss.
+RECORDS = {"water": joint_losses.load_records, "displacement": None}
 
 #: Factor on the initial beta, relative to the best one without a network: under a
 #: weaker prior the inversion alone would explain what the network is to learn.
@@ -74,6 +76,9 @@ DECAYING = joint_model.Parameters(network=True, inversion=False)  # pyright: ign
 #: Evaluations without a gain of any member after which a part stops early.
 PATIENCE = 4
 
+#: Epochs from which hyperparameters are estimated apart from the network.
+ESTIMATED_EPOCHS = 250
+
 #: Learning rate of joint training relative to that of pre-training.
 JOINT_RATE_FACTOR = 0.3
 
@@ -87,11 +92,16 @@ class TrainingSchedule:
       joint: Joint training; None for two stages, inversion after network.
       likelihood_weight: Weight of the network's own likelihood in joint training; 0 for
         none.
+      kept_apart: Whether joint training on the load leaves the hyperparameters of the
+        inversion as they are estimated before it, from neighbourhoods that are held
+        out; if not, its gradient learns them. In the form of displacement it always
+        does: the loss is about neighbourhoods that are held out.
     """
 
     pretraining: OptimiserSettings
     joint: OptimiserSettings | None
     likelihood_weight: float = 1.0
+    kept_apart: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.likelihood_weight < math.inf:
@@ -108,6 +118,7 @@ def make_schedule(
     learning_rate: float = 0.01,
     weight_decay: float = 1.0,
     likelihood_weight: float = 1.0,
+    kept_apart: bool = False,
 ) -> TrainingSchedule:
     """Make a schedule; early stopping may end either part before its last step.
 
@@ -117,6 +128,7 @@ def make_schedule(
       learning_rate: Of pre-training; joint training uses `JOINT_RATE_FACTOR` of it.
       weight_decay: As in `OptimiserSettings`.
       likelihood_weight: As in `TrainingSchedule`.
+      kept_apart: Likewise.
 
     Returns:
       The `TrainingSchedule`.
@@ -125,10 +137,10 @@ def make_schedule(
         steps, learning_rate, weight_decay, patience=PATIENCE
     )
     if joint_steps is None:
-        return TrainingSchedule(pretraining, None, likelihood_weight)
+        return TrainingSchedule(pretraining, None, likelihood_weight, kept_apart)
     rate = JOINT_RATE_FACTOR * learning_rate
     joint = dataclasses.replace(pretraining, steps=joint_steps, learning_rate=rate)
-    return TrainingSchedule(pretraining, joint, likelihood_weight)
+    return TrainingSchedule(pretraining, joint, likelihood_weight, kept_apart)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -207,7 +219,7 @@ def train_ensemble(
         training_data.drivers,
         OUTPUTS[form],
     )
-    devices, cut = one_device_each(), None
+    whole, devices, cut = training_data, one_device_each(), None
     if devices:
         training_data, cut = shared_out(training_data)
     total = training_schedule.pretraining.steps + getattr(
@@ -222,7 +234,7 @@ def train_ensemble(
         else:
             first, pair = (
                 training_schedule.pretraining.steps,
-                JOINT_LOSSES[form](segment, training_schedule.likelihood_weight),
+                _joint_losses(form, segment, training_schedule),
             )
         fitted = train_members(
             *pair,
@@ -230,6 +242,7 @@ def train_ensemble(
             training_data,
             settings,
             key=jax.random.fold_in(keys[0], first),
+            records=RECORDS[form] and RECORDS[form](segment),
             learning_rate_factor=learning_rate_factor,
             decaying=DECAYING,
             checkpoints=checkpoints and checkpoints(name),
@@ -248,12 +261,40 @@ def train_ensemble(
     network_only = dataclasses.replace(
         pretraining.parameters, inversion=start.inversion
     )
+    if form == "water" and training_schedule.kept_apart:
+        network_only = _estimated_apart(whole, network_only)
     if weigh_means is not None:
         means = weigh_means(network_only)
         training_data = dataclasses.replace(training_data, means=means)
     return TrainedEnsemble(
         pretraining, part("jointly", training_schedule.joint, network_only)
     )
+
+
+def _joint_losses(
+    form: Form, segment: int | None, training_schedule: TrainingSchedule
+) -> tuple[Objective, Objective]:
+    weight = training_schedule.likelihood_weight
+    if form == "displacement":
+        return joint_losses.joint_displacement_losses(segment, weight)
+    apart = training_schedule.kept_apart
+    return joint_losses.joint_load_losses(segment, weight, apart)
+
+
+def _estimated_apart(
+    training_data: joint_model.TrainingData, parameters: joint_model.Parameters
+) -> joint_model.Parameters:
+    """Parameters with the hyperparameters by which held-out neighbourhoods err."""
+    every = math.ceil(len(training_data.displacement) / ESTIMATED_EPOCHS)
+    estimated = calibrate(training_data, parameters, every=every)
+    logger.info(
+        "the inversion is trained through with beta %.3g, noise factor %.3g, common "
+        "mode %.3g mm",
+        *np.exp([float(x) for x in dataclasses.astuple(estimated)]),
+    )
+    spread = lambda value, like: jnp.broadcast_to(value.astype(like.dtype), like.shape)
+    inverted = jax.tree.map(spread, estimated, parameters.inversion)
+    return dataclasses.replace(parameters, inversion=inverted)
 
 
 def model_sizes(form: Form, training_data: joint_model.TrainingData) -> ModelSizes:

@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 #: From parameters, data and a random key to a number for each member.
 Objective = Callable[[Any, Any, Array], Array]
 
+#: The same to several such numbers by name, which are recorded and decide nothing.
+Records = Callable[[Any, Any, Array], dict[str, Array]]
+
 
 @dataclasses.dataclass(frozen=True)
 class OptimiserSettings:
@@ -90,11 +93,13 @@ class Curve:
       loss: Training loss at the step before each evaluation, shape (evaluation,
         member); NaN at the first.
       held_out: Validation loss, shape (evaluation, member).
+      others: Other scores by name, likewise.
     """
 
     step: NDArray[np.int64]
     loss: NDArray[np.float64]
     held_out: NDArray[np.float64]
+    others: dict[str, NDArray[np.float64]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -156,6 +161,7 @@ class _State:
     best_step: Array
     loss: Array
     held_out: Array
+    others: dict[str, Array]
     broken: Array
 
 
@@ -164,7 +170,8 @@ def _cut() -> _State:
     cut: dict[str, Any] = dict.fromkeys(
         (field.name for field in dataclasses.fields(_State)), along()
     )
-    cut |= {"step": PartitionSpec(), "loss": along(1), "held_out": along(1)}
+    cut |= {"step": PartitionSpec(), "loss": along(1)}
+    cut |= {"held_out": along(1), "others": along(1)}
     return _State(**cut)
 
 
@@ -176,6 +183,7 @@ def train_members(
     settings: OptimiserSettings,
     *,
     key: Array,
+    records: Records | None = None,
     learning_rate_factor: ArrayLike = 1.0,
     decaying: Any = True,
     checkpoints: Checkpoints | None = None,
@@ -197,6 +205,7 @@ def train_members(
       data: A pytree of arrays, handed to both.
       settings: How to train.
       key: Of `jax.random.key`.
+      records: Further scores, recorded at every evaluation.
       learning_rate_factor: Factor on the learning rate of each member, to sweep it: the
         same first parameters at several rates, side by side. Shape () or (member,).
       decaying: Which parameters the weight decay is for: booleans in a pytree that
@@ -228,6 +237,11 @@ def train_members(
     alike = PartitionSpec()
     first = share.over(score, (along(), data_cut, alike), along())(start, data, key)
     _check_first(first)
+    others = {}
+    if records is not None:
+        others = share.over(records, (along(), data_cut, alike), along())(
+            start, data, key
+        )
     rates = settings.learning_rate * jnp.asarray(learning_rate_factor, first.dtype)
     rates = share.out(jnp.broadcast_to(rates, (share.parts,)))
     cut = _cut()
@@ -236,11 +250,13 @@ def train_members(
     # One program serves every learning rate.
     alike_but_for_rates = dataclasses.replace(settings, learning_rate=1.0)
     advance = share.over(
-        _advancing(loss, score, alike_but_for_rates, (tuple(leaves), structure)),
+        _advancing(
+            (loss, score, records), alike_but_for_rates, (tuple(leaves), structure)
+        ),
         (cut, data_cut, alike, along()),
         cut,
     )
-    state = _begin(start, first, optimiser, settings)
+    state = _begin(start, (first, others), optimiser, settings)
     state = share.spread(_restored(state, checkpoints, share, cut), cut)
     diverged = None
     while not _is_done(state, settings):
@@ -289,8 +305,12 @@ def _check_first(scores: Array) -> None:
 
 
 def _begin(
-    start: Any, first: Array, optimiser: Any, settings: OptimiserSettings
+    start: Any,
+    scores: tuple[Array, dict[str, Array]],
+    optimiser: Any,
+    settings: OptimiserSettings,
 ) -> _State:
+    first, others = scores
     members = first.shape[0]
     looks = 1 + _looks(settings.steps, settings)
     empty = jnp.full((looks, members), jnp.nan, first.dtype)
@@ -304,6 +324,7 @@ def _begin(
         best_step=nothing,
         loss=empty,
         held_out=empty.at[0].set(first),
+        others={k: empty.astype(v.dtype).at[0].set(v) for k, v in others.items()},
         broken=nothing,
     )
 
@@ -323,8 +344,7 @@ def _adam(settings: OptimiserSettings, decaying: Any) -> Any:
 
 @functools.lru_cache(maxsize=MOST_PROGRAMS)
 def _advancing(
-    loss: Objective,
-    score: Objective,
+    objectives: tuple[Objective, Objective, Records | None],
     settings: OptimiserSettings,
     decaying: tuple[tuple, Any],
 ) -> Callable[[_State, Any, Array, Array], _State]:
@@ -334,6 +354,7 @@ def _advancing(
     rate of each member is an argument. What is asked for twice has been traced and
     compiled.
     """
+    loss, score, records = objectives
     leaves, structure = decaying
     optimiser = _adam(settings, jax.tree.unflatten(structure, leaves))
 
@@ -368,6 +389,7 @@ def _advancing(
         now = jax.lax.fori_loop(state.step, last, step, now)
         parameters, moments, losses, broken = now
         scores = score(parameters, data, key)
+        others = {} if records is None else records(parameters, data, key)
         better, look = scores < state.score, _looks(last, settings)
         return _State(
             step=last,
@@ -380,6 +402,7 @@ def _advancing(
             best_step=jnp.where(better, last, state.best_step),
             loss=state.loss.at[look].set(losses),
             held_out=state.held_out.at[look].set(scores),
+            others={k: state.others[k].at[look].set(v) for k, v in others.items()},
             broken=_first(broken, scores, last),
         )
 
@@ -444,6 +467,7 @@ def _fitted(
         step=np.minimum(np.arange(looks) * settings.every, int(state.step)),
         loss=seen(state.loss),
         held_out=seen(state.held_out),
+        others={name: seen(values) for name, values in state.others.items()},
     )
     step = on_host(state.best_step)[: share.parts]
     return Fitted(share.back(state.best), step, curve, diverged)

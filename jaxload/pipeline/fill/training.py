@@ -174,6 +174,7 @@ def train_study_members(
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
         likelihood_weight=settings.network_likelihood_weight,
+        kept_apart=settings.hyperparameters == "held-out",
     )
     kept = study.path(settings.checkpoints) if settings.checkpoints else None
     kept = kept or (folder and folder / "checkpoints")
