@@ -18,7 +18,14 @@ def with_features(make, features, *given):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("system", ["mllim", "dwlim", "joint"])
+@pytest.mark.parametrize(
+    "system",
+    [
+        "joint",
+        pytest.param("mllim", marks=pytest.mark.thorough),
+        pytest.param("dwlim", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_demonstration_fills_and_is_held_against_the_truth(
     system, tmp_path, monkeypatch
 ):

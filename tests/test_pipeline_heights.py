@@ -113,7 +113,7 @@ def test_one_young_station_moves_the_map_little(world, gnss, study_of, caplog):
     [
         pytest.param(5, marks=pytest.mark.slow),
         31,
-        pytest.param(90, marks=pytest.mark.slow),
+        pytest.param(90, marks=(pytest.mark.slow, pytest.mark.thorough)),
     ],
 )
 def test_a_short_study_keeps_its_heights_and_writes_no_amplitude(

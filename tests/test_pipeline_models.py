@@ -117,7 +117,10 @@ def test_a_model_of_another_shape_ends_the_program_with_one_sentence(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["joint-load", "joint-displacement"])
+@pytest.mark.parametrize(
+    "method",
+    ["joint-load", pytest.param("joint-displacement", marks=pytest.mark.thorough)],
+)
 def test_a_function_of_a_file_is_trained_through_the_inversion(data, tmp_path, method):
     study = small(data, method, model="models.py:water_net", trust=True)
     settings = {"model_settings": {"width": 4}}
