@@ -14,13 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 from jax import Array
-from jaxload.pipeline.fill.grace_rows import gravity_rows
+from numpy.typing import NDArray
 
 from benchmarks._gapfill_case import Case, Estimate, run_study
 from jaxload import inversion, series
 from jaxload.inversion import Noise
 from jaxload.inversion.uncertainty.functionals import Functionals
 from jaxload.pipeline.estimation.problem import Model, make_model
+from jaxload.pipeline.fill.observed_means import read_study_means
 from jaxload.pipeline.inputs.weather import WeatherPlaces, read_weather
 
 __all__ = ["METHODS", "Method"]
@@ -117,29 +118,25 @@ def land_model(case: Case) -> Estimate:
     return Estimate(read_weather(study, places, prepared.gnss).variables["land_model"])
 
 
-def with_grace_rows(case: Case) -> Estimate:
-    """Invert stations with the rows of GRACE that train networks, tuned to both."""
+def with_grace_means(case: Case) -> Estimate:
+    """Invert stations, tuned, with the means of GRACE that train networks."""
     prepared, model = case.stations_only, _stations(case)
     study = case.study(WET | WATER | GRACE)
-    gravity = gravity_rows(study, prepared.gnss, prepared.area)
-    assert gravity is not None
-    sigma = jnp.concatenate([model.noise.sigma, jnp.asarray(gravity.sigma)])
-    heights = jnp.arange(len(sigma)) < model.up.shape[1]
-    design = jnp.concatenate([model.problem.design, jnp.asarray(gravity.design)])
-    joined = Model(
-        inversion.prior_problem(design, model.prior),
-        model.prior,
-        np.concatenate([model.up, gravity.water], axis=1),
-        Noise(sigma, common=1.0, common_rows=heights),
-    )
-    noise, beta = _tuned(joined)
-    data = inversion.observations(joined.up, noise)
-    solution = inversion.solve(joined.problem, data, beta)
-    factor = inversion.factorise(joined.problem, data, beta)
-    sd = [
-        inversion.posterior_sd(factor, target).sd for target in _targets(case, joined)
-    ]
-    return Estimate(np.asarray(solution.load), *map(np.asarray, sd))
+    means = read_study_means(study, prepared.gnss, prepared.area)
+    assert means is not None
+    assert means.gravity is not None
+    noise, beta = _tuned(model)
+    data = inversion.observations(model.up, noise)
+    by_heights = inversion.solve_representers(model.problem, data, beta)
+    compared = inversion.innovations(by_heights, model.prior, means.gravity)
+    joined = inversion.assimilate(compared, inversion.PeriodModel())
+    spreads = []
+    for target, weights in zip(_targets(case, model), _weights(case), strict=True):
+        variance = np.square(inversion.posterior_sd(by_heights, target).sd)
+        for epochs, less in inversion.assimilated_reduction(joined, target, weights):
+            variance[epochs] -= less
+        spreads.append(np.sqrt(np.maximum(variance, 0)))
+    return Estimate(joined.solution.load, *spreads)
 
 
 def seasonal(case: Case) -> Estimate:
@@ -194,6 +191,12 @@ def _tuned(model: Model) -> tuple[Noise, float]:
     return noise, tuned["beta"]
 
 
+def _weights(case: Case) -> Iterator[NDArray[np.float64]]:
+    """Weights of cells in what `_targets` yields."""
+    yield np.eye(case.basins.shape[1])[case.sampled]
+    yield case.basins
+
+
 def _targets(case: Case, model: Model) -> Iterator[Functionals]:
     yield inversion.some_cells(model.problem, model.prior, case.sampled)
     yield inversion.averages(model.problem, model.prior, case.basins)
@@ -205,7 +208,7 @@ METHODS: dict[str, Method] = {
     "traditional, network noise": Method(
         {"inversion.noise": "network", "inversion.beta": "choose"}
     ),
-    "traditional, tuned, GRACE": Method({}, with_grace_rows),
+    "traditional, tuned, GRACE": Method({}, with_grace_means),
     "inverse distance": Method(DRY | DISTANCE | CELL_LOADS | TUNED),
     "seasonal prior mean": Method({}, seasonal),
     "MLLIM": Method(DRY | MLLIM | CELL_LOADS | {"inversion.beta": PUBLISHED}),
