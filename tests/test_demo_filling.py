@@ -21,9 +21,9 @@ def with_features(make, features, *given):
 @pytest.mark.parametrize(
     "system",
     [
-        "joint",
+        "dwlim",
         pytest.param("mllim", marks=pytest.mark.thorough),
-        pytest.param("dwlim", marks=pytest.mark.thorough),
+        pytest.param("joint", marks=pytest.mark.thorough),
     ],
 )
 def test_a_demonstration_fills_and_is_held_against_the_truth(

@@ -201,6 +201,7 @@ def test_a_field_with_uneven_rows_is_refused(world):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_displacement_differentiates_in_the_field(love, rng, stations):
     lat, lon = globe(15.0)
 

@@ -144,6 +144,7 @@ def test_an_epoch_knows_nothing_of_later_ones(rng):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_segments_bound_what_is_kept_for_derivatives(rng):
     weights = initialise(
         NetworkSize(features=3, hidden=16), jax.random.key(5), "float64"

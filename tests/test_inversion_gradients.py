@@ -152,11 +152,22 @@ QUICK = {
 SLOW, THOROUGH = (pytest.mark.slow,), (pytest.mark.slow, pytest.mark.thorough)
 
 
+#: Those of each kind that are always checked with ``-m slow``.
+TYPICAL = {
+    "solve",
+    "reweight, Huber",
+    "solve_in_time, shared noise",
+    "leave_group_out",
+    "posterior_sd, daily sigma",
+    "averaging_kernels",
+}
+
+
 def marks(name, order):
-    """Second derivatives of those are checked that are minimised, unless all are."""
+    """Those that are minimised are checked most, second derivatives too."""
     if name in QUICK:
         return () if order == 1 else SLOW
-    return SLOW if order == 1 else THOROUGH
+    return SLOW if order == 1 and name in TYPICAL else THOROUGH
 
 
 ORDERS = [

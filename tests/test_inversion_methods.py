@@ -199,12 +199,12 @@ def outputs(operator, method, given):
     return found.load, found.fitted, found.common
 
 
-SLOW = pytest.mark.slow
+THOROUGH = pytest.mark.thorough
 SMALL = {"definite": CHAIN.tocsr()[:3, :3], "free level": SLOPE.tocsr()[:2, :3]}
 
 
 FIRST_ORDER = [
-    pytest.param(*case, marks=() if case == ("shared", "free level") else SLOW)
+    pytest.param(*case, marks=() if case[0] in ("shared", "epoch") else THOROUGH)
     for case in itertools.product(METHODS, SMALL)
 ]
 

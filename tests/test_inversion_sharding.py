@@ -63,8 +63,10 @@ def mesh():
     return Mesh(np.asarray(jax.devices()[:DEVICES]), ("epoch",))
 
 
-OTHERS = ("daily", "varying")
-SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in OTHERS]
+SLOW = [
+    pytest.param("daily", marks=(pytest.mark.slow, pytest.mark.thorough)),
+    pytest.param("varying", marks=pytest.mark.slow),
+]
 
 
 @pytest.fixture(params=["steady", *SLOW])

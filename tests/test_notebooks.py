@@ -16,7 +16,7 @@ NEEDS_DATA = {"01_western_us", "02_loads", "04_real_weather", "05_real_errors"}
 LARGEST = 150_000
 
 #: Those that every change is tested with; the others take minutes.
-BRIEF = {"01_western_us", "06_own_model"}
+BRIEF = {"01_western_us"}
 
 
 def outputs(notebook):

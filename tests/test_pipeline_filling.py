@@ -742,6 +742,7 @@ def test_a_training_is_taken_up_where_it_stopped(data, water):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_large_studies_are_trained_in_segments(data, water, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "MAX_STATE_BYTES", 0)
     study = changed(small(data, "joint-load"), inversion={"errors": "none"})
@@ -750,6 +751,7 @@ def test_large_studies_are_trained_in_segments(data, water, tmp_path, monkeypatc
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_networks_of_stations_weigh_their_errors_as_their_predictions(data, tmp_path):
     result = pipeline.run(small(data, "dwlim", control_correlation=0.5), tmp_path)
     assert (tmp_path / "learning.png").is_file()

@@ -142,6 +142,7 @@ def test_a_function_of_a_file_is_trained_through_the_inversion(data, tmp_path, m
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_water_balance_is_driven_by_the_weather_of_the_study(data, tmp_path):
     study = small(data, model="water-balance+mlp")
     study = world.changed(study, inversion={"errors": "none"})

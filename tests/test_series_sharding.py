@@ -34,7 +34,8 @@ ASKED = {
 
 
 QUICK = ("fit", "median")
-SLOW = [pytest.param(k, marks=pytest.mark.slow) for k in ASKED if k not in QUICK]
+MARKS = (pytest.mark.slow, pytest.mark.thorough)
+SLOW = [pytest.param(k, marks=MARKS) for k in ASKED if k not in QUICK]
 
 
 @pytest.mark.parametrize("name", [*QUICK, *SLOW])

@@ -55,6 +55,7 @@ def weekly(world):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_one_seed_makes_one_world(world):
     again = synthetic.groundwater_world(SETTINGS)
     np.testing.assert_array_equal(again.displacement, world.displacement)
