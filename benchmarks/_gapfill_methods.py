@@ -128,15 +128,16 @@ def with_grace_means(case: Case) -> Estimate:
     noise, beta = _tuned(model)
     data = inversion.observations(model.up, noise)
     by_heights = inversion.solve_representers(model.problem, data, beta)
+    factor = by_heights.factor
     compared = inversion.innovations(by_heights, model.prior, means.gravity)
     joined = inversion.assimilate(compared, inversion.PeriodModel())
     spreads = []
     for target, weights in zip(_targets(case, model), _weights(case), strict=True):
-        variance = np.square(inversion.posterior_sd(by_heights, target).sd)
+        variance = np.square(inversion.posterior_sd(factor, target).sd)
         for epochs, less in inversion.assimilated_reduction(joined, target, weights):
             variance[epochs] -= less
         spreads.append(np.sqrt(np.maximum(variance, 0)))
-    return Estimate(joined.solution.load, *spreads)
+    return Estimate(np.asarray(joined.solution.load, np.float64), *spreads)
 
 
 def seasonal(case: Case) -> Estimate:

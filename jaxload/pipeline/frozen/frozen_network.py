@@ -178,7 +178,7 @@ def regional_errors(
     """
     arrays, values = frozen[0], frozen[1][NETWORK]
     correlation = arrays.error_correlation.values
-    lags = np.arange(len(correlation)) * float(values["days"])
+    lags = np.arange(len(correlation), dtype=np.float64) * float(values["days"])
     return MeanErrors(
         lags, correlation, rest_sd, functions_at(values, time),
         arrays.error_functions.values,
