@@ -72,7 +72,10 @@ def _init(options: argparse.Namespace, watch: Watch) -> list[str]:
     if folder is None:
         if not sys.stdin.isatty():
             raise ValueError("name the folder of the data by --from FOLDER")
-        folder = input("Folder of the series of stations: ").strip()
+        try:
+            folder = input("Folder of the series of stations: ").strip()
+        except EOFError:
+            raise ValueError("name the folder of the data by --from FOLDER") from None
     draft = jaxload.drafting.draft_study(folder, options.out)
     path = jaxload.drafting.write_draft(draft, options.out)
     return [

@@ -121,3 +121,22 @@ def test_folders_without_series_are_refused(name, what, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises((ValueError, OSError), match=what):
         drafting.draft_study(tmp_path / name, tmp_path / "study.toml")
+
+
+@pytest.mark.parametrize("name", ["nl\nx", 'quote"d', "del\x7f", "Gebäude 1"])
+def test_folders_of_any_name_become_studies_that_can_be_read(name, world, tmp_path):
+    data, out = tmp_path / name, tmp_path / "study.toml"
+    write_heights(world, data / "gnss")
+    write_grace(data / "grace.nc", world)
+    (data / "dead").symlink_to(data / "nowhere")
+    drafting.write_draft(drafting.draft_study(data, out), out)
+    assert config.read_study(out).evaluation.grace == f"{name}/grace.nc"
+
+
+def test_a_name_that_is_no_text_leaves_nothing_half_written(world, tmp_path):
+    data, out = tmp_path / "caf\udce9", tmp_path / "study.toml"
+    write_heights(world, data / "gnss")
+    draft = drafting.draft_study(data, out)
+    with pytest.raises(ValueError, match="cannot be written into a study"):
+        drafting.write_draft(draft, out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [data.name]

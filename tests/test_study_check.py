@@ -10,7 +10,9 @@ import shapely
 import xarray as xr
 
 from jaxload import cli, config, io, pipeline, synthetic
+from jaxload.pipeline.inspection import study_check
 from jaxload.pipeline.inspection.effort import estimate_effort
+from jaxload.pipeline.inspection.study_check import StudyCheck
 
 pytest.importorskip("netCDF4")
 
@@ -92,6 +94,42 @@ def test_all_that_stands_against_a_study_is_listed_at_once(study_file, capsys):
     assert "4 things stand against" in said
     for name in ("nowhere.nc", "load/*.ntal", "grace.nc", "steps.txt"):
         assert name in said
+
+
+#: A file of each setting that names some, which is not there.
+ABSENT = {
+    "gnss.sites": '"no.txt"',
+    "cleaning.steps": '"no.txt"',
+    "loads.atmosphere": '"no/*"',
+    "loads.ocean": '{ files = ["no_*.nc"] }',
+    "loads.land_mask": '"no.nc"',
+    "loads.displacement": '["soil: no/*.hydl"]',
+    "earth.love": '"no.dat"',
+    "inversion.amplitude": '"no.nc"',
+    "inversion.grace": '{ files = "no.nc", smoothing_km = 300.0 }',
+    "inversion.thermoelastic": '"no.csv"',
+    "drought.climatology": '"no.nc"',
+    "water_balance": '{ precipitation = "no.csv", evapotranspiration = "no.nc" }',
+    "groundwater.wells": '"no.csv"',
+    "network.candidates": '"no.csv"',
+    "screening.soft_ground": '"no.csv"',
+}
+
+
+@pytest.mark.parametrize("setting", ABSENT)
+def test_a_missing_file_of_any_setting_is_named_with_it(setting, study_file):
+    pair = config.parse_change(f"{setting}={ABSENT[setting]}")
+    without_soil = [config.parse_change('loads.soil=""')]
+    changes = dict([pair, *(without_soil if setting == "inversion.grace" else [])])
+    if setting == "loads.land_mask":
+        changes |= dict([config.parse_change('loads.atmosphere="soil.nc"')])
+    study = config.read_study(study_file, changes=changes)
+    named = [name for name, _ in config.study_files(study)]
+    assert any(name.startswith(setting) for name in named)
+    problems = StudyCheck()
+    study_check._check_others(study, problems)
+    assert problems.problems
+    assert all(text.startswith(setting) for text in problems.problems)
 
 
 @pytest.mark.parametrize(

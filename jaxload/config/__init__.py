@@ -6,6 +6,7 @@ from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import FRAME_SETTINGS, Inversion
 from jaxload.config.local_earth import LocalEarth
+from jaxload.config.named_by_study import study_files
 from jaxload.config.network import NetworkPlan
 from jaxload.config.output import Output
 from jaxload.config.reference import Setting, settings
@@ -99,6 +100,7 @@ __all__ = [
     "settings",
     "static_field",
     "station_load",
+    "study_files",
     "thermoelastic_table",
     "to_toml",
     "weather_variable",

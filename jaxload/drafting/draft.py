@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import pathlib
+import tomllib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -110,13 +111,13 @@ def draft_study(
     drawn = None if path else _about(heights)
     outline = holdings.outlines[path] if path else drawn
     assert outline is not None
-    spacing = _spacing(heights, outline)
+    cells = _spacing(heights, outline)
     relative = functools.partial(_relative, base)
     boundary = relative(path) if path else _outline_name(pathlib.Path(out))
     parts = [
         _head(folder, heights),
         _gnss(heights, relative),
-        _region_text(boundary, spacing, drawn is not None),
+        _region_text(boundary, cells, drawn is not None),
         _cleaning(holdings, heights, relative),
         _evaluation(holdings, relative),
         _unused(holdings, relative),
@@ -150,6 +151,15 @@ def write_draft(draft: Draft, out: str | os.PathLike[str]) -> pathlib.Path:
     for there in (path, *([outline] if draft.outline is not None else [])):
         if there.exists():
             raise ValueError(f"{there} exists already; name another file by --out")
+    try:
+        draft.text.encode()
+        tomllib.loads(draft.text)
+    except ValueError as error:
+        # Names of files may hold what no text can.
+        raise ValueError(
+            f"names of files or folders cannot be written into a study ({error}); "
+            "rename them, or copy the data to a folder of another name"
+        ) from None
     io.prepare_folder(path.parent)
     if draft.outline is not None:
         geometry = shapely.geometry.mapping(draft.outline)
@@ -249,8 +259,8 @@ def _about(heights: _Heights) -> Outline:
     return drawn
 
 
-def _spacing(heights: _Heights, outline: Outline) -> float:
-    """Half of the usual distance of neighbours, in cells that are not too many."""
+def _spacing(heights: _Heights, outline: Outline) -> tuple[float, str]:
+    """A third to half of the usual distance of neighbours, unless cells are many."""
     lon, lat = heights.lon, heights.lat
     arc = np.array(
         sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
@@ -259,14 +269,19 @@ def _spacing(heights: _Heights, outline: Outline) -> float:
     near = float(np.median(arc.min(axis=0))) if len(lon) > 1 else 1.0
     area = outline.buffer(BUFFER).area
     fitting = [s for s in SPACINGS if area / s**2 <= MOST_CELLS] or [SPACINGS[-1]]
-    return next((s for s in fitting if s >= near / 3), fitting[-1])
+    wanted = next((s for s in SPACINGS if s >= near / 3), SPACINGS[-1])
+    spacing = next((s for s in fitting if s >= near / 3), fitting[-1])
+    reason = f"degrees; stations are {near:.2g} apart (median)"
+    if spacing > wanted:
+        reason += f", and finer cells would be more than {MOST_CELLS:,}"
+    return spacing, reason
 
 
 def _head(folder: str | os.PathLike[str], heights: _Heights) -> str:
     name = pathlib.Path(folder).resolve().name
     title = f"Water storage from {_counted(heights)}, {name}"
     return (
-        f"# Drafted from {folder} on {datetime.date.today()}.\n"
+        f"# Drafted from {_quoted(str(folder))} on {datetime.date.today()}.\n"
         "# `jaxload settings` lists every setting with its meaning.\n"
         f"title = {_quoted(title)}\n"
     )
@@ -290,11 +305,11 @@ def _gnss(heights: _Heights, relative: Relative) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _region_text(boundary: str, spacing: float, drawn: bool) -> str:
+def _region_text(boundary: str, cells: tuple[float, str], drawn: bool) -> str:
     remark = "  # drawn about the stations; put your own outline here" if drawn else ""
     return (
         f"[region]\nboundary = {_quoted(boundary)}{remark}\n"
-        f"spacing = {spacing:g}  # degrees; about half of the distance of stations\n"
+        f"spacing = {cells[0]:g}  # {cells[1]}\n"
         f"buffer = {BUFFER:g}  # belt of cells about the outline, degrees\n"
     )
 
@@ -315,7 +330,7 @@ def _evaluation(holdings: Inventory, relative: Relative) -> str:
     grace = holdings.grids.get("twsa", [])
     if not grace:
         return ""
-    several = "".join(f"# also: {relative(each)}\n" for each in grace[1:])
+    several = "".join(f"# also: {_quoted(relative(each))}\n" for each in grace[1:])
     return (
         f"[evaluation]\ngrace = {_quoted(relative(grace[0]))}  # compared with the "
         f"result\n{several}"
@@ -325,7 +340,7 @@ def _evaluation(holdings: Inventory, relative: Relative) -> str:
 def _unused(holdings: Inventory, relative: Relative) -> str:
     """Grids whose use the data do not settle, as comments."""
     lines = [
-        f"#   {relative(each)}: {IDLE[quantity]}"
+        f"#   {_quoted(relative(each))}: {IDLE[quantity]}"
         for quantity, paths in holdings.grids.items()
         if quantity in IDLE
         for each in paths
@@ -337,4 +352,5 @@ def _unused(holdings: Inventory, relative: Relative) -> str:
 
 def _quoted(text: str) -> str:
     """Write a text as TOML does; its escapes are those of JSON."""
-    return json.dumps(text.replace(os.sep, "/"), ensure_ascii=False)
+    plain = json.dumps(text.replace(os.sep, "/"), ensure_ascii=False)
+    return plain.replace("\x7f", "\\u007f")

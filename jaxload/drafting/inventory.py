@@ -66,7 +66,7 @@ def find_data(folder: str | os.PathLike[str]) -> Inventory:
 
     Raises:
       FileNotFoundError: If there is no such folder.
-      ValueError: If it is no folder, or holds no file of series.
+      ValueError: If it is no folder, or holds very many files.
     """
     top = pathlib.Path(folder)
     if not top.exists():
@@ -118,10 +118,17 @@ def _files_below(top: pathlib.Path) -> Iterator[pathlib.Path]:
         for name in sorted(names):
             if name.startswith("."):
                 continue
+            path = pathlib.Path(place, name)
+            # Links may lead nowhere, and pipes and devices are no files.
+            if not path.is_file():
+                continue
             count += 1
             if count > MOST:
-                return
-            yield pathlib.Path(place, name)
+                raise ValueError(
+                    f"{top} holds more than {MOST:,} files; name the folder of the "
+                    "series by --from"
+                )
+            yield path
 
 
 def _outlines(files: Iterable[pathlib.Path]) -> Iterator[tuple[pathlib.Path, Outline]]:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from jaxload import config, io
+from jaxload.io.files.paths import expand
 from jaxload.pipeline.inputs.gridded import read_grid_source_header
 from jaxload.pipeline.prepare.grid_loads import QUANTITIES
 
@@ -47,12 +48,14 @@ def find_gridded_inputs(study: config.Study) -> list[GriddedInput]:
 
     def add(setting: str, grids: config.Grids, quantity: tuple[str, ...]) -> None:
         for source in config.grid_sources(grids) if grids else ():
-            if all(path.lower().endswith(GRIDS) for path in source.paths):
+            if _are_grids(study, source):
                 inputs.append(GriddedInput(setting, source, quantity))
 
     for kind, (globe, regional) in study.loads.grids.items():
         add(f"loads.{kind}", globe, (QUANTITIES[kind],))
         add(f"loads.{kind}_regional", regional, (QUANTITIES[kind],))
+    warmth = config.thermoelastic_table(study.inversion.thermoelastic)
+    add("inversion.thermoelastic", warmth.grid if warmth else "", ("temperature",))
     gravimetry = config.gravimetry_table(study.inversion.grace)
     if gravimetry is not None and not gravimetry.coefficients:
         add("inversion.grace", gravimetry.files, io.STORAGES)
@@ -66,6 +69,15 @@ def find_gridded_inputs(study: config.Study) -> list[GriddedInput]:
         for name, source in study.weather.sources.items():
             add(f"weather.{name}", source, study.weather.quantity(name))
     return inputs
+
+
+def _are_grids(study: config.Study, source: config.GridSource) -> bool:
+    """Whether files are there that end as grids do; others are only looked for."""
+    try:
+        paths = [p for name in source.paths for p in expand(study.path(name))]
+    except (ValueError, OSError):
+        return False
+    return all(path.suffix.lower() in GRIDS for path in paths)
 
 
 def describe_input(

@@ -5,15 +5,14 @@ import functools
 import logging
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import numpy as np
 import xarray as xr
 
 from jaxload import config
-from jaxload.config.named_files import NamedFiles
 from jaxload.io.files.paths import expand
 from jaxload.pipeline.doubts import collected_warnings
 from jaxload.pipeline.estimation.network_noise import MANY, YEAR
@@ -142,43 +141,15 @@ def _check_grids(
 
 
 def _check_others(study: config.Study, checked: StudyCheck) -> None:
-    """Files of other kinds, which only have to be there."""
-    for setting, name in _other_files(study):
+    """Files of all settings, which have to be there."""
+    for setting, name in config.study_files(study):
         try:
             expand(study.path(name))
         except (ValueError, OSError) as error:
-            sentence = f"{setting}: {' '.join(str(error).split())}"
-            # Grids and heights were missed already.
-            if not any(str(error) in known for known in checked.problems):
+            # What was read above is missed already.
+            if not any(name in problem for problem in checked.problems):
+                sentence = f"{setting} {name}: {' '.join(str(error).split())}"
                 checked.problems.append(sentence)
-
-
-def _other_files(study: config.Study) -> Iterator[tuple[str, str]]:
-    """Setting and name of files that are named by tables, and of single files."""
-    single = {"gnss.sites": study.gnss.sites}
-    if study.cleaning.steps != "detect":
-        single["cleaning.steps"] = study.cleaning.steps
-    yield from ((setting, name) for setting, name in single.items() if name)
-    for load in map(config.station_load, study.loads.displacement):
-        yield from (("loads.displacement", name) for name in load.paths)
-    for setting, files in _file_tables("", study):
-        yield from ((setting, name) for name in files.paths)
-
-
-def _file_tables(setting: str, value: Any) -> Iterator[tuple[str, NamedFiles]]:
-    """Tables that name files, anywhere in the settings."""
-    if isinstance(value, NamedFiles):
-        yield setting, value
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            name = f"{setting}.{field.name}" if setting else field.name
-            yield from _file_tables(name, getattr(value, field.name))
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            yield from _file_tables(f"{setting}.{key}", each)
-    elif isinstance(value, tuple):
-        for each in value:
-            yield from _file_tables(setting, each)
 
 
 def _describe(
