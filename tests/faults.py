@@ -38,8 +38,12 @@ sys.path[:0] = [
 #: Longest that a run may take [s].
 PATIENCE = 300
 
-#: What differs from run to run: costs, and what they lead to.
+#: What differs from run to run: costs, and when and where it was.
 COSTS = ("seconds", "peak_memory_gib")
+OCCASION = ("frozen_on", "folder")
+
+#: Runs for each that is to be killed, of which some end before.
+TRIALS = 10
 
 #: Stages at which runs are killed beside random moments, as that is where files take
 #: their names, and the longest pause after the stage has begun [s].
@@ -75,7 +79,9 @@ def child(kind: str, data: str, out: str, *more: str) -> int:
         stations=12, days=60, radius=2.0, belt=1.0, spacing=0.5
     )
     demo.SYSTEMS["traditional"] = functools.partial(demo.run_twin, settings=small)
-    cli._progress = _named_stages
+    # A run whose stages are not named is never killed.
+    assert hasattr(cli, "progress_on")
+    cli.progress_on = _named_stages
     words = {
         "demo": ["demo", "--out", out],
         "joint": ["run", f"{data}/study.toml", "--out", out],
@@ -205,8 +211,8 @@ def different(one: pathlib.Path, other: pathlib.Path) -> list[str]:
         pair = one / name, other / name
         if name.endswith(".nc"):
             found += _different_datasets(name, *map(xr.load_dataset, pair))
-        elif name == "summary.json":
-            found += _different_summaries(*(json.loads(p.read_text()) for p in pair))
+        elif name in ("summary.json", "state.json"):
+            found += _different_json(name, *(json.loads(p.read_text()) for p in pair))
         elif pair[0].read_bytes() != pair[1].read_bytes():
             found.append(name)
     return found
@@ -226,11 +232,11 @@ def _different_datasets(name: str, one: xr.Dataset, other: xr.Dataset) -> list[s
     ]
 
 
-def _different_summaries(one: dict, other: dict) -> list[str]:
+def _different_json(file: str, one: dict, other: dict) -> list[str]:
     return [
-        f"summary.json: {name}"
+        f"{file}: {name}"
         for name in dict.fromkeys([*one, *other])
-        if name not in COSTS and one.get(name) != other.get(name)
+        if name not in COSTS + OCCASION and one.get(name) != other.get(name)
     ]
 
 
@@ -331,6 +337,9 @@ def kill_runs(
 
     Returns:
       What came of each run.
+
+    Raises:
+      RuntimeError: If runs end time and again before they are killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"kills_{seed}.jsonl"
@@ -343,6 +352,8 @@ def kill_runs(
     chain.begin()
     with log.open("a") as file:
         while done < kills or chain.out.exists():
+            if len(entries) > TRIALS * kills:
+                raise RuntimeError(f"{len(entries)} runs were started, {done} killed")
             entry = chain.step() if done < kills else chain.end()
             done += entry["killed"]
             entries.append(entry)

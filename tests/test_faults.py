@@ -230,7 +230,10 @@ def test_a_crash_is_a_finding_and_the_next_input_goes_on(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "kills"), [("demo", 2), ("joint", 2)])
+@pytest.mark.parametrize(
+    ("kind", "kills"),
+    [("demo", 2), pytest.param("joint", 2, marks=pytest.mark.thorough)],
+)
 def test_a_killed_run_is_taken_up_bit_for_bit(tmp_path, kind, kills):
     entries = faults.kill_runs(kind, kills, tmp_path)
     assert faults.faults_of(entries) == []
