@@ -46,21 +46,24 @@ class WaterAccessor:
         | str
         | os.PathLike[str],
         name: str = "",
+        belt: bool = False,
     ) -> xr.Dataset:
         """Average maps over basins, by the exact area of each cell in each.
 
         Args:
           polygons: Outlines [degrees] by name, one outline, or a file of outlines.
           name: Of the variable; water by default.
+          belt: Whether cells of the belt around the region, in which water is no
+            result, are averaged as well.
 
         Returns:
           As `labelled.basin_means`. Errors of cells are not independent, and maps do
           not hold how they go together: there is a largest standard error, no other.
 
         Raises:
-          ValueError: If a region does not touch the maps.
+          ValueError: If a region does not touch the maps, or no cell of it has a value.
         """
-        return labelled.basin_means(self._dataset, polygons, name)
+        return labelled.basin_means(self._dataset, polygons, name, belt)
 
     def annual(self, name: str = "") -> xr.Dataset:
         """Fit trend, annual and semi-annual terms to every series.

@@ -126,6 +126,39 @@ def test_a_basin_mean_leaves_out_cells_without_water():
     np.testing.assert_allclose(mean.twsa[:, 0], water.twsa[:, 0, 1])
 
 
+def with_belt(water):
+    """The maps, the first column of which lies in the belt, the last in neither."""
+    mask = np.full((4, 5), 2, np.int8)
+    mask[:, 0], mask[:, -1] = 1, 0
+    water.twsa[:, :, -1] = np.nan
+    water.twsa[:, :, 0] += 100
+    return water.assign(cell_mask=(("lat", "lon"), mask))
+
+
+def test_a_basin_mean_leaves_out_the_belt_and_counts_what_is_left(monkeypatch):
+    monkeypatch.setattr(labelled.places, "EPOCHS", 100)
+    water = with_belt(maps())
+    basins = {
+        "west": shapely.box(9.5, 43.5, 11.5, 44.5),
+        "east": shapely.box(12.5, 43.5, 14.5, 44.5),
+    }
+    mean = water.jaxload.basin_mean(basins)
+    np.testing.assert_allclose(mean.twsa[:, 0], water.twsa[:, 0, 1])
+    np.testing.assert_allclose(mean.twsa[:, 1], water.twsa[:, 0, 3])
+    np.testing.assert_allclose(mean.coverage_fraction, 0.5)
+    np.testing.assert_allclose(mean.twsa_sd_largest, 4.0)
+    both = water.jaxload.basin_mean(basins, belt=True)
+    np.testing.assert_allclose(both.twsa[:, 0], water.twsa[:, 0, :2].mean("lon"))
+    np.testing.assert_allclose(both.coverage_fraction, [1, 0.5])
+
+
+def test_a_basin_without_water_is_refused():
+    water = with_belt(maps())
+    for west, east in ((9.5, 10.5), (13.5, 14.5)):
+        with pytest.raises(ValueError, match="mine has no cell with twsa"):
+            water.jaxload.basin_mean({"mine": shapely.box(west, 43.5, east, 44.5)})
+
+
 def test_the_cell_of_a_place_is_the_one_it_lies_in():
     water = maps()
     one = water.jaxload.at(11.4, 45.6)

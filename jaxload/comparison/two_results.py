@@ -31,9 +31,6 @@ EPOCHS = 256
 #: How near cells of two grids must be to be the same [degrees].
 SAME = 1e-4
 
-#: Value of ``cell_mask`` in the region.
-REGION = 2
-
 
 def compare_results(
     one: str | os.PathLike[str], other: str | os.PathLike[str], watch: Watch
@@ -195,10 +192,8 @@ def _squares(
     """Sums of squares of both and of their difference, values, and cells."""
     inside = True
     for side, dataset in enumerate(datasets):
-        if "cell_mask" in dataset:
-            rows, columns = (common[axis][side] for axis in ("lat", "lon"))
-            mask = dataset.cell_mask.transpose("lat", "lon").values
-            inside = inside & (mask[np.ix_(rows, columns)] == REGION)
+        rows, columns = (common[axis][side] for axis in ("lat", "lon"))
+        inside = inside & labelled.in_region(dataset, False)[np.ix_(rows, columns)]
     sums, count, cells = np.zeros(3), 0, None
     epochs = common["time"]
     for first in range(0, len(epochs[0]), EPOCHS):

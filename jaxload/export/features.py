@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import labelled
-from jaxload.export.maps import in_region, map_blocks
+from jaxload.export.maps import map_blocks
 from jaxload.export.opened import open_part, require, targets, writing
 from jaxload.export.options import ExportOptions
 from jaxload.pipeline.progress import Watch
@@ -137,11 +137,11 @@ def _stations(dataset: xr.Dataset) -> Features:
 
 def _cells(dataset: xr.Dataset, belt: bool, watch: Callable[[float], None]) -> Features:
     name = labelled.water_name(dataset)
-    inside = in_region(dataset, belt)
+    inside = labelled.in_region(dataset, belt)
     row, column = np.nonzero(inside & _ever_known(dataset[name]))
     lon, lat = dataset.lon.values, dataset.lat.values
     values: dict[str, NDArray[Any]] = {"lon": lon[column], "lat": lat[row]}
-    values["in_region"] = in_region(dataset, False)[row, column]
+    values["in_region"] = labelled.in_region(dataset, False)[row, column]
     of_maps = labelled.seasonal_fits(dataset[name], lambda share: watch(0.8 * share))
     values |= {k: x[row, column] for k, x in _named(of_maps).items()}
     if f"{name}_sd" in dataset:

@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload.export.maps import in_region, map_blocks, map_names, months_of_maps
+from jaxload import labelled
+from jaxload.export.maps import map_blocks, map_names, months_of_maps
 from jaxload.export.opened import open_part, require, targets, writing
 from jaxload.export.options import ExportOptions
 from jaxload.pipeline.progress import Watch
@@ -50,7 +51,7 @@ def export_geotiff(
     with open_part(parts, "maps") as dataset:
         monthly = options.by == "month"
         names = _chosen(dataset, what, monthly)
-        inside = in_region(dataset, options.belt)
+        inside = labelled.in_region(dataset, options.belt)
         plans = {name: _plan(dataset[name], monthly) for name in names}
         files = [file for plan in plans.values() for file in plan]
         paths = targets(out, files, options.overwrite)

@@ -6,13 +6,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["in_region", "map_blocks", "map_names", "months_of_maps"]
+__all__ = ["map_blocks", "map_names", "months_of_maps"]
 
 #: Values that are read at a time.
 VALUES = 1 << 22
-
-#: Where cells are results, in ``cell_mask``.
-REGION = 2
 
 #: Days that a monthly mean needs at least.
 LEAST_DAYS = 10
@@ -33,21 +30,6 @@ def map_names(dataset: xr.Dataset) -> list[str]:
         if x.dims in (("time", "lat", "lon"), ("lat", "lon")) and x.dtype.kind == "f"
     ]
     return sorted(names, key=lambda name: dataset[name].ndim, reverse=True)
-
-
-def in_region(dataset: xr.Dataset, belt: bool) -> NDArray[np.bool_]:
-    """Find the cells that are results.
-
-    Args:
-      dataset: With ``cell_mask``, or without.
-      belt: Whether those of the belt around the region count too.
-
-    Returns:
-      Which cells count, shape (lat, lon).
-    """
-    if belt or "cell_mask" not in dataset:
-        return np.ones((dataset.sizes["lat"], dataset.sizes["lon"]), bool)
-    return dataset.cell_mask.transpose("lat", "lon").values == REGION
 
 
 def map_blocks(array: xr.DataArray) -> Iterator[tuple[slice, NDArray[np.float32]]]:

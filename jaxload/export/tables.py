@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jaxload.export.maps import in_region
+from jaxload import labelled
 from jaxload.export.opened import open_part, targets, writing
 from jaxload.export.options import ExportOptions
 from jaxload.pipeline.progress import Watch
@@ -112,7 +112,7 @@ def _frames(
     beside = [n for n in part.coords if n not in (*dims, *places)]
     part = part.drop_vars(beside).reset_coords(places)
     of_maps = dims[-2:] == ["lat", "lon"]
-    inside = in_region(dataset, belt) if of_maps else None
+    inside = labelled.in_region(dataset, belt) if of_maps else None
     count, others = part.sizes[dims[0]], [part.sizes[dim] for dim in dims[1:]]
     together = max(1, ROWS // max(int(np.prod(others)), 1))
     if of_maps and len(dims) == 2:

@@ -1,6 +1,12 @@
 """Labelled maps and series at places, over basins, and by their seasons."""
 
-from jaxload.labelled.places import basin_means, nearest_cells, water_name
+from jaxload.labelled.places import basin_means, in_region, nearest_cells, water_name
 from jaxload.labelled.seasons import seasonal_fits
 
-__all__ = ["basin_means", "nearest_cells", "seasonal_fits", "water_name"]
+__all__ = [
+    "basin_means",
+    "in_region",
+    "nearest_cells",
+    "seasonal_fits",
+    "water_name",
+]

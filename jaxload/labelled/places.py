@@ -12,12 +12,15 @@ from shapely import MultiPolygon, Polygon
 
 from jaxload import io, sphere
 
-__all__ = ["basin_means", "nearest_cells", "water_name"]
+__all__ = ["basin_means", "in_region", "nearest_cells", "water_name"]
 
 Outline = Polygon | MultiPolygon
 
 #: Names of water, in the order in which they are looked for.
 WATER = ("twsa", "gwsa")
+
+#: Where cells are results, in ``cell_mask``.
+REGION = 2
 
 #: Epochs that are averaged at a time.
 EPOCHS = 256
@@ -49,6 +52,21 @@ def water_name(dataset: xr.Dataset) -> str:
         f"the dataset has {', '.join(map(str, dataset.data_vars)) or 'nothing'}, but "
         "neither twsa nor gwsa; name the variable that is meant"
     )
+
+
+def in_region(dataset: xr.Dataset, belt: bool) -> NDArray[np.bool_]:
+    """Find the cells that are results.
+
+    Args:
+      dataset: With ``cell_mask``, or without.
+      belt: Whether those of the belt around the region count too.
+
+    Returns:
+      Which cells count, shape (lat, lon).
+    """
+    if belt or "cell_mask" not in dataset:
+        return np.ones((dataset.sizes["lat"], dataset.sizes["lon"]), bool)
+    return dataset.cell_mask.transpose("lat", "lon").values == REGION
 
 
 def nearest_cells(dataset: xr.Dataset, lon: ArrayLike, lat: ArrayLike) -> xr.Dataset:
@@ -87,23 +105,30 @@ def basin_means(
     dataset: xr.Dataset,
     polygons: Mapping[str, Outline] | Outline | str | os.PathLike[str],
     name: str = "",
+    belt: bool = False,
 ) -> xr.Dataset:
     """Average maps over basins, by the exact area of each cell in each.
+
+    Cells of the belt around the region of the study, in which water is no result, are
+    left out where the dataset has ``cell_mask``.
 
     Args:
       dataset: Maps with the axes lon and lat, and time or not.
       polygons: Outlines [degrees] by name, one outline, or a file of outlines.
       name: Of the variable; water by default.
+      belt: Whether cells of the belt are averaged as well.
 
     Returns:
-      The mean (time, region) in the units of the maps, the fraction of each region that
-      the maps cover, ``coverage_fraction``, and, where the maps have standard errors,
+      The mean (time, region) in the units of the maps, the fraction of each region in
+      cells that have a value at any epoch, ``coverage_fraction``, and, where the maps
+      have standard errors,
       ``<name>_sd_largest``: the standard error if errors of all cells were the same,
       which no correlation of theirs exceeds.
 
     Raises:
       FileNotFoundError: If the file is missing.
-      ValueError: If a region does not touch the maps, or there is no such variable.
+      ValueError: If a region does not touch the maps, no cell of it has a value, or
+        there is no such variable.
     """
     _check_maps(dataset)
     name = name or water_name(dataset)
@@ -113,14 +138,16 @@ def basin_means(
     outlines = _outlines(polygons)
     grid = sphere.raster_grid(dataset.lon.values, dataset.lat.values)
     basins = sphere.basin_weights(grid, outlines)
-    labels = {"units": "1", "long_name": "share of the region inside the maps"}
-    means: dict[str, Any] = {"coverage_fraction": ("region", basins.covered, labels)}
+    inside = in_region(dataset, belt).ravel()
+    means: dict[str, Any] = {}
     kept = {k: x for k, x in dataset[name].coords.items() if _is_of_time(x)}
     for variable in (name, f"{name}_sd"):
         if variable in dataset and {"lat", "lon"} <= set(dataset[variable].dims):
             array = dataset[variable].transpose(..., "lat", "lon")
             dims = (*array.dims[:-2], "region")
-            mean = _averaged(array, basins.weights)
+            mean, known = _averaged(array, basins.weights, inside)
+            if variable == name:
+                means["coverage_fraction"] = _coverage(basins, known, name)
             key, about = _about(variable, name, array.attrs)
             means[key] = dims, mean, about
     return xr.Dataset(means, coords={**kept, "region": list(basins.names)})
@@ -141,19 +168,46 @@ def _about(variable: str, name: str, attrs: Mapping[str, Any]) -> tuple[str, Any
     return f"{variable}_largest", labels | {"long_name": meaning, "comment": comment}
 
 
-def _averaged(array: xr.DataArray, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means over basins, shape (..., region), some epochs at a time."""
+def _coverage(
+    basins: sphere.BasinWeights, known: NDArray[np.bool_], name: str
+) -> tuple[str, NDArray[np.float64], dict[str, str]]:
+    """Share of each basin in cells that have a value at any epoch."""
+    covered = basins.covered * (basins.weights @ known)
+    for basin, share in zip(basins.names, covered):
+        if share <= 0:
+            raise ValueError(
+                f"{basin} has no cell with {name} in the region of the maps; check its "
+                "outline, or average the belt around the region as well by belt=True"
+            )
+    meaning = "share of the region in cells that have a value"
+    return "region", covered, {"units": "1", "long_name": meaning}
+
+
+def _averaged(
+    array: xr.DataArray, weights: NDArray[np.float64], inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Means over basins, shape (..., region), and the cells that ever have a value."""
     if array.ndim == 2:
-        return _mean(array.values.reshape(1, -1), weights)[0]
-    parts = [
-        _mean(array[first : first + EPOCHS].values, weights)
-        for first in range(0, array.shape[0], EPOCHS)
-    ]
-    return np.concatenate(parts) if parts else np.empty((0, len(weights)))
+        cells = _cells(array.values[None], inside)
+        return _mean(cells, weights)[0], np.isfinite(cells[0])
+    known = np.zeros(inside.shape, bool)
+    parts = [np.empty((0, len(weights)))]
+    for first in range(0, array.shape[0], EPOCHS):
+        cells = _cells(array[first : first + EPOCHS].values, inside)
+        known |= np.isfinite(cells).any(axis=0)
+        parts.append(_mean(cells, weights))
+    return np.concatenate(parts), known
 
 
-def _mean(values: NDArray, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    cells = np.asarray(values, np.float64).reshape(len(values), -1)
+def _cells(values: NDArray, inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Maps as rows of cells, shape (epoch, cell); NaN in cells that do not count."""
+    flat = np.asarray(values, np.float64).reshape(len(values), inside.size)
+    return np.where(inside, flat, np.nan)
+
+
+def _mean(
+    cells: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
     known = np.isfinite(cells)
     total = known @ weights.T
     sums = np.where(known, cells, 0.0) @ weights.T
