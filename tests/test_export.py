@@ -10,8 +10,8 @@ import shapely
 import xarray as xr
 
 from jaxload import cli, export, io, labelled
-from jaxload.export import opened
-from jaxload.export.maps import months_of_maps
+from jaxload.export import features, opened, tables
+from jaxload.export.maps import half_sides, months_of_maps
 from jaxload.pipeline.report.file_labels import labelled_for_file
 
 pytest.importorskip("netCDF4")
@@ -106,6 +106,25 @@ def test_tables_of_maps_have_cells_of_the_region_alone(results, maps, tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_tables_hold_every_variable_once():
+    shapes = [("time", "region"), ("month", "station"), ("month", "region"), ("month",)]
+    variables = {
+        f"v{n}": (dims, np.zeros([2] * len(dims))) for n, dims in enumerate(shapes)
+    }
+    for some in (variables, dict(reversed(variables.items()))):
+        named = tables._tables(xr.Dataset(some), "groundwater")
+        assert len(named) == 4
+        assert sorted(x for names in named.values() for x in names) == sorted(variables)
+
+
+def test_numbers_in_tables_keep_the_digits_of_their_precision(tmp_path):
+    single, double = np.float32(0.1234567), -120.12345678901234
+    dataset = xr.Dataset({"a": ("time", [single]), "b": ("time", [double])})
+    tables._write(dataset, ["a", "b"], tmp_path / "x.csv", False, lambda _: None)
+    row = rows(tmp_path / "x.csv")[0]
+    assert (row["a"], float(row["b"])) == (str(single), double)
+
+
 def test_every_epoch_is_a_band_with_its_day(results, maps, tmp_path):
     rasterio = pytest.importorskip("rasterio")
     export.export_results(results, "geotiff", tmp_path, ["twsa"])
@@ -140,6 +159,34 @@ def test_a_month_of_few_days_has_no_mean(maps):
     months = dict(months_of_maps(some))
     assert np.isfinite(months[np.datetime64("2018-01")]).all()
     assert np.isnan(months[np.datetime64("2018-02")]).all()
+
+
+def test_a_month_of_one_week_has_no_mean(maps):
+    weekly = maps.twsa[::7][:6]
+    months = dict(months_of_maps(weekly))
+    assert np.isfinite(months[np.datetime64("2018-01")]).all()
+    assert np.isnan(months[np.datetime64("2018-02")]).all()
+
+
+def test_a_single_cell_of_unknown_size_is_not_exported():
+    cell = xr.Dataset(coords={"lat": [45.0], "lon": [10.0]})
+    with pytest.raises(ValueError, match="have a single cell"):
+        half_sides(cell)
+    cell.attrs["settings"] = "[region]\nspacing = 0.2\n"
+    assert half_sides(cell) == (0.1, 0.1)
+
+
+def test_cells_over_the_date_line_are_cut_in_two():
+    lon = features._turned(np.array([179.0, 180.0, 183.5, -179.75]))
+    np.testing.assert_array_equal(lon, [179, 180, -176.5, -179.75])
+    cells = features._boxes(lon, np.full(4, 89.75), (0.5, 0.5))
+    kinds = [cell.geom_type for cell in cells]
+    assert kinds == ["Polygon", "MultiPolygon", "Polygon", "MultiPolygon"]
+    np.testing.assert_allclose(shapely.area(cells), 0.75)
+    bounds = [part.bounds for part in cells[1].geoms]
+    assert bounds == [(179.5, 89.25, 180, 90), (-180, 89.25, -179.5, 90)]
+    bounds = [part.bounds for part in cells[3].geoms]
+    assert bounds == [(179.75, 89.25, 180, 90), (-180, 89.25, -179.25, 90)]
 
 
 def test_zarr_holds_what_netcdf_holds(results, tmp_path):
@@ -192,6 +239,8 @@ def test_geoparquet_holds_what_geojson_holds(results, tmp_path):
 REFUSED = {
     "no result": (("--to", "csv"), "holds no results of jaxload"),
     "no folder": (("--to", "csv"), "is not a folder"),
+    "months": (("--to", "csv", "--by", "month"), "only geotiff has; leave out --by"),
+    "belt": (("--to", "zarr", "--belt"), "zarr holds all cells"),
     "no part": (("--to", "csv", "--what", "drought"), "has no drought.nc; it has maps"),
     "no map": (("--to", "geotiff", "--what", "up"), "'up' is no map of the result"),
     "no feature": (("--to", "geojson", "--what", "maps"), "'maps' has no features"),

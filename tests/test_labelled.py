@@ -50,6 +50,17 @@ def test_gaps_change_nothing_where_there_is_no_noise():
         assert both[0] == pytest.approx(both[1])
 
 
+def test_fits_of_series_with_gaps_are_those_of_their_known_epochs(rng):
+    values = waves()[:, None] + rng.normal(size=(len(DAYS), 2))
+    values[rng.random(values.shape) < 0.3] = np.nan
+    fit = series.fit_seasons(values, DAYS)
+    for column, seen in enumerate(np.isfinite(values).T):
+        basis = series.seasonal_basis(DAYS)[seen]
+        terms, *_ = np.linalg.lstsq(basis, values[seen, column])
+        found = fit.mean[column], fit.trend[column], fit.annual_amplitude[column]
+        np.testing.assert_allclose(found, [*terms[:2], np.hypot(*terms[2:4])])
+
+
 def test_fits_are_those_of_least_squares(rng):
     values = rng.normal(size=(len(DAYS), 3))
     fit = series.fit_seasons(values, DAYS)
@@ -166,6 +177,25 @@ def test_the_cell_of_a_place_is_the_one_it_lies_in():
     several = water.jaxload.at([10.1, 374.2], [44, 47])
     assert several.twsa.dims == ("time", "place")
     np.testing.assert_array_equal(several.lon, [10, 14])
+
+
+@pytest.mark.parametrize("axis", ["lon", "lat"])
+def test_a_place_far_from_a_single_row_of_cells_is_outside(axis):
+    row = maps().isel({axis: [2]})
+    assert float(row.jaxload.at(12.4, 46.4)[axis]) == {"lon": 12, "lat": 46}[axis]
+    place = {"lon": (150.0, 46.0), "lat": (12.0, 80.0)}[axis]
+    with pytest.raises(ValueError, match="lies outside the maps"):
+        row.jaxload.at(*place)
+
+
+def test_a_single_cell_is_as_wide_as_its_limits_or_its_study_say():
+    cell = maps().isel(lon=[0], lat=[0])
+    assert labelled.cell_sides(cell) == (np.inf, np.inf)
+    assert labelled.cell_sides(maps().isel(lon=[0])) == (1, 1)
+    stated = cell.assign_attrs(settings="[region]\nspacing = 0.25\n")
+    assert labelled.cell_sides(stated) == (0.25, 0.25)
+    bounds = (("lon", "nv"), np.array([[9.75, 10.25]]))
+    assert labelled.cell_sides(cell.assign(lon_bnds=bounds)) == (0.5, 0.5)
 
 
 WRONG = {

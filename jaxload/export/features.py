@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import labelled
-from jaxload.export.maps import map_blocks
+from jaxload.export.maps import half_sides, map_blocks
 from jaxload.export.opened import open_part, require, targets, writing
 from jaxload.export.options import ExportOptions
 from jaxload.pipeline.progress import Watch
@@ -20,6 +20,9 @@ __all__ = ["export_geojson", "export_geoparquet"]
 
 #: Digits of degrees, a tenth of a metre, and of values.
 DEGREES, DIGITS = 6, 6
+
+#: How far a cell may reach over the date line by rounding [degrees].
+EDGE = 1e-6
 
 #: Properties by name, and what lies where.
 Features = tuple[dict[str, NDArray[Any]], NDArray[Any]]
@@ -114,10 +117,11 @@ def _default(parts: dict[str, pathlib.Path]) -> tuple[str, ...]:
 
 def _stations(dataset: xr.Dataset) -> Features:
     up = dataset.up.transpose("time", "station")
-    seen = np.isfinite(up.values)
+    seen, lon = np.isfinite(up.values), _turned(dataset.lon.values)
     values: dict[str, NDArray[Any]] = {
         "station": dataset.station.values.astype(str),
         **{x: dataset[x].values for x in ("lon", "lat", "height") if x in dataset},
+        "lon": lon,
         "epochs": seen.sum(axis=0),
     }
     dates = np.datetime_as_string(dataset.time.values, "D")
@@ -132,7 +136,7 @@ def _stations(dataset: xr.Dataset) -> Features:
     for name, key in of_names.items():
         if name in dataset:
             values[key] = _rms(dataset[name].transpose("time", "station").values)
-    return values, shapely.points(dataset.lon.values, dataset.lat.values)
+    return values, shapely.points(lon, dataset.lat.values)
 
 
 def _cells(dataset: xr.Dataset, belt: bool, watch: Callable[[float], None]) -> Features:
@@ -140,16 +144,37 @@ def _cells(dataset: xr.Dataset, belt: bool, watch: Callable[[float], None]) -> F
     inside = labelled.in_region(dataset, belt)
     row, column = np.nonzero(inside & _ever_known(dataset[name]))
     lon, lat = dataset.lon.values, dataset.lat.values
-    values: dict[str, NDArray[Any]] = {"lon": lon[column], "lat": lat[row]}
+    values: dict[str, NDArray[Any]] = {"lon": _turned(lon[column]), "lat": lat[row]}
     values["in_region"] = labelled.in_region(dataset, False)[row, column]
     of_maps = labelled.seasonal_fits(dataset[name], lambda share: watch(0.8 * share))
     values |= {k: x[row, column] for k, x in _named(of_maps).items()}
     if f"{name}_sd" in dataset:
         values["sd_rms_mm"] = _rms_of_maps(dataset[f"{name}_sd"])[row, column]
-    half_lon, half_lat = _half(lon, lat), _half(lat, lon)
-    west, south = lon[column] - half_lon, np.maximum(lat[row] - half_lat, -90)
-    east, north = lon[column] + half_lon, np.minimum(lat[row] + half_lat, 90)
-    return values, shapely.box(west, south, east, north)
+    return values, _boxes(values["lon"], values["lat"], half_sides(dataset))
+
+
+def _turned(lon: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Longitudes from -180 to 180; those that are there already stay as they are."""
+    return np.where(np.abs(lon) > 180, (lon + 180) % 360 - 180, lon)
+
+
+def _boxes(
+    lon: NDArray[np.float64], lat: NDArray[np.float64], halves: tuple[float, float]
+) -> NDArray[Any]:
+    """Cells as polygons, cut in two where they cross the date line (RFC 7946)."""
+    west, east = lon - halves[0], lon + halves[0]
+    south, north = np.maximum(lat - halves[1], -90), np.minimum(lat + halves[1], 90)
+    shapes = shapely.box(west, south, east, north)
+    over = np.flatnonzero((west < -180 - EDGE) | (east > 180 + EDGE))
+    for cell in over:
+        first = west[cell] + 360 if west[cell] < -180 else west[cell]
+        last = east[cell] - 360 if east[cell] > 180 else east[cell]
+        parts = [
+            shapely.box(first, south[cell], 180, north[cell]),
+            shapely.box(-180, south[cell], last, north[cell]),
+        ]
+        shapes[cell] = shapely.MultiPolygon(parts)
+    return shapes
 
 
 def _ever_known(array: xr.DataArray) -> NDArray[np.bool_]:
@@ -166,11 +191,6 @@ def _rms_of_maps(array: xr.DataArray) -> NDArray[np.float64]:
         total += np.where(known, maps.astype(np.float64), 0.0).__pow__(2).sum(axis=0)
         count += known.sum(axis=0)
     return np.sqrt(total / np.where(count > 0, count, np.nan))
-
-
-def _half(axis: NDArray, other: NDArray) -> float:
-    steps = np.diff(axis if len(axis) > 1 else other)
-    return float(np.mean(steps)) / 2 if len(steps) else 0.5
 
 
 def _rms(values: NDArray) -> NDArray[np.float64]:

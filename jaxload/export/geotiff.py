@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import labelled
-from jaxload.export.maps import map_blocks, map_names, months_of_maps
+from jaxload.export.maps import half_sides, map_blocks, map_names, months_of_maps
 from jaxload.export.opened import open_part, require, targets, writing
 from jaxload.export.options import ExportOptions
 from jaxload.pipeline.progress import Watch
@@ -158,9 +158,8 @@ def _profile(dataset: xr.Dataset, bands: int) -> dict[str, Any]:
     )
 
     lon, lat = dataset["lon"].values, dataset["lat"].values
-    step = np.diff(lon if len(lon) > 1 else lat)
-    half = float(np.mean(step)) / 2 if len(step) else 0.5
-    edges = (lon[0] - half, lat[0] - half, lon[-1] + half, lat[-1] + half)
+    east, north = half_sides(dataset)
+    edges = (lon[0] - east, lat[0] - north, lon[-1] + east, lat[-1] + north)
     size = len(lon), len(lat)
     return {
         "driver": "GTiff",

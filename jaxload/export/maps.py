@@ -1,12 +1,15 @@
 """Maps of a result, some epochs at a time, and means of them over months."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["map_blocks", "map_names", "months_of_maps"]
+from jaxload import labelled
+
+__all__ = ["half_sides", "map_blocks", "map_names", "months_of_maps"]
 
 #: Values that are read at a time.
 VALUES = 1 << 22
@@ -30,6 +33,27 @@ def map_names(dataset: xr.Dataset) -> list[str]:
         if x.dims in (("time", "lat", "lon"), ("lat", "lon")) and x.dtype.kind == "f"
     ]
     return sorted(names, key=lambda name: dataset[name].ndim, reverse=True)
+
+
+def half_sides(dataset: xr.Dataset) -> tuple[float, float]:
+    """Find how far cells reach from their centres.
+
+    Args:
+      dataset: Maps with the axes lon and lat.
+
+    Returns:
+      Halves of their sides in longitude and latitude [degrees].
+
+    Raises:
+      ValueError: If a single cell does not state its size.
+    """
+    lon, lat = labelled.cell_sides(dataset)
+    if not np.isfinite(lon):
+        raise ValueError(
+            "the maps have a single cell, and neither lon_bnds nor region.spacing in "
+            "their settings says how wide it is; export them from the files of a run"
+        )
+    return lon / 2, lat / 2
 
 
 def map_blocks(array: xr.DataArray) -> Iterator[tuple[slice, NDArray[np.float32]]]:
@@ -62,7 +86,7 @@ def months_of_maps(
     """
     time = array["time"].values
     step = np.median(np.diff(time)) / np.timedelta64(1, "D") if len(time) > 1 else 1.0
-    least = max(1, round(LEAST_DAYS / float(step)))
+    least = max(1, math.ceil(LEAST_DAYS / float(step)))
     month = time.astype("M8[M]")
     for one in np.unique(month):
         epochs = np.flatnonzero(month == one)

@@ -50,10 +50,22 @@ def export_results(
     Raises:
       FileNotFoundError: If there is no such folder.
       ValueError: If it holds no result, a library is missing, what is asked for is not
-        there, or a file cannot be written or is there already.
+        there, an option does not go with the format, or a file cannot be written or is
+        there already.
     """
     if form not in WRITERS:
         raise ValueError(f"{form!r} is no format; there are {', '.join(WRITERS)}")
+    options = options or ExportOptions()
+    if options.by == "month" and form != "geotiff":
+        raise ValueError(
+            f"{form} has no means of months of maps, only geotiff has; leave out --by "
+            "month"
+        )
+    if options.belt and form == "zarr":
+        raise ValueError(
+            "zarr holds all cells, those of the belt too, whatever is asked for; leave "
+            "out --belt"
+        )
     parts = find_parts(folder)
     place = new_folder(pathlib.Path(folder, "export") if out is None else out)
-    return WRITERS[form](parts, place, tuple(what), options or ExportOptions(), watch)
+    return WRITERS[form](parts, place, tuple(what), options, watch)

@@ -24,9 +24,6 @@ ROWS = 1 << 18
 #: Coordinates that stand beside the names of places.
 PLACES = ("lon", "lat", "height")
 
-#: Digits that single precision has.
-NUMBERS = "%.7g"
-
 
 def export_csv(
     parts: dict[str, pathlib.Path],
@@ -38,7 +35,8 @@ def export_csv(
     """Write parts of a result as csv, a row for each time and place.
 
     Variables with the same dimensions share a table: ``regions.csv`` has those by epoch
-    and region, ``regions_month.csv`` those by month and region.
+    and region, ``regions_month.csv`` those by month and region. Numbers have the fewest
+    digits that their precision needs.
 
     Args:
       parts: From `find_parts`.
@@ -83,6 +81,10 @@ def _tables(dataset: xr.Dataset, stem: str) -> dict[str, list[str]]:
         file = f"{stem}.csv" if plain else f"{stem}_{'_'.join(dims)}.csv"
         if not plain and dims[1:] in (("region",), ("station",)) and first != "time":
             file = f"{stem}_{first}.csv"
+        if file in tables:
+            file = f"{stem}_{'_'.join(dims)}.csv"
+        if file in tables:
+            file = f"{stem}_{first}_only.csv"
         tables[file] = names
     return tables
 
@@ -90,7 +92,7 @@ def _tables(dataset: xr.Dataset, stem: str) -> dict[str, list[str]]:
 def _write(
     dataset: xr.Dataset, names: list[str], path: pathlib.Path, belt: bool, watch
 ) -> None:
-    how = {"index": False, "float_format": NUMBERS, "lineterminator": "\n"}
+    how = {"index": False, "lineterminator": "\n"}
     with (
         writing(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,

@@ -1,6 +1,7 @@
 """Water at places and over basins, from labelled maps."""
 
 import os
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from shapely import MultiPolygon, Polygon
 
 from jaxload import io, sphere
 
-__all__ = ["basin_means", "in_region", "nearest_cells", "water_name"]
+__all__ = ["basin_means", "cell_sides", "in_region", "nearest_cells", "water_name"]
 
 Outline = Polygon | MultiPolygon
 
@@ -69,6 +70,38 @@ def in_region(dataset: xr.Dataset, belt: bool) -> NDArray[np.bool_]:
     return dataset.cell_mask.transpose("lat", "lon").values == REGION
 
 
+def cell_sides(dataset: xr.Dataset) -> tuple[float, float]:
+    """Find how wide and how high the cells of maps are.
+
+    Args:
+      dataset: Maps with the axes lon and lat.
+
+    Returns:
+      Sides in longitude and latitude [degrees]: the spacing of an axis; if it has one
+      entry only, the limits of the cell, the spacing of the other axis, or that of the
+      study; infinite if none of them is known.
+    """
+    sides = _side(dataset, "lon"), _side(dataset, "lat")
+    usual = next((x for x in sides if np.isfinite(x)), _spacing_of_study(dataset))
+    lon, lat = (x if np.isfinite(x) else usual for x in sides)
+    return lon, lat
+
+
+def _side(dataset: xr.Dataset, axis: str) -> float:
+    steps = np.diff(dataset[axis].values)
+    if not len(steps) and f"{axis}_bnds" in dataset:
+        steps = np.diff(dataset[f"{axis}_bnds"].values)
+    return float(np.abs(steps).mean()) if steps.size else np.inf
+
+
+def _spacing_of_study(dataset: xr.Dataset) -> float:
+    try:
+        study = tomllib.loads(str(dataset.attrs.get("settings", "")))
+    except tomllib.TOMLDecodeError:
+        return np.inf
+    return float(study.get("region", {}).get("spacing", np.inf))
+
+
 def nearest_cells(dataset: xr.Dataset, lon: ArrayLike, lat: ArrayLike) -> xr.Dataset:
     """Select the cells in which places lie.
 
@@ -90,12 +123,12 @@ def nearest_cells(dataset: xr.Dataset, lon: ArrayLike, lat: ArrayLike) -> xr.Dat
             f"lon has shape {lon.shape} and lat {lat.shape}; give two numbers, or two "
             "lists of one length"
         )
-    axis = dataset.lon.values
+    axis, sides = dataset.lon.values, cell_sides(dataset)
     middle = (axis[0] + axis[-1]) / 2
     turned = middle + (lon - middle + 180) % 360 - 180
     indices = {
-        "lon": _nearest(axis, turned, "longitude"),
-        "lat": _nearest(dataset.lat.values, lat, "latitude"),
+        "lon": _nearest(axis, turned, (sides[0], "longitude")),
+        "lat": _nearest(dataset.lat.values, lat, (sides[1], "latitude")),
     }
     dims = ("place",) if lon.ndim else ()
     return dataset.isel({k: xr.DataArray(x, dims=dims) for k, x in indices.items()})
@@ -121,9 +154,8 @@ def basin_means(
     Returns:
       The mean (time, region) in the units of the maps, the fraction of each region in
       cells that have a value at any epoch, ``coverage_fraction``, and, where the maps
-      have standard errors,
-      ``<name>_sd_largest``: the standard error if errors of all cells were the same,
-      which no correlation of theirs exceeds.
+      have standard errors, ``<name>_sd_largest``: the standard error if errors of all
+      cells were the same, which no correlation of theirs exceeds.
 
     Raises:
       FileNotFoundError: If the file is missing.
@@ -241,9 +273,13 @@ def _check_maps(dataset: xr.Dataset) -> None:
             )
 
 
-def _nearest(axis: NDArray, places: NDArray, what: str) -> NDArray[np.intp]:
+def _nearest(
+    axis: NDArray, places: NDArray, of_axis: tuple[float, str]
+) -> NDArray[np.intp]:
+    """Index of the cells of places, by the side of a lone cell and the axis' name."""
+    side, what = of_axis
     index = np.abs(axis - places[..., None]).argmin(axis=-1)
-    step = np.abs(np.diff(axis)).max(initial=0.0) or np.inf
+    step = np.abs(np.diff(axis)).max(initial=0.0) or side
     outside = ~(np.abs(axis[index] - places) <= 0.5001 * step)
     if outside.any():
         raise ValueError(
