@@ -84,6 +84,18 @@ def test_a_result_equals_itself(tmp_path):
     assert any("rms of the difference 0 mm" in line for line in lines)
 
 
+def test_water_storage_is_not_compared_with_groundwater(tmp_path):
+    one, other = write(tmp_path / "a", 0.1), write(tmp_path / "b", 0.1)
+    for name in ("twsa.nc", "regions.nc"):
+        held = io.read_dataset(other / name, load=True)
+        io.write_dataset(held.rename(twsa="gwsa"), other / name)
+    lines = compared(one, other)
+    for what in ("maps", "regions"):
+        assert (
+            f"{what}: A has twsa and B gwsa, which are not the same quantity" in lines
+        )
+
+
 def test_a_folder_without_results_is_refused(tmp_path, capsys):
     one = write(tmp_path / "a", 0.1)
     assert cli.main(["compare", str(one), str(tmp_path)]) == 2
@@ -100,6 +112,34 @@ def test_a_study_cites_its_own_earth(tmp_path, capsys):
     assert not {"dziewonski1981", "simons2006"} & set(keys)
     # Braces of BibTeX close.
     assert said.count("{") == said.count("}")
+
+
+def test_every_file_of_a_study_is_in_a_comment_of_one_line(tmp_path):
+    text = """
+    [gnss]
+    files = "heights/*.csv"
+    [region]
+    boundary = "outline.txt"
+    [evaluation]
+    grace = "csr\\nof us.nc"
+    [loads]
+    atmosphere = "pressure.nc"
+    [drought]
+    climatology = "long.nc"
+    """
+    folder = write(tmp_path / "a", 0.1)
+    held = io.read_dataset(folder / "twsa.nc", load=True)
+    io.write_dataset(held.assign_attrs(settings=text), folder / "twsa.nc")
+    lines = comparison.bibtex(folder)
+    comments = [line for line in lines if line.startswith("%")]
+    assert not any("\n" in line for line in lines)
+    for words in (
+        "% gnss.files: heights/*.csv;",
+        "% evaluation.grace: csr of us.nc;",
+        "% loads.atmosphere: pressure.nc;",
+        "% drought.climatology: long.nc;",
+    ):
+        assert any(line.startswith(words) for line in comments), (words, comments)
 
 
 def test_citing_needs_no_result():

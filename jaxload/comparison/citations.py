@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jaxload
-from jaxload import io
+from jaxload import config, io
 
 __all__ = ["bibtex"]
 
@@ -133,14 +133,14 @@ def bibtex(folder: str | os.PathLike[str] | None = None) -> list[str]:
 
     Returns:
       Lines of BibTeX: jaxload, and the works that the study's settings rest on. Data
-      are cited as their centres ask; comments name the files that the study read.
+      are cited as their centres ask; comments name the files of the study by the
+      settings that name them.
 
     Raises:
       FileNotFoundError: If there is no result.
     """
-    study: dict[str, Any] = {}
-    if folder is not None:
-        study = _settings(pathlib.Path(folder))
+    text = "" if folder is None else _settings(pathlib.Path(folder))
+    study = tomllib.loads(text)
     program = {
         "author": "{The jaxload developers}",
         "title": "jaxload: terrestrial water storage from {GNSS} displacement, "
@@ -152,8 +152,8 @@ def bibtex(folder: str | os.PathLike[str] | None = None) -> list[str]:
     for key, (kind, fields, used) in WORKS.items():
         if used(study):
             lines += ["", *_entry(key, kind, fields)]
-    if study:
-        lines += ["", *_data(study)]
+    if text:
+        lines += ["", *_data(text)]
     return lines
 
 
@@ -162,12 +162,12 @@ def _entry(key: str, kind: str, fields: Mapping[str, str]) -> list[str]:
     return [f"@{kind}{{{key},", *inside, "}"]
 
 
-def _settings(folder: pathlib.Path) -> dict[str, Any]:
+def _settings(folder: pathlib.Path) -> str:
     for name in ("twsa.nc", "twsa.zarr", "stations.nc"):
         if (folder / name).exists():
             with io.read_dataset(folder / name) as dataset:
                 if "settings" in dataset.attrs:
-                    return tomllib.loads(str(dataset.attrs["settings"]))
+                    return str(dataset.attrs["settings"])
     raise FileNotFoundError(
         f"{folder} has no twsa.nc or stations.nc that holds the settings of its study; "
         "name the folder that --out of jaxload run named"
@@ -181,14 +181,21 @@ def _earth(study: Settings) -> str:
     return str(study.get("earth", {}).get("model", "prem")).lower()
 
 
-def _data(study: Settings) -> list[str]:
+def _data(text: str) -> list[str]:
     """Comments that name the data, which BibTeX passes over."""
-    named = {"heights": study.get("gnss", {}).get("files")}
-    for name, value in study.get("evaluation", {}).items():
-        if name in ("grace", "land_model"):
-            named[name.replace("_", " ")] = value
+    try:
+        files = config.study_files(config.parse_study(text, ""))
+    except ValueError as error:
+        return [_comment(f"the files of the study are not listed: {error}")]
+    named: dict[str, list[str]] = {}
+    for setting, file in files:
+        named.setdefault(setting, []).append(file)
     return [
-        f"% {what}: {value}; cite the data as their centre asks"
-        for what, value in named.items()
-        if value
+        _comment(f"{setting}: {', '.join(held)}; cite the data as their centre asks")
+        for setting, held in named.items()
     ]
+
+
+def _comment(text: str) -> str:
+    """One line that BibTeX passes over, whatever characters names have."""
+    return "% " + " ".join(text.split())

@@ -145,6 +145,8 @@ def _maps(folders: list[pathlib.Path], watch: Watch) -> list[str]:
         names = [_water(dataset) for dataset in (one, other)]
         if not all(names):
             return ["maps: not both results have them"]
+        if names[0] != names[1]:
+            return [f"maps: {_unlike(names)}"]
         common = _common(one, other)
         sizes = [len(index[0]) for index in common.values()]
         if not all(sizes):
@@ -160,6 +162,10 @@ def _maps(folders: list[pathlib.Path], watch: Watch) -> list[str]:
         f"{rms[1]:.4g} mm ({sizes[0]} epochs and {squares[4]} cells of the region in "
         "common)"
     ]
+
+
+def _unlike(names: list[str]) -> str:
+    return f"A has {names[0]} and B {names[1]}, which are not the same quantity"
 
 
 def _water(dataset: xr.Dataset) -> str:
@@ -226,6 +232,8 @@ def _regions(folders: list[pathlib.Path]) -> list[str]:
         names = [_water(dataset) for dataset in (one, other)]
         if not all(names):
             return ["regions: not both results have them"]
+        if names[0] != names[1]:
+            return [f"regions: {_unlike(names)}"]
         series = [x[name].load() for x, name in zip((one, other), names)]
     regions = [r for r in series[0].region.values if r in series[1].region.values]
     lines = []
