@@ -12,6 +12,9 @@ from jaxload._platform import form
 DOUBLE = os.environ.get("JAX_ENABLE_X64", "1").lower() not in ("0", "false")
 collect_ignore = ["test_single_precision.py"] if DOUBLE else []
 
+# Files of one content have one date, whenever they are written.
+os.environ.setdefault("SOURCE_DATE_EPOCH", "1700000000")
+
 jax.config.update("jax_enable_x64", DOUBLE)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

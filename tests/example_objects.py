@@ -246,6 +246,12 @@ OBJECTS: dict[str, dict[str, Callable[[], Any]]] = {
         "training_data": training_data,
         "learned": Learned,
     },
+    "gapfill.stations.fitting": {
+        "heights": lambda: gapfill.StationHeights(
+            np.nan_to_num(heights()), gapfill.Positions(stations().lon, stations().lat)
+        ),
+        "features_of_cells": lambda: features(20),
+    },
     "inversion": {
         "problem": problem,
         "prior": prior,

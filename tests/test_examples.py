@@ -69,7 +69,9 @@ def public_names(name):
     """What who imports a package has: its own names, then those of its rooms."""
     package = name.split(".")[0]
     rooms = [m for m in MODULES if f"{m.__name__}.".startswith(f"jaxload.{package}.")]
-    rooms.sort(key=lambda module: not f"jaxload.{name}".startswith(module.__name__))
+    # The nearest first.
+    own = lambda module: f"jaxload.{name}.".startswith(f"{module.__name__}.")
+    rooms.sort(key=lambda module: -len(module.__name__) if own(module) else 0)
     names = {}
     for module in [*rooms, *rooms[:1]]:
         for public in module.__all__:

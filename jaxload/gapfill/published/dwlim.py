@@ -49,7 +49,9 @@ def control_stations(
 
     Example:
       >>> control = control_stations(up, temperature, pressure)
-      >>> ensemble = train(features[:, control], up[:, control])
+      >>> ensemble = gapfill.networks.ensemble.train(
+      ...     features[:, control], up[:, control]
+      ... )
 
     Source:
       DWLIM (2022), Remote Sensing 14, 535, section 3.1.1, doi:10.3390/rs14030535.
