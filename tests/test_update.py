@@ -132,6 +132,16 @@ def test_a_month_that_is_added_equals_the_run_of_all_days(study, finished):
     assert summaries[0]["files"] == summaries[1]["files"]
 
 
+def test_results_of_the_first_version_of_a_state_go_on(study, finished):
+    path = study / "out" / "state.json"
+    path.write_text(
+        path.read_text().replace('"state_version": 2', '"state_version": 1')
+    )
+    bring(study, finished)
+    assert update(study).about["new_epochs"][2] == "31"
+    assert_equal_water(study / "out", finished / "whole_out")
+
+
 def test_a_second_update_changes_nothing_and_says_so(study, finished, capsys):
     bring(study, finished)
     words = ["update", str(study / "out"), "--data", str(study / "data")]

@@ -157,8 +157,13 @@ class NetworkModel:
 
     @property
     def is_window(self) -> bool:
-        """Whether `rest` is shorter than the record of the spectra."""
-        return len(self.rest) < self.steps
+        """Whether `rest` is shorter than the record of which it is a part."""
+        return len(self.rest) < self.record_steps
+
+    @property
+    def record_steps(self) -> int:
+        """Steps of the record, with those that were added since its spectra."""
+        return self.before + int(self.position[-1]) + 1 + self.behind
 
     @property
     def from_end(self) -> NDArray[np.int64]:
@@ -292,7 +297,7 @@ def estimate_network(model: Model, network: NetworkModel) -> tuple[Estimate, flo
     Returns:
       The estimate, and the residual of its system relative to the right side.
     """
-    steps = network.steps if network.is_window else None
+    steps = network.record_steps if network.is_window else None
     record = separate_record(
         network.network, network.rest, network.spectra, record=steps
     )

@@ -14,6 +14,7 @@ from jaxload.io.files.writing import reason_of
 
 __all__ = [
     "ABOUT_STATE",
+    "READABLE_STATES",
     "STATE_ARRAYS",
     "STATE_VERSION",
     "KeptState",
@@ -26,6 +27,9 @@ STATE_ARRAYS, ABOUT_STATE = "state.nc", "state.json"
 
 #: Changes with what a state holds, and with what is computed from it.
 STATE_VERSION = 2
+
+#: Versions from which an update goes on: the first lacks noise of a network alone.
+READABLE_STATES = (1, 2)
 
 #: Heights as they were read, in the state.
 READ = {"up": "up_read", "up_sigma": "up_sigma_read", "time": "day"}

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, series
+from jaxload.pipeline.estimation.network_noise import MONTH
 from jaxload.pipeline.frozen.frozen_network import NETWORK
 from jaxload.pipeline.prepare.cleaning import needs_cleaning
 from jaxload.pipeline.prepare.frozen_cleaning import clean_by_parameters
@@ -223,6 +224,9 @@ LAG = 2.5
 #: are fast.
 SPARE = 128
 
+#: Days of the longest months of the calendar.
+LONGEST_MONTH = 31
+
 
 def memory_of(study: config.Study, about: Mapping[str, Any]) -> Memory:
     """Compute how far days change the water of others.
@@ -237,7 +241,12 @@ def memory_of(study: config.Study, about: Mapping[str, Any]) -> Memory:
     if NETWORK in about:
         network = about[NETWORK]
         steps = int(network["lag"]), int(network["lead"]) + SPARE
-        lag, lead = (int(np.ceil(x * float(network["days"]))) for x in steps)
+        lag, lead = (_days_of(x, float(network["days"])) for x in steps)
         return Memory(lag, lead, whole=True)
     lag = int(np.ceil(LAG * study.inversion.correlation_time_days))
     return Memory(lag, lag)
+
+
+def _days_of(steps: int, days: float) -> int:
+    """Days that hold a number of steps; of months of the calendar the longest."""
+    return int(np.ceil(steps * (LONGEST_MONTH if days == MONTH else days)))

@@ -28,15 +28,16 @@ from jaxload.pipeline.frozen.frozen_network import (
     functions_at,
     network_of_state,
 )
-from jaxload.pipeline.update.later_epochs import LaterEpochs
+from jaxload.pipeline.update.later_epochs import SPARE, LaterEpochs
 from jaxload.pipeline.update.later_water import LaterWater, some_water
 
 __all__ = ["earlier_water", "estimate_window"]
 
 Floats = NDArray[np.float64]
 
-#: By how many steps sizes of windows differ, but for short ones, which are as they are.
-STEP, SHORT = 64, 256
+#: By how many steps sizes of windows differ, but for short ones, which are as they are,
+#: and how many steps of what is spared before a window are cut at most.
+STEP, SHORT, MOST_CUT = 64, 256, 128
 
 #: What epochs of a network are estimated by: arrays and plain values of the state.
 Frozen = tuple[xr.Dataset, Mapping[str, Any]]
@@ -84,7 +85,8 @@ def _window(
     network, values = network_of_state(frozen, problem), frozen[1][NETWORK]
     every = positions_at_steps(epochs.time, network.days)
     position, steps = every[epochs.window], int(every[-1]) + 1
-    size, start = _size(position, steps)
+    spare = min(MOST_CUT, int(SPARE / network.days))
+    size, start = _size(position, steps, spare)
     first = int(np.searchsorted(position, start))
     position, window = position[first:], epochs.window[first:]
     functions = functions_at(values, epochs.time[window])
@@ -102,11 +104,13 @@ def _window(
     ), first
 
 
-def _size(position: NDArray[np.int64], steps: int) -> tuple[int, int]:
+def _size(position: NDArray[np.int64], steps: int, spare: int) -> tuple[int, int]:
     """Steps of a window, and the number of the first of them in the record.
 
     Behind the last epoch there are as many steps without heights as in the whole
-    record, whose length is that of fast transforms.
+    record, whose length is that of fast transforms. A window whose length is not is cut
+    by the spare steps at most, or begins with steps without heights, which may lie
+    before the record.
     """
     first, last = int(position[0]), int(position[-1])
     if first == 0:
@@ -114,10 +118,12 @@ def _size(position: NDArray[np.int64], steps: int) -> tuple[int, int]:
     empty = smooth_length(steps) - steps if last == steps - 1 else 0
     size = last + 1 - first + empty
     # Programs are compiled for a few sizes only.
-    size -= size % STEP if size > SHORT else 0
-    while smooth_length(size) != size:
-        size -= STEP
-    return size, last + 1 + empty - size
+    cut = size - size % STEP if size > SHORT else size
+    while smooth_length(cut) != cut:
+        cut -= STEP
+    if size - cut > spare:
+        cut = smooth_length(-(-size // STEP) * STEP)
+    return cut, last + 1 + empty - cut
 
 
 def _with_errors(

@@ -15,6 +15,7 @@ from jaxload.io.gnss.later_readings import FileMark
 from jaxload.pipeline.frozen.hindrances import hindrance_of
 from jaxload.pipeline.frozen.kept_state import (
     ABOUT_STATE,
+    READABLE_STATES,
     STATE_ARRAYS,
     STATE_VERSION,
 )
@@ -180,7 +181,7 @@ def _read_values(folder: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
             raise FileNotFoundError(_why_stateless(folder, name))
     about = io.read_json(folder / ABOUT_STATE)
     version = about.get("state_version")
-    if version != STATE_VERSION:
+    if version not in READABLE_STATES:
         raise ValueError(
             f"{folder / ABOUT_STATE} is of version {version}, but this release goes on "
             f"from version {STATE_VERSION}; run the study again"

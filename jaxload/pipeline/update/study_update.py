@@ -357,7 +357,7 @@ def _about_update(
         "new_epochs": _span(days[new]),
         "changed_mm": changes,
         "provisional": _span(days[epochs.provisional]),
-        "provisional_mm": _still_to_change(opened, area, water),
+        "provisional_mm": _still_to_change(opened, area, epochs, water),
         "latency": latency_of(later, opened.arrays),
         "new_stations": list(later.new_stations),
         "zeros_mm": later.zeros,
@@ -366,13 +366,15 @@ def _about_update(
 
 
 def _still_to_change(
-    opened: OpenedStudy, area: StudyArea, water: LaterWater | None
+    opened: OpenedStudy, area: StudyArea, epochs: LaterEpochs, water: LaterWater | None
 ) -> dict[str, float]:
     """By how much days to come will change the last means over regions [mm rms]."""
     if water is None or water.rest_sd is None:
         return {}
     growth = opened.arrays.growth_regions.values[0]
-    size = water.rest_sd[-1] * np.sqrt(1 - growth**-2.0)
+    reaches_end = epochs.places[-1] == len(epochs.time) - 1
+    last = water.rest_sd if reaches_end else opened.arrays.region_rest_sd.values
+    size = last[-1] * np.sqrt(1 - growth**-2.0)
     known = zip(map(str, area.basins.names), np.round(size, 3).tolist())
     return {name: value for name, value in known if np.isfinite(value)}
 
