@@ -14,6 +14,7 @@ import xarray as xr
 
 from jaxload import config, evaluate, io, pipeline, report, sphere, synthetic
 from jaxload.inversion.estimation.representers import RepresenterSolution, Term
+from jaxload.pipeline.estimation.error_correlation import LASTING_ERRORS
 from jaxload.pipeline.estimation.uncertainty import CellErrors, Errors
 from jaxload.pipeline.evaluate.drought import (
     compute_drought,
@@ -83,6 +84,13 @@ def test_monthly_errors_are_those_of_days_with_their_memory(regions):
     assert storage.calendar[14] == 3
     first = regions.twsa.values[:31].mean(axis=0)
     np.testing.assert_allclose(storage.mean[0], first)
+
+
+def test_errors_that_last_give_none_of_months(regions):
+    regions.twsa_sd.attrs[LASTING_ERRORS] = "of amplitudes"
+    storage = monthly_storage(regions)
+    assert storage.covariance is None
+    assert np.isnan(storage.sd).all()
 
 
 def test_days_without_water_count_for_nothing_and_months_without_are_named(

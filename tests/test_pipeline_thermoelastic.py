@@ -10,6 +10,8 @@ import shapely
 import xarray as xr
 
 from jaxload import cli, config, io, pipeline, report, synthetic
+from jaxload.pipeline.estimation.error_correlation import LASTING_ERRORS
+from jaxload.pipeline.evaluate.monthly_water import monthly_storage
 
 pytest.importorskip("netCDF4")
 
@@ -165,6 +167,12 @@ def test_regional_errors_hold_those_of_the_amplitudes(study, independent, tmp_pa
     # Most where it is hot or cold.
     warmth = abs(independent["stations"].thermoelastic).mean("station")
     assert np.corrcoef(more[warmth > 0], warmth[warmth > 0])[0, 1] > 0.9
+
+
+def test_errors_of_amplitudes_are_not_those_of_single_days(independent):
+    regions = independent["regions"]
+    assert "amplitudes" in regions.twsa_sd.attrs[LASTING_ERRORS]
+    assert monthly_storage(regions).covariance is None
 
 
 def test_a_prior_without_spread_gives_the_run_without_the_term(

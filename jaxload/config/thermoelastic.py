@@ -32,7 +32,8 @@ class Thermoelastic(NamedFiles):
         monthly means (csv, txt, tsv or dat) with a column for each station.
       variable: Name of the variable in grids; recognised if empty.
       units: Units of the values, such as "degC", for files that do not state them or
-        state wrong ones; tables without are taken for any scale of kelvins.
+        state wrong ones; tables without are taken for any scale of kelvins, and are
+        converted from others, such as "degF".
       time_units: Units of time of grids; those of the files if empty.
       stamp: Position of the times of grids in the spans over which entries are means:
         "start", "middle", "end", or "instant"; "auto" or empty for what the files show.

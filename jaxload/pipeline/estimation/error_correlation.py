@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from jaxload._calendar import DAY
 
 __all__ = [
+    "LASTING_ERRORS",
     "MeanErrors",
     "covariance_of_means",
     "error_model",
@@ -18,6 +19,8 @@ __all__ = [
     "sd_of_means",
 ]
 
+#: Attribute of standard errors that says what of them is one error at all epochs.
+LASTING_ERRORS = "lasting_errors"
 
 #: Functions of time in the order of `series.seasonal_basis`.
 FUNCTIONS = (

@@ -56,6 +56,9 @@ FUNCTION_GROUPS = ((0,), (1,), (2, 3, 4, 5))
 #: and correlation of expansion and water from which the prior alone parts them.
 UNKNOWN, ALIKE = 0.9, 0.9
 
+#: What of standard errors is one error at all epochs.
+LASTING = "amplitudes of thermal expansion, whose errors are the same at all epochs"
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Expansion:
@@ -263,7 +266,9 @@ def expand_network(
     shape = position[-1] + 1, up.shape[1]
     rest, left = np.zeros(shape), np.full(shape, np.nan)
     of_warmth = parts.warmth.coefficients
-    rest[position] = temperature.values - functions @ of_warmth
+    # Where there is no temperature there are no heights, and nothing is learned.
+    beyond = temperature.values - functions @ of_warmth
+    rest[position] = np.where(temperature.known, beyond, 0.0)
     left[position] = parts.fits.residual
     share = np.isfinite(up).sum(axis=0) / len(rest)
     warmth = NetworkSeries(of_warmth, rest, share)
@@ -315,7 +320,7 @@ def with_amplitude_errors(
       weights: Weight of each cell in the regions, shape (region, cell).
 
     Returns:
-      The errors; those of cells are as they were.
+      The errors, with a part that lasts; those of cells are as they were.
     """
     if errors.regions is None:
         return errors
@@ -334,7 +339,9 @@ def with_amplitude_errors(
             "means over regions these make errors %.2f times as large",
             float(np.sqrt(np.nanmean(1 + added / errors.regions**2))),
         )
-    return dataclasses.replace(errors, regions=np.sqrt(errors.regions**2 + added))
+    return dataclasses.replace(
+        errors, regions=np.sqrt(errors.regions**2 + added), lasting=LASTING
+    )
 
 
 def warn_of_expansion(expansion: Expansion, estimate: Estimate) -> None:

@@ -62,6 +62,8 @@ class Errors:
         if it is exact.
       means: How those of regions go together in time; None where each epoch's are its
         own.
+      lasting: What of those of regions is one error at all epochs, so that means over
+        time do not lower it as they do those of single epochs; empty for nothing.
     """
 
     kind: str
@@ -69,6 +71,7 @@ class Errors:
     cells: Callable[[], Iterator[CellErrors]] | None = None
     relative_errors: tuple[float, ...] = ()
     means: MeanErrors | None = None
+    lasting: str = ""
 
     @property
     def method(self) -> str:

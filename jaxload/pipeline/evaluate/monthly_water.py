@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from jaxload import evaluate, io, series
 from jaxload._calendar import DAY
 from jaxload.pipeline.estimation.error_correlation import (
+    LASTING_ERRORS,
     covariance_of_means,
     read_error_model,
 )
@@ -77,7 +78,7 @@ def monthly_storage(regions: xr.Dataset, memory_days: float = 0.0) -> MonthlySto
 
     Args:
       regions: With `twsa` (time, region) [mm], and `twsa_sd` where there are standard
-        errors.
+        errors; those with the attribute `LASTING_ERRORS` give none of months.
       memory_days: Time after which the correlation of the errors of epochs is 1/e
         [days]; 0 for independent epochs. Where `regions` has the correlation of errors,
         `twsa_error_correlation` (lag, region), that takes its place.
@@ -90,7 +91,7 @@ def monthly_storage(regions: xr.Dataset, memory_days: float = 0.0) -> MonthlySto
     bounds = np.stack([months.start, months.stop], axis=1)
     mean = over_months(values, spans, bounds)
     covariance = None
-    if "twsa_sd" in regions:
+    if "twsa_sd" in regions and LASTING_ERRORS not in regions.twsa_sd.attrs:
         common = series.overlap_days(spans, bounds).toarray()
         days = (series.span_middles(spans) - months.start[0]) / DAY
         sd = regions.twsa_sd.values.astype(np.float64)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from jaxload import config, io
 from jaxload._calendar import DAY, month_bounds
 from jaxload.io.files.paths import expand
+from jaxload.io.grids.products import find_conversion
 from jaxload.pipeline.inputs.gridded import LARGE_FILES, read_grid_source
 from jaxload.pipeline.inputs.time_spans import bring_to_epochs, epoch_spans
 from jaxload.pipeline.messages import error_context, listed
@@ -32,12 +33,14 @@ class StationTemperature:
 
     Attributes:
       values: Temperature [K], shape (epoch, station); without trends where heights have
-        none.
+        none, and 0 where it is not known, as it may be where there are no heights.
       settings: The table of the study.
+      known: Where it is known, shape (epoch, station).
     """
 
     values: Floats
     settings: config.Thermoelastic
+    known: NDArray[np.bool_]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,12 +84,14 @@ def read_temperature(
         lag = np.timedelta64(round(settings.lag_days * 86400), "s")
         bounds = (means.bounds + lag).astype("M8[ns]")
         values, _ = bring_to_epochs(means.values, bounds, epoch_spans(gnss))
-        _check_complete(values, gnss)
+        known = np.isfinite(values)
+        _check_complete(known, gnss)
         if study.cleaning.trend == "remove":
             values = without_trend(values, gnss)
         seen = gnss.up.notnull().values
         total = np.where(seen, values, 0).sum(axis=0)
         values = values - total / np.maximum(seen.sum(axis=0), 1)
+        values = np.where(known, values, 0.0)
         scatter = np.sqrt(np.mean(values**2, axis=0))
         if scatter.max() > LARGEST:
             raise ValueError(
@@ -94,7 +99,7 @@ def read_temperature(
                 f"standard deviation of {scatter.max():.0f} K, which is no temperature "
                 "of air or ground; check variable and units"
             )
-    return StationTemperature(values, settings)
+    return StationTemperature(values, settings, known)
 
 
 def _from_grid(
@@ -125,7 +130,7 @@ def _from_grid(
 def _from_tables(
     study: config.Study, settings: config.Thermoelastic, gnss: xr.Dataset
 ) -> _Means:
-    """Monthly means, of which each station has a column of its name."""
+    """Monthly means, of which each station has a column of its name, in any case."""
     tables = [
         io.read_region_table(path, settings.time, settings.time_format)
         for name in settings.paths
@@ -137,25 +142,47 @@ def _from_tables(
     for table in tables:
         rows = np.searchsorted(month, table.month)
         for place, name in enumerate(names):
-            if name not in table.columns:
+            column = _column_of(name, table.columns, names)
+            if column is None:
                 continue
-            new = table.values[:, table.columns.index(name)]
+            new = table.values[:, column]
             known, earlier = np.isfinite(new), values[rows, place]
             if (known & np.isfinite(earlier) & (new != earlier)).any():
                 raise ValueError(
                     f"the tables have several values of {name}; leave out a file"
                 )
             values[rows[known], place] = new[known]
+    if settings.units:
+        where = "the table of temperature"
+        conversion = find_conversion("temperature", settings.units, where)
+        values = conversion.factor * values + conversion.offset
     return _Means(values, np.stack(month_bounds(month), axis=1).astype("M8[ns]"))
 
 
-def _check_complete(values: Floats, gnss: xr.Dataset) -> None:
+def _column_of(name: str, columns: tuple[str, ...], stations: list[str]) -> int | None:
+    """Number of the column of a station, which another station may not have."""
+    if name in columns:
+        return columns.index(name)
+    alike = [
+        number
+        for number, column in enumerate(columns)
+        if column.strip().lower() == name.strip().lower() and column not in stations
+    ]
+    if len(alike) > 1:
+        raise ValueError(
+            f"the table has several columns of {name} "
+            f"({', '.join(columns[number] for number in alike)}); leave out one"
+        )
+    return alike[0] if alike else None
+
+
+def _check_complete(known: NDArray[np.bool_], gnss: xr.Dataset) -> None:
     """Refuse temperature that some heights are without."""
-    missing = ~np.isfinite(values)
+    missing = ~known & gnss.up.notnull().values
     if not missing.any():
         return
     names = gnss.station.values.astype(str)
-    empty = missing.all(axis=0)
+    empty = missing.any(axis=0) & ~known.any(axis=0)
     if empty.any():
         raise ValueError(
             f"there is no temperature of {empty.sum()} of {len(names)} stations "
@@ -165,7 +192,9 @@ def _check_complete(values: Floats, gnss: xr.Dataset) -> None:
     days = gnss.time.values[missing.any(axis=1)].astype("M8[D]")
     first, last = (str(day) for day in days[[0, -1]])
     raise ValueError(
-        f"temperature is missing at {len(days)} of {len(values)} epochs of the "
-        f"heights, from {first} to {last}; get temperature of all their time and of "
-        "lag_days before, or narrow gnss.start and gnss.end"
+        f"temperature is missing at {len(days)} of {len(known)} epochs of the "
+        f"heights, from {first} to {last}, of {missing.any(axis=0).sum()} of "
+        f"{len(names)} stations ({listed(names[missing.any(axis=0)])}); get "
+        "temperature of all their time and of lag_days before, or narrow gnss.start "
+        "and gnss.end"
     )

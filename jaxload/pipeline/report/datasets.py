@@ -16,6 +16,7 @@ from jaxload._calendar import DAY
 from jaxload.inversion.estimation.representers import as_dense
 from jaxload.pipeline.chunks import annual_amplitudes
 from jaxload.pipeline.estimation.error_correlation import (
+    LASTING_ERRORS,
     error_model,
     independent_means,
     sd_of_means,
@@ -340,17 +341,19 @@ def with_errors(
 
     Returns:
       The dataset, with `twsa_sd` where it was computed, those of monthly means such as
-      `twsa_monthly_sd` (but with gravimetry, whose errors last), and `error_model`
+      `twsa_monthly_sd` (but with errors that last, as of gravimetry), and `error_model`
       where errors go together in time.
     """
     if errors.regions is None:
         return regions
     name = "standard error of the regional mean"
     labels = {**errors.labels, "long_name": name}
+    if errors.lasting:
+        labels[LASTING_ERRORS] = errors.lasting
     daily = errors.regions
     regions = regions.assign(twsa_sd=(regions.twsa.dims, daily, labels))
     means = errors.means
-    if means is None and "share_of_grace" in regions:
+    if means is None and (errors.lasting or "share_of_grace" in regions):
         return regions
     caution = "" if means else "; days taken as independent"
     of_months = labels | {"comment": labels["comment"] + caution}

@@ -20,9 +20,11 @@ def with_expansion(stations: xr.Dataset, expansion: Expansion) -> xr.Dataset:
     Returns:
       The dataset, with ``thermoelastic_amplitude`` and its standard error
       ``thermoelastic_amplitude_sd`` (station) [mm/K], the uplift ``thermoelastic``
-      (time, station) [mm], which ``predicted`` then holds too.
+      (time, station) [mm], which ``predicted`` then holds too; both NaN where there is
+      no temperature.
     """
-    uplift = expansion.uplift.astype(np.float32)
+    known = expansion.temperature.known
+    uplift = np.where(known, expansion.uplift, np.nan).astype(np.float32)
     predicted = stations.predicted + uplift
     predicted.attrs = {
         "units": "mm",
