@@ -106,6 +106,16 @@ def test_two_stages_end_with_the_network_by_itself(training_data):
     )
     assert learned.joint is None
     assert learned.last is learned.pretraining
+    # Nothing of the inversion is in the loss: what is held out decides.
+    begun = jnp.log(jnp.asarray([4 * NUMBERS[0], *NUMBERS[1:]]))
+    begun = joint_model.Hyperparameters(*(jnp.broadcast_to(x, 2) for x in begun))
+    network = dataclasses.replace(learned.last.parameters, inversion=begun)
+    expected = dataclasses.astuple(calibrate(training_data, network))
+    for found, value in zip(
+        dataclasses.astuple(learned.last.parameters.inversion), expected
+    ):
+        np.testing.assert_allclose(found, np.broadcast_to(value, 2), rtol=1e-4)
+    assert abs(float(expected[0] - begun.log_beta[0])) > 0.1
 
 
 def test_a_network_taught_first_knows_what_all_places_have_in_common(training_data):

@@ -1,6 +1,7 @@
 """Networks trained by heights and by means over periods, against densities in full."""
 
 import dataclasses
+import types
 
 import jax
 import jax.numpy as jnp
@@ -8,16 +9,20 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.sparse as sp
+import shapely
+import xarray as xr
 from scipy.stats import multivariate_normal
 
-from jaxload import inversion
-from jaxload.gapfill.joint import joint_losses, joint_model
+from jaxload import config, inversion, sphere
+from jaxload.gapfill.joint import joint_losses, joint_model, schedule
 from jaxload.gapfill.joint.mean_rows import make_mean_rows
 from jaxload.gapfill.joint.virtual_rows import (
     condition_on_virtual_rows,
     fill_with_network,
 )
 from jaxload.gapfill.networks import lstm
+from jaxload.pipeline.fill import observed_means, training
+from jaxload.pipeline.inputs.gravity_means import ObservedPeriods
 
 EPOCHS, STATIONS, FILLED, PLACES, CELLS = 9, 5, 2, 4, 6
 CHAIN = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(CELLS, CELLS))
@@ -214,3 +219,55 @@ def test_too_many_means_are_refused(rng):
         ValueError, match=r"700 means in 3 periods .* larger footprints"
     ):
         make_mean_rows(wide, PRIOR)
+
+
+def test_a_reading_of_a_well_counts_in_one_period(monkeypatch):
+    day = lambda *days: np.array([f"2020-{one}" for one in days], "M8[ns]")
+    wells = xr.Dataset(
+        {"gwsa": (("time", "well"), [[10.0], [30.0], [50.0]])},
+        {
+            "time": day("01-05", "01-15", "02-15"),
+            "well": ["a"],
+            "lon": ("well", [100.5]),
+            "lat": ("well", [30.5]),
+        },
+    )
+    # A month of gravimetry of eleven days, and calendar months behind it.
+    spans = [day("01-10", "01-21"), day("01-01", "02-01"), day("02-01", "03-01")]
+    periods = ObservedPeriods(
+        np.arange(3), np.stack(spans), np.zeros(3), np.ones(3, bool)
+    )
+    monkeypatch.setattr(observed_means, "read_wells_of", lambda *_: wells)
+    study = types.SimpleNamespace(gapfill=types.SimpleNamespace(wells_sigma=1.0))
+    grid = sphere.regional_grid(shapely.box(100, 30, 102, 32), 1.0, 0.5)
+    means = observed_means._of_wells(study, xr.Dataset(), grid, periods)
+    np.testing.assert_allclose(means.values[:, 0], [0, -20, 20])
+
+
+def test_checkpoints_tell_how_gravimetry_was_weighed(tmp_path, monkeypatch, rng):
+    class Stopped(Exception):
+        pass
+
+    def stop(*_, checkpoints, **__):
+        raise Stopped(checkpoints("alone").model)
+
+    def model(files="a.nc", **settings):
+        grace = config.Gravimetry(files, **settings)
+        study = config.Study(
+            gnss=config.Gnss(files="x"),
+            region=config.Region(boundary="x"),
+            inversion=config.Inversion(grace=grace),
+            weather=config.Weather(temperature="t.nc"),
+            gapfill=config.Gapfill(method="joint-load"),
+        )
+        initial = joint_model.InitialHyperparameters(1.0, 1.0, 1.0)
+        given = (study, data, initial, jax.random.split(jax.random.key(0), 2))
+        with pytest.raises(Stopped) as stopped:
+            training.train_study_members(*given, tmp_path, print)
+        return str(stopped.value)
+
+    data = training_data(rng, 0)
+    monkeypatch.setattr(schedule, "train_ensemble", stop)
+    assert model() == model("moved.nc")
+    different = {"persistence": "none"}, {"sigma_mm": 20.0}, {"trend": True}
+    assert len({model(), *(model(**one) for one in different)}) == 4

@@ -329,3 +329,20 @@ def test_a_study_names_gravimetry_by_a_file_or_a_table(tmp_path):
     path.write_text(text + 'grace = "a.nc"\n' + soil)
     with pytest.raises(ValueError, match=r"inversion\.grace cannot be combined with"):
         config.read_study(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ({"boundary": "free"}, r'boundary "free" .*"none" or inversion.boundary ='),
+        ({"boundary": "edge"}, r'boundary "edge" leaves a constant load free'),
+        ({"prior": "first-differences"}, r"inversion\.grace\.persistence = "),
+    ],
+)
+def test_persistence_beside_a_load_that_is_free_is_refused(field, message):
+    tables = config.Gnss(files="x"), config.Region(boundary="x")
+    with pytest.raises(ValueError, match=message):
+        config.Study(*tables, inversion=config.Inversion(grace="a.nc", **field))
+    independent = config.Gravimetry("a.nc", persistence="none")
+    settings = config.Inversion(grace=independent, **field)
+    assert config.Study(*tables, inversion=settings).inversion.grace == independent

@@ -80,7 +80,8 @@ class Gapfill:
         before it is trained through the inversion.
       joint_steps: Largest number of further steps through the inversion; with 0 the
         network is trained by itself and inverted afterwards: two stages. The load is
-        then trained through the design matrix alone.
+        then trained through the design matrix alone, and `hyperparameters` are those of
+        "held-out".
       network_likelihood_weight: Weight in the joint loss of the likelihood of the
         network's own prediction; with 0 "joint-load" is trained by the marginal
         likelihood alone.

@@ -19,6 +19,7 @@ from jaxload.config.inversion import (
 from jaxload.config.network import NetworkPlan
 from jaxload.config.output import Output
 from jaxload.config.renamed import current_settings
+from jaxload.config.satellite import gravimetry_table
 from jaxload.config.screening import Screening
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.values import build_table, read_toml
@@ -322,6 +323,26 @@ def _check_gravimetry(study: Study) -> None:
             raise ValueError(
                 f"inversion.grace cannot be combined with {name}; leave one of them out"
             )
+    _check_persistence(study)
+
+
+def _check_persistence(study: Study) -> None:
+    """Refuse load that persists beside fields that the prior leaves free."""
+    table = gravimetry_table(study.inversion.grace)
+    if table is None or table.persistence == "none":
+        return
+    prior, boundary = study.inversion.prior, study.inversion.boundary
+    if prior == "laplacian" and boundary != "zero":
+        free, other = f'boundary "{boundary}"', 'inversion.boundary = "zero"'
+    elif prior == "first-differences":
+        free, other = f'prior "{prior}"', 'inversion.prior = "laplacian"'
+    else:
+        return
+    raise ValueError(
+        f"inversion.{free} leaves a constant load free, about which persistence from "
+        "month to month cannot be estimated; use inversion.grace.persistence = "
+        f'"none" or {other}'
+    )
 
 
 def _check_thermoelastic(study: Study) -> None:

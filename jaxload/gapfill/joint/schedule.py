@@ -89,7 +89,9 @@ class TrainingSchedule:
 
     Attributes:
       pretraining: Pre-training of the network alone.
-      joint: Joint training; None for two stages, inversion after network.
+      joint: Joint training; None for two stages, inversion after network. On the load
+        the hyperparameters of the inversion are then estimated from neighbourhoods that
+        are held out.
       likelihood_weight: Weight of the network's own likelihood in joint training; 0 for
         none.
       kept_apart: Whether joint training on the load leaves the hyperparameters of the
@@ -255,14 +257,19 @@ def train_ensemble(
         return fitted
 
     pretraining = part("alone", training_schedule.pretraining, start)
-    if training_schedule.joint is None:
+    two_stages = training_schedule.joint is None
+    if two_stages and form == "displacement":
         return TrainedEnsemble(pretraining, None)
     # Restart the hyperparameters: those of pre-training describe a larger residual.
     network_only = dataclasses.replace(
         pretraining.parameters, inversion=start.inversion
     )
-    if form == "water" and training_schedule.kept_apart:
+    # Pre-training on the load has none of them in its loss.
+    if form == "water" and (training_schedule.kept_apart or two_stages):
         network_only = _estimated_apart(whole, network_only)
+    if training_schedule.joint is None:
+        inverted = dataclasses.replace(pretraining, parameters=network_only)
+        return TrainedEnsemble(inverted, None)
     if weigh_means is not None:
         means = weigh_means(network_only)
         training_data = dataclasses.replace(training_data, means=means)
@@ -288,8 +295,8 @@ def _estimated_apart(
     every = math.ceil(len(training_data.displacement) / ESTIMATED_EPOCHS)
     estimated = calibrate(training_data, parameters, every=every)
     logger.info(
-        "the inversion is trained through with beta %.3g, noise factor %.3g, common "
-        "mode %.3g mm",
+        "neighbourhoods held out give beta %.3g, noise factor %.3g, common mode "
+        "%.3g mm",
         *np.exp([float(x) for x in dataclasses.astuple(estimated)]),
     )
     spread = lambda value, like: jnp.broadcast_to(value.astype(like.dtype), like.shape)

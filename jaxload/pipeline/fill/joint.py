@@ -49,7 +49,7 @@ from jaxload.pipeline.fill.observed_means import (
     weigh_means,
 )
 from jaxload.pipeline.fill.station_models import describe_validation
-from jaxload.pipeline.fill.study_model import model_drivers, study_architecture
+from jaxload.pipeline.fill.study_model import check_trained_jointly, model_drivers
 from jaxload.pipeline.fill.training import (
     TUNING_EPOCHS,
     JointTraining,
@@ -72,9 +72,6 @@ from jaxload.pipeline.training_record import TrainingRecord
 __all__ = ["invert_jointly"]
 
 Floats = NDArray[np.float64]
-
-#: Name of the criterion by which the weight of the prior was chosen.
-TRAINED = "trained with the network"
 
 
 def invert_jointly(
@@ -104,7 +101,7 @@ def invert_jointly(
     """
     assert study.gapfill is not None
     # What is wrong with a model shows before anything is computed.
-    study_architecture(study)
+    check_trained_jointly(study)
     if study.gapfill.method == "joint-load":
         return _invert_about_prior_mean(study, gnss, area, folder, clock)
     return _invert_with_virtual_stations(study, gnss, area, folder, clock)
@@ -195,7 +192,7 @@ def _invert_with_virtual_stations(
                 area.basins.weights,
                 update,
             )
-    choice = Choice(beta, TRAINED, "1", [])
+    choice = Choice(beta, trained.criterion, "1", [])
     estimate = without_factor(estimate)
     return InversionResult(estimate, choice, errors, stations_only.regions, learned)
 
@@ -322,7 +319,7 @@ def _invert_about_prior_mean(
                 area.basins.weights,
                 update,
             )
-    choice = Choice(beta, TRAINED, "1", [])
+    choice = Choice(beta, trained.criterion, "1", [])
     estimate = without_factor(estimate)
     return InversionResult(estimate, choice, errors, stations_only.regions, learned)
 

@@ -242,8 +242,12 @@ def _of_wells(
     water = wells.gwsa.transpose("time", "well").values
     values = np.full((len(periods.years), len(cell)), np.nan)
     time = wells.time.values.astype("M8[ns]")
+    # A calendar month may overlap a product's: each reading counts in the first.
+    free = np.ones(len(time), bool)
     for number, (start, stop) in enumerate(periods.spans):
-        inside = water[(time >= start) & (time < stop)]
+        here = free & (time >= start) & (time < stop)
+        free &= ~here
+        inside = water[here]
         seen = np.isfinite(inside)
         total, count = np.where(seen, inside, 0).sum(axis=0), seen.sum(axis=0)
         values[number] = np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jaxload import config
 from jaxload.config.model_choice import CORRECTIONS, STATION_MODELS, model_parts
 from jaxload.gapfill.joint import joint_model
+from jaxload.gapfill.models.corrected import Corrected
 from jaxload.gapfill.models.named import named_architecture
 from jaxload.gapfill.models.protocol import Architecture, describe_parameters
 from jaxload.gapfill.networks import ensemble
@@ -25,6 +26,7 @@ from jaxload.pipeline.inputs.time_spans import epoch_spans
 from jaxload.pipeline.inputs.weather import WeatherSeries
 
 __all__ = [
+    "check_trained_jointly",
     "model_drivers",
     "model_parameters",
     "study_architecture",
@@ -70,6 +72,25 @@ def study_architecture(study: config.Study) -> Architecture:
         )
     except ValueError as error:
         raise ValueError(f"gapfill.model: {error}") from error
+
+
+def check_trained_jointly(study: config.Study) -> None:
+    """Refuse a model that no gradient trains through the inversion.
+
+    Args:
+      study: As in `study_architecture`.
+
+    Raises:
+      ValueError: As `study_architecture`, or if the model has ``fit`` and no ``build``.
+    """
+    assert study.gapfill is not None
+    made: Any = study_architecture(study)
+    parts = (made.skeleton, made.correction) if isinstance(made, Corrected) else (made,)
+    if not all(hasattr(part, "build") for part in parts):
+        raise ValueError(
+            f"gapfill.model {study.gapfill.model} is fitted to stations (it has fit "
+            'and no build); use gapfill.method = "virtual-stations"'
+        )
 
 
 def study_station_model(study: config.Study) -> StationModel:

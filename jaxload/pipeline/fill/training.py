@@ -46,6 +46,12 @@ NAMES = ("beta", "noise_factor", "common_mode_mm")
 #: Epochs from which the initial hyperparameters are estimated; more help little.
 TUNING_EPOCHS = 250
 
+#: How the weight of the prior was chosen: by the gradient of the network; from
+#: neighbourhoods held out; or before a network that is inverted afterwards.
+TRAINED = "trained with the network"
+HELD_OUT = "largest likelihood of neighbourhoods held out"
+BEFORE = "largest evidence without a network"
+
 #: Memory that a record of hidden states may take before parts of it are computed a
 #: second time [bytes].
 MAX_STATE_BYTES = 2**30
@@ -63,12 +69,14 @@ class JointTraining:
       hyperparameters: Geometric means over the members.
       curves: Learning curves, those of pre-training included.
       summary: Content of ``learning`` in `summary.json`.
+      criterion: What beta, noise factor and common mode were chosen by.
     """
 
     fitted: optimise.Fitted
     hyperparameters: joint_model.Hyperparameters
     curves: xr.Dataset
     summary: dict[str, Any]
+    criterion: str = TRAINED
 
 
 def initial_hyperparameters(
@@ -181,7 +189,9 @@ def train_study_members(
     # Of several processes the first keeps and restores for all.
     kept = None if jax.process_index() else kept
     architecture = study_architecture(study)
-    about = map(repr, (form, settings.seed, training_schedule, initial))
+    about = map(
+        repr, (form, settings.seed, training_schedule, initial, *_gravimetry(study))
+    )
     code = code_of(architecture).hex()
     model = (
         "" if kept is None else fingerprint(training_data, architecture, code, *about)
@@ -208,7 +218,7 @@ def train_study_members(
     parameters = model_parameters(settings.model, members, training_data)
     if parameters:
         summary["model_parameters"] = parameters
-    return JointTraining(fitted, mean, curves, summary)
+    return JointTraining(fitted, mean, curves, summary, _criterion(settings))
 
 
 def as_summary(hyperparameters: joint_model.Hyperparameters) -> dict[str, float]:
@@ -247,6 +257,22 @@ def _segment(
     return None if size <= MAX_STATE_BYTES else math.ceil(math.sqrt(epochs))
 
 
+def _gravimetry(study: config.Study) -> list[tuple[str, Any]]:
+    """How `inversion.grace` is weighed; its data are among those of the training."""
+    table = config.gravimetry_table(study.inversion.grace)
+    if table is None:
+        return []
+    return [pair for pair in dataclasses.asdict(table).items() if pair[0] != "files"]
+
+
+def _criterion(settings: config.Gapfill) -> str:
+    two_stages = not settings.joint_steps
+    if settings.method == "joint-displacement":
+        return BEFORE if two_stages else TRAINED
+    apart = two_stages or settings.hyperparameters == "held-out"
+    return HELD_OUT if apart else TRAINED
+
+
 def _describe(
     settings: config.Gapfill,
     trained: schedule.TrainedEnsemble,
@@ -270,5 +296,7 @@ def _describe(
         "score_initial": fitted.curve.held_out[0].tolist(),
         "score_best": best.tolist(),
         "initial": dict(zip(NAMES, dataclasses.astuple(initial))),
-        "trained": as_summary(mean),
+        "estimated" if _criterion(settings) == HELD_OUT else "trained": as_summary(
+            mean
+        ),
     }
