@@ -4,16 +4,19 @@ import types
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from jaxload import config, gapfill
 from jaxload.config.gap_filling import Gapfill
-from jaxload.config.model_choice import STATION_MODELS
 from jaxload.gapfill.networks import ensemble
 from jaxload.gapfill.published import dwlim, mllim
 from jaxload.gapfill.stations.fitting import as_station_model
-from jaxload.gapfill.stations.place_network import FittedPlaceNetwork
 from jaxload.gapfill.training.optimise import OptimiserSettings
-from jaxload.pipeline.fill.study_model import study_station_model
+from jaxload.pipeline.fill import station_models
+from jaxload.pipeline.fill.study_model import (
+    check_trained_jointly,
+    study_station_model,
+)
 from jaxload.sphere import angular_distance
 
 EPOCHS, STATIONS, CELLS = 60, 5, 3
@@ -133,7 +136,6 @@ def test_what_has_no_fit_is_trained_as_an_ensemble():
     assert isinstance(as_station_model(8), gapfill.PlaceNetwork)
     forests = gapfill.StationForests()
     assert as_station_model(forests) is forests
-    assert hasattr(FittedPlaceNetwork, "predict")
 
 
 def test_features_of_another_length_are_refused(world):
@@ -199,6 +201,123 @@ class Mean:
     assert (type(made).__name__, made.shrink) == ("Mean", 0.5)
 
 
+def test_a_model_that_is_fitted_to_stations_is_not_trained_jointly(tmp_path):
+    code = "class Mean:\n    def fit(self, heights, features, watch):\n        pass\n"
+    (tmp_path / "mean.py").write_text(code)
+    fitted = {"method": "joint-load", "model": "mean.py:Mean", "trust": True}
+    with pytest.raises(ValueError, match=r"has fit and no build.*virtual-stations"):
+        check_trained_jointly(study(tmp_path, **fitted))
+    check_trained_jointly(study(tmp_path, method="joint-load"))
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "problem"),
+    [
+        ("inverse-distance", {"power": "2"}, "power is '2', expected a positive"),
+        ("inverse-distance", {"power": True}, "power is True"),
+        ("forest", {"min_leaf": 1.5}, r"min_leaf is 1\.5, expected a whole number"),
+        ("station-lstm", {"training": 3}, "training is 3, expected a `Training`"),
+        ("station-lstm", {"control_correlation": -1}, "control_correlation is -1"),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused(tmp_path, model, settings, problem):
+    wrong = study(
+        tmp_path, method="virtual-stations", model=model, model_settings=settings
+    )
+    with pytest.raises(ValueError, match=f"of {model}: {problem}"):
+        study_station_model(wrong)
+
+
+def test_networks_of_stations_need_weather(world):
+    bare = gapfill.StationHeights(world.up, world.heights.places)
+    with pytest.raises(ValueError, match="there is no weather by which stations"):
+        gapfill.train(bare, gapfill.StationNetworks(), world.stations)
+
+
+class OutsideModel:
+    """A model of a user, parts of which are replaced by wrong ones."""
+
+    curve = best = None
+
+    def __init__(self, **wrong):
+        self.wrong, self.record = wrong, wrong.get("record", {})
+
+    def fit(self, heights, features, watch):
+        del watch
+        if "fit" in self.wrong:
+            return self.wrong["fit"](features)
+        self.validation = station_models.Validation(*[heights.up] * 4)
+        return self
+
+    def predict(self, places, features, watch):
+        del places, watch
+        shape = features.shape[:2]
+        given = {"mean": np.zeros(shape), "sigma": np.ones(shape[1])} | self.wrong
+        return gapfill.PredictedUplift(given["mean"], given["sigma"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"fit": lambda x: x[None].no_such}, "fit fails: AttributeError: .*no_such"),
+        ({"fit": lambda _: None}, "a NoneType without predict and validation and"),
+        ({"record": 3}, "record of what fit returns is a int, expected a dict"),
+        (
+            {"mean": np.zeros((2, 2))},
+            r"mean of .* has shape \(2, 2\), expected \(60, 3",
+        ),
+        ({"mean": np.full((60, 3), np.nan)}, "180 of 180 values of mean .* not finite"),
+        ({"mean": "much"}, "without numbers in mean"),
+        ({"sigma": np.array([1.0, 0.0, 1.0])}, "1 of 3 values of sigma .* not pos"),
+    ],
+)
+def test_a_model_of_a_user_that_goes_wrong_is_said(
+    world, tmp_path, monkeypatch, wrong, problem
+):
+    named = {"method": "virtual-stations", "model": "own.py:Own", "trust": True}
+    with pytest.raises(ValueError, match=rf"^gapfill\.model own\.py:Own: .*{problem}"):
+        fill_with(world, study(tmp_path, **named), OutsideModel(**wrong), monkeypatch)
+
+
+def test_cells_between_stations_need_no_weather(world, tmp_path, monkeypatch):
+    # The file of the weather is not there.
+    weighted = study(tmp_path, method="virtual-stations", model="inverse-distance")
+    monkeypatch.setattr(station_models, "describe_validation", lambda *_: {})
+    filled = fill_with(world, weighted, gapfill.InverseDistance())
+    assert filled.summary["features"] == []
+    up = world.up - np.nanmean(world.up, axis=0)
+    heights = gapfill.StationHeights(up, world.heights.places)
+    fitted = gapfill.InverseDistance().fit(heights, world.stations)
+    expected = fitted.predict(world.places, world.cells).mean
+    np.testing.assert_allclose(filled.rows.up, expected, atol=1e-5)
+
+
+def fill_with(world, named, model, monkeypatch=None):
+    """Fill the cells of the world by a model."""
+    stations, cells = world.heights.places, world.places
+    at = lambda places, kind: {
+        "station": [f"{kind}{number}" for number in range(len(places.lon))],
+        "lon": ("station", places.lon),
+        "lat": ("station", places.lat),
+    }
+    time = np.datetime64("2020-01-01", "ns") + np.arange(EPOCHS) * np.timedelta64(
+        1, "D"
+    )
+    gnss = xr.Dataset(
+        {"up": (("time", "station"), world.up, {"units": "mm"})},
+        {"time": time, **at(stations, "s")},
+    )
+    if monkeypatch is not None:
+        both = np.concatenate([world.stations, world.cells], axis=1)
+        weather = station_models.WeatherSeries({})
+        features = station_models.NetworkFeatures(both, ("a", "b"), weather)
+        monkeypatch.setattr(station_models, "study_station_model", lambda _: model)
+        monkeypatch.setattr(station_models, "network_features", lambda *_: features)
+    return station_models.fill(
+        named, gnss, xr.Dataset(coords=at(cells, "c")), None, lambda _: None
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
@@ -225,7 +344,3 @@ def test_a_setting_that_a_station_model_does_not_have_is_refused(tmp_path):
     )
     with pytest.raises(ValueError, match=r"^gapfill\.model_settings of forest"):
         study_station_model(wrong)
-
-
-def test_names_of_station_models_are_known():
-    assert STATION_MODELS == ("forest", "station-lstm", "inverse-distance")

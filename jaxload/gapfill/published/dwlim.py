@@ -74,7 +74,7 @@ def correlated_stations(
       Whether a station is chosen, shape (station,).
 
     Raises:
-      ValueError: If the shapes differ, or no station is chosen.
+      ValueError: If the shapes differ, there is no weather, or no station is chosen.
 
     Example:
       >>> weather = {"temperature": temperature, "pressure": pressure}
@@ -85,6 +85,11 @@ def correlated_stations(
     check_shapes(displacement=(up, axes))
     for name, values in by_name.items():
         check_shapes(**{name: (values, axes), "uplift": (up, axes)})
+    if not by_name:
+        raise ValueError(
+            "there is no weather by which stations could be chosen; give variables at "
+            "the stations, such as weather={'temperature': temperature}"
+        )
     correlations = [np.abs(np.asarray(pcc(x, up, axis=0))) for x in by_name.values()]
     largest = functools.reduce(np.fmax, correlations)
     chosen = largest > threshold

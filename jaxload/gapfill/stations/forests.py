@@ -13,6 +13,7 @@ from jaxload.gapfill.stations.protocol import (
     Positions,
     PredictedUplift,
     StationHeights,
+    check_whole_setting,
     no_progress,
 )
 
@@ -37,6 +38,10 @@ class StationForests:
     trees: int = 100
     min_leaf: int = 5
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("trees", 1), ("min_leaf", 1), ("seed", 0)):
+            check_whole_setting(name, getattr(self, name), least)
 
     def fit(
         self,

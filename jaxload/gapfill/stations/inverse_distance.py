@@ -12,6 +12,7 @@ from jaxload.gapfill.stations.protocol import (
     Positions,
     PredictedUplift,
     StationHeights,
+    check_positive_setting,
     no_progress,
 )
 from jaxload.sphere import angular_distance, inverse_distance_weights
@@ -33,6 +34,9 @@ class InverseDistance:
     """
 
     power: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_positive_setting("power", self.power)
 
     def fit(
         self,

@@ -7,6 +7,8 @@ network for all places, which is trained by gradient steps (`place_network`).
 """
 
 import dataclasses
+import math
+import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -23,6 +25,8 @@ __all__ = [
     "PredictedUplift",
     "StationHeights",
     "StationModel",
+    "check_positive_setting",
+    "check_whole_setting",
     "no_progress",
 ]
 
@@ -36,6 +40,37 @@ def no_progress(share: float) -> None:
       share: Unused.
     """
     del share
+
+
+def check_positive_setting(name: str, value: Any) -> None:
+    """Refuse a setting that is no positive number.
+
+    Args:
+      name: Of the setting.
+      value: Its value.
+
+    Raises:
+      ValueError: If it is none.
+    """
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (is_number and 0 < value < math.inf):
+        raise ValueError(f"{name} is {value!r}, expected a positive number")
+
+
+def check_whole_setting(name: str, value: Any, least: int) -> None:
+    """Refuse a setting that is no whole number, or too small.
+
+    Args:
+      name: Of the setting.
+      value: Its value.
+      least: Smallest that is allowed.
+
+    Raises:
+      ValueError: If it is none.
+    """
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not (is_whole and value >= least):
+        raise ValueError(f"{name} is {value!r}, expected a whole number from {least}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -102,7 +137,7 @@ class FittedStationModel(Protocol):
 
     @property
     def validation(self) -> Validation:
-        """Each station, predicted as if it were not there."""
+        """Each station, predicted without its heights; NaN where nothing does so."""
         ...
 
     @property

@@ -14,6 +14,7 @@ from jaxload.gapfill.stations.protocol import (
     Positions,
     PredictedUplift,
     StationHeights,
+    check_positive_setting,
     no_progress,
 )
 from jaxload.gapfill.training.optimise import Curve
@@ -45,6 +46,16 @@ class StationNetworks:
     training: ensemble.Training = dataclasses.field(default_factory=ensemble.Training)
     control_correlation: float = 0.5
     cell_deg: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.training, ensemble.Training):
+            raise ValueError(
+                f"training is {self.training!r}, expected a `Training`; a study sets "
+                "it by hidden, steps, learning_rate, window_epochs and seed in "
+                "[gapfill]"
+            )
+        check_positive_setting("control_correlation", self.control_correlation)
+        check_positive_setting("cell_deg", self.cell_deg)
 
     def fit(
         self,

@@ -12,16 +12,28 @@ from numpy.typing import NDArray
 
 from jaxload import config, evaluate
 from jaxload.config.model_choice import STATION_MODELS
+from jaxload.gapfill.models.protocol import first_line
 from jaxload.gapfill.scores import Validation
 from jaxload.gapfill.stations.fitting import train
-from jaxload.gapfill.stations.protocol import Positions, StationHeights
+from jaxload.gapfill.stations.inverse_distance import InverseDistance
+from jaxload.gapfill.stations.place_network import PlaceNetwork
+from jaxload.gapfill.stations.protocol import (
+    FittedStationModel,
+    Positions,
+    PredictedUplift,
+    StationHeights,
+)
 from jaxload.gapfill.training import optimise
 from jaxload.pipeline.evaluate.published_scores import ARTICLES
 from jaxload.pipeline.fill.drivers import driver_features
 from jaxload.pipeline.fill.features import NetworkFeatures, network_features
 from jaxload.pipeline.fill.study_model import study_station_model
 from jaxload.pipeline.inputs.virtual_stations import as_virtual_stations
-from jaxload.pipeline.inputs.weather import WeatherPlaces, read_weather
+from jaxload.pipeline.inputs.weather import (
+    WeatherPlaces,
+    WeatherSeries,
+    read_weather,
+)
 
 __all__ = ["Filled", "describe_validation", "fill"]
 
@@ -33,6 +45,9 @@ Watch = Callable[[float], None]
 #: Share of the stage that the decomposition of the weather is taken to be, and of the
 #: rest that of the fit.
 FEATURES, FIT = 0.4, 0.6
+
+#: What a fitted model has, see `gapfill.FittedStationModel`.
+OFFERED = ("predict", "validation", "record", "curve", "best")
 
 #: Coordinates of `WeatherPlaces`.
 PLACE = ("station", "lon", "lat")
@@ -84,7 +99,8 @@ def fill(
     Raises:
       FileNotFoundError: If a file of the weather is missing.
       ValueError: If weather does not cover a station or a cell, or has gaps; if no
-        station moves with the weather; or if scikit-learn is not there.
+        station moves with the weather; if scikit-learn is not there; or if a model of
+        the user's fails or predicts something else than displacement.
 
     Source:
       MLLIM (2021), Remote Sensing 13, 3358, doi:10.3390/rs13173358; DWLIM (2022),
@@ -108,19 +124,95 @@ def fill(
         {variable: x[:, :count] for variable, x in variables.items()},
     )
     rest = lambda share: watch(FEATURES + (1 - FEATURES) * share)
-    fitted = train(
-        heights, model, features.values[:, :count], watch=lambda x: rest(FIT * x)
+    at_stations, at_cells = np.split(features.values, [count], axis=1)
+    cell_places = Positions(lon[count:], lat[count:])
+    outside = None
+    if not (isinstance(model, PlaceNetwork) or _is_own(study)):
+        outside = study.gapfill.station_model
+    fitted = _called(
+        outside,
+        "fit",
+        lambda: train(heights, model, at_stations, watch=lambda x: rest(FIT * x)),
     )
-    predicted = fitted.predict(
-        Positions(lon[count:], lat[count:]),
-        features.values[:, count:],
-        lambda x: rest(FIT + (1 - FIT) * x),
+    if outside is not None:
+        _check_fitted(outside, fitted)
+    watch_cells = lambda x: rest(FIT + (1 - FIT) * x)
+    predicted = _called(
+        outside, "predict", lambda: fitted.predict(cell_places, at_cells, watch_cells)
     )
+    if outside is not None:
+        predicted = _checked(outside, predicted, at_cells.shape[:2])
     rows = as_virtual_stations(cells, gnss, predicted.mean, predicted.sigma)
     summary = describe_validation(study.gapfill.method, gnss, up, fitted.validation)
     summary |= {"model": study.gapfill.station_model, "cells": cells.sizes["station"]}
     summary |= fitted.record | features.record
     return Filled(rows, summary, fitted.curve, fitted.best)
+
+
+def _is_own(study: config.Study) -> bool:
+    """Whether what is fitted to stations comes with jaxload."""
+    assert study.gapfill is not None
+    return study.gapfill.station_model in STATION_MODELS
+
+
+def _called(outside: str | None, name: str, call: Callable[[], Any]) -> Any:
+    """Call a method of a model; what goes wrong in code of a user is said as such."""
+    if outside is None:
+        return call()
+    try:
+        return call()
+    except Exception as error:
+        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+        raise ValueError(
+            f"gapfill.model {outside}: {name} fails: {kind}{first_line(error)}"
+        ) from error
+
+
+def _check_fitted(outside: str, fitted: FittedStationModel) -> None:
+    """Refuse what a model of a user returns from ``fit`` without what is needed."""
+    lacking = _called(
+        outside, "fit", lambda: [x for x in OFFERED if not hasattr(fitted, x)]
+    )
+    if lacking:
+        raise ValueError(
+            f"gapfill.model {outside}: fit returns a {type(fitted).__name__} without "
+            f"{' and '.join(lacking)}; see jaxload/gapfill/stations/protocol.py"
+        )
+    for name, kind in (("validation", Validation), ("record", dict)):
+        value = getattr(fitted, name)
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"gapfill.model {outside}: {name} of what fit returns is a "
+                f"{type(value).__name__}, expected a {kind.__name__}"
+            )
+
+
+def _checked(outside: str, predicted: Any, shape: tuple[int, ...]) -> PredictedUplift:
+    """What a model of a user predicts, of the right shapes and complete."""
+    parts = {}
+    for name, expected in (("mean", shape), ("sigma", shape[1:])):
+        try:
+            values = np.asarray(getattr(predicted, name), np.float64)
+        except (AttributeError, TypeError, ValueError):
+            raise ValueError(
+                f"gapfill.model {outside}: predict returns a "
+                f"{type(predicted).__name__} without numbers in {name}, expected a "
+                "PredictedUplift"
+            ) from None
+        if values.shape != expected:
+            raise ValueError(
+                f"gapfill.model {outside}: {name} of what predict returns has shape "
+                f"{values.shape}, expected {expected}"
+            )
+        wrong = ~np.isfinite(values) | ((values <= 0) if name == "sigma" else False)
+        if wrong.any():
+            raise ValueError(
+                f"gapfill.model {outside}: {wrong.sum()} of {wrong.size} values of "
+                f"{name} that predict returns are "
+                + ("not positive numbers" if name == "sigma" else "not finite")
+            )
+        parts[name] = values
+    return PredictedUplift(**parts)
 
 
 def _features(
@@ -131,8 +223,10 @@ def _features(
     watch: Watch,
 ) -> NetworkFeatures:
     """Weather for models of single stations; for others season and place as well."""
-    assert study.gapfill is not None
-    if study.gapfill.station_model not in STATION_MODELS:
+    if isinstance(study_station_model(study), InverseDistance):
+        nothing = np.zeros((gnss.sizes["time"], len(places.lon), 0), np.float32)
+        return NetworkFeatures(nothing, (), WeatherSeries({}))
+    if not _is_own(study):
         return network_features(study, places, gnss, folder, watch)
     weather = read_weather(study, places, gnss)
     drivers = driver_features(study, weather, gnss.time.values, folder, watch)
