@@ -19,7 +19,7 @@ from jaxload.pipeline.inputs.time_spans import epoch_spans
 from jaxload.pipeline.prepared_study import Prepared
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.stages import invert_prepared
-from jaxload.sweep.shared import Shared
+from jaxload.sweep.shared import Shared, without_inversion
 
 __all__ = ["Case", "Estimate", "StageTimes", "make_case", "run_study", "score"]
 
@@ -39,8 +39,9 @@ BASINS, SAMPLED = 6, 150
 #: Half the width of intervals of 68% and 95% [standard deviations].
 WIDTHS = {"68": 1.0, "95": 1.96}
 
-#: Stages of a study that train, and prepare what is trained on.
-TRAINING = ("fill", "weather", "learn")
+#: Stages of a study that train, and prepare what is trained on; the first fills cells.
+FILL = "fill"
+TRAINING = (FILL, "weather", "learn")
 
 
 @dataclasses.dataclass
@@ -81,6 +82,8 @@ class Case:
       settings: What it was made by.
       shared: What studies have in common.
       times: Processor seconds.
+      filled: Those that filling cells took, by the settings beside ``[inversion]``:
+        studies that have these in common share the cells.
     """
 
     world: synthetic.WeatherWorld
@@ -88,6 +91,7 @@ class Case:
     settings: synthetic.WeatherSettings
     shared: Shared
     times: StageTimes
+    filled: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def study(self, changes: Changes) -> config.Study:
         """Make the study of a method.
@@ -191,13 +195,24 @@ def run_study(case: Case, changes: Changes) -> Estimate:
       The `Estimate`.
     """
     study = case.study(changes)
-    prepared = case.shared.prepared(study)
+    prepared = _prepared(case, study)
     result = invert_prepared(study, prepared, None, case.shared.clock)
     grid = prepared.area.grid
     maps = lambda name: result.water[name].values[:, grid.row, grid.column]
     load, sd = maps("twsa").astype(np.float64), maps("twsa_sd")
     basin_sd = result.regions["twsa_sd"].transpose("time", "region").values[:, 1:]
     return Estimate(load, sd[:, case.far].astype(np.float64), basin_sd)
+
+
+def _prepared(case: Case, study: config.Study) -> Prepared:
+    """Heights and filled cells; what these took counts for each study that has them."""
+    seconds = case.times.seconds
+    before = seconds.pop(FILL, 0.0)
+    prepared = case.shared.prepared(study)
+    common = without_inversion(study)
+    spent = case.filled.setdefault(common, seconds.pop(FILL, 0.0))
+    seconds[FILL] = before + spent
+    return prepared
 
 
 def score(case: Case, estimate: Estimate) -> dict[str, float]:

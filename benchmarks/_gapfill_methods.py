@@ -88,6 +88,10 @@ OPERATOR: Changes = WATER | {"gapfill.joint_steps": 0}
 EVIDENCE: Changes = WATER | {"gapfill.network_likelihood_weight": 0.0}
 TWO_STAGES: Changes = UPLIFT | {"gapfill.joint_steps": 0}
 
+#: What is read where no study is run: a land-surface model; means that train networks.
+LAND_ALONE: Changes = {"weather.land_model": "storage.nc"}
+GRACE_MEANS: Changes = WET | WATER | GRACE
+
 
 @dataclasses.dataclass(frozen=True)
 class Method:
@@ -95,7 +99,8 @@ class Method:
 
     Attributes:
       changes: Of the study of a case, by names of settings.
-      estimate: From the case to the estimate, where no study does it.
+      estimate: From the case to the estimate, where no study does it; the study of
+        `changes` is then what it reads.
     """
 
     changes: Changes
@@ -114,14 +119,14 @@ def land_model(case: Case) -> Estimate:
     grid = prepared.area.grid
     names = [f"cell {number}" for number in range(len(grid.lon))]
     places = WeatherPlaces(names, grid.lon, grid.lat, nearest=True)
-    study = case.study({"weather.land_model": "storage.nc"})
+    study = case.study(LAND_ALONE)
     return Estimate(read_weather(study, places, prepared.gnss).variables["land_model"])
 
 
 def with_grace_means(case: Case) -> Estimate:
     """Invert stations, tuned, with the means of GRACE that train networks."""
     prepared, model = case.stations_only, _stations(case)
-    study = case.study(WET | WATER | GRACE)
+    study = case.study(GRACE_MEANS)
     means = read_study_means(study, prepared.gnss, prepared.area)
     assert means is not None
     assert means.gravity is not None
@@ -209,14 +214,14 @@ METHODS: dict[str, Method] = {
     "traditional, network noise": Method(
         {"inversion.noise": "network", "inversion.beta": "choose"}
     ),
-    "traditional, tuned, GRACE": Method({}, with_grace_means),
+    "traditional, tuned, GRACE": Method(GRACE_MEANS, with_grace_means),
     "inverse distance": Method(DRY | DISTANCE | CELL_LOADS | TUNED),
     "seasonal prior mean": Method({}, seasonal),
     "MLLIM": Method(DRY | MLLIM | CELL_LOADS | {"inversion.beta": PUBLISHED}),
     "MLLIM, tuned": Method(DRY | MLLIM | CELL_LOADS | TUNED),
     "DWLIM": Method(DRY | DWLIM | CELL_LOADS | {"inversion.beta": PUBLISHED}),
     "DWLIM, tuned": Method(DRY | DWLIM | CELL_LOADS | TUNED),
-    "land model alone": Method({}, land_model),
+    "land model alone": Method(LAND_ALONE, land_model),
     "land model as prior mean": Method(
         LAND | OPERATOR | {"gapfill.model": "land-surface"}
     ),

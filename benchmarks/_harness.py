@@ -1,6 +1,8 @@
 """How every benchmark measures and reports: time, error, device, versions."""
 
+import dataclasses
 import functools
+import hashlib
 import importlib.metadata
 import itertools
 import json
@@ -16,11 +18,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxload import config
 from jaxload._cores import available_cores
 
 __all__ = [
     "RESULTS",
     "environment",
+    "hash_of_settings",
     "largest_error",
     "measure",
     "measure_and_watch",
@@ -186,3 +190,17 @@ def _show(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def hash_of_settings(study: config.Study, *more: Any) -> str:
+    """Make a hash of the settings of a study, wherever its folder is.
+
+    Args:
+      study: The study.
+      *more: What counts beside it, plain values.
+
+    Returns:
+      Sixteen hexadecimal digits.
+    """
+    text = config.to_toml(dataclasses.replace(study, folder="."))
+    return hashlib.sha256(repr((text, *more)).encode()).hexdigest()[:16]

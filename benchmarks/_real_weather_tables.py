@@ -114,6 +114,7 @@ def _tables(cells: dict[str, Any]) -> str:
         ),
         _check_table(cells, "fluxes", "P - ET - R and storage change", FLUXES),
         _check_table(cells, "snow", "Snow pillows and water of their mountains", SNOW),
+        _refusals(cells),
         _targets(cells),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -166,6 +167,16 @@ def _check_table(
     named = [PLACES.get(place, place) for place in places]
     head = [f"{place}: {label}" for place in named for label in columns]
     return _table(title, ["method", "drivers", *head], lines)
+
+
+def _refusals(cells: dict[str, Any]) -> str:
+    """Which runs have no scores, and why."""
+    lines = [
+        f"* {key}: {scores['refused']}"
+        for key, scores in cells.items()
+        if "refused" in scores
+    ]
+    return "\n".join(["Failed, and to be run again:", "", *lines]) if lines else ""
 
 
 def _targets(cells: dict[str, Any]) -> str:

@@ -18,10 +18,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks._gapfill_case import Case, make_case, score
+from benchmarks._gapfill_case import STUDY, Case, make_case, score
 from benchmarks._gapfill_methods import METHODS
-from benchmarks._harness import RESULTS, environment
-from jaxload import io, synthetic
+from benchmarks._harness import RESULTS, environment, hash_of_settings
+from jaxload import config, io, synthetic
 
 __all__ = ["main"]
 
@@ -120,7 +120,18 @@ def _stored() -> dict[str, Any]:
 
 def _missing(world: str, seed: int, methods: Sequence[str]) -> list[str]:
     known = _stored()["worlds"].get(world, {}).get(str(seed), {})
-    return [name for name in methods if name not in known]
+    return [name for name in methods if not _is_done(world, name, known.get(name, {}))]
+
+
+def _is_done(world: str, name: str, scores: Mapping[str, Any]) -> bool:
+    """Whether a stored cell has scores, and of the settings as they are now."""
+    return "failed" not in scores and scores.get("settings") == _settings(world, name)
+
+
+def _settings(world: str, name: str) -> str:
+    """A hash of the settings of a method and of a world."""
+    study = config.read_study(STUDY, changes=METHODS[name].changes)
+    return hash_of_settings(study, WORLDS[world])
 
 
 def _run(
@@ -149,10 +160,11 @@ def _run(
 def _scored(case: Case, name: str) -> dict[str, float]:
     """Scores of a method, and what it cost; for one that fails, why."""
     case.times.seconds.clear()
+    case.times.stage = ""  # one that failed is over
     start, wall = time.process_time(), time.perf_counter()
     try:
         scores = score(case, METHODS[name](case))
-    except (ValueError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         logger.warning("%s: %s", name, error)
         return {"failed": str(error)}  # pyright: ignore[reportReturnType]
     return scores | {
@@ -179,7 +191,8 @@ def _keep(world: str, seed: int, name: str, scores: Mapping[str, float]) -> None
         fcntl.flock(lock, fcntl.LOCK_EX)
         stored = _stored() | {"benchmark": "gapfill", **environment()}
         of_world = stored["worlds"].setdefault(world, {})
-        of_world.setdefault(str(seed), {})[name] = dict(scores)
+        kept = {**scores, "settings": _settings(world, name)}
+        of_world.setdefault(str(seed), {})[name] = kept
         io.write_json(stored, PATH)
 
 
@@ -198,8 +211,19 @@ def _tables() -> str:
             if some:
                 cells = [_spread(some, *shown) for shown in SHOWN.values()]
                 lines.append(_row([name, str(len(some)), *cells]))
-        parts += ["\n".join(lines), _targets(by_seed)]
+        parts += ["\n".join(lines), _failures(worlds[world]), _targets(by_seed)]
     return "\n\n".join(part for part in parts if part) or NOTHING
+
+
+def _failures(by_seed: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which cells have no scores, and why."""
+    lines = [
+        f"* {name}, seed {seed}: {scores['failed']}"
+        for seed, by_name in by_seed.items()
+        for name, scores in by_name.items()
+        if "failed" in scores
+    ]
+    return "\n".join(["Failed, and to be run again:", "", *lines]) if lines else ""
 
 
 def _targets(by_seed: Sequence[Mapping[str, Any]]) -> str:

@@ -25,7 +25,7 @@ import xarray as xr
 from jax import Array
 from numpy.typing import NDArray
 
-from benchmarks._harness import environment
+from benchmarks._harness import environment, hash_of_settings
 from benchmarks._real_weather_scores import Judges, make_judges, score_water
 from benchmarks._real_weather_tables import (
     DRAWS,
@@ -49,7 +49,7 @@ from jaxload.pipeline.progress import Clock, ignore
 from jaxload.pipeline.stages import invert_prepared
 from jaxload.sweep.shared import Shared
 
-__all__ = ["cells_to_run", "main"]
+__all__ = ["cells_to_run", "main", "settings_of"]
 
 Floats = NDArray[np.float64]
 Changes = dict[str, Any]
@@ -208,12 +208,26 @@ def cells_to_run(results: dict[str, Any], options: argparse.Namespace) -> list[C
     return [
         cell
         for cell in every
-        if cell.key not in results
+        if not _is_done(cell, results.get(cell.key, {}))
         and all(
             w is None or w == x
             for w, x in zip(wanted, dataclasses.astuple(cell), strict=True)
         )
     ]
+
+
+def _is_done(cell: Cell, scores: dict[str, Any]) -> bool:
+    """Whether a stored cell has scores, and of the settings as they are now."""
+    return "refused" not in scores and scores.get("settings") == settings_of(cell)
+
+
+def settings_of(cell: Cell) -> str:
+    """Make a hash of the settings of a cell.
+
+    Args:
+      cell: The cell.
+    """
+    return hash_of_settings(config.read_study(STUDY, changes=_changes(cell)))
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -262,19 +276,25 @@ def _scored(case: Case, cell: Cell) -> dict[str, Any]:
     held = case.held_out(cell.draw)
     try:
         estimate = _estimate(case, cell, held)
-    except ValueError as error:
-        return {"refused": str(error)}
-    scores: dict[str, Any] = dict(estimate.about)
+    except (ValueError, OSError) as error:
+        return {"refused": str(error), "settings": settings_of(cell)}
+    scores: dict[str, Any] = estimate.about | {"settings": settings_of(cell)}
     if cell.draw:
         return scores | _prediction(case, estimate, held)
     return scores | score_water(estimate.load, case.judges)
 
 
-def _estimate(case: Case, cell: Cell, held: NDArray[np.bool_]) -> Estimate:
+def _changes(cell: Cell) -> Changes:
+    """Settings of a cell beside those of the study."""
     changes = METHODS[cell.method] | DRIVERS[cell.drivers]
     if cell.drivers == "rain":
         # There is nothing to decompose.
         changes = {k: v for k, v in changes.items() if not k.startswith("features.")}
+    return changes
+
+
+def _estimate(case: Case, cell: Cell, held: NDArray[np.bool_]) -> Estimate:
+    changes = _changes(cell)
     if cell.method == SEASONAL:
         return _seasonal(case, _masked(case.prepared, held))
     if changes.get("gapfill.method") in ("mllim", "dwlim"):
@@ -294,7 +314,7 @@ def _estimate(case: Case, cell: Cell, held: NDArray[np.bool_]) -> Estimate:
 
 def _about(summary: dict[str, Any]) -> dict[str, Any]:
     learned = summary.get("learning", {})
-    names = ("best_step_pretraining", "best_step", "trained")
+    names = ("best_step_pretraining", "best_step", "trained", "estimated")
     return {"beta": summary.get("beta")} | {
         k: learned[k] for k in names if k in learned
     }

@@ -1,5 +1,6 @@
 """The benchmark of filling: its studies, scores and stored cells."""
 
+import dataclasses
 import json
 import types
 
@@ -93,12 +94,20 @@ def test_intervals_hold_as_many_as_they_should(case):
 def test_a_run_goes_on_where_another_stopped(tmp_path, monkeypatch):
     path = tmp_path / "found.json"
     monkeypatch.setattr(gapfill, "PATH", path)
-    assert gapfill._missing("southwest China", 1, ["a", "b"]) == ["a", "b"]
-    gapfill._keep("southwest China", 1, "a", {"far_nse": 0.5, "cpu_minutes": 3.0})
-    gapfill._keep("southwest China", 2, "b", {"far_nse": 0.6, "cpu_minutes": 5.0})
-    assert gapfill._missing("southwest China", 1, ["a", "b"]) == ["b"]
-    assert set(json.loads(path.read_text())["worlds"]["southwest China"]) == {"1", "2"}
-    assert gapfill._minutes_left(["a", "b", "new"]) == pytest.approx(3 + 5 + 4)
+    world, both = "southwest China", ["MLLIM", "DWLIM"]
+    assert gapfill._missing(world, 1, both) == both
+    gapfill._keep(world, 1, "MLLIM", {"far_nse": 0.5, "cpu_minutes": 3.0})
+    gapfill._keep(world, 2, "DWLIM", {"far_nse": 0.6, "cpu_minutes": 5.0})
+    assert gapfill._missing(world, 1, both) == ["DWLIM"]
+    assert set(json.loads(path.read_text())["worlds"][world]) == {"1", "2"}
+    assert gapfill._minutes_left([*both, "new"]) == pytest.approx(3 + 5 + 4)
+    # Of other settings it is another cell.
+    monkeypatch.setitem(gapfill.METHODS, "MLLIM", gapfill.METHODS["MLLIM, tuned"])
+    assert gapfill._missing(world, 1, both) == both
+    # One that failed is told below the table, and run again.
+    gapfill._keep(world, 2, "DWLIM", {"failed": "no file of rain"})
+    assert gapfill._missing(world, 2, ["DWLIM"]) == ["DWLIM"]
+    assert "* DWLIM, seed 2: no file of rain" in gapfill._tables()
 
 
 def test_a_method_that_fails_is_told_and_others_go_on(tmp_path, monkeypatch, caplog):
@@ -123,6 +132,26 @@ def test_targets_are_counted_by_seed(tmp_path, monkeypatch):
     assert "joint, water: 68% intervals of far hold 60% to 76%: 2 of 2" in text
     assert "joint, water: 95% intervals of far hold 91% to 98%: 0 of 2" in text
     assert "| joint, water | 2 | 0.820 ± 0.014 |" in text
+
+
+def test_cells_filled_once_count_for_each_method_that_has_them(tmp_path):
+    class Filling:
+        """Fills the cells once, as what studies share does."""
+
+        done = False
+
+        def prepared(self, study):
+            del study
+            if not self.done:
+                case.times.seconds["fill"] = 60.0
+            self.done = True
+
+    case = dataclasses.replace(empty_case(tmp_path), shared=Filling())
+    for name in ("MLLIM", "MLLIM, tuned"):
+        case.times.seconds.clear()
+        study = case.study(_gapfill_methods.METHODS[name].changes)
+        _gapfill_case._prepared(case, study)
+        assert case.times.training == 60.0
 
 
 def test_stages_are_timed_by_the_processor(monkeypatch):

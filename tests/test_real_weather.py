@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import _real_weather_scores as scores, _real_weather_tables as tables
-from benchmarks.real_weather import DRIVERS, METHODS, STUDY, cells_to_run
+from benchmarks.real_weather import DRIVERS, METHODS, STUDY, cells_to_run, settings_of
 from jaxload import config
 
 MONTHS = np.arange("2006-01", "2018-01", dtype="M8[M]").astype("M8[ns]")
@@ -22,7 +22,12 @@ def test_a_run_goes_on_where_the_last_one_stopped():
     every = argparse.Namespace(method=None, drivers=None, draw=None)
     whole = cells_to_run({}, every)
     assert len(whole) == len(tables.RUNS) * 5
-    assert cells_to_run({whole[0].key: {}}, every) == whole[1:]
+    done = {"settings": settings_of(whole[0])}
+    assert cells_to_run({whole[0].key: done}, every) == whole[1:]
+    # One that failed, or that is of other settings, is run again.
+    for other in ({"refused": "no file"} | done, {}, {"settings": "of before"}):
+        assert cells_to_run({whole[0].key: other}, every) == whole
+    assert "no file" in tables._refusals({whole[0].key: {"refused": "no file"}})
     some = argparse.Namespace(method="joint water", drivers="rain", draw=2)
     assert cells_to_run({}, some) == [tables.Cell("joint water", "rain", 2)]
 
