@@ -281,6 +281,7 @@ def _describe(
 ) -> dict[str, Any]:
     pretraining, fitted = trained.pretraining, trained.last
     best = np.nanmin(fitted.curve.held_out, axis=0)
+    chosen = "estimated" if _criterion(settings) == HELD_OUT else "trained"
     return {
         "method": settings.method,
         "model": settings.model,
@@ -296,7 +297,5 @@ def _describe(
         "score_initial": fitted.curve.held_out[0].tolist(),
         "score_best": best.tolist(),
         "initial": dict(zip(NAMES, dataclasses.astuple(initial))),
-        "estimated" if _criterion(settings) == HELD_OUT else "trained": as_summary(
-            mean
-        ),
+        chosen: as_summary(mean),
     }
