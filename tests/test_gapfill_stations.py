@@ -11,6 +11,7 @@ from jaxload.config.gap_filling import Gapfill
 from jaxload.gapfill.networks import ensemble
 from jaxload.gapfill.published import dwlim, mllim
 from jaxload.gapfill.stations.fitting import as_station_model
+from jaxload.gapfill.stations.protocol import PredictedUplift
 from jaxload.gapfill.training.optimise import OptimiserSettings
 from jaxload.pipeline.fill import station_models
 from jaxload.pipeline.fill.study_model import (
@@ -253,7 +254,7 @@ class OutsideModel:
         del places, watch
         shape = features.shape[:2]
         given = {"mean": np.zeros(shape), "sigma": np.ones(shape[1])} | self.wrong
-        return gapfill.PredictedUplift(given["mean"], given["sigma"])
+        return PredictedUplift(given["mean"], given["sigma"])
 
 
 @pytest.mark.parametrize(
