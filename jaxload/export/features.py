@@ -117,7 +117,8 @@ def _default(parts: dict[str, pathlib.Path]) -> tuple[str, ...]:
 
 def _stations(dataset: xr.Dataset) -> Features:
     up = dataset.up.transpose("time", "station")
-    seen, lon = np.isfinite(up.values), _turned(dataset.lon.values)
+    seen = np.isfinite(up.values)
+    lon: Any = _turned(dataset.lon.values)
     values: dict[str, NDArray[Any]] = {
         "station": dataset.station.values.astype(str),
         **{x: dataset[x].values for x in ("lon", "lat", "height") if x in dataset},
