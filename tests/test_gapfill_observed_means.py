@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -240,7 +241,8 @@ def test_a_reading_of_a_well_counts_in_one_period(monkeypatch):
     monkeypatch.setattr(observed_means, "read_wells_of", lambda *_: wells)
     study = types.SimpleNamespace(gapfill=types.SimpleNamespace(wells_sigma=1.0))
     grid = sphere.regional_grid(shapely.box(100, 30, 102, 32), 1.0, 0.5)
-    means = observed_means._of_wells(study, xr.Dataset(), grid, periods)
+    given: Any = (study, xr.Dataset(), grid, periods)
+    means = observed_means._of_wells(*given)
     np.testing.assert_allclose(means.values[:, 0], [0, -20, 20])
 
 
