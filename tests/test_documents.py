@@ -171,7 +171,17 @@ def prepare_filling():
     """Weather at the cells of the small network, and a short training by itself."""
     data = small.training_data()
     season = np.sin(np.arange(30) / 9)[:, None, None] * np.ones((1, small.CELLS, 2))
+    stations = data.displacement.shape[1]
+    place = lambda first, count: np.linspace(first, first + 3, count)
     return {
+        "lon": place(100.0, stations),
+        "lat": place(30.0, stations),
+        "names": tuple(map(str, range(stations))),
+        "temperature": small.noise(30, stations),
+        "features_of_stations": small.noise(30, stations, 2),
+        "cell_lon": place(100.5, small.CELLS),
+        "cell_lat": place(30.5, small.CELLS),
+        "features_of_cells": season,
         "problem": data.problem,
         "up": data.displacement,
         "sigma": data.sigma,
