@@ -8,7 +8,6 @@ network for all places, which is trained by gradient steps (`place_network`).
 
 import dataclasses
 import math
-import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -52,7 +51,9 @@ def check_positive_setting(name: str, value: Any) -> None:
     Raises:
       ValueError: If it is none.
     """
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(
+        value, bool
+    )
     if not (is_number and 0 < value < math.inf):
         raise ValueError(f"{name} is {value!r}, expected a positive number")
 
@@ -68,7 +69,7 @@ def check_whole_setting(name: str, value: Any, least: int) -> None:
     Raises:
       ValueError: If it is none.
     """
-    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not (is_whole and value >= least):
         raise ValueError(f"{name} is {value!r}, expected a whole number from {least}")
 
