@@ -584,8 +584,8 @@ def test_stations_keep_the_loads_and_the_cleaned_heights(result):
         names = ("atmosphere", "soil", "ocean")
         total = sum(stations[f"load_{name}"] for name in names)
         np.testing.assert_allclose(stations.load_total, total, atol=1e-4)
-        # Those of bounds are those of what they bound.
-        words = {"suspect", "status", "reason", "time_bnds"}
+        # Bounds have those of what they bound, and a datum has none.
+        words = {"suspect", "status", "reason", "time_bnds", "crs"}
         for name, array in stations.drop_vars(words).data_vars.items():
             assert {"units", "long_name"} <= set(array.attrs), name
 
