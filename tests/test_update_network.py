@@ -149,7 +149,10 @@ def test_a_window_that_is_the_whole_record_gives_the_run_of_all_days(
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-8 * size)
 
 
-def test_a_window_differs_from_the_run_of_all_days_by_little(heights, study, whole):
+def test_a_window_differs_from_the_run_of_all_days_by_little(
+    heights, study, whole, monkeypatch
+):
+    monkeypatch.setattr(later_epochs, "SPARE", 128)
     before = xr.load_dataset(study / "out" / "twsa.nc").twsa
     write(heights, study / "data", WORLD.days)
     added = update(study)
@@ -206,7 +209,10 @@ def test_provisional_days_are_those_of_the_lag_with_their_size(heights, study):
 
 
 @pytest.mark.thorough
-def test_days_one_after_the_other_are_nearly_the_days_together(heights, study):
+def test_days_one_after_the_other_are_nearly_the_days_together(
+    heights, study, monkeypatch
+):
+    monkeypatch.setattr(later_epochs, "SPARE", 128)
     shutil.copytree(study / "out", study / "once")
     for days in (FIRST + 1, FIRST + 2, FIRST + 5):
         write(heights, study / "data", days)

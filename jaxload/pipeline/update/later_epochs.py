@@ -220,9 +220,9 @@ def _provisional(
 LAG = 2.5
 
 
-#: Steps more before a window of a network, which is cut to a length whose transforms
-#: are fast.
-SPARE = 128
+#: Days more before a window of a network than its spectra say. Real heights have slower
+#: and larger changes than the spectra, which short windows do not tell from noise.
+SPARE = 913
 
 #: Days of the longest months of the calendar.
 LONGEST_MONTH = 31
@@ -240,9 +240,9 @@ def memory_of(study: config.Study, about: Mapping[str, Any]) -> Memory:
     """
     if NETWORK in about:
         network = about[NETWORK]
-        steps = int(network["lag"]), int(network["lead"]) + SPARE
+        steps = int(network["lag"]), int(network["lead"])
         lag, lead = (_days_of(x, float(network["days"])) for x in steps)
-        return Memory(lag, lead, whole=True)
+        return Memory(lag, lead + SPARE, whole=True)
     lag = int(np.ceil(LAG * study.inversion.correlation_time_days))
     return Memory(lag, lag)
 
