@@ -227,10 +227,10 @@ def test_days_one_after_the_other_are_nearly_the_days_together(
 
 
 def changed(study, heights, day, change):
-    """Heights in which a day of a station is another."""
+    """Heights in which a day of half of the stations is another."""
     gnss, region = heights
     up = gnss.up.values.copy()
-    up[day, 5] += change
+    up[day, ::2] += change
     other = gnss.assign(up=(gnss.up.dims, up, gnss.up.attrs))
     write((other, region), study / "data", FIRST)
 
@@ -252,9 +252,10 @@ def test_a_day_that_changes_changes_those_around_it(heights, study, day, change)
     assert len(about["changed_mm"]) == len(range(day - lag, min(day + lag + 1, FIRST)))
     moved = np.nan_to_num(np.abs(of_regions(study / "out") - before))
     assert (moved[: day - lag] == 0).all()
-    assert moved[day - 1 : day + 2].max() > 1e-4
-    sd = of_regions(study / "out", "region_twsa_sd")
-    assert moved.max() < 0.1 * np.nanmin(sd)
+    # One day weighs little beside its neighbours, but far more than rounding.
+    near = moved[day - 1 : day + 2].max()
+    assert near > 0.1
+    assert near > 0.5 * moved.max()
 
 
 def test_trend_and_seasons_go_on_as_those_of_the_run(heights, study):
