@@ -71,7 +71,7 @@ def test_the_truth_has_no_error(case):
     assert scores["far_within_68"] == scores["basin_within_95"] == 1
 
 
-def test_what_lacks_all_but_seasons_is_told_from_what_lacks_trends(case):
+def test_scores_without_seasons_differ_from_scores_of_trends(case):
     seasons = case.basis[:, 2:]
     fit = np.linalg.lstsq(case.basis, case.truth, rcond=None)[0]
     only = _gapfill_case.score(case, _gapfill_case.Estimate(seasons @ fit[2:]))
@@ -110,7 +110,9 @@ def test_a_run_goes_on_where_another_stopped(tmp_path, monkeypatch):
     assert "* DWLIM, seed 2: no file of rain" in gapfill._tables()
 
 
-def test_a_method_that_fails_is_told_and_others_go_on(tmp_path, monkeypatch, caplog):
+def test_a_method_that_fails_is_reported_and_others_go_on(
+    tmp_path, monkeypatch, caplog
+):
     def fail(_):
         raise ValueError("no file of rain")
 

@@ -149,7 +149,7 @@ def test_months_outside_the_record_are_left_out():
     assert left.astype(str).tolist() == ["2020-02", "2020-03"]
 
 
-def test_means_and_standard_errors_are_told_apart():
+def test_means_and_standard_errors_have_cell_methods_of_their_own():
     assert method_of("twsa", ("time", "lat", "lon")) == "time: mean area: mean"
     assert method_of("up", ("time", "station")) == "time: mean"
     assert method_of("gwsa_month", ("month", "station")) == "month: mean"

@@ -1,12 +1,12 @@
 """Study files drafted from folders of data."""
 
-import json
 import tomllib
 
 import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from twin_files import twin_heights, write_twin
 
 from jaxload import cli, config, drafting, io, pipeline, synthetic
 
@@ -23,19 +23,6 @@ TENV3 += "__corr_eu __corr_nu _latitude(deg) _longitude(deg) __height(m)\n"
 @pytest.fixture(scope="module")
 def world():
     return synthetic.twin(WORLD)
-
-
-def write_heights(world, folder):
-    dims = ("time", "station")
-    coords = {
-        "time": world.time.astype("M8[ns]"),
-        "station": world.station,
-        "lon": ("station", world.lon),
-        "lat": ("station", world.lat),
-        "height": ("station", np.zeros(len(world.lon))),
-    }
-    up = {"up": (dims, world.displacement), "up_sigma": (dims, world.sigma)}
-    io.write_up(io.label_dataset(xr.Dataset(up, coords)), folder)
 
 
 def write_tenv3(world, folder):
@@ -72,9 +59,7 @@ def write_grace(path, world):
 
 def test_a_folder_of_prepared_heights_becomes_a_study_that_can_be_run(world, tmp_path):
     data, out = tmp_path / "data", tmp_path / "study.toml"
-    write_heights(world, data / "gnss")
-    outline = shapely.geometry.mapping(world.region)
-    (data / "region.geojson").write_text(json.dumps(outline))
+    write_twin(world, data)
     write_grace(data / "grace.nc", world)
     (data / "notes.txt").write_text("nothing of use\n")
     assert cli.main(["init", "--from", str(data), "--out", str(out)]) == 0
@@ -100,7 +85,7 @@ def test_raw_series_are_cleaned_and_an_outline_is_drawn_about_them(world, tmp_pa
 
 
 def test_a_study_that_is_there_is_not_written_over(world, tmp_path, capsys):
-    write_heights(world, tmp_path / "gnss")
+    io.write_up(twin_heights(world), tmp_path / "gnss")
     out = tmp_path / "study.toml"
     out.write_text("mine")
     assert cli.main(["init", "--from", str(tmp_path), "--out", str(out)]) == 2
@@ -126,7 +111,7 @@ def test_folders_without_series_are_refused(name, what, tmp_path):
 @pytest.mark.parametrize("name", ["nl\nx", 'quote"d', "del\x7f", "Gebäude 1"])
 def test_folders_of_any_name_become_studies_that_can_be_read(name, world, tmp_path):
     data, out = tmp_path / name, tmp_path / "study.toml"
-    write_heights(world, data / "gnss")
+    io.write_up(twin_heights(world), data / "gnss")
     write_grace(data / "grace.nc", world)
     (data / "dead").symlink_to(data / "nowhere")
     drafting.write_draft(drafting.draft_study(data, out), out)
@@ -135,7 +120,7 @@ def test_folders_of_any_name_become_studies_that_can_be_read(name, world, tmp_pa
 
 def test_a_name_that_is_no_text_leaves_nothing_half_written(world, tmp_path):
     data, out = tmp_path / "caf\udce9", tmp_path / "study.toml"
-    write_heights(world, data / "gnss")
+    io.write_up(twin_heights(world), data / "gnss")
     draft = drafting.draft_study(data, out)
     with pytest.raises(ValueError, match="cannot be written into a study"):
         drafting.write_draft(draft, out)

@@ -133,7 +133,7 @@ def test_the_loss_of_water_is_the_joint_likelihood_of_heights_and_means(rng):
         np.testing.assert_allclose(scores[number], expected, rtol=1e-5)
 
 
-def test_means_are_given_what_virtual_stations_say(rng):
+def test_means_are_conditioned_on_virtual_stations(rng):
     """Density of heights and means given the virtual rows, as a difference."""
     data, weights = training_data(rng, FILLED), parameters(2)
     one = member(weights, 0)

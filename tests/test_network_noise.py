@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from twin_files import twin_heights, write_twin
 
-from jaxload import config, io, pipeline, series, synthetic
+from jaxload import config, pipeline, series, synthetic
 from jaxload.pipeline.estimation import network_noise
 from jaxload.pipeline.estimation.error_correlation import (
     MeanErrors,
@@ -45,22 +46,10 @@ def common_mode(days: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def study(world, tmp_path_factory) -> config.Study:
     folder = tmp_path_factory.mktemp("study")
-    dims = ("time", "station")
     up = world.displacement + common_mode(WORLD.days)[:, None]
     up[:600, 3] = np.nan
-    coords = {
-        "time": world.time.astype("M8[ns]"),
-        "station": world.station,
-        "lon": ("station", world.lon),
-        "lat": ("station", world.lat),
-        "height": ("station", np.zeros(len(world.lon))),
-    }
-    values = {"up": (dims, up), "up_sigma": (dims, world.sigma)}
-    gnss = io.label_dataset(xr.Dataset(values, coords))
-    gnss = gnss.isel(time=np.r_[0:300, 302 : WORLD.days])
-    io.write_up(gnss, folder / "gnss")
-    outline = shapely.geometry.mapping(world.region)
-    (folder / "region.geojson").write_text(json.dumps(outline))
+    gnss = twin_heights(world, up)
+    write_twin(world, folder, gnss.isel(time=np.r_[0:300, 302 : WORLD.days]))
     months = np.arange("2015-01", "2017-06", dtype="M8[M]").astype("M8[D]")
     lon, lat = np.arange(90.5, 115), np.arange(15.5, 40)
     field = (

@@ -11,8 +11,9 @@ import pytest
 import scipy.stats
 import shapely
 import xarray as xr
+from twin_files import write_twin
 
-from jaxload import config, evaluate, io, pipeline, report, sphere, synthetic
+from jaxload import config, evaluate, pipeline, report, sphere, synthetic
 from jaxload.inversion.estimation.representers import RepresenterSolution, Term
 from jaxload.pipeline.estimation.error_correlation import LASTING_ERRORS
 from jaxload.pipeline.estimation.uncertainty import CellErrors, Errors
@@ -542,18 +543,7 @@ def result(tmp_path_factory):
 
 
 def write_world(world, folder):
-    dims = ("time", "station")
-    coords = {
-        "time": world.time.astype("M8[ns]"),
-        "station": world.station,
-        "lon": ("station", world.lon),
-        "lat": ("station", world.lat),
-        "height": ("station", np.zeros(len(world.lon))),
-    }
-    values = {"up": (dims, world.displacement), "up_sigma": (dims, world.sigma)}
-    io.write_up(io.label_dataset(xr.Dataset(values, coords)), folder / "gnss")
-    outline = shapely.geometry.mapping(world.region)
-    (folder / "region.geojson").write_text(json.dumps(outline))
+    write_twin(world, folder)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from twin_files import write_twin
 
 from jaxload import cli, config, inversion, io, pipeline, plot, sphere, synthetic
 from jaxload.pipeline.estimation import network_plan
@@ -368,18 +369,7 @@ WORLD = synthetic.TwinSettings(
 def out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     world = synthetic.twin(WORLD)
-    coords = {
-        "time": world.time.astype("M8[ns]"),
-        "station": world.station,
-        "lon": ("station", world.lon),
-        "lat": ("station", world.lat),
-        "height": ("station", np.zeros(len(world.lon))),
-    }
-    dims = ("time", "station")
-    values = {"up": (dims, world.displacement), "up_sigma": (dims, world.sigma)}
-    io.write_up(io.label_dataset(xr.Dataset(values, coords)), folder / "gnss")
-    outline = shapely.geometry.mapping(world.region)
-    (folder / "region.geojson").write_text(json.dumps(outline))
+    write_twin(world, folder)
     (folder / "study.toml").write_text(
         '[gnss]\nfiles = "gnss/*.up"\n[earth]\nmax_degree = 3000\n'
         '[region]\nboundary = "region.geojson"\nspacing = 0.5\nbuffer = 1.0\n'

@@ -3,15 +3,14 @@
 import dataclasses
 import errno
 import importlib.util
-import json
 import os
 import pathlib
 import shutil
 
 import numpy as np
 import pytest
-import shapely
 import xarray as xr
+from twin_files import write_twin
 
 from jaxload import config, inversion, io, pipeline, synthetic
 from jaxload.io import records
@@ -32,18 +31,7 @@ needs_zarr = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder, world = tmp_path_factory.mktemp("study"), synthetic.twin(WORLD)
-    dims = ("time", "station")
-    coords = {
-        "time": world.time.astype("M8[ns]"),
-        "station": world.station,
-        "lon": ("station", world.lon),
-        "lat": ("station", world.lat),
-        "height": ("station", np.zeros(len(world.lon))),
-    }
-    values = {"up": (dims, world.displacement), "up_sigma": (dims, world.sigma)}
-    io.write_up(io.label_dataset(xr.Dataset(values, coords)), folder / "gnss")
-    outline = json.dumps(shapely.geometry.mapping(world.region))
-    (folder / "region.geojson").write_text(outline)
+    write_twin(world, folder)
     return config.Study(
         gnss=config.Gnss(files="gnss/*.up"),
         region=config.Region(boundary="region.geojson", spacing=0.5, buffer=0.5),

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import shapely
 import xarray as xr
+from twin_files import twin_heights, write_twin
 
-from jaxload import cli, config, io, pipeline, report, synthetic
+from jaxload import cli, config, pipeline, report, synthetic
 from jaxload.pipeline.estimation.error_correlation import LASTING_ERRORS
 from jaxload.pipeline.evaluate.monthly_water import monthly_storage
 
@@ -66,18 +66,7 @@ def study(world, temperature, amplitude, tmp_path_factory) -> config.Study:
     ).sel(time=world.time.astype("M8[ns]"))
     up = world.displacement + amplitude * (at.values - at.values.mean(axis=0))
     up[:200, 3], up[400:430, 5], up[100] = np.nan, np.nan, np.nan
-    coords = {
-        "time": world.time.astype("M8[ns]"),
-        "station": world.station,
-        "lon": ("station", world.lon),
-        "lat": ("station", world.lat),
-        "height": ("station", np.zeros(len(world.lon))),
-    }
-    dims = ("time", "station")
-    values = {"up": (dims, up), "up_sigma": (dims, world.sigma)}
-    io.write_up(io.label_dataset(xr.Dataset(values, coords)), folder / "gnss")
-    outline = shapely.geometry.mapping(world.region)
-    (folder / "region.geojson").write_text(json.dumps(outline))
+    write_twin(world, folder, twin_heights(world, up))
     return config.Study(
         gnss=config.Gnss(files="gnss/*.up"),
         region=config.Region(boundary="region.geojson", spacing=0.5, buffer=1.0),

@@ -6,8 +6,8 @@ import pathlib
 
 import numpy as np
 import pytest
-import shapely
 import xarray as xr
+from twin_files import write_twin
 
 from jaxload import cli, config, io, pipeline, synthetic
 from jaxload.pipeline.inspection import study_check
@@ -47,18 +47,7 @@ def write_soil(path, first="2015-01", months=14, units="kg m-2"):
 @pytest.fixture(scope="module")
 def study_file(tmp_path_factory):
     folder, world = tmp_path_factory.mktemp("study"), synthetic.twin(WORLD)
-    dims = ("time", "station")
-    coords = {
-        "time": world.time.astype("M8[ns]"),
-        "station": world.station,
-        "lon": ("station", world.lon),
-        "lat": ("station", world.lat),
-        "height": ("station", np.zeros(len(world.lon))),
-    }
-    up = {"up": (dims, world.displacement), "up_sigma": (dims, world.sigma)}
-    io.write_up(io.label_dataset(xr.Dataset(up, coords)), folder / "gnss")
-    outline = shapely.geometry.mapping(world.region)
-    (folder / "region.geojson").write_text(json.dumps(outline))
+    write_twin(world, folder)
     write_soil(folder / "soil.nc")
     write_soil(folder / "late.nc", "2019-01")
     write_soil(folder / "short.nc", months=6)

@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 import pytest
-import shapely
 import xarray as xr
+from twin_files import write_twin
 
 from jaxload import cli, config, io, pipeline, sweep, synthetic
 from jaxload.pipeline.progress import Clock, ignore
@@ -49,18 +49,7 @@ grace = "grace.nc"
 def folder(tmp_path_factory):
     """The files of a study, and the study."""
     world, place = synthetic.twin(WORLD), tmp_path_factory.mktemp("study")
-    dims, stations = ("time", "station"), ("station",)
-    coords = {
-        "time": world.time.astype("M8[ns]"),
-        "station": world.station,
-        "lon": (stations, world.lon),
-        "lat": (stations, world.lat),
-        "height": (stations, np.zeros(len(world.lon))),
-    }
-    values = {"up": (dims, world.displacement), "up_sigma": (dims, world.sigma)}
-    io.write_up(io.label_dataset(xr.Dataset(values, coords)), place / "gnss")
-    outline = shapely.geometry.mapping(world.region)
-    (place / "region.geojson").write_text(json.dumps(outline))
+    write_twin(world, place)
     lon, lat = np.arange(95.5, 110), np.arange(20.5, 34)
     month = np.array(["2015-01-16", "2015-02-15", "2015-03-16"], "M8[ns]")
     tilt = (lon[None] - 100) / 10 + (lat[:, None] - 25) / 8

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from twin_files import twin_heights
 
 from jaxload import config, io, pipeline, report, series, synthetic
 from jaxload.inversion.spectral.spectra import NetworkSpectra
@@ -37,16 +38,8 @@ def heights():
     up = world.displacement + rng.normal(size=(WORLD.days, 1))
     up[:400, 3] = np.nan
     up[100:103] = np.nan
-    coords = {
-        "time": world.time.astype("M8[ns]"),
-        "station": world.station,
-        "lon": ("station", world.lon),
-        "lat": ("station", world.lat),
-        "height": ("station", np.zeros(len(world.lon))),
-    }
-    dims = ("time", "station")
-    values = {"up": (dims, up), "up_sigma": (dims, np.broadcast_to(1.5, up.shape))}
-    return io.label_dataset(xr.Dataset(values, coords)), world.region
+    sigma = np.broadcast_to(1.5, up.shape)
+    return twin_heights(world, up, sigma), world.region
 
 
 def write(heights, folder, days):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jaxload
-from jaxload import config, io
+from jaxload import config
+from jaxload.comparison.settings_of_result import settings_text
 
 __all__ = ["bibtex"]
 
@@ -163,11 +164,9 @@ def _entry(key: str, kind: str, fields: Mapping[str, str]) -> list[str]:
 
 
 def _settings(folder: pathlib.Path) -> str:
-    for name in ("twsa.nc", "twsa.zarr", "stations.nc"):
-        if (folder / name).exists():
-            with io.read_dataset(folder / name) as dataset:
-                if "settings" in dataset.attrs:
-                    return str(dataset.attrs["settings"])
+    text = settings_text(folder)
+    if text:
+        return text
     raise FileNotFoundError(
         f"{folder} has no twsa.nc or stations.nc that holds the settings of its study; "
         "name the folder that --out of jaxload run named"

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import io, labelled
+from jaxload.comparison.settings_of_result import settings_text
 
 __all__ = ["compare_results"]
 
@@ -96,12 +97,7 @@ def _settings(folders: list[pathlib.Path]) -> list[str]:
 
 def _settings_of(folder: pathlib.Path) -> dict[str, Any]:
     """Settings by their names with dots; empty where no file holds them."""
-    for name in ("twsa.nc", "twsa.zarr", "stations.nc"):
-        if (folder / name).exists():
-            with io.read_dataset(folder / name) as dataset:
-                if "settings" in dataset.attrs:
-                    return _flat(tomllib.loads(str(dataset.attrs["settings"])))
-    return {}
+    return _flat(tomllib.loads(settings_text(folder)))
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -15,11 +15,10 @@ from jaxload.gapfill.stations.protocol import (
     StationHeights,
     check_whole_setting,
     no_progress,
+    uniform_sigma,
 )
 
 __all__ = ["FittedStationForests", "StationForests"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,5 +113,4 @@ class FittedStationForests:
         """
         del places
         mean = mllim.predict(self.forests, features, watch=watch)
-        error = np.sqrt(np.nanmean(np.asarray(self.validation.rmse) ** 2))
-        return PredictedUplift(mean, np.full(mean.shape[1], error))
+        return PredictedUplift(mean, uniform_sigma(self.validation, mean.shape[1]))

@@ -12,10 +12,12 @@ from jaxload.gapfill.stations.protocol import (
     Positions,
     PredictedUplift,
     StationHeights,
+    arcs_between,
     check_positive_setting,
     no_progress,
+    uniform_sigma,
 )
-from jaxload.sphere import angular_distance, inverse_distance_weights
+from jaxload.sphere import inverse_distance_weights
 
 __all__ = ["FittedInverseDistance", "InverseDistance"]
 
@@ -105,8 +107,7 @@ class FittedInverseDistance:
         del features
         mean = _weighted(self.heights, places, self.power)
         watch(1.0)
-        error = np.sqrt(np.nanmean(np.asarray(self.validation.rmse) ** 2))
-        return PredictedUplift(mean, np.full(mean.shape[1], error))
+        return PredictedUplift(mean, uniform_sigma(self.validation, mean.shape[1]))
 
 
 def _weighted(
@@ -116,15 +117,7 @@ def _weighted(
     counted: NDArray[np.bool_] | None = None,
 ) -> Floats:
     """Weighted means of stations at places, shape (epoch, place); NaN without any."""
-    stations = heights.places
-    arc = np.asarray(
-        angular_distance(
-            places.lon[:, None],
-            places.lat[:, None],
-            stations.lon[None, :],
-            stations.lat[None, :],
-        )
-    )
+    arc = arcs_between(places, heights.places)
     counted = np.ones(arc.shape, bool) if counted is None else counted
     distance = np.where(counted, arc, np.inf)
     weights = np.asarray(inverse_distance_weights(distance, power))

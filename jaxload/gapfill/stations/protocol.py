@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from jaxload._check import check_shapes
 from jaxload.gapfill.scores import Validation
 from jaxload.gapfill.training.optimise import Curve
+from jaxload.sphere import angular_distance
 
 __all__ = [
     "FittedStationModel",
@@ -24,9 +25,11 @@ __all__ = [
     "PredictedUplift",
     "StationHeights",
     "StationModel",
+    "arcs_between",
     "check_positive_setting",
     "check_whole_setting",
     "no_progress",
+    "uniform_sigma",
 ]
 
 Floats = NDArray[np.float64]
@@ -131,6 +134,34 @@ class PredictedUplift:
 
     mean: Floats
     sigma: Floats
+
+
+def arcs_between(places: Positions, others: Positions) -> Floats:
+    """Compute the arcs from places to others.
+
+    Args:
+      places: Any.
+      others: Any.
+
+    Returns:
+      Arcs [degrees], shape (place, other).
+    """
+    lon, lat = places.lon[:, None], places.lat[:, None]
+    return np.asarray(angular_distance(lon, lat, others.lon[None], others.lat[None]))
+
+
+def uniform_sigma(validation: Validation, places: int) -> Floats:
+    """Give all places the root mean square error of stations that others predict.
+
+    Args:
+      validation: Each station, predicted without its heights.
+      places: Their number.
+
+    Returns:
+      The error [mm], shape (place,).
+    """
+    error = np.sqrt(np.nanmean(np.asarray(validation.rmse) ** 2))
+    return np.full(places, error)
 
 
 class FittedStationModel(Protocol):

@@ -14,11 +14,11 @@ from jaxload.gapfill.stations.protocol import (
     Positions,
     PredictedUplift,
     StationHeights,
+    arcs_between,
     check_positive_setting,
     no_progress,
 )
 from jaxload.gapfill.training.optimise import Curve
-from jaxload.sphere import angular_distance
 
 __all__ = ["FittedStationNetworks", "StationNetworks"]
 
@@ -98,7 +98,7 @@ class StationNetworks:
         alike = _cell_of(places, self.cell_deg)[:, None]
         shares_cell = (alike == alike[control].swapaxes(0, 1)).all(axis=2)
         validation = dwlim.validate(
-            at_stations, _distances(places, members), shares_cell, up
+            at_stations, arcs_between(places, members), shares_cell, up
         )
         names = [heights.names[n] if heights.names else str(n) for n in listed]
         return FittedStationNetworks(networks, members, chosen, names, validation)
@@ -159,23 +159,12 @@ class FittedStationNetworks:
           weighted as the prediction is, and includes their noise.
         """
         predictions = ensemble.predict(self.networks, features, watch=watch)
-        distance = _distances(places, self.members)
+        distance = arcs_between(places, self.members)
         mean = dwlim.inverse_distance_mean(predictions, distance).astype(np.float64)
         errors = np.asarray(self.validation.rmse)[self.chosen]
         squares = np.broadcast_to(errors[None, :, None] ** 2, (1, *distance.T.shape))
         sigma = np.sqrt(dwlim.inverse_distance_mean(squares, distance)[0])
         return PredictedUplift(mean, sigma)
-
-
-def _distances(places: Positions, members: Positions) -> Floats:
-    """Arcs from places to members [degrees], shape (place, member)."""
-    arc = angular_distance(
-        places.lon[:, None],
-        places.lat[:, None],
-        members.lon[None, :],
-        members.lat[None, :],
-    )
-    return np.asarray(arc)
 
 
 def _cell_of(places: Positions, side: float) -> Floats:

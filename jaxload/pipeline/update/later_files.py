@@ -33,8 +33,6 @@ __all__ = [
     "map_file_of",
 ]
 
-Floats = NDArray[np.float64]
-
 
 def map_file_of(folder: pathlib.Path) -> str:
     """Find the file of the maps.
