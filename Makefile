@@ -1,5 +1,6 @@
 # Everything runs in one virtual environment, .venv, made when it is first needed and
-# brought up to date when pyproject.toml or constraints.txt change.
+# brought up to date when pyproject.toml or constraints.txt change. A demo installs what
+# runs need; whatever else is made first adds the tools of developers.
 #   make test PYTHON=python3.12      another interpreter for a new environment
 #   make test PYTEST="-k greens"     options for pytest
 #   make test WORKERS=0              in one process
@@ -27,6 +28,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1
 export PYTHONDONTWRITEBYTECODE :=
 # Relative, so that checkouts in folders with spaces in their names work too.
 BIN := .venv/bin
+READY_TO_RUN := .venv/ready-to-run
 READY := .venv/ready
 READY_CUDA := .venv/ready-cuda
 READY_TO_COUNT := .cuda/ready
@@ -39,7 +41,7 @@ BENCHMARKS := $(basename $(notdir $(filter-out $(NO_BENCHMARK),$(wildcard benchm
 help:  ## say what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
-demo: $(READY)  ## simulate a world, invert it, compare with the truth; into demo/
+demo: $(READY_TO_RUN)  ## simulate a world, invert it, compare with the truth; into demo/
 	$(BIN)/jaxload demo --out demo
 
 test: $(READY)  ## run the tests, but for the slow ones
@@ -86,11 +88,18 @@ clean:  ## remove the environment, caches and the demo's output
 	rm -rf .venv .cuda .pytest_cache .ruff_cache .hypothesis .jax_cache build dist demo record
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+$(READY_TO_RUN): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt -e ".[run]"
+	touch $@
+
+# It holds all that runs need: a demo installs nothing after it.
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  -c constraints.txt -e ".[dev]"
-	touch $@
+	touch $(READY_TO_RUN) $@
 
 $(READY_CUDA): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
