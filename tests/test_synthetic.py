@@ -1,6 +1,7 @@
 """The twin world is what its settings say, and its heights are those of its water."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import shapely
 
 from jaxload import earth, synthetic
 from jaxload.constants import GRAVITATIONAL_CONSTANT, WATER_DENSITY
+from jaxload.synthetic.outlines import divided_outline
 
 SMALL = synthetic.TwinSettings(
     stations=5, days=40, radius=1.5, belt=0.5, spacing=1.0, missing=0.3
@@ -207,3 +209,30 @@ def test_a_world_that_is_too_small_is_refused(stations, days):
     settings = dataclasses.replace(SMALL, stations=stations, days=days)
     with pytest.raises(ValueError, match=f"{stations} stations and {days} days is too"):
         synthetic.twin(settings)
+
+
+@pytest.mark.parametrize("count", [1, 4, 10])
+def test_parts_of_a_region_make_it_and_are_about_as_large(count):
+    region = shapely.Polygon(
+        [(97, 22), (104, 21), (108, 26), (103, 27), (102, 33), (97, 33)]
+    )
+    parts = divided_outline(region, count, "Area")
+    assert list(parts) == [f"Area {number}" for number in range(1, count + 1)]
+    outlines = list(parts.values())
+    assert shapely.union_all(outlines).symmetric_difference(region).area < 1e-9
+    areas = np.array([part.area for part in outlines])
+    assert areas.sum() == pytest.approx(region.area)
+    assert areas.min() > 0.5 * areas.mean()
+    lat = [part.centroid.y for part in outlines]
+    # Numbers go from north to south, but for parts that lie side by side.
+    assert all(after - before < 1 for before, after in itertools.pairwise(lat))
+
+
+def test_what_is_in_a_part_is_nearest_to_its_middle():
+    """An even square at the equator is cut into four quarters."""
+    square = shapely.box(-2, -2, 2, 2)
+    parts = divided_outline(square, 4, "Area").values()
+    for part in parts:
+        assert part.area == pytest.approx(4, rel=0.05)
+        assert abs(part.centroid.x) == pytest.approx(1, abs=0.1)
+        assert abs(part.centroid.y) == pytest.approx(1, abs=0.1)

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from jaxload import io, sphere
 from jaxload._calendar import month_bounds
-from jaxload.demo.files.common import gridded, northern_first, rounded, write_outline
+from jaxload.demo.files.common import (
+    gridded,
+    northern_first,
+    rounded,
+    write_outline,
+    write_parts,
+)
 from jaxload.synthetic.networks import Network
 from jaxload.synthetic.satellites import month_means
 from jaxload.synthetic.world_with_weather import WeatherWorld
@@ -32,6 +38,9 @@ TENV3 = (
     "u0(m) ____up(m) _ant(m) sig_e(m) sig_n(m) sig_u(m) __corr_en __corr_eu __corr_nu "
     "_latitude(deg) _longitude(deg) __height(m)"
 )
+
+#: Parts of the region over which water is averaged.
+PROVINCES, BASINS = 5, 10
 
 #: Day from which those of GRACE are counted.
 GRAVITY_BEGIN = np.datetime64("2002-01-01")
@@ -62,7 +71,8 @@ def write_weather_world(world: WeatherWorld, folder: str | os.PathLike[str]) -> 
     ``cells.txt`` names (NAME lon lat height); daily ``temperature.nc`` and
     ``storage.nc`` as of GLDAS-2.2, ``pressure.nc`` as of ERA5 and
     ``precipitation.nc``; monthly ``grace_csr.nc`` and ``grace_jpl.nc``;
-    ``region.geojson``; and ``truth.nc``, which a study must not see.
+    ``region.geojson``, and its parts in ``provinces.geojson`` and ``basins.geojson``;
+    and ``truth.nc``, which a study must not see.
 
     Args:
       world: The world.
@@ -78,6 +88,8 @@ def write_weather_world(world: WeatherWorld, folder: str | os.PathLike[str]) -> 
     io.require_netcdf()
     folder = io.prepare_folder(folder)
     write_outline(world.region, folder / "region.geojson")
+    write_parts(world.region, PROVINCES, "Province", folder / "provinces.geojson")
+    write_parts(world.region, BASINS, "Basin", folder / "basins.geojson")
     _write_heights(world, io.prepare_folder(folder / "gnss"))
     _write_loading(world, folder)
     _write_weather(world, folder)

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import io
+from jaxload.synthetic.outlines import divided_outline
 
 __all__ = [
     "gridded",
@@ -22,6 +23,7 @@ __all__ = [
     "rounded",
     "simulated_folder",
     "write_outline",
+    "write_parts",
 ]
 
 Floats = NDArray[np.floating]
@@ -99,6 +101,32 @@ def write_outline(
         "geometry": shapely.geometry.mapping(region),
     }
     io.write_json(outline, path)
+
+
+def write_parts(
+    region: shapely.Polygon, count: int, kind: str, path: str | os.PathLike[str]
+) -> None:
+    """Write parts of a region as GeoJSON, such as its provinces.
+
+    Args:
+      region: The outline [degrees].
+      count: Number of parts.
+      kind: What their names begin with.
+      path: The file.
+
+    Raises:
+      ValueError: If it cannot be written.
+    """
+    parts = divided_outline(region, count, kind)
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"NAME": name},
+            "geometry": shapely.geometry.mapping(part),
+        }
+        for name, part in parts.items()
+    ]
+    io.write_json({"type": "FeatureCollection", "features": features}, path)
 
 
 def rounded(values: Floats, digit: float) -> NDArray[np.float64]:

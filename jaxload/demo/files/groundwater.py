@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from jaxload import io, synthetic
-from jaxload.demo.files.common import write_outline
+from jaxload.demo.files.common import write_outline, write_parts
 from jaxload.demo.files.groundwater_grids import (
     box_cells,
     globe_cells,
@@ -25,6 +25,9 @@ __all__ = ["write_world"]
 #: As in the article: GRACE Follow-On, from its first whole autumn.
 GRACE_START = "2018-10"
 
+#: Parts of the region whose groundwater and droughts are looked at.
+AREAS = 4
+
 
 def write_world(
     world: synthetic.GroundwaterWorld, folder: str | os.PathLike[str], seed: int = 1
@@ -32,10 +35,10 @@ def write_world(
     """Write what was measured in a groundwater world, and beside it the truth.
 
     Written are ``gnss/*.up`` with ``sites.txt`` and ``offsets.csv``, and
-    ``region.geojson``; weekly in ``loads/``, pressure as of ERA5, soil water as of
-    GLDAS and sea level as of CMEMS, on the globe, and the first two finely around the
-    region; ``grace.nc``, ``wells.csv``, ``precipitation.nc``; and ``truth.nc``, which a
-    study must not see.
+    ``region.geojson`` with its parts in ``areas.geojson``; weekly in ``loads/``,
+    pressure as of ERA5, soil water as of GLDAS and sea level as of CMEMS, on the globe,
+    and the first two finely around the region; ``grace.nc``, ``wells.csv``,
+    ``precipitation.nc``; and ``truth.nc``, which a study must not see.
 
     Args:
       world: The world.
@@ -48,6 +51,7 @@ def write_world(
     folder = io.prepare_folder(folder)
     _write_heights(world, io.prepare_folder(folder / "gnss"))
     write_outline(world.region, folder / "region.geojson")
+    write_parts(world.region, AREAS, "Area", folder / "areas.geojson")
     _write_loads(world, io.prepare_folder(folder / "loads"))
     rng = np.random.default_rng(seed)
     io.write_dataset(gravity_field(world, GRACE_START, rng), folder / "grace.nc")
