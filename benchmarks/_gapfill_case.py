@@ -40,8 +40,8 @@ BASINS, SAMPLED = 6, 150
 WIDTHS = {"68": 1.0, "95": 1.96}
 
 #: Stages of a study that train, and prepare what is trained on; the first fills cells.
-FILL = "fill"
-TRAINING = (FILL, "weather", "learn")
+FILL = "gap_filling"
+TRAINING = (FILL, "features_of_weather", "training")
 
 
 @dataclasses.dataclass

@@ -1,4 +1,4 @@
-"""Memory of the process that goes back to the system as soon as it is freed."""
+"""Memory of the process: its peak, and how it goes back to the system when freed."""
 
 import contextlib
 import ctypes
@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 
-__all__ = ["free_cycles", "return_freed_memory"]
+__all__ = ["free_cycles", "peak_memory", "return_freed_memory"]
 
 #: Bytes from which an array has pages of its own, and what the library calls it.
 OWN_PAGES, M_MMAP_THRESHOLD = 1 << 21, -3
@@ -49,6 +49,15 @@ def free_cycles(size: int) -> None:
     library = _library()
     if library is not None:
         library.malloc_trim(0)
+
+
+def peak_memory() -> float:
+    """Largest resident size of this process so far [GiB]."""
+    # Windows has no such module, and commands that compute nothing work without.
+    import resource
+
+    unit = 2**30 if sys.platform == "darwin" else 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def _library() -> ctypes.CDLL | None:

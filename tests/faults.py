@@ -40,14 +40,14 @@ PATIENCE = 300
 
 #: What differs from run to run: costs, and when and where it was.
 COSTS = ("seconds", "peak_memory_gib")
-OCCASION = ("frozen_on", "folder")
+OCCASION = ("frozen_on", "folder", "run.log")
 
 #: Runs for each that is to be killed, of which some end before.
 TRIALS = 10
 
 #: Stages at which runs are killed beside random moments, as that is where files take
 #: their names, and the longest pause after the stage has begun [s].
-LATE = {"keep": 0.2, "write": 0.003, "figures": 3.0}
+LATE = {"writing_results": 0.2, "placing_results": 0.003, "figures": 3.0}
 
 #: Kinds of runs that are killed.
 KINDS = ("demo", "joint")
@@ -205,7 +205,10 @@ def _read_whole(path: pathlib.Path) -> None:
 
 def different(one: pathlib.Path, other: pathlib.Path) -> list[str]:
     """What is not the same in two finished results: numbers, pictures, names."""
-    names = [sorted(p.name for p in x.iterdir() if p.is_file()) for x in (one, other)]
+    names = [
+        sorted(p.name for p in x.iterdir() if p.is_file() and p.name not in OCCASION)
+        for x in (one, other)
+    ]
     found = [] if names[0] == names[1] else [f"files {names[0]} and {names[1]}"]
     for name in sorted(set(names[0]) & set(names[1])):
         pair = one / name, other / name

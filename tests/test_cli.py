@@ -156,7 +156,7 @@ def test_info_says_the_same_and_lists_every_file(finished, capsys):
     assert captured.out == first + said
     assert captured.err == ""
     for path in folder.iterdir():
-        assert path.name in captured.out or path.name == "summary.json"
+        assert path.name in captured.out or path.name in ("summary.json", "run.log")
     assert "twsa.nc: twsa, cell_mask" in captured.out
     assert "time 152" in captured.out
 
@@ -379,6 +379,12 @@ BAD = {
 }
 
 
+def names_of_results(folder):
+    """Files of results; the log says of every run when it was."""
+    there = folder.iterdir() if folder.exists() else ()
+    return [path.name for path in there if path.name != "run.log"]
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_sentence_and_nothing_written(study, tmp_path, capsys, case):
     damage, expected = BAD[case]
@@ -386,7 +392,7 @@ def test_bad_input_is_one_sentence_and_nothing_written(study, tmp_path, capsys, 
     assert run(study, tmp_path / "out", "--strict") == 2
     captured = capsys.readouterr()
     check_one_sentence(captured, expected)
-    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+    assert not names_of_results(tmp_path / "out")
 
 
 def test_one_station_with_its_latitude_first_is_named(study, tmp_path, capsys):
@@ -515,12 +521,13 @@ def test_a_second_run_that_is_interrupted_leaves_the_first_result(
 ):
     study, out = finished[0].parent, tmp_path / "out"
     shutil.copytree(finished[0], out)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    before = {name: (out / name).read_bytes() for name in names_of_results(out)}
     monkeypatch.setattr(
         xr.Dataset, "to_netcdf", interrupt_after(1, xr.Dataset.to_netcdf)
     )
     assert run(study, out) == 130
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    after = {name: (out / name).read_bytes() for name in names_of_results(out)}
+    assert after == before
 
 
 def test_a_second_run_without_its_figures_does_not_pass_for_a_result(
@@ -538,7 +545,7 @@ def test_a_second_run_without_its_figures_does_not_pass_for_a_result(
     assert run(study, out, "--resume") == 0
     for path in finished[0].iterdir():
         # These say when the study was run.
-        if path.name not in ("summary.json", "state.json"):
+        if path.name not in ("summary.json", "state.json", "run.log"):
             assert (out / path.name).read_bytes() == path.read_bytes(), path.name
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
@@ -587,7 +594,7 @@ def test_an_interruption_leaves_only_whole_files(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "interrupted" in captured.err
-    names = [path.name for path in (tmp_path / "out").iterdir()]
+    names = names_of_results(tmp_path / "out")
     if owner is Figure:
         # The results are there, and wait for their figures.
         names.remove(".unfinished")
@@ -618,7 +625,7 @@ def test_a_full_disk_is_one_sentence(study, tmp_path, monkeypatch, capsys):
             "with --resume",
         ],
     )
-    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    names = sorted(names_of_results(tmp_path / "out"))
     state = ["state.json", "state.nc"]
     assert names == [".unfinished", "regions.nc", *state, "stations.nc", "twsa.nc"]
 

@@ -51,7 +51,12 @@ def study(done, tmp_path):
 
 
 def contents(folder):
-    return {x.name: x.read_bytes() for x in folder.iterdir() if x.is_file()}
+    return {name: (folder / name).read_bytes() for name in names_of_results(folder)}
+
+
+def names_of_results(folder):
+    """Files of results; the log says of every run when it was."""
+    return [x.name for x in folder.iterdir() if x.is_file() and x.name != "run.log"]
 
 
 def without_costs(folder):
@@ -83,7 +88,7 @@ def test_results_without_room_go_to_the_temporary_folder_and_come_back(
     (kept,) = spare.iterdir()
     expected = ["No space left", f"the results are kept in {kept}", "--resume"]
     check_one_sentence(capsys.readouterr(), expected)
-    assert list(out.iterdir()) == []
+    assert names_of_results(out) == []
     # Nothing is computed again.
     with monkeypatch.context() as patch:
         patch.setattr("jaxload.pipeline.runs.compute", None)
@@ -293,7 +298,9 @@ def test_no_epoch_with_water_ends_with_three_and_leaves_the_older_result(
     assert contents(out) == before
     assert not (out / ".unfinished").exists()
     assert run(study, tmp_path / "new") == 3
-    assert list((tmp_path / "new").iterdir()) == []
+    assert names_of_results(tmp_path / "new") == []
+    last = (tmp_path / "new" / "run.log").read_text().splitlines()[-1]
+    assert "stopped: none of 152 epochs could be solved" in last
 
 
 SLOWLY = """

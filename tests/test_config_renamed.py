@@ -223,7 +223,7 @@ def test_a_summary_of_an_earlier_release_is_read_under_present_names():
             "uncertainty_hyperparameters": {},
         },
         "lag_months": {"S": {"before": 0.1, "after": 0.5, "months": 1}},
-        "seconds": {"stations_only": 1.0, "read": 2.0},
+        "seconds": {"inversion_of_stations_only": 1.0, "reading": 2.0},
     }
 
 

@@ -10,6 +10,7 @@ import shapely
 import xarray as xr
 
 from jaxload import config, earth, io, pipeline, sphere
+from jaxload.pipeline.expected_stages import stages_of_study
 from jaxload.pipeline.inputs.observations import make_design, read_observations
 from jaxload.pipeline.prepare import cleaning, loads
 
@@ -552,9 +553,23 @@ def result(world, tmp_path_factory):
 def test_groundwater_is_found_and_called_what_it_is(world, result):
     out, summary, heard = result
     stages = list(dict.fromkeys(stage for stage, _ in heard))
-    first = ["inputs", "read", "screen", "clean", "check", "loads", "compare"]
-    assert stages[:7] == first
-    assert "groundwater" in stages
+    assert stages[:7] == [
+        "checksums_of_inputs",
+        "reading",
+        "screening",
+        "cleaning",
+        "checks_of_heights",
+        "known_loads",
+        "reading_references",
+    ]
+    # The first comes before a study is computed, the others after it.
+    expected = stages_of_study(groundwater_study(world[0]))
+    assert stages[1:-3] == expected
+    log = (out / "run.log").read_text()
+    for number, stage in enumerate(stages, 1):
+        words = stage.replace("_", " ")
+        assert f"stage {number} of {len(stages)}: {words}," in log
+    assert log.endswith("finished\n")
     with xr.open_dataset(out / "twsa.nc") as water:
         assert "twsa" not in water
         assert (
@@ -658,4 +673,4 @@ def test_what_cannot_be_compared_is_said_before_the_inversion(case, world):
     heard = []
     with pytest.raises(ValueError, match=message):
         pipeline.run(study, watch=lambda *progress: heard.append(progress))
-    assert "beta" not in {stage for stage, _ in heard}
+    assert "choice_of_beta" not in {stage for stage, _ in heard}

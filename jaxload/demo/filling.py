@@ -66,7 +66,9 @@ def filling_study(system: str, folder: str | os.PathLike[str] = ".") -> config.S
         gapfill=FILLERS[system],
         inversion=config.Inversion(prior="laplacian", beta=0.01),
         evaluation=config.Evaluation(
-            grace=("grace_csr.nc", "grace_jpl.nc"), land_model="storage.nc"
+            grace=("grace_csr.nc", "grace_jpl.nc"),
+            land_model="storage.nc",
+            regions=("provinces.geojson", "basins.geojson"),
         ),
         folder=os.fspath(folder),
     )
@@ -101,13 +103,13 @@ def run_filling(
     settings = settings or WORLD
     folder = io.prepare_folder(out)
     with simulated_folder(folder / "data", settings.region, settings) as data:
-        watch("simulate", 0.0)
+        watch("simulation", 0.0)
         with jax.enable_x64(True):
             world = synthetic.weather_world(settings)
             write_weather_world(world, data)
         study = filling_study(system, data)
         io.write_text(data / "study.toml", config.to_toml(study))
-        watch("simulate", 1.0)
+        watch("simulation", 1.0)
         # The same by its stations alone, tuned to them: what there is to gain from.
         stations_only = dataclasses.replace(
             study, gapfill=None, inversion=config.Inversion(prior="laplacian")

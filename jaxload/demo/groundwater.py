@@ -55,6 +55,7 @@ def groundwater_study(folder: str | os.PathLike[str] = ".") -> config.Study:
         groundwater=config.Groundwater(
             grace="grace.nc", wells="wells.csv", precipitation="precipitation.nc"
         ),
+        evaluation=config.Evaluation(regions=("areas.geojson",)),
         folder=os.fspath(folder),
     )
 
@@ -87,13 +88,13 @@ def run_groundwater(
     settings = settings or synthetic.GroundwaterSettings()
     folder = io.prepare_folder(out)
     with simulated_folder(folder / "data", "western_yunnan", settings) as data:
-        watch("simulate", 0.0)
+        watch("simulation", 0.0)
         with jax.enable_x64(True):
             world = synthetic.groundwater_world(settings)
         write_world(world, data)
         study = groundwater_study(data)
         io.write_text(data / "study.toml", config.to_toml(study))
-        watch("simulate", 1.0)
+        watch("simulation", 1.0)
         run = pipeline.run(study, folder, watch, resume)
         result = pipeline.as_written(run)
         truth = io.read_dataset(data / "truth.nc", load=True)

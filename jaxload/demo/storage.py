@@ -73,11 +73,11 @@ def run_twin(
     settings = settings or synthetic.TwinSettings()
     folder = io.prepare_folder(out)
     with simulated_folder(folder / "data", "twin", settings) as data:
-        watch("simulate", 0.0)
+        watch("simulation", 0.0)
         with jax.enable_x64(True):
             twin = synthetic.twin(settings)
         study = _write_data(twin, data)
-        watch("simulate", 1.0)
+        watch("simulation", 1.0)
         run = pipeline.run(study, folder, watch, resume)
         result = pipeline.as_written(run)
         with contextlib.closing(run), jax.enable_x64(True):

@@ -52,7 +52,7 @@ def simulate(
         raise ValueError(f"seed is {seed}, expected zero or more")
     io.require_netcdf()
     watch = watch or pipeline.ignore
-    watch("simulate", 0.0)
+    watch("simulation", 0.0)
     settings = _settings(name, seed)
     with simulated_folder(out, name, settings) as folder, jax.enable_x64(True):
         if isinstance(settings, synthetic.GroundwaterSettings):
@@ -60,7 +60,7 @@ def simulate(
             write_world(world, folder, 1 if seed is None else seed)
         else:
             write_weather_world(synthetic.weather_world(settings), folder)
-    watch("simulate", 1.0)
+    watch("simulation", 1.0)
     studies = " and ".join(file.removesuffix(".toml") for file in WORLDS[name])
     return [
         f"What is measured in the world is in {out}, the truth in truth.nc there.",

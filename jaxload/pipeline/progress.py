@@ -1,12 +1,14 @@
-"""Stages timed, and their progress reported."""
+"""Stages timed and counted, and their progress reported."""
 
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
-__all__ = ["Clock", "Watch", "ignore"]
+from jaxload._memory import peak_memory
+
+__all__ = ["Clock", "PlanWatch", "Watch", "ignore", "ignore_line"]
 
 
 class Watch(Protocol):
@@ -14,6 +16,15 @@ class Watch(Protocol):
 
     def __call__(self, stage: str, share: float, /) -> None:
         """Take note of progress."""
+        ...
+
+
+@runtime_checkable
+class PlanWatch(Protocol):
+    """A `Watch` that shows which of how many stages is under way."""
+
+    def plan(self, stages: Sequence[str], /) -> None:
+        """Take note of all stages in their order, which may change."""
         ...
 
 
@@ -27,6 +38,15 @@ def ignore(stage: str, share: float) -> None:
     del stage, share
 
 
+def ignore_line(line: str) -> None:
+    """Keep no log.
+
+    Args:
+      line: Unused.
+    """
+    del line
+
+
 @dataclasses.dataclass
 class Clock:
     """Seconds of each stage, and the callback for progress.
@@ -34,23 +54,46 @@ class Clock:
     Attributes:
       watch: Called with the progress.
       seconds: By stage.
+      note: Called with a line for the log at the end of each stage.
+      stages: Those that were and those that are expected, in their order.
+      begun: How many of them have begun.
+      planned: Whether it is known which stages are expected.
     """
 
     watch: Watch
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    note: Callable[[str], None] = ignore_line
+    stages: list[str] = dataclasses.field(default_factory=list)
+    begun: int = 0
+    planned: bool = False
+
+    def expect(self, stages: Sequence[str]) -> None:
+        """Count on stages after those that have begun, in place of others.
+
+        Args:
+          stages: Their names in order.
+        """
+        self.stages[self.begun :], self.planned = stages, True
+        self._show_plan()
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage; what it takes in several parts is added up.
 
         Args:
-          name: Its name.
+          name: Its name, with _ for spaces.
         """
+        self._begin(name)
+        number, start = self.begun, time.perf_counter()
         self.watch(name, 0.0)
-        start = time.perf_counter()
         yield
-        self.add(name, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        self.add(name, seconds)
         self.watch(name, 1.0)
+        self.note(
+            f"stage {number} of {len(self.stages)}: {name.replace('_', ' ')}, "
+            f"{seconds:.1f} s, peak memory {peak_memory():.2f} GiB"
+        )
 
     def add(self, name: str, seconds: float) -> None:
         """Add to the time of a stage.
@@ -60,3 +103,18 @@ class Clock:
           seconds: By how much.
         """
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+    def _begin(self, name: str) -> None:
+        """Go on to a stage: those before it are left out, or it was not expected."""
+        later = self.stages[self.begun :]
+        if name in later:
+            del self.stages[self.begun : self.begun + later.index(name)]
+        else:
+            self.stages.insert(self.begun, name)
+        self.begun += 1
+        if later[:1] != [name]:
+            self._show_plan()
+
+    def _show_plan(self) -> None:
+        if self.planned and isinstance(self.watch, PlanWatch):
+            self.watch.plan(tuple(self.stages))

@@ -10,16 +10,17 @@ from typing import Any
 
 import jax
 
+import jaxload
 from jaxload import config, io
 from jaxload._exchange import wait_for_all
-from jaxload._memory import free_cycles
+from jaxload._memory import free_cycles, peak_memory
 from jaxload.pipeline.doubts import collected_warnings, first_messages
+from jaxload.pipeline.expected_stages import stages_of_study, stages_of_writing
 from jaxload.pipeline.frozen.hindrances import drop_readings
 from jaxload.pipeline.inputs.libraries import check_libraries
 from jaxload.pipeline.progress import Clock, Watch, ignore
 from jaxload.pipeline.report.datasets import MapFile, Result
 from jaxload.pipeline.report.figures import draw, rings
-from jaxload.pipeline.report.summary import peak_memory
 from jaxload.pipeline.results import unfinished
 from jaxload.pipeline.results.files import (
     SUMMARY,
@@ -31,6 +32,7 @@ from jaxload.pipeline.results.files import (
 from jaxload.pipeline.results.pending import drop_pending, finish_pending
 from jaxload.pipeline.results.provenance import Origin, origin_of
 from jaxload.pipeline.results.unfinished import Unfinished
+from jaxload.pipeline.run_log import kept_log
 from jaxload.pipeline.stages import compute
 from jaxload.pipeline.team import agree_to_compute
 
@@ -56,10 +58,10 @@ def run(
       study: What to do, from `config.read_study`.
       out: Folder for `twsa.nc`, `stations.nc`, `regions.nc`, `groundwater.nc` where
         groundwater is sought, `virtual_stations.nc` where cells were filled,
-        `learning.nc` where networks were trained, `summary.json` and figures; nothing
-        is written, and no training kept, if not given. One process at a time works in
-        it; of several that were joined by `jax.distributed` and all call this, only
-        the first.
+        `learning.nc` where networks were trained, `summary.json`, `run.log` and
+        figures; nothing is written, and no training kept, if not given. One process at
+        a time works in it; of several that were joined by `jax.distributed` and all
+        call this, only the first.
       watch: Called with the progress.
       resume: Whether to take up the results of an earlier run with the same study and
         inputs: results that it computed and could not write are written, complete
@@ -78,26 +80,45 @@ def run(
     clock = Clock(watch or ignore)
     with collected_warnings() as warnings:
         if out is None:
+            clock.expect(stages_of_study(study))
             with jax.enable_x64(True):
                 result = compute(study, None, clock)
             result.summary.update(_costs(clock, warnings))
             return result
         check_libraries(study)
+        clock.expect(["checksums_of_inputs", *_stages(study)])
         if jax.process_index():
             return _take_part(study, pathlib.Path(out), clock)
         folder = io.prepare_folder(out)
-        with io.locked_folder(folder):
+        with io.locked_folder(folder), _logged(study, folder, resume, clock):
             for name in ("", *KEPT):
                 io.remove_left_overs(folder / name)
             if resume:
                 finish_pending(folder)
             drop_pending(folder)
-            with clock.stage("inputs"):
+            with clock.stage("checksums_of_inputs"):
                 origin = origin_of(study)
             work = _take_up if resume else _compute
             result = work(study, folder, origin, clock, warnings)
             wait_for_all()
             return result
+
+
+def _stages(study: config.Study) -> list[str]:
+    return [*stages_of_study(study), "writing_results", *stages_of_writing()]
+
+
+@contextlib.contextmanager
+def _logged(
+    study: config.Study, folder: pathlib.Path, resume: bool, clock: Clock
+) -> Iterator[None]:
+    """Keep a log of the stages and warnings of a run, with its costs at the end."""
+    what = "goes on with" if resume else "runs"
+    title = f"{jaxload.__version__} {what} {study.title or 'a study'}"
+    with kept_log(folder, title, resume) as clock.note:
+        yield
+        total = sum(clock.seconds.values())
+        clock.note(f"{total:.1f} s in all, peak memory {peak_memory():.2f} GiB")
 
 
 def _take_part(study: config.Study, folder: pathlib.Path, clock: Clock) -> Result:
@@ -133,7 +154,7 @@ def _compute(
         with jax.enable_x64(True):
             result = compute(study, folder, clock)
         result.summary.update(origin=origin.digest, **_costs(clock, warnings))
-        with clock.stage("keep"):
+        with clock.stage("writing_results"):
             free_cycles(result.stations.up.nbytes)
             kept = unfinished.keep(result, origin, folder)
     except BaseException:
@@ -156,6 +177,7 @@ def _take_up(
     """Write or read results that an earlier run left; compute them where none are."""
     kept = unfinished.find(folder, origin)
     if kept is not None:
+        clock.expect(stages_of_writing())
         check_folder(folder)
         agree_to_compute(False)
         added, result = _finish(kept, folder, clock, warnings)
@@ -215,7 +237,7 @@ def _finish(
     with _name_kept_results(kept.place):
         # Where it is, the folder is complete.
         (folder / SUMMARY).unlink(missing_ok=True)
-        with clock.stage("write"):
+        with clock.stage("placing_results"):
             unfinished.move(kept, folder)
             remove_older(folder, kept.files)
         with clock.stage("figures"):

@@ -139,9 +139,9 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
       FileNotFoundError: If a file of the study is missing.
       ValueError: If an input cannot be used.
     """
-    with clock.stage("read"):
+    with clock.stage("reading"):
         area = read_study_area(study)
-        report_progress = lambda done, total: clock.watch("read", done / total)
+        report_progress = lambda done, total: clock.watch("reading", done / total)
         gnss = read_observations(study, report_progress)
         readings = keep_readings(study, gnss, folder)
         gnss = select_inside(select_stations(study, gnss), area.grid, study)
@@ -152,7 +152,7 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     screened, happened = _screened(study, gnss, area, gravity, clock)
     gnss, summary = _cleaned(study, screened.gnss, happened, clock)
     summary["screening"] = screened.summary
-    with clock.stage("check"):
+    with clock.stage("checks_of_heights"):
         summary["heights"] = of_heights | check_heights(study, gnss)
         if study.gnss.horizontals:
             rates = check_horizontals(study, gnss)
@@ -167,7 +167,7 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     gnss = without_virtual_stations(rows)
     comparisons, climatology, balance = References(), None, {}
     if study.groundwater or study.drought or study.water_balance:
-        with clock.stage("compare"):
+        with clock.stage("reading_references"):
             if study.groundwater is not None:
                 comparisons = read_references(study, gnss, area.outlines)
             climatology = read_climatology(study, area, gnss.time.values)
@@ -207,7 +207,7 @@ def invert_prepared(
         inverted = invert_jointly(study, gnss, area, folder, clock)
     else:
         inverted = invert(study, rows, area, clock)
-    with clock.stage("evaluate"):
+    with clock.stage("evaluation"):
         free_cycles(rows.up.nbytes)
         result = _result(study, rows, gnss, area, inverted, prepared.filled)
         result.summary.update(prepared.summary)
@@ -249,7 +249,7 @@ def invert_prepared(
             if variance is not None:
                 result = _with_drought_maps(study, result, area, inverted, variance)
     if beside is not None:
-        with clock.stage("groundwater"):
+        with clock.stage("comparison_of_groundwater"):
             result = _as_groundwater(study, result, *beside)
     if "regions" not in study.output.store:
         result = dataclasses.replace(result, regions=xr.Dataset())
@@ -264,7 +264,7 @@ def _screened(
     clock: Clock,
 ) -> tuple[Screened, series.Events]:
     """Screen for stations that follow elastic loading; with their steps."""
-    with clock.stage("screen"):
+    with clock.stage("screening"):
         happened = cleaning.find_events(study, gnss)
         screened = screen(study, gnss, area.grid, gravity, happened)
         left = np.isin(gnss.station.values, screened.gnss.station.values)
@@ -277,8 +277,8 @@ def _cleaned(
     """Clean the heights, and summarise the cleaning."""
     if not cleaning.needs_cleaning(study):
         return gnss, {}
-    with clock.stage("clean"):
-        report_progress = functools.partial(clock.watch, "clean")
+    with clock.stage("cleaning"):
+        report_progress = functools.partial(clock.watch, "cleaning")
         cleaned = cleaning.clean(study, gnss, report_progress, happened)
         summary = cleaning.cleaning_summary(cleaned)
         cleaned, of_horizontals = clean_horizontals(study, gnss, cleaned)
@@ -301,9 +301,9 @@ def _filled(
     gnss = gnss.assign(up=(gnss.up - gnss.up.mean("time")).assign_attrs(gnss.up.attrs))
     if study.gapfill.joint:
         return gnss, None
-    with clock.stage("fill"):
+    with clock.stage("gap_filling"):
         cells = cells_without_station(study, area.region, gnss)
-        report_progress = functools.partial(clock.watch, "fill")
+        report_progress = functools.partial(clock.watch, "gap_filling")
         filled = fill(study, gnss, cells, folder, report_progress)
         return append_virtual_stations(gnss, filled.rows), filled
 
@@ -314,8 +314,8 @@ def _without_loads(
     """Remove known loads from heights, with the scores of the loads at stations."""
     if not loads.needs_loads(study):
         return rows, {}
-    with clock.stage("loads"):
-        report_progress = functools.partial(clock.watch, "loads")
+    with clock.stage("known_loads"):
+        report_progress = functools.partial(clock.watch, "known_loads")
         moved = loads.loads_at_stations(study, rows, report_progress)
         rows = loads.remove_loads(study, rows, moved)
         stations = without_virtual_stations(rows)

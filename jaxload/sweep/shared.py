@@ -91,7 +91,7 @@ class Shared:
         unknowns = tuple(getattr(study.inversion, name) for name in few)
         response = heights, study.earth, unknowns
         of_prior = tuple(getattr(study.inversion, name) for name in OF_PRIOR) + unknowns
-        with self.clock.stage("design"):
+        with self.clock.stage("design_matrix"):
             design = self._once(
                 "design", response, lambda: station_design(study, rows, grid)
             )

@@ -126,7 +126,7 @@ def invert(
       ValueError: As the stages do; `Unsolved` if no epoch could be solved.
     """
     filled = is_virtual(rows)
-    with clock.stage("design"):
+    with clock.stage("design_matrix"):
         gravity = gravity_for(study, rows, area.grid)
         temperature = read_temperature(study, rows)
         model = make_model(study, rows, area.grid)
@@ -147,8 +147,8 @@ def invert(
         )
         stations_only = baseline.regions
         study, model = _with_noise_of(study, model, baseline)
-    with clock.stage("beta"):
-        report_progress = functools.partial(clock.watch, "beta")
+    with clock.stage("choice_of_beta"):
+        report_progress = functools.partial(clock.watch, "choice_of_beta")
         if temperature is None:
             model, choice = choose(study, model, rows, report_progress)
         else:
@@ -156,11 +156,11 @@ def invert(
                 study, model, rows, temperature, report_progress
             )
         free_cycles(rows.up.nbytes)
-    with clock.stage("solve"):
+    with clock.stage("inversion"):
         estimated = estimate(study, model, rows.time.values, choice.beta)
         warn_unsolved(rows.time.values, estimated.solution.ok)
         free_cycles(rows.up.nbytes)
-    with clock.stage("errors"):
+    with clock.stage("standard_errors_of_regions"):
         weights = area.basins.weights
         errors = standard_deviations(study, model, estimated, choice.beta, weights)
         if expansion is not None:
@@ -170,7 +170,7 @@ def invert(
             )
     planned = None
     if study.network is not None:
-        with clock.stage("network"):
+        with clock.stage("network_design"):
             settled = estimated.noise, choice.beta
             planned = plan_network(study, model, settled, rows, area)
     summary = _describe_setting(study, area)
@@ -187,7 +187,7 @@ def invert(
     )
     if gravity is None:
         return result
-    with clock.stage("gravimetry"):
+    with clock.stage("satellite_gravimetry"):
         regions = area.basins.names, weights
         both = with_gravimetry(study, model, gravity, (estimated, errors), regions)
     return dataclasses.replace(
@@ -223,12 +223,12 @@ def _with_network_noise(
 ) -> InversionResult:
     """Invert heights under noise that stations share and that has a memory."""
     rows, temperature = heights
-    with clock.stage("spectra"):
+    with clock.stage("spectra_of_noise"):
         network, choice = network_model(study, model, rows, temperature)
-    with clock.stage("solve"):
+    with clock.stage("inversion"):
         estimated, residual = estimate_network(model, network)
         warn_unsolved(rows.time.values, estimated.solution.ok)
-    with clock.stage("errors"):
+    with clock.stage("standard_errors_of_regions"):
         network = with_growth(model, network, area.basins.weights)
         errors = network_errors(study, model, network, area.basins.weights)
         if network.expansion is not None:
@@ -264,8 +264,8 @@ def invert_stations(
     Raises:
       ValueError: As `choose`; `Unsolved` if no epoch could be solved.
     """
-    with clock.stage("stations_only"):
-        report_progress = functools.partial(clock.watch, "stations_only")
+    with clock.stage("inversion_of_stations_only"):
+        report_progress = functools.partial(clock.watch, "inversion_of_stations_only")
         model, choice = choose(study, model, gnss, report_progress)
         estimated = estimate(study, model, gnss.time.values, choice.beta)
         warn_unsolved(gnss.time.values, estimated.solution.ok, "from stations alone")

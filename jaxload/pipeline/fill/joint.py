@@ -115,7 +115,7 @@ def _invert_with_virtual_stations(
     clock: Clock,
 ) -> InversionResult:
     count = gnss.sizes["station"]
-    with clock.stage("design"):
+    with clock.stage("design_matrix"):
         cells = cells_without_station(study, area.region, gnss)
         nothing = np.zeros((gnss.sizes["time"], cells.sizes["station"]))
         rows = append_virtual_stations(
@@ -125,12 +125,12 @@ def _invert_with_virtual_stations(
         means = read_study_means(study, gnss, area)
     stations = of_stations(model, count)
     stations_only = invert_stations(study, stations, gnss, area, clock)
-    with clock.stage("weather"):
+    with clock.stage("features_of_weather"):
         name, lon, lat = (rows[n].values for n in ("station", "lon", "lat"))
         places = WeatherPlaces(name.tolist(), lon, lat)
-        report_progress = functools.partial(clock.watch, "weather")
+        report_progress = functools.partial(clock.watch, "features_of_weather")
         features = network_features(study, places, gnss, folder, report_progress)
-    with clock.stage("learn"):
+    with clock.stage("training"):
         sigma = np.asarray(model.noise.sigma)
         folds, keys = make_folds(study, gnss, len(sigma))
         training_data = joint_model.make_training_data(
@@ -143,7 +143,7 @@ def _invert_with_virtual_stations(
             means=_mean_rows(means, model),
         )
         initial = initial_hyperparameters(stations, gnss.time.values)
-        report_progress = functools.partial(clock.watch, "learn")
+        report_progress = functools.partial(clock.watch, "training")
         trained = train_study_members(
             study,
             training_data,
@@ -158,7 +158,7 @@ def _invert_with_virtual_stations(
     mean, sd = predicted.mean[:, count:], predicted.sd[count:]
     filled = with_virtual_rows(training_data, jnp.asarray(mean), jnp.asarray(sd))
     model = dataclasses.replace(model, up=np.asarray(filled.displacement))
-    with clock.stage("solve"):
+    with clock.stage("inversion"):
         update = _means_update(means, model)
         estimate, update = solve_about_mean(filled, trained, means=update)
         warn_unsolved(gnss.time.values, estimate.solution.ok)
@@ -169,7 +169,7 @@ def _invert_with_virtual_stations(
         learned, rows=as_virtual_stations(cells, gnss, mean, sd), filling=filling
     )
     beta = float(jnp.exp(trained.hyperparameters.log_beta))
-    with clock.stage("errors"):
+    with clock.stage("standard_errors_of_regions"):
         if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / TUNING_EPOCHS)
             calibrated, factor = calibrate_virtual(
@@ -257,17 +257,17 @@ def _invert_about_prior_mean(
     folder: pathlib.Path | None,
     clock: Clock,
 ) -> InversionResult:
-    with clock.stage("design"):
+    with clock.stage("design_matrix"):
         model = make_model(study, gnss, area.grid)
         means = read_study_means(study, gnss, area)
     stations_only = invert_stations(study, model, gnss, area, clock)
     raster = weather_raster(study, area.grid)
-    with clock.stage("weather"):
+    with clock.stage("features_of_weather"):
         names = [f"node {number}" for number in range(len(raster.lon))]
         places = WeatherPlaces(names, raster.lon, raster.lat, nearest=True)
-        report_progress = functools.partial(clock.watch, "weather")
+        report_progress = functools.partial(clock.watch, "features_of_weather")
         features = network_features(study, places, gnss, folder, report_progress)
-    with clock.stage("learn"):
+    with clock.stage("training"):
         folds, keys = make_folds(study, gnss, model.up.shape[1])
         to_cells = sphere.linear_weights(
             raster.lon_axis, raster.lat_axis, area.grid.lon, area.grid.lat
@@ -284,7 +284,7 @@ def _invert_about_prior_mean(
             means=_mean_rows(means, model, to_cells),
         )
         initial = initial_hyperparameters(stations_only.model, gnss.time.values)
-        report_progress = functools.partial(clock.watch, "learn")
+        report_progress = functools.partial(clock.watch, "training")
         trained = train_study_members(
             study,
             training_data,
@@ -294,7 +294,7 @@ def _invert_about_prior_mean(
             report_progress,
             weigh_means=_weighing(means, model, training_data, to_cells),
         )
-    with clock.stage("solve"):
+    with clock.stage("inversion"):
         members = joint_model.unstack_members(trained.fitted.parameters)
         predicted = _predict_loads(members, training_data)
         prior_mean = PriorMeanEnsemble(np.stack(predicted), to_cells, moved)
@@ -303,7 +303,7 @@ def _invert_about_prior_mean(
         warn_unsolved(gnss.time.values, estimate.solution.ok)
     learned, errors = _learned(trained, update, features), Errors("none")
     beta = float(jnp.exp(trained.hyperparameters.log_beta))
-    with clock.stage("errors"):
+    with clock.stage("standard_errors_of_regions"):
         if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / TUNING_EPOCHS)
             calibrated = calibrate(

@@ -74,13 +74,14 @@ def check_study(study: config.Study, watch: Watch | None = None) -> StudyCheck:
       The `StudyCheck`.
     """
     checked, clock = StudyCheck(), Clock(watch or ignore)
+    clock.expect(["reading", "checks_of_heights"])
     with collected_warnings() as warnings, jax.enable_x64(True):
         _attempt(checked, lambda: check_libraries(study))
-        with clock.stage("read"):
+        with clock.stage("reading"):
             area = _attempt(checked, lambda: read_study_area(study))
-            report_progress = lambda done, total: clock.watch("read", done / total)
+            report_progress = lambda done, total: clock.watch("reading", done / total)
             gnss = _attempt(checked, lambda: read_observations(study, report_progress))
-        with clock.stage("check"):
+        with clock.stage("checks_of_heights"):
             gnss = _check_stations(study, gnss, area, checked)
             _attempt(checked, lambda: study_love_numbers(study))
             _check_grids(study, gnss, checked)

@@ -3,8 +3,6 @@
 import importlib.metadata
 import math
 import platform
-import resource
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -22,7 +20,6 @@ from jaxload.pipeline.estimation.unsolved import runs_of_days
 
 __all__ = [
     "describe_errors",
-    "peak_memory",
     "root_mean_square_of",
     "summarise",
 ]
@@ -94,12 +91,6 @@ def root_mean_square_of(parts: Iterable[NDArray[np.floating]]) -> float:
 
 def _parts(values: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
     return (values[epochs] for epochs in blocks(len(values)))
-
-
-def peak_memory() -> float:
-    """Largest resident size of this process so far [GiB]."""
-    unit = 2**30 if sys.platform == "darwin" else 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def _versions() -> dict[str, str]:

@@ -91,8 +91,8 @@ def store_maps(
       ValueError: If there is room for them nowhere.
     """
     if "twsa" not in study.output.store:
-        with clock.stage("maps"):
-            watch = lambda share: clock.watch("maps", share)
+        with clock.stage("maps_of_water"):
+            watch = lambda share: clock.watch("maps_of_water", share)
             compute_maps(maps, water, None, takers, watch)
         return StoredMaps(water, maps.errors, None)
     if jax.process_index():
@@ -114,13 +114,13 @@ def _compute(
     takers: Sequence[Taker],
     clock: Clock,
 ) -> Errors:
-    with clock.stage("maps"):
-        watch = lambda share: clock.watch("maps", share)
+    with clock.stage("maps_of_water"):
+        watch = lambda share: clock.watch("maps_of_water", share)
         compute_maps(maps, water, writer, takers, watch)
     if maps.errors.cells is None:
         return maps.errors
-    with clock.stage("error_maps"):
-        watch = lambda share: clock.watch("error_maps", share)
+    with clock.stage("standard_errors_of_cells"):
+        watch = lambda share: clock.watch("standard_errors_of_cells", share)
         return compute_error_maps(maps, writer, watch)
 
 
@@ -166,7 +166,7 @@ def _written(
     with writing_record(water, path, labels, compressed) as writer:
         errors = _compute(water, maps, writer, takers, clock)
         computed = time.perf_counter()
-    clock.add("keep", time.perf_counter() - computed)
+    clock.add("writing_results", time.perf_counter() - computed)
     return errors
 
 

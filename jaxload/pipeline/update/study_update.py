@@ -25,6 +25,7 @@ from jaxload.pipeline.estimation.problem import (
 )
 from jaxload.pipeline.estimation.unsolved import runs_of_days
 from jaxload.pipeline.evaluate.references import with_references
+from jaxload.pipeline.expected_stages import stages_of_update
 from jaxload.pipeline.frozen.frozen_network import NETWORK, regional_errors
 from jaxload.pipeline.frozen.kept_state import ABOUT_STATE
 from jaxload.pipeline.inputs.study_area import StudyArea, read_study_area
@@ -131,9 +132,10 @@ def update_study(
     folder, clock = pathlib.Path(folder), Clock(watch or ignore)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not a folder; check the path")
+    clock.expect(stages_of_update(figures))
     with collected_warnings() as warnings, io.locked_folder(folder):
         finish_pending(folder)
-        with clock.stage("inputs"):
+        with clock.stage("checksums_of_inputs"):
             opened = open_finished(folder, data, end)
         with jax.enable_x64(True):
             update = _update(opened, figures, clock, warnings)
@@ -144,7 +146,7 @@ def _update(
     opened: OpenedStudy, figures: bool, clock: Clock, warnings: list[str]
 ) -> StudyUpdate:
     study, state = opened.study, opened.arrays
-    with clock.stage("read"):
+    with clock.stage("reading"):
         wanted = opened.until_wanted
         later = read_later_heights(wanted, state, opened.marks, opened.marks_now)
         memory = memory_of(study, opened.about)
@@ -153,7 +155,7 @@ def _update(
     nothing = np.empty(0, np.intp)
     if not len(epochs.places) and not opened.changed:
         return StudyUpdate({}, None, nothing, state.epoch.values)
-    with clock.stage("design"):
+    with clock.stage("design_matrix"):
         area = with_references(study, read_study_area(study))
     water = None
     begin_pending(opened.folder)
@@ -161,10 +163,10 @@ def _update(
         made, summary = [], {}
         if len(epochs.places):
             water, made = _with_water(opened, area, later, epochs, clock)
-        with clock.stage("evaluate"):
+        with clock.stage("evaluation"):
             more, summary = _with_regions(opened, area, epochs, water)
         about = _about_update(opened, area, later, epochs, water)
-        with clock.stage("write"):
+        with clock.stage("writing_results"):
             _seal(opened, [*made, *more], summary, (about, clock, warnings))
     except BaseException:
         drop_pending(opened.folder)
@@ -202,11 +204,11 @@ def _with_water(
 ) -> tuple[LaterWater, list[str]]:
     """Water of the epochs that change, and the files that hold it."""
     study, folder = opened.study, opened.folder
-    with clock.stage("design"):
+    with clock.stage("design_matrix"):
         problem = _problem(opened, area)
-    with clock.stage("solve"):
+    with clock.stage("inversion"):
         water, old = _estimated(opened, area, epochs, problem)
-    with clock.stage("write"):
+    with clock.stage("writing_results"):
         heights = epochs.heights.isel(time=np.flatnonzero(epochs.replaced))
         sums = {}
         if not study.inversion.correlation_time_days:
