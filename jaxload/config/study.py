@@ -152,10 +152,17 @@ def _without_network_noise(study: Study) -> str:
             'inversion.noise "network" has no plan of a network, but the study has a '
             'table [network]; leave it out, or use inversion.noise = "independent"'
         )
-    if study.gapfill is not None:
+    filling = study.gapfill
+    if filling is not None and filling.method != "joint-load":
         return (
-            'inversion.noise "network" fills no cells, but the study has a table '
-            '[gapfill]; leave it out, or use inversion.noise = "independent"'
+            'inversion.noise "network" goes with gapfill.method "joint-load" only, but '
+            f'gapfill.method is "{filling.method}"; use inversion.noise = "independent"'
+        )
+    if filling is not None and (filling.grace or filling.wells):
+        return (
+            'inversion.noise "network" takes no months of gapfill.grace or '
+            "gapfill.wells; leave these out, or use inversion.noise = "
+            '"independent"'
         )
     return ""
 

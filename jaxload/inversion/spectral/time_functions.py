@@ -26,6 +26,7 @@ __all__ = [
     "fit_stations",
     "map_functions",
     "map_known_functions",
+    "map_other_heights",
 ]
 
 #: Logarithms of variances are sought this far from where they begin.
@@ -171,6 +172,23 @@ def map_known_functions(
     """
     fitted, uncertain = _in_sigma(network, fits, density)
     return _maps(network, fitted, uncertain, maps.load, maps.local)
+
+
+def map_other_heights(
+    network: NetworkCovariance, fits: StationFits, maps: FunctionMaps
+) -> FunctionMaps:
+    """Invert fits to other heights, seen at the same epochs, as earlier ones were.
+
+    Args:
+      network: From `network_covariance`.
+      fits: From `fit_stations`, to heights that are missing where those of `maps` are.
+      maps: From `map_functions` or `map_known_functions`, with variances of all parts.
+
+    Returns:
+      The `FunctionMaps`.
+    """
+    fitted = jnp.asarray(fits.coefficients) / network.sigma[None, :]
+    return _maps(network, fitted, maps.uncertain, maps.load, maps.local)
 
 
 def _in_sigma(

@@ -34,6 +34,8 @@ from jaxload.inversion.spectral.time_functions import (
     FunctionMaps,
     fit_stations,
     map_functions,
+    map_known_functions,
+    map_other_heights,
 )
 from jaxload.inversion.spectral.whittle import (
     UnsuitableRecord,
@@ -66,6 +68,7 @@ __all__ = [
     "estimate_network",
     "network_errors",
     "network_model",
+    "of_other_heights",
     "positions_at_steps",
     "with_growth",
 ]
@@ -177,6 +180,8 @@ def network_model(
     model: Model,
     gnss: xr.Dataset,
     temperature: StationTemperature | None = None,
+    *,
+    held_out: NDArray[np.float64] | None = None,
 ) -> tuple[NetworkModel, Choice]:
     """Estimate the spectra of load and noise, and the seasons of all stations.
 
@@ -185,6 +190,9 @@ def network_model(
       model: Problem and heights; of its noise sigma counts.
       gnss: Times and places of the stations.
       temperature: Of the stations, by which they expand; None without.
+      held_out: Heights about a prior mean that was learned without each station's own
+        [mm], shape (epoch, row): from them the spectra and the variances of trend and
+        seasons are estimated. None where those of `model` serve.
 
     Returns:
       The model of the network; as the weight of the prior, one over the standard
@@ -210,7 +218,8 @@ def network_model(
     rows = ~is_virtual(gnss)
     network = network_covariance(problem.gram, sigma, station_distances(gnss), rows)
     functions = series.seasonal_basis(gnss.time.values)
-    fits = fit_stations(model.up, functions)
+    sample = model.up if held_out is None else held_out
+    fits = fit_stations(sample, functions)
     rest = np.full((position[-1] + 1, len(sigma)), np.nan)
     rest[position] = fits.residual
     if study.inversion.noise == "auto" and complete_rows(rest) < MANY:
@@ -233,6 +242,9 @@ def network_model(
     up, expansion, warmth = model.up, None, None
     if temperature is None:
         maps = map_functions(network, fits, of_rows, FUNCTION_GROUPS)
+        if held_out is not None:
+            fits = fit_stations(up, functions)
+            maps = map_known_functions(network, fits, of_rows, maps)
     else:
         of_heights = functions, of_rows, position
         parts = expand_network(network, fit.spectra, up, of_heights, temperature)
@@ -246,6 +258,23 @@ def network_model(
         network, fit.spectra, *of_rest, expansion=expansion, warmth=warmth
     )
     return whole, Choice(_beta(fit.spectra, len(rest)), "spectra", "mm", [])
+
+
+def of_other_heights(network: NetworkModel, up: NDArray[np.float64]) -> NetworkModel:
+    """Put other heights under the spectra and variances of a network.
+
+    Args:
+      network: From `network_model`, without stations that expand with temperature.
+      up: Heights [mm], missing where those of the network are, shape (epoch, station).
+
+    Returns:
+      The model of these heights.
+    """
+    fits = fit_stations(up, network.functions)
+    maps = map_other_heights(network.network, fits, network.maps)
+    rest = np.full_like(network.rest, np.nan)
+    rest[network.position] = up - network.functions @ np.asarray(maps.smoothed)
+    return dataclasses.replace(network, maps=maps, rest=rest)
 
 
 def _beta(spectra: NetworkSpectra, steps: int) -> float:

@@ -5,7 +5,7 @@ The prior mean is never in memory on all cells and epochs at once.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -42,6 +42,7 @@ __all__ = [
     "MeansUpdate",
     "PriorMeanEnsemble",
     "VirtualDataEnsemble",
+    "add_member_variance",
     "solve_about_mean",
     "total_uncertainty",
     "updated_by_means",
@@ -230,30 +231,57 @@ def total_uncertainty(
     errors = standard_deviations(study, model, within, calibrated.beta, weights)
     if means is not None and errors.regions is not None:
         errors = _less_by_means(model, errors, calibrated, weights, means)
-    count = len(ensemble.members)
-    if errors.regions is None or count < 2:
+    if errors.regions is None or len(ensemble.members) < 2:
         return errors
     bound = inversion.observations(model.up, estimated.estimate.noise)
     solutions = [
         _member_solution(model, bound, up, estimated, (number, means))
         for number, up in enumerate(ensemble.residuals(model.up))
     ]
+    return add_member_variance(errors, ensemble, solutions, weights)
+
+
+def add_member_variance(
+    errors: Errors,
+    ensemble: PriorMeanEnsemble | VirtualDataEnsemble,
+    solutions: Sequence[inversion.RepresenterSolution],
+    weights: Floats,
+) -> Errors:
+    """Add the variance between members to standard errors.
+
+    Args:
+      errors: Within a member, with those of regions.
+      ensemble: Predictions of the members.
+      solutions: About the prior mean of each member.
+      weights: Weight of each cell in the regions, shape (region, cell).
+
+    Returns:
+      The errors by the law of total variance.
+    """
+    assert errors.regions is not None
 
     def loads(epochs: slice) -> Floats:
         """Of the members [mm], shape (member, epoch, cell)."""
         each = [
-            ensemble.prior_load(n, epochs) + inversion.load_at(solutions[n], epochs)
-            for n in range(count)
+            ensemble.prior_load(number, epochs) + inversion.load_at(solution, epochs)
+            for number, solution in enumerate(solutions)
         ]
         return np.stack(each)
 
-    between = [
-        member_variance(loads(epochs) @ weights.T)
-        for epochs in blocks(len(errors.regions))
-    ]
-    regions = np.sqrt(errors.regions**2 + np.concatenate(between))
+    between = np.concatenate(
+        [
+            member_variance(loads(epochs) @ weights.T)
+            for epochs in blocks(len(errors.regions))
+        ]
+    )
+    regions = np.sqrt(errors.regions**2 + between)
     cells = errors.cells and functools.partial(_total_of_cells, errors.cells, loads)
-    return dataclasses.replace(errors, regions=regions, cells=cells)
+    means = errors.means
+    if means is not None:
+        # Members differ from month to month about as long as the rest does.
+        rest_sd = np.sqrt(means.rest_sd**2 + between)
+        means = dataclasses.replace(means, rest_sd=rest_sd)
+    return dataclasses.replace(errors, regions=regions, cells=cells, means=means)
 
 
 def _total_of_cells(

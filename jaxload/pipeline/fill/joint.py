@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 import math
 import pathlib
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from jaxload.pipeline.estimation.inversion import (
     invert_stations,
     without_factor,
 )
+from jaxload.pipeline.estimation.network_noise import UnsuitableRecord
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.uncertainty import Errors, uncertainty_kind
 from jaxload.pipeline.estimation.unsolved import warn_unsolved
@@ -42,6 +44,7 @@ from jaxload.pipeline.fill.features import (
     network_features,
     weather_raster,
 )
+from jaxload.pipeline.fill.network_posterior import invert_about_mean
 from jaxload.pipeline.fill.observed_means import (
     StudyMeans,
     first_weights,
@@ -70,6 +73,8 @@ from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.training_record import TrainingRecord
 
 __all__ = ["invert_jointly"]
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
@@ -294,10 +299,30 @@ def _invert_about_prior_mean(
             report_progress,
             weigh_means=_weighing(means, model, training_data, to_cells),
         )
-    with clock.stage("inversion"):
+    with clock.stage("predict"):
         members = joint_model.unstack_members(trained.fitted.parameters)
         predicted = _predict_loads(members, training_data)
         prior_mean = PriorMeanEnsemble(np.stack(predicted), to_cells, moved)
+    if config.allows_network_noise(study):
+        try:
+            inverted = invert_about_mean(
+                study, model, gnss, area, prior_mean, folds, clock
+            )
+        except UnsuitableRecord as error:
+            if study.inversion.noise == "network":
+                raise
+            logger.info("errors are taken as independent: %s", error)
+        else:
+            learned = _learned(trained, None, features)
+            return InversionResult(
+                inverted.estimate,
+                inverted.choice,
+                inverted.errors,
+                stations_only.regions,
+                learned,
+                summary=inverted.summary,
+            )
+    with clock.stage("solve"):
         update = _means_update(means, model)
         estimate, update = solve_about_mean(training_data, trained, prior_mean, update)
         warn_unsolved(gnss.time.values, estimate.solution.ok)

@@ -1,0 +1,146 @@
+"""Inversion about a trained prior mean, under noise that stations share.
+
+Errors of a trained prior mean last and are shared: what a network does not know of the
+water of a basin is wrong there for months. Spectra of the heights about the mean, at
+stations that were held out, contain these errors: as load whose density grows with the
+period, and as maps of trend and seasons.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import config, inversion
+from jaxload.gapfill.joint import joint_model
+from jaxload.pipeline.estimation.hyperparameters import Choice
+from jaxload.pipeline.estimation.network_noise import (
+    NetworkModel,
+    estimate_network,
+    network_errors,
+    network_model,
+    of_other_heights,
+    with_growth,
+)
+from jaxload.pipeline.estimation.problem import Model
+from jaxload.pipeline.estimation.solution import Estimate
+from jaxload.pipeline.estimation.spectra_in_words import describe_spectra
+from jaxload.pipeline.estimation.uncertainty import Errors, uncertainty_kind
+from jaxload.pipeline.estimation.unsolved import warn_unsolved
+from jaxload.pipeline.fill.ensemble_posterior import (
+    PriorMeanEnsemble,
+    add_member_variance,
+)
+from jaxload.pipeline.inputs.study_area import StudyArea
+from jaxload.pipeline.progress import Clock
+
+__all__ = ["MeanInversion", "held_out_residuals", "invert_about_mean"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MeanInversion:
+    """Inversion about a prior mean.
+
+    Attributes:
+      estimate: With the prior mean.
+      choice: Of the weight of the prior.
+      errors: With those between members.
+      summary: The spectra, in plain numbers.
+    """
+
+    estimate: Estimate
+    choice: Choice
+    errors: Errors
+    summary: dict[str, Any]
+
+
+def held_out_residuals(
+    up: Floats, prior_mean: PriorMeanEnsemble, folds: joint_model.Folds
+) -> Floats:
+    """Subtract from heights the prior means of members that held a station out.
+
+    Args:
+      up: Heights [mm], shape (epoch, station).
+      prior_mean: Of the members.
+      folds: Which stations each member held out.
+
+    Returns:
+      Residuals [mm], shape (epoch, station), about the mean of these members; of all
+      members at stations that none held out.
+    """
+    held_out = np.array(folds.held_out)
+    held_out[:, ~held_out.any(axis=0)] = True
+    total = np.zeros_like(up)
+    for residual, rows in zip(prior_mean.residuals(up), held_out, strict=True):
+        total[:, rows] += residual[:, rows]
+    return total / held_out.sum(axis=0)
+
+
+def invert_about_mean(
+    study: config.Study,
+    model: Model,
+    gnss: xr.Dataset,
+    area: StudyArea,
+    prior_mean: PriorMeanEnsemble,
+    folds: joint_model.Folds,
+    clock: Clock,
+) -> MeanInversion:
+    """Invert heights about a trained prior mean, under noise that stations share.
+
+    Args:
+      study: Its table ``[inversion]`` has the settings.
+      model: Problem and heights.
+      gnss: Times and places of the stations.
+      area: The study area.
+      prior_mean: Of the members of an ensemble.
+      folds: Which stations each member held out.
+      clock: Times the stages.
+
+    Returns:
+      The `MeanInversion`.
+
+    Raises:
+      UnsuitableRecord: If the record is too short or has too few stations.
+    """
+    mean = prior_mean.members.mean(axis=0)
+    moved = mean @ prior_mean.moved.T
+    rest = dataclasses.replace(model, up=model.up - moved)
+    with clock.stage("spectra"):
+        held_out = held_out_residuals(model.up, prior_mean, folds)
+        network, choice = network_model(study, rest, gnss, held_out=held_out)
+    with clock.stage("solve"):
+        estimated, residual = estimate_network(rest, network)
+        warn_unsolved(gnss.time.values, estimated.solution.ok)
+    with clock.stage("errors"):
+        errors = Errors("none")
+        if uncertainty_kind(study, rest) != "none":
+            weights = area.basins.weights
+            network = with_growth(rest, network, weights)
+            errors = network_errors(study, rest, network, weights)
+            if errors.regions is not None and len(prior_mean.members) > 1:
+                each = [
+                    _solution(model, network, up)
+                    for up in prior_mean.residuals(model.up)
+                ]
+                errors = add_member_variance(errors, prior_mean, each, weights)
+    solution = estimated.solution
+    solution = dataclasses.replace(
+        solution,
+        fitted=np.asarray(solution.fitted) + moved,
+        terms=(*solution.terms, inversion.Term(mean, prior_mean.to_cells)),
+    )
+    estimated = dataclasses.replace(estimated, solution=solution)
+    noise = describe_spectra(network) | {"relative_residual": residual}
+    return MeanInversion(estimated, choice, errors, {"noise": noise})
+
+
+def _solution(
+    model: Model, network: NetworkModel, up: Floats
+) -> inversion.RepresenterSolution:
+    """Water beside the prior mean of one member."""
+    model = dataclasses.replace(model, up=up)
+    return estimate_network(model, of_other_heights(network, up))[0].solution
