@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import pathlib
 import time
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import shapely
 import shapely.geometry
 from numpy.typing import NDArray
 
+from benchmarks._harness import hash_of_settings
 from jaxload import config, evaluate, io, series, sphere, synthetic
 from jaxload.demo.files.china import write_weather_world
 from jaxload.demo.files.common import simulated_folder
@@ -41,7 +43,8 @@ WIDTHS = {"68": 1.0, "95": 1.96}
 
 #: Stages of a study that train, and prepare what is trained on; the first fills cells.
 FILL = "gap_filling"
-TRAINING = (FILL, "features_of_weather", "training")
+LEARNING = ("features_of_weather", "training")
+TRAINING = (FILL, *LEARNING)
 
 
 @dataclasses.dataclass
@@ -194,14 +197,39 @@ def run_study(case: Case, changes: Changes) -> Estimate:
     Returns:
       The `Estimate`.
     """
-    study = case.study(changes)
+    study, training = _sharing_training(case, case.study(changes))
     prepared = _prepared(case, study)
     result = invert_prepared(study, prepared, None, case.shared.clock)
+    if training is not None:
+        _count_training(case, training)
     grid = prepared.area.grid
     maps = lambda name: result.water[name].values[:, grid.row, grid.column]
     load, sd = maps("twsa").astype(np.float64), maps("twsa_sd")
     basin_sd = result.regions["twsa_sd"].transpose("time", "region").values[:, 1:]
     return Estimate(load, sd[:, case.far].astype(np.float64), basin_sd)
+
+
+def _sharing_training(
+    case: Case, study: config.Study
+) -> tuple[config.Study, pathlib.Path | None]:
+    """Let studies that differ in the inversion alone share what they train."""
+    if study.gapfill is None or not study.gapfill.joint:
+        return study, None
+    common = dataclasses.replace(study, inversion=config.Inversion())
+    training = case.folder / "trained" / hash_of_settings(common)
+    shared = dataclasses.replace(study.gapfill, checkpoints=str(training))
+    return dataclasses.replace(study, gapfill=shared), training
+
+
+def _count_training(case: Case, training: pathlib.Path) -> None:
+    """Let what a training took count for each study that has it."""
+    seconds, kept = case.times.seconds, training / "seconds.json"
+    took = sum(seconds.pop(name, 0.0) for name in LEARNING)
+    if kept.exists():
+        took = json.loads(kept.read_text())["processor"]
+    else:
+        io.write_json({"processor": took}, kept)
+    seconds[LEARNING[0]] = took
 
 
 def _prepared(case: Case, study: config.Study) -> Prepared:

@@ -81,11 +81,20 @@ TRAINED: Changes = {
     "gapfill.neighbourhood_km": 111.0,
 }
 WATER: Changes = TRAINED | {"gapfill.method": "joint-load"}
+
+#: How heights are inverted about trained water: under noise that stations share, which
+#: does not go with rows of GRACE, or under that of independent epochs.
+SHARED: Changes = {"inversion.noise": "network", "inversion.beta": "choose"}
+INDEPENDENT = "independent epochs"
 UPLIFT: Changes = TRAINED | {"gapfill.method": "joint-displacement"}
 
 #: Water trained through the loading operator alone, or by the evidence after that.
 OPERATOR: Changes = WATER | {"gapfill.joint_steps": 0}
 EVIDENCE: Changes = WATER | {"gapfill.network_likelihood_weight": 0.0}
+BALANCE: Changes = WATER | {"gapfill.model": "water-balance"}
+CORRECTED: Changes = WATER | {"gapfill.model": "water-balance+lstm"}
+CONVOLUTION: Changes = WATER | {"gapfill.model": "convolution"}
+LAND_MEAN: Changes = OPERATOR | {"gapfill.model": "land-surface"}
 TWO_STAGES: Changes = UPLIFT | {"gapfill.joint_steps": 0}
 
 #: What is read where no study is run: a land-surface model; means that train networks.
@@ -222,33 +231,33 @@ METHODS: dict[str, Method] = {
     "DWLIM": Method(DRY | DWLIM | CELL_LOADS | {"inversion.beta": PUBLISHED}),
     "DWLIM, tuned": Method(DRY | DWLIM | CELL_LOADS | TUNED),
     "land model alone": Method(LAND_ALONE, land_model),
-    "land model as prior mean": Method(
-        LAND | OPERATOR | {"gapfill.model": "land-surface"}
-    ),
+    "land model as prior mean": Method(LAND | LAND_MEAN | SHARED),
+    f"land model as prior mean, {INDEPENDENT}": Method(LAND | LAND_MEAN),
     "two stages, without rain": Method(DRY | TWO_STAGES),
     "two stages": Method(WET | TWO_STAGES),
     "joint, displacement": Method(WET | UPLIFT),
-    "joint, water, without rain": Method(DRY | WATER),
-    "joint, water": Method(WET | WATER),
-    "joint, water, operator alone": Method(WET | OPERATOR),
-    "joint, water, evidence alone": Method(WET | EVIDENCE),
-    "water balance": Method(WET | WATER | {"gapfill.model": "water-balance"}),
-    "water balance + lstm": Method(
-        WET | WATER | {"gapfill.model": "water-balance+lstm"}
-    ),
-    "convolution": Method(WET | WATER | {"gapfill.model": "convolution"}),
+    "joint, water, without rain": Method(DRY | WATER | SHARED),
+    "joint, water": Method(WET | WATER | SHARED),
+    f"joint, water, {INDEPENDENT}": Method(WET | WATER),
+    "joint, water, operator alone": Method(WET | OPERATOR | SHARED),
+    f"joint, water, operator alone, {INDEPENDENT}": Method(WET | OPERATOR),
+    "joint, water, evidence alone": Method(WET | EVIDENCE | SHARED),
+    "water balance": Method(WET | BALANCE | SHARED),
+    f"water balance, {INDEPENDENT}": Method(WET | BALANCE),
+    "water balance + lstm": Method(WET | CORRECTED | SHARED),
+    "convolution": Method(WET | CONVOLUTION | SHARED),
 }
 
-#: The same with rows of GRACE.
-WITH_GRACE = (
-    "land model as prior mean",
-    "joint, water",
-    "joint, water, operator alone",
-    "joint, water, evidence alone",
-    "water balance",
-    "water balance + lstm",
-    "convolution",
-)
+#: The same with rows of GRACE, epochs independent.
+WITH_GRACE = {
+    "land model as prior mean": LAND | LAND_MEAN,
+    "joint, water": WET | WATER,
+    "joint, water, operator alone": WET | OPERATOR,
+    "joint, water, evidence alone": WET | EVIDENCE,
+    "water balance": WET | BALANCE,
+    "water balance + lstm": WET | CORRECTED,
+    "convolution": WET | CONVOLUTION,
+}
 METHODS |= {
-    f"{name}, GRACE": Method(METHODS[name].changes | GRACE) for name in WITH_GRACE
+    f"{name}, GRACE": Method(changes | GRACE) for name, changes in WITH_GRACE.items()
 }

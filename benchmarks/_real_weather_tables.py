@@ -28,6 +28,8 @@ RUNS: tuple[tuple[str, str], ...] = (
     ("stations alone, tuned, common mode", ""),
     ("water, operator alone", "T, p, rain"),
     ("joint water", "T, p, rain"),
+    ("water, operator alone, network noise", "T, p, rain"),
+    ("joint water, network noise", "T, p, rain"),
     ("two stages", "T, p, rain"),
     ("stations alone, network noise", ""),
     (SEASONAL, ""),

@@ -99,6 +99,7 @@ TRAINED: Changes = {
     "inversion.beta": PUBLISHED,
 }
 WATER: Changes = TRAINED | {"gapfill.method": "joint-load"}
+NETWORK: Changes = {"inversion.noise": "network", "inversion.beta": "choose"}
 UPLIFT: Changes = TRAINED | {"gapfill.method": "joint-displacement"}
 MLLIM: Changes = {"gapfill.method": "mllim", "gapfill.trees": 50}
 DWLIM: Changes = {
@@ -122,6 +123,10 @@ METHODS: dict[str, Changes] = {
     SEASONAL: {},
     "joint water": WATER,
     "water, operator alone": WATER | {"gapfill.joint_steps": 0},
+    "water, operator alone, network noise": WATER
+    | NETWORK
+    | {"gapfill.joint_steps": 0},
+    "joint water, network noise": WATER | NETWORK,
     "two stages": UPLIFT | {"gapfill.joint_steps": 0},
     "water balance": WATER | {"gapfill.model": "water-balance"},
     "MLLIM": MLLIM | {"inversion.beta": PUBLISHED},

@@ -8,7 +8,7 @@ import xarray as xr
 
 from jaxload import config
 from jaxload.inversion.spectral.transform import smooth_length
-from jaxload.pipeline.estimation.network_noise import MONTH
+from jaxload.pipeline.estimation.epoch_steps import MONTH_DAYS
 from jaxload.pipeline.frozen.frozen_network import NETWORK
 from jaxload.pipeline.update import study_update
 from jaxload.pipeline.update.later_epochs import memory_of
@@ -41,7 +41,7 @@ def test_a_day_long_ago_lies_in_the_window_that_is_to_replace_it():
 
 @pytest.mark.parametrize("start", np.arange("2020-01", "2021-01", dtype="M8[M]"))
 def test_the_lag_of_months_reaches_as_many_months_of_the_calendar(start):
-    network = {"lag": 2, "lead": 3, "days": MONTH}
+    network = {"lag": 2, "lead": 3, "days": MONTH_DAYS}
     study = config.Study(
         gnss=config.Gnss(files="*.up"), region=config.Region(boundary="region.txt")
     )

@@ -12,7 +12,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, inversion, series
-from jaxload._calendar import DAY
 from jaxload._platform import form_at
 from jaxload.inversion.spectral.error_spectra import (
     epoch_variance,
@@ -43,6 +42,7 @@ from jaxload.inversion.spectral.whittle import (
     fit_spectra,
 )
 from jaxload.inversion.spectral.wiener import SeparatedRecord, separate_record
+from jaxload.pipeline.estimation.epoch_steps import equal_steps
 from jaxload.pipeline.estimation.error_correlation import MeanErrors
 from jaxload.pipeline.estimation.hyperparameters import Choice
 from jaxload.pipeline.estimation.problem import Model
@@ -69,7 +69,6 @@ __all__ = [
     "network_errors",
     "network_model",
     "of_other_heights",
-    "positions_at_steps",
     "with_growth",
 ]
 
@@ -78,14 +77,11 @@ logger = logging.getLogger(__name__)
 #: Days of the year, and of a span in which the network counts as one.
 YEAR = 365.25
 
-#: Days of a step from month to month.
-MONTH = YEAR / 12
-
 #: Operations of standard errors of cells that take a minute at most.
 LARGE = {"cpu": 1e12, "accelerator": 5e14}
 
-#: Epochs of a record at least, and of the memory of shared noise.
-LEAST_STEPS, SHORTEST_MEMORY = 128, 2.0
+#: Epochs of a record at least, and of its shortest period.
+LEAST_STEPS, SHORTEST_PERIOD = 128, 2.0
 
 #: Stations from which noise of a network is estimated without being asked for.
 MANY = 20
@@ -207,7 +203,7 @@ def network_model(
             'inversion.noise "network" needs a prior without free fields; use '
             'inversion.boundary "zero", or another inversion.prior'
         )
-    position, days = _equal_steps(gnss.time.values)
+    position, days = equal_steps(gnss.time.values)
     if position[-1] < LEAST_STEPS or position[-1] * days < 2 * YEAR - 1:
         raise UnsuitableRecord(
             f"the record has {position[-1] + 1} epochs of {days:.3g} days; noise of a "
@@ -224,13 +220,8 @@ def network_model(
     rest[position] = fits.residual
     if study.inversion.noise == "auto" and complete_rows(rest) < MANY:
         raise UnsuitableRecord(f"fewer than {MANY} stations observe nearly always")
-    memory = study.inversion.noise_memory_days / days
-    if memory < SHORTEST_MEMORY:
-        raise UnsuitableRecord(
-            f"inversion.noise_memory_days is {study.inversion.noise_memory_days:g}, "
-            f"but epochs are {days:.3g} days apart; noise with a memory needs "
-            f"{SHORTEST_MEMORY:g} epochs or more"
-        )
+    # What is shorter than the shortest period of a record is white.
+    memory = max(study.inversion.noise_memory_days / days, SHORTEST_PERIOD)
     fit = fit_spectra(network, rest, memory=memory, reference=YEAR / days)
     if not fit.converged:
         logger.warning("the spectra of noise could not be estimated to the last digit")
@@ -281,39 +272,6 @@ def _beta(spectra: NetworkSpectra, steps: int) -> float:
     """One over the standard deviation of the load of an epoch, times the root of C."""
     period = 2 * steps / np.arange(1, steps)
     return float(1 / np.sqrt(np.mean(spectral_densities(spectra, period).load)))
-
-
-def _equal_steps(time: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], float]:
-    """Positions of epochs at equal steps, and days in a step."""
-    days = (time - time[0]) / DAY
-    step = float(np.median(np.diff(days))) if len(days) > 1 else 1.0
-    position = positions_at_steps(time, step)
-    if len(np.unique(position)) != len(position):
-        step = MONTH
-        position = positions_at_steps(time, step)
-    if len(np.unique(position)) != len(position):
-        raise UnsuitableRecord(
-            'inversion.noise "network" needs epochs at equal steps of time; average '
-            'days with cleaning.average = "weekly", or use inversion.noise = '
-            '"independent"'
-        )
-    return position, step
-
-
-def positions_at_steps(time: NDArray[np.datetime64], days: float) -> NDArray[np.int64]:
-    """Count the steps from the first epoch to each.
-
-    Args:
-      time: Epochs, shape (epoch,).
-      days: In a step; those of a mean month for months of the calendar.
-
-    Returns:
-      Numbers, shape (epoch,).
-    """
-    if days == MONTH:
-        months = time.astype("M8[M]").astype(np.int64)
-        return months - months[0]
-    return np.round((time - time[0]) / DAY / days).astype(np.int64)
 
 
 def estimate_network(model: Model, network: NetworkModel) -> tuple[Estimate, float]:

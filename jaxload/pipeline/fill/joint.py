@@ -299,7 +299,7 @@ def _invert_about_prior_mean(
             report_progress,
             weigh_means=_weighing(means, model, training_data, to_cells),
         )
-    with clock.stage("predict"):
+    with clock.stage("prior_mean"):
         members = joint_model.unstack_members(trained.fitted.parameters)
         predicted = _predict_loads(members, training_data)
         prior_mean = PriorMeanEnsemble(np.stack(predicted), to_cells, moved)
@@ -322,7 +322,7 @@ def _invert_about_prior_mean(
                 learned,
                 summary=inverted.summary,
             )
-    with clock.stage("solve"):
+    with clock.stage("inversion"):
         update = _means_update(means, model)
         estimate, update = solve_about_mean(training_data, trained, prior_mean, update)
         warn_unsolved(gnss.time.values, estimate.solution.ok)

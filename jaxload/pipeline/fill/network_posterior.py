@@ -109,13 +109,13 @@ def invert_about_mean(
     mean = prior_mean.members.mean(axis=0)
     moved = mean @ prior_mean.moved.T
     rest = dataclasses.replace(model, up=model.up - moved)
-    with clock.stage("spectra"):
+    with clock.stage("spectra_of_noise"):
         held_out = held_out_residuals(model.up, prior_mean, folds)
         network, choice = network_model(study, rest, gnss, held_out=held_out)
-    with clock.stage("solve"):
+    with clock.stage("inversion"):
         estimated, residual = estimate_network(rest, network)
         warn_unsolved(gnss.time.values, estimated.solution.ok)
-    with clock.stage("errors"):
+    with clock.stage("standard_errors_of_regions"):
         errors = Errors("none")
         if uncertainty_kind(study, rest) != "none":
             weights = area.basins.weights

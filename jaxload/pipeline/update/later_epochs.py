@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, series
-from jaxload.pipeline.estimation.network_noise import MONTH
+from jaxload.pipeline.estimation.epoch_steps import MONTH_DAYS
 from jaxload.pipeline.frozen.frozen_network import NETWORK
 from jaxload.pipeline.prepare.cleaning import needs_cleaning
 from jaxload.pipeline.prepare.frozen_cleaning import clean_by_parameters
@@ -249,4 +249,4 @@ def memory_of(study: config.Study, about: Mapping[str, Any]) -> Memory:
 
 def _days_of(steps: int, days: float) -> int:
     """Days that hold a number of steps; of months of the calendar the longest."""
-    return int(np.ceil(steps * (LONGEST_MONTH if days == MONTH else days)))
+    return int(np.ceil(steps * (LONGEST_MONTH if days == MONTH_DAYS else days)))

@@ -16,11 +16,11 @@ from jaxload import config, inversion
 from jaxload.inversion.estimation.representers import Term
 from jaxload.inversion.spectral.transform import smooth_length
 from jaxload.pipeline.chunks import means_over
+from jaxload.pipeline.estimation.epoch_steps import positions_at_steps
 from jaxload.pipeline.estimation.network_noise import (
     NetworkModel,
     estimate_network,
     network_errors,
-    positions_at_steps,
 )
 from jaxload.pipeline.estimation.problem import DesignAndPrior, Model
 from jaxload.pipeline.frozen.frozen_network import (

@@ -1,0 +1,207 @@
+"""Inversion about a trained prior mean under noise that stations share."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import scipy.sparse as sparse
+from twin_files import twin_heights, write_twin
+
+from jaxload import config, inversion, synthetic
+from jaxload.gapfill.joint import joint_model
+from jaxload.pipeline.estimation.inversion import invert
+from jaxload.pipeline.estimation.network_noise import (
+    estimate_network,
+    network_model,
+    of_other_heights,
+)
+from jaxload.pipeline.estimation.problem import make_model
+from jaxload.pipeline.fill.ensemble_posterior import PriorMeanEnsemble
+from jaxload.pipeline.fill.network_posterior import (
+    held_out_residuals,
+    invert_about_mean,
+)
+from jaxload.pipeline.progress import Clock, ignore
+from jaxload.sweep.shared import Shared
+
+pytest.importorskip("netCDF4")
+
+WORLD = synthetic.TwinSettings(
+    stations=26, days=1000, radius=2.5, belt=1.0, spacing=1.0, start="2015-01-01"
+)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    """A study, its heights, its area and its inverse problem."""
+    folder = tmp_path_factory.mktemp("study")
+    world = synthetic.twin(WORLD)
+    rng = np.random.default_rng(1)
+    up = world.displacement + rng.normal(scale=1.5, size=world.displacement.shape)
+    up[:200, 3] = np.nan
+    write_twin(world, folder, twin_heights(world, up))
+    study = config.Study(
+        gnss=config.Gnss(files="gnss/*.up"),
+        region=config.Region(boundary="region.geojson", spacing=1.0, buffer=1.0),
+        earth=config.Earth(max_degree=2000),
+        screening=config.Screening(action="none"),
+        cleaning=config.Cleaning(average="weekly"),
+        inversion=config.Inversion(noise="network", errors="cells"),
+        folder=str(folder),
+    )
+    prepared = Shared(Clock(ignore)).prepared(study)
+    model = make_model(study, prepared.gnss, prepared.area.grid)
+    # An offset of each station is an anomaly's, as gap filling has it.
+    model = dataclasses.replace(model, up=model.up - np.nanmean(model.up, axis=0))
+    return study, prepared, model
+
+
+@pytest.fixture(scope="module")
+def by_network(case):
+    study, prepared, model = case
+    return network_model(study, model, prepared.gnss)[0]
+
+
+def ensemble(model, members: np.ndarray, count: int) -> PriorMeanEnsemble:
+    """Prior means on a raster of every other cell."""
+    cells = model.problem.design.shape[1]
+    row = np.arange(cells)
+    to_cells = sparse.csr_array((np.ones(cells), (row, row // 2)), shape=(cells, count))
+    moved = (to_cells.T @ np.asarray(model.problem.design).T).T
+    return PriorMeanEnsemble(members, to_cells, moved)
+
+
+def folds(held_out: np.ndarray) -> joint_model.Folds:
+    return joint_model.Folds(held_out, None, None, 1)  # pyright: ignore[reportArgumentType]
+
+
+def loads(solution) -> np.ndarray:
+    return np.asarray(inversion.load_at(solution, slice(None)))
+
+
+@pytest.mark.slow
+def test_a_prior_mean_of_zero_is_the_inversion_of_stations_alone(case):
+    study, prepared, model = case
+    count = (model.problem.design.shape[1] + 1) // 2
+    mean = ensemble(model, np.zeros((1, len(model.up), count)), count)
+    nobody = folds(np.zeros((1, model.up.shape[1]), bool))
+    clock = Clock(ignore)
+    about = invert_about_mean(
+        study, model, prepared.gnss, prepared.area, mean, nobody, clock
+    )
+    gnss = prepared.gnss
+    centred = gnss.assign(up=gnss.up - gnss.up.mean("time"))
+    alone = invert(study, centred, prepared.area, clock)
+    ours, theirs = loads(about.estimate.solution), loads(alone.estimate.solution)
+    scale = np.abs(theirs).max()
+    np.testing.assert_allclose(ours, theirs, atol=1e-6 * scale)
+    np.testing.assert_allclose(about.errors.regions, alone.errors.regions, rtol=1e-6)
+    assert about.choice.name == "spectra"
+
+
+@pytest.mark.slow
+def test_heights_about_a_mean_are_inverted_and_the_mean_added(case):
+    study, prepared, model = case
+    count = (model.problem.design.shape[1] + 1) // 2
+    rng = np.random.default_rng(2)
+    members = rng.normal(scale=20.0, size=(2, len(model.up), count)).cumsum(axis=1) / 5
+    mean = ensemble(model, members, count)
+    held_out = np.zeros((2, model.up.shape[1]), bool)
+    held_out[0, :4] = held_out[1, 3:9] = True
+    about = invert_about_mean(
+        study, model, prepared.gnss, prepared.area, mean, folds(held_out), Clock(ignore)
+    )
+    prior = members.mean(axis=0) @ mean.to_cells.T
+    left = model.up - prior @ np.asarray(model.problem.design).T
+    ours = loads(about.estimate.solution) - prior
+    # The update is that of the residuals, under their own spectra.
+    seen = held_out_residuals(model.up, mean, folds(held_out))
+    rest = dataclasses.replace(model, up=left)
+    network = network_model(study, rest, prepared.gnss, held_out=seen)[0]
+    theirs = loads(estimate_network(rest, network)[0].solution)
+    np.testing.assert_allclose(ours, theirs, atol=1e-8 * np.abs(theirs).max())
+    fitted = np.asarray(about.estimate.solution.fitted)
+    through = loads(about.estimate.solution) @ np.asarray(model.problem.design).T
+    np.testing.assert_allclose(fitted, through, atol=1e-6 * np.abs(fitted).max())
+
+
+@pytest.mark.slow
+def test_members_that_differ_where_nothing_is_observed_add_their_variance(case):
+    study, prepared, model = case
+    count = (model.problem.design.shape[1] + 1) // 2
+    members = np.zeros((2, len(model.up), count))
+    mean = ensemble(model, members, count)
+    apart = np.arange(len(model.up)) % 7 + 1.0
+    members[0] += apart[:, None]
+    # Stations do not see by which the members differ.
+    unseen = dataclasses.replace(mean, moved=np.zeros_like(mean.moved))
+    nobody = np.zeros((2, model.up.shape[1]), bool)
+    arguments = study, model, prepared.gnss, prepared.area
+    alone = dataclasses.replace(unseen, members=members[1:])
+    one = invert_about_mean(*arguments, alone, folds(nobody[:1]), Clock(ignore))
+    both = invert_about_mean(*arguments, unseen, folds(nobody), Clock(ignore))
+    share = prepared.area.basins.weights.sum(axis=1)
+    expected = one.errors.regions**2 + np.outer(apart**2, share**2) / 2
+    np.testing.assert_allclose(both.errors.regions, np.sqrt(expected), rtol=1e-5)
+    assert both.errors.cells is not None
+    cells = np.concatenate([part.sd for part in both.errors.cells()])
+    alone = np.concatenate([part.sd for part in one.errors.cells()])
+    expected = np.sqrt(alone**2 + apart[:, None] ** 2 / 2)
+    np.testing.assert_allclose(cells, expected, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_other_heights_under_the_same_spectra_are_linear(case, by_network):
+    model = case[2]
+    rng = np.random.default_rng(3)
+    other = np.where(np.isfinite(model.up), rng.normal(size=model.up.shape), np.nan)
+    solve = lambda up: loads(
+        estimate_network(
+            dataclasses.replace(model, up=up), of_other_heights(by_network, up)
+        )[0].solution
+    )
+    first, second = solve(model.up), solve(other)
+    # To the tolerance of the solver of gaps.
+    scale = np.abs(first).max()
+    both = solve(2 * model.up - other)
+    np.testing.assert_allclose(both, 2 * first - second, atol=5e-3 * scale)
+    original = loads(estimate_network(model, by_network)[0].solution)
+    np.testing.assert_allclose(first, original, atol=1e-9 * scale)
+
+
+def test_residuals_are_about_members_that_held_a_station_out():
+    up = np.array([[10.0, 20.0, 30.0], [np.nan, 5.0, 6.0]])
+    members = np.array([[[1.0], [2.0]], [[3.0], [4.0]]])
+    mean = PriorMeanEnsemble(
+        members, sparse.csr_array(np.ones((1, 1))), np.ones((3, 1))
+    )
+    held_out = np.array([[True, False, False], [True, True, False]])
+    expected = [[10 - 2.0, 20 - 3.0, 30 - 2.0], [np.nan, 5 - 4.0, 6 - 3.0]]
+    residuals = held_out_residuals(up, mean, folds(held_out))
+    np.testing.assert_allclose(residuals, expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"gapfill.method": "mllim"}, "goes with gapfill.method"),
+        ({"gapfill.method": "joint-load", "gapfill.wells": "w.csv"}, "takes no months"),
+    ],
+)
+def test_other_gap_filling_is_refused(changes, message, tmp_path):
+    text = '[gnss]\nfiles="x"\n[region]\nboundary="y"\n[inversion]\nnoise="network"\n'
+    path = tmp_path / "study.toml"
+    path.write_text(text + '[weather]\ntemperature = "t.nc"\n')
+    with pytest.raises(ValueError, match=message):
+        config.read_study(path, changes=changes)
+
+
+def test_joint_training_takes_noise_of_a_network_by_default(tmp_path):
+    text = (
+        '[gnss]\nfiles="x"\n[region]\nboundary="y"\n[weather]\ntemperature = "t.nc"\n'
+    )
+    path = tmp_path / "study.toml"
+    path.write_text(text + '[gapfill]\nmethod = "joint-load"\n')
+    assert config.allows_network_noise(config.read_study(path))
+    other = config.read_study(path, changes={"gapfill.method": "joint-displacement"})
+    assert not config.allows_network_noise(other)
