@@ -80,10 +80,12 @@ class Inversion:
         the spectra; needs two years and 128 epochs at equal steps. "auto" for "network"
         where the heights allow it, with 20 stations or more that observe nearly always,
         and where what spectra take the place of (beta, its criterion, a common mode,
-        weights and so on) has its default, without horizontals, gap filling,
-        gravimetry, or a plan of the network; otherwise "independent", as in sweeps.
+        weights and so on) has its default, without horizontals, gravimetry, a plan of
+        the network, or gap filling other than by "joint-load"; otherwise "independent",
+        as in sweeps.
       noise_memory_days: Longest period up to which noise that stations share grows, for
-        "network" [days]: slower changes of a whole region are taken for water.
+        "network" [days]: slower changes of a whole region are taken for water. Noise
+        whose memory is shorter than two epochs is white.
       station_weights: Whether stations that the others predict badly get a smaller
         weight.
       robust: Loss that reduces the weight of outlying observations: "none", "huber" or

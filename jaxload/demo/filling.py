@@ -38,6 +38,9 @@ FILLERS = {
     ),
 }
 
+#: How is inverted, where not with the articles' beta.
+INVERSIONS = {"joint": config.Inversion(noise="network")}
+
 #: Three years on cells of half a degree: minutes, not hours.
 WORLD = synthetic.WeatherSettings(start="2015-01-01", stop="2017-12-31", spacing=0.5)
 
@@ -61,10 +64,10 @@ def filling_study(system: str, folder: str | os.PathLike[str] = ".") -> config.S
             outliers="3-sigma", steps="gnss/steps.txt", trend="remove", average="weekly"
         ),
         loads=config.Loads(displacement=STATION_LOADS, displacement_units="m"),
-        weather=config.Weather(temperature="temperature.nc", pressure="pressure.nc"),
+        weather=_weather(system),
         features=taken_apart if system == "dwlim" else config.Features(method="none"),
         gapfill=FILLERS[system],
-        inversion=config.Inversion(prior="laplacian", beta=0.01),
+        inversion=INVERSIONS.get(system, config.Inversion(beta=0.01)),
         evaluation=config.Evaluation(
             grace=("grace_csr.nc", "grace_jpl.nc"),
             land_model="storage.nc",
@@ -72,6 +75,14 @@ def filling_study(system: str, folder: str | os.PathLike[str] = ".") -> config.S
         ),
         folder=os.fspath(folder),
     )
+
+
+def _weather(system: str) -> config.Weather:
+    """Take the drivers of the articles, and rain where they do not say."""
+    dry = config.Weather(temperature="temperature.nc", pressure="pressure.nc")
+    if system != "joint":
+        return dry
+    return dataclasses.replace(dry, precipitation="precipitation.nc")
 
 
 def run_filling(

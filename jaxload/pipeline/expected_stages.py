@@ -45,6 +45,8 @@ def stages_of_study(study: config.Study) -> list[str]:
 def _of_inversion(study: config.Study, joint: bool) -> list[str]:
     if joint:
         before = ["inversion_of_stations_only", "features_of_weather", "training"]
+        before += ["prior_mean"] if _is_load(study) else []
+        before += ["spectra_of_noise"] if config.allows_network_noise(study) else []
     elif config.allows_network_noise(study):
         before = ["spectra_of_noise"]
     elif study.gapfill is not None:
@@ -57,6 +59,10 @@ def _of_inversion(study: config.Study, joint: bool) -> list[str]:
     if not joint and study.inversion.grace:
         stages.append("satellite_gravimetry")
     return stages
+
+
+def _is_load(study: config.Study) -> bool:
+    return study.gapfill is not None and study.gapfill.method == "joint-load"
 
 
 def stages_of_writing() -> list[str]:
