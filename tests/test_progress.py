@@ -140,4 +140,4 @@ def test_stages_of_filling_are_those_of_the_method(joint):
     stages = stages_of_study(study)
     assert ("training" in stages) == joint
     assert ("gap_filling" in stages) != joint
-    assert "spectra_of_noise" not in stages
+    assert ("spectra_of_noise" in stages) == joint
