@@ -242,7 +242,7 @@ def _run(options: argparse.Namespace) -> None:
     case, spent = _make_case(pathlib.Path(options.data)), 0.0
     begin = time.perf_counter()
     for number, cell in enumerate(left, 1):
-        # Programs compiled for the gaps of one draw fill the memory maps of the process.
+        # Programs compiled for the gaps of a draw fill the memory maps of a process.
         jax.clear_caches()
         start = time.process_time()
         scores = _scored(case, cell)
