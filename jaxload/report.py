@@ -62,7 +62,7 @@ def describe(folder: str | os.PathLike[str], warnings: bool = True) -> list[str]
     tables = _names(folder, summary, ".csv")
     if summary.get("files") and tables:
         lines.append(f"tables: {', '.join(tables)}")
-    pictures = _names(folder, summary, ".png")
+    pictures = _names(folder, summary, ".png", ".pdf", ".svg")
     return [*lines, f"figures: {', '.join(pictures) or 'none'}"]
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 import jaxload
 from jaxload import config, demo, earth, io, pipeline, sphere, synthetic
 from jaxload.pipeline.estimation.unsolved import Unsolved, warn_unsolved
-from jaxload.pipeline.report import figures
+from jaxload.pipeline.report import figures, figures_of_water
 from jaxload.pipeline.report.figures import draw
 from jaxload.pipeline.results.files import remove_older
 
@@ -26,10 +26,14 @@ WORLD = synthetic.TwinSettings(
 EARTH = config.Earth(max_degree=3000)
 MONTHS = np.array(["2014-12", "2015-01", "2015-02", "2015-04", "2015-05"], "M8[M]")
 FIGURES = (
+    "availability.png",
     "beta.png",
+    "leave_one_out.png",
     "regions.png",
     "standard_error.png",
     "station_fit.png",
+    "station_mean.png",
+    "twsa_maps.png",
 )
 
 
@@ -480,7 +484,7 @@ def test_the_map_of_standard_errors_names_the_epochs_it_is_of(
     pytest.importorskip("matplotlib")
     result = pipeline.run(study, out, resume=True)
     drawn = {}
-    monkeypatch.setattr(figures, "EPOCHS", 4)
+    monkeypatch.setattr(figures_of_water, "EPOCHS", 4)
     monkeypatch.setattr(
         figures.io,
         "write_figure",

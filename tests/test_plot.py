@@ -12,12 +12,23 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from jaxload import io, plot
-from jaxload.plot import fonts
+from jaxload.plot import base_map, fonts
 from jaxload.plot.curves import FEW
 
 RING = np.array([[9.0, 44.0], [13.0, 44.0], [13.0, 47.0], [9.0, 44.0]])
 TIME = np.arange("2015-01-01", "2015-07-01", dtype="M8[D]").astype("M8[ns]")
 MONTH = np.array(["2015-01-16", "2015-02-15", "2015-05-16"], "M8[ns]")
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """Maps in longitude and latitude, as without cartopy."""
+    monkeypatch.setattr(base_map, "_projection", lambda _: None)
+
+
+def coloured(axes):
+    """Cells or dots of a map."""
+    return next(x for x in axes.collections if x.get_array() is not None)
 
 
 @pytest.fixture
@@ -123,6 +134,7 @@ def test_every_figure_becomes_a_whole_picture(drawings, tmp_path, kind):
         assert axes.get_title() or axes.get_title(loc="left") or axes.get_xlabel()
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_map_shows_the_field_where_it_is(field, stations):
     figure = plot.map_of(field.transpose("lon", "lat"), "a map", [RING], stations)
     (mesh,) = (c for c in figure.axes[0].collections if isinstance(c, QuadMesh))
@@ -150,7 +162,7 @@ def test_a_colour_bar_has_arrows_where_values_go_beyond_it(field, limits, arrows
     values = xr.full_like(field, np.nan)
     values[0, 0], values[1, 1] = -1.0, 1.0
     figure = plot.map_of(values, "a map", limits=limits)
-    assert figure.axes[0].collections[0].colorbar.extend == arrows
+    assert coloured(figure.axes[0]).colorbar.extend == arrows
 
 
 def test_a_scale_that_leaves_the_largest_values_out_has_an_arrow(field, stations):
@@ -161,7 +173,7 @@ def test_a_scale_that_leaves_the_largest_values_out_has_an_arrow(field, stations
         plot.twin_maps(field, field + 1000, stations, [RING]),
         plot.station_fit(stations, [RING]),
     )
-    drawn = [figure.axes[0].collections[0].colorbar.extend for figure in figures]
+    drawn = [coloured(figure.axes[0]).colorbar.extend for figure in figures]
     assert drawn == ["both", "max", "max", "neither"]
 
 
@@ -189,8 +201,8 @@ def test_gaps_between_months_break_the_line(regions):
     shown = np.asarray(reference.get_ydata())
     np.testing.assert_array_equal(np.isnan(shown), [False, False, True, False])
     np.testing.assert_array_equal(shown[[0, 1, 3]], regions[1].values[:, 0])
-    assert first.get_title(loc="left") == "Po   r = 0.87, 3 months"
-    assert second.get_title(loc="left") == "Rhône"
+    assert first.get_title(loc="left") == "(a) Po   r = 0.87, 3 months"
+    assert second.get_title(loc="left") == "(b) Rhône"
     (above,) = figure.legends
     legend = [text.get_text() for text in above.get_texts()]
     assert legend[-1] == "GRACE"
@@ -201,7 +213,9 @@ def test_gaps_between_months_break_the_line(regions):
 def test_a_correlation_says_whether_trends_are_in_it(regions, trend):
     daily, monthly = regions
     figure = plot.region_series(daily, monthly.assign_attrs(scores=trend), SCORES)
-    assert figure.axes[0].get_title(loc="left") == f"Po   r = 0.87 {trend}, 3 months"
+    assert (
+        figure.axes[0].get_title(loc="left") == f"(a) Po   r = 0.87 {trend}, 3 months"
+    )
 
 
 def test_the_legend_shows_the_faint_line_of_days(regions):
@@ -248,9 +262,10 @@ def test_no_legend_lies_on_what_is_drawn(regions, with_band):
     assert all(axes.get_window_extent().y1 < bottom for axes in figure.axes)
 
 
+@pytest.mark.usefixtures("plain")
 def test_the_station_map_shows_the_variance_that_is_explained(stations):
     figure = plot.station_fit(stations, [RING])
-    (dots,) = figure.axes[0].collections
+    dots = coloured(figure.axes[0])
     # Half of the height is left: three quarters of the variance are explained.
     np.testing.assert_allclose(dots.get_array(), 75.0, rtol=1e-12)
     np.testing.assert_array_equal(dots.get_offsets()[:, 0], stations.lon)
@@ -258,7 +273,7 @@ def test_the_station_map_shows_the_variance_that_is_explained(stations):
 
 def test_without_residuals_the_map_says_that_the_station_was_seen(stations):
     figure = plot.station_fit(seen_too(stations), [RING])
-    (dots,) = figure.axes[0].collections
+    dots = coloured(figure.axes[0])
     np.testing.assert_allclose(dots.get_array(), 36.0, rtol=1e-12)
     assert "station included" in figure.axes[0].get_title()
 
@@ -293,7 +308,7 @@ def test_the_curve_marks_the_beta_that_was_taken():
 
 def test_the_twin_maps_share_one_colour_scale(field, stations):
     figure = plot.twin_maps(field, 2 * field, stations, [RING])
-    left, right = (axes.collections[0].get_clim() for axes in panels(figure)[:2])
+    left, right = (coloured(axes).get_clim() for axes in panels(figure)[:2])
     assert left == right == (0.0, float(np.nanpercentile(field, 99)))
 
 
@@ -345,7 +360,7 @@ def test_loads_and_heights_of_each_station_are_drawn(stations, tmp_path):
 def test_maps_of_a_record_share_one_scale_about_zero(field):
     record = xr.concat([field, 2 * field, 3 * field], "time")
     record = record.assign_coords(time=TIME[:3])
-    figure = plot.weekly_maps(record, [RING], 3)
+    figure = plot.dated_maps(record, [RING], count=3)
     meshes = [c for axes in figure.axes for c in axes.collections]
     limits = {mesh.get_clim() for mesh in meshes if isinstance(mesh, QuadMesh)}
     assert len([m for m in meshes if isinstance(m, QuadMesh)]) >= 3
@@ -357,7 +372,7 @@ def test_maps_of_a_record_are_of_epochs_that_were_solved(field, tmp_path):
     """All that are spread over the record have no values; the figure needs some."""
     record = xr.concat([np.nan * field, field, np.nan * field], "time")
     record = record.assign_coords(time=TIME[:3])
-    figure = plot.weekly_maps(record, [RING], 2, np.array([1]))
+    figure = plot.dated_maps(record, [RING], None, np.array([1]))
     meshes = [c for axes in figure.axes for c in axes.collections]
     limits = [mesh.get_clim() for mesh in meshes if isinstance(mesh, QuadMesh)]
     top = np.nanpercentile(np.abs(field), 99)
@@ -413,8 +428,8 @@ def test_twin_maps_say_what_they_are_maps_of(field, stations):
     figure = plot.twin_maps(scatter, field, stations, [RING])
     titles = [axes.get_title() for axes in panels(figure)]
     assert titles[:2] == [
-        "standard deviation in time, truth",
-        "standard deviation in time, estimate",
+        "(a) standard deviation in time, truth",
+        "(b) standard deviation in time, estimate",
     ]
 
 

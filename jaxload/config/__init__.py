@@ -2,6 +2,7 @@
 
 from jaxload.config.changes import parse_change
 from jaxload.config.drought import Drought
+from jaxload.config.figures import Figures
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import FRAME_SETTINGS, Inversion
@@ -59,6 +60,7 @@ __all__ = [
     "Earth",
     "Evaluation",
     "Features",
+    "Figures",
     "Gapfill",
     "Gnss",
     "Gravimetry",

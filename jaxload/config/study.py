@@ -9,6 +9,7 @@ from typing import Any
 
 from jaxload.config.changes import with_changes
 from jaxload.config.drought import Drought
+from jaxload.config.figures import Figures
 from jaxload.config.gap_filling import Gapfill
 from jaxload.config.groundwater import Cleaning, Groundwater, Loads
 from jaxload.config.inversion import (
@@ -63,6 +64,7 @@ class Study:
       network: Where new stations would determine regions best, and which stations
         matter least; without this table neither is computed.
       output: Which results are written, and in which format.
+      figures: What figures of the results look like.
       folder: Folder of relative paths, itself relative to that of the study file.
     """
 
@@ -84,6 +86,7 @@ class Study:
     gapfill: Gapfill | None = None
     network: NetworkPlan | None = None
     output: Output = dataclasses.field(default_factory=Output)
+    figures: Figures = dataclasses.field(default_factory=Figures)
     folder: str = "."
 
     def __post_init__(self) -> None:

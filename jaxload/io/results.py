@@ -1,5 +1,6 @@
 """Results as CF netCDF and JSON, never half-written under their final name."""
 
+import contextlib
 import importlib.util
 import json
 import pathlib
@@ -47,6 +48,13 @@ GROWING = ("time", "day", "epoch")
 
 #: Values of a piece of a series of stations, which grows by whole pieces.
 VALUES_OF_A_PIECE = 1 << 17
+
+#: By format, who made a figure; without the time, so that equal ones are equal files.
+MAKER_OF_FIGURE = {
+    "png": {"Software": MAKER},
+    "pdf": {"Creator": MAKER, "CreationDate": None},
+    "svg": {"Creator": MAKER, "Date": None},
+}
 
 #: Bytes of a picture within which it says who made it.
 PREAMBLE = 1 << 12
@@ -167,11 +175,19 @@ def write_figure(figure: Any, path: PathLike) -> None:
     path = pathlib.Path(path)
     with replacing(path, durable=True) as temporary:
         form = path.suffix[1:]
-        about = {"Software": MAKER} if form == "png" else None
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _drawn_alike():
             # Whoever draws says once which letters no font has, not at every one.
             warnings.filterwarnings("ignore", "Glyph .* missing from")
+            about = MAKER_OF_FIGURE.get(form)
             figure.savefig(temporary, dpi=150, format=form, metadata=about)
+
+
+def _drawn_alike() -> contextlib.AbstractContextManager:
+    """Equal figures as equal files; text of a pdf that other programs can edit."""
+    import matplotlib
+
+    settings: Any = {"svg.hashsalt": "jaxload", "pdf.fonttype": 42}
+    return matplotlib.rc_context(settings)
 
 
 def read_dataset(path: PathLike, load: bool = False) -> xr.Dataset:
@@ -295,6 +311,10 @@ def is_result(path: PathLike) -> bool:
             with read_dataset(path) as dataset:
                 return str(dataset.attrs.get("source")).startswith("jaxload")
         with path.open("rb") as file:
-            return b"jaxload " in file.read(PREAMBLE)
+            if b"jaxload " in file.read(PREAMBLE):
+                return True
+            # PDF has it at its end.
+            file.seek(max(path.stat().st_size - PREAMBLE, 0))
+            return path.suffix == ".pdf" and b"jaxload " in file.read()
     except (OSError, ValueError, LookupError, TypeError):
         return False

@@ -162,7 +162,7 @@ def _compute(
         unfinished.clear_incomplete(folder)
         drop_readings(folder)
         raise
-    added, result = _finish(kept, folder, clock, warnings, result)
+    added, result = _finish(study, kept, folder, clock, warnings, result)
     result.summary.update(added)
     return result
 
@@ -180,7 +180,7 @@ def _take_up(
         clock.expect(stages_of_writing())
         check_folder(folder)
         agree_to_compute(False)
-        added, result = _finish(kept, folder, clock, warnings)
+        added, result = _finish(study, kept, folder, clock, warnings)
         return dataclasses.replace(result, summary=kept.summary | added)
     summary = _complete(folder, origin)
     if summary is None:
@@ -224,6 +224,7 @@ def _check_whole(file: pathlib.Path) -> None:
 
 
 def _finish(
+    study: config.Study,
     kept: Unfinished,
     folder: pathlib.Path,
     clock: Clock,
@@ -250,7 +251,7 @@ def _finish(
                 result = dataclasses.replace(result, water=water, maps=maps)
             # Missing numbers are None, as they are where results are taken up.
             drawn = dataclasses.replace(as_written(result), summary=kept.summary)
-            figures = draw(drawn, folder)
+            figures = draw(drawn, folder, study.figures)
         added = {
             "files": [*kept.files, *figures],
             **_costs(clock, warnings, kept.summary),

@@ -1,25 +1,53 @@
-"""Maps of water."""
+"""Maps of water: one field, dates, months of the year, seasons of products."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from jaxload.plot.style import INK, arrows_of, fit_size
+from jaxload.plot.base_map import (
+    Box,
+    box_around,
+    draw_cells,
+    draw_outline,
+    draw_stations,
+    hatch_cells,
+    map_panels,
+)
+from jaxload.plot.style import COLOURS, add_scale, letter_panels, spread_limits
 
-__all__ = ["map_of", "twin_maps", "weekly_maps"]
+__all__ = [
+    "dated_maps",
+    "field_maps",
+    "map_of",
+    "month_maps",
+    "season_maps",
+    "twin_maps",
+]
+
+Outline = Sequence[NDArray[np.float64]]
+
+#: Names of the months, and the day of the year on which each begins.
+MONTHS = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+FIRST_DAYS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
+
+#: Days in a mean Gregorian year.
+YEAR = 365.2425
 
 
 def map_of(
     field: xr.DataArray,
     title: str,
-    outline: Sequence[NDArray[np.float64]] = (),
+    outline: Outline = (),
     stations: xr.Dataset | None = None,
-    colours: str = "viridis",
+    colours: str = COLOURS["amplitude"],
     limits: tuple[float, float] | None = None,
+    hatched: tuple[xr.DataArray, str] | None = None,
 ) -> Figure:
     """Draw one map of water.
 
@@ -30,63 +58,45 @@ def map_of(
       stations: Dataset with `lon` and `lat` of the stations, to mark them.
       colours: Name of a Matplotlib colour map.
       limits: Ends of the colour scale; nearly all values lie between them by default.
+      hatched: Cells that are hatched in place of their colour, (lat, lon), and why.
 
     Returns:
       The figure.
     """
-    figure = Figure(layout="constrained")
-    axes = figure.subplots()
-    first, last = np.nanpercentile(field, [1, 99]) if limits is None else limits
-    _draw_map(axes, field, outline, colours, (first, last))
+    figure, (axes,) = map_panels(_box(field, outline))
+    limits = spread_limits(field) if limits is None else limits
+    draw_cells(axes, field, colours, limits)
+    if hatched is not None and hatched[0].values.any():
+        hatch_cells(axes, *hatched)
+    draw_outline(axes, outline)
     if stations is not None:
-        axes.plot(stations.lon, stations.lat, ".", color=INK, ms=2.5, label="stations")
-        axes.legend(loc="lower left", frameon=False)
-    axes.set_title(title)
-    units = field.attrs.get("units", "")
-    arrows = arrows_of(field, (first, last))
-    figure.colorbar(
-        axes.collections[0], ax=axes, label=units, shrink=0.85, extend=arrows
-    )
-    fit_size(figure, axes)
+        draw_stations(axes, stations.lon, stations.lat)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
+    axes.set_title(title, fontsize=10)
+    add_scale(figure, axes, field, str(field.attrs.get("units", "")))
     return figure
 
 
-def _draw_map(
-    axes: Axes,
-    field: xr.DataArray,
-    outline: Sequence[NDArray[np.float64]],
-    colours: str,
-    limits: tuple[float, float],
-) -> None:
-    axes.pcolormesh(
-        field.lon,
-        field.lat,
-        field.transpose("lat", "lon"),
-        cmap=colours,
-        vmin=limits[0],
-        vmax=limits[1],
-        shading="nearest",
-        rasterized=True,
+def _box(field: xr.DataArray, outline: Outline) -> Box:
+    """A box around cells with values, and the outline."""
+    known = np.isfinite(field.transpose(..., "lat", "lon").values)
+    known = known.reshape(-1, *known.shape[-2:]).any(axis=0)
+    known = known if known.any() else ~known
+    row, column = np.nonzero(known)
+    half = [np.abs(np.diff(field[x].values[:2])).sum() / 2 for x in ("lon", "lat")]
+    lon, lat = (
+        np.concatenate([field[x].values[n] - h, field[x].values[n] + h])
+        for x, n, h in (("lon", column, half[0]), ("lat", row, half[1]))
     )
-    for ring in outline:
-        axes.plot(*ring.T, color=INK, lw=0.9)
-    middle = float(field.lat.mean())
-    axes.set_aspect(1 / np.cos(np.radians(middle)))
-    west, east = float(field.lon.min()), float(field.lon.max())
-    south, north = float(field.lat.min()), float(field.lat.max())
-    axes.set(
-        xlim=(west - 0.5, east + 0.5),
-        ylim=(south - 0.5, north + 0.5),
-        xlabel="longitude [degrees]",
-        ylabel="latitude [degrees]",
-    )
+    return box_around((lon, lat), *[(ring[:, 0], ring[:, 1]) for ring in outline])
 
 
 def twin_maps(
     truth: xr.DataArray,
     estimate: xr.DataArray,
     stations: xr.Dataset,
-    outline: Sequence[NDArray[np.float64]],
+    outline: Outline,
 ) -> Figure:
     """Draw true and estimated water beside each other in one colour scale.
 
@@ -99,60 +109,144 @@ def twin_maps(
     Returns:
       The figure.
     """
-    figure = Figure(figsize=(11.5, 5.2), layout="compressed")
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    top = float(np.nanpercentile(truth, 99))
-    for axes, field, title in zip(panels, (truth, estimate), ("truth", "estimate")):
-        _draw_map(axes, field, outline, "viridis", (0.0, top))
-        axes.plot(stations.lon, stations.lat, ".", color="white", ms=3)
-        axes.set_title(f"{truth.attrs.get('long_name', 'annual amplitude')}, {title}")
     west, south = np.min([ring.min(axis=0) for ring in outline], axis=0) - 2.5
     east, north = np.max([ring.max(axis=0) for ring in outline], axis=0) + 2.5
-    panels[0].set(xlim=(west, east), ylim=(south, north))
+    figure, panels = map_panels((west, east, south, north), 2)
+    top = float(np.nanpercentile(truth, 99))
+    for axes, field, title in zip(panels, (truth, estimate), ("truth", "estimate")):
+        draw_cells(axes, field, COLOURS["amplitude"], (0.0, top))
+        draw_outline(axes, outline)
+        draw_stations(axes, stations.lon, stations.lat)
+        axes.set_title(f"{truth.attrs.get('long_name', 'annual amplitude')}, {title}")
     # Truth and estimate need not lie on the same cells.
     both = np.concatenate([np.ravel(truth), np.ravel(estimate)])
-    arrows = arrows_of(both, (0.0, top))
-    figure.colorbar(
-        panels[0].collections[0], ax=panels, label="mm", shrink=0.85, extend=arrows
-    )
+    letter_panels(panels)
+    add_scale(figure, panels, both, str(truth.attrs.get("units", "mm")))
     return figure
 
 
-def weekly_maps(
-    water: xr.DataArray,
-    outline: Sequence[NDArray[np.float64]],
-    count: int = 12,
-    epochs: NDArray[np.intp] | None = None,
+def field_maps(
+    fields: Mapping[str, xr.DataArray],
+    label: str,
+    outline: Outline = (),
+    kind: str = "anomaly",
 ) -> Figure:
-    """Draw water at epochs spread over a record, in one colour scale.
+    """Draw several fields in one colour scale.
 
     Args:
-      water: Values [mm], dimensions (time, lat, lon).
+      fields: By their titles, dimensions (lat, lon); the grids may differ.
+      label: What all of them are, with units.
       outline: Rings of lon and lat [degrees].
-      count: Number of maps.
+      kind: What they show: a key of `COLOURS`; anomalies have zero in the middle.
+
+    Returns:
+      The figure, a panel a field.
+    """
+    whole = max(fields.values(), key=lambda field: int(np.isfinite(field).sum()))
+    figure, panels = map_panels(_box(whole, outline), len(fields))
+    values = np.concatenate([np.ravel(field) for field in fields.values()])
+    limits = spread_limits(values, kind == "anomaly")
+    for axes, (title, field) in zip(panels, fields.items()):
+        draw_cells(axes, field, COLOURS[kind], limits)
+        draw_outline(axes, outline)
+        axes.set_title(title, fontsize=9)
+    letter_panels(panels)
+    add_scale(figure, panels, values, label)
+    return figure
+
+
+def dated_maps(
+    water: xr.DataArray,
+    outline: Outline = (),
+    dates: ArrayLike | None = None,
+    epochs: NDArray[np.intp] | None = None,
+    count: int = 12,
+) -> Figure:
+    """Draw water at some epochs of a record, in one colour scale.
+
+    Args:
+      water: Values with `units` and `long_name`, dimensions (time, lat, lon).
+      outline: Rings of lon and lat [degrees].
+      dates: Dates, of each of which the nearest epoch is drawn; epochs spread over the
+        record if not given.
       epochs: Which of the record may be drawn, at least one, shape (epoch,); all if
         not given.
+      count: Number of maps without dates.
 
     Returns:
       The figure.
     """
     epochs = np.arange(water.sizes["time"]) if epochs is None else epochs
-    count = min(count, len(epochs))
-    rows = epochs[np.linspace(0, len(epochs) - 1, count).round().astype(int)]
-    across = min(4, count)
-    down = -(-count // across)
-    figure = Figure(figsize=(3 * across + 0.8, 2.9 * down), layout="compressed")
-    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
-    drawn = water.isel(time=rows).load()
-    top = float(np.nanpercentile(np.abs(drawn), 99))
-    for axes, field in zip(panels.flat, drawn):
-        _draw_map(axes, field, outline, "RdBu", (-top, top))
-        axes.set_title(str(field.time.values)[:10], fontsize=9)
-        axes.set(xlabel="", ylabel="")
-    for axes in panels.flat[count:]:
-        axes.set_visible(False)
-    arrows = arrows_of(drawn, (-top, top))
-    figure.colorbar(
-        panels[0, 0].collections[0], ax=panels, label="mm", shrink=0.8, extend=arrows
-    )
+    time = water.time.values[epochs]
+    if dates is None:
+        rows = np.linspace(0, len(epochs) - 1, min(count, len(epochs)))
+        rows = rows.round().astype(int)
+    else:
+        wanted = np.atleast_1d(np.asarray(dates, "M8[ns]"))
+        apart = np.abs(time[:, None] - wanted)
+        rows = np.unique(np.argmin(apart, axis=0))
+    drawn = water.isel(time=epochs[rows]).load()
+    fields = {str(field.time.values)[:10]: field for field in drawn}
+    return field_maps(fields, _label(water), outline)
+
+
+def month_maps(water: xr.DataArray, outline: Outline = ()) -> Figure:
+    """Draw the mean water of each month of the year, in one colour scale.
+
+    Args:
+      water: Values with `units` and `long_name`, dimensions (time, lat, lon).
+      outline: Rings of lon and lat [degrees].
+
+    Returns:
+      The figure, a panel for each month of which there is an epoch.
+    """
+    month = water.time.values.astype("M8[M]").astype(int) % 12
+    whole = water.transpose("time", "lat", "lon")
+    fields = {
+        f"{MONTHS[number]} ({np.sum(month == number)} epochs)": whole.isel(
+            time=np.flatnonzero(month == number)
+        ).mean("time")
+        for number in range(12)
+        if (month == number).any()
+    }
+    return field_maps(fields, f"mean {_label(water)}", outline)
+
+
+def _label(field: xr.DataArray) -> str:
+    name = field.attrs.get("long_name", field.name or "water")
+    return f"{name} [{field.attrs.get('units', 'mm')}]"
+
+
+def season_maps(products: Mapping[str, xr.Dataset], outline: Outline = ()) -> Figure:
+    """Draw annual amplitude and phase of products side by side.
+
+    Args:
+      products: By name, each with `annual_amplitude` with `units` and `annual_phase`,
+        the day of the maximum after the first of January, dimensions (lat, lon).
+      outline: Rings of lon and lat [degrees].
+
+    Returns:
+      The figure: amplitudes in the upper row, phases below, a column a product; of one
+      product side by side.
+    """
+    sets = list(products.values())
+    count, box = len(sets), _box(sets[0].annual_amplitude, outline)
+    figure, panels = map_panels(box, 2 * count, max(count, 2))
+    amplitudes = np.concatenate([np.ravel(x.annual_amplitude) for x in sets])
+    top = spread_limits(amplitudes)[1]
+    for column, (name, product) in enumerate(products.items()):
+        for row, part, kind, limits in (
+            (0, product.annual_amplitude, "amplitude", (0.0, top)),
+            (1, product.annual_phase % YEAR, "phase", (0.0, YEAR)),
+        ):
+            axes = panels[row * count + column]
+            draw_cells(axes, part, COLOURS[kind], limits)
+            draw_outline(axes, outline)
+            axes.set_title(f"{name}, {'amplitude' if row == 0 else 'phase'}")
+    letter_panels(panels)
+    units = sets[0].annual_amplitude.attrs.get("units", "mm")
+    above, below = panels[:count], panels[count:]
+    add_scale(figure, above, amplitudes, f"annual amplitude [{units}]")
+    scale = add_scale(figure, below, [], "month of the annual maximum")
+    scale.set_ticks(FIRST_DAYS[::2], labels=MONTHS[::2])
     return figure

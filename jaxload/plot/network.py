@@ -10,7 +10,15 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jaxload.plot.style import BELIEF, INK, OTHER, arrows_of, fit_size
+from jaxload.plot.base_map import (
+    Box,
+    box_around,
+    draw_cells,
+    draw_outline,
+    map_panels,
+    positions,
+)
+from jaxload.plot.style import BELIEF, COLOURS, INK, OTHER, arrows_of
 
 __all__ = ["network_plan"]
 
@@ -40,16 +48,11 @@ def network_plan(
     Returns:
       The figure.
     """
-    figure = Figure(layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = map_panels(_box(network))
     dots = _gains(axes, network)
-    for ring in outline:
-        axes.plot(*ring.T, color="white", lw=1.8, alpha=0.7)
-        axes.plot(*ring.T, color=INK, lw=0.9)
+    draw_outline(axes, outline)
     _stations(axes, network)
     _chosen(axes, network)
-    _frame(axes, network)
-    fit_size(figure, axes)
     arrows = arrows_of(network.gain, dots.get_clim())
     label = "fall of the variance [%]"
     figure.colorbar(dots, ax=axes, label=label, shrink=0.85, extend=arrows)
@@ -66,18 +69,13 @@ def _gains(axes: Axes, network: xr.Dataset) -> ScalarMappable:
     across, column = _axis(lon)
     along, row = _axis(lat)
     if min(len(across), len(along)) < 2 or len(across) * len(along) > SPARSE * len(lon):
-        return axes.scatter(lon, lat, c=gain, s=26, cmap="viridis", norm=scale)
+        places = positions(axes, lon, lat)
+        colours = COLOURS["amplitude"]
+        return axes.scatter(*places, c=gain, s=26, cmap=colours, norm=scale)
     field = np.full((len(along), len(across)), np.nan)
     field[row, column] = gain
-    return axes.pcolormesh(
-        across,
-        along,
-        field,
-        cmap="viridis",
-        norm=scale,
-        shading="nearest",
-        rasterized=True,
-    )
+    cells = xr.DataArray(field, {"lat": along, "lon": across}, ("lat", "lon"))
+    return draw_cells(axes, cells, COLOURS["amplitude"], (0.0, float(scale.vmax or 1)))
 
 
 def _axis(values: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
@@ -91,31 +89,34 @@ def _axis(values: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
 def _stations(axes: Axes, network: xr.Dataset) -> None:
     lon, lat = network.station_lon.values, network.station_lat.values
     there = network.observed_share.values > 0
+    x, y = positions(axes, lon, lat)
     axes.plot(
-        lon[there],
-        lat[there],
+        x[there],
+        y[there],
         ".",
         color="white",
         ms=4.5,
         mec=INK,
         mew=0.4,
         label="existing",
+        zorder=4,
     )
     if not there.all():
         axes.plot(
-            lon[~there],
-            lat[~there],
+            x[~there],
+            y[~there],
             "x",
             color=INK,
             ms=3.5,
             mew=0.6,
             label="without data",
+            zorder=4,
         )
     least = network.removal.values > 0
     if least.any():
         axes.plot(
-            lon[least],
-            lat[least],
+            x[least],
+            y[least],
             "v",
             color=BELIEF,
             mec=INK,
@@ -123,15 +124,17 @@ def _stations(axes: Axes, network: xr.Dataset) -> None:
             ms=7,
             ls="",
             label="matter least",
+            zorder=4,
         )
 
 
 def _chosen(axes: Axes, network: xr.Dataset) -> None:
     """Draw new stations with their numbers, the first on top."""
-    lon, lat = network.chosen_lon.values, network.chosen_lat.values
-    for number, place in reversed(list(enumerate(zip(lon, lat), 1))):
+    places = positions(axes, network.chosen_lon.values, network.chosen_lat.values)
+    style = {"color": OTHER, "mec": "white", "mew": 0.9, "ms": 11, "zorder": 5}
+    for number, place in reversed(list(enumerate(zip(*places), 1))):
         label = "new, in their order" if number == 1 else None
-        axes.plot(*place, "o", color=OTHER, mec="white", mew=0.9, ms=11, label=label)
+        axes.plot(*place, "o", label=label, **style)
         axes.annotate(
             str(number),
             place,
@@ -140,21 +143,16 @@ def _chosen(axes: Axes, network: xr.Dataset) -> None:
             fontsize=7,
             fontweight="bold",
             color="white",
+            zorder=6,
         )
 
 
-def _frame(axes: Axes, network: xr.Dataset) -> None:
+def _box(network: xr.Dataset) -> Box:
     lon, lat = (
         np.concatenate([network[f"{kind}_{x}"].values for kind in KINDS])
         for x in ("lon", "lat")
     )
-    axes.set_aspect(1 / max(np.cos(np.radians(np.mean(lat))), 0.1))
-    axes.set(
-        xlim=(lon.min() - 0.5, lon.max() + 0.5),
-        ylim=(lat.min() - 0.5, lat.max() + 0.5),
-        xlabel="longitude [degrees]",
-        ylabel="latitude [degrees]",
-    )
+    return box_around((lon, lat))
 
 
 def _title(network: xr.Dataset) -> str:

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jaxload.plot.style import (
-    BELIEF,
     INK,
     OTHER,
     WATER_COLOUR,
     legend_above,
+    letter_panels,
     span_of,
 )
 
@@ -22,12 +22,16 @@ __all__ = ["comparison", "drought_index", "region_series"]
 #: Half the width of a band that holds 95% of a normal distribution, in its sd.
 BAND = 1.96
 
+#: Colour of that band, which the lines of days do not cover.
+BAND_COLOUR = "#e8c66a"
+
 
 def region_series(
     water: xr.DataArray,
     reference: xr.DataArray | None,
     scores: Mapping[str, Mapping],
     sd: xr.DataArray | None = None,
+    monthly: xr.DataArray | None = None,
 ) -> Figure:
     """Draw the mean water of each region, beside a reference where there is one.
 
@@ -39,6 +43,8 @@ def region_series(
       scores: `pcc` and `rmse_mm` by region, as in a summary.
       sd: Standard error of the daily means [mm], dimensions (time, region), for a band
         that should hold 95% of the truth; None for none.
+      monthly: Means of the water over the months of the reference [mm], of its
+        dimensions, which the scores are of; a running mean of 31 days if not there.
 
     Returns:
       The figure, one panel per region.
@@ -54,11 +60,15 @@ def region_series(
                 water.time.values,
                 daily - half,
                 daily + half,
-                color=BELIEF,
+                color=BAND_COLOUR,
                 lw=0,
                 label="95% interval of an epoch",
             )
-        _draw_record(axes, daily)
+        _draw_record(axes, daily, monthly is None)
+        if monthly is not None:
+            months = _with_gaps(monthly.sel(region=name))
+            style = {"color": WATER_COLOUR, "ms": 2.5, "lw": 1.3}
+            axes.plot(*months, "o-", label="GNSS, mean of the month", **style)
         title = name
         if reference is not None:
             label = str(reference.attrs.get("long_name", "reference"))
@@ -72,17 +82,20 @@ def region_series(
         axes.set_xlim(*span_of(water.time.values))
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel("mm")
+    letter_panels(list(panels))
     legend_above(figure, panels[0])
     return figure
 
 
-def _draw_record(axes: Axes, water: xr.DataArray) -> None:
-    """Days beside their running mean; longer means as they are."""
+def _draw_record(axes: Axes, water: xr.DataArray, smoothed: bool) -> None:
+    """Days, beside their running mean if set; longer means as they are."""
     time = water.time.values
     if len(time) > 1 and np.median(np.diff(time)) > np.timedelta64(2, "D"):
         axes.plot(time, water, color=WATER_COLOUR, lw=1.3, label="GNSS")
         return
     axes.plot(time, water, color=WATER_COLOUR, lw=0.5, alpha=0.35, label="GNSS, daily")
+    if not smoothed:
+        return
     smooth = water.rolling(time=31, center=True, min_periods=10).mean()
     axes.plot(time, smooth, color=WATER_COLOUR, lw=1.3, label="GNSS, 31-day mean")
 

@@ -7,13 +7,22 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from jaxload.plot.base_map import (
+    Box,
+    add_map,
+    box_around,
+    draw_dots,
+    draw_outline,
+    map_panels,
+    positions,
+)
 from jaxload.plot.style import (
     BELIEF,
+    COLOURS,
     INK,
     OTHER,
     WATER_COLOUR,
-    arrows_of,
-    fit_size,
+    add_scale,
     legend_above,
     span_of,
 )
@@ -38,27 +47,22 @@ def station_fit(stations: xr.Dataset, outline: Sequence[NDArray[np.float64]]) ->
     """
     left, title = _unexplained(stations)
     explained = 1 - (left**2).mean("time") / (stations.up**2).mean("time")
-    figure = Figure(layout="constrained")
-    axes = figure.subplots()
-    for ring in outline:
-        axes.plot(*ring.T, color=INK, lw=0.9)
-    dots = axes.scatter(
-        stations.lon,
-        stations.lat,
-        c=100 * explained,
-        s=22,
-        cmap="viridis",
-        vmin=0,
-        vmax=100,
-        edgecolors=INK,
-        linewidths=0.3,
-    )
-    axes.set_aspect(1 / np.cos(np.radians(float(stations.lat.mean()))))
-    axes.set(title=title, xlabel="longitude [degrees]", ylabel="latitude [degrees]")
-    arrows = arrows_of(100 * explained, (0, 100))
-    figure.colorbar(dots, ax=axes, label="%", shrink=0.85, extend=arrows)
-    fit_size(figure, axes)
+    box = _box_of_stations(stations.lon, stations.lat, outline)
+    figure, (axes,) = map_panels(box)
+    scale = COLOURS["score"], (0.0, 100.0)
+    places = stations.lon.values, stations.lat.values
+    draw_dots(axes, places, 100 * explained.values, scale)
+    draw_outline(axes, outline)
+    axes.set_title(title, fontsize=10)
+    add_scale(figure, axes, 100 * explained, "%")
     return figure
+
+
+def _box_of_stations(
+    lon: xr.DataArray, lat: xr.DataArray, outline: Sequence[NDArray[np.float64]]
+) -> Box:
+    rings = [(ring[:, 0], ring[:, 1]) for ring in outline]
+    return box_around((lon.values, lat.values), *rings)
 
 
 def _unexplained(stations: xr.Dataset) -> tuple[xr.DataArray, str]:
@@ -131,26 +135,25 @@ def screening(
       A map of the stations, the suspects named; and beside it the scores.
     """
     figure = Figure(figsize=(11, 4.8), layout="constrained")
-    place, scores = figure.subplots(1, 2)
-    for ring in outline:
-        place.plot(*ring.T, color=INK, linewidth=0.8)
+    cells = figure.add_gridspec(1, 2)
+    box = _box_of_stations(stations.candidate_lon, stations.candidate_lat, outline)
+    place = add_map(figure, cells[0, 0], box, (True, True))
+    scores = figure.add_subplot(cells[0, 1])
+    draw_outline(place, outline)
     bad = stations.suspect.values.astype(bool)
-    lon, lat = stations.candidate_lon.values, stations.candidate_lat.values
+    x, y = positions(place, stations.candidate_lon, stations.candidate_lat)
     for some, mark, size, colour, label in (
         (~bad, "o", 3, WATER_COLOUR, "like their neighbours"),
         (bad, "D", 5, OTHER, "suspect"),
     ):
         label = f"{np.sum(some)} {label}"
-        place.plot(
-            lon[some], lat[some], mark, color=colour, markersize=size, label=label
-        )
-    for x, y, name in zip(lon[bad], lat[bad], stations.candidate.values[bad]):
+        style = {"color": colour, "markersize": size, "label": label, "zorder": 4}
+        place.plot(x[some], y[some], mark, **style)
+    for at, name in zip(zip(x[bad], y[bad]), stations.candidate.values[bad]):
         place.annotate(
-            str(name), (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7
+            str(name), at, textcoords="offset points", xytext=(4, 4), fontsize=7
         )
-    place.set(xlabel="longitude [degrees]", ylabel="latitude [degrees]")
-    place.set_aspect(1 / max(np.cos(np.radians(np.mean(lat))), 0.1))
-    place.legend(loc="best", fontsize=8, frameon=False)
+    place.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
     there = {name: label for name, label in SCREENED.items() if name in stations}
     for row, name in enumerate(there):
         values = np.abs(stations[name].values)

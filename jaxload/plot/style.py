@@ -1,27 +1,48 @@
 """What figures have in common: colours, sizes, legends."""
 
+import string
+import textwrap
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "BELIEF",
+    "COLOURS",
     "INK",
     "OTHER",
     "WATER_COLOUR",
+    "add_scale",
     "arrows_of",
-    "fit_size",
     "legend_above",
+    "letter_panels",
     "span_of",
+    "spread_limits",
 ]
 
 WATER_COLOUR = "#1f6f8b"
 OTHER = "#d1603d"
 INK = "#333333"
 BELIEF = "#e3d9b8"
+
+#: Colour maps by what they show; all can be read by the colour-blind.
+COLOURS = {
+    # From dry through nothing to wet.
+    "anomaly": "RdBu",
+    "amplitude": "viridis",
+    "error": "cividis",
+    "score": "viridis",
+    # The end of a year has the colour of its beginning.
+    "phase": "twilight_shifted",
+}
+
+#: Letters of a label in an inch.
+LETTERS = 9.0
 
 #: Ends of a colour bar with an arrow.
 _Extend = Literal["neither", "min", "max", "both"]
@@ -44,17 +65,71 @@ def arrows_of(values: ArrayLike, limits: tuple[float, float]) -> _Extend:
     return "min" if below else "max" if above else "neither"
 
 
-def fit_size(figure: Figure, axes: Axes) -> None:
-    """Leave no more room around a map than words and its scale need.
+def spread_limits(values: ArrayLike, about_zero: bool = False) -> tuple[float, float]:
+    """Find limits of a colour scale between which nearly all values lie.
 
     Args:
-      figure: With one map.
-      axes: Of the map, its limits and aspect set.
+      values: What is drawn, of any shape; NaN where there is nothing.
+      about_zero: Whether the scale has zero in its middle, as for anomalies.
+
+    Returns:
+      Its ends, which differ.
     """
-    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
-    shape = float(axes.get_aspect()) * (north - south) / (east - west)
-    across = min(5.5, 8 / shape)
-    figure.set_size_inches(max(across + 1.7, 5), max(across * shape + 1.1, 3))
+    known = np.asarray(values, np.float64)
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return (-1.0, 1.0) if about_zero else (0.0, 1.0)
+    if about_zero:
+        top = float(np.percentile(np.abs(known), 99)) or 1.0
+        return -top, top
+    first, last = map(float, np.percentile(known, [1, 99]))
+    return (first, last) if last > first else (first - 0.5, last + 0.5)
+
+
+def add_scale(
+    figure: Figure, axes: Axes | Sequence[Axes], values: ArrayLike, label: str
+) -> Colorbar:
+    """Add the colour scale of maps, with arrows where values go beyond it.
+
+    Args:
+      figure: The figure.
+      axes: Of the maps, which share a scale; that of the last cells or dots of the
+        first of them.
+      values: All that is drawn, of any shape.
+      label: What it is, with its units.
+
+    Returns:
+      The scale.
+    """
+    axes = [axes] if isinstance(axes, Axes) else list(axes)
+    # A long label has several lines beside its scale.
+    ends = np.array([x.get_position().extents for x in axes])
+    high = float(figure.get_figheight() * (ends[:, 3].max() - ends[:, 1].min()))
+    (drawn,) = [x for x in axes[0].collections if x.get_array() is not None][-1:]
+    return figure.colorbar(
+        drawn,
+        ax=axes,
+        label=textwrap.fill(label, max(int(LETTERS * high), 16)),
+        shrink=0.85,
+        aspect=25,
+        fraction=0.08 if len(axes) == 1 else 0.04,
+        pad=0.02,
+        extend=arrows_of(values, drawn.get_clim()),
+    )
+
+
+def letter_panels(panels: Sequence[Axes]) -> None:
+    """Put (a), (b) and so on before the titles of panels.
+
+    Args:
+      panels: Axes in their order, at most 26 of which get a letter.
+    """
+    if len(panels) < 2:
+        return
+    for letter, axes in zip(string.ascii_lowercase, panels):
+        where = "left" if axes.get_title(loc="left") else "center"
+        text = f"({letter}) {axes.get_title(loc=where)}".rstrip()
+        axes.set_title(text, loc=where, fontsize=9)
 
 
 def span_of(time: NDArray[np.datetime64]) -> tuple[np.datetime64, np.datetime64]:

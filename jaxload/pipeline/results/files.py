@@ -18,7 +18,7 @@ from jaxload.io.files.writing import reason_of, replacing
 from jaxload.io.files.zarr_folders import is_zarr, settle_folder
 from jaxload.pipeline.frozen.kept_state import ABOUT_STATE, STATE_ARRAYS
 from jaxload.pipeline.report.datasets import Result
-from jaxload.pipeline.report.figures import FIGURES
+from jaxload.pipeline.report.figures import FIGURE_FORMATS, FIGURES
 from jaxload.pipeline.report.network_tables import EXACT, TABLE
 from jaxload.pipeline.report.water_tables import WATER_TABLES
 
@@ -68,7 +68,7 @@ SUMMARY = "summary.json"
 #: Every name under which something may be written, or was by earlier releases.
 NAMES = (
     *(*DATASETS, *WATER_TABLES, *renamed.FILES, TABLE, STATE_ARRAYS, ABOUT_STATE),
-    *(f"{name}.png" for name in FIGURES),
+    *(f"{name}.{form}" for name in FIGURES for form in FIGURE_FORMATS),
     SUMMARY,
 )
 

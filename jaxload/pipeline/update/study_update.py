@@ -175,7 +175,7 @@ def _update(
     finish_pending(opened.folder)
     if figures:
         with clock.stage("figures"):
-            _draw(opened.folder, area)
+            _draw(opened, area)
     return StudyUpdate(about, water, epochs.places, epochs.time)
 
 
@@ -425,12 +425,13 @@ def _seal(
     seal_pending(folder, [*made, ABOUT_STATE], summary)
 
 
-def _draw(folder: pathlib.Path, area: StudyArea) -> None:
+def _draw(opened: OpenedStudy, area: StudyArea) -> None:
+    folder = opened.folder
     summary = io.read_json(folder / SUMMARY)
     outline = rings(area.region)
     with contextlib.closing(
         read_result(folder, summary["files"], outline, summary)
     ) as result:
-        drawn = draw(result, folder)
+        drawn = draw(result, folder, opened.study.figures)
     files = list(dict.fromkeys([*summary["files"], *drawn]))
     io.write_json(summary | {"files": files}, folder / SUMMARY)

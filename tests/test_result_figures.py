@@ -1,0 +1,185 @@
+"""A result is drawn as far as it holds the data, as its study sets it."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+pytest.importorskip("matplotlib")
+
+from matplotlib.collections import PolyCollection, QuadMesh
+
+from jaxload import config, io
+from jaxload.pipeline.report import figures, figures_of_water
+from jaxload.pipeline.report.datasets import Result
+
+RING = np.array([[10.0, 45.0], [13.0, 45.0], [13.0, 47.0], [10.0, 45.0]])
+LON, LAT = np.arange(8.0, 16.0), np.arange(43.0, 50.0)
+
+
+@pytest.fixture
+def result(rng):
+    time = np.arange("2015-01", "2017-01", dtype="M8[M]").astype("M8[ns]")
+    dims, labels = ("time", "lat", "lon"), {"units": "mm", "long_name": "water"}
+    shape = len(time), len(LAT), len(LON)
+    mask = np.ones(shape[1:], np.int8)
+    mask[2:5, 2:6] = 2
+    water = xr.Dataset(
+        {
+            "twsa": (dims, rng.normal(size=shape), labels),
+            "twsa_sd": (dims, np.full(shape, 20.0), labels),
+            "annual_amplitude": (dims[1:], rng.normal(size=shape[1:]), labels),
+            "cell_mask": (dims[1:], mask),
+            "solved": ("time", np.ones(len(time), np.int8)),
+        },
+        {"time": time, "lat": LAT, "lon": LON},
+    )
+    up = rng.normal(size=(len(time), 3))
+    of_stations = ("time", "station")
+    stations = xr.Dataset(
+        {"up": (of_stations, up), "leave_one_out_residual": (of_stations, up / 2)},
+        coords={
+            "time": time,
+            "station": list("ABC"),
+            "lon": ("station", [10.0, 11.0, 12.0]),
+            "lat": ("station", [45.0, 46.0, 45.5]),
+        },
+    )
+    mean = rng.normal(size=(len(time), 1))
+    regions = xr.Dataset(
+        {
+            "twsa": (("time", "region"), mean),
+            "twsa_monthly": (("month", "region"), mean[2:]),
+            "twsa_grace": (("month", "region"), mean[2:] + 1, {"long_name": "GRACE"}),
+        },
+        {"time": time, "month": time[2:], "region": ["Po"]},
+    )
+    summary = {"criterion": [], "evaluation": {"Po": {"pcc": 1.0, "months": 22}}}
+    return Result(water, stations, regions, [RING], summary)
+
+
+@pytest.fixture
+def drawn(result, tmp_path, monkeypatch):
+    """All figures by their names."""
+
+    made = {}
+    keep = lambda figure, path: made.update({path.name: figure})
+    monkeypatch.setattr(figures.io, "write_figure", keep)
+    assert figures.draw(result, tmp_path) == list(made)
+    return made
+
+
+@pytest.fixture
+def make(result):
+    """One figure by its name."""
+    return lambda name, settings=None: figures._makers(
+        result, settings or config.Figures()
+    )[name]()
+
+
+def values_of(axes):
+    (mesh,) = (x for x in axes.collections if isinstance(x, QuadMesh))
+    return np.ma.filled(mesh.get_array().astype(float), np.nan).ravel()
+
+
+def test_a_result_is_drawn_as_far_as_it_holds_the_data(drawn):
+    assert list(drawn) == [
+        "station_fit.png",
+        "availability.png",
+        "leave_one_out.png",
+        "station_mean.png",
+        "regions.png",
+        "annual_amplitude.png",
+        "standard_error.png",
+        "twsa_maps.png",
+        "twsa_months.png",
+        "seasons.png",
+    ]
+
+
+def test_every_figure_has_a_name_that_a_later_run_removes(result):
+    names = figures._makers(result, config.Figures(dates=("2015-02-01",)))
+    assert "twsa_dates" in names
+    assert set(names) <= set(figures.FIGURES)
+
+
+@pytest.mark.parametrize("belt", [False, True])
+def test_cells_of_the_belt_are_left_out_of_maps_unless_they_are_wanted(
+    result, make, belt
+):
+    region = (result.water.cell_mask == 2).values.ravel()
+    for name in ("annual_amplitude", "twsa_maps", "twsa_months", "seasons"):
+        known = np.isfinite(values_of(make(name, config.Figures(belt=belt)).axes[0]))
+        np.testing.assert_array_equal(known, region | belt)
+
+
+def test_a_region_without_the_middle_of_a_cell_is_drawn_with_the_belt(result):
+    water = result.water.assign(cell_mask=result.water.cell_mask * 0 + 1)
+    field = water.annual_amplitude
+    shown = figures_of_water.without_belt(water, config.Figures(), field)
+    xr.testing.assert_identical(shown, field)
+
+
+def test_maps_of_dates_are_those_that_are_set(make):
+    settings = config.Figures(dates=("2015-03-02", "2016-10-30"))
+    titles = [axes.get_title() for axes in make("twsa_dates", settings).axes[:2]]
+    assert titles == ["(a) 2015-03-01", "(b) 2016-11-01"]
+
+
+def test_a_short_record_has_neither_months_nor_seasons(result):
+    short = dict.fromkeys(("water", "stations"), None)
+    for name in short:
+        object.__setattr__(result, name, getattr(result, name).isel(time=slice(6)))
+    names = figures._makers(result, config.Figures())
+    assert not {"twsa_months", "seasons"} & set(names)
+    assert "twsa_maps" in names
+
+
+def test_means_over_months_are_those_that_the_score_is_of(result, make):
+    axes = make("regions").axes[0]
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    shown = lines["GNSS, mean of the month"].get_ydata()
+    np.testing.assert_array_equal(shown, result.regions.twsa_monthly.values[:, 0])
+    assert axes.get_title(loc="left") == "Po   r = 1.00, 22 months"
+
+
+def test_errors_that_only_the_edge_makes_small_are_hatched(result, make):
+    sd = result.water.twsa_sd.values
+    sd[:, 0, :] = 5.0
+    sd[:, 3, 4] = 5.0
+    made = make("standard_error", config.Figures(belt=True))
+    hatches = [x for x in made.axes[0].collections if isinstance(x, PolyCollection)]
+    (hatched,) = (x for x in hatches if x.get_hatch())
+    assert hatched.get_label() == "small by the boundary condition"
+    assert len(hatched.get_paths()) == len(LON)
+    shown = values_of(made.axes[0]).reshape(len(LAT), len(LON))
+    assert np.isnan(shown[0]).all()
+    # A cell amid the others knows its water.
+    assert shown[3, 4] == 5
+    assert np.isfinite(shown[1:]).all()
+
+
+@pytest.mark.parametrize("form", ["pdf", "svg"])
+def test_figures_have_the_format_that_is_set(result, tmp_path, form, monkeypatch):
+    few = lambda *_: {"regions": figures._of_regions(result)["regions"]}
+    monkeypatch.setattr(figures, "_makers", few)
+    names = figures.draw(result, tmp_path, config.Figures(format=form))
+    assert names == [f"regions.{form}"]
+    path = tmp_path / names[0]
+    assert io.is_result(path)
+    first = path.read_bytes()
+    figures.draw(result, tmp_path, config.Figures(format=form))
+    assert path.read_bytes() == first
+    path.write_bytes(first.replace(b"jaxload ", b"another "))
+    assert not io.is_result(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"format": "jpg"}, "figures.format is 'jpg'"),
+        ({"dates": ("soon",)}, 'figures.dates has "soon", which is no date'),
+    ],
+)
+def test_figures_that_cannot_be_drawn_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        config.Figures(**settings)
