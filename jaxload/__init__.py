@@ -2,7 +2,7 @@
 
 The sub-packages are the namespaces to use: `earth`, `sphere`, `series`, `io`,
 `inversion`, `evaluate`, `gapfill`, `synthetic`, `config`, `plot`, `pipeline`, `sweep`,
-`labelled`, `drafting`, `export`, `comparison`.
+`labelled`, `drafting`, `export`, `comparison`, `fetch`.
 Each is imported when it is first used: ``import jaxload; jaxload.inversion.solve``.
 Nothing is computed or configured at import; `README.md` beside this file draws the
 tree.
@@ -20,6 +20,7 @@ PACKAGES = (
     "earth",
     "evaluate",
     "export",
+    "fetch",
     "gapfill",
     "inversion",
     "io",

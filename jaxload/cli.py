@@ -21,6 +21,7 @@ from rich.console import Console
 import jaxload
 from jaxload import _launch, config, studies
 from jaxload._console import messages_on, progress_on
+from jaxload._fetch_commands import add_fetch_commands
 from jaxload._memory import return_freed_memory
 from jaxload._result_commands import add_result_commands
 from jaxload._study_commands import add_study_commands, study_of_options
@@ -268,6 +269,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     example.set_defaults(command=_example)
     add_result_commands(commands, common, _say_lines)
+    add_fetch_commands(commands, common, _say_lines)
     return parser
 
 
