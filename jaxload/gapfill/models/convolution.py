@@ -45,15 +45,15 @@ class TemporalConvolutionWeights:
         """Predict all places at all epochs; see `Predictor`."""
         del drivers
         epochs, places, _ = features.shape
-        # One row for every epoch and place: a delay is a shift of rows.
-        values = self.first(features.reshape(epochs * places, -1))
+        # Epochs and places are the last axis, which is long: a delay is a shift along it.
+        values = _across(self.first, features.reshape(epochs * places, -1).T)
         for number, level in enumerate(self.levels):
             shift = places * self.kernel**number
             step = functools.partial(_level, self.kernel, shift)
             # What a record is too long to keep is computed a second time.
             step = step if segment is None else jax.checkpoint(step)
             values = step(level, values)
-        return self.readout(values).reshape(epochs, places, -1)
+        return _across(self.readout, values).T.reshape(epochs, places, -1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,9 +89,15 @@ class TemporalConvolution:
         )
 
 
+def _across(layer: Dense, values: Array) -> Array:
+    """Map the first axis of values, shape (input, row) to (output, row)."""
+    kernel = layer.kernel
+    return jnp.matmul(kernel.T, values.astype(kernel.dtype)) + layer.bias[:, None]
+
+
 def _level(kernel: int, shift: int, level: Dense, values: Array) -> Array:
-    """One level, shape (row, channel) to the same; zero before the record."""
-    rows = len(values)
-    padded = jnp.pad(values, ((shift * (kernel - 1), 0), (0, 0)))
-    delayed = [padded[shift * n : shift * n + rows] for n in range(kernel)]
-    return values + jax.nn.relu(level(jnp.concatenate(delayed, axis=-1)))
+    """One level, shape (channel, row) to the same; zero before the record."""
+    rows = values.shape[1]
+    padded = jnp.pad(values, ((0, 0), (shift * (kernel - 1), 0)))
+    delayed = [padded[:, shift * n : shift * n + rows] for n in range(kernel)]
+    return values + jax.nn.relu(_across(level, jnp.concatenate(delayed, axis=0)))
