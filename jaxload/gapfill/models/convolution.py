@@ -45,7 +45,7 @@ class TemporalConvolutionWeights:
         """Predict all places at all epochs; see `Predictor`."""
         del drivers
         epochs, places, _ = features.shape
-        # Epochs and places are the last axis, which is long: a delay is a shift along it.
+        # Epochs and places are the last, long axis: a delay is a shift along it.
         values = _across(self.first, features.reshape(epochs * places, -1).T)
         for number, level in enumerate(self.levels):
             shift = places * self.kernel**number

@@ -98,9 +98,10 @@ class StationsOnly:
     """The inversion of stations alone, the baseline.
 
     Attributes:
-      model: With its noise settled.
-      choice: The weight of the prior, and the criterion.
-      regions: Means of water over the regions [mm], shape (epoch, region).
+      model: With its noise settled, epochs independent.
+      choice: The weight of the prior, and the criterion, for such epochs.
+      regions: Means of water over the regions [mm], shape (epoch, region); under noise
+        that stations share where this is inverted under it.
     """
 
     model: Model
@@ -267,10 +268,27 @@ def invert_stations(
     with clock.stage("inversion_of_stations_only"):
         report_progress = functools.partial(clock.watch, "inversion_of_stations_only")
         model, choice = choose(study, model, gnss, report_progress)
-        estimated = estimate(study, model, gnss.time.values, choice.beta)
+        estimated = _under_network_noise(study, model, gnss)
+        if estimated is None:
+            estimated = estimate(study, model, gnss.time.values, choice.beta)
         warn_unsolved(gnss.time.values, estimated.solution.ok, "from stations alone")
         means = means_over(area.basins.weights, estimated.solution)
         return StationsOnly(model, choice, means)
+
+
+def _under_network_noise(
+    study: config.Study, model: Model, gnss: xr.Dataset
+) -> Estimate | None:
+    """Estimate from stations alone as with gap filling, where the heights allow it."""
+    if not config.allows_network_noise(study):
+        return None
+    try:
+        network, _ = network_model(study, model, gnss)
+    except UnsuitableRecord:
+        if study.inversion.noise == "network":
+            raise
+        return None
+    return estimate_network(model, network)[0]
 
 
 def _with_noise_of(
