@@ -9,7 +9,7 @@ from twin_files import twin_heights, write_twin
 
 from jaxload import config, inversion, synthetic
 from jaxload.gapfill.joint import joint_model
-from jaxload.pipeline.estimation.inversion import invert
+from jaxload.pipeline.estimation.inversion import invert, invert_stations
 from jaxload.pipeline.estimation.network_noise import (
     estimate_network,
     network_model,
@@ -205,3 +205,18 @@ def test_joint_training_takes_noise_of_a_network_by_default(tmp_path):
     assert config.allows_network_noise(config.read_study(path))
     other = config.read_study(path, changes={"gapfill.method": "joint-displacement"})
     assert not config.allows_network_noise(other)
+
+
+@pytest.mark.slow
+def test_the_baseline_of_stations_alone_has_the_same_noise(case):
+    study, prepared, model = case
+    filled = config.Gapfill(method="joint-load")
+    weather = config.Weather(temperature="t.nc")
+    joint = dataclasses.replace(study, gapfill=filled, weather=weather)
+    gnss = prepared.gnss.assign(up=prepared.gnss.up - prepared.gnss.up.mean("time"))
+    clock = Clock(ignore)
+    alone = invert_stations(joint, model, gnss, prepared.area, clock)
+    network, _ = network_model(study, model, gnss)
+    expected = loads(estimate_network(model, network)[0].solution)
+    expected = expected @ prepared.area.basins.weights.T
+    np.testing.assert_allclose(alone.regions, expected, atol=1e-6 * abs(expected).max())
