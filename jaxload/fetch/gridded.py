@@ -5,7 +5,7 @@ import datetime
 
 from jaxload.fetch.clients import search_earthdata
 from jaxload.fetch.remote_files import RemoteFile
-from jaxload.fetch.stations import Box
+from jaxload.fetch.stations import SearchBox
 
 __all__ = ["ERA5_VARIABLES", "era5_files", "gldas_files"]
 
@@ -40,7 +40,7 @@ def gldas_files(days: tuple[str, str]) -> list[RemoteFile]:
 
 
 def era5_files(
-    variable: str, box: Box | None, days: tuple[str, str]
+    variable: str, box: SearchBox | None, days: tuple[str, str]
 ) -> list[RemoteFile]:
     """Name requests for ERA5, one for each month.
 

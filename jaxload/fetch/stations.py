@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from jaxload.fetch.hosts import HOSTS
 from jaxload.fetch.remote_files import RemoteFile
 
-__all__ = ["Box", "site_file", "stations_in", "step_file", "tenv3_files"]
+__all__ = ["SearchBox", "site_file", "stations_in", "step_file", "tenv3_files"]
 
 #: West, south, east and north [degrees].
-Box = tuple[float, float, float, float]
+SearchBox = tuple[float, float, float, float]
 
 #: Names of stations: of four letters and digits.
 NAME = re.compile(r"[A-Z0-9]{4}", re.A)
@@ -63,7 +63,7 @@ def tenv3_files(stations: Sequence[str], frame: str = "IGS20") -> list[RemoteFil
     ]
 
 
-def stations_in(text: str, box: Box) -> list[str]:
+def stations_in(text: str, box: SearchBox) -> list[str]:
     """List the stations in a box.
 
     Args:
