@@ -47,6 +47,11 @@ def test_a_demonstration_fills_and_is_held_against_the_truth(
         assert scores["all_nse"] <= scores["all_pcc"] ** 2 + 1e-9
     written = config.read_study(tmp_path / "data" / "study.toml")
     assert written == filling.filling_study(system, tmp_path / "data")
+    names = [
+        *(f"Province {n}" for n in range(1, 6)),
+        *(f"Basin {n}" for n in range(1, 11)),
+    ]
+    assert list(summary["evaluation"]) == ["region", *names]
     expected = {
         "mllim": {"virtual_stations.nc"},
         "dwlim": {"virtual_stations.nc", "learning.nc", "features"},

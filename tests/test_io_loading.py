@@ -58,6 +58,14 @@ FILES = {
 
 
 FILES |= {
+    "points of the repository of ESMGFZ": (
+        "NTAL.P571.csv",
+        'time,latitude[unit="degrees_north"],longitude[unit="degrees_east"],'
+        'duV[unit="m"],duNS[unit="m"],duEW[unit="m"]\n'
+        "2006-01-01T12:00:00Z,36.2,-118.8,0.004,-0.001,0.002\n"
+        "2006-01-04T12:00:00Z,36.2,-118.8,-0.002,0.0005,-0.001\n",
+        None,
+    ),
     "day in several columns": (
         "P571.txt",
         "# YYYY MM DD HH  R [m]  NS [m]  EW [m]\n2006 01 01 00 .0035 -.001 .002\n"

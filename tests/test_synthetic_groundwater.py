@@ -263,6 +263,7 @@ def test_the_demonstration_finds_the_groundwater_and_says_so(tmp_path):
     assert all(x["total"] > 0 for x in summary["wrms_reduction_percent"].values())
     lags = [entry["months"] for entry in summary["lag_months"].values()]
     assert np.median(lags) == 2
+    assert list(summary["dsi"]) == ["region", *(f"Area {n}" for n in range(1, 5))]
     truth = summary["truth"]
     assert max(truth["soil_error_mm"].values()) < 0.3
     assert max(truth["atmosphere_error_mm"].values()) < 0.3

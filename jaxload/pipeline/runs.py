@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import gc
 import logging
 import pathlib
@@ -251,7 +252,8 @@ def _finish(
                 result = dataclasses.replace(result, water=water, maps=maps)
             # Missing numbers are None, as they are where results are taken up.
             drawn = dataclasses.replace(as_written(result), summary=kept.summary)
-            figures = draw(drawn, folder, study.figures)
+            report_progress = functools.partial(clock.watch, "figures")
+            figures = draw(drawn, folder, study.figures, report_progress)
         added = {
             "files": [*kept.files, *figures],
             **_costs(clock, warnings, kept.summary),

@@ -13,9 +13,12 @@ __all__ = ["COLUMN_WORDS", "LoadingColumns", "described_layout", "layout_of"]
 
 #: What columns are called, in lower case and without units.
 NAMES = {
-    "up": ("up", "u", "v", "vertical", "radial", "r", "height", "new_v", "new_u", "dz"),
-    "north": ("north", "n", "ns", "new_n"),
-    "east": ("east", "e", "ew", "new_e"),
+    "up": (
+        *("up", "u", "v", "vertical", "radial", "r", "height"),
+        *("new_v", "new_u", "dz", "duv"),
+    ),
+    "north": ("north", "n", "ns", "new_n", "duns"),
+    "east": ("east", "e", "ew", "new_e", "duew"),
     "date": ("date", "time", "timestamp", "epoch", "yyyymmdd", "datetime"),
     "decimal_year": ("decimal_year", "decyear", "yyyy.yyyy", "decimalyear", "dec_year"),
     "mjd": ("mjd",),
@@ -42,7 +45,7 @@ _NGL_ROLES = ("station", "date", "-", "east", "north", "up")
 #: Rows of the time series of Onsala: a number of the day's quarter behind "#".
 _ONSALA = re.compile(r"\s*#\d\s+\d{4}[A-Za-z]{3}\d{2}:\d{2}(\s+-?\d*\.\d+){3}\s*", re.A)
 
-_UNIT = re.compile(r"(?:[\[(]\s*|units?\s*[:=]\s*)(mm|cm|m)\b", re.I)
+_UNIT = re.compile(r"(?:[\[(]\s*|units?\s*[:=]\s*[\x22]?)(mm|cm|m)\b", re.I)
 _UNITS_IN_NAMES = re.compile(r"[\[(][^\[\]()]{0,20}[\])]")
 
 #: How a study describes columns.

@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import logging
 import pathlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,7 +79,10 @@ def rings(region: Polygon | MultiPolygon) -> list[NDArray[np.float64]]:
 
 
 def draw(
-    result: Result, folder: pathlib.Path, settings: config.Figures | None = None
+    result: Result,
+    folder: pathlib.Path,
+    settings: config.Figures | None = None,
+    watch: Callable[[float], None] | None = None,
 ) -> list[str]:
     """Draw the figures of a result, if Matplotlib is there.
 
@@ -86,6 +90,7 @@ def draw(
       result: What was found.
       folder: Where the pictures go.
       settings: What they look like.
+      watch: Called with the share that is drawn.
 
     Returns:
       Names of the files.
@@ -100,11 +105,14 @@ def draw(
 
     settings = settings or config.Figures()
     missing, files = "", []
-    for name, make in _makers(result, settings).items():
+    makers = _makers(result, settings)
+    for name, make in makers.items():
         figure = make()
         missing += plot.use_fonts_with_letters(figure)
         files.append(f"{name}.{settings.format}")
         io.write_figure(figure, folder / files[-1])
+        if watch is not None:
+            watch(len(files) / len(makers))
     _warn_of_letters(missing)
     return files
 
