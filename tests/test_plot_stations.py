@@ -107,3 +107,38 @@ def test_the_range_of_a_year_is_of_its_largest_and_smallest_height(stations):
     of_2015 = np.ptp(values[:365, 1:], axis=0)
     np.testing.assert_allclose(dots(first), of_2015)
     np.testing.assert_allclose(dots(second), np.ptp(values[365:], axis=0))
+
+
+def coloured(axes):
+    return next(x for x in axes.collections if x.get_array() is not None)
+
+
+def test_each_load_has_a_scale_and_a_mean(stations):
+    air = xr.DataArray(
+        [3.0, 4.0, 5.0],
+        {"lon": stations.lon, "lat": stations.lat},
+        ("station",),
+    )
+    figure = plot.load_amplitudes({"air": air, "ocean": air / 100}, [RING])
+    maps = [x for x in figure.axes if x.get_label() != "<colorbar>"]
+    titles = [axes.get_title() for axes in maps]
+    assert titles == ["(a) air, mean 4.00 mm", "(b) ocean, mean 0.04 mm"]
+    np.testing.assert_array_equal(coloured(maps[1]).get_array(), air / 100)
+    assert coloured(maps[1]).get_clim()[1] < 0.06
+    scale = next(x for x in figure.axes if x.get_label() == "<colorbar>")
+    assert scale.get_ylabel().split() == ["annual", "amplitude", "[mm]"]
+
+
+def test_filled_cells_and_stations_are_counted():
+    rows = xr.Dataset(
+        {
+            "row_lon": ("row", [10.0, 11.0, 12.0, 12.5]),
+            "row_lat": ("row", [45.0, 45.5, 46.0, 46.5]),
+            "is_virtual": ("row", np.array([0, 1, 1, 1], np.int8)),
+        }
+    )
+    (axes,) = plot.filled_cells(rows, [RING]).axes
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["3 cells without a station, filled", "1 stations"]
+    cells, dots = axes.get_lines()[-2:]
+    assert (len(cells.get_xdata()), len(dots.get_xdata())) == (3, 1)

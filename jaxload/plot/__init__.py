@@ -1,6 +1,11 @@
 """Figures of a study, from datasets as `pipeline` makes them."""
 
-from jaxload.plot.curves import beta_curve, l_curve, learning_curves
+from jaxload.plot.curves import (
+    beta_curve,
+    kernel_curve,
+    l_curve,
+    learning_curves,
+)
 from jaxload.plot.drought import (
     drought_probability,
     storage_parts,
@@ -12,15 +17,24 @@ from jaxload.plot.maps import (
     field_maps,
     map_of,
     month_maps,
+    resolution_maps,
     season_maps,
     twin_maps,
 )
 from jaxload.plot.network import network_plan
-from jaxload.plot.series import comparison, drought_index, region_series
+from jaxload.plot.product_scores import product_title, score_tables, taylor_diagram
+from jaxload.plot.series import (
+    comparison,
+    component_series,
+    drought_index,
+    region_series,
+)
 from jaxload.plot.station_records import (
     availability,
+    filled_cells,
     left_out_maps,
     left_out_scores,
+    load_amplitudes,
     mean_over_stations,
     yearly_range,
 )
@@ -31,35 +45,45 @@ from jaxload.plot.sweeps import (
     parallel_coordinates,
     pareto_front,
 )
+from jaxload.plot.wavelets import wavelet_panels
 
 __all__ = [
     "availability",
     "beta_curve",
     "comparison",
+    "component_series",
     "criterion_over_keys",
     "dated_maps",
     "drought_index",
     "drought_probability",
     "field_maps",
+    "filled_cells",
     "importances",
+    "kernel_curve",
     "l_curve",
     "learning_curves",
     "left_out_maps",
     "left_out_scores",
+    "load_amplitudes",
     "map_of",
     "mean_over_stations",
     "month_maps",
     "network_plan",
     "parallel_coordinates",
     "pareto_front",
+    "product_title",
     "region_series",
+    "resolution_maps",
+    "score_tables",
     "screening",
     "season_maps",
     "station_fit",
     "station_loads",
     "storage_parts",
+    "taylor_diagram",
     "twin_maps",
     "use_fonts_with_letters",
     "water_balance_series",
+    "wavelet_panels",
     "yearly_range",
 ]

@@ -1,14 +1,16 @@
 """Curves of criteria and of training."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from jaxload.plot.style import OTHER, WATER_COLOUR
+from jaxload.plot.style import OTHER, WATER_COLOUR, letter_panels
 
-__all__ = ["beta_curve", "l_curve", "learning_curves"]
+__all__ = ["beta_curve", "kernel_curve", "l_curve", "learning_curves"]
 
 #: Members of an ensemble up to which each has a colour of its own.
 FEW = 6
@@ -64,6 +66,38 @@ def l_curve(
     axes.set(xlabel="norm of the misfit [sigma]", ylabel="norm of the solution")
     axes.legend(frameon=False)
     axes.grid(alpha=0.25, lw=0.5, which="both")
+    return figure
+
+
+def kernel_curve(
+    distance: ArrayLike, responses: Mapping[str, ArrayLike], load: str
+) -> Figure:
+    """Draw how the displacement by a load falls off with distance.
+
+    Args:
+      distance: From the middle of the load [km], positive and ascending, shape
+        (distance,).
+      responses: By name, displacement of each kind or Earth [mm], shape (distance,).
+      load: What load it is by.
+
+    Returns:
+      The figure: displacement, and at the right its share of that nearest to the load.
+    """
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True)
+    for name, values in responses.items():
+        values = np.asarray(values, float)
+        left.semilogx(distance, values, lw=1.4, label=name)
+        right.loglog(distance, np.abs(values / values[0]), lw=1.4, label=name)
+    left.axhline(0, color=OTHER, lw=0.5)
+    left.set(xlabel="distance [km]", ylabel="displacement [mm]")
+    right.set(xlabel="distance [km]", ylabel="share of the nearest [-]")
+    left.set_title(f"displacement by {load}")
+    right.set_title("relative to the nearest")
+    for axes in (left, right):
+        axes.grid(alpha=0.25, lw=0.5, which="both")
+    left.legend(frameon=False, fontsize=8)
+    letter_panels([left, right])
     return figure
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "field_maps",
     "map_of",
     "month_maps",
+    "resolution_maps",
     "season_maps",
     "twin_maps",
 ]
@@ -249,4 +250,37 @@ def season_maps(products: Mapping[str, xr.Dataset], outline: Outline = ()) -> Fi
     add_scale(figure, above, amplitudes, f"annual amplitude [{units}]")
     scale = add_scale(figure, below, [], "month of the annual maximum")
     scale.set_ticks(FIRST_DAYS[::2], labels=MONTHS[::2])
+    return figure
+
+
+def resolution_maps(
+    resolution: xr.DataArray,
+    spread: xr.DataArray,
+    outline: Outline = (),
+    stations: xr.Dataset | None = None,
+) -> Figure:
+    """Draw how much of each cell data determine, and over which distance.
+
+    Args:
+      resolution: Diagonal of the resolution matrix [-], dimensions (lat, lon).
+      spread: Distance over which water of a cell is spread [km], dimensions (lat, lon).
+      outline: Rings of lon and lat [degrees].
+      stations: Dataset with `lon` and `lat`, to mark them.
+
+    Returns:
+      The figure.
+    """
+    figure, panels = map_panels(_box(resolution, outline), 2)
+    for axes, field, kind, title, label in (
+        (panels[0], resolution, "amplitude", "resolution", "share by the data [-]"),
+        (panels[1], spread, "error", "spread", "distance [km]"),
+    ):
+        limits = (0.0, spread_limits(field)[1])
+        draw_cells(axes, field, COLOURS[kind], limits)
+        draw_outline(axes, outline)
+        if stations is not None:
+            draw_stations(axes, stations.lon, stations.lat)
+        axes.set_title(title)
+        add_scale(figure, axes, field, label)
+    letter_panels(panels)
     return figure

@@ -1,4 +1,4 @@
-"""Series of regions, wells and droughts."""
+"""Series of regions, wells, droughts and components."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,13 +17,16 @@ from jaxload.plot.style import (
     span_of,
 )
 
-__all__ = ["comparison", "drought_index", "region_series"]
+__all__ = ["comparison", "component_series", "drought_index", "region_series"]
 
 #: Half the width of a band that holds 95% of a normal distribution, in its sd.
 BAND = 1.96
 
 #: Colour of that band, which the lines of days do not cover.
 BAND_COLOUR = "#e8c66a"
+
+#: Colour of precipitation.
+RAIN = "#4a7fb5"
 
 
 def region_series(
@@ -32,6 +35,7 @@ def region_series(
     scores: Mapping[str, Mapping],
     sd: xr.DataArray | None = None,
     monthly: xr.DataArray | None = None,
+    rain: xr.DataArray | None = None,
 ) -> Figure:
     """Draw the mean water of each region, beside a reference where there is one.
 
@@ -45,6 +49,8 @@ def region_series(
         that should hold 95% of the truth; None for none.
       monthly: Means of the water over the months of the reference [mm], of its
         dimensions, which the scores are of; a running mean of 31 days if not there.
+      rain: Precipitation of months [mm], dimensions (month, region), as bars from
+        above; None for none.
 
     Returns:
       The figure, one panel per region.
@@ -82,9 +88,29 @@ def region_series(
         axes.set_xlim(*span_of(water.time.values))
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel("mm")
+        if rain is not None and name in rain.region.values:
+            _draw_rain(axes, rain.sel(region=name))
     letter_panels(list(panels))
     legend_above(figure, panels[0])
     return figure
+
+
+def _draw_rain(axes: Axes, rain: xr.DataArray) -> None:
+    """Bars from above, over a third of the panel, with an axis at the right."""
+    beside = axes.twinx()
+    month, values = rain.month.values.astype("M8[D]"), rain.values
+    width = np.timedelta64(25, "D")
+    label = "precipitation of the month"
+    beside.bar(month, values, width=width, color=RAIN, alpha=0.55, lw=0, label=label)
+    top = max(float(np.nanmax(values, initial=0)), 1e-9)
+    beside.set_ylim(3 * top, 0)
+    beside.set_yticks([0, float(f"{top:.1g}")])
+    beside.tick_params(labelsize=7, colors=RAIN)
+    beside.set_ylabel("rain [mm]", fontsize=7, color=RAIN, loc="top")
+    # The series lie over the bars, and the legend of the panel names both.
+    axes.set_zorder(beside.get_zorder() + 1)
+    axes.patch.set_visible(False)
+    axes.fill_between([], [], [], color=RAIN, alpha=0.55, lw=0, label=label)
 
 
 def _draw_record(axes: Axes, water: xr.DataArray, smoothed: bool) -> None:
@@ -170,4 +196,33 @@ def comparison(
         axes.set_ylabel("mm")
         axes.set_xlim(*span_of(time))
     legend_above(figure, panels[0])
+    return figure
+
+
+def component_series(components: xr.DataArray, title: str = "") -> Figure:
+    """Draw the components that a series was decomposed into, one below the other.
+
+    Args:
+      components: With `units`, dimensions (component, time), the components named.
+      title: Of what series.
+
+    Returns:
+      The figure, a panel a component with its share of the sum of their variances.
+    """
+    names = [str(name) for name in components.component.values]
+    values = components.transpose("component", "time").values
+    variance = np.nanvar(values, axis=1)
+    share = 100 * variance / max(float(variance.sum()), 1e-300)
+    figure = Figure(figsize=(9, 0.9 + 1.1 * len(names)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
+    for axes, name, series, part in zip(panels, names, values, share):
+        axes.plot(components.time.values, series, color=WATER_COLOUR, lw=0.9)
+        axes.axhline(0, color=INK, lw=0.4)
+        text = f"{name}, {part:.0f}% of the variance"
+        axes.set_title(text, loc="left", fontsize=9)
+        axes.set_ylabel(str(components.attrs.get("units", "")), fontsize=8)
+    panels[-1].set_xlim(*span_of(components.time.values))
+    letter_panels(list(panels))
+    if title:
+        figure.suptitle(title, fontsize=10)
     return figure

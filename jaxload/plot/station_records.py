@@ -1,7 +1,7 @@
 """Records of stations: when they observe, how well they are predicted, their range."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,7 @@ from jaxload.plot.base_map import (
     draw_dots,
     draw_outline,
     map_panels,
+    positions,
 )
 from jaxload.plot.style import (
     COLOURS,
@@ -31,8 +32,10 @@ from jaxload.plot.style import (
 
 __all__ = [
     "availability",
+    "filled_cells",
     "left_out_maps",
     "left_out_scores",
+    "load_amplitudes",
     "mean_over_stations",
     "yearly_range",
 ]
@@ -251,4 +254,61 @@ def yearly_range(
         axes.set_title(str(one), fontsize=9)
     letter_panels(panels)
     add_scale(figure, panels, ranges, f"{label} [mm]")
+    return figure
+
+
+def load_amplitudes(
+    amplitudes: Mapping[str, xr.DataArray], outline: Outline = ()
+) -> Figure:
+    """Draw the annual amplitude of the displacement by each load at stations.
+
+    Args:
+      amplitudes: By the name of each load, amplitude [mm] with `lon` and `lat`,
+        dimension ``station``.
+      outline: Rings of lon and lat [degrees].
+
+    Returns:
+      The figure, a map a load, each with its mean over the stations and a colour scale
+      of its own.
+    """
+    first = next(iter(amplitudes.values()))
+    rings = [(ring[:, 0], ring[:, 1]) for ring in outline]
+    box = box_around((first.lon.values, first.lat.values), *rings)
+    figure, panels = map_panels(box, len(amplitudes), 3)
+    for axes, (name, values) in zip(panels, amplitudes.items()):
+        limits = 0.0, max(spread_limits(values)[1], 1e-9)
+        scale = COLOURS["amplitude"], limits
+        draw_dots(axes, (values.lon.values, values.lat.values), values.values, scale)
+        draw_outline(axes, outline)
+        axes.set_title(f"{name}, mean {float(values.mean()):.2f} mm")
+        add_scale(figure, axes, values, "annual amplitude [mm]")
+    letter_panels(panels)
+    return figure
+
+
+def filled_cells(rows: xr.Dataset, outline: Outline = ()) -> Figure:
+    """Draw stations, and cells without one that were filled.
+
+    Args:
+      rows: With `row_lon` and `row_lat` [degrees] and `is_virtual`, dimension ``row``.
+      outline: Rings of lon and lat [degrees].
+
+    Returns:
+      The figure.
+    """
+    lon, lat = rows.row_lon.values, rows.row_lat.values
+    virtual = rows.is_virtual.values.astype(bool)
+    rings = [(ring[:, 0], ring[:, 1]) for ring in outline]
+    figure, (axes,) = map_panels(box_around((lon, lat), *rings))
+    x, y = positions(axes, lon, lat)
+    draw_outline(axes, outline)
+    for some, mark, colour, size, label in (
+        (virtual, "s", OTHER, 2.6, "cells without a station, filled"),
+        (~virtual, "o", INK, 3.4, "stations"),
+    ):
+        label = f"{int(some.sum())} {label}"
+        style = {"ls": "", "color": colour, "ms": size, "label": label, "zorder": 4}
+        axes.plot(x[some], y[some], mark, **style)
+    axes.set_title("stations, and cells without one", fontsize=10)
+    axes.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
     return figure

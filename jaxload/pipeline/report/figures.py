@@ -37,10 +37,10 @@ FIGURES = (
     *("gwsa_maps", "gwsa_months", "gwsa_dates"),
     "regions",
     "station_fit",
-    *("availability", "leave_one_out", "station_mean"),
+    *("availability", "leave_one_out", "station_mean", "yearly_range", "filled_cells"),
     "beta",
     "standard_error",
-    "loads",
+    *("loads", "load_amplitudes"),
     "drought",
     "drought_probability",
     "drought_map",
@@ -139,8 +139,16 @@ def _of_regions(result: Result) -> Makers:
     reference, ours = regions.get("twsa_grace"), f"{name}_monthly"
     monthly = regions.get(ours) if reference is not None else None
     scores = result.summary["evaluation"]
-    about = reference, scores, regions.get(f"{name}_sd"), monthly
+    about = reference, scores, regions.get(f"{name}_sd"), monthly, _rain(result)
     return {"regions": lambda: plot.region_series(regions[name], *about)}
+
+
+def _rain(result: Result) -> xr.DataArray | None:
+    """Precipitation of months over regions, from whichever part has it."""
+    for part in (result.water_balance, result.groundwater):
+        if part is not None and "precipitation" in part:
+            return part.precipitation
+    return None
 
 
 def _of_criterion(result: Result) -> Makers:

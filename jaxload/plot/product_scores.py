@@ -1,0 +1,188 @@
+"""Scores of water beside other products: as tables by period, and Taylor diagrams."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from jaxload.plot.style import INK, OTHER, WATER_COLOUR, arrows_of, letter_panels
+
+__all__ = ["product_title", "score_tables", "taylor_diagram"]
+
+#: What products are called in figures.
+TITLES = {
+    "gnss": "GNSS",
+    "gnss_stations_only": "GNSS, stations only",
+    "grace": "GRACE",
+    "land_model": "land-surface model",
+}
+
+#: Scores, their titles, colour maps and ends of the scale; None for the largest value.
+SCORES: dict[str, tuple[str, str, tuple[float, float | None]]] = {
+    "pcc": ("PCC", "viridis", (0.0, 1.0)),
+    "nse": ("NSE", "viridis", (0.0, 1.0)),
+    "rmse": ("RMSE [mm]", "cividis_r", (0.0, None)),
+}
+
+#: Panels of a Taylor diagram side by side, and marks of its products.
+ACROSS, MARKS = 3, "osD^vP*X"
+
+
+def product_title(name: str) -> str:
+    """Take the name of a product for figures.
+
+    Args:
+      name: As datasets have it.
+
+    Returns:
+      The name of a mission or kind of model; a study's name as it is.
+    """
+    return TITLES.get(name, name)
+
+
+def score_tables(products: xr.Dataset, product: str = "gnss") -> Figure:
+    """Draw scores of a product by every other one, region and period, as heat maps.
+
+    Args:
+      products: With `pcc`, `nse` [-] and `rmse` [mm], dimensions (period, product,
+        other, region), NaN where there are too few months.
+      product: Which product they are of.
+
+    Returns:
+      The figure: a row a score, a column a period, in each region by other product.
+    """
+    some = products.sel(product=product)
+    others = [name for name in some.other.values if name != product]
+    some = some.sel(other=others)
+    known = np.isfinite(some.pcc.transpose("period", ...).values)
+    periods = some.period.values[known.reshape(len(known), -1).any(axis=1)]
+    regions = [str(name) for name in some.region.values]
+    size = (
+        2.4 + (0.5 + 0.75 * len(others)) * len(periods),
+        3 * (0.8 + 0.3 * len(regions)),
+    )
+    figure = Figure(figsize=(max(size[0], 5), max(size[1], 4.5)), layout="constrained")
+    grid = figure.subplots(
+        len(SCORES), len(periods), squeeze=False, sharex=True, sharey=True
+    )
+    for row, (score, (title, colours, limits)) in enumerate(SCORES.items()):
+        values = some[score].transpose("period", "region", "other")
+        top = limits[1] or max(float(np.nanmax(values, initial=0)), 1e-9)
+        for axes, period in zip(grid[row], periods):
+            table = values.sel(period=period).values
+            drawn = _draw_table(axes, table, colours, (limits[0], top))
+            axes.set_title(f"{title}, {period}", fontsize=9)
+        arrows = arrows_of(values, (limits[0], top))
+        style: Any = {"fraction": 0.05, "pad": 0.01, "extend": arrows}
+        figure.colorbar(drawn, ax=list(grid[row]), label=title, **style)
+    for axes in grid[:, 0]:
+        axes.set_yticks(range(len(regions)), regions, fontsize=8)
+    names = [product_title(str(name)) for name in others]
+    for axes in grid[-1]:
+        axes.set_xticks(range(len(names)), names, fontsize=8, rotation=35, ha="right")
+    letter_panels(list(grid.flat))
+    return figure
+
+
+def _draw_table(
+    axes: Axes, table: NDArray, colours: str, limits: tuple[float, float]
+) -> Any:
+    """Cells with their numbers; those without are empty."""
+    drawn = axes.imshow(
+        np.ma.masked_invalid(table),
+        cmap=colours,
+        vmin=limits[0],
+        vmax=limits[1],
+        aspect="auto",
+    )
+    for (row, column), value in np.ndenumerate(table):
+        if np.isfinite(value):
+            shade = drawn.norm(np.clip(value, *limits))
+            light = sum(drawn.cmap(shade)[:3]) > 1.5
+            text = f"{value:.0f}" if limits[1] > 2 else f"{value:.2f}"
+            style: Any = {"ha": "center", "va": "center", "fontsize": 7}
+            axes.text(column, row, text, color=INK if light else "white", **style)
+    return drawn
+
+
+def taylor_diagram(
+    products: xr.Dataset, product: str = "gnss", period: str | None = None
+) -> Figure:
+    """Draw spread and correlation of products beside one of them, region by region.
+
+    Args:
+      products: With `pcc` [-] and `standard_deviation` of the product over the months
+        that it has in common with the other [mm], dimensions (period, product, other,
+        region).
+      product: The reference, which lies at one on the horizontal axis.
+      period: Which period; the first if not given.
+
+    Returns:
+      The figure, a panel a region: the angle is by the correlation, the distance from
+      the origin the standard deviation over that of the reference, and that from the
+      reference the centred root mean square difference.
+
+    Source:
+      Taylor (2001), doi:10.1029/2000JD900719.
+    """
+    period = str(products.period.values[0]) if period is None else period
+    some = products.sel(period=period)
+    others = [str(name) for name in some.other.values if name != product]
+    regions = [str(name) for name in some.region.values]
+    columns = min(ACROSS, len(regions))
+    rows = -(-len(regions) // columns)
+    figure = Figure(figsize=(4.1 * columns, 4.3 * rows + 0.6), layout="constrained")
+    panels = []
+    for number, region in enumerate(regions):
+        axes: Any = figure.add_subplot(rows, columns, number + 1, projection="polar")
+        here = some.sel(region=region)
+        pcc = here.pcc.sel(product=product, other=others).values
+        theirs = np.array(
+            [here.standard_deviation.sel(product=x, other=product) for x in others]
+        )
+        ours = here.standard_deviation.sel(product=product, other=others).values
+        with np.errstate(invalid="ignore", divide="ignore"):
+            _draw_taylor(axes, pcc, theirs / ours, others)
+        axes.set_title(region, fontsize=9)
+        panels.append(axes)
+    title = product_title(product)
+    for axes in panels:
+        style: Any = {"color": INK, "ms": 11, "clip_on": False, "zorder": 5}
+        axes.plot([0], [1], "*", label=title, **style)
+        axes.set_xlabel(f"standard deviation over that of {title}", labelpad=14)
+        axes.xaxis.label.set_size(8)
+    letter_panels(panels)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def _draw_taylor(axes: Any, pcc: NDArray, spread: NDArray, names: list[str]) -> None:
+    top = max(1.6, 1.1 * float(np.nanmax(spread, initial=0)))
+    wide = bool((pcc < 0).any())
+    axes.set_thetamin(0)
+    axes.set_thetamax(180 if wide else 90)
+    axes.set_rlim(0, top)
+    angle, radius = np.meshgrid(np.linspace(0, np.pi, 181), np.linspace(0, top, 91))
+    distance = np.sqrt(1 + radius**2 - 2 * radius * np.cos(angle))
+    style: Any = {"colors": "#9a9a9a", "linewidths": 0.5, "linestyles": "dashed"}
+    lines = axes.contour(angle, radius, distance, levels=(0.5, 1.0, 1.5), **style)
+    axes.clabel(lines, fontsize=6)
+    around = np.linspace(0, np.pi if wide else np.pi / 2, 91)
+    axes.plot(around, np.ones_like(around), color=INK, lw=0.6)
+    ticks = np.array([0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 1])
+    ticks = np.concatenate([-ticks[:0:-1], ticks]) if wide else ticks
+    axes.set_thetagrids(np.degrees(np.arccos(ticks)), [f"{x:g}" for x in ticks])
+    axes.tick_params(labelsize=7)
+    middle = np.pi / (2 if wide else 4)
+    turned: Any = {"rotation": np.degrees(middle) - 90, "ha": "center", "va": "center"}
+    axes.text(middle, 1.13 * top, "correlation", fontsize=8, **turned)
+    axes.grid(alpha=0.3, lw=0.4)
+    colours = (OTHER, WATER_COLOUR, "#7a5195", "#3f7f4c", "#c98a1b")
+    for number, name in enumerate(names):
+        place = [np.arccos(np.clip(pcc[number], -1, 1))], [spread[number]]
+        mark, colour = MARKS[number % len(MARKS)], colours[number % len(colours)]
+        axes.plot(*place, mark, ms=7, color=colour, label=product_title(name))
