@@ -70,6 +70,7 @@ def score_tables(products: xr.Dataset, product: str = "gnss") -> Figure:
     )
     for row, (score, (title, colours, limits)) in enumerate(SCORES.items()):
         values = some[score].transpose("period", "region", "other")
+        drawn: Any = None
         top = limits[1] or max(float(np.nanmax(values, initial=0)), 1e-9)
         for axes, period in zip(grid[row], periods):
             table = values.sel(period=period).values
