@@ -97,6 +97,9 @@ def region_series(
 
 def _draw_rain(axes: Axes, rain: xr.DataArray) -> None:
     """Bars from above, over a third of the panel, with an axis at the right."""
+    # Room for them above the series.
+    bottom, above = axes.get_ylim()
+    axes.set_ylim(bottom, above + (above - bottom) / 3)
     beside = axes.twinx()
     month, values = rain.month.values.astype("M8[D]"), rain.values
     width = np.timedelta64(25, "D")
