@@ -36,7 +36,7 @@ NO_BENCHMARK := benchmarks/_% benchmarks/gpu_launches.py benchmarks/gpu_record.p
 BENCHMARKS := $(basename $(notdir $(filter-out $(NO_BENCHMARK),$(wildcard benchmarks/*.py))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test32 slow thorough lint bench launches fuzz faults mutants gpu clean
+.PHONY: help demo test test32 slow thorough lint docs bench launches fuzz faults mutants gpu clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -62,6 +62,10 @@ lint: $(READY)  ## check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+# Nothing is loaded from a network, and warnings are errors (mkdocs.yml).
+docs: $(READY)  ## build the documentation as a site: site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 bench: $(READY)  ## run every benchmark; results go to benchmarks/results/
 	@set -e; for name in $(BENCHMARKS); do \
 	  echo "== benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name; done
@@ -85,7 +89,7 @@ gpu: $(READY_CUDA)  ## measure every path on an NVIDIA GPU, beside the tests tha
 	$(BIN)/python -m benchmarks.gpu_record all --out record
 
 clean:  ## remove the environment, caches and the demo's output
-	rm -rf .venv .cuda .pytest_cache .ruff_cache .hypothesis .jax_cache build dist demo record
+	rm -rf .venv .cuda .pytest_cache .ruff_cache .hypothesis .jax_cache build dist demo record site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY_TO_RUN): pyproject.toml constraints.txt

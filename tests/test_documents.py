@@ -17,7 +17,10 @@ import jaxload
 from jaxload import cli, config, earth, gapfill, inversion, io
 
 ROOT = pathlib.Path(__file__).parents[1]
-FOLDERS = (".", "docs", "jaxload", "notebooks", "benchmarks")
+FOLDERS = (
+    *(".", "docs", "docs/users", "docs/how_to"),
+    *("jaxload", "notebooks", "benchmarks"),
+)
 DOCUMENTS = sorted(path for folder in FOLDERS for path in (ROOT / folder).glob("*.md"))
 #: What a study needs that a block about something else leaves out.
 REST = {
@@ -211,32 +214,57 @@ def prepare_results():
     return {}
 
 
+def prepare_methods():
+    return prepare_inversion() | {"gnss": small.stations()}
+
+
+def prepare_how_to():
+    return prepare_inversion() | {"problem": small.problem(), "data": small.data()}
+
+
 PREPARED = {
     "README.md": prepare_readme,
     "docs/drought.md": prepare_drought,
     "docs/filling.md": prepare_filling,
+    "docs/how_to/criterion.md": prepare_how_to,
+    "docs/how_to/format.md": dict,
+    "docs/how_to/model.md": dict,
+    "docs/how_to/prior.md": prepare_how_to,
+    "docs/how_to/read_results.md": prepare_results,
     "docs/inversion.md": prepare_inversion,
     "docs/loading.md": prepare_loading,
+    "docs/method.md": prepare_how_to,
     "docs/network.md": prepare_network,
     "docs/raw_heights.md": prepare_raw_heights,
     "docs/results.md": prepare_results,
     "docs/study_files.md": prepare_study_files,
     "docs/sweeps.md": prepare_sweeps,
+    "docs/users/methods.md": prepare_methods,
 }
 #: What their programs arrive at.
 RESULTS = {
     "README.md": ("twsa", "slope"),
     "docs/drought.md": ("probability", "change_sd"),
     "docs/filling.md": ("prior_mean", "scores"),
+    "docs/how_to/criterion.md": ("values", "beta", "both"),
+    "docs/how_to/format.md": ("up",),
+    "docs/how_to/model.md": ("output", "slope"),
+    "docs/how_to/prior.md": ("water", "water_known"),
+    "docs/how_to/read_results.md": ("monthly", "cell"),
     "docs/inversion.md": ("water", "sd", "draws", "load"),
     "docs/loading.md": ("up", "moved", "maps"),
+    "docs/method.md": ("by_library", "sd", "evidence"),
     "docs/network.md": ("gains", "losses", "least"),
     "docs/raw_heights.md": ("seasonal",),
     "docs/results.md": ("one_day", "series"),
     "docs/study_files.md": ("water",),
     "docs/sweeps.md": ("best",),
+    "docs/users/methods.md": ("slope", "by_beta"),
 }
 
+
+#: Links to other sites, and to pages that are made of docstrings.
+MADE = ("http", "reference/", "../reference/")
 
 THOROUGH = (pytest.mark.slow, pytest.mark.thorough)
 
@@ -309,7 +337,7 @@ def test_what_documents_link_to_is_there():
         f"{name(path)}: {link}"
         for path in DOCUMENTS
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text())
-        if not link.startswith("http") and not (path.parent / link).exists()
+        if not link.startswith(MADE) and not (path.parent / link).exists()
     ]
     assert not missing
 
@@ -324,3 +352,13 @@ def test_files_that_documents_name_are_there():
         if not (ROOT / file).exists()
     ]
     assert not missing
+
+
+def test_pages_of_the_site_are_those_of_its_menu():
+    menu = re.findall(r": ([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    pages = [p.relative_to(ROOT / "docs").as_posix() for p in DOCUMENTS if site(p)]
+    assert sorted([*menu, "how_to/index.md"]) == sorted(pages)
+
+
+def site(path):
+    return path.is_relative_to(ROOT / "docs")
