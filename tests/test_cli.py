@@ -543,6 +543,11 @@ def test_a_second_run_without_its_figures_does_not_pass_for_a_result(
     expected = ["not yet written; jaxload run --resume writes them"]
     check_one_sentence(capsys.readouterr(), expected)
     assert run(study, out, "--resume") == 0
+    log = [line[21:] for line in (out / "run.log").read_text().splitlines()]
+    begun = [line.split()[2:4] for line in log if line.startswith("jaxload ")]
+    assert begun == [["runs", "five"], ["goes", "on"]]
+    assert "interrupted" in log
+    assert log[-1] == "finished"
     for path in finished[0].iterdir():
         # These say when the study was run.
         if path.name not in ("summary.json", "state.json", "run.log"):

@@ -262,6 +262,18 @@ def test_stations_of_a_box_are_fetched_and_had_again_offline(server, tmp_path, c
     assert len(server.asked) == asked
 
 
+@pytest.mark.parametrize(
+    ("box", "names"),
+    [
+        ((-180, -90, 180, 90), ["FAIR", "KIRI", "P123", "P124"]),
+        ((170, 0, -140, 70), ["FAIR", "KIRI"]),
+        ((-148, 64, -147, 65), ["FAIR"]),
+    ],
+)
+def test_boxes_may_cross_the_date_line_or_hold_the_globe(box, names):
+    assert fetch.stations_in(SITES, box) == names
+
+
 def test_a_dry_run_lists_addresses_and_sizes_and_writes_nothing(
     server, tmp_path, capsys
 ):

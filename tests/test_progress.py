@@ -83,6 +83,15 @@ def test_a_log_has_a_line_for_each_stage_and_warning_and_says_how_it_ended(tmp_p
     assert len(lines) == 8
 
 
+def test_a_log_says_that_a_run_was_interrupted(tmp_path):
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        kept_log(tmp_path, "1.0 runs x", append=False),
+    ):
+        raise KeyboardInterrupt
+    assert (tmp_path / RUN_LOG).read_text().endswith("  interrupted\n")
+
+
 def test_a_new_run_replaces_its_log_and_no_file_of_others(tmp_path):
     for _ in range(2):
         with kept_log(tmp_path, "1.0 runs x", append=False):

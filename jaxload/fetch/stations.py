@@ -88,7 +88,8 @@ def stations_in(text: str, box: SearchBox) -> list[str]:
         except ValueError:
             continue
         count += 1
-        if south <= lat <= north and (lon - west) % 360 <= (east - west) % 360:
+        across = (lon - west) % 360 <= (east - west) % 360 or east - west >= 360
+        if south <= lat <= north and across:
             names.append(words[0])
     if not count:
         raise ValueError(

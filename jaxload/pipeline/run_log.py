@@ -81,7 +81,9 @@ def kept_log(
     try:
         yield note
     except BaseException as error:
-        note(f"stopped: {error or type(error).__name__}")
+        stopped = isinstance(error, KeyboardInterrupt)
+        reason = "" if stopped else f": {error or type(error).__name__}"
+        note(f"{'interrupted' if stopped else 'stopped'}{reason}")
         raise
     else:
         note("finished")
