@@ -234,6 +234,15 @@ OBJECTS: dict[str, dict[str, Callable[[], Any]]] = {
         "groundwater": lambda: noise(36),
         "gravity": lambda: noise(36),
     },
+    "evaluate.gap_bridging": {
+        "grace": lambda: noise(60, 2),
+        "gnss": lambda: noise(60, 2)[::-1],
+        "years": lambda: 2003 + np.arange(60) / 12,
+    },
+    "evaluate.wavelets": {
+        "water": lambda: noise(2, 60)[0],
+        "rain": lambda: noise(2, 60)[1],
+    },
     "gapfill": {
         "lat": lambda: stations().lat,
         "lon": lambda: stations().lon,

@@ -603,7 +603,7 @@ def test_an_interruption_leaves_only_whole_files(
     if owner is Figure:
         # The results are there, and wait for their figures.
         names.remove(".unfinished")
-    assert len(names) == (0 if owner is xr.Dataset else 5 + calls)
+    assert len(names) == (0 if owner is xr.Dataset else 6 + calls)
     for name in names:
         assert not name.startswith(".")
         path = tmp_path / "out" / name
@@ -632,7 +632,10 @@ def test_a_full_disk_is_one_sentence(study, tmp_path, monkeypatch, capsys):
     )
     names = sorted(names_of_results(tmp_path / "out"))
     state = ["state.json", "state.nc"]
-    assert names == [".unfinished", "regions.nc", *state, "stations.nc", "twsa.nc"]
+    assert names == [
+        *(".unfinished", "products.nc", "regions.nc"),
+        *(*state, "stations.nc", "twsa.nc"),
+    ]
 
 
 def test_a_verbose_run_tells_of_every_beta(study, tmp_path, capsys):

@@ -122,7 +122,7 @@ def summary(out):
 
 def test_a_run_leaves_its_files_and_nothing_else(out):
     files = {"twsa.nc", "stations.nc", "regions.nc", "summary.json", *FIGURES}
-    files |= {"state.nc", "state.json", "run.log"}
+    files |= {"state.nc", "state.json", "run.log", "products.nc"}
     assert {path.name for path in out.iterdir()} == files
     for name in FIGURES:
         content = (out / name).read_bytes()
@@ -432,6 +432,7 @@ def test_the_watch_hears_of_every_stage(study):
         "inversion",
         "standard_errors_of_regions",
         "evaluation",
+        "seasons_and_products",
         "maps_of_water",
         "standard_errors_of_cells",
     ]

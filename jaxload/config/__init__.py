@@ -1,6 +1,11 @@
 """Study files: TOML tables to frozen dataclasses of plain values, and back."""
 
 from jaxload.config.changes import parse_change
+from jaxload.config.compared_products import (
+    Period,
+    ReferenceProduct,
+    parse_periods,
+)
 from jaxload.config.drought import Drought
 from jaxload.config.figures import Figures
 from jaxload.config.gap_filling import Gapfill
@@ -73,6 +78,8 @@ __all__ = [
     "LocalEarth",
     "NetworkPlan",
     "Output",
+    "Period",
+    "ReferenceProduct",
     "Region",
     "RegionSource",
     "Screening",
@@ -95,6 +102,7 @@ __all__ = [
     "grid_sources",
     "json_schema",
     "parse_change",
+    "parse_periods",
     "parse_study",
     "read_study",
     "read_sweep",

@@ -9,7 +9,14 @@ from jaxload.config.checks import (
     check_choices,
     check_day,
     check_given,
+    check_zero_or_more,
     unknown_word,
+)
+from jaxload.config.compared_products import (
+    OWN_PRODUCTS,
+    ReferenceProduct,
+    parse_periods,
+    reference_product,
 )
 from jaxload.config.local_earth import LocalEarth
 from jaxload.config.series import (
@@ -274,6 +281,18 @@ class Evaluation:
         Empty for none.
       land_model: Total water storage of a land-surface model such as GLDAS-2.2, as
         netCDF or a pattern of files; empty for none.
+      products: Further products by names of your own, each a file or a table, such as
+        ``[evaluation.products.CSR]`` with ``files = "csr.nc"``: other centres and other
+        land-surface models, as grids or as tables by region.
+      grace_smoothing_km: Radius of the Gaussian that the product of `grace` was
+        smoothed with, where the bell has fallen to one half [km]; 0 for mascons. In the
+        comparison of products (products.nc) water is smoothed alike.
+      periods: Periods for which scores are computed beside those of the whole record,
+        each as ``"NAME: start..end"``, such as ``"GRACE: 2002-04..2017-06"``.
+      bridge: Name of the product whose missing months are estimated from heights:
+        "grace", or one of `products`; empty for none.
+      wavelets: Whether cross-wavelet transforms and wavelet coherences of regional
+        means and products are computed.
       regions: Outlines over which water is averaged, as ``"file"`` for all features by
         their names, or ``"file: NAME, NAME"`` for some of them, in the formats of
         `region.boundary`.
@@ -285,6 +304,38 @@ class Evaluation:
 
     grace: Grids = ""
     land_model: str | GridSource = ""
+    products: dict[str, str | ReferenceProduct] = dataclasses.field(
+        default_factory=dict
+    )
+    grace_smoothing_km: float = 0.0
+    periods: tuple[str, ...] = ()
+    bridge: str = ""
+    wavelets: bool = False
     regions: tuple[str, ...] = ()
     name_property: str = ""
     detrend: bool = True
+
+    def __post_init__(self) -> None:
+        parse_periods(self.periods)  # refuses what is none
+        meaning = "a radius in km, or 0 for mascons"
+        check_zero_or_more(
+            "evaluation.grace_smoothing_km", self.grace_smoothing_km, meaning
+        )
+        for name in self.products:
+            if name in OWN_PRODUCTS:
+                raise ValueError(
+                    f"evaluation.products has {name!r}, which is the name of water "
+                    "that has it already; rename it"
+                )
+        known = [*(("grace",) if self.grace else ()), *self.products]
+        if self.bridge and self.bridge not in known:
+            named = f"is none of {', '.join(known)}" if known else "is not named"
+            raise ValueError(
+                f"evaluation.bridge is {self.bridge!r}, which {named}; name "
+                '"grace" or one of evaluation.products, and its files'
+            )
+
+    @property
+    def references(self) -> dict[str, ReferenceProduct]:
+        """The products of `products`, each as a table."""
+        return {name: reference_product(x) for name, x in self.products.items()}

@@ -1,5 +1,6 @@
 """Judging water storage against other observations of it."""
 
+from jaxload.evaluate.collocation import Collocation, triple_collocation
 from jaxload.evaluate.drought import (
     DROUGHT_CLASSES,
     DROUGHT_LIMITS,
@@ -17,6 +18,7 @@ from jaxload.evaluate.drought_probability import (
     event_uncertainties,
     limiting_severity,
 )
+from jaxload.evaluate.gap_bridging import BridgedSeries, bridge_gaps
 from jaxload.evaluate.lags import Lag, best_lag, lag_correlations
 from jaxload.evaluate.metrics import (
     TaylorStatistics,
@@ -46,28 +48,50 @@ from jaxload.evaluate.water_balance import (
     storage_change,
     storage_change_sd,
 )
+from jaxload.evaluate.wavelets import (
+    CrossWavelet,
+    WaveletScales,
+    WaveletTransform,
+    coherence_limit,
+    cone_of_influence,
+    cross_wavelet,
+    first_autocorrelation,
+    red_noise_power,
+    wavelet_scales,
+    wavelet_transform,
+)
 
 __all__ = [
     "DROUGHT_CLASSES",
     "DROUGHT_LIMITS",
     "LONGEST_SCALE",
+    "BridgedSeries",
     "Climatology",
+    "Collocation",
+    "CrossWavelet",
     "DroughtEvent",
     "EventUncertainty",
     "Lag",
     "MonthlyRecord",
     "TaylorStatistics",
+    "WaveletScales",
+    "WaveletTransform",
     "best_lag",
     "bias",
+    "bridge_gaps",
     "centred_flux",
     "class_frequencies",
     "class_probabilities",
     "climatology",
+    "coherence_limit",
+    "cone_of_influence",
+    "cross_wavelet",
     "detrend",
     "drought_class",
     "drought_events",
     "drought_severity",
     "event_uncertainties",
+    "first_autocorrelation",
     "lag_correlations",
     "limiting_severity",
     "limiting_storage",
@@ -78,6 +102,7 @@ __all__ = [
     "pcc",
     "plotting_position",
     "r2",
+    "red_noise_power",
     "remaining_storage",
     "rmse",
     "standardised_index",
@@ -85,6 +110,9 @@ __all__ = [
     "storage_change_sd",
     "taylor_statistics",
     "trailing_mean",
+    "triple_collocation",
+    "wavelet_scales",
+    "wavelet_transform",
     "wrms",
     "wrms_reduction",
 ]

@@ -34,6 +34,7 @@ def stages_of_study(study: config.Study) -> list[str]:
     wanted |= dict.fromkeys(_of_inversion(study, joint), True)
     wanted |= {
         "evaluation": True,
+        "seasons_and_products": True,
         "maps_of_water": True,
         "standard_errors_of_cells": cells and "twsa" in study.output.store,
         "drought": bool(study.drought or study.water_balance),

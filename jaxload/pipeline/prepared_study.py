@@ -8,6 +8,7 @@ import xarray as xr
 
 from jaxload.pipeline.evaluate.drought import Reference
 from jaxload.pipeline.evaluate.groundwater import References
+from jaxload.pipeline.evaluate.products import MonthlyProduct
 from jaxload.pipeline.fill.station_models import Filled
 from jaxload.pipeline.inputs.region_series import RegionSeries
 from jaxload.pipeline.inputs.study_area import StudyArea
@@ -29,6 +30,7 @@ class Prepared:
       balance: Fluxes and parts of storage of the regions.
       screening: What screening says of each station.
       summary: Plain numbers so far.
+      products: Monthly water of other products, by name.
       readings: File with the heights as they were read; None where nothing is kept of
         them.
     """
@@ -42,4 +44,5 @@ class Prepared:
     balance: dict[str, RegionSeries]
     screening: xr.Dataset
     summary: dict[str, Any]
+    products: dict[str, MonthlyProduct]
     readings: pathlib.Path | None = None

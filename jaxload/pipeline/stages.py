@@ -13,6 +13,7 @@ import xarray as xr
 from jaxload import config, series
 from jaxload._memory import free_cycles
 from jaxload.pipeline.chunks import means_over
+from jaxload.pipeline.comparisons import with_products
 from jaxload.pipeline.estimation.inversion import (
     InversionResult,
     invert,
@@ -38,6 +39,7 @@ from jaxload.pipeline.evaluate.groundwater import (
     read_references,
 )
 from jaxload.pipeline.evaluate.monthly_water import monthly_storage
+from jaxload.pipeline.evaluate.products import read_products
 from jaxload.pipeline.evaluate.references import with_references
 from jaxload.pipeline.evaluate.regions import region_means, score_regions
 from jaxload.pipeline.evaluate.water_balance import (
@@ -146,7 +148,9 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
         readings = keep_readings(study, gnss, folder)
         gnss = select_inside(select_stations(study, gnss), area.grid, study)
         gravity = area.products.get("grace")
-        area = with_references(study, area)
+        referenced = with_references(study, area)
+        products = read_products(study, area, gnss.time.values)
+        area = referenced
         gnss, of_heights = ready_heights(study, gnss)
         gnss, of_horizontals = ready_horizontals(study, gnss)
     screened, happened = _screened(study, gnss, area, gravity, clock)
@@ -174,7 +178,7 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
             balance = read_water_balance(study, area, gnss.time.values)
     others = (comparisons, climatology, balance)
     return Prepared(
-        area, rows, gnss, filled, *others, screened.table, summary, readings
+        area, rows, gnss, filled, *others, screened.table, summary, products, readings
     )
 
 
@@ -222,6 +226,9 @@ def invert_prepared(
             network = network_results(study, inverted.network, gnss)
             result.summary["network"] = describe_network(network)
             result = dataclasses.replace(result, network=network)
+    with clock.stage("seasons_and_products"):
+        others = prepared.products
+        result = with_products(study, result, area, inverted, others)
     variance = None
     if study.drought is not None:
         drought = drought_of_record(study.drought, gnss.time.values)

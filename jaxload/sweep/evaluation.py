@@ -291,6 +291,7 @@ def _whole_run(
     settings = dataclasses.replace(study.inversion, errors="none")
     no_maps = config.Output(store=("regions",))
     quick = dataclasses.replace(study, inversion=settings, output=no_maps)
+    prepared = dataclasses.replace(prepared, products={})
     result = invert_prepared(quick, prepared, None, shared.clock)
     summary, values = result.summary, {}
     values["leave-one-out"] = summary["leave_one_out_rms_mm"]

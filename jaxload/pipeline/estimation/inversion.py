@@ -39,6 +39,7 @@ from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
 from jaxload.pipeline.estimation.unsolved import warn_unsolved
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
+from jaxload.pipeline.monthly_cells import monthly_fields
 from jaxload.pipeline.prepare.temperature import StationTemperature, read_temperature
 from jaxload.pipeline.progress import Clock
 from jaxload.pipeline.training_record import TrainingRecord
@@ -69,6 +70,7 @@ class InversionResult:
         gravimetry.
       summary: Plain numbers about gravimetry, spectra of noise or few unknowns; empty
         without.
+      stations_only_cells: The same as monthly means of cells [mm], shape (month, cell).
       learned: Record of the training through the inversion, if there was one.
       network: New stations and what existing ones are worth; None where a study does
         not set it.
@@ -84,6 +86,7 @@ class InversionResult:
     errors: Errors
     stations_only: NDArray[np.float64] | None = None
     learned: TrainingRecord | None = None
+    stations_only_cells: NDArray[np.float32] | None = None
     network: PlannedNetwork | None = None
     contributions: xr.Dataset | None = None
     rows: ComponentRows | None = None
@@ -102,11 +105,13 @@ class StationsOnly:
       choice: The weight of the prior, and the criterion, for such epochs.
       regions: Means of water over the regions [mm], shape (epoch, region); under noise
         that stations share where this is inverted under it.
+      cells: The same water as monthly means of cells [mm], shape (month, cell).
     """
 
     model: Model
     choice: Choice
     regions: NDArray[np.float64]
+    cells: NDArray[np.float32]
 
 
 def invert(
@@ -132,7 +137,7 @@ def invert(
         temperature = read_temperature(study, rows)
         model = make_model(study, rows, area.grid)
         _check_expansion(model, temperature)
-    stations_only, expansion = None, None
+    stations_only, of_cells, expansion = None, None, None
     if config.allows_network_noise(study):
         try:
             heights = rows, temperature
@@ -146,7 +151,7 @@ def invert(
         baseline = invert_stations(
             study, of_stations(model, len(gnss.station)), gnss, area, clock
         )
-        stations_only = baseline.regions
+        stations_only, of_cells = baseline.regions, baseline.cells
         study, model = _with_noise_of(study, model, baseline)
     with clock.stage("choice_of_beta"):
         report_progress = functools.partial(clock.watch, "choice_of_beta")
@@ -180,6 +185,7 @@ def invert(
         choice,
         errors,
         stations_only,
+        stations_only_cells=of_cells,
         network=planned,
         rows=model.rows,
         summary=summary,
@@ -260,7 +266,7 @@ def invert_stations(
       clock: Times the stage.
 
     Returns:
-      The `StationsOnly`; its water is kept as means over the regions only.
+      The `StationsOnly`; its water is kept as means over the regions, and over months.
 
     Raises:
       ValueError: As `choose`; `Unsolved` if no epoch could be solved.
@@ -273,7 +279,8 @@ def invert_stations(
             estimated = estimate(study, model, gnss.time.values, choice.beta)
         warn_unsolved(gnss.time.values, estimated.solution.ok, "from stations alone")
         means = means_over(area.basins.weights, estimated.solution)
-        return StationsOnly(model, choice, means)
+        cells = monthly_fields(estimated.solution, gnss.time.values)
+        return StationsOnly(model, choice, means, cells)
 
 
 def _under_network_noise(

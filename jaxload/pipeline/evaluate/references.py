@@ -3,7 +3,7 @@
 import dataclasses
 
 from jaxload import config
-from jaxload.pipeline.evaluate.regions import reference_means
+from jaxload.pipeline.evaluate.regions import REFERENCE_VARIABLES, reference_means
 from jaxload.pipeline.inputs.coverage import warn_of_coverage
 from jaxload.pipeline.inputs.study_area import StudyArea
 
@@ -23,7 +23,8 @@ def with_references(study: config.Study, area: StudyArea) -> StudyArea:
     Raises:
       ValueError: If a reference does not reach a region.
     """
-    references = reference_means(study, area.outlines, area.grid, area.products)
+    products = {k: x for k, x in area.products.items() if k in REFERENCE_VARIABLES}
+    references = reference_means(study, area.outlines, area.grid, products)
     for name, means in references.items():
         file = config.grid_names(getattr(study.evaluation, name))
         what = f"evaluation.{name} {file}"

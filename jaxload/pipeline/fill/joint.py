@@ -199,7 +199,14 @@ def _invert_with_virtual_stations(
             )
     choice = Choice(beta, trained.criterion, "1", [])
     estimate = without_factor(estimate)
-    return InversionResult(estimate, choice, errors, stations_only.regions, learned)
+    return InversionResult(
+        estimate,
+        choice,
+        errors,
+        stations_only.regions,
+        learned,
+        stations_only.cells,
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -346,7 +353,14 @@ def _invert_about_prior_mean(
             )
     choice = Choice(beta, trained.criterion, "1", [])
     estimate = without_factor(estimate)
-    return InversionResult(estimate, choice, errors, stations_only.regions, learned)
+    return InversionResult(
+        estimate,
+        choice,
+        errors,
+        stations_only.regions,
+        learned,
+        stations_only.cells,
+    )
 
 
 def _mean_rows(

@@ -280,7 +280,8 @@ def read_comparisons(study: config.Study, region: Outline) -> dict[str, xr.Datas
 
     Returns:
       Grids by product: "grace" with `twsa`, the mean of all centres where there are
-      several; "land_model" with `tws`. Without those that the study does not name.
+      several; "land_model" with `tws`; and those of `evaluation.products` that are
+        grids. Without those that the study does not name.
 
     Raises:
       FileNotFoundError: If a file is missing.
@@ -291,16 +292,38 @@ def read_comparisons(study: config.Study, region: Outline) -> dict[str, xr.Datas
     if evaluation.grace:
         products["grace"] = read_gravity(study, "evaluation.grace", evaluation.grace)
     if evaluation.land_model:
-        west, south, east, north = region.bounds
-        margin = MARGIN + study.region.buffer
-        box = (west - margin, max(south - margin, -90.0), east + margin)
-        settings = io.GridSettings(
-            box=(*box, min(north + margin, 90.0)), start=study.gnss.start
-        )
+        settings = _around(study, region)
         products["land_model"] = read_grid_source(
             study, "evaluation.land_model", evaluation.land_model, "tws", settings
         )
+    for name, product in evaluation.references.items():
+        if not product.is_table:
+            setting = f"evaluation.products.{name}"
+            products[name] = _read_product(study, setting, product, region)
     return products
+
+
+def _read_product(
+    study: config.Study,
+    setting: str,
+    product: config.ReferenceProduct,
+    region: Outline,
+) -> xr.Dataset:
+    """Grids of one more centre, or of one more land-surface model."""
+    if product.kind == "gravimetry":
+        return read_gravity(study, setting, product.grid)
+    around = _around(study, region)
+    return read_grid_source(study, setting, product.grid, "tws", around)
+
+
+def _around(study: config.Study, region: Outline) -> io.GridSettings:
+    """What is read of a land-surface model."""
+    west, south, east, north = region.bounds
+    margin = MARGIN + study.region.buffer
+    box = (west - margin, max(south - margin, -90.0), east + margin)
+    return io.GridSettings(
+        box=(*box, min(north + margin, 90.0)), start=study.gnss.start
+    )
 
 
 def read_gravity(study: config.Study, setting: str, grids: config.Grids) -> xr.Dataset:

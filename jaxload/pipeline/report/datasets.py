@@ -101,6 +101,11 @@ class Result:
         study does not store them.
       network: New stations and what existing ones are worth; None where a study does
         not set it.
+      seasons: Mean, trend and seasons of water and of other products.
+      products: Monthly water of all products and their scores; None without others.
+      wavelets: Water and other products in time and period; None where a study does not
+        set it.
+      bridged: Gravimetry whose missing months are estimated; None likewise.
       maps: The file that holds `water` already; None where none does.
       state: What later days are estimated by; None where they cannot be, or nothing is
         written.
@@ -118,6 +123,10 @@ class Result:
     learning: xr.Dataset | None = None
     coefficients: xr.Dataset | None = None
     network: xr.Dataset | None = None
+    seasons: xr.Dataset | None = None
+    products: xr.Dataset | None = None
+    wavelets: xr.Dataset | None = None
+    bridged: xr.Dataset | None = None
     maps: MapFile | None = None
     state: KeptState | None = None
 

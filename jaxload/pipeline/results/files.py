@@ -50,6 +50,10 @@ DATASETS = {
     "learning.nc": "learning",
     "coefficients.nc": "coefficients",
     "network.nc": "network",
+    "seasons.nc": "seasons",
+    "products.nc": "products",
+    "wavelets.nc": "wavelets",
+    "bridged.nc": "bridged",
 }
 
 #: Variables that are written in float64, by the name of their file: sums of many

@@ -237,7 +237,9 @@ def _changed_inputs(
         for name in dict.fromkeys([*before, *files])
         if before.get(name) != files.get(name) and name not in series
     ]
-    settings = dataclasses.replace(study.evaluation, grace="", land_model="")
+    settings = dataclasses.replace(
+        study.evaluation, grace="", land_model="", products={}, bridge=""
+    )
     bare = dataclasses.replace(
         study, evaluation=settings, drought=None, water_balance=None
     )

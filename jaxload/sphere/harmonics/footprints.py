@@ -9,7 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from jaxload.constants import DEGREE, EARTH_RADIUS
 from jaxload.sphere.harmonics.gaussian import gaussian_weights
 
-__all__ = ["FieldFilter", "filter_correlation", "footprint_weights"]
+__all__ = [
+    "FieldFilter",
+    "filter_correlation",
+    "filter_kernel",
+    "footprint_weights",
+]
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +91,21 @@ def _at(kernel: Floats, places: Floats, others: Floats) -> Floats:
     half = half + np.cos(lat) * np.cos(north) * np.sin((lon - east) / 2) ** 2
     angle = 2 * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
     return np.interp(angle, np.linspace(0, np.pi, ANGLES), kernel)
+
+
+def filter_kernel(field_filter: FieldFilter, angle: ArrayLike) -> Floats:
+    """Compute the kernel of a filter by distance.
+
+    Args:
+      field_filter: The filter.
+      angle: Distances [rad], any shape.
+
+    Returns:
+      The kernel [1/sr], whose integral over the sphere is 1, or 0 for a filter without
+      degree 0.
+    """
+    kernel = _kernel(_weights(field_filter))
+    return np.interp(np.asarray(angle), np.linspace(0, np.pi, ANGLES), kernel)
 
 
 def footprint_weights(

@@ -1,0 +1,143 @@
+"""Water of cells smoothed as satellite gravimetry is."""
+
+import dataclasses
+
+import numpy as np
+import scipy.fft
+import xarray as xr
+from numpy.typing import NDArray
+
+from jaxload import io, sphere
+from jaxload.constants import DEGREE, EARTH_RADIUS
+from jaxload.pipeline.chunks import blocks
+from jaxload.pipeline.inputs.land_sea import sea_share
+from jaxload.sphere.harmonics.footprints import FieldFilter, filter_kernel
+
+__all__ = ["smoothed_alike"]
+
+Floats = NDArray[np.floating]
+
+#: Rows of cells that are smoothed at a time.
+ROWS = 32
+
+#: Angles at which the kernel is computed, between which it is interpolated.
+ANGLES = 20_000
+
+#: How far sea around the grid counts, in radii of the filter.
+REACH = 3.5
+
+#: Weight in cells with water or at sea without which a value is that of elsewhere.
+LEAST_WEIGHT = 0.3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Around:
+    """The raster of a grid and what lies around it.
+
+    Attributes:
+      lat: Rows [degrees], shape (lat,).
+      lon: Columns [degrees], shape (lon,).
+      rows: Those of the grid.
+      columns: Likewise.
+      spacing: Side of a cell [degrees].
+    """
+
+    lat: NDArray[np.float64]
+    lon: NDArray[np.float64]
+    rows: slice
+    columns: slice
+    spacing: float
+
+
+def smoothed_alike(grid: sphere.Grid, values: Floats, radius_km: float) -> Floats:
+    """Smooth water on cells with a Gaussian.
+
+    The mean is over cells with water and over sea without a value, in the grid or
+    around it, which has none: land without a value is taken to be as the cells near it.
+
+    Args:
+      grid: The cells.
+      values: Water [mm], shape (month, cell); NaN if missing.
+      radius_km: Where the bell has fallen to one half [km].
+
+    Returns:
+      Smoothed water [mm], same shape; NaN where less than 0.3 of the weight is in cells
+      with water or at sea, and in months without any value.
+    """
+    around = _around(grid, radius_km)
+    raster = sphere.to_raster(grid, np.asarray(values, np.float64))
+    known = np.isfinite(raster)
+    patterns, which = np.unique(
+        known.reshape(len(known), -1), axis=0, return_inverse=True
+    )
+    total = _filtered(around, _counted(around, patterns), radius_km)
+    total = np.where(total > LEAST_WEIGHT, total, np.nan)[which.reshape(-1)]
+    whole = np.zeros((len(raster), len(around.lat), len(around.lon)))
+    whole[:, around.rows, around.columns] = np.where(known, raster, 0.0)
+    smoothed = _filtered(around, whole, radius_km) / total
+    smoothed[~known.any(axis=(1, 2))] = np.nan
+    return smoothed[:, grid.row, grid.column].astype(np.float32)
+
+
+def _around(grid: sphere.Grid, radius_km: float) -> _Around:
+    margin = REACH * 1e3 * radius_km / (DEGREE * EARTH_RADIUS)
+    lat, lon, side = grid.lat_axis, grid.lon_axis, grid.spacing
+    half = side / 2 - 1e-9
+    south = int(min(margin, lat[0] - half + 90) / side)
+    north = int(min(margin, 90 - half - lat[-1]) / side)
+    wide = margin / np.cos(np.deg2rad(min(abs(lat).max() + margin, 80.0)))
+    beside = int(min(wide, max(360 - side * len(lon), 0) / 2) / side)
+    rows = np.arange(-south, len(lat) + north)
+    columns = np.arange(-beside, len(lon) + beside)
+    return _Around(
+        lat[0] + side * rows,
+        lon[0] + side * columns,
+        slice(south, south + len(lat)),
+        slice(beside, beside + len(lon)),
+        side,
+    )
+
+
+def _counted(around: _Around, patterns: NDArray[np.bool_]) -> Floats:
+    """Share of cells that counts, shape (pattern, lat, lon)."""
+    axes = xr.Dataset(coords={"lat": around.lat, "lon": around.lon})
+    sea = sea_share(io.read_land(), axes)
+    counted = np.broadcast_to(sea, (len(patterns), *sea.shape)).copy()
+    inner = counted[:, around.rows, around.columns]
+    inner[patterns.reshape(inner.shape)] = 1.0
+    return counted
+
+
+def _filtered(around: _Around, fields: Floats, radius_km: float) -> Floats:
+    """Integrals of fields times the kernel, at the cells of the grid.
+
+    The kernel depends on longitude by differences alone: rows are convolved.
+    """
+    angles = np.linspace(0, np.pi, ANGLES)
+    table = filter_kernel(FieldFilter(1e3 * radius_km), angles)
+    count = len(around.lon)
+    padded = scipy.fft.next_fast_len(2 * count, real=True)
+    steps = np.minimum(np.arange(padded), padded - np.arange(padded))
+    east = np.sin(steps * around.spacing * DEGREE / 2) ** 2
+    north = around.lat * DEGREE
+    half = around.spacing * DEGREE / 2
+    solid = 2 * np.sin(half) * np.cos(north) * 2 * half
+    latitudes = north[around.rows]
+    some = fields.any(axis=(0, 2))
+    parts = np.moveaxis(
+        scipy.fft.rfft(fields[:, some] * solid[some, None], padded), 2, 0
+    )
+    spectra = np.concatenate([parts.real, parts.imag], axis=1)
+    result = np.empty((len(fields), len(latitudes), count))
+    for part in blocks(len(latitudes), ROWS):
+        square = np.sin((north[some] - latitudes[part, None]) / 2)[..., None] ** 2
+        both = np.cos(latitudes[part, None]) * np.cos(north[some])
+        square = square + both[..., None] * east
+        angle = 2 * np.arcsin(np.sqrt(np.clip(square, 0, 1)))
+        # It is even in longitude, and its transform real.
+        kernel = scipy.fft.rfft(np.interp(angle, angles, table)).real
+        product = spectra @ kernel.transpose(2, 1, 0)
+        whole = product[:, : len(fields)] + 1j * product[:, len(fields) :]
+        series = scipy.fft.irfft(np.moveaxis(whole, 0, 2), padded)
+        result[:, part] = series[:, :, :count]
+    return result[:, :, around.columns]

@@ -1,0 +1,232 @@
+"""Products beside water by heights: smoothed alike, scored by period, with seasons."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import shapely
+import xarray as xr
+
+from jaxload import config, evaluate, series, sphere
+from jaxload.pipeline.evaluate.alike import smoothed_alike
+from jaxload.pipeline.evaluate.gap_months import bridge_product, describe_bridge
+from jaxload.pipeline.evaluate.product_scores import (
+    AlikeProducts,
+    compare_products,
+    describe_products,
+)
+from jaxload.pipeline.evaluate.product_seasons import fit_products
+from jaxload.pipeline.evaluate.products import MonthlyProduct
+from jaxload.pipeline.evaluate.wavelet_maps import compare_wavelets
+from jaxload.pipeline.inputs.study_area import StudyArea
+from jaxload.pipeline.monthly_cells import calendar_months
+from jaxload.sphere.harmonics.footprints import FieldFilter, footprint_weights
+
+STUDY = config.Study(
+    gnss=config.Gnss(files="none"),
+    region=config.Region(boundary="none"),
+    evaluation=config.Evaluation(
+        periods=("early: 2003-01..2007", "gap: 2008-01..2008-06"), detrend=True
+    ),
+)
+MONTHS = calendar_months(np.array(["2003-01-05", "2012-12-20"], "M8[ns]"))
+TIME = series.span_middles(MONTHS)
+YEARS = series.decimal_years(TIME)
+RADIUS = 150.0
+
+
+@pytest.fixture(scope="module")
+def area():
+    whole = shapely.box(100, 24, 106, 30)
+    outlines = {"whole": whole, "west": shapely.box(100, 24, 103, 30)}
+    grid = sphere.regional_grid(whole, 0.5, 1.0)
+    return StudyArea(
+        whole, outlines, grid, sphere.basin_weights(grid, outlines), {}, {}
+    )
+
+
+@pytest.fixture(scope="module")
+def water(area):
+    """A season, a trend and drifting blobs smaller than the filter, (month, cell)."""
+    rng, grid = np.random.default_rng(5), area.grid
+    season = 60 * np.cos(2 * np.pi * (YEARS[:, None] - 0.25)) * (1 + grid.lat / 60)
+    blobs = 30 * rng.standard_normal((len(YEARS), len(grid.lon)))
+    slow = 25 * np.cumsum(rng.standard_normal((len(YEARS), 3)), axis=0) / 5
+    shape = np.stack([grid.lon - 103, grid.lat - 27, np.ones_like(grid.lon)])
+    return season + blobs + slow @ shape + 4 * (YEARS[:, None] - 2008)
+
+
+def product(area, cells, kind="gravimetry", smoothing=0.0):
+    means = np.asarray(sphere.area_mean(area.basins.weights, np.asarray(cells, float)))
+    return MonthlyProduct(MONTHS, kind, smoothing, means, cells)
+
+
+@pytest.fixture(scope="module")
+def products(area, water):
+    rng = np.random.default_rng(6)
+    smooth = np.asarray(smoothed_alike(area.grid, water, RADIUS), float)
+    smooth += 2 * rng.standard_normal(smooth.shape)
+    smooth[(YEARS > 2008) & (YEARS < 2008.5)] = np.nan
+    model = 0.5 * water + 10 * rng.standard_normal((len(YEARS), 1))
+    return {
+        "gnss": product(area, water + 5 * rng.standard_normal((len(YEARS), 1)), "gnss"),
+        "grace": product(area, smooth, smoothing=RADIUS),
+        "land_model": product(area, model, "land_model"),
+        "table": dataclasses.replace(product(area, water), cells=None),
+    }
+
+
+@pytest.fixture(scope="module")
+def compared(area, products):
+    return compare_products(STUDY, AlikeProducts(products, area), MONTHS)
+
+
+def test_water_is_smoothed_by_the_footprints_of_the_filter(area, water):
+    grid = area.grid
+    smoothed = smoothed_alike(grid, water[:2], RADIUS)
+    places = np.stack([grid.lon, grid.lat], axis=1)
+    weights = footprint_weights(
+        FieldFilter(1e3 * RADIUS), places, places, grid.cell_area
+    )
+    # Far inland there is no sea within its reach, and land outside counts as inside.
+    expected = (weights @ water[:2].T / weights.sum(axis=1)[:, None]).T
+    inland = grid.lat > 28
+    np.testing.assert_allclose(
+        smoothed[:, inland], expected[:, inland], rtol=2e-3, atol=0.1
+    )
+
+
+def test_sea_outside_has_no_water_and_missing_months_stay_missing():
+    island = sphere.regional_grid(shapely.box(-157, 18, -154, 21), 0.5)
+    values = np.full((2, len(island.lon)), 100.0)
+    values[1] = np.nan
+    smoothed = smoothed_alike(island, values, 300.0)
+    assert (smoothed[0] < 50).all()
+    assert np.isnan(smoothed[1]).all()
+
+
+def test_scores_are_those_of_series_smoothed_alike(area, products, compared):
+    alike = np.asarray(smoothed_alike(area.grid, products["gnss"].cells, RADIUS), float)
+    ours = np.asarray(sphere.area_mean(area.basins.weights, alike))[:, 1]
+    theirs = products["grace"].regions[:, 1]
+    known = np.isfinite(theirs)
+    line = np.stack([np.ones(known.sum()), YEARS[known]], axis=1)
+    bare = [
+        x[known] - line @ np.linalg.lstsq(line, x[known])[0] for x in (ours, theirs)
+    ]
+    early = (YEARS[known] < 2008).nonzero()[0]
+    pair = [x[early] for x in bare]
+    found = compared.sel(product="gnss", other="grace", region="west", period="early")
+    np.testing.assert_allclose(found.pcc, np.corrcoef(*pair)[0, 1], rtol=1e-9)
+    np.testing.assert_allclose(found.nse, evaluate.nse(*pair), rtol=1e-9)
+    np.testing.assert_allclose(found.rmse, evaluate.rmse(*pair), rtol=1e-9)
+    np.testing.assert_allclose(found.standard_deviation, pair[0].std(), rtol=1e-9)
+    assert found.month_count == 60
+    assert found.smoothing_radius == RADIUS
+
+
+def test_unsmoothed_water_scores_worse_on_cells_beside_a_smooth_product(
+    area, products, compared
+):
+    rough = {k: dataclasses.replace(x, smoothing_km=0.0) for k, x in products.items()}
+    without = compare_products(STUDY, AlikeProducts(rough, area), MONTHS)
+    chosen = dict(other="grace", period="all")
+    assert compared.cell_nse.sel(chosen).median() > 0.9
+    assert without.cell_nse.sel(chosen).median() < 0.85
+
+
+def test_a_period_without_a_product_has_no_score(compared):
+    gap = compared.sel(period="gap", product="gnss", region="whole")
+    assert np.isnan(gap.pcc.sel(other="grace"))
+    assert gap.month_count.sel(other="grace") == 0
+    assert gap.pcc.sel(other="land_model") > 0.5
+    assert gap.month_count.sel(other="table") == 6
+
+
+def test_tables_are_compared_as_they_are_and_land_models_smoothed(compared):
+    radii = compared.smoothing_radius
+    assert radii.sel(product="table", other="grace") == 0
+    assert radii.sel(product="land_model", other="grace") == RADIUS
+    assert radii.sel(product="gnss", other="land_model") == 0
+    assert np.isnan(compared.cell_pcc.sel(other="table")).all()
+
+
+def test_triple_collocation_takes_one_product_of_each_kind(compared):
+    names = compared.collocated_product.values.tolist()
+    assert names == [["gnss", x, "land_model"] for x in ("grace", "table")]
+    found = compared.sel(region="whole").isel(triple=0)
+    np.testing.assert_allclose(found.collocation_error[0], 5, rtol=0.3)
+    np.testing.assert_allclose(found.collocation_error[2], 10, rtol=0.2)
+    np.testing.assert_allclose(found.collocation_scaling, [1, 1, 0.5], rtol=0.05)
+
+
+def test_the_summary_has_scores_by_product_period_and_region(compared):
+    described = describe_products(compared)
+    assert set(described) == {"grace", "land_model", "table"}
+    assert described["grace"]["smoothing_km"] == RADIUS
+    scores = described["grace"]["early"]["west"]
+    assert scores["months"] == 60
+    assert scores["pcc"] > 0.9
+
+
+def test_seasons_are_those_of_daily_values(area):
+    days = np.arange("2003-01-01", "2013-01-01", dtype="M8[D]").astype("M8[ns]")
+    turn = 2 * np.pi * (series.decimal_years(days) - 2000)
+    daily = 70 * np.cos(turn - 1.0) + 20 * np.cos(2 * turn) + 3 * turn / (2 * np.pi)
+    months = days.astype("M8[M]")
+    means = np.array([daily[months == m].mean() for m in np.unique(months)])
+    cells = np.repeat(means[:, None], len(area.grid.lon), axis=1)
+    stations = xr.Dataset(
+        {"up": (("time", "station"), -daily[:, None] / 50)},
+        {"time": days, "station": ["A"], "lon": ("station", [1.0]),
+         "lat": ("station", [2.0])},
+    )  # fmt: skip
+    fits = fit_products({"gnss": product(area, cells)}, area, MONTHS, stations)
+    at = fits.sel(product="gnss", region="west", lon=103.0, lat=27.0)
+    np.testing.assert_allclose(at.annual_amplitude, 70, rtol=2e-3)
+    np.testing.assert_allclose(at.region_semiannual_amplitude, 20, rtol=5e-3)
+    np.testing.assert_allclose(at.annual_phase, 365.2425 / (2 * np.pi), atol=1.0)
+    np.testing.assert_allclose(at.trend, 3, rtol=0.02)
+    here = fits.sel(station="A", component="up")
+    np.testing.assert_allclose(here.station_annual_amplitude, 1.4, rtol=2e-3)
+    half = 365.2425 / 2
+    phase = (here.station_annual_phase - at.annual_phase) % 365.2425
+    np.testing.assert_allclose(phase, half, atol=0.5)
+
+
+def test_the_gap_of_a_product_is_bridged_by_heights(area, products, water):
+    study = dataclasses.replace(
+        STUDY, evaluation=config.Evaluation(grace="g.nc", bridge="grace")
+    )
+    bridged = bridge_product(study, AlikeProducts(products, area), MONTHS)
+    assert bridged.is_estimated.sum("month").values.tolist() == [6, 6]
+    gap = bridged.is_estimated[:, 0].values == 1
+    smooth = np.asarray(smoothed_alike(area.grid, water, RADIUS), float)
+    truth = np.asarray(sphere.area_mean(area.basins.weights, smooth))
+    missed = (bridged.water.values - truth)[gap]
+    assert np.sqrt(np.mean(missed**2)) < 2 * bridged.held_out_rmse.max()
+    assert (bridged.held_out_rmse < bridged.season_rmse).all()
+    assert np.isfinite(bridged.cell_water.sel(lon=103.0, lat=27.0)).all()
+    described = describe_bridge(bridged)
+    assert described["regions"]["west"]["months_estimated"] == 6
+    np.testing.assert_array_equal(
+        bridged.water[~gap, 0], products["grace"].regions[~gap, 0]
+    )
+
+
+def test_wavelets_stop_at_the_gap_and_find_the_season(area, products):
+    found = compare_wavelets(AlikeProducts(products, area), MONTHS)
+    season = found.sel(other="grace", region="whole").sel(
+        wave_period=12, method="nearest"
+    )
+    assert (season.coherence[24:40] > season.coherence_limit).all()
+    assert (season.cone_of_influence[60:66] == 0).all()
+    assert found.cone_of_influence.sel(other="land_model", region="whole")[62] > 40
+
+
+def test_products_of_other_months_are_brought_to_those_of_the_study(products):
+    later = calendar_months(np.array(["2012-06-05", "2013-03-20"], "M8[ns]"))
+    moved = products["grace"].in_months(later)
+    np.testing.assert_array_equal(moved.regions[:7], products["grace"].regions[-7:])
+    assert np.isnan(moved.regions[7:]).all()
+    assert moved.cells.shape == (10, products["grace"].cells.shape[1])
