@@ -29,7 +29,7 @@ def search_earthdata(
       OSError: If the search fails.
     """
     client = _client("earthaccess", "earthdata")
-    more = {"version": version} if version else {}
+    more: dict[str, Any] = {"version": version} if version else {}
     if any(days):
         more["temporal"] = days
     try:

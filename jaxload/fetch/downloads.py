@@ -208,8 +208,8 @@ def _fetch(
     how: tuple[FetchOptions, _Sessions, Callable[[float], None]],
 ) -> None:
     options, sessions, share = how
-    io.prepare_folder(path.parent)
     if file.client == "cds":
+        io.prepare_folder(path.parent)
         with replacing(path) as temporary:
             request_from_cds(file.url, file.request, temporary)
         return
@@ -223,6 +223,7 @@ def _fetch(
         expected = entry.sha256
     session = sessions.earthdata if file.client == "earthdata" else sessions.web
     kept = _cached(file, expected, session, (options, share))
+    io.prepare_folder(path.parent)
     with replacing(path) as temporary:
         shutil.copyfile(kept, temporary)
 

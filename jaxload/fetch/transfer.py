@@ -45,9 +45,7 @@ def check_library() -> None:
         ) from None
 
 
-def resuming_downloader(
-    session: Any, watch: Callable[[float], None]
-) -> Callable[[str, Any, Any], None]:
+def resuming_downloader(session: Any, watch: Callable[[float], None]) -> Any:
     """Make a downloader for pooch that resumes a transfer where it broke off.
 
     What came is kept beside the file that is to be, with the mark by which its server
