@@ -203,3 +203,28 @@ def test_resolution_and_spread_have_a_scale_each():
     assert labels == ["share by the data [-]", "distance [km]"]
     titles = [axes.get_title() for axes in panels(figure)]
     assert titles == ["(a) resolution", "(b) spread"]
+
+
+def test_months_that_were_estimated_have_an_interval(rng):
+    month = np.arange("2015-01", "2016-01", dtype="M8[M]").astype("M8[ns]")
+    water = rng.normal(size=(12, 1))
+    made = np.zeros((12, 1), np.int8)
+    made[4:6] = 1
+    dims = ("month", "region")
+    bridged = xr.Dataset(
+        {
+            "water": (dims, water),
+            "water_sd": (dims, np.where(made, 10.0, np.nan)),
+            "is_estimated": (dims, made),
+        },
+        {"month": month, "region": ["Po"]},
+        {"product": "grace"},
+    )
+    (axes,) = plot.bridged_series(bridged).axes
+    assert axes.get_title(loc="left") == "Po, 2 months estimated"
+    (bars,) = axes.containers
+    np.testing.assert_array_equal(bars.lines[0].get_ydata(), water[4:6, 0])
+    ends = [np.ptp(segment[:, 1]) for segment in bars.lines[2][0].get_segments()]
+    np.testing.assert_allclose(ends, 39.2)
+    (seen,) = (x for x in axes.get_lines() if x.get_label() == "GRACE")
+    np.testing.assert_array_equal(np.isnan(seen.get_ydata()), made[:, 0] == 1)

@@ -1,5 +1,7 @@
 """A result is drawn as far as it holds the data, as its study sets it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -183,3 +185,37 @@ def test_figures_have_the_format_that_is_set(result, tmp_path, form, monkeypatch
 def test_figures_that_cannot_be_drawn_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         config.Figures(**settings)
+
+
+def test_products_are_drawn_where_a_study_has_them(result, rng):
+    dims = ("period", "product", "other", "region")
+    names = ["gnss", "grace"]
+    shape = 1, 2, 2, 1
+    products = xr.Dataset(
+        {
+            name: (dims, rng.uniform(0.2, 1, shape))
+            for name in ("pcc", "nse", "rmse", "standard_deviation")
+        },
+        {"period": ["all"], "product": names, "other": names, "region": ["Po"]},
+    )
+    maps = np.stack([result.water.annual_amplitude.values] * 2)
+    of_maps = ("product", "lat", "lon")
+    seasons = xr.Dataset(
+        {
+            "annual_amplitude": (of_maps, abs(maps), {"units": "mm"}),
+            "annual_phase": (of_maps, abs(maps)),
+        },
+        {"product": names, "lat": LAT, "lon": LON},
+    )
+    whole = dataclasses.replace(result, products=products, seasons=seasons)
+    makers = figures._makers(whole, config.Figures())
+    assert {"scores", "taylor", "seasons"} <= set(makers)
+    assert not {"wavelets", "bridged"} & set(makers)
+    titles = [axes.get_title() for axes in makers["seasons"]().axes[:2]]
+    assert titles == ["(a) GNSS, amplitude", "(b) GRACE, amplitude"]
+    known = np.isfinite(values_of(makers["seasons"]().axes[1]))
+    np.testing.assert_array_equal(known, (result.water.cell_mask == 2).values.ravel())
+    empty = dataclasses.replace(result, seasons=seasons * np.nan)
+    alone = figures._makers(empty, config.Figures())["seasons"]()
+    titles = [axes.get_title() for axes in alone.axes]
+    assert titles[:2] == ["(a) GNSS, amplitude", "(b) GNSS, phase"]

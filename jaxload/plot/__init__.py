@@ -22,7 +22,12 @@ from jaxload.plot.maps import (
     twin_maps,
 )
 from jaxload.plot.network import network_plan
-from jaxload.plot.product_scores import product_title, score_tables, taylor_diagram
+from jaxload.plot.product_scores import (
+    bridged_series,
+    product_title,
+    score_tables,
+    taylor_diagram,
+)
 from jaxload.plot.series import (
     comparison,
     component_series,
@@ -50,6 +55,7 @@ from jaxload.plot.wavelets import wavelet_panels
 __all__ = [
     "availability",
     "beta_curve",
+    "bridged_series",
     "comparison",
     "component_series",
     "criterion_over_keys",

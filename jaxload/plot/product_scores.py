@@ -8,9 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jaxload.plot.style import INK, OTHER, WATER_COLOUR, arrows_of, letter_panels
+from jaxload.plot.style import (
+    INK,
+    OTHER,
+    WATER_COLOUR,
+    arrows_of,
+    legend_above,
+    letter_panels,
+    span_of,
+)
 
-__all__ = ["product_title", "score_tables", "taylor_diagram"]
+__all__ = ["bridged_series", "product_title", "score_tables", "taylor_diagram"]
 
 #: What products are called in figures.
 TITLES = {
@@ -26,6 +34,9 @@ SCORES: dict[str, tuple[str, str, tuple[float, float | None]]] = {
     "nse": ("NSE", "viridis", (0.0, 1.0)),
     "rmse": ("RMSE [mm]", "cividis_r", (0.0, None)),
 }
+
+#: Half the width of a band that holds 95% of a normal distribution, in its sd.
+BAND = 1.96
 
 #: Panels of a Taylor diagram side by side, and marks of its products.
 ACROSS, MARKS = 3, "osD^vP*X"
@@ -187,3 +198,45 @@ def _draw_taylor(axes: Any, pcc: NDArray, spread: NDArray, names: list[str]) -> 
         place = [np.arccos(np.clip(pcc[number], -1, 1))], [spread[number]]
         mark, colour = MARKS[number % len(MARKS)], colours[number % len(colours)]
         axes.plot(*place, mark, ms=7, color=colour, label=product_title(name))
+
+
+def bridged_series(bridged: xr.Dataset) -> Figure:
+    """Draw a product whose missing months were estimated, region by region.
+
+    Args:
+      bridged: With `water` and `water_sd` [mm], and `is_estimated`, dimensions (month,
+        region), and the name of the product as the attribute `product`.
+
+    Returns:
+      The figure: observed months, and estimated ones with a band that should hold 95%
+      of the truth.
+    """
+    names = [str(name) for name in bridged.region.values]
+    title = product_title(str(bridged.attrs.get("product", "product")))
+    figure = Figure(figsize=(9, 1.2 + 1.7 * len(names)), layout="constrained")
+    panels = list(np.atleast_1d(figure.subplots(len(names), 1, sharex=True)))
+    for axes, name in zip(panels, names):
+        one = bridged.sel(region=name)
+        time, water = one.month.values, one.water.values
+        made = one.is_estimated.values.astype(bool)
+        half = BAND * np.where(made, one.water_sd.values, np.nan)
+        style: Any = {"color": OTHER, "ms": 3, "capsize": 0, "elinewidth": 2.5}
+        known = made & np.isfinite(water)
+        axes.errorbar(
+            time[known],
+            water[known],
+            half[known],
+            fmt="o",
+            ecolor="#f0b9a4",
+            label="estimated by heights, 95% interval",
+            **style,
+        )
+        seen = np.where(made, np.nan, water)
+        axes.plot(time, seen, "o-", color=INK, ms=2.2, lw=0.9, label=title)
+        axes.axhline(0, color=INK, lw=0.4)
+        axes.set_title(f"{name}, {int(known.sum())} months estimated", loc="left")
+        axes.set_ylabel("mm")
+    panels[0].set_xlim(*span_of(bridged.month.values))
+    letter_panels(panels)
+    legend_above(figure, panels[0])
+    return figure

@@ -276,8 +276,7 @@ def load_amplitudes(
     box = box_around((first.lon.values, first.lat.values), *rings)
     figure, panels = map_panels(box, len(amplitudes), 3)
     for axes, (name, values) in zip(panels, amplitudes.items()):
-        limits = 0.0, max(spread_limits(values)[1], 1e-9)
-        scale = COLOURS["amplitude"], limits
+        scale = COLOURS["amplitude"], spread_limits(values)
         draw_dots(axes, (values.lon.values, values.lat.values), values.values, scale)
         draw_outline(axes, outline)
         axes.set_title(f"{name}, mean {float(values.mean()):.2f} mm")

@@ -14,6 +14,7 @@ from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, io
 from jaxload.pipeline.report.datasets import Result
+from jaxload.pipeline.report.figures_of_products import product_figures
 from jaxload.pipeline.report.figures_of_stations import station_figures
 from jaxload.pipeline.report.figures_of_water import (
     Makers,
@@ -35,6 +36,7 @@ FIGURES = (
     "annual_amplitude",
     *("twsa_maps", "twsa_months", "twsa_dates", "seasons"),
     *("gwsa_maps", "gwsa_months", "gwsa_dates"),
+    *("scores", "taylor", "wavelets", "bridged"),
     "regions",
     "station_fit",
     *("availability", "leave_one_out", "station_mean", "yearly_range", "filled_cells"),
@@ -123,6 +125,7 @@ def _makers(result: Result, settings: config.Figures) -> Makers:
         station_figures(result)
         | _of_regions(result)
         | water_figures(result, settings)
+        | product_figures(result, settings)
         | _of_criterion(result)
         | _of_groundwater(result)
         | _of_drought(result, settings)
