@@ -30,9 +30,11 @@ FIGURES = (
     "beta.png",
     "leave_one_out.png",
     "regions.png",
+    "scores.png",
     "standard_error.png",
     "station_fit.png",
     "station_mean.png",
+    "taylor.png",
     "twsa_maps.png",
 )
 

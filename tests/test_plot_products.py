@@ -39,7 +39,7 @@ def test_tables_have_the_scores_of_every_region_and_period(products):
     # No pair has a month in the third period.
     titles = [x.get_title() for x in axes]
     assert titles[:2] == ["(a) PCC, all", "(b) PCC, GRACE"]
-    assert titles[4:] == ["(e) RMSE [mm], all", "(f) RMSE [mm], GRACE"]
+    assert titles[4:] == ["(e) RMSE, all", "(f) RMSE, GRACE"]
     shown = axes[3].images[0].get_array()
     expected = products.nse.sel(product="gnss", period="GRACE", other=["grace", "CSR"])
     np.testing.assert_array_equal(shown, expected.values.T)

@@ -86,7 +86,7 @@ def score_tables(products: xr.Dataset, product: str = "gnss") -> Figure:
         for axes, period in zip(grid[row], periods):
             table = values.sel(period=period).values
             drawn = _draw_table(axes, table, colours, (limits[0], top))
-            axes.set_title(f"{title}, {period}", fontsize=9)
+            axes.set_title(f"{title.removesuffix(' [mm]')}, {period}", fontsize=9)
         arrows = arrows_of(values, (limits[0], top))
         style: Any = {"fraction": 0.05, "pad": 0.01, "extend": arrows}
         figure.colorbar(drawn, ax=list(grid[row]), label=title, **style)
@@ -146,7 +146,7 @@ def taylor_diagram(
     regions = [str(name) for name in some.region.values]
     columns = min(ACROSS, len(regions))
     rows = -(-len(regions) // columns)
-    figure = Figure(figsize=(4.1 * columns, 4.3 * rows + 0.6), layout="constrained")
+    figure = Figure(figsize=(4.1 * columns, 4.6 * rows + 0.6), layout="constrained")
     panels = []
     for number, region in enumerate(regions):
         axes: Any = figure.add_subplot(rows, columns, number + 1, projection="polar")
