@@ -603,7 +603,7 @@ def test_an_interruption_leaves_only_whole_files(
     if owner is Figure:
         # The results are there, and wait for their figures.
         names.remove(".unfinished")
-    assert len(names) == (0 if owner is xr.Dataset else 6 + calls)
+    assert len(names) == (0 if owner is xr.Dataset else 7 + calls)
     for name in names:
         assert not name.startswith(".")
         path = tmp_path / "out" / name
@@ -611,6 +611,8 @@ def test_an_interruption_leaves_only_whole_files(
             xr.load_dataset(path)
         elif path.suffix == ".json":
             json.loads(path.read_text())
+        elif path.suffix == ".csv":
+            assert path.read_text().endswith("\n")
         else:
             assert path.read_bytes().endswith(b"IEND\xaeB`\x82")
 
@@ -633,7 +635,7 @@ def test_a_full_disk_is_one_sentence(study, tmp_path, monkeypatch, capsys):
     names = sorted(names_of_results(tmp_path / "out"))
     state = ["state.json", "state.nc"]
     assert names == [
-        *(".unfinished", "products.nc", "regions.nc"),
+        *(".unfinished", "product_scores.csv", "products.nc", "regions.nc"),
         *(*state, "stations.nc", "twsa.nc"),
     ]
 

@@ -125,6 +125,7 @@ def summary(out):
 def test_a_run_leaves_its_files_and_nothing_else(out):
     files = {"twsa.nc", "stations.nc", "regions.nc", "summary.json", *FIGURES}
     files |= {"state.nc", "state.json", "run.log", "products.nc"}
+    files |= {"product_scores.csv"}
     assert {path.name for path in out.iterdir()} == files
     for name in FIGURES:
         content = (out / name).read_bytes()

@@ -1,5 +1,6 @@
 """Products beside water by heights: smoothed alike, scored by period, with seasons."""
 
+import csv
 import dataclasses
 
 import numpy as np
@@ -20,6 +21,7 @@ from jaxload.pipeline.evaluate.products import MonthlyProduct
 from jaxload.pipeline.evaluate.wavelet_maps import compare_wavelets
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.monthly_cells import calendar_months
+from jaxload.pipeline.report.water_tables import tables_of
 from jaxload.sphere.harmonics.footprints import FieldFilter, footprint_weights
 
 STUDY = config.Study(
@@ -167,6 +169,17 @@ def test_the_summary_has_scores_by_product_period_and_region(compared):
     scores = described["grace"]["early"]["west"]
     assert scores["months"] == 60
     assert scores["pcc"] > 0.9
+
+
+def test_scores_are_a_table_of_text(compared):
+    text = tables_of({"products.nc": compared})["product_scores.csv"]
+    rows = list(csv.DictReader(text.splitlines()))
+    # Of twelve pairs grace has no month in the gap, which leaves six.
+    assert len(rows) == 2 * (12 + 12 + 6)
+    wanted = dict(period="early", region="west", product="gnss", other="grace")
+    row = next(row for row in rows if wanted.items() <= row.items())
+    assert (row["smoothing_km"], row["months"]) == ("150", "60")
+    assert float(row["nse"]) == pytest.approx(compared.nse.sel(wanted).item(), abs=6e-4)
 
 
 def test_seasons_are_those_of_daily_values(area):

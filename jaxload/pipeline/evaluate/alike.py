@@ -1,9 +1,9 @@
 """Water of cells smoothed as satellite gravimetry is."""
 
 import dataclasses
+import math
 
 import numpy as np
-import scipy.fft
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -116,7 +116,7 @@ def _filtered(around: _Around, fields: Floats, radius_km: float) -> Floats:
     angles = np.linspace(0, np.pi, ANGLES)
     table = filter_kernel(FieldFilter(1e3 * radius_km), angles)
     count = len(around.lon)
-    padded = scipy.fft.next_fast_len(2 * count, real=True)
+    padded = 2 ** math.ceil(math.log2(2 * count))
     steps = np.minimum(np.arange(padded), padded - np.arange(padded))
     east = np.sin(steps * around.spacing * DEGREE / 2) ** 2
     north = around.lat * DEGREE
@@ -124,9 +124,7 @@ def _filtered(around: _Around, fields: Floats, radius_km: float) -> Floats:
     solid = 2 * np.sin(half) * np.cos(north) * 2 * half
     latitudes = north[around.rows]
     some = fields.any(axis=(0, 2))
-    parts = np.moveaxis(
-        scipy.fft.rfft(fields[:, some] * solid[some, None], padded), 2, 0
-    )
+    parts = np.moveaxis(np.fft.rfft(fields[:, some] * solid[some, None], padded), 2, 0)
     spectra = np.concatenate([parts.real, parts.imag], axis=1)
     result = np.empty((len(fields), len(latitudes), count))
     for part in blocks(len(latitudes), ROWS):
@@ -135,9 +133,9 @@ def _filtered(around: _Around, fields: Floats, radius_km: float) -> Floats:
         square = square + both[..., None] * east
         angle = 2 * np.arcsin(np.sqrt(np.clip(square, 0, 1)))
         # It is even in longitude, and its transform real.
-        kernel = scipy.fft.rfft(np.interp(angle, angles, table)).real
+        kernel = np.fft.rfft(np.interp(angle, angles, table)).real
         product = spectra @ kernel.transpose(2, 1, 0)
         whole = product[:, : len(fields)] + 1j * product[:, len(fields) :]
-        series = scipy.fft.irfft(np.moveaxis(whole, 0, 2), padded)
+        series = np.fft.irfft(np.moveaxis(whole, 0, 2), padded)
         result[:, part] = series[:, :, :count]
     return result[:, :, around.columns]

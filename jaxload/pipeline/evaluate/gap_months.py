@@ -60,7 +60,7 @@ def bridge_product(
             raster = sphere.to_raster(grid, np.asarray(values, np.float32))
             variables[f"cell_{name}"] = new, raster, labels
         coords |= {"lat": grid.lat_axis, "lon": grid.lon_axis}
-    about = {"product": study.evaluation.bridge, "comment": COMMENT}
+    about: dict[str, Any] = {"product": study.evaluation.bridge, "comment": COMMENT}
     about["smoothing_km"] = ours.smoothing_km
     return xr.Dataset(variables, coords, attrs=about)
 

@@ -139,7 +139,7 @@ def compare_products(
     variables["water"] = ("month", "product", "region"), water, labels
     variables |= _lags(study, time, (ours, theirs), shape)
     variables |= _of_cells(study, time, alike, periods)
-    coords = {"product": names, "other": names, "period": list(periods)}
+    coords: dict[str, Any] = {"product": names, "other": names, "period": list(periods)}
     coords |= {"region": regions, "month": time}
     coords["month_bnds"] = (("month", "bnds"), months)
     dataset = xr.Dataset(variables, coords)
@@ -316,7 +316,7 @@ def _collocation(alike: AlikeProducts, time: NDArray, regions: list[str]) -> xr.
     for names in triples:
         radius = max(alike.products[name].smoothing_km for name in names)
         water = np.stack([alike.at(name, radius).regions for name in names])
-        common = np.isfinite(water).all(axis=0)
+        common = np.asarray(np.isfinite(water).all(axis=0))
         bare = np.stack([_without(x, common, basis) for x in water])
         results.append(evaluate.triple_collocation(bare))
     meanings = {

@@ -89,12 +89,17 @@ def _at_stations(stations: xr.Dataset, months: NDArray) -> xr.Dataset:
         for name in names
     ]
     coords = {"time": series.span_middles(months), "component": names}
-    coords |= {name: stations[name] for name in ("station", "lon", "lat")}
+    coords["station"] = stations.station.values
     dims = ("time", "component", "station")
     attrs = {"units": "mm"}
     array = xr.DataArray(np.stack(monthly, axis=1), coords, dims, attrs=attrs)
     fits = labelled.seasonal_fits(array)
-    return fits.rename(lon="station_lon", lat="station_lat")
+    degrees = {"units": "degrees", "long_name": "place of the station"}
+    places = {
+        f"station_{name}": ("station", stations[name].values, degrees)
+        for name in ("lon", "lat")
+    }
+    return fits.assign_coords(places)
 
 
 def _called(fits: xr.Dataset, of: str) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""Tables of drought and water balance as text, a line for each month of a region."""
+"""Tables of drought, water balance and scores of products as text."""
 
 import csv
 import io
@@ -130,9 +130,42 @@ def _balance_table(balance: xr.Dataset) -> str:
     return _text(rows)
 
 
+#: Columns of scores, the variables that hold them, and their decimals.
+OF_PAIRS = {
+    "pcc": ("pcc", PLAIN),
+    "nse": ("nse", PLAIN),
+    "rmse_mm": ("rmse", MM),
+    "pcc_deseasonalised": ("pcc_deseasonalised", PLAIN),
+    "standard_deviation_mm": ("standard_deviation", MM),
+    "centred_rmse_mm": ("centred_rmse", MM),
+}
+
+
+def _scores_table(products: xr.Dataset) -> str:
+    """Scores of every pair of products that have a month in common."""
+    dims = ("period", "region", "product", "other")
+    values = {
+        column: (products[name].transpose(*dims).values, decimals)
+        for column, (name, decimals) in OF_PAIRS.items()
+    }
+    months = products.month_count.transpose(*dims).values
+    radius = products.smoothing_radius.values
+    rows = []
+    for place in np.argwhere(months > 0).tolist():
+        at = tuple(place)
+        if at[2] == at[3]:
+            continue
+        names = {name: products[name].values[i] for name, i in zip(dims, at)}
+        about = {"smoothing_km": f"{radius[at[2:]]:g}", "months": f"{months[at]:.0f}"}
+        scores = {k: _number(x[at], decimals) for k, (x, decimals) in values.items()}
+        rows.append(names | about | scores)
+    return _text(rows) if rows else "period,region,product,other\n"
+
+
 #: By its name, the file that holds what a table is made of, and what makes it.
 WATER_TABLES: dict[str, tuple[str, Callable[[xr.Dataset], str]]] = {
     "drought.csv": ("drought.nc", _event_rows),
+    "product_scores.csv": ("products.nc", _scores_table),
     "regions_monthly.csv": ("drought.nc", _monthly_table),
     "water_balance.csv": ("water_balance.nc", _balance_table),
 }
