@@ -594,6 +594,46 @@ def test_stations_alone_are_the_study_without_gap_filling(study, out):
     assert abs(ours.twsa - ours.twsa_stations_only).max() > 1
 
 
+def test_water_by_stations_alone_is_a_product_beside_others(out):
+    products = out[1].products
+    names = ["gnss", "gnss_stations_only", "grace", "land_model"]
+    assert products["product"].values.tolist() == names
+    alone = products.water.sel(product="gnss_stations_only").values
+    np.testing.assert_allclose(
+        alone, out[1].regions.twsa_stations_only_monthly_land_model, atol=0.01
+    )
+    both = products.water.sel(product=["gnss", "grace"], region="region").values
+    days = products.month.values.astype("M8[D]").astype(float)
+    line = np.stack([np.ones(len(days)), days - days.mean()], axis=1)
+    left = both - line @ np.linalg.lstsq(line, both)[0]
+    found = products.pcc.sel(product="gnss", other="grace", period="all")
+    np.testing.assert_allclose(
+        found.sel(region="region"), np.corrcoef(left.T)[0, 1], atol=2e-4
+    )
+
+
+def test_what_the_filler_predicts_without_a_station_is_kept(out):
+    stations, scores = out[1].stations, out[1].summary["filling"]["stations"]
+    up = stations.up_cleaned if "up_cleaned" in stations else stations.up
+    missed = stations.filler_prediction - (up - up.mean("time"))
+    for name, rmse in zip(stations.station.values, np.sqrt((missed**2).mean("time"))):
+        assert rmse == pytest.approx(scores[str(name)]["rmse_mm"], rel=1e-3)
+
+
+def test_weather_and_features_are_kept_with_their_names(study, gnss, cells, memory):
+    kept = dataclasses.replace(study, output=config.Output(store=("twsa", "features")))
+    features = fill(kept, gnss, cells, None, ignore).features
+    assert features.name.values.tolist() == ["temperature", "pressure"]
+    assert features.sizes["place"] == len(LON) + 12
+    lon, lat = (features[f"place_{x}"].values for x in ("lon", "lat"))
+    expected = temperature(memory, lon, lat)[: features.sizes["time"]]
+    np.testing.assert_allclose(features.weather_temperature, expected, atol=0.05)
+    scaled = features.feature.sel(name="temperature")
+    np.testing.assert_allclose(scaled.mean("time"), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled.std("time"), 1, atol=1e-5)
+    assert fill(study, gnss, cells, None, ignore).features is None
+
+
 def test_what_filling_changes_is_differences_and_percent_of_skill(out):
     summary = json.loads((out[0] / "summary.json").read_text())
     against = summary["gain_over_stations_only"]

@@ -7,7 +7,7 @@ from jaxload.config.checks import check_choices
 
 __all__ = ["Output"]
 
-Stored = Literal["twsa", "regions", "coefficients"]
+Stored = Literal["twsa", "regions", "coefficients", "features"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,10 @@ class Output:
         their standard errors where they are computed; "regions" for means over regions;
         "coefficients" for the coefficients of each epoch and the fields that they
         belong to, whose sum of products is the water of every cell [mm], in the file
-        coefficients.nc, or that water itself where it was solved for cell by cell.
+        coefficients.nc, or that water itself where it was solved for cell by cell;
+        "features" for the weather of stations and filled cells and the features made of
+        it, such as components, in the file features.nc, four bytes for each of them by
+        epoch and place.
         Maps without epochs, stations and scores are always written.
       compression: Whether maps are compressed; without it they are written several
         times faster and take about twice the space.
@@ -36,8 +39,8 @@ class Output:
         check_choices(self, "output")
         if not self.store:
             raise ValueError(
-                'output.store is empty; name one or more of "twsa", "regions" and '
-                '"coefficients"'
+                'output.store is empty; name one or more of "twsa", "regions", '
+                '"coefficients" and "features"'
             )
         if len(set(self.store)) < len(self.store):
             raise ValueError("output.store names a result twice; name each once")

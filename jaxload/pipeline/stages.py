@@ -49,6 +49,7 @@ from jaxload.pipeline.evaluate.water_balance import (
 )
 from jaxload.pipeline.fill.drivers import warn_of_idle_decomposition
 from jaxload.pipeline.fill.joint import invert_jointly
+from jaxload.pipeline.fill.kept_features import with_left_out
 from jaxload.pipeline.fill.station_models import Filled, fill
 from jaxload.pipeline.frozen.freezing import freeze
 from jaxload.pipeline.frozen.hindrances import drop_readings, keep_readings
@@ -383,15 +384,18 @@ def _with_filling(
     if study.gapfill is None:
         return result
     cells, curve, summary = None, None, result.summary
+    left_out, features = None, None
     learned = inverted.learned
     if filled is not None:
         summary["filling"] = filled.summary
+        left_out, features = filled.left_out, filled.features
         cells = rows.isel(station=np.flatnonzero(is_virtual(rows)))
         if filled.curve is not None and filled.best is not None:
             curve = curve_dataset(filled.curve, filled.best)
     if learned is not None:
         summary["learning"] = learned.summary
         curve, cells = learned.curves, learned.rows
+        left_out, features = learned.left_out, learned.features
         if learned.filling:
             summary["filling"] = learned.filling
     used = (
@@ -403,6 +407,8 @@ def _with_filling(
     gain = gain_over_stations_only(study, result.regions)
     summary["gain_over_stations_only"] = gain
     virtual = None if cells is None else filled_results(study, cells)
+    stations = with_left_out(result.stations, left_out)
+    result = dataclasses.replace(result, stations=stations, features=features)
     return dataclasses.replace(
         result, water=water, virtual_stations=virtual, learning=curve
     )

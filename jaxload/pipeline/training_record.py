@@ -29,12 +29,17 @@ class TrainingRecord:
       summary: Content of ``learning`` in `summary.json`.
       rows: Virtual stations by the network, layout `io.GNSS`; None for none.
       filling: Content of ``filling`` in the summary; empty without virtual stations.
+      left_out: Uplift of stations by networks that did not learn from them [mm], shape
+        (epoch, station); None without virtual stations.
+      features: Weather and features of places; None where they are not kept.
     """
 
     curves: xr.Dataset
     summary: dict[str, Any]
     rows: xr.Dataset | None = None
     filling: dict[str, Any] = dataclasses.field(default_factory=dict)
+    left_out: NDArray[np.floating] | None = None
+    features: xr.Dataset | None = None
 
 
 def curve_dataset(curve: Curve, best: NDArray[np.int64], part: str = "") -> xr.Dataset:

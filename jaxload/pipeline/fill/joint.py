@@ -44,6 +44,7 @@ from jaxload.pipeline.fill.features import (
     network_features,
     weather_raster,
 )
+from jaxload.pipeline.fill.kept_features import feature_results
 from jaxload.pipeline.fill.network_posterior import invert_about_mean
 from jaxload.pipeline.fill.observed_means import (
     StudyMeans,
@@ -135,6 +136,7 @@ def _invert_with_virtual_stations(
         places = WeatherPlaces(name.tolist(), lon, lat)
         report_progress = functools.partial(clock.watch, "features_of_weather")
         features = network_features(study, places, gnss, folder, report_progress)
+        kept = feature_results(study, features, places, gnss.time.values)
     with clock.stage("training"):
         sigma = np.asarray(model.noise.sigma)
         folds, keys = make_folds(study, gnss, len(sigma))
@@ -167,11 +169,16 @@ def _invert_with_virtual_stations(
         update = _means_update(means, model)
         estimate, update = solve_about_mean(filled, trained, means=update)
         warn_unsolved(gnss.time.values, estimate.solution.ok)
-    filling = _held_out_scores(study, gnss, predicted.members[:, :, :count], folds)
+    left_out = _held_out_mean(predicted.members[:, :, :count], folds)
+    filling = _scores_of(study, gnss, left_out)
     filling["cells"] = cells.sizes["station"]
     learned, errors = _learned(trained, update, features), Errors("none")
     learned = dataclasses.replace(
-        learned, rows=as_virtual_stations(cells, gnss, mean, sd), filling=filling
+        learned,
+        rows=as_virtual_stations(cells, gnss, mean, sd),
+        filling=filling,
+        left_out=left_out,
+        features=kept,
     )
     beta = float(jnp.exp(trained.hyperparameters.log_beta))
     with clock.stage("standard_errors_of_regions"):
@@ -249,17 +256,19 @@ def _predict_displacement(
     )
 
 
-def _held_out_scores(
-    study: config.Study, gnss: xr.Dataset, members: Floats, folds: joint_model.Folds
-) -> dict:
-    """Scores of each station by the members that held it out; NaN where none did."""
-    assert study.gapfill is not None
+def _held_out_mean(members: Floats, folds: joint_model.Folds) -> Floats:
+    """Mean of the members that held a station out; NaN where none did."""
     held_out = np.asarray(folds.held_out)[:, : members.shape[2]].astype(float)
     total = np.einsum("mes,ms->es", members, held_out)
     number = held_out.sum(axis=0)
-    mean = np.where(number > 0, total / np.maximum(number, 1), np.nan)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def _scores_of(study: config.Study, gnss: xr.Dataset, left_out: Floats) -> dict:
+    """Scores of each station by what was predicted without it."""
+    assert study.gapfill is not None
     up = gnss.up.values
-    return describe_validation(study.gapfill.method, gnss, up, score(mean, up))
+    return describe_validation(study.gapfill.method, gnss, up, score(left_out, up))
 
 
 def _invert_about_prior_mean(
@@ -279,6 +288,7 @@ def _invert_about_prior_mean(
         places = WeatherPlaces(names, raster.lon, raster.lat, nearest=True)
         report_progress = functools.partial(clock.watch, "features_of_weather")
         features = network_features(study, places, gnss, folder, report_progress)
+        kept = feature_results(study, features, places, gnss.time.values)
     with clock.stage("training"):
         folds, keys = make_folds(study, gnss, model.up.shape[1])
         to_cells = sphere.linear_weights(
@@ -334,6 +344,7 @@ def _invert_about_prior_mean(
         estimate, update = solve_about_mean(training_data, trained, prior_mean, update)
         warn_unsolved(gnss.time.values, estimate.solution.ok)
     learned, errors = _learned(trained, update, features), Errors("none")
+    learned = dataclasses.replace(learned, features=kept)
     beta = float(jnp.exp(trained.hyperparameters.log_beta))
     with clock.stage("standard_errors_of_regions"):
         if uncertainty_kind(study, model) != "none":

@@ -27,6 +27,7 @@ from jaxload.gapfill.training import optimise
 from jaxload.pipeline.evaluate.published_scores import ARTICLES
 from jaxload.pipeline.fill.drivers import driver_features
 from jaxload.pipeline.fill.features import NetworkFeatures, network_features
+from jaxload.pipeline.fill.kept_features import feature_results
 from jaxload.pipeline.fill.study_model import study_station_model
 from jaxload.pipeline.inputs.virtual_stations import as_virtual_stations
 from jaxload.pipeline.inputs.weather import (
@@ -62,12 +63,17 @@ class Filled:
       summary: Content of ``filling`` in `summary.json`.
       curve: Of the training, where there was one.
       best: Steps after which each network was best, shape (member,), or None.
+      left_out: Uplift of each station predicted from others [mm], shape (epoch,
+        station).
+      features: From `feature_results`.
     """
 
     rows: xr.Dataset
     summary: dict[str, Any]
     curve: optimise.Curve | None = None
     best: NDArray[np.int64] | None = None
+    left_out: NDArray[np.floating] | None = None
+    features: xr.Dataset | None = None
 
 
 def fill(
@@ -146,7 +152,9 @@ def fill(
     summary = describe_validation(study.gapfill.method, gnss, up, fitted.validation)
     summary |= {"model": study.gapfill.station_model, "cells": cells.sizes["station"]}
     summary |= fitted.record | features.record
-    return Filled(rows, summary, fitted.curve, fitted.best)
+    left_out = np.asarray(fitted.validation.predicted)
+    kept = feature_results(study, features, places, gnss.time.values)
+    return Filled(rows, summary, fitted.curve, fitted.best, left_out, kept)
 
 
 def _is_own(study: config.Study) -> bool:

@@ -105,6 +105,8 @@ class Result:
       products: Monthly water of all products and their scores; None without others.
       wavelets: Water and other products in time and period; None where a study does not
         set it.
+      features: Weather and features of places that were filled; None where a study does
+        not store them.
       bridged: Gravimetry whose missing months are estimated; None likewise.
       maps: The file that holds `water` already; None where none does.
       state: What later days are estimated by; None where they cannot be, or nothing is
@@ -127,6 +129,7 @@ class Result:
     products: xr.Dataset | None = None
     wavelets: xr.Dataset | None = None
     bridged: xr.Dataset | None = None
+    features: xr.Dataset | None = None
     maps: MapFile | None = None
     state: KeptState | None = None
 

@@ -31,6 +31,7 @@ MEANS = {
     "east": False,
     "predicted": False,
     "leave_one_out_residual": False,
+    "filler_prediction": False,
     "residual_": False,
     "load_": False,
     "displacement": False,

@@ -54,6 +54,7 @@ DATASETS = {
     "products.nc": "products",
     "wavelets.nc": "wavelets",
     "bridged.nc": "bridged",
+    "features.nc": "features",
 }
 
 #: Variables that are written in float64, by the name of their file: sums of many
