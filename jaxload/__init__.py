@@ -2,7 +2,7 @@
 
 The sub-packages are the namespaces to use: `earth`, `sphere`, `series`, `io`,
 `inversion`, `evaluate`, `gapfill`, `synthetic`, `config`, `plot`, `pipeline`, `sweep`,
-`labelled`, `drafting`, `export`, `comparison`, `fetch`.
+`labelled`, `drafting`, `export`, `comparison`, `fetch`, `description`, `report`.
 Each is imported when it is first used: ``import jaxload; jaxload.inversion.solve``.
 Nothing is computed or configured at import; `README.md` beside this file draws the
 tree.
@@ -16,6 +16,7 @@ PACKAGES = (
     "comparison",
     "config",
     "demo",
+    "description",
     "drafting",
     "earth",
     "evaluate",

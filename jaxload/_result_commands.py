@@ -1,4 +1,4 @@
-"""Commands about finished results: export, compare, cite."""
+"""Commands about finished results: report, export, compare, cite."""
 
 import argparse
 from collections.abc import Callable
@@ -67,6 +67,16 @@ def add_result_commands(
         "--overwrite", action="store_true", help="replace files that are there already"
     )
     export.set_defaults(command=command, lines=_export)
+    report = commands.add_parser(
+        "report",
+        parents=[common],
+        help="write one HTML page of a result: numbers, maps to click, tables, figures",
+    )
+    report.add_argument("folder", metavar="DIR", help="where results are")
+    report.add_argument(
+        "--out", metavar="FILE", help="the page; DIR/report.html by default"
+    )
+    report.set_defaults(command=command, lines=_report)
     compare = commands.add_parser(
         "compare", parents=[common], help="set two results beside each other"
     )
@@ -83,6 +93,12 @@ def add_result_commands(
         help="where results are, to cite what their study rests on",
     )
     cite.set_defaults(command=command, lines=_cite)
+
+
+def _report(options: argparse.Namespace, watch: Watch) -> list[str]:
+    path = jaxload.report.write_report(options.folder, options.out, watch)
+    size = path.stat().st_size / 1e6
+    return [f"{path} is written ({size:.1f} MB); open it in a browser"]
 
 
 def _compare(options: argparse.Namespace, watch: Watch) -> list[str]:

@@ -333,7 +333,7 @@ def _run_study(options: argparse.Namespace, console: Console) -> None:
     if console.quiet:
         return
     # What was warned of stands on the terminal already.
-    _say(jaxload.report.describe(options.out, warnings=False))
+    _say(jaxload.description.describe(options.out, warnings=False))
 
 
 def _update(options: argparse.Namespace, console: Console) -> None:
@@ -341,7 +341,7 @@ def _update(options: argparse.Namespace, console: Console) -> None:
         update = jaxload.pipeline.update_study(
             options.folder, options.data, options.end, options.figures, watch
         )
-    _say(jaxload.report.describe_update(update.about))
+    _say(jaxload.description.describe_update(update.about))
 
 
 def _sweep(options: argparse.Namespace, console: Console) -> None:
@@ -383,7 +383,7 @@ def _info(options: argparse.Namespace, console: Console) -> None:
     if pathlib.Path(options.folder, config.SWEEP_SUMMARY).is_file():
         _say(jaxload.sweep.describe_sweep(options.folder))
         return
-    _say(jaxload.report.describe(options.folder))
+    _say(jaxload.description.describe(options.folder))
 
 
 def _demo(options: argparse.Namespace, console: Console) -> None:

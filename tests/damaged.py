@@ -31,7 +31,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from jaxload import io, report
+from jaxload import description, io
 from jaxload.config import sources
 from jaxload.gapfill.training.checkpoints import DiskCheckpoints
 from jaxload.pipeline.inputs import prior_amplitude
@@ -188,7 +188,7 @@ def _describe(path):
 
     summary = {**test_filling_summary.SUMMARY, "files": [path.name]}
     io.write_json(summary, path.with_name("summary.json"))
-    return {"lines": np.array(report.describe(path.parent))}
+    return {"lines": np.array(description.describe(path.parent))}
 
 
 def _load(path):

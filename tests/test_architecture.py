@@ -25,7 +25,8 @@ LAYERS = [
     {"drafting", "earth", "plot", "studies", "labelled", "fetch"},
     {"gapfill", "synthetic", "accessor"},
     {"pipeline"},
-    {"report", "demo", "sweep", "export", "comparison"},
+    {"description", "demo", "sweep", "export", "comparison"},
+    {"report"},
     {"cli"},
     {"__main__"},
 ]

@@ -15,7 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import jaxload
-from jaxload import cli, io, report
+from jaxload import cli, description, io
 from jaxload.io.files import folders
 from jaxload.pipeline.estimation import inversion
 from tests.test_cli import (
@@ -273,7 +273,7 @@ def test_more_than_one_epoch_in_a_hundred_without_water_is_said_first(
         "2019-11-14"
     )
     assert captured.out.splitlines()[0] == line
-    assert report.describe(tmp_path / "out")[0] == line
+    assert description.describe(tmp_path / "out")[0] == line
     assert "4 of 152 epochs could not be solved" in captured.err
 
 

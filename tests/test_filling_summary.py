@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxload import config, io, report
+from jaxload import config, description, io
 from jaxload.gapfill.networks import ensemble
 from jaxload.gapfill.scores import score
 from jaxload.gapfill.training import optimise
@@ -149,7 +149,7 @@ SUMMARY = {
 
 def described(folder, **more):
     io.write_json(SUMMARY | more, folder / "summary.json")
-    return "\n".join(report.describe(folder))
+    return "\n".join(description.describe(folder))
 
 
 def test_scatter_is_told_where_a_result_knows_it(tmp_path):

@@ -13,7 +13,7 @@ import shapely
 import xarray as xr
 from twin_files import write_twin
 
-from jaxload import config, evaluate, pipeline, report, sphere, synthetic
+from jaxload import config, description, evaluate, pipeline, sphere, synthetic
 from jaxload.inversion.estimation.representers import RepresenterSolution, Term
 from jaxload.pipeline.estimation.error_correlation import LASTING_ERRORS
 from jaxload.pipeline.estimation.uncertainty import CellErrors, Errors
@@ -569,7 +569,7 @@ def test_a_run_writes_its_tables_maps_and_figures(result):
     with xr.open_dataset(out / "regions.nc") as regions:
         days = regions.twsa.values[:31].mean(axis=0)
     np.testing.assert_allclose(water[0], days, rtol=1e-4)
-    lines = report.describe(out)
+    lines = description.describe(out)
     assert any(line.startswith("gravest drought of region") for line in lines)
     assert any(line.startswith("water balance of region: corr") for line in lines)
     assert "tables: drought.csv, regions_monthly.csv, water_balance.csv" in lines

@@ -11,7 +11,7 @@ import pytest
 import shapely
 import xarray as xr
 
-from jaxload import cli, config, io, pipeline, report, sphere
+from jaxload import cli, config, description, io, pipeline, sphere
 from jaxload.gapfill.joint import joint_model
 from jaxload.gapfill.networks import ensemble
 from jaxload.gapfill.published import mllim
@@ -665,7 +665,7 @@ def test_references_are_means_of_centres_and_of_months(out, data):
 
 
 def test_a_result_tells_what_was_filled(out):
-    lines = report.describe(out[0])
+    lines = description.describe(out[0])
     assert any(line.startswith("12 cells filled (mllim)") for line in lines)
     assert any("stations alone, medians over regions: correlation" in x for x in lines)
     assert any(
@@ -692,7 +692,7 @@ def test_a_load_that_makes_heights_scatter_more_is_told_as_such(
     summary["load_correlation"] = {name: {"ntal": 0.4} for name in stations}
     (tmp_path / "summary.json").write_text(json.dumps(summary))
     expected = f"load of ntal: correlation with heights 0.40, {said}"
-    assert expected in report.describe(tmp_path)
+    assert expected in description.describe(tmp_path)
 
 
 def test_bad_weather_ends_the_program_with_one_sentence(
@@ -743,7 +743,7 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
     assert set(learning["uncertainty_hyperparameters"]) == set(learning["trained"])
     assert learning["uncertainty_hyperparameters"] != learning["trained"]
     assert not (water[0] / "beta.png").exists()
-    said = "\n".join(report.describe(water[0]))
+    said = "\n".join(description.describe(water[0]))
     assert "(trained with the network)" in said
     assert "sized by the neighbourhoods that members of the network held out" in said
     assert result.virtual_stations is None
@@ -758,10 +758,10 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
 def test_scores_against_what_taught_are_said_to_flatter(water, tmp_path):
     folder = shutil.copytree(water[0], tmp_path / "taught")
     summary = json.loads((folder / "summary.json").read_text())
-    assert "flatter" not in "\n".join(report.describe(folder))
+    assert "flatter" not in "\n".join(description.describe(folder))
     summary["learning"]["gravity_rows"] = 1
     (folder / "summary.json").write_text(json.dumps(summary))
-    assert "scores against it flatter" in "\n".join(report.describe(folder))
+    assert "scores against it flatter" in "\n".join(description.describe(folder))
 
 
 @pytest.mark.slow
@@ -831,7 +831,7 @@ def test_a_network_fills_cells_through_the_inversion(data, tmp_path):
         filled.sigma[0], result.water.row_sigma[len(LON) :], rtol=1e-6
     )
     assert "grace" in result.summary["gain_over_stations_only"]
-    lines = report.describe(tmp_path)
+    lines = description.describe(tmp_path)
     for start in ("12 cells filled", "2 networks trained"):
         assert any(line.startswith(f"{start} (joint-displacement)") for line in lines)
     learning = result.summary["learning"]

@@ -9,7 +9,7 @@ import pytest
 import shapely
 import xarray as xr
 
-from jaxload import cli, config, io, pipeline, report, series, synthetic
+from jaxload import cli, config, description, io, pipeline, series, synthetic
 from jaxload.pipeline.inputs.observations import read_observations
 from jaxload.pipeline.prepare import cleaning, loads
 from jaxload.pipeline.prepare.heights import check_heights, ready_heights
@@ -134,7 +134,7 @@ def test_a_short_study_keeps_its_heights_and_writes_no_amplitude(
     assert growth.max() < 1.05
     assert "annual_amplitude" not in result.water
     assert not (out / "annual_amplitude.png").exists()
-    said = "\n".join(report.describe(out))
+    said = "\n".join(description.describe(out))
     assert "annual amplitude not written, of less than a year and a half" in said
     assert f"trends not determined by the records of {seen.sum()} of" in said
 
@@ -159,7 +159,7 @@ def test_a_short_study_is_scored_by_the_months_that_there_are(
     assert score["months"] == days // 31
     assert not np.isfinite(score["pcc"])
     assert np.isfinite(result.water.twsa.values).any()
-    said = "\n".join(report.describe(tmp_path / "out"))
+    said = "\n".join(description.describe(tmp_path / "out"))
     assert "correlation undefined, NSE undefined, RMSE" in said
 
 

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from twin_files import twin_heights, write_twin
 
-from jaxload import cli, config, pipeline, report, synthetic
+from jaxload import cli, config, description, pipeline, synthetic
 from jaxload.pipeline.estimation.error_correlation import LASTING_ERRORS
 from jaxload.pipeline.evaluate.monthly_water import monthly_storage
 
@@ -106,7 +106,7 @@ def without(study, tmp_path_factory):
 def independent(study, tmp_path_factory):
     folder = tmp_path_factory.mktemp("independent")
     found = results(inverted(study, thermoelastic=TERM), folder)
-    return found | {"lines": report.describe(folder)}
+    return found | {"lines": description.describe(folder)}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import shapely
 import xarray as xr
 from twin_files import twin_heights
 
-from jaxload import config, io, pipeline, report, series, synthetic
+from jaxload import config, description, io, pipeline, series, synthetic
 from jaxload.inversion.spectral.spectra import NetworkSpectra
 from jaxload.pipeline.estimation import inversion as estimation
 from jaxload.pipeline.estimation.network_noise import with_growth
@@ -197,7 +197,7 @@ def test_provisional_days_are_those_of_the_lag_with_their_size(heights, study):
     expected = rest * np.sqrt(1 - growth**-2)
     size = next(iter(about["provisional_mm"].values()))
     assert size == pytest.approx(expected, rel=1e-3)
-    said = "\n".join(report.describe_update(about))
+    said = "\n".join(description.describe_update(about))
     assert f"means over regions of the last by {size:.1f} mm rms" in said
 
 

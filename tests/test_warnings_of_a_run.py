@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from jaxload import cli, io, report
+from jaxload import cli, description, io
 from jaxload.pipeline.doubts import collected_warnings, first_messages
 from tests.test_cli import BETA, TOML, UP, edit, run, write_study
 
@@ -72,7 +72,7 @@ def test_the_terminal_shows_a_warning_once_though_it_is_logged_often(
             logger.warning("[bold]a doubt[/bold]")
         return []
 
-    monkeypatch.setattr(report, "describe", describe)
+    monkeypatch.setattr(description, "describe", describe)
     assert cli.main(["info", str(tmp_path)]) == 0
     assert capsys.readouterr().err == "WARNING: [bold]a doubt[/bold]\n"
 
@@ -81,4 +81,4 @@ def test_a_result_from_before_warnings_were_kept_is_described(tmp_path):
     from tests.test_filling_summary import SUMMARY
 
     io.write_json(SUMMARY, tmp_path / "summary.json")
-    assert report.describe(tmp_path)[0] == "a result"
+    assert description.describe(tmp_path)[0] == "a result"

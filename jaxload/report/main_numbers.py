@@ -1,0 +1,154 @@
+"""The numbers of a result that are read first, each with what it means."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["Headline", "headlines"]
+
+#: Regions that are named one by one.
+SHOWN = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Headline:
+    """A number to read first.
+
+    Attributes:
+      name: What it is of.
+      value: The number with its unit.
+      meaning: What it means, in a sentence.
+    """
+
+    name: str
+    value: str
+    meaning: str
+
+
+def headlines(summary: Mapping[str, Any]) -> list[Headline]:
+    """Choose the numbers of a result that are read first.
+
+    Args:
+      summary: Of `summary.json`.
+
+    Returns:
+      Those that the result has.
+    """
+    return [
+        *_extent(summary),
+        *_fit(summary),
+        *_errors(summary),
+        *_scores(summary),
+        *_filling(summary),
+        *_truth(summary),
+    ]
+
+
+def _extent(summary: Mapping[str, Any]) -> Iterator[Headline]:
+    if "stations" in summary and "cells" in summary:
+        yield Headline(
+            "Stations and cells",
+            f"{summary['stations']} and {summary['cells']}",
+            "Heights of so many stations determine water on so many cells.",
+        )
+    if "epochs" in summary:
+        missing = summary.get("epochs_not_solved", 0)
+        yield Headline(
+            "Epochs",
+            str(summary["epochs"]),
+            f"From {summary.get('first_day')} to {summary.get('last_day')}; "
+            f"{missing or 'none'} could not be solved.",
+        )
+
+
+def _fit(summary: Mapping[str, Any]) -> Iterator[Headline]:
+    signal, left_out = (
+        summary.get(f"{name}_rms_mm") for name in ("signal", "leave_one_out")
+    )
+    if signal is not None:
+        yield Headline(
+            "Signal in the heights",
+            f"{signal:.2f} mm",
+            "Root mean square of the vertical displacement that was inverted.",
+        )
+    if left_out is not None and signal:
+        share = 100 * (1 - (left_out / signal) ** 2)
+        yield Headline(
+            "Leave-one-out error",
+            f"{left_out:.2f} mm",
+            "Root mean square error of each height predicted from the other stations: "
+            f"they explain {share:.0f}% of the variance. The rest is noise and water "
+            "finer than the distance between stations.",
+        )
+    misfit = summary.get("misfit_rms_mm")
+    if misfit is not None:
+        yield Headline(
+            "Misfit",
+            f"{misfit:.2f} mm",
+            "Root mean square difference of heights and displacement by the estimated "
+            "water; it is smaller than the leave-one-out error, as each station fits "
+            "its own height too.",
+        )
+
+
+def _errors(summary: Mapping[str, Any]) -> Iterator[Headline]:
+    sizes = summary.get("errors", {}).get("region_sd_mm") or {}
+    shared = "noise" in summary or summary.get("common_mode_mm")
+    beware = "" if shared else " Noise that stations share is not part of it."
+    for region, size in list(sizes.items())[:1]:
+        if size is not None:
+            yield Headline(
+                f"Standard error, {region}",
+                f"{size:.1f} mm",
+                "Of the regional mean at an epoch, by the noise that the study "
+                f"assumes; 95% intervals are 1.96 times as wide on each side.{beware}",
+            )
+
+
+def _scores(summary: Mapping[str, Any]) -> Iterator[Headline]:
+    for key, what in (
+        ("evaluation", "GRACE"),
+        ("evaluation_land_model", "land-surface model"),
+    ):
+        for region, score in list(summary.get(key, {}).items())[:SHOWN]:
+            if score.get("pcc") is None or score.get("rmse_mm") is None:
+                continue
+            nse = score.get("nse")
+            efficiency = "" if nse is None else f" Nash-Sutcliffe efficiency {nse:.2f}."
+            yield Headline(
+                f"{region}, against {what}",
+                f"correlation {score['pcc']:.2f}",
+                f"Monthly means over {score.get('months')} months differ by "
+                f"{score['rmse_mm']:.0f} mm rms.{efficiency}",
+            )
+
+
+def _filling(summary: Mapping[str, Any]) -> Iterator[Headline]:
+    filling = summary.get("filling", {})
+    if filling.get("mean_pcc") is not None:
+        yield Headline(
+            "Filled cells, at stations left out",
+            f"correlation {filling['mean_pcc']:.2f}",
+            f"Mean over stations of heights predicted by {filling.get('method')} from "
+            "the others against those observed.",
+        )
+
+
+def _truth(summary: Mapping[str, Any]) -> Iterator[Headline]:
+    truth = summary.get("truth", {})
+    if truth.get("region_pcc") is not None:
+        yield Headline(
+            "Regional mean against the truth",
+            f"correlation {truth['region_pcc']:.3f}",
+            f"The world is simulated: its mean water is missed by "
+            f"{truth['region_rmse_mm']:.1f} mm rms, of {truth['region_std_mm']:.1f} "
+            "mm.",
+        )
+    for name, scores in truth.items():
+        if isinstance(scores, Mapping) and scores.get("all_nse") is not None:
+            yield Headline(
+                f"Cells against the truth, {name.replace('_', ' ')}",
+                f"NSE {scores['all_nse']:.2f}",
+                f"Nash-Sutcliffe efficiency in the simulated world; error "
+                f"{scores['all_rmse_mm']:.0f} mm rms.",
+            )

@@ -1,0 +1,396 @@
+"""The page of a result: its parts and data, and that it needs no network."""
+
+import base64
+import html.parser
+import json
+import re
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from jaxload import cli, io, report
+from jaxload.pipeline.report.file_labels import labelled_for_file
+from jaxload.report import (
+    figures,
+    interactive_map,
+    interactive_series,
+    page,
+    tables,
+)
+from jaxload.report.opened_result import open_result
+from jaxload.report.packed_arrays import pack_numbers, thinning_step, unpack_numbers
+
+pytest.importorskip("netCDF4")
+pytest.importorskip("plotly")
+pytest.importorskip("jinja2")
+
+DAYS = np.arange("2018-01-01", "2018-05-01", dtype="M8[D]").astype("M8[ns]")
+LON, LAT = 10 + 0.5 * np.arange(5), 45 + 0.5 * np.arange(4)
+EVIL = "<script>alert(1)</script>"
+SETTINGS = f'title = "{EVIL}"\n[gnss]\nfiles = "heights/*.tenv3"\n'
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA"
+    "AABJRU5ErkJggg=="
+)
+SCORE = {"pcc": 0.9, "r2": 0.81, "nse": None, "rmse_mm": 20.5, "months": 24}
+SUMMARY = {
+    "title": EVIL,
+    "beta": 0.02,
+    "criterion": [{"beta": 0.01, "value": 2.0}, {"beta": 0.02, "value": 1.5}],
+    "criterion_name": "leave-one-out rms",
+    "leave_one_out_rms_mm": 1.5,
+    "signal_rms_mm": 3.0,
+    "misfit_rms_mm": 1.2,
+    "common_mode_mm": 0.0,
+    "stations": 3,
+    "cells": 16,
+    "epochs": len(DAYS),
+    "first_day": "2018-01-01",
+    "last_day": "2018-04-30",
+    "epochs_not_solved": 0,
+    "device": "cpu",
+    "versions": {"jaxload": "0.2.0", "jax": "0.10"},
+    "evaluation": {"</td>a": SCORE, "b": SCORE},
+    "products": {"grace": {"smoothing_km": 300.0, "all": {"a": SCORE, "b": SCORE}}},
+    "errors": {"kind": "cells", "method": "exact", "region_sd_mm": {"a": 4.0}},
+    "seconds": {"total": 3.0},
+    "peak_memory_gib": 1.0,
+    "warnings": [f"a doubt {EVIL}"],
+    "files": ["twsa.nc", "stations.nc", "regions.nc", "annual_amplitude.png", "a.svg"],
+}
+
+
+def write_result(folder):
+    """Maps, stations and regions as a run writes them, with texts that are tags."""
+    rng, mm = np.random.default_rng(0), {"units": "mm"}
+    shape = (len(DAYS), len(LAT), len(LON))
+    water = rng.normal(0, 100, shape)
+    water[7, 1, 2] = np.nan
+    mask = np.full(shape[1:], 2, np.int8)
+    mask[:, 0] = 1
+    amplitude = np.abs(water[0])
+    maps = xr.Dataset(
+        {
+            "twsa": (("time", "lat", "lon"), water.astype("f4"), mm),
+            "twsa_sd": (("time", "lat", "lon"), np.abs(water / 9).astype("f4"), mm),
+            "annual_amplitude": (("lat", "lon"), amplitude.astype("f4"), mm),
+            "cell_mask": (("lat", "lon"), mask),
+        },
+        {"time": DAYS, "lat": LAT, "lon": LON},
+    )
+    up = rng.normal(0, 3, (len(DAYS), 3))
+    up[:5, 1] = np.nan
+    stations = xr.Dataset(
+        {
+            "up": (("time", "station"), up.astype("f4"), mm),
+            "up_sigma": (("time", "station"), np.full(up.shape, 0.5, "f4"), mm),
+            "predicted": (("time", "station"), (up / 2).astype("f4"), mm),
+            "leave_one_out_residual": (("time", "station"), (up / 3).astype("f4"), mm),
+            "candidate_lon": ("candidate", np.array([10.6, 11.1, 11.6, 12.0], "f4")),
+            "candidate_lat": ("candidate", np.array([45.3, 45.9, 46.1, 46.0], "f4")),
+            "suspect": ("candidate", np.array([0, 1, 0, 1], np.int8)),
+            "status": ("candidate", ["used", "suspect", "used", "dropped"]),
+            "reason": ("candidate", ["", "rate & season", "", "scatter"]),
+        },
+        {
+            "time": DAYS,
+            "station": [EVIL, "BBBB", "=CMD()"],
+            "candidate": [EVIL, "BBBB", "=CMD()", "GONE"],
+            "lon": ("station", [10.6, 11.1, 11.6]),
+            "lat": ("station", [45.3, 45.9, 46.1]),
+            "height": ("station", [100.0, 200.0, 300.0]),
+        },
+    )
+    month = np.array(["2018-01-16", "2018-02-15"], "M8[ns]")
+    regions = xr.Dataset(
+        {
+            "twsa": (("time", "region"), (9 * up[:, :2]).astype("f4"), mm),
+            "twsa_sd": (("time", "region"), np.full((len(DAYS), 2), 4, "f4"), mm),
+            "twsa_grace": (("month", "region"), np.ones((2, 2), "f4"), mm),
+        },
+        {"time": DAYS, "region": [EVIL, "b"], "month": month},
+    )
+    about = {"title": "small", "settings": SETTINGS, "source": "jaxload 0.2.0"}
+    parts = {"twsa": maps, "stations": stations, "regions": regions}
+    for name, part in parts.items():
+        io.write_dataset(labelled_for_file(part, about), folder / f"{name}.nc")
+    (folder / "summary.json").write_text(json.dumps(SUMMARY))
+    (folder / "annual_amplitude.png").write_bytes(PIXEL)
+    (folder / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("result")
+    write_result(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(folder):
+    return report.write_report(folder).read_text(encoding="utf-8")
+
+
+class Parsed(html.parser.HTMLParser):
+    """Elements with their attributes and texts, and which ones were left open."""
+
+    VOID = ("meta", "link", "input", "img", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.wrong = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes), []))
+        if tag not in self.VOID:
+            self.open.append(self.elements[-1])
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open[-1][0] != tag:
+            self.wrong.append(tag)
+        else:
+            self.open.pop()
+
+    def handle_data(self, data):
+        if self.open:
+            self.open[-1][2].append(data)
+
+    def all(self, tag, **wanted):
+        return [
+            (attributes, "".join(texts))
+            for name, attributes, texts in self.elements
+            if name == tag and wanted.items() <= attributes.items()
+        ]
+
+
+@pytest.fixture(scope="module")
+def parsed(text):
+    return Parsed(text)
+
+
+@pytest.fixture(scope="module")
+def data(parsed):
+    return json.loads(parsed.all("script", id="report-data")[0][1])
+
+
+def test_every_element_is_closed_and_every_name_is_used_once(parsed):
+    assert not parsed.wrong
+    assert not parsed.open
+    names = [a["id"] for _, a, _ in parsed.elements if "id" in a]
+    assert len(names) == len(set(names))
+
+
+def test_the_page_asks_no_network_for_anything(parsed):
+    loaded = [
+        attributes[key]
+        for tag, attributes, _ in parsed.elements
+        for key in ("src", "href", "action", "data", "poster", "srcset")
+        if key in attributes and tag != "a"
+    ]
+    assert loaded
+    assert all(source.startswith("data:") for source in loaded)
+    links = [a["href"] for a, _ in parsed.all("a")]
+    assert all(link.startswith("#") for link in links)
+    (policy,) = (a["content"] for a, _ in parsed.all("meta") if "http-equiv" in a)
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+    styles = "".join(text for _, text in parsed.all("style"))
+    assert "url(" not in styles
+    assert "@import" not in styles
+
+
+def test_links_lead_to_parts_of_the_page(parsed):
+    names = {a["id"] for _, a, _ in parsed.elements if "id" in a}
+    assert {a["href"][1:] for a, _ in parsed.all("a")} <= names
+    described = {a["for"] for a, _ in parsed.all("label") if "for" in a}
+    assert described <= names
+
+
+def test_texts_of_a_study_are_texts_and_not_tags(text, parsed):
+    assert EVIL not in text
+    assert len(parsed.all("script")) == 3
+    assert parsed.all("h1")[0][1] == EVIL
+    assert parsed.all("p", **{"class": "warning"})[-1][1] == f"a doubt {EVIL}"
+    options = [text.strip() for _, text in parsed.all("option")]
+    assert options.count(EVIL) == 2
+    assert "</td>a" in [text for _, text in parsed.all("td")]
+
+
+def test_warnings_come_first(text):
+    order = [text.index(f'id="{part}-part"') for part in ("warnings", "numbers", "map")]
+    assert order == sorted(order)
+
+
+def test_maps_in_the_page_are_those_of_the_file(data, folder):
+    content = data["map"]
+    with io.read_dataset(folder / "twsa.nc") as water:
+        shown = water["cell_mask"].values == 2
+        assert [content["row"], content["column"]] == [
+            x.tolist() for x in np.nonzero(shown)
+        ]
+        names = [layer["name"] for layer in content["layers"]]
+        assert names == ["twsa", "twsa_sd", "annual_amplitude"]
+        for layer in content["layers"]:
+            expected = water[layer["name"]].values[..., shown]
+            held = unpack_numbers(layer, expected.shape)
+            np.testing.assert_allclose(
+                held, expected, rtol=0, atol=layer["step"] / 2 * 1.001
+            )
+    assert content["axes"]["twsa time"] == [str(day)[:10] for day in DAYS]
+    assert content["layers"][0]["kind"] == "diverging"
+    assert content["layers"][1]["kind"] == "sequential"
+    assert content["layers"][0]["units"] == "mm"
+
+
+def test_series_of_stations_and_regions_are_those_of_the_files(data, folder):
+    content = data["stations"]
+    with io.read_dataset(folder / "stations.nc") as stations:
+        for key, name in (("observed", "up"), ("left_out", "leave_one_out_residual")):
+            packed, expected = content["series"][key], stations[name].values
+            np.testing.assert_allclose(
+                unpack_numbers(packed, expected.shape),
+                expected,
+                atol=packed["step"],
+                rtol=0,
+            )
+    assert content["names"] == [EVIL, "BBBB", "=CMD()", "GONE"]
+    assert content["notes"] == ["", "suspect: rate & season", "", "dropped: scatter"]
+    assert content["suspect"] == [False, True, False, True]
+    regions = data["regions"]
+    assert [one["name"] for one in regions["series"]] == ["twsa", "twsa_grace"]
+    with io.read_dataset(folder / "regions.nc") as dataset:
+        first, expected = regions["series"][0], dataset["twsa"].values
+        assert "sd" in first
+        np.testing.assert_allclose(
+            unpack_numbers(first, expected.shape), expected, atol=first["step"], rtol=0
+        )
+
+
+def test_a_page_with_little_room_has_some_epochs_and_says_which(folder, monkeypatch):
+    monkeypatch.setattr(interactive_map, "MAP_MEGABYTES", 0.005)
+    monkeypatch.setattr(interactive_series, "STATION_MEGABYTES", 0.001)
+    monkeypatch.setattr(figures, "FIGURE_MEGABYTES", 0.0)
+    text = report.write_report(folder, folder / "little.html").read_text("utf-8")
+    parsed = Parsed(text)
+    data = json.loads(parsed.all("script", id="report-data")[0][1])
+    step = data["map"]["steps"]["twsa time"]
+    assert step > 1
+    assert data["map"]["axes"]["twsa time"] == [str(day)[:10] for day in DAYS[::step]]
+    with io.read_dataset(folder / "twsa.nc") as water:
+        expected = water["twsa"].values[::step][:, water["cell_mask"].values == 2]
+    layer = data["map"]["layers"][0]
+    np.testing.assert_allclose(
+        unpack_numbers(layer, expected.shape), expected, rtol=0, atol=layer["step"]
+    )
+    note = parsed.all("p", id="thinning")[0][1]
+    assert f"Maps of twsa: one in {step} epochs." in note
+    assert f"Series of stations: one in {data['stations']['step']} epochs." in note
+    assert "annual_amplitude.png" in note
+    assert not parsed.all("img")
+
+
+def test_figures_are_inside_the_page_with_words_for_them(parsed):
+    images = [a for a, _ in parsed.all("img")]
+    assert len(images) == 2
+    assert all(len(image["alt"]) > 10 for image in images)
+    by_type = {image["src"].partition(";")[0]: image["src"] for image in images}
+    assert set(by_type) == {"data:image/png", "data:image/svg+xml"}
+    content = by_type["data:image/png"].partition(",")[2]
+    assert base64.b64decode(content) == PIXEL
+
+
+def test_tables_hold_the_scores_of_every_level(folder):
+    made = {table.name: table for table in tables.report_tables(open_result(folder))}
+    assert made["evaluation"].columns == ("region", *SCORE)
+    assert made["evaluation"].rows[1] == ("b", *SCORE.values())
+    assert made["products"].columns == ("product", "period", "region", *SCORE)
+    assert made["products"].rows[0] == ("grace", "all", "a", *SCORE.values())
+    assert made["products_1"].rows == (("grace", 300.0),)
+    assert made["criterion"].rows == ((0.01, 2.0), (0.02, 1.5))
+    assert dict(made["run"].rows)["leave_one_out_rms_mm"] == 1.5
+    stations = made["stations"]
+    line = dict(zip(stations.columns, stations.rows[1]))
+    assert line["station"] == "BBBB"
+    assert line["epochs"] == len(DAYS) - 5
+    assert line["reason"] == "rate & season"
+    with io.read_dataset(folder / "stations.nc") as dataset:
+        scatter = float(np.nanstd(dataset["up"].values[:, 1].astype(float)))
+    assert line["scatter [mm]"] == pytest.approx(scatter, abs=1e-3)
+
+
+def test_long_tables_say_how_much_is_left_out(folder, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_ROWS", 1)
+    made = {table.name: table for table in tables.report_tables(open_result(folder))}
+    assert (len(made["stations"].rows), made["stations"].left_out) == (1, 2)
+
+
+def test_settings_data_versions_and_citations_are_in_the_page(parsed):
+    assert parsed.all("pre", id="settings")[0][1] == SETTINGS
+    assert "heights/*.tenv3" in [text for _, text in parsed.all("dd")]
+    assert "@article{farrell1972" in parsed.all("pre", id="citations")[0][1]
+    assert "0.2.0" in [text for _, text in parsed.all("dd")]
+
+
+def test_controls_have_labels(parsed):
+    labelled = {a["for"] for a, _ in parsed.all("label") if "for" in a}
+    for tag in ("select", "input"):
+        for attributes, _ in parsed.all(tag):
+            assert {attributes["id"]} & labelled or attributes["type"] == "checkbox"
+    assert all(text.strip() for _, text in parsed.all("button"))
+
+
+def test_packed_numbers_are_kept_to_half_a_step(rng):
+    values = rng.normal(0, 400, (7, 11))
+    values[2, 3] = np.nan
+    packed = pack_numbers(values)
+    again = unpack_numbers(packed, values.shape)
+    assert np.nanmax(np.abs(again - values)) <= packed["step"] / 2 * (1 + 1e-9)
+    assert np.array_equal(np.isnan(again), np.isnan(values))
+    assert packed["step"] <= 5 * np.nanmax(np.abs(values)) / 32767
+    assert f"{packed['step']:.0e}"[0] in "125"
+    assert pack_numbers(np.full(3, np.nan))["step"] == 1.0
+
+
+def test_thinning_keeps_what_fits():
+    assert thinning_step(100, 10, 1.0) == 1
+    # 1000 epochs of 1000 numbers take 2.67 MB; a third of them fit into 1 MB.
+    assert thinning_step(1000, 1000, 1.0) == 3
+    assert thinning_step(10, 10**9, 1.0) == 10
+
+
+def test_missing_libraries_are_named(folder, monkeypatch):
+    def refuse(names, extra, form):
+        raise ValueError(f"{form} needs {names}, {extra}")
+
+    monkeypatch.setattr(page, "require", refuse)
+    with pytest.raises(ValueError, match=r"jaxload report needs .*plotly"):
+        report.write_report(folder)
+
+
+def test_the_command_writes_the_page_and_says_where(folder, tmp_path, capsys):
+    out = tmp_path / "there" / "page.html"
+    assert cli.main(["report", str(folder), "--out", str(out)]) == 0
+    assert out.is_file()
+    assert re.search(r"page\.html is written \(\d+\.\d MB\)", capsys.readouterr().out)
+
+
+def test_a_folder_without_a_result_is_refused_in_one_sentence(tmp_path, capsys):
+    for place in (tmp_path, tmp_path / "nowhere"):
+        assert cli.main(["report", str(place)]) == 2
+        error = capsys.readouterr().err
+        assert "Traceback" not in error
+        assert str(place) in error.replace("\n", "")
+
+
+def test_a_result_of_stations_only_has_a_page_too(folder, tmp_path):
+    for name in ("stations.nc", "summary.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    summary = SUMMARY | {"files": ["stations.nc"]}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    parsed = Parsed(report.write_report(tmp_path).read_text("utf-8"))
+    assert not parsed.all("select", id="layer")
+    assert parsed.all("select", id="station")
+    assert not parsed.wrong
