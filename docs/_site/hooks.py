@@ -128,7 +128,9 @@ def title(path):
 def notebook_page(path):
     """Convert a notebook as it is kept, with its outputs; nothing is run."""
     exporter = nbconvert.MarkdownExporter()
-    text, resources = exporter.from_filename(str(path))
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.language_info = {"name": "python"}  # colours code
+    text, resources = exporter.from_notebook_node(notebook)
     figures = {}
     for name, content in resources["outputs"].items():
         figures[f"{path.stem}_{name}"] = content
