@@ -1,5 +1,6 @@
 """Every block of a document runs, is read, is parsed or is there."""
 
+import importlib
 import pathlib
 import re
 import shlex
@@ -15,6 +16,8 @@ import xarray as xr
 
 import jaxload
 from jaxload import cli, config, earth, gapfill, inversion, io
+from jaxload.pipeline.report.figures import FIGURES
+from jaxload.pipeline.results.files import DATASETS
 
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = (
@@ -218,12 +221,23 @@ def prepare_methods():
     return prepare_inversion() | {"gnss": small.stations()}
 
 
+def prepare_articles():
+    """Uplift of cells without a station, as a run writes it."""
+    pathlib.Path("out").mkdir()
+    axes = {"time": small.DAYS, "cell": ["G001", "G002"]}
+    values = (tuple(axes), small.noise(small.EPOCHS, 2), {"units": "mm"})
+    filled = xr.Dataset({"predicted": values, "displacement": values}, axes)
+    io.write_dataset(filled, "out/virtual_stations.nc")
+    return {}
+
+
 def prepare_how_to():
     return prepare_inversion() | {"problem": small.problem(), "data": small.data()}
 
 
 PREPARED = {
     "README.md": prepare_readme,
+    "docs/articles.md": prepare_articles,
     "docs/drought.md": prepare_drought,
     "docs/filling.md": prepare_filling,
     "docs/how_to/criterion.md": prepare_how_to,
@@ -244,6 +258,7 @@ PREPARED = {
 #: What their programs arrive at.
 RESULTS = {
     "README.md": ("twsa", "slope"),
+    "docs/articles.md": ("uplift",),
     "docs/drought.md": ("probability", "change_sd"),
     "docs/filling.md": ("prior_mean", "scores"),
     "docs/how_to/criterion.md": ("values", "beta", "both"),
@@ -352,6 +367,50 @@ def test_files_that_documents_name_are_there():
         if not (ROOT / file).exists()
     ]
     assert not missing
+
+
+#: How many figures and tables each article has, in the order of the page on them.
+OF_ARTICLES = ((11, 0), (11, 2), (12, 8))
+
+
+def articles():
+    """Rows of the tables of articles, one list an article."""
+    page = (ROOT / "docs/articles.md").read_text()
+    for part in page.split("\n## ")[1:4]:
+        yield [
+            [cell.strip() for cell in row.split("|")[1:-1]]
+            for row in re.findall(r"^\| (?:Table )?\d.*", part, re.M)
+        ]
+
+
+def test_every_figure_and_table_of_the_articles_has_a_row():
+    for rows, (figures, tables) in zip(articles(), OF_ARTICLES, strict=True):
+        of_table = {cells[0] for cells in rows if cells[0].startswith("Table")}
+        numbers = {
+            int(re.match(r"\d+", cells[0])[0])
+            for cells in rows
+            if cells[0] not in of_table
+        }
+        assert numbers == set(range(1, figures + 1))
+        assert of_table == {f"Table {i}" for i in range(1, tables + 1)}
+        states = ("made", "in part: ", "from Python", "not drawn", "not ours")
+        assert all(cells[3].startswith(states) for cells in rows)
+
+
+def test_what_draws_figures_of_the_articles_is_there():
+    figures = {f"{figure}.png" for figure in FIGURES}
+    known = figures | set(DATASETS) | {"summary.json"}
+    for rows in articles():
+        for number, _, place, state in rows:
+            for name in re.findall(r"`([\w.]+\.(?:png|nc|json))`", place):
+                assert name in known, number
+            for package, function in re.findall(r"`(\w+)\.(\w+)`", place):
+                if f"{package}.{function}" in known or package == "evaluation":
+                    continue
+                module = importlib.import_module(f"jaxload.{package}")
+                assert function in module.__all__, number
+            drawn = bool(re.search(r"\.png|summary\.json|`(plot|evaluate)\.", place))
+            assert drawn or state.startswith(("not", "in part")), number
 
 
 def test_pages_of_the_site_are_those_of_its_menu():
