@@ -4,12 +4,14 @@ The sub-packages are the namespaces to use: `earth`, `sphere`, `series`, `io`,
 `inversion`, `evaluate`, `gapfill`, `synthetic`, `config`, `plot`, `pipeline`, `sweep`,
 `labelled`, `drafting`, `export`, `comparison`, `fetch`, `description`, `report`.
 Each is imported when it is first used: ``import jaxload; jaxload.inversion.solve``.
-Nothing is computed or configured at import; `README.md` beside this file draws the
-tree.
+Nothing is computed at import and JAX is not configured, but for the threads that XLA
+makes on a CPU (`_thread_pool`); `README.md` beside this file draws the tree.
 """
 
 import importlib
 import types
+
+from jaxload._thread_pool import provide_threads
 
 #: Sub-packages by name.
 PACKAGES = (
@@ -38,6 +40,8 @@ PACKAGES = (
 __all__ = ["PACKAGES", "__version__"]
 
 __version__ = "0.2.0"
+
+provide_threads()
 
 
 def __getattr__(name: str) -> types.ModuleType:
