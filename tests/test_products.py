@@ -11,6 +11,7 @@ import xarray as xr
 from jaxload import config, evaluate, series, sphere
 from jaxload.pipeline.evaluate.alike import smoothed_alike
 from jaxload.pipeline.evaluate.gap_months import bridge_product, describe_bridge
+from jaxload.pipeline.evaluate.groundwater import read_references
 from jaxload.pipeline.evaluate.product_scores import (
     AlikeProducts,
     compare_products,
@@ -243,3 +244,37 @@ def test_products_of_other_months_are_brought_to_those_of_the_study(products):
     np.testing.assert_array_equal(moved.regions[:7], products["grace"].regions[-7:])
     assert np.isnan(moved.regions[7:]).all()
     assert moved.cells.shape == (10, products["grace"].cells.shape[1])
+
+
+def test_precipitation_of_months_is_that_of_its_days_over_each_region(tmp_path):
+    pytest.importorskip("netCDF4")
+    time = np.arange("2019-12-15", "2020-03-10", dtype="M8[D]").astype("M8[ns]")
+    lat, lon = np.arange(23.75, 31, 0.5), np.arange(99.75, 107, 0.5)
+    # Twice as much in the west, and three times as much in February.
+    daily = np.where(lon < 103, 4.0, 2.0) * np.ones((len(time), len(lat), 1))
+    daily[time.astype("M8[M]") == np.datetime64("2020-02")] *= 3
+    fields = {"precipitation": (("time", "lat", "lon"), daily, {"units": "mm/day"})}
+    rain = xr.Dataset(fields, {"time": time, "lat": lat, "lon": lon})
+    rain.to_netcdf(tmp_path / "rain.nc")
+    study = dataclasses.replace(
+        STUDY,
+        evaluation=config.Evaluation(land_model="tws.nc", precipitation="rain.nc"),
+        folder=str(tmp_path),
+    )
+    gnss = xr.Dataset({"time": time[20:-12]})
+    regions = {
+        "west": shapely.box(100, 24, 103, 30),
+        "east": shapely.box(103, 24, 106, 30),
+    }
+    found = read_references(study, gnss, regions).precipitation
+    assert found.month.values.astype("M8[M]").astype(str).tolist() == [
+        "2020-01",
+        "2020-02",
+    ]
+    expected = [[31 * 4, 31 * 2], [29 * 12, 29 * 6]]
+    np.testing.assert_allclose(found.sel(region=["west", "east"]), expected, rtol=1e-6)
+
+
+def test_precipitation_without_a_product_is_refused():
+    with pytest.raises(ValueError, match=r"evaluation\.precipitation stands beside"):
+        config.Evaluation(precipitation="rain.nc")

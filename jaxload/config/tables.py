@@ -300,6 +300,8 @@ class Evaluation:
         empty.
       detrend: Whether linear trends are removed from both series before they are
         compared.
+      precipitation: Precipitation as netCDF, drawn as bars above the series of regions
+        and kept beside the products, of which there must be one; empty for none.
     """
 
     grace: Grids = ""
@@ -314,8 +316,14 @@ class Evaluation:
     regions: tuple[str, ...] = ()
     name_property: str = ""
     detrend: bool = True
+    precipitation: str | GridSource = ""
 
     def __post_init__(self) -> None:
+        if self.precipitation and not (self.grace or self.land_model or self.products):
+            raise ValueError(
+                "evaluation.precipitation stands beside products, of which none is "
+                "named; name evaluation.grace, land_model or products"
+            )
         parse_periods(self.periods)  # refuses what is none
         meaning = "a radius in km, or 0 for mascons"
         check_zero_or_more(

@@ -72,6 +72,7 @@ def filling_study(system: str, folder: str | os.PathLike[str] = ".") -> config.S
             grace=("grace_csr.nc", "grace_jpl.nc"),
             land_model="storage.nc",
             regions=("provinces.geojson", "basins.geojson"),
+            precipitation="precipitation.nc",
         ),
         folder=os.fspath(folder),
     )

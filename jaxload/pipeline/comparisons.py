@@ -22,7 +22,7 @@ from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.monthly_cells import calendar_months, monthly_fields
 from jaxload.pipeline.report.datasets import SHORTEST, Result, record_length
 
-__all__ = ["with_products"]
+__all__ = ["with_precipitation", "with_products"]
 
 
 def with_products(
@@ -69,6 +69,24 @@ def with_products(
         result.summary["bridge"] = describe_bridge(bridged)
         result = dataclasses.replace(result, bridged=bridged)
     return result
+
+
+def with_precipitation(result: Result, rain: xr.DataArray | None) -> Result:
+    """Put precipitation beside the products.
+
+    Args:
+      result: With `products`.
+      rain: Of months and regions [mm].
+
+    Returns:
+      The result, whose products have ``precipitation``.
+    """
+    if result.products is None or rain is None:
+        return result
+    products = result.products.assign(
+        precipitation=(("month", "region"), rain.values, dict(rain.attrs))
+    )
+    return dataclasses.replace(result, products=products)
 
 
 def _dated(seasons: xr.Dataset, months: NDArray[np.datetime64]) -> xr.Dataset:

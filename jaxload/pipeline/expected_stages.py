@@ -21,6 +21,7 @@ def stages_of_study(study: config.Study) -> list[str]:
     """
     joint = study.gapfill is not None and study.gapfill.joint
     compared = study.groundwater or study.drought or study.water_balance
+    compared = compared or study.evaluation.precipitation
     cells = study.inversion.errors in ("auto", "cells")
     wanted = {
         "reading": True,

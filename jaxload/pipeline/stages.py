@@ -13,7 +13,7 @@ import xarray as xr
 from jaxload import config, series
 from jaxload._memory import free_cycles
 from jaxload.pipeline.chunks import means_over
-from jaxload.pipeline.comparisons import with_products
+from jaxload.pipeline.comparisons import with_precipitation, with_products
 from jaxload.pipeline.estimation.inversion import (
     InversionResult,
     invert,
@@ -171,10 +171,10 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     rows = settle_heights(study, rows)
     gnss = without_virtual_stations(rows)
     comparisons, climatology, balance = References(), None, {}
-    if study.groundwater or study.drought or study.water_balance:
+    rain = study.evaluation.precipitation
+    if study.groundwater or study.drought or study.water_balance or rain:
         with clock.stage("reading_references"):
-            if study.groundwater is not None:
-                comparisons = read_references(study, gnss, area.outlines)
+            comparisons = read_references(study, gnss, area.outlines)
             climatology = read_climatology(study, area, gnss.time.values)
             balance = read_water_balance(study, area, gnss.time.values)
     others = (comparisons, climatology, balance)
@@ -230,6 +230,8 @@ def invert_prepared(
     with clock.stage("seasons_and_products"):
         others = prepared.products
         result = with_products(study, result, area, inverted, others)
+        if study.evaluation.precipitation:
+            result = with_precipitation(result, prepared.comparisons.precipitation)
     variance = None
     if study.drought is not None:
         drought = drought_of_record(study.drought, gnss.time.values)

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, io, series
-from jaxload._calendar import DAY
 from jaxload.io.gnss.sites import Site
 from jaxload.pipeline.evaluate.regions import over_months
-from jaxload.pipeline.inputs.gridded import read_grid_source
 from jaxload.pipeline.inputs.observations import read_gravity
-from jaxload.pipeline.inputs.region_series import MonthlyRegions, regional_means
+from jaxload.pipeline.inputs.region_series import regional_precipitation
 from jaxload.pipeline.inputs.time_spans import month_spans, spans_of
 from jaxload.pipeline.messages import error_context
 from jaxload.pipeline.prepare.grid_loads import read_load_grid
@@ -62,7 +60,8 @@ def read_references(
     """Read what groundwater is to be compared with.
 
     Args:
-      study: Names it in its tables ``[groundwater]`` and ``[loads]``.
+      study: Names it in its tables ``[groundwater]``, ``[loads]`` and
+        ``[evaluation]``.
       gnss: The heights: where, and when.
       outlines: Regions by name.
 
@@ -73,15 +72,19 @@ def read_references(
       FileNotFoundError: If a file is missing.
       ValueError: If one cannot be used, or does not reach the stations or regions.
     """
-    settings = study.groundwater
+    settings, months = study.groundwater, _months(gnss.time.values)
+    rain = None
+    if study.evaluation.precipitation:
+        source = config.grid_source(study.evaluation.precipitation)
+        setting = "evaluation.precipitation"
+        rain = regional_precipitation(study, setting, source, (outlines, months))
     if settings is None:
-        return References()
-    months = _months(gnss.time.values)
+        return References(precipitation=rain)
     grace = _grace(study, gnss, months) if settings.grace else None
     wells = read_wells_of(study, settings) if settings.wells else None
-    rain = None
     if settings.rain is not None:
-        rain = _precipitation(study, settings.rain, outlines, months)
+        setting, source = "groundwater.precipitation", settings.rain
+        rain = regional_precipitation(study, setting, source, (outlines, months))
     return References(grace, wells, rain)
 
 
@@ -184,23 +187,6 @@ def _placed(wells: xr.Dataset, sites: Mapping[str, Site], file: str) -> xr.Datas
         )
     places = {x: [getattr(sites[name], x) for name in names] for x in ("lon", "lat")}
     return wells.assign_coords({x: ("well", values) for x, values in places.items()})
-
-
-def _precipitation(
-    study: config.Study,
-    source: config.GridSource,
-    outlines: Outlines,
-    months: io.Periods,
-) -> xr.DataArray:
-    grid = read_grid_source(study, "groundwater.precipitation", source, "precipitation")
-    places = MonthlyRegions(outlines, np.array([]), months)
-    where = f"groundwater.precipitation {source}"
-    daily = regional_means(grid, "precipitation", places, where)
-    days = (months.stop - months.start) / DAY
-    coords = {"month": months.stamp, "region": list(outlines)}
-    labels = {"units": "mm", "long_name": "precipitation in a month"}
-    values = daily * days[:, None]
-    return xr.DataArray(values, coords, ("month", "region"), attrs=labels)
 
 
 class PlaceSeries:

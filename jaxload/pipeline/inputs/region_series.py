@@ -22,6 +22,7 @@ __all__ = [
     "named_columns",
     "read_region_series",
     "regional_means",
+    "regional_precipitation",
 ]
 
 logger = logging.getLogger(__name__)
@@ -260,3 +261,35 @@ def regional_means(
     share = covered_by_values(fields, raster, places.outlines)
     warn_of_coverage(where, places.outlines, share)
     return np.array(sphere.area_mean(over.weights, fields))
+
+
+def regional_precipitation(
+    study: config.Study,
+    setting: str,
+    source: config.GridSource,
+    where: tuple[Mapping[str, Outline], io.Periods],
+) -> xr.DataArray:
+    """Average precipitation over regions and months.
+
+    Args:
+      study: Its `folder` is that of relative paths.
+      setting: What the study calls it, such as "evaluation.precipitation".
+      source: The grid.
+      where: Outlines of regions by name, and calendar months.
+
+    Returns:
+      Amounts of months [mm], dimensions (month, region).
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+      ValueError: If it cannot be read, or does not reach the regions.
+    """
+    outlines, months = where
+    grid = read_grid_source(study, setting, source, "precipitation")
+    places = MonthlyRegions(outlines, np.array([]), months)
+    daily = regional_means(grid, "precipitation", places, f"{setting} {source}")
+    days = (months.stop - months.start) / DAY
+    coords = {"month": months.stamp, "region": list(outlines)}
+    labels = {"units": "mm", "long_name": "precipitation in a month"}
+    values = daily * days[:, None]
+    return xr.DataArray(values, coords, ("month", "region"), attrs=labels)

@@ -148,7 +148,7 @@ def _of_regions(result: Result) -> Makers:
 
 def _rain(result: Result) -> xr.DataArray | None:
     """Precipitation of months over regions, from whichever part has it."""
-    for part in (result.water_balance, result.groundwater):
+    for part in (result.water_balance, result.groundwater, result.products):
         if part is not None and "precipitation" in part:
             return part.precipitation
     return None

@@ -238,7 +238,12 @@ def _changed_inputs(
         if before.get(name) != files.get(name) and name not in series
     ]
     settings = dataclasses.replace(
-        study.evaluation, grace="", land_model="", products={}, bridge=""
+        study.evaluation,
+        grace="",
+        land_model="",
+        products={},
+        bridge="",
+        precipitation="",
     )
     bare = dataclasses.replace(
         study, evaluation=settings, drought=None, water_balance=None
