@@ -3,12 +3,13 @@
 import contextlib
 import io
 import logging
+import pathlib
 import re
 
 import pytest
 from rich.console import Console
 
-from jaxload import _console, config
+from jaxload import _console, config, pipeline
 from jaxload.pipeline.expected_stages import stages_of_study
 from jaxload.pipeline.progress import Clock, ignore
 from jaxload.pipeline.run_log import RUN_LOG, kept_log
@@ -150,3 +151,12 @@ def test_stages_of_filling_are_those_of_the_method(joint):
     assert ("training" in stages) == joint
     assert ("gap_filling" in stages) != joint
     assert ("spectra_of_noise" in stages) == joint
+
+
+def test_every_stage_of_the_pipeline_is_one_that_is_expected():
+    room = pathlib.Path(pipeline.__file__).parent
+    text = "".join(path.read_text() for path in room.rglob("*.py"))
+    named = set(re.findall(r'clock\.stage\(\s*"(\w+)"', text))
+    known = set(re.findall(r'"(\w+)"', (room / "expected_stages.py").read_text()))
+    assert len(named) > 20
+    assert named <= known
