@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks._harness import RESULTS
+from benchmarks._real_weather_halves import halves_table
 from jaxload import io
 
 __all__ = ["DRAWS", "PATH", "RUNS", "SEASONAL", "Cell", "stored", "write_tables"]
@@ -99,7 +100,10 @@ def write_tables() -> None:
     """Put the tables into the page on benchmarks."""
     before, after = README.read_text().split(BEGIN)
     rest = after.split(END)[1]
-    tables = _tables(stored()["cells"])
+    content = stored()
+    head, rows = halves_table(content.get("halves", {}), REGIONS)
+    halves = _table(HALVES_TITLE, head, [_row(row) for row in rows])
+    tables = "\n\n".join(x for x in (_tables(content["cells"]), halves) if x)
     io.write_text(README, f"{before}{BEGIN}\n\n{tables}\n\n{END}{rest}")
 
 
@@ -121,6 +125,11 @@ def _tables(cells: dict[str, Any]) -> str:
     ]
     return "\n\n".join(part for part in parts if part)
 
+
+HALVES_TITLE = (
+    "Means over regions by two halves of the stations: rms of their difference, as it "
+    "is and as standard errors state it [mm]"
+)
 
 #: Columns of checks: labels, and the scores that they show.
 FLUXES = {"r": "r", "r without seasons": "deseasonalised_r"}

@@ -12,9 +12,11 @@ Nothing is chosen by GRACE, fluxes or snow. A run goes on where the last one sto
 import argparse
 import dataclasses
 import fcntl
+import functools
 import logging
 import pathlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -26,6 +28,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from benchmarks._harness import environment, hash_of_settings
+from benchmarks._real_weather_halves import HALVES, compare_halves, part_stations
 from benchmarks._real_weather_scores import Judges, make_judges, score_water
 from benchmarks._real_weather_tables import (
     DRAWS,
@@ -188,12 +191,13 @@ def main() -> None:
     parser.add_argument("--method", choices=METHODS, help="only this one")
     parser.add_argument("--drivers", choices=DRIVERS, help="only these")
     parser.add_argument("--draw", type=int, help="only this; 0 for all stations")
+    parser.add_argument("--halves", action="store_true", help="of stations, compared")
     parser.add_argument("--tables", action="store_true", help="of what was found")
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     if not options.tables:
         with jax.enable_x64(True):
-            _run(options)
+            (_run_halves if options.halves else _run)(options)
     write_tables()
 
 
@@ -256,6 +260,29 @@ def _run(options: argparse.Namespace) -> None:
             f"processor; {spent:.0f} s in all, about {ahead:.0f} minutes left",
             flush=True,
         )
+
+
+def _run_halves(options: argparse.Namespace) -> None:
+    """Compare halves of the stations by methods where that is not done yet."""
+    known = stored().get("halves", {})
+    keys = {f"{method} | {drivers}": (method, drivers) for method, drivers in HALVES}
+    left = {key: run for key, run in keys.items() if key not in known}
+    if not left:
+        return
+    case = _make_case(pathlib.Path(options.data))
+    first = part_stations(case.prepared.gnss.sizes["station"])
+    for key, run in left.items():
+        changes = _changes(Cell(*run, 0)) | {"inversion.errors": "regions"}
+        study = case.study(changes)
+
+        def invert(left_out: NDArray[np.bool_], study: config.Study) -> xr.Dataset:
+            jax.clear_caches()
+            prepared = _masked(case.prepared, left_out)
+            return invert_prepared(study, prepared, None, case.shared.clock).regions
+
+        scores = compare_halves(functools.partial(invert, study=study), first)
+        _update(lambda x, k=key, s=scores: x.setdefault("halves", {}).update({k: s}))
+        print(f"halves by {key}", flush=True)
 
 
 def _make_case(data: pathlib.Path) -> Case:
@@ -397,10 +424,14 @@ def _tuned(model: Model) -> tuple[Noise, float]:
 
 def _keep(cell: Cell, scores: dict[str, Any]) -> None:
     """Add scores to what was found, perhaps meanwhile, by other runs."""
+    _update(lambda content: content["cells"].update({cell.key: scores}))
+
+
+def _update(change: Callable[[dict[str, Any]], None]) -> None:
     with PATH.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         content = stored() | {"benchmark": "real_weather", **environment()}
-        content["cells"][cell.key] = scores
+        change(content)
         io.write_json(content, PATH)
 
 

@@ -4,8 +4,13 @@ import argparse
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from benchmarks import _real_weather_scores as scores, _real_weather_tables as tables
+from benchmarks import (
+    _real_weather_halves,
+    _real_weather_scores as scores,
+    _real_weather_tables as tables,
+)
 from benchmarks.real_weather import DRIVERS, METHODS, STUDY, cells_to_run, settings_of
 from jaxload import config
 
@@ -98,3 +103,25 @@ def test_the_table_counts_wins_by_draw_and_by_region():
 
 
 REGIONS = tuple(tables.REGIONS)
+
+
+def test_halves_are_compared_with_their_standard_errors():
+    first = _real_weather_halves.part_stations(7)
+    assert first.sum() == 3
+
+    def invert(left_out):
+        """Each half is wrong by a constant, and says twice as much."""
+        error = 3.0 if left_out[first].any() else -4.0
+        dims = ("time", "region")
+        twsa, sd = np.full((5, 2), error), np.full((5, 2), 2 * abs(error))
+        return xr.Dataset(
+            {"twsa": (dims, twsa), "twsa_sd": (dims, sd)}, coords={"region": ["a", "b"]}
+        )
+
+    halves = _real_weather_halves.compare_halves(invert, first)
+    assert halves["b"]["observed_mm"] == pytest.approx(7.0)
+    assert halves["b"]["stated_mm"] == pytest.approx(10.0)
+    key = " | ".join(_real_weather_halves.HALVES[1])
+    head, rows = _real_weather_halves.halves_table({key: halves}, {"b": "basin"})
+    assert head[2:] == ["basin"]
+    assert rows[0][2:] == ["7.0 / 10.0 = 0.70"]
