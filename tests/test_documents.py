@@ -17,6 +17,7 @@ import xarray as xr
 import jaxload
 from jaxload import cli, config, earth, gapfill, inversion, io
 from jaxload.pipeline.report.figures import FIGURES
+from jaxload.pipeline.report.water_tables import WATER_TABLES
 from jaxload.pipeline.results.files import DATASETS
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -399,10 +400,10 @@ def test_every_figure_and_table_of_the_articles_has_a_row():
 
 def test_what_draws_figures_of_the_articles_is_there():
     figures = {f"{figure}.png" for figure in FIGURES}
-    known = figures | set(DATASETS) | {"summary.json"}
+    known = figures | set(DATASETS) | set(WATER_TABLES) | {"summary.json"}
     for rows in articles():
         for number, _, place, state in rows:
-            for name in re.findall(r"`([\w.]+\.(?:png|nc|json))`", place):
+            for name in re.findall(r"`([\w.]+\.(?:png|nc|json|csv))`", place):
                 assert name in known, number
             for package, function in re.findall(r"`(\w+)\.(\w+)`", place):
                 if f"{package}.{function}" in known or package == "evaluation":
