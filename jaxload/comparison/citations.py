@@ -95,6 +95,35 @@ WORKS: dict[str, tuple[str, dict[str, str], Callable[[Settings], bool]]] = {
         },
         lambda study: _earth(study) == "ak135",
     ),
+    "torrence1998": (
+        "article",
+        {
+            "author": "Torrence, Christopher and Compo, Gilbert P.",
+            "title": "A practical guide to wavelet analysis",
+            "journal": "Bulletin of the American Meteorological Society",
+            "volume": "79",
+            "number": "1",
+            "pages": "61--78",
+            "year": "1998",
+            "doi": "10.1175/1520-0477(1998)079<0061:APGTWA>2.0.CO;2",
+        },
+        lambda study: bool(study.get("evaluation", {}).get("wavelets")),
+    ),
+    "grinsted2004": (
+        "article",
+        {
+            "author": "Grinsted, A. and Moore, J. C. and Jevrejeva, S.",
+            "title": "Application of the cross wavelet transform and wavelet coherence "
+            "to geophysical time series",
+            "journal": "Nonlinear Processes in Geophysics",
+            "volume": "11",
+            "number": "5/6",
+            "pages": "561--566",
+            "year": "2004",
+            "doi": "10.5194/npg-11-561-2004",
+        },
+        lambda study: bool(study.get("evaluation", {}).get("wavelets")),
+    ),
     "blewitt2003": (
         "article",
         {
