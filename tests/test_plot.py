@@ -350,7 +350,8 @@ def test_loads_and_heights_of_each_station_are_drawn(stations, tmp_path):
         up_cleaned=stations.up, load_air=stations.up / 2, load_total=stations.up / 2
     )
     figure = plot.station_loads(seen, ["A", "C"])
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["A", "C"]
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["(a) A", "(b) C"]
     lines = {line.get_label(): line for line in figure.axes[1].lines}
     np.testing.assert_allclose(lines["air"].get_ydata(), stations.up[:, 2] / 2)
     assert "total" not in lines

@@ -15,6 +15,7 @@ from jaxload.plot.style import (
     OTHER,
     WATER_COLOUR,
     legend_above,
+    letter_panels,
     span_of,
 )
 
@@ -59,6 +60,7 @@ def drought_probability(
             _draw_index(above, index.sel(at), limits)
             _draw_classes(below, probability.sel(at))
             above.set_title(f"{region}, {_title(name)}", loc="left", fontsize=9)
+    letter_panels(list(grid[::2].flat))
     legend_above(figure, grid[1, 0])
     return figure
 
@@ -123,6 +125,7 @@ def water_balance_series(balance: xr.Dataset, scores: Mapping[str, Mapping]) -> 
             )
         _finish(axes, title, "mm a month")
         axes.set_xlim(*span_of(_known_months(one.net_flux)))
+    letter_panels(list(panels))
     legend_above(figure, panels[0])
     return figure
 
@@ -151,6 +154,7 @@ def storage_parts(balance: xr.Dataset) -> Figure:
         _finish(below, f"{name}, groundwater as what is left", "mm")
         above.set_xlim(*span_of(_known_months(one.groundwater)))
         below.set_xlim(*above.get_xlim())
+    letter_panels(list(panels))
     legend_above(figure, panels[0])
     return figure
 

@@ -161,6 +161,7 @@ def drought_index(index: xr.DataArray, limits: Sequence[float]) -> Figure:
         axes.axhline(0, color=INK, lw=0.4)
         axes.set_title(name, loc="left", fontsize=9)
         axes.set_ylabel("index")
+    letter_panels(list(panels))
     return figure
 
 
@@ -198,6 +199,7 @@ def comparison(
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel("mm")
         axes.set_xlim(*span_of(time))
+    letter_panels(list(panels))
     legend_above(figure, panels[0])
     return figure
 

@@ -24,6 +24,7 @@ from jaxload.plot.style import (
     WATER_COLOUR,
     add_scale,
     legend_above,
+    letter_panels,
     span_of,
 )
 
@@ -107,6 +108,7 @@ def station_loads(stations: xr.Dataset, names: Sequence[str]) -> Figure:
         axes.set_ylabel("mm")
         axes.axhline(0, color=INK, lw=0.4)
         axes.set_xlim(*span_of(time))
+    letter_panels(list(panels))
     legend_above(figure, panels[0])
     return figure
 
@@ -168,4 +170,5 @@ def screening(
     scores.set_yticks(range(len(there)), there.values())
     scores.set(xlabel="distance from the neighbours over its limit [-]")
     scores.set_ylim(len(there) - 0.5, -0.5)
+    letter_panels([place, scores])
     return figure
