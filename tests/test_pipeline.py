@@ -28,6 +28,7 @@ MONTHS = np.array(["2014-12", "2015-01", "2015-02", "2015-04", "2015-05"], "M8[M
 FIGURES = (
     "availability.png",
     "beta.png",
+    "kernel.png",
     "leave_one_out.png",
     "regions.png",
     "scores.png",

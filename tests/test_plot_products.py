@@ -178,7 +178,7 @@ def test_components_have_their_shares_of_the_variance():
     assert figure.get_suptitle() == "temperature of cell 12"
 
 
-def test_a_kernel_is_drawn_with_its_share_of_the_nearest():
+def test_a_kernel_is_drawn_with_its_share_of_the_largest():
     distance = np.array([1.0, 10.0, 100.0])
     responses = {"up": [-2.0, -1.0, -0.5], "horizontal": [0.5, 0.2, 0.1]}
     figure = plot.kernel_curve(distance, responses, "a disc of water of 1 m")
@@ -228,3 +228,17 @@ def test_months_that_were_estimated_have_an_interval(rng):
     np.testing.assert_allclose(ends, 39.2)
     (seen,) = (x for x in axes.get_lines() if x.get_label() == "GRACE")
     np.testing.assert_array_equal(np.isnan(seen.get_ydata()), made[:, 0] == 1)
+
+
+@pytest.mark.parametrize("count", [8, 9])
+def test_many_regions_stand_in_two_columns(rng, count):
+    time = np.arange("2015-01-01", "2015-03-01", dtype="M8[D]").astype("M8[ns]")
+    names = [f"basin {n}" for n in range(count)]
+    values = rng.normal(size=(len(time), count))
+    coords = {"time": time, "region": names}
+    water = xr.DataArray(values, coords, ("time", "region"))
+    figure = plot.region_series(water, None, {})
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    titles = [axes.get_title(loc="left").split(") ")[1] for axes in shown]
+    assert titles == names
+    assert len({axes.get_position().x0 for axes in shown}) == (1 if count < 9 else 2)

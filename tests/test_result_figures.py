@@ -13,6 +13,7 @@ from matplotlib.collections import PolyCollection, QuadMesh
 from jaxload import config, io
 from jaxload.pipeline.report import figures, figures_of_water
 from jaxload.pipeline.report.datasets import Result
+from jaxload.pipeline.report.figures_of_earth import earth_figures, kernel_values
 
 RING = np.array([[10.0, 45.0], [13.0, 45.0], [13.0, 47.0], [10.0, 45.0]])
 LON, LAT = np.arange(8.0, 16.0), np.arange(43.0, 50.0)
@@ -219,3 +220,30 @@ def test_products_are_drawn_where_a_study_has_them(result, rng):
     alone = figures._makers(empty, config.Figures())["seasons"]()
     titles = [axes.get_title() for axes in alone.axes]
     assert titles[:2] == ["(a) GNSS, amplitude", "(b) GNSS, phase"]
+
+
+def test_the_kernel_is_the_displacement_by_a_cell_of_water():
+    study = config.Study(
+        config.Gnss("a.up"),
+        config.Region("b.txt", spacing=1.0),
+        earth=config.Earth(max_degree=2000, frame="CE"),
+    )
+    distance, responses = kernel_values(study)
+    up, away = responses.values()
+    # Ground sinks under water, and is drawn towards it.
+    assert up[0] < 2 * up[40] < 0
+    assert (away[:50] < 0).all()
+    # Farther off the disc acts as a point of its mass: Farrell (1972), table A3, at 1,
+    # 2 and 5 degrees [1e-12 m/kg times distance in m], doi:10.1029/RG010i003p00761.
+    radius = 6371e3
+    mass = 1000 * np.radians(1.0) * 2 * np.sin(np.radians(0.5)) * radius**2
+    farrell = np.interp(np.radians([1.0, 2.0, 5.0]) * 6371, distance, up * distance)
+    expected = 1e-12 * mass * np.array([-13.01, -9.757, -5.237])
+    np.testing.assert_allclose(farrell, expected, rtol=0.06)
+    (make,) = earth_figures(study).values()
+    left, _ = make().axes
+    load = "1 m of water on a cell of 1 degrees"
+    assert left.get_title() == f"(a) displacement by {load}"
+    np.testing.assert_array_equal(left.get_lines()[0].get_ydata(), up)
+    other = dataclasses.replace(study, earth=config.Earth(model="iasp91"))
+    assert earth_figures(other) == {}

@@ -8,6 +8,7 @@ import pathlib
 
 import jax
 import numpy as np
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -195,7 +196,10 @@ def _maps(twin: synthetic.Twin, result: pipeline.Result) -> list[xr.DataArray]:
     else:
         what, estimate = "standard deviation in time", result.water.twsa.std("time")
         field = twin.water.std(axis=0)
-    raster = sphere.to_raster(twin.grid, field)
+    inside = shapely.intersects_xy(twin.region, twin.grid.lon, twin.grid.lat)
+    raster = sphere.to_raster(twin.grid, np.where(inside, field, np.nan))
+    # Water in the belt is no result.
+    estimate = estimate.where(result.water.cell_mask == 2)
     axes = {"lat": twin.grid.lat_axis, "lon": twin.grid.lon_axis}
     truth = xr.DataArray(raster, axes, ("lat", "lon"))
     labels = {"units": "mm", "long_name": what}

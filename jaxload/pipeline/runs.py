@@ -253,7 +253,7 @@ def _finish(
             # Missing numbers are None, as they are where results are taken up.
             drawn = dataclasses.replace(as_written(result), summary=kept.summary)
             report_progress = functools.partial(clock.watch, "figures")
-            figures = draw(drawn, folder, study.figures, report_progress)
+            figures = draw(drawn, folder, study.figures, report_progress, study)
         added = {
             "files": [*kept.files, *figures],
             **_costs(clock, warnings, kept.summary),

@@ -81,19 +81,21 @@ def kernel_curve(
       load: What load it is by.
 
     Returns:
-      The figure: displacement, and at the right its share of that nearest to the load.
+      The figure: displacement, and at the right its size as a share of the largest.
     """
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True)
     for name, values in responses.items():
         values = np.asarray(values, float)
         left.semilogx(distance, values, lw=1.4, label=name)
-        right.loglog(distance, np.abs(values / values[0]), lw=1.4, label=name)
+        right.loglog(
+            distance, np.abs(values) / np.max(np.abs(values)), lw=1.4, label=name
+        )
     left.axhline(0, color=OTHER, lw=0.5)
     left.set(xlabel="distance [km]", ylabel="displacement [mm]")
-    right.set(xlabel="distance [km]", ylabel="share of the nearest [-]")
+    right.set(xlabel="distance [km]", ylabel="share of the largest [-]")
     left.set_title(f"displacement by {load}")
-    right.set_title("relative to the nearest")
+    right.set_title("relative to the largest")
     for axes in (left, right):
         axes.grid(alpha=0.25, lw=0.5, which="both")
     left.legend(frameon=False, fontsize=8)

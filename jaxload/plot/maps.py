@@ -110,8 +110,8 @@ def twin_maps(
     Returns:
       The figure.
     """
-    west, south = np.min([ring.min(axis=0) for ring in outline], axis=0) - 2.5
-    east, north = np.max([ring.max(axis=0) for ring in outline], axis=0) + 2.5
+    west, south = np.min([ring.min(axis=0) for ring in outline], axis=0) - 0.7
+    east, north = np.max([ring.max(axis=0) for ring in outline], axis=0) + 0.7
     figure, panels = map_panels((west, east, south, north), 2)
     top = float(np.nanpercentile(truth, 99))
     for axes, field, title in zip(panels, (truth, estimate), ("truth", "estimate")):

@@ -73,7 +73,7 @@ def score_tables(products: xr.Dataset, product: str = "gnss") -> Figure:
     regions = [str(name) for name in some.region.values]
     size = (
         2.4 + (0.5 + 0.75 * len(others)) * len(periods),
-        3 * (0.8 + 0.3 * len(regions)),
+        3 * (0.8 + 0.22 * len(regions)),
     )
     figure = Figure(figsize=(max(size[0], 5), max(size[1], 4.5)), layout="constrained")
     grid = figure.subplots(

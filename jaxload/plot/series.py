@@ -25,6 +25,9 @@ BAND = 1.96
 #: Colour of that band, which the lines of days do not cover.
 BAND_COLOUR = "#e8c66a"
 
+#: Regions up to which panels stand in one column.
+ONE_COLUMN = 8
+
 #: Colour of precipitation.
 RAIN = "#4a7fb5"
 
@@ -56,8 +59,7 @@ def region_series(
       The figure, one panel per region.
     """
     names = [str(name) for name in water.region.values]
-    figure = Figure(figsize=(9, 1.2 + 1.7 * len(names)), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
+    figure, panels = _region_panels(len(names))
     for axes, name in zip(panels, names):
         daily = water.sel(region=name)
         if sd is not None:
@@ -85,7 +87,7 @@ def region_series(
                 of_what = f" {reference.attrs.get('scores', '')}".rstrip()
                 title += f"   r = {score['pcc']:.2f}{of_what}, {score['months']} months"
         axes.axhline(0, color=INK, lw=0.4)
-        axes.set_xlim(*span_of(water.time.values))
+        axes.set(xlim=span_of(water.time.values))
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel("mm")
         if rain is not None and name in rain.region.values:
@@ -93,6 +95,19 @@ def region_series(
     letter_panels(list(panels))
     legend_above(figure, panels[0])
     return figure
+
+
+def _region_panels(count: int) -> tuple[Figure, list[Axes]]:
+    """A panel a region, in two columns where they are many."""
+    columns = 1 if count <= ONE_COLUMN else 2
+    rows = -(-count // columns)
+    size = 9 + 5 * (columns - 1), 1.2 + 1.7 * rows
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
+    for axes in grid.flat[count:]:
+        axes.set_visible(False)
+        grid[-2, -1].tick_params(labelbottom=True)
+    return figure, list(grid.flat[:count])
 
 
 def _draw_rain(axes: Axes, rain: xr.DataArray) -> None:

@@ -14,6 +14,7 @@ from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, io
 from jaxload.pipeline.report.datasets import Result
+from jaxload.pipeline.report.figures_of_earth import earth_figures
 from jaxload.pipeline.report.figures_of_products import product_figures
 from jaxload.pipeline.report.figures_of_stations import station_figures
 from jaxload.pipeline.report.figures_of_water import (
@@ -41,6 +42,7 @@ FIGURES = (
     "station_fit",
     *("availability", "leave_one_out", "station_mean", "yearly_range", "filled_cells"),
     "beta",
+    "kernel",
     "standard_error",
     *("loads", "load_amplitudes"),
     "drought",
@@ -85,6 +87,7 @@ def draw(
     folder: pathlib.Path,
     settings: config.Figures | None = None,
     watch: Callable[[float], None] | None = None,
+    study: config.Study | None = None,
 ) -> list[str]:
     """Draw the figures of a result, if Matplotlib is there.
 
@@ -93,6 +96,7 @@ def draw(
       folder: Where the pictures go.
       settings: What they look like.
       watch: Called with the share that is drawn.
+      study: Of what Earth the response is drawn; that is not without it.
 
     Returns:
       Names of the files.
@@ -108,6 +112,8 @@ def draw(
     settings = settings or config.Figures()
     missing, files = "", []
     makers = _makers(result, settings)
+    if study is not None:
+        makers |= earth_figures(study)
     for name, make in makers.items():
         figure = make()
         missing += plot.use_fonts_with_letters(figure)
