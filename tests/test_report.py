@@ -338,7 +338,7 @@ def test_controls_have_labels(parsed):
     labelled = {a["for"] for a, _ in parsed.all("label") if "for" in a}
     for tag in ("select", "input"):
         for attributes, _ in parsed.all(tag):
-            assert {attributes["id"]} & labelled or attributes["type"] == "checkbox"
+            assert {attributes["id"]} & labelled
     assert all(text.strip() for _, text in parsed.all("button"))
 
 
@@ -394,3 +394,15 @@ def test_a_result_of_stations_only_has_a_page_too(folder, tmp_path):
     assert not parsed.all("select", id="layer")
     assert parsed.all("select", id="station")
     assert not parsed.wrong
+
+
+def test_a_table_with_more_columns_than_rows_is_turned_on_its_side(folder, tmp_path):
+    for name in ("stations.nc", "summary.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    wide = {"true": {f"S{i}": i for i in range(40)}, "estimated": {"S3": 2.5}}
+    summary = SUMMARY | {"files": ["stations.nc"], "truth": wide}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    made = {t.name: t for t in tables.report_tables(open_result(tmp_path))}
+    assert made["truth"].columns == ("name", "true", "estimated")
+    assert made["truth"].rows[3] == ("S3", 3, 2.5)
+    assert made["truth"].rows[4] == ("S4", 4, None)

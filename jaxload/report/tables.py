@@ -12,8 +12,8 @@ from jaxload.report.opened_result import OpenedResult
 
 __all__ = ["MOST_ROWS", "ReportTable", "report_tables"]
 
-#: Rows of a table at most.
-MOST_ROWS = 3000
+#: Rows of a table at most, and columns from which a table is turned on its side.
+MOST_ROWS, WIDEST = 3000, 15
 
 #: What entries of `summary.json` are: title, meaning, and what their levels are of.
 ENTRIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -226,6 +226,9 @@ def _of_rows(
     rows: Sequence[tuple[tuple[str, ...], Mapping[str, Any]]],
 ) -> ReportTable:
     columns = dict.fromkeys(key for _, row in rows for key in row)
+    if len(levels) == 1 and len(columns) > max(WIDEST, len(rows)):
+        turned = [(key, *(row.get(key) for _, row in rows)) for key in columns]
+        return _table(name, about, ("name", *(path[0] for path, _ in rows)), turned)
     cells = [(*path, *(row.get(key) for key in columns)) for path, row in rows]
     return _table(name, about, (*levels, *columns), cells)
 

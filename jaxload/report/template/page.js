@@ -90,6 +90,26 @@
     return parts;
   };
 
+  // The outline of a band, a ring for each run of dates without a gap.
+  const outline = (dates, {lower, upper}) => {
+    const [x, y] = [[], []];
+    let run = [];
+    const close = () => {
+      if (run.length) {
+        const back = [...run].reverse();
+        x.push(...run.map((t) => dates[t]), ...back.map((t) => dates[t]), null);
+        y.push(...run.map((t) => lower[t]), ...back.map((t) => upper[t]), null);
+      }
+      run = [];
+    };
+    dates.forEach((_, t) => {
+      if (lower[t] === null) close();
+      else run.push(t);
+    });
+    close();
+    return {x, y};
+  };
+
   // A series with its 95% interval.
   const withBand = (name, when, known, errors, colour, more = {}) => {
     const traces = [];
@@ -97,12 +117,11 @@
     if (sd) {
       const side = (sign) => values.map((v, i) =>
         v === null || sd[i] === null ? null : v + sign * WIDE * sd[i]);
-      const band = {x: dates, mode: "lines", line: {width: 0}, hoverinfo: "skip",
-                    legendgroup: name, showlegend: false, type: "scatter",
-                    visible: more.visible};
-      traces.push({...band, y: side(-1), meta: "lower"});
-      traces.push({...band, y: side(1), meta: "upper", fill: "tonexty",
-                   fillcolor: colour + "38"});
+      const meta = {lower: side(-1), upper: side(1)};
+      traces.push({...outline(dates, meta), meta, type: "scatter", mode: "lines",
+                   line: {width: 0}, fill: "toself", fillcolor: colour + "38",
+                   hoverinfo: "skip", legendgroup: name, showlegend: false,
+                   visible: more.visible});
     }
     traces.push({x: dates, y: values, name: plain(name), type: "scatter", mode: "lines",
                  line: {color: colour, width: 1.6}, legendgroup: name, ...more});
@@ -157,7 +176,8 @@
     const ends = (values) => [Math.min(...values) - 0.4, Math.max(...values) + 0.4];
     const middle = (Math.min(...lat) + Math.max(...lat)) / 2;
     return layoutOf({
-      dragmode: "pan", margin: {l: 46, r: 6, t: 8, b: 40},
+      // A station counts as hit where its triangle is, so that cells beside it can be too.
+      hoverdistance: 4, dragmode: "pan", margin: {l: 46, r: 6, t: 32, b: 40},
       xaxis: axis({title: {text: "longitude [degrees]"}, range: ends(lon),
                    constrain: "domain", zeroline: false}),
       yaxis: axis({title: {text: "latitude [degrees]"}, range: ends(lat),
@@ -245,10 +265,9 @@
     state.rows = [["series", "date", "value", "lower 95%", "upper 95%"]];
     traces.forEach((trace, i) => {
       if (trace.meta) return;
-      const band = i >= 2 && traces[i - 1].meta === "upper" ? [traces[i - 2], traces[i - 1]]
-        : null;
+      const band = i ? traces[i - 1].meta : null;
       trace.x.forEach((date, t) => state.rows.push([trace.name, date, trace.y[t],
-        band ? band[0].y[t] : null, band ? band[1].y[t] : null]));
+        band ? band.lower[t] : null, band ? band.upper[t] : null]));
     });
   };
 
