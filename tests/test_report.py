@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from jaxload import cli, io, report
+from jaxload.pipeline.report.figures import FIGURES
 from jaxload.pipeline.report.file_labels import labelled_for_file
 from jaxload.report import (
     figures,
@@ -406,3 +407,8 @@ def test_a_table_with_more_columns_than_rows_is_turned_on_its_side(folder, tmp_p
     assert made["truth"].columns == ("name", "true", "estimated")
     assert made["truth"].rows[3] == ("S3", 3, 2.5)
     assert made["truth"].rows[4] == ("S4", 4, None)
+
+
+def test_every_figure_of_a_run_has_a_caption():
+    known = tuple(figures.CAPTIONS)
+    assert [name for name in FIGURES if not name.startswith(known)] == []
