@@ -11,7 +11,7 @@ from jaxload import series
 __all__ = ["seasonal_fits"]
 
 #: Values that are held at a time.
-VALUES = 1 << 21
+VALUES = 1 << 19
 
 #: What each part of a fit is, and its units beside those of the series.
 MEANINGS = {

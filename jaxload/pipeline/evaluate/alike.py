@@ -17,8 +17,11 @@ __all__ = ["smoothed_alike"]
 
 Floats = NDArray[np.floating]
 
+#: Months that are smoothed at a time.
+MONTHS = 32
+
 #: Rows of cells that are smoothed at a time.
-ROWS = 32
+ROWS = 16
 
 #: Angles at which the kernel is computed, between which it is interpolated.
 ANGLES = 20_000
@@ -71,12 +74,16 @@ def smoothed_alike(grid: sphere.Grid, values: Floats, radius_km: float) -> Float
         known.reshape(len(known), -1), axis=0, return_inverse=True
     )
     total = _filtered(around, _counted(around, patterns), radius_km)
-    total = np.where(total > LEAST_WEIGHT, total, np.nan)[which.reshape(-1)]
-    whole = np.zeros((len(raster), len(around.lat), len(around.lon)))
-    whole[:, around.rows, around.columns] = np.where(known, raster, 0.0)
-    smoothed = _filtered(around, whole, radius_km) / total
-    smoothed[~known.any(axis=(1, 2))] = np.nan
-    return smoothed[:, grid.row, grid.column].astype(np.float32)
+    total = np.where(total > LEAST_WEIGHT, total, np.nan)
+    smoothed = np.full(values.shape, np.nan, np.float32)
+    for part in blocks(len(raster), MONTHS):
+        whole = np.zeros((len(raster[part]), len(around.lat), len(around.lon)))
+        inner = np.where(known[part], raster[part], 0.0)
+        whole[:, around.rows, around.columns] = inner
+        mean = _filtered(around, whole, radius_km) / total[which.reshape(-1)[part]]
+        mean[~known[part].any(axis=(1, 2))] = np.nan
+        smoothed[part] = mean[:, grid.row, grid.column]
+    return smoothed
 
 
 def _around(grid: sphere.Grid, radius_km: float) -> _Around:
