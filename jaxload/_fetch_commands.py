@@ -1,6 +1,7 @@
 """The command that downloads data from their centres: fetch."""
 
 import argparse
+import contextlib
 import math
 import pathlib
 import re
@@ -141,9 +142,9 @@ def _box(text: str) -> tuple[float, float, float, float] | None:
 
 def _names(text: str) -> list[str]:
     """Names with commas between them, or those of a file."""
-    path = pathlib.Path(text)
-    if text and path.is_file():
-        text = path.read_text(encoding="utf-8", errors="replace")
+    # A list may be longer than the name of a file can be.
+    with contextlib.suppress(OSError):
+        text = pathlib.Path(text).read_text(encoding="utf-8", errors="replace")
         text = "\n".join(line.split("#")[0] for line in text.splitlines())
     return [name for name in re.split(r"[\s,;]+", text) if name]
 

@@ -262,6 +262,43 @@ def test_stations_of_a_box_are_fetched_and_had_again_offline(server, tmp_path, c
     assert len(server.asked) == asked
 
 
+def test_stations_are_as_many_as_their_names_say(server, tmp_path):
+    names = [f"S{number:03d}" for number in range(60)]
+    served = {f"/gps_timeseries/IGS20/tenv3/IGS20/{name}.tenv3": b"x" for name in names}
+    serve_stations(server)
+    server.files |= served
+    assert run(tmp_path, "stations", "--names", ",".join(names)) == 0
+    assert len(list((tmp_path / "out").rglob("*.tenv3"))) == 60
+
+
+@pytest.mark.parametrize("offline", [[], ["--offline"]])
+def test_a_file_of_the_same_name_is_not_taken_for_another(
+    server, tmp_path, capsys, offline
+):
+    """Years of a load, boxes of weather and frames of series share names of files."""
+    (tmp_path / "sites.txt").write_text("P123 -118.2 36.5\n")
+
+    def series(year, *more):
+        for load in ("NTAL", "NTOL"):
+            places = {"P123": (-118.2, 36.5)}
+            days = (f"{year}-01-01", f"{year}-12-31")
+            (file,) = fetch.load_files(places, [load], days)
+            server.files[file.url.removeprefix(server.url)] = f"{year}".encode()
+        sites = ["--sites", str(tmp_path / "sites.txt")]
+        span = ["--start", f"{year}-01-01", "--end", f"{year}-12-31"]
+        return run(tmp_path, "loads", *sites, *span, *more)
+
+    path = tmp_path / "out" / "loads" / "NTAL.P123.csv"
+    assert series(2015) == 0
+    assert path.read_text() == "2015"
+    assert series(2016, *offline) == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert "loads/NTAL.P123.csv is in fetch.lock.json from" in err
+    assert "let --update replace it" in err
+    assert series(2016, "--update") == 0
+    assert path.read_text() == "2016"
+
+
 @pytest.mark.parametrize(
     ("box", "names"),
     [
@@ -428,6 +465,9 @@ def test_weather_is_requested_month_by_month(tmp_path, monkeypatch):
     names = [path.name for path in sorted((tmp_path / "out" / "era5").iterdir())]
     assert names[0] == "temperature_2019_12.nc"
     assert run(tmp_path, *words) == 0
+    assert len(made) == 3
+    # Of another box is another file.
+    assert run(tmp_path, *words[:-1], "--box=-120,30,-110,50") == 2
     assert len(made) == 3
 
 

@@ -57,7 +57,7 @@ def fetch_files(
 
     Raises:
       ValueError: If a file has another checksum than is published or locked, one is
-        there that was not fetched, or a library is missing.
+        there that was not fetched or came from elsewhere, or a library is missing.
       OSError: If a centre cannot be reached or does not have a file.
     """
     folder = io.prepare_folder(folder)
@@ -68,6 +68,7 @@ def fetch_files(
             share = lambda part, done=number: watch(
                 "fetching", (done + part) / len(files)
             )
+            _check_origin(file, entry, options)
             if not _is_there(path, entry, options):
                 _fetch(file, path, entry, (options, sessions, share))
                 locked[file.name] = locked_file(path, _origin(file))
@@ -181,6 +182,18 @@ def _origin(file: RemoteFile) -> str:
     return f"cds:{file.url}?{json.dumps(dict(file.request), sort_keys=True)}"
 
 
+def _check_origin(
+    file: RemoteFile, entry: Locked | None, options: FetchOptions
+) -> None:
+    """Refuse a file of the same name that was fetched from elsewhere."""
+    if entry is None or options.update or entry.url == _origin(file):
+        return
+    raise ValueError(
+        f"{file.name} is in {LOCK_FILE} from {entry.url}, not from {_origin(file)}; "
+        "choose another folder, or let --update replace it"
+    )
+
+
 def _is_there(path: pathlib.Path, entry: Locked | None, options: FetchOptions) -> bool:
     """Whether a file needs no download; refuses what would be overwritten."""
     if options.update:
@@ -215,11 +228,6 @@ def _fetch(
         return
     expected = file.sha256
     if entry is not None and not options.update:
-        if entry.url != _origin(file):
-            raise ValueError(
-                f"{file.name} is in {LOCK_FILE} from {entry.url}, not from {file.url}; "
-                "choose another folder, or let --update replace it"
-            )
         expected = entry.sha256
     session = sessions.earthdata if file.client == "earthdata" else sessions.web
     kept = _cached(file, expected, session, (options, share))
