@@ -20,5 +20,15 @@ VARIABLE = "PJRT_NPROC"
 
 def provide_threads() -> None:
     """Let XLA make more threads than cores, unless the environment sets how many."""
-    if (os.cpu_count() or 1) < THREADS:
+    if _usable_cores() < THREADS:
         os.environ.setdefault(VARIABLE, str(THREADS))
+
+
+def _usable_cores() -> int:
+    """Cores that this process may use, after which XLA makes its threads.
+
+    A job on a cluster may use few of the many cores of its computer.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

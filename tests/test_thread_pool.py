@@ -45,9 +45,16 @@ def test_factorisations_side_by_side_do_not_wait_for_each_other_for_ever():
     assert done.stdout == "done\n"
 
 
+def may_use(monkeypatch, cores, of=2):
+    """Let the process use some of the cores of a computer."""
+    usable = lambda _: set(range(cores))
+    monkeypatch.setattr(os, "sched_getaffinity", usable, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: of)
+
+
 def test_threads_that_the_environment_sets_stay(monkeypatch):
     assert jaxload.__version__
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    may_use(monkeypatch, 2)
     monkeypatch.delenv(_thread_pool.VARIABLE, raising=False)
     _thread_pool.provide_threads()
     assert os.environ[_thread_pool.VARIABLE] == str(_thread_pool.THREADS)
@@ -57,7 +64,14 @@ def test_threads_that_the_environment_sets_stay(monkeypatch):
 
 
 def test_many_cores_have_threads_enough(monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 2 * _thread_pool.THREADS)
+    may_use(monkeypatch, 2 * _thread_pool.THREADS)
     monkeypatch.delenv(_thread_pool.VARIABLE, raising=False)
     _thread_pool.provide_threads()
     assert _thread_pool.VARIABLE not in os.environ
+
+
+def test_a_job_on_few_cores_of_many_has_threads_enough(monkeypatch):
+    may_use(monkeypatch, 2, of=2 * _thread_pool.THREADS)
+    monkeypatch.delenv(_thread_pool.VARIABLE, raising=False)
+    _thread_pool.provide_threads()
+    assert os.environ[_thread_pool.VARIABLE] == str(_thread_pool.THREADS)
