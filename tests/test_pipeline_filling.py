@@ -15,9 +15,14 @@ from jaxload import cli, config, description, io, pipeline, sphere
 from jaxload.gapfill.joint import joint_model
 from jaxload.gapfill.networks import ensemble
 from jaxload.gapfill.published import mllim
+from jaxload.pipeline.estimation.hyperparameters import Choice
+from jaxload.pipeline.estimation.network_noise import UnsuitableRecord
 from jaxload.pipeline.estimation.problem import make_model
+from jaxload.pipeline.estimation.solution import estimate
+from jaxload.pipeline.estimation.uncertainty import Errors
+from jaxload.pipeline.evaluate.products import BY_STATIONS_ONLY
 from jaxload.pipeline.evaluate.references import with_references
-from jaxload.pipeline.fill import training
+from jaxload.pipeline.fill import joint, training
 from jaxload.pipeline.fill.ensemble_posterior import (
     CalibratedPrior,
     EnsembleEstimate,
@@ -27,6 +32,7 @@ from jaxload.pipeline.fill.ensemble_posterior import (
     total_uncertainty,
 )
 from jaxload.pipeline.fill.features import network_features, weather_raster
+from jaxload.pipeline.fill.network_posterior import MeanInversion
 from jaxload.pipeline.fill.observed_means import first_weights, read_study_means
 from jaxload.pipeline.fill.station_models import fill
 from jaxload.pipeline.fill.training import (
@@ -752,6 +758,35 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
     assert result.learning.validation_loss_pretraining.shape == (3, 2)
     best = result.learning.validation_loss.min("step").values
     np.testing.assert_allclose(learning["score_best"], best)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suitable", [True, False])
+def test_features_and_stations_alone_are_kept_under_either_noise(
+    data, water, tmp_path, monkeypatch, suitable
+):
+    def invert(study, model, gnss, *_):
+        """As the real one does, but for its noise, which needs two years."""
+        if not suitable:
+            raise UnsuitableRecord("too short")
+        alone = estimate(study, model, gnss.time.values, 0.02)
+        choice = Choice(0.02, "spectra", "mm", [])
+        return MeanInversion(alone, choice, Errors("none"), {"noise": {}})
+
+    monkeypatch.setattr(joint, "invert_about_mean", invert)
+    study = changed(
+        small(data, "joint-load"),
+        gapfill={"checkpoints": str(tmp_path / "kept")},
+        inversion={"beta": "choose", "errors": "none"},
+        output={"store": ("twsa", "regions", "features")},
+    )
+    assert config.allows_network_noise(study)
+    shutil.copytree(water[0] / "checkpoints", tmp_path / "kept")
+    result = pipeline.run(study)
+    assert result.features is not None
+    assert "weather_temperature" in result.features
+    assert result.products is not None
+    assert BY_STATIONS_ONLY in result.products["product"].values
 
 
 @pytest.mark.slow

@@ -336,7 +336,8 @@ def _invert_about_prior_mean(
                 inverted.choice,
                 inverted.errors,
                 stations_only.regions,
-                learned,
+                dataclasses.replace(learned, features=kept),
+                stations_only.cells,
                 summary=inverted.summary,
             )
     with clock.stage("inversion"):
