@@ -100,7 +100,7 @@ def test_a_prior_mean_of_zero_is_the_inversion_of_stations_alone(case):
 
 
 @pytest.mark.slow
-def test_heights_about_a_mean_are_inverted_and_the_mean_added(case):
+def test_heights_about_a_mean_are_inverted_and_the_mean_added(case, caplog):
     study, prepared, model = case
     count = (model.problem.design.shape[1] + 1) // 2
     rng = np.random.default_rng(2)
@@ -111,6 +111,9 @@ def test_heights_about_a_mean_are_inverted_and_the_mean_added(case):
     about = invert_about_mean(
         study, model, prepared.gnss, prepared.area, mean, folds(held_out), Clock(ignore)
     )
+    # Few were held out.
+    assert about.summary["noise"]["stations_held_out"] == 9
+    assert "which is 9 of 26 stations" in caplog.text
     prior = members.mean(axis=0) @ mean.to_cells.T
     left = model.up - prior @ np.asarray(model.problem.design).T
     ours = loads(about.estimate.solution) - prior

@@ -7,6 +7,7 @@ period, and as maps of trend and seasons.
 """
 
 import dataclasses
+import logging
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,12 @@ from jaxload.pipeline.progress import Clock
 
 __all__ = ["MeanInversion", "held_out_residuals", "invert_about_mean"]
 
+logger = logging.getLogger(__name__)
+
 Floats = NDArray[np.float64]
+
+#: Share of the stations that members hold out at least for errors to be believed.
+ENOUGH = 0.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,6 +116,7 @@ def invert_about_mean(
     moved = mean @ prior_mean.moved.T
     rest = dataclasses.replace(model, up=model.up - moved)
     with clock.stage("spectra_of_noise"):
+        number = _count_held_out(folds)
         held_out = held_out_residuals(model.up, prior_mean, folds)
         network, choice = network_model(study, rest, gnss, held_out=held_out)
     with clock.stage("inversion"):
@@ -135,7 +142,24 @@ def invert_about_mean(
     )
     estimated = dataclasses.replace(estimated, solution=solution)
     noise = describe_spectra(network) | {"relative_residual": residual}
+    noise["stations_held_out"] = number
     return MeanInversion(estimated, choice, errors, {"noise": noise})
+
+
+def _count_held_out(folds: joint_model.Folds) -> int:
+    """Number of stations that a member held out; warns where these are few."""
+    held_out = np.array(folds.held_out)
+    number, count = int(held_out.any(axis=0).sum()), held_out.shape[1]
+    if number < ENOUGH * count:
+        logger.warning(
+            "errors of the trained prior mean are estimated where members held a "
+            "station out, which is %d of %d stations; at the others the network has "
+            "seen the heights, so that errors look smaller than they are: more "
+            "gapfill.members or a larger gapfill.validation_fraction hold out more",
+            number,
+            count,
+        )
+    return number
 
 
 def _solution(
