@@ -195,6 +195,8 @@ def _show(value: Any) -> str:
 def hash_of_settings(study: config.Study, *more: Any) -> str:
     """Make a hash of the settings of a study, wherever its folder is.
 
+    Those that have their default do not count, so that new ones change nothing.
+
     Args:
       study: The study.
       *more: What counts beside it, plain values.
@@ -202,5 +204,26 @@ def hash_of_settings(study: config.Study, *more: Any) -> str:
     Returns:
       Sixteen hexadecimal digits.
     """
-    text = config.to_toml(dataclasses.replace(study, folder="."))
-    return hashlib.sha256(repr((text, *more)).encode()).hexdigest()[:16]
+    text = repr((_changed(dataclasses.replace(study, folder=".")), *more))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _changed(value: Any) -> Any:
+    """Leave out of tables, and of tables in them, what has its default."""
+    if dataclasses.is_dataclass(value):
+        return {
+            field.name: _changed(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if getattr(value, field.name) != _default(field)
+        }
+    if isinstance(value, tuple | list):
+        return [_changed(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _changed(one) for key, one in sorted(value.items())}
+    return value
+
+
+def _default(field: dataclasses.Field) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default

@@ -198,7 +198,7 @@ def _keep(world: str, seed: int, name: str, scores: Mapping[str, float]) -> None
 
 def _tables() -> str:
     """Mean and spread over seeds of every world, as Markdown."""
-    parts, worlds = [], _stored()["worlds"]
+    parts, worlds = [], _current(_stored()["worlds"])
     for world in WORLDS:
         by_seed = list(worlds.get(world, {}).values())
         if not by_seed:
@@ -213,6 +213,23 @@ def _tables() -> str:
                 lines.append(_row([name, str(len(some)), *cells]))
         parts += ["\n".join(lines), _failures(worlds[world]), _targets(by_seed)]
     return "\n\n".join(part for part in parts if part) or NOTHING
+
+
+def _current(worlds: Mapping[str, Any]) -> dict[str, Any]:
+    """Cells of the settings as they are now, and those that failed."""
+    known = {(w, name): _settings(w, name) for w in worlds for name in METHODS}
+    return {
+        world: {
+            seed: {
+                name: scores
+                for name, scores in by_name.items()
+                if scores.get("settings") == known.get((world, name))
+            }
+            for seed, by_name in by_seed.items()
+        }
+        for world, by_seed in worlds.items()
+        if world in WORLDS
+    }
 
 
 def _failures(by_seed: Mapping[str, Mapping[str, Any]]) -> str:

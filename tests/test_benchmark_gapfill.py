@@ -145,7 +145,7 @@ def test_cells_filled_once_count_for_each_method_that_has_them(tmp_path):
         def prepared(self, study):
             del study
             if not self.done:
-                case.times.seconds["fill"] = 60.0
+                case.times.seconds["gap_filling"] = 60.0
             self.done = True
 
     case = dataclasses.replace(empty_case(tmp_path), shared=Filling())
@@ -160,8 +160,13 @@ def test_stages_are_timed_by_the_processor(monkeypatch):
     clock = iter([1.0, 3.0, 10.0, 14.0, 14.5])
     monkeypatch.setattr(_gapfill_case.time, "process_time", lambda: next(clock))
     times = _gapfill_case.StageTimes()
-    for stage, share in (("read", 0.0), ("read", 1.0), ("learn", 0.0), ("learn", 0.5)):
+    for stage, share in (
+        ("read", 0.0),
+        ("read", 1.0),
+        ("training", 0.0),
+        ("training", 0.5),
+    ):
         times(stage, share)
-    times("learn", 1.0)
-    assert times.seconds == {"read": 2.0, "learn": 4.5}
+    times("training", 1.0)
+    assert times.seconds == {"read": 2.0, "training": 4.5}
     assert times.training == 4.5
