@@ -128,6 +128,25 @@ def test_scores_are_those_of_series_smoothed_alike(area, products, compared):
     assert found.smoothing_radius == RADIUS
 
 
+def test_few_common_months_of_noise_have_no_perfect_score(area):
+    rng, size = np.random.default_rng(8), (len(MONTHS), len(area.grid.lon))
+    noise = {name: rng.standard_normal(size) for name in ("gnss", "grace")}
+    counts, found = (4, 7, 17, 18), []
+    for count in counts:
+        noise["grace"][count:] = np.nan
+        short = {name: product(area, x, name) for name, x in noise.items()}
+        alike = AlikeProducts(short, area)
+        whole = compare_products(STUDY, alike, MONTHS)
+        found.append(whole.sel(product="gnss", other="grace", period="all"))
+        noise["grace"] = rng.standard_normal(size)
+    # Trends take two of the months, seasons six.
+    assert np.isnan(found[0].pcc).all() and np.isfinite(found[1].pcc).all()
+    for name in ("pcc_deseasonalised", "lag", "pcc_at_lag"):
+        assert all(np.isnan(x[name]).all() for x in found[:3])
+        assert np.isfinite(found[3][name]).all()
+    assert [int(x.month_count[0]) for x in found] == [0, *counts[1:]]
+
+
 def test_unsmoothed_water_scores_worse_on_cells_beside_a_smooth_product(
     area, products, compared
 ):

@@ -30,6 +30,13 @@ CELLS = 2048
 #: Longest lag that is tried [months].
 LONGEST_LAG = 6
 
+#: Common months for each term that is taken off, without which what is left measures
+#: nothing: residuals of as many months as terms and one correlate perfectly.
+MONTHS_A_TERM = 3
+
+#: Common months without which no lag is tried: twelve are left at the longest one.
+LAGGED_MONTHS = 18
+
 #: Scores of pairs: units and meaning.
 SCORES = {
     "pcc": ("1", "correlation of product with other"),
@@ -222,7 +229,7 @@ def _without(values: Floats, known: NDArray[np.bool_], basis: Floats) -> Floats:
     normal = (square.T @ patterns).T.reshape(-1, terms, terms)
     inverse = np.linalg.pinv(normal, hermitian=True)[which.reshape(-1)]
     fitted = np.einsum("cij,cj->ci", inverse, (basis.T @ filled).T)
-    enough = known & (known.sum(axis=0) > terms)
+    enough = known & (known.sum(axis=0) >= MONTHS_A_TERM * terms)
     return np.where(enough, filled - basis @ fitted.T, np.nan)
 
 
@@ -243,7 +250,9 @@ def _lags(
     flat = len(time), -1
     ready, _ = _ready(study, time, (pairs[0].reshape(flat), pairs[1].reshape(flat)))
     lag = _best_lag(ready[1], ready[0])
-    after = np.asarray(lag.after).reshape(shape)
+    common = np.isfinite(ready[0] + ready[1]).sum(axis=0)
+    after = np.where(common >= LAGGED_MONTHS, np.asarray(lag.after), np.nan)
+    after = after.reshape(shape)
     months = np.where(np.isfinite(after), np.asarray(lag.lag).reshape(shape), np.nan)
     dims = ("product", "other", "region")
     meaning = "months by which product follows other, where they correlate best"
