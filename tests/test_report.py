@@ -322,6 +322,45 @@ def test_tables_hold_the_scores_of_every_level(folder):
     assert line["scatter [mm]"] == pytest.approx(scatter, abs=1e-3)
 
 
+def test_leave_one_out_rms_counts_a_constant_error(folder, tmp_path):
+    copy = tmp_path / "stations.nc"
+    with io.read_dataset(folder / "stations.nc") as dataset:
+        moved = dataset.load()
+    moved["leave_one_out_residual"] = moved.leave_one_out_residual + 5
+    io.write_dataset(moved, copy)
+    summary = SUMMARY | {"files": ["stations.nc"]}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    made = {t.name: t for t in tables.report_tables(open_result(tmp_path))}["stations"]
+    found = [row[made.columns.index("leave-one-out rms [mm]")] for row in made.rows]
+    residual = moved.leave_one_out_residual.values
+    expected = np.sqrt(np.nanmean(residual**2, axis=0))
+    assert (expected > 4.5).all()
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_names_of_digits_stay_names_and_what_is_missing_is_empty(folder, tmp_path):
+    table = "# comment\nname,sd,order\n0583,1.5,1\n1E05,,2\n,nan,\n"
+    (tmp_path / "network.csv").write_text(table)
+    (tmp_path / "stations.nc").write_bytes((folder / "stations.nc").read_bytes())
+    summary = SUMMARY | {"files": ["stations.nc", "network.csv"]}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    result = open_result(tmp_path)
+    made = {t.name: t for t in tables.report_tables(result)}["network"]
+    assert made.columns == ("name", "sd", "order")
+    assert made.rows == (("0583", 1.5, 1.0), ("1E05", None, 2.0), ("", None, None))
+
+
+def test_phases_of_half_a_year_repeat_after_half_a_year():
+    names = ("annual_phase", "semiannual_phase", "annual_phase_sd")
+    layers = [
+        interactive_map._layer(("seasons", name, []), {}, np.arange(3.0), None)
+        for name in names
+    ]
+    kinds = [(layer["kind"], layer["range"][1]) for layer in layers]
+    assert kinds[:2] == [("cyclic", 365.25), ("cyclic", 182.625)]
+    assert kinds[2][0] == "sequential"
+
+
 def test_long_tables_say_how_much_is_left_out(folder, monkeypatch):
     monkeypatch.setattr(tables, "MOST_ROWS", 1)
     made = {table.name: table for table in tables.report_tables(open_result(folder))}

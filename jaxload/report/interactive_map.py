@@ -29,6 +29,9 @@ IN_REGION = 2
 #: Share of the values that lie within the ends of a colour scale.
 WITHIN = (0.02, 0.98)
 
+#: Days in a year, after which a phase is what it was.
+YEAR = 365.25
+
 #: Layers of lines, and the scale of Natural Earth that they are of.
 LINES, SCALE = ("coast", "borders", "provinces", "lakes"), "50m"
 
@@ -169,7 +172,7 @@ def _layer(
     low, high = (float(x) for x in np.nanquantile(values, WITHIN))
     kind = "sequential"
     if "phase" in name and not name.endswith("_sd"):
-        kind, low, high = "cyclic", 0.0, 365.25
+        kind, low, high = "cyclic", 0.0, YEAR / (2 if "semiannual" in name else 1)
     elif low < 0 < high:
         kind, high = "diverging", max(-low, high)
         low = -high

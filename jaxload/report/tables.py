@@ -2,6 +2,9 @@
 
 import csv
 import dataclasses
+import itertools
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +17,9 @@ __all__ = ["MOST_ROWS", "ReportTable", "report_tables"]
 
 #: Rows of a table at most, and columns from which a table is turned on its side.
 MOST_ROWS, WIDEST = 3000, 15
+
+#: What is no number but the name of a station, such as 0583.
+NAME_OF_DIGITS = re.compile(r"0\d")
 
 #: What entries of `summary.json` are: title, meaning, and what their levels are of.
 ENTRIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -258,10 +264,10 @@ def _stations(dataset: xr.Dataset) -> ReportTable:
             columns[key] = _digits(dataset[key].values, 4 if key != "height" else 1)
     if "up" in dataset and "time" in dataset["up"].dims:
         columns["epochs"] = dataset["up"].notnull().sum("time").values.tolist()
-        columns["scatter [mm]"] = _rms(dataset["up"])
+        columns["scatter [mm]"] = _scatter(dataset["up"])
     residual = dataset.get("leave_one_out_residual")
     if residual is not None and "time" in residual.dims:
-        columns["leave-one-out rms [mm]"] = _rms(residual)
+        columns["leave-one-out rms [mm]"] = _root_mean_square(residual)
     if "candidate" in dataset.coords:
         columns |= _screened(dataset, names)
     meaning = (
@@ -294,10 +300,16 @@ def _screened(dataset: xr.Dataset, names: list[str]) -> dict[str, list[Any]]:
     return columns
 
 
-def _rms(values: xr.DataArray) -> list[float | None]:
+def _scatter(values: xr.DataArray) -> list[float | None]:
     if set(values.dims) != {"time", "station"}:
         return [None] * values.sizes["station"]
     return _digits(values.std("time").values, 3)
+
+
+def _root_mean_square(values: xr.DataArray) -> list[float | None]:
+    if set(values.dims) != {"time", "station"}:
+        return [None] * values.sizes["station"]
+    return _digits(((values**2).mean("time") ** 0.5).values, 3)
 
 
 def _digits(values: Any, digits: int) -> list[float | None]:
@@ -341,13 +353,19 @@ def _from_file(path: Any) -> ReportTable:
     with path.open(encoding="utf-8", newline="") as file:
         lines = (line for line in file if not line.startswith("#"))
         first, *rows = list(csv.reader(lines)) or [[]]
-    cells = [[_number(text) for text in row] for row in rows if row]
+    rows = [row for row in rows if row]
+    columns = [_column(texts) for texts in itertools.zip_longest(*rows, fillvalue="")]
     title = path.stem.replace("_", " ").capitalize()
-    return _table(path.stem, (title, f"The file {path.name}."), first, cells)
+    about = title, f"The file {path.name}."
+    return _table(path.stem, about, first, list(zip(*columns)))
 
 
-def _number(text: str) -> Any:
+def _column(texts: Sequence[str]) -> list[Any]:
+    """Numbers where all of a column are, None for nothing; else texts as they are."""
+    if any(NAME_OF_DIGITS.match(text) for text in texts):
+        return list(texts)
     try:
-        return float(text)
+        numbers = [float(text) if text else math.nan for text in texts]
     except ValueError:
-        return text
+        return list(texts)
+    return [number if math.isfinite(number) else None for number in numbers]
