@@ -65,6 +65,17 @@ def test_the_stated_error_is_that_of_withheld_years(rng):
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.2)
 
 
+@pytest.mark.parametrize("memory", [0.0, 0.8])
+def test_the_stated_error_of_the_scale_holds_for_errors_that_last(rng, memory):
+    noise = rng.standard_normal((2, len(YEARS), 200))
+    for month in range(1, len(YEARS)):
+        fresh = np.sqrt(1 - memory**2) * noise[:, month]
+        noise[:, month] = memory * noise[:, month - 1] + fresh
+    bridged = evaluate.bridge_gaps(0.5 * noise[0] + noise[1], noise[0], YEARS)
+    ratio = (bridged.scale - 0.5) / bridged.scale_sd
+    assert np.std(ratio) == pytest.approx(1.1, abs=0.25)
+
+
 def test_few_months_or_years_bridge_nothing(records):
     _, target, predictor = records
     short = np.where(YEARS[:, None] < 2005, target, np.nan)

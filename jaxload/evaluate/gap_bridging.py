@@ -26,7 +26,8 @@ class BridgedSeries:
       sd: Standard error of an estimated month, shape (column,): the root mean square
         of the errors for years that were held out.
       scale: Of the other series [-], shape (column,).
-      scale_sd: Its standard error [-], shape (column,).
+      scale_sd: Its standard error by the jackknife over years, whose months may err
+        alike [-], shape (column,).
       held_out: Estimate of every observed month from other years, shape (month,
         column).
       season_sd: As `sd` of offset, trend and seasons alone, without the other series,
@@ -107,11 +108,14 @@ def _bridge(
     """Enter columns with the same common months."""
     target, predictor = (x[:, columns] for x in record[:2])
     seasons, year = _seasons(record[2]), np.floor(record[2])
-    estimate, scale, spread = _regressed(seasons, target, predictor, months)
+    estimate, scale = _regressed(seasons, target, predictor, months)
     held_out, of_season = np.full(target.shape, np.nan), np.full(target.shape, np.nan)
+    scales = []
     for left in np.unique(year[months]):
         here, others = months & (year == left), months & (year != left)
-        held_out[here] = _regressed(seasons, target, predictor, others)[0][here]
+        whole, without = _regressed(seasons, target, predictor, others)
+        held_out[here] = whole[here]
+        scales.append(without)
         fitted = np.linalg.lstsq(seasons[others], target[others], rcond=None)[0]
         of_season[here] = seasons[here] @ fitted
     bridged.estimate[:, columns] = estimate
@@ -119,20 +123,21 @@ def _bridge(
     bridged.scale[columns] = scale
     bridged.sd[columns] = _rms((held_out - target)[months])
     bridged.season_sd[columns] = _rms((of_season - target)[months])
-    bridged.scale_sd[columns] = bridged.sd[columns] / np.sqrt(spread)
+    # The jackknife over years: months that follow each other err alike.
+    bridged.scale_sd[columns] = np.sqrt(len(scales) - 1) * np.std(scales, axis=0)
 
 
 def _regressed(
     seasons: Floats, target: Floats, predictor: Floats, months: NDArray[np.bool_]
-) -> tuple[Floats, Floats, Floats]:
-    """Estimate by months that count, scale, and sum of squares it rests on."""
+) -> tuple[Floats, Floats]:
+    """Estimate by months that count, and scale."""
     inverse = np.linalg.pinv(seasons[months])
     of_target = seasons @ (inverse @ target[months])
     left = predictor - seasons @ (inverse @ predictor[months])
     spread = (left[months] ** 2).sum(axis=0)
     safe = np.where(spread > 0, spread, np.nan)
     scale = (left * (target - of_target))[months].sum(axis=0) / safe
-    return of_target + scale * left, scale, safe
+    return of_target + scale * left, scale
 
 
 def _seasons(years: Floats) -> Floats:
