@@ -34,12 +34,13 @@ def test_a_wave_is_largest_at_its_period():
         assert best == pytest.approx(period, rel=2 ** (1 / 12) - 1)
 
 
-def test_white_noise_has_the_power_of_its_variance_at_every_scale(rng):
+def test_white_noise_has_the_power_of_its_variance(rng):
     found = evaluate.wavelet_transform(2 * rng.standard_normal((200, 256)))
     power = found.power[..., 128].mean(axis=0)
     few = (found.scales.period > 2.5) & (found.scales.period < 32)
     np.testing.assert_allclose(power[few], 4.0, rtol=0.25)
     np.testing.assert_allclose(power[few].mean(), 4.0, rtol=0.05)
+    assert power[0] == pytest.approx(0.65 * 4, rel=0.15)
 
 
 def test_red_noise_has_its_spectrum(rng):
@@ -126,5 +127,7 @@ def test_series_with_gaps_or_too_short_are_refused():
         evaluate.wavelet_transform(np.where(MONTHS == 5, np.nan, 1.0))
     with pytest.raises(ValueError, match="12 epochs, expected 16"):
         evaluate.wavelet_transform(np.arange(12.0))
+    with pytest.raises(ValueError, match="second is constant"):
+        evaluate.cross_wavelet(np.arange(40.0), np.ones(40))
     with pytest.raises(ValueError, match="expected two series of the same epochs"):
         evaluate.cross_wavelet(np.arange(40.0), np.arange(41.0))

@@ -149,7 +149,8 @@ def wavelet_transform(values: ArrayLike) -> WaveletTransform:
 
     Returns:
       The `WaveletTransform` of each less its mean. White noise of variance 1 has an
-      expected power of 1 at every scale.
+      expected power of 1, but 0.65 to 0.95 at periods below 2.6 steps, where the
+      wavelet reaches beyond the shortest wave that steps resolve.
 
     Raises:
       ValueError: If a value is missing, or there are too few.
@@ -189,7 +190,7 @@ def cross_wavelet(first: ArrayLike, second: ArrayLike) -> CrossWavelet:
       The `CrossWavelet`.
 
     Raises:
-      ValueError: If shapes differ, or a value is missing.
+      ValueError: If shapes differ, a value is missing, or a series is constant.
 
     Example:
       >>> both = cross_wavelet(water, rain)
@@ -222,6 +223,9 @@ def _standardised(first: ArrayLike, second: ArrayLike) -> Floats:
             "series of the same epochs"
         )
     pair = np.stack([first, second])
+    for name, values in zip(("first", "second"), pair):
+        if np.ptp(values) == 0:
+            raise ValueError(f"{name} is constant, and has no waves to compare")
     return (pair - pair.mean(axis=1, keepdims=True)) / pair.std(axis=1, keepdims=True)
 
 
