@@ -271,6 +271,25 @@ def test_stations_are_as_many_as_their_names_say(server, tmp_path):
     assert len(list((tmp_path / "out").rglob("*.tenv3"))) == 60
 
 
+def test_a_station_without_a_series_does_not_keep_others_back(server, tmp_path, capsys):
+    serve_stations(server)
+    del server.files["/gps_timeseries/IGS20/tenv3/IGS20/P123.tenv3"]
+    assert run(tmp_path, "stations", "--box=115,36,-118,37") == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert "1 of 4 files are not at their centre, the others are fetched" in err
+    assert "P123.tenv3 is not there (404)" in err
+    names = [path.name for path in (tmp_path / "out").rglob("*.tenv3")]
+    assert names == ["P124.tenv3"]
+    assert cli.main(["fetch", "verify", str(tmp_path / "out")]) == 0
+
+
+def test_a_server_that_answers_nonsense_is_not_asked_for_ever(server, tmp_path):
+    server.codes = [416] * 50
+    with pytest.raises(OSError, match="answers 416"):
+        get(server, tmp_path, retries=1)
+    assert len(bodies(server)) == 2
+
+
 @pytest.mark.parametrize("offline", [[], ["--offline"]])
 def test_a_file_of_the_same_name_is_not_taken_for_another(
     server, tmp_path, capsys, offline

@@ -62,7 +62,7 @@ def fetch_files(
     """
     folder = io.prepare_folder(folder)
     with io.locked_folder(folder):
-        locked, sessions = read_lock(folder), _Sessions()
+        locked, sessions, missing = read_lock(folder), _Sessions(), []
         for number, file in enumerate(files):
             entry, path = locked.get(file.name), folder / file.name
             share = lambda part, done=number: watch(
@@ -70,12 +70,29 @@ def fetch_files(
             )
             _check_origin(file, entry, options)
             if not _is_there(path, entry, options):
-                _fetch(file, path, entry, (options, sessions, share))
+                try:
+                    _fetch(file, path, entry, (options, sessions, share))
+                except FileNotFoundError as error:
+                    # Lists of stations have some without a series: others come still.
+                    missing.append(str(error))
+                    continue
                 locked[file.name] = locked_file(path, _origin(file))
                 # What is there stays known if a later file fails.
                 write_lock(folder, locked)
             share(1.0)
+    _check_missing(missing, len(files))
     return [folder / file.name for file in files]
+
+
+def _check_missing(missing: Sequence[str], count: int) -> None:
+    """Refuse files that are not at their centre, once the others are fetched."""
+    if count > 1 and missing:
+        raise FileNotFoundError(
+            f"{len(missing)} of {count} files are not at their centre, the others are "
+            f"fetched; the first: {missing[0]}"
+        )
+    if missing:
+        raise FileNotFoundError(missing[0])
 
 
 def describe_files(files: Sequence[RemoteFile]) -> list[str]:

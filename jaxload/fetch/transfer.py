@@ -105,7 +105,7 @@ def _transfer(
     if there:
         headers |= {"Range": f"bytes={there}-", "If-Range": mark}
     with session.get(url, headers=headers, stream=True, timeout=WAIT) as reply:
-        if reply.status_code == BEYOND:
+        if there and reply.status_code == BEYOND:
             # There is no more, or what came is of another file.
             _forget(part)
             _transfer(session, url, part, watch)
