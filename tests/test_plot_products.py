@@ -77,6 +77,13 @@ def test_a_taylor_diagram_obeys_the_law_of_cosines(rng):
     assert axes.get_xlabel() == "standard deviation over that of GNSS"
 
 
+def test_a_reference_that_does_not_vary_has_no_spread_beside_it(products):
+    products.pcc[:] = np.nan
+    products.standard_deviation[:, 0] = 0
+    (axes, *_) = plot.taylor_diagram(products).axes
+    assert np.isfinite(axes.get_ylim()).all()
+
+
 def test_negative_correlations_have_a_half_circle(products):
     turned = products.assign(pcc=-products.pcc)
     figure = plot.taylor_diagram(turned)

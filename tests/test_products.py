@@ -18,7 +18,7 @@ from jaxload.pipeline.evaluate.product_scores import (
     describe_products,
 )
 from jaxload.pipeline.evaluate.product_seasons import fit_products
-from jaxload.pipeline.evaluate.products import MonthlyProduct
+from jaxload.pipeline.evaluate.products import MonthlyProduct, read_products
 from jaxload.pipeline.evaluate.wavelet_maps import compare_wavelets
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.monthly_cells import calendar_months
@@ -146,6 +146,44 @@ def test_few_common_months_of_noise_have_no_perfect_score(area):
         assert all(np.isnan(x[name]).all() for x in found[:3])
         assert np.isfinite(found[3][name]).all()
     assert [int(x.month_count[0]) for x in found] == [0, *counts[1:]]
+
+
+def test_products_that_miss_a_part_of_a_region_are_warned_of(area, caplog):
+    lon, lat = np.arange(97.25, 109, 0.5), np.arange(21.25, 33, 0.5)
+    field = np.ones((len(MONTHS), len(lat), len(lon)))
+    field[:, :, lon < 101.5] = np.nan
+    coords = {"time": TIME, "lat": lat, "lon": lon}
+    gridded = xr.Dataset({"lwe": (("time", "lat", "lon"), field)}, coords)
+    gridded.attrs["quantity"] = "lwe"
+    several = dataclasses.replace(area, products={"CSR": gridded})
+    evaluation = config.Evaluation(products={"CSR": "csr.nc"})
+    study = dataclasses.replace(STUDY, evaluation=evaluation)
+    read = read_products(study, several, TIME)
+    np.testing.assert_allclose(read["CSR"].regions, 1)
+    texts = [record.getMessage() for record in caplog.records]
+    # From 101.25 to 103 of 100 to 103 degrees: a cell with any value has one.
+    assert any("products.CSR covers only 58.3% of region west" in x for x in texts)
+
+
+def test_comparisons_that_a_record_is_too_short_for_are_warned_of(area, water, caplog):
+    settings = config.Evaluation(
+        grace="g.nc", bridge="grace", wavelets=True, periods=("old: 1990..1999",)
+    )
+    study = dataclasses.replace(STUDY, evaluation=settings)
+    few = MONTHS[:20]
+    products = {
+        "gnss": dataclasses.replace(product(area, water), kind="gnss"),
+        "grace": product(area, water),
+    }
+    products = {name: x.in_months(few) for name, x in products.items()}
+    alike = AlikeProducts(products, area)
+    compare_products(study, alike, few)
+    assert compare_wavelets(alike, few) is None
+    assert np.isnan(bridge_product(study, alike, few).scale).all()
+    texts = " ".join(record.getMessage() for record in caplog.records)
+    assert "evaluation.periods has old" in texts
+    assert "evaluation.wavelets is set" in texts
+    assert "evaluation.bridge is grace" in texts
 
 
 def test_unsmoothed_water_scores_worse_on_cells_beside_a_smooth_product(

@@ -157,7 +157,8 @@ def taylor_diagram(
         )
         ours = here.standard_deviation.sel(product=product, other=others).values
         with np.errstate(invalid="ignore", divide="ignore"):
-            _draw_taylor(axes, pcc, theirs / ours, others)
+            spread = np.where(np.isfinite(pcc), theirs / ours, np.nan)
+            _draw_taylor(axes, pcc, spread, others)
         axes.set_title(region, fontsize=9)
         panels.append(axes)
     title = product_title(product)

@@ -1,5 +1,6 @@
 """Satellite gravimetry whose missing months are estimated from heights."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from jaxload.pipeline.evaluate.product_scores import AlikeProducts
 from jaxload.pipeline.evaluate.products import BY_HEIGHTS
 
 __all__ = ["bridge_product", "describe_bridge"]
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.floating]
 
@@ -48,6 +51,13 @@ def bridge_product(
     time, grid = series.span_middles(months), alike.area.grid
     years = series.decimal_years(time)
     variables = _bridged(theirs.regions, ours.regions, years, "region")
+    if not np.isfinite(variables["scale"][1]).any():
+        logger.warning(
+            "evaluation.bridge is %s, which has fewer than 24 months in common with "
+            "water by heights over each region, or these in fewer than three years; "
+            "no month was estimated",
+            study.evaluation.bridge,
+        )
     coords: dict[str, Any] = {
         "month": time,
         "month_bnds": (("month", "bnds"), months),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from jaxload.pipeline.evaluate.products import BY_HEIGHTS, MonthlyProduct
 from jaxload.pipeline.inputs.study_area import StudyArea
 
 __all__ = ["WHOLE", "AlikeProducts", "compare_products", "describe_products"]
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.floating]
 
@@ -164,7 +167,15 @@ def _months_of_periods(
     periods = {WHOLE: np.ones(len(days), bool)}
     for period in config.parse_periods(study.evaluation.periods):
         first, last = np.datetime64(period.first), np.datetime64(period.last)
-        periods[period.name] = (days >= first) & (days <= last)
+        inside = (days >= first) & (days <= last)
+        if not inside.any():
+            logger.warning(
+                "evaluation.periods has %s, in which there is no middle of a month of "
+                "the record, %s to %s; it has no scores",
+                period.name,
+                *np.datetime_as_string(time[[0, -1]], "M"),
+            )
+        periods[period.name] = inside
     return periods
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jaxload import config, io, sphere
 from jaxload.pipeline.evaluate.regions import over_months
 from jaxload.pipeline.evaluate.water_balance import areas_on_grid
-from jaxload.pipeline.inputs.coverage import inside_grid
+from jaxload.pipeline.inputs.coverage import inside_grid, warn_of_coverage
 from jaxload.pipeline.inputs.region_series import MonthlyRegions, read_region_series
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.time_spans import month_spans
@@ -129,7 +129,7 @@ def read_products(
                 setting = f"evaluation.products.{name}"
             with error_context(setting):
                 cells = _on_cells(area.products[name], area.grid, months)
-            _warn_if_empty(setting, cells, months)
+            _warn_of_missing(setting, cells, months, area)
             means = _region_means(area, cells)
             product = MonthlyProduct(months, kind, smoothing, means, cells)
             products[name] = product
@@ -157,8 +157,12 @@ def _on_cells(product: xr.Dataset, grid: sphere.Grid, months: NDArray) -> Floats
     return raster.values[:, grid.row, grid.column]
 
 
-def _warn_if_empty(setting: str, cells: Floats, months: NDArray) -> None:
-    if not np.isfinite(cells).any():
+def _warn_of_missing(
+    setting: str, cells: Floats, months: NDArray, area: StudyArea
+) -> None:
+    known = np.isfinite(cells)
+    some = known.any(axis=1)
+    if not some.any():
         first, last = months[[0, -1], 0].astype("M8[M]")
         logger.warning(
             "%s has no value in the months of the heights, %s to %s, and no scores",
@@ -166,6 +170,10 @@ def _warn_if_empty(setting: str, cells: Floats, months: NDArray) -> None:
             first,
             last,
         )
+    elif setting.startswith("evaluation.products."):
+        # Those with settings of their own are references, which are checked as such.
+        share = known[some].mean(axis=0) @ area.basins.weights.T
+        warn_of_coverage(setting, area.outlines, share)
 
 
 def _near(product: xr.Dataset, grid: sphere.Grid) -> xr.Dataset:

@@ -1,6 +1,7 @@
 """Water by heights and by other products in time and period."""
 
 import itertools
+import logging
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from jaxload.pipeline.evaluate.product_scores import AlikeProducts
 from jaxload.pipeline.evaluate.products import BY_HEIGHTS, BY_STATIONS_ONLY
 
 __all__ = ["compare_wavelets"]
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.floating]
 
@@ -53,7 +56,7 @@ def compare_wavelets(
     others = [x for x in alike.products if x not in (BY_HEIGHTS, BY_STATIONS_ONLY)]
     names = list(alike.area.outlines)
     if not others or len(time) < SHORTEST:
-        return None
+        return _warn_of_none()
     scales = evaluate.wavelet_scales(len(time))
     size = len(others), len(names), len(scales.period), len(time)
     values = {name: np.full(size, np.nan, np.float32) for name in MEANINGS}
@@ -80,13 +83,20 @@ def compare_wavelets(
             first, second = (evaluate.first_autocorrelation(x) for x in bare)
             memory.append((first, second))
     if not memory:
-        return None
+        return _warn_of_none()
     first, second = np.median(memory, axis=0).tolist()
     coherent = evaluate.coherence_limit((first, second), len(time))
     return _labelled(values, (limit, coherent, cone), months).assign_coords(
         other=others,
         region=names,
         wave_period=("wave_period", scales.period, OF_PERIODS),
+    )
+
+
+def _warn_of_none() -> None:
+    logger.warning(
+        "evaluation.wavelets is set, but no product has four years in common with "
+        "water by heights; there are no wavelets"
     )
 
 
