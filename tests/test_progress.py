@@ -93,6 +93,21 @@ def test_a_log_says_that_a_run_was_interrupted(tmp_path):
     assert (tmp_path / RUN_LOG).read_text().endswith("  interrupted\n")
 
 
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_log_says_in_which_stage_a_run_ended(tmp_path, error):
+    with (
+        contextlib.suppress(error),
+        kept_log(tmp_path, "1.0 runs x", append=False) as note,
+    ):
+        clock = Clock(ignore, note=note)
+        clock.expect(["first_stage", "second"])
+        with clock.stage("first_stage"):
+            raise error
+    lines = (tmp_path / RUN_LOG).read_text().splitlines()
+    assert "stage 1 of 2: first stage, left after 0.0 s, peak memory" in lines[-2]
+    assert not clock.seconds
+
+
 def test_a_new_run_replaces_its_log_and_no_file_of_others(tmp_path):
     for _ in range(2):
         with kept_log(tmp_path, "1.0 runs x", append=False):

@@ -86,14 +86,15 @@ class Clock:
         self._begin(name)
         number, start = self.begun, time.perf_counter()
         self.watch(name, 0.0)
-        yield
+        try:
+            yield
+        except BaseException:
+            self._note(number, name, f"left after {time.perf_counter() - start:.1f} s")
+            raise
         seconds = time.perf_counter() - start
         self.add(name, seconds)
         self.watch(name, 1.0)
-        self.note(
-            f"stage {number} of {len(self.stages)}: {name.replace('_', ' ')}, "
-            f"{seconds:.1f} s, peak memory {peak_memory():.2f} GiB"
-        )
+        self._note(number, name, f"{seconds:.1f} s")
 
     def add(self, name: str, seconds: float) -> None:
         """Add to the time of a stage.
@@ -103,6 +104,12 @@ class Clock:
           seconds: By how much.
         """
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+    def _note(self, number: int, name: str, took: str) -> None:
+        self.note(
+            f"stage {number} of {len(self.stages)}: {name.replace('_', ' ')}, {took}, "
+            f"peak memory {peak_memory():.2f} GiB"
+        )
 
     def _begin(self, name: str) -> None:
         """Go on to a stage: those before it are left out, or it was not expected."""
