@@ -8,7 +8,7 @@ import pytest
 import shapely
 import xarray as xr
 
-from jaxload import config, evaluate, series, sphere
+from jaxload import config, evaluate, io, series, sphere
 from jaxload.pipeline.evaluate.alike import smoothed_alike
 from jaxload.pipeline.evaluate.gap_months import bridge_product, describe_bridge
 from jaxload.pipeline.evaluate.groundwater import read_references
@@ -20,6 +20,7 @@ from jaxload.pipeline.evaluate.product_scores import (
 from jaxload.pipeline.evaluate.product_seasons import fit_products
 from jaxload.pipeline.evaluate.products import MonthlyProduct, read_products
 from jaxload.pipeline.evaluate.wavelet_maps import compare_wavelets
+from jaxload.pipeline.inputs.land_sea import sea_share
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.monthly_cells import calendar_months
 from jaxload.pipeline.report.water_tables import tables_of
@@ -106,6 +107,25 @@ def test_sea_outside_has_no_water_and_missing_months_stay_missing():
     smoothed = smoothed_alike(island, values, 300.0)
     assert (smoothed[0] < 50).all()
     assert np.isnan(smoothed[1]).all()
+
+
+def test_land_without_water_is_as_the_cells_near_it():
+    whole, part = (
+        sphere.regional_grid(shapely.box(*box), 0.5)
+        for box in ((93, 18, 113, 37), (100, 24, 106, 30))
+    )
+    axes = xr.Dataset(coords={"lat": whole.lat_axis, "lon": whole.lon_axis})
+    sea = sea_share(io.read_land(), axes)[whole.row, whole.column]
+    everywhere = np.where(sea > 0.5, np.nan, 100.0)[None]
+    expected = sphere.to_raster(whole, smoothed_alike(whole, everywhere, 300.0))[0]
+    found = smoothed_alike(part, np.full((1, len(part.lon)), 100.0), 300.0)[0]
+    row = np.searchsorted(whole.lat_axis, part.lat_axis[part.row] - 0.1)
+    column = np.searchsorted(whole.lon_axis, part.lon_axis[part.column] - 0.1)
+    # Corners have too little of the weight in cells with water.
+    known = np.isfinite(found)
+    assert known.mean() > 0.9
+    assert found[known].min() < 95
+    np.testing.assert_allclose(found[known], expected[row, column][known], atol=1.5)
 
 
 def test_scores_are_those_of_series_smoothed_alike(area, products, compared):

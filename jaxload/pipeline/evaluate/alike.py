@@ -73,8 +73,7 @@ def smoothed_alike(grid: sphere.Grid, values: Floats, radius_km: float) -> Float
     patterns, which = np.unique(
         known.reshape(len(known), -1), axis=0, return_inverse=True
     )
-    total = _filtered(around, _counted(around, patterns), radius_km)
-    total = np.where(total > LEAST_WEIGHT, total, np.nan)
+    total = _weight_of_cells(around, patterns, radius_km)
     smoothed = np.full(values.shape, np.nan, np.float32)
     for part in blocks(len(raster), MONTHS):
         whole = np.zeros((len(raster[part]), len(around.lat), len(around.lon)))
@@ -105,14 +104,25 @@ def _around(grid: sphere.Grid, radius_km: float) -> _Around:
     )
 
 
-def _counted(around: _Around, patterns: NDArray[np.bool_]) -> Floats:
-    """Share of cells that counts, shape (pattern, lat, lon)."""
+def _weight_of_cells(
+    around: _Around, patterns: NDArray[np.bool_], radius_km: float
+) -> Floats:
+    """Weight of cells with water over that of all land, shape (pattern, lat, lon).
+
+    NaN where too little of the whole weight is in them or at sea.
+    """
     axes = xr.Dataset(coords={"lat": around.lat, "lon": around.lon})
-    sea = sea_share(io.read_land(), axes)
-    counted = np.broadcast_to(sea, (len(patterns), *sea.shape)).copy()
-    inner = counted[:, around.rows, around.columns]
-    inner[patterns.reshape(inner.shape)] = 1.0
-    return counted
+    share = sea_share(io.read_land(), axes)
+    sea = np.broadcast_to(share, (len(patterns), *share.shape)).copy()
+    shape = sea[:, around.rows, around.columns].shape
+    sea[:, around.rows, around.columns][patterns.reshape(shape)] = 0.0
+    cells = np.zeros_like(sea)
+    cells[:, around.rows, around.columns] = patterns.reshape(shape)
+    whole = _filtered(around, np.ones((1, *share.shape)), radius_km)
+    at_sea, in_cells = (_filtered(around, x, radius_km) / whole for x in (sea, cells))
+    enough = (in_cells > 0) & (in_cells + at_sea > LEAST_WEIGHT)
+    land = np.where(enough, 1 - at_sea, np.nan)
+    return whole * in_cells / np.where(land > 0, land, np.nan)
 
 
 def _filtered(around: _Around, fields: Floats, radius_km: float) -> Floats:
