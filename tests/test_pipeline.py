@@ -31,11 +31,9 @@ FIGURES = (
     "kernel.png",
     "leave_one_out.png",
     "regions.png",
-    "scores.png",
     "standard_error.png",
     "station_fit.png",
     "station_mean.png",
-    "taylor.png",
     "twsa_maps.png",
 )
 

@@ -78,7 +78,7 @@ def test_zarr_holds_what_netcdf_holds(study, maps, tmp_path):
     np.testing.assert_array_equal(with_files.water.twsa, maps.twsa)
     with_files.close()
     names = {path.name for path in out.iterdir() if path.suffix != ".png"}
-    expected = {"twsa.zarr", "stations.nc", "regions.nc", "summary.json"}
+    expected = {"twsa.zarr", "stations.nc", "regions.nc", "summary.json", "run.log"}
     assert names == expected | {"state.nc", "state.json"}
     with io.read_dataset(out / "twsa.zarr") as water:
         for name in maps.data_vars:
@@ -120,7 +120,7 @@ def test_water_follows_from_its_coefficients(study, maps, plain, tmp_path):
     result.close()
     names = {path.name for path in tmp_path.iterdir() if path.suffix != ".png"}
     expected = {"twsa.nc", "stations.nc", "regions.nc", "coefficients.nc"}
-    assert names == {*expected, "summary.json", "state.nc", "state.json"}
+    assert names == {*expected, "summary.json", "state.nc", "state.json", "run.log"}
     with io.read_dataset(tmp_path / "coefficients.nc") as stored:
         water = xr.dot(stored.coefficient, stored.response, dim="field")
         lon, lat = stored.cell_lon.values, stored.cell_lat.values
@@ -203,7 +203,7 @@ def test_a_disk_that_fills_up_amid_the_maps_leaves_them_in_the_other(
         patch.setattr(records._Netcdf, "_write", full)
         with pytest.raises(ValueError, match=r"No space left .* kept in .* --resume"):
             pipeline.run(study, out)
-    assert list(out.iterdir()) == []
+    assert [path.name for path in out.iterdir()] == ["run.log"]
     with monkeypatch.context() as patch:
         patch.setattr("jaxload.pipeline.runs.compute", None)
         result = pipeline.run(study, out, resume=True)
@@ -227,7 +227,7 @@ def test_an_error_of_the_computation_is_not_one_of_the_disk(
     with pytest.raises(kind, match=r"^the matrix is not positive definite$"):
         pipeline.run(study, tmp_path)
     assert len(calls) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["run.log"]
 
 
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
@@ -239,7 +239,7 @@ def test_an_error_behind_the_maps_leaves_no_maps(study, tmp_path, monkeypatch, k
     monkeypatch.setattr("jaxload.pipeline.stages.describe_errors", fails)
     with pytest.raises(kind):
         pipeline.run(study, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["run.log"]
 
 
 def test_what_waits_to_be_written_outlives_a_run_that_fails(

@@ -1,5 +1,6 @@
 """Figures of stations that a result holds the data for."""
 
+import numpy as np
 import xarray as xr
 
 from jaxload.labelled import seasonal_fits
@@ -30,7 +31,8 @@ def station_figures(result: Result) -> Makers:
     }
     if "leave_one_out_residual" in stations:
         left = stations.leave_one_out_residual
-        makers["leave_one_out"] = lambda: plot.left_out_maps(stations, outline)
+        if np.isfinite(plot.left_out_scores(stations)[0]).any():
+            makers["leave_one_out"] = lambda: plot.left_out_maps(stations, outline)
         makers["station_mean"] = lambda: plot.mean_over_stations(
             stations.up, stations.up - left, "predicted from the other stations"
         )
