@@ -121,8 +121,14 @@ def test_heights_about_a_mean_are_inverted_and_the_mean_added(case, caplog):
     seen = held_out_residuals(model.up, mean, folds(held_out))
     rest = dataclasses.replace(model, up=left)
     network = network_model(study, rest, prepared.gnss, held_out=seen)[0]
-    theirs = loads(estimate_network(rest, network)[0].solution)
+    estimated = estimate_network(rest, network)[0]
+    theirs = loads(estimated.solution)
     np.testing.assert_allclose(ours, theirs, atol=1e-8 * np.abs(theirs).max())
+    # A station that is left out is predicted about a mean that has not seen it.
+    expected = estimated.left_out - left + seen
+    np.testing.assert_allclose(about.estimate.left_out, expected, atol=1e-8)
+    assert np.nanmax(np.abs(seen[:, 3] - left[:, 3])) < 1e-9
+    assert np.nanmax(np.abs(seen[:, 0] - left[:, 0])) > 0.1
     fitted = np.asarray(about.estimate.solution.fitted)
     through = loads(about.estimate.solution) @ np.asarray(model.problem.design).T
     np.testing.assert_allclose(fitted, through, atol=1e-6 * np.abs(fitted).max())

@@ -37,7 +37,12 @@ from jaxload.pipeline.fill.ensemble_posterior import (
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.progress import Clock
 
-__all__ = ["MeanInversion", "held_out_residuals", "invert_about_mean"]
+__all__ = [
+    "MeanInversion",
+    "held_out_residuals",
+    "invert_about_mean",
+    "unseen_left_out",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +89,31 @@ def held_out_residuals(
     for residual, rows in zip(prior_mean.residuals(up), held_out, strict=True):
         total[:, rows] += residual[:, rows]
     return total / held_out.sum(axis=0)
+
+
+def unseen_left_out(
+    left_out: NDArray[np.floating] | None,
+    up: Floats,
+    prior_mean: PriorMeanEnsemble,
+    folds: joint_model.Folds,
+) -> NDArray[np.floating] | None:
+    """Predict stations that are left out by members that have not seen them either.
+
+    Args:
+      left_out: Observation minus prediction from the other stations, about the mean of
+        all members [mm], shape (epoch, station); None where there is none.
+      up: Heights [mm], shape (epoch, station).
+      prior_mean: Of the members.
+      folds: Which stations each member held out.
+
+    Returns:
+      The same about the mean of the members that held a station out, of all members
+      where none did.
+    """
+    if left_out is None:
+        return None
+    seen = up - prior_mean.members.mean(axis=0) @ prior_mean.moved.T
+    return left_out + held_out_residuals(up, prior_mean, folds) - seen
 
 
 def invert_about_mean(
@@ -140,7 +170,8 @@ def invert_about_mean(
         fitted=np.asarray(solution.fitted) + moved,
         terms=(*solution.terms, inversion.Term(mean, prior_mean.to_cells)),
     )
-    estimated = dataclasses.replace(estimated, solution=solution)
+    left_out = unseen_left_out(estimated.left_out, model.up, prior_mean, folds)
+    estimated = dataclasses.replace(estimated, solution=solution, left_out=left_out)
     noise = describe_spectra(network) | {"relative_residual": residual}
     noise["stations_held_out"] = number
     return MeanInversion(estimated, choice, errors, {"noise": noise})
