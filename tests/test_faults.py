@@ -276,7 +276,8 @@ def test_a_full_disk_is_one_sentence_and_what_was_computed_is_kept(tmp_path, spa
     assert [what for entry in found for what in entry["wrong"]] == []
     failed = [entry for entry in found if entry["code"] == 2]
     assert len(found) == 4
-    assert len(failed) >= 2
+    # Figures, most of what is written, take the room of older ones.
+    assert len(failed) >= (1 if spare == "older" else 2)
     if spare == "room":
         assert all(entry["kept"] or entry["refused"] for entry in failed)
 
