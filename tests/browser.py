@@ -90,7 +90,7 @@ class Page:
     def click(self, x, y):
         where = {"x": x, "y": y, "button": "left", "clickCount": 1}
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-        # Plotly looks for what lies under the pointer at most every few milliseconds, and
+        # Plotly looks for what lies under the pointer every few milliseconds only, and
         # takes two clicks within 300 of them for a double click.
         time.sleep(0.5)
         self.call("Input.dispatchMouseEvent", type="mousePressed", **where)
