@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from twin_files import twin_heights
 
 import jaxload
 from jaxload import config, demo, earth, io, pipeline, sphere, synthetic
@@ -43,19 +44,6 @@ def world():
     return synthetic.twin(WORLD)
 
 
-def observed(world):
-    dims = ("time", "station")
-    coords = {
-        "time": world.time.astype("M8[ns]"),
-        "station": world.station,
-        "lon": ("station", world.lon),
-        "lat": ("station", world.lat),
-        "height": ("station", np.zeros(len(world.lon))),
-    }
-    values = {"up": (dims, world.displacement), "up_sigma": (dims, world.sigma)}
-    return io.label_dataset(xr.Dataset(values, coords))
-
-
 def grace_field():
     """Centimetres on one-degree cells; March is not there."""
     lon, lat = np.arange(95.5, 110), np.arange(20.5, 34)
@@ -72,7 +60,7 @@ def grace_field():
 @pytest.fixture(scope="module")
 def study(world, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    io.write_up(observed(world), folder / "gnss")
+    io.write_up(twin_heights(world), folder / "gnss")
     outline = shapely.geometry.mapping(world.region)
     (folder / "region.geojson").write_text(json.dumps(outline))
     west, south, east, north = world.region.bounds

@@ -45,7 +45,11 @@ from jaxload.pipeline.fill.features import (
     weather_raster,
 )
 from jaxload.pipeline.fill.kept_features import feature_results
-from jaxload.pipeline.fill.network_posterior import invert_about_mean, unseen_left_out
+from jaxload.pipeline.fill.network_posterior import (
+    held_out_residuals,
+    invert_about_mean,
+    unseen_left_out,
+)
 from jaxload.pipeline.fill.observed_means import (
     StudyMeans,
     first_weights,
@@ -343,7 +347,8 @@ def _invert_about_prior_mean(
     with clock.stage("inversion"):
         update = _means_update(means, model)
         estimate, update = solve_about_mean(training_data, trained, prior_mean, update)
-        left_out = unseen_left_out(estimate.left_out, model.up, prior_mean, folds)
+        held_out = held_out_residuals(model.up, prior_mean, folds)
+        left_out = unseen_left_out(estimate.left_out, model.up, prior_mean, held_out)
         estimate = dataclasses.replace(estimate, left_out=left_out)
         warn_unsolved(gnss.time.values, estimate.solution.ok)
     learned, errors = _learned(trained, update, features), Errors("none")

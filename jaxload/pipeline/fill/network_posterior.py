@@ -95,7 +95,7 @@ def unseen_left_out(
     left_out: NDArray[np.floating] | None,
     up: Floats,
     prior_mean: PriorMeanEnsemble,
-    folds: joint_model.Folds,
+    held_out: Floats,
 ) -> NDArray[np.floating] | None:
     """Predict stations that are left out by members that have not seen them either.
 
@@ -104,7 +104,7 @@ def unseen_left_out(
         all members [mm], shape (epoch, station); None where there is none.
       up: Heights [mm], shape (epoch, station).
       prior_mean: Of the members.
-      folds: Which stations each member held out.
+      held_out: From `held_out_residuals`.
 
     Returns:
       The same about the mean of the members that held a station out, of all members
@@ -113,7 +113,7 @@ def unseen_left_out(
     if left_out is None:
         return None
     seen = up - prior_mean.members.mean(axis=0) @ prior_mean.moved.T
-    return left_out + held_out_residuals(up, prior_mean, folds) - seen
+    return left_out + held_out - seen
 
 
 def invert_about_mean(
@@ -170,7 +170,7 @@ def invert_about_mean(
         fitted=np.asarray(solution.fitted) + moved,
         terms=(*solution.terms, inversion.Term(mean, prior_mean.to_cells)),
     )
-    left_out = unseen_left_out(estimated.left_out, model.up, prior_mean, folds)
+    left_out = unseen_left_out(estimated.left_out, model.up, prior_mean, held_out)
     estimated = dataclasses.replace(estimated, solution=solution, left_out=left_out)
     noise = describe_spectra(network) | {"relative_residual": residual}
     noise["stations_held_out"] = number
