@@ -16,8 +16,8 @@ FONT = "font-family='Helvetica, Arial, sans-serif'"
 #: Stages of a study: what goes in, what is done, what comes out.
 WAY = (
     ("series, steps, outlines", "read", "heights, cells"),
-    ("", "clean and screen", "heights that follow elastic ground"),
-    ("air, sea, soil", "take loads out", "heights that follow water"),
+    ("", "clean and screen", "heights of stations on elastic ground"),
+    ("air, sea, soil", "remove known loads", "heights that water moves"),
     ("Earth model", "design matrix", "mm of uplift per mm of water"),
     ("weather (optional)", "fill cells without a station", "prior mean"),
     ("", "noise and beta", "weight of the prior"),

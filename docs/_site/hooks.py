@@ -17,6 +17,10 @@ draw_layers = runpy.run_path(str(ROOT / "docs/_site/draw.py"))["draw_layers"]
 MARKED = re.compile(
     r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL
 )
+#: Names of functions in MathML whose argument is not in brackets.
+FUNCTION = re.compile(
+    r"<mi>(?:log|cos|sin)</mi>(?!<mo)|<mo movablelimits=\"true\">det</mo>"
+)
 #: Links to notebooks, relative to a page in docs.
 NOTEBOOK = re.compile(r"\(\.\./((?:\.\./)*notebooks/\w+)\.ipynb\)")
 
@@ -63,7 +67,11 @@ def on_page_content(html, **_):
 def as_mathml(match):
     display = "block" if match[1] == "div" else "inline"
     latex = unescape(match[2]).strip()
-    return latex2mathml.converter.convert(latex, display=display)
+    # Between a function and its argument the converter leaves no space.
+    return FUNCTION.sub(
+        r'\g<0><mspace width="0.17em"/>',
+        latex2mathml.converter.convert(latex, display=display),
+    )
 
 
 def add(files, config, path, content):
