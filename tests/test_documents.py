@@ -275,7 +275,7 @@ RESULTS = {
     "docs/results.md": ("one_day", "series"),
     "docs/study_files.md": ("water",),
     "docs/sweeps.md": ("best",),
-    "docs/users/methods.md": ("slope", "by_beta"),
+    "docs/users/methods.md": ("slope", "by_beta", "load"),
 }
 
 
