@@ -18,7 +18,7 @@ FOLDER = pathlib.Path(__file__).parents[1] / "notebooks"
 #: Longest that one cell may take [s].
 LONGEST = 1800
 #: Above this a figure is made smaller still [bytes].
-LARGEST = 70_000
+LARGEST = 50_000
 
 
 def execute(path: pathlib.Path) -> nbformat.NotebookNode:
@@ -51,11 +51,15 @@ def shrink_figures(notebook: nbformat.NotebookNode) -> None:
 
 def _shrunk(png: bytes) -> bytes:
     result = png
-    for width, colours in ((760, 160), (560, 40), (500, 24)):
+    for width, colours in ((760, 160), (640, 128), (560, 128), (460, 64)):
         image = PIL.Image.open(io.BytesIO(png)).convert("RGB")
         image.thumbnail((width, 10 * width), PIL.Image.Resampling.LANCZOS)
         file = io.BytesIO()
-        image.quantize(colours, dither=PIL.Image.Dither.NONE).save(file, "PNG")
+        # Colours of few pixels, such as the ends of a colour bar, are kept too.
+        few = image.quantize(
+            colours, PIL.Image.Quantize.MAXCOVERAGE, dither=PIL.Image.Dither.NONE
+        )
+        few.save(file, "PNG", optimize=True)
         result = file.getvalue()
         if len(result) <= LARGEST:
             break

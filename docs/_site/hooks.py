@@ -18,9 +18,7 @@ MARKED = re.compile(
     r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL
 )
 #: Names of functions in MathML whose argument is not in brackets.
-FUNCTION = re.compile(
-    r"<mi>(?:log|cos|sin)</mi>(?!<mo)|<mo movablelimits=\"true\">det</mo>"
-)
+FUNCTION = re.compile(r"<mi>(?:log|cos|sin)</mi>(?!<mo)")
 #: Links to notebooks, relative to a page in docs.
 NOTEBOOK = re.compile(r"\(\.\./((?:\.\./)*notebooks/\w+)\.ipynb\)")
 
