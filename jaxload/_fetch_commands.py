@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jaxload
+from jaxload._help_texts import described
 
 __all__ = ["add_fetch_commands"]
 
@@ -18,6 +19,9 @@ WEATHER = ("pressure", "temperature", "precipitation")
 LOADS = ("NTAL", "NTOL", "HYDL", "SLEL")
 CONTINENTS = ("af", "ar", "as", "au", "eu", "gr", "na", "sa", "si")
 LAYERS = ("coastline", "land", "rivers", "countries", "provinces")
+
+#: Help of the centres of GRACE.
+CENTRE = "centre that computed them; csr by default"
 
 Watch = Callable[[str, float], None]
 
@@ -33,9 +37,14 @@ def add_fetch_commands(
       command: Runs ``lines(options, watch)`` of the options, and writes what it
         returns.
     """
-    fetch = commands.add_parser(
-        "fetch", help="download series, gravity, weather, loads or outlines"
+    of_fetch = described(
+        "download series, gravity, weather, loads or outlines from their centres",
+        "fetch stations --box=-120,35,-115,40 --out data",
+        "fetch mascons --centre csr --out data",
+        "fetch gldas --start 2015-01-01 --end 2019-12-31 --out data --dry-run",
+        "fetch verify data",
     )
+    fetch = commands.add_parser("fetch", **of_fetch)
     kinds = fetch.add_subparsers(required=True, metavar="WHAT")
     parents = [common, _how()]
 
@@ -51,36 +60,63 @@ def add_fetch_commands(
         "--names",
         default="",
         metavar="NAMES",
-        help="names with commas between them, or a file with one a line",
+        help="names of stations with commas between them, or a file with one a line",
     )
     _add_box(stations)
-    stations.add_argument("--frame", choices=("IGS20", "IGS14"), default="IGS20")
+    stations.add_argument(
+        "--frame",
+        choices=("IGS20", "IGS14"),
+        default="IGS20",
+        help="reference frame of the series; IGS20 by default",
+    )
     mascons = add("mascons", "monthly water by GRACE, as a grid", _mascons)
-    mascons.add_argument("--centre", choices=MASCONS, default="csr")
+    mascons.add_argument("--centre", choices=MASCONS, default="csr", help=CENTRE)
     level2 = add("level2", "Stokes coefficients of GRACE, with notes", _level2)
-    level2.add_argument("--centre", choices=LEVEL2, default="csr")
+    level2.add_argument("--centre", choices=LEVEL2, default="csr", help=CENTRE)
     _add_days(level2)
     _add_days(add("gldas", "daily water of GLDAS-2.2, on the globe", _gldas))
     era5 = add("era5", "daily weather of ERA5", _era5)
-    era5.add_argument("--variable", choices=WEATHER, required=True)
+    era5.add_argument(
+        "--variable", choices=WEATHER, required=True, help="daily mean, or sum of rain"
+    )
     _add_days(era5)
     _add_box(era5)
     loads = add("loads", "displacement by loads at stations, ESMGFZ", _loads)
     loads.add_argument(
-        "--sites", required=True, metavar="FILE", help="stations with lon and lat"
+        "--sites",
+        required=True,
+        metavar="FILE",
+        help="stations with their lon, lat",
     )
     loads.add_argument("--names", default="", metavar="NAMES", help="some of them")
     loads.add_argument(
-        "--load", action="append", choices=LOADS, help="may be given again"
+        "--load",
+        action="append",
+        choices=LOADS,
+        help="by air (NTAL), sea (NTOL), water on land (HYDL) or the sea level that "
+        "follows (SLEL); NTAL and NTOL by default, may be given again",
     )
-    loads.add_argument("--frame", choices=("CF", "CM"), default="CF")
+    loads.add_argument(
+        "--frame",
+        choices=("CF", "CM"),
+        default="CF",
+        help="origin: centre of figure (the default) or of mass",
+    )
     _add_days(loads)
     basins = add("basins", "outlines of basins, HydroBASINS", _basins)
-    basins.add_argument("--continent", choices=CONTINENTS, required=True)
-    basins.add_argument("--level", type=int, default=5, help="1 to 12")
+    basins.add_argument("--continent", choices=CONTINENTS, required=True, help="which")
+    basins.add_argument(
+        "--level", type=int, default=5, help="1 to 12, the finest; 5 by default"
+    )
     earth = add("natural-earth", "coasts, rivers and borders", _natural_earth)
-    earth.add_argument("--layer", choices=LAYERS, required=True)
-    earth.add_argument("--scale", type=int, choices=(10, 50, 110), default=50)
+    earth.add_argument("--layer", choices=LAYERS, required=True, help="which")
+    earth.add_argument(
+        "--scale",
+        type=int,
+        choices=(10, 50, 110),
+        default=50,
+        help="one to so many million; 50 by default",
+    )
     verify = kinds.add_parser(
         "verify", parents=[common], help="compare files with fetch.lock.json, offline"
     )
@@ -111,19 +147,26 @@ def _how() -> argparse.ArgumentParser:
         type=int,
         default=3,
         metavar="N",
-        help="further tries; 3 by default",
+        help="further tries of a download that fails; 3 by default",
     )
     return how
 
 
 def _add_days(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--start", default="", metavar="DAY", help="as 2015-01-31")
-    parser.add_argument("--end", default="", metavar="DAY", help="last day")
+    parser.add_argument(
+        "--start", default="", metavar="DAY", help="first day, as 2015-01-31"
+    )
+    parser.add_argument(
+        "--end", default="", metavar="DAY", help="last day, which is included"
+    )
 
 
 def _add_box(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--box", default="", metavar="W,S,E,N", help="degrees; write --box=-120,35,..."
+        "--box",
+        default="",
+        metavar="W,S,E,N",
+        help="west, south, east and north [degrees]; write --box=-120,35,-115,40",
     )
 
 

@@ -5,14 +5,16 @@ import hashlib
 import http.server
 import json
 import pathlib
+import subprocess
 import sys
 import threading
+import time
 import types
 
 import pytest
 
 from jaxload import cli, fetch
-from jaxload.fetch import FetchOptions, RemoteFile, clients, hosts
+from jaxload.fetch import FetchOptions, RemoteFile, cache_lock, clients, hosts
 
 pytest.importorskip("pooch")
 
@@ -61,7 +63,9 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if body:
             stop = state.breaks.pop(0) if state.breaks else len(content)
-            self.wfile.write(content[first:stop])
+            for place in range(first, stop, 1 << 18):
+                self.wfile.write(content[place : min(place + (1 << 18), stop)])
+                time.sleep(state.seconds)
             if stop < len(content):
                 self.close_connection = True
 
@@ -81,7 +85,7 @@ def running():
 def server(running, monkeypatch):
     """What the server has, which faults it has, and what it was asked for."""
     state = types.SimpleNamespace(
-        files={"/a.bin": CONTENT}, codes=[], breaks=[], asked=[]
+        files={"/a.bin": CONTENT}, codes=[], breaks=[], asked=[], seconds=0.0
     )
     running.state = state
     state.url = f"http://127.0.0.1:{running.server_address[1]}"
@@ -343,6 +347,10 @@ def test_a_dry_run_lists_addresses_and_sizes_and_writes_nothing(
     assert {way for way, path, _ in server.asked if "tenv3" in path} == {"HEAD"}
 
 
+def between(first, last):
+    return ["--start", first, "--end", last]
+
+
 WRONG = {
     "no station": (["stations", "--names", "P1"], "'P1' is no name of a station"),
     "neither": (["stations"], "name stations by --names, or a region by --box"),
@@ -351,6 +359,34 @@ WRONG = {
     "empty box": (["stations", "--box=0,0,1,1"], "none of 4 stations stands between"),
     "level": (["basins", "--continent", "as", "--level", "13"], "expected 1 to 12"),
     "no days": (["era5", "--variable", "pressure"], "use --start and --end"),
+    "weather before it began": (
+        ["era5", "--variable", "pressure", *between("1939-12-01", "1940-01-31")],
+        "--start is 1939-12-01, but data of ERA5 begin on 1940-01-01",
+    ),
+    "weather to come": (
+        ["era5", "--variable", "pressure", *between("2020-01-01", "2999-01-31")],
+        "--end is 2999-01-31, which is in the future; use --end 20",
+    ),
+    "fields of no day": (
+        ["level2", *between("2020-02-30", "2020-03-31")],
+        "the days are '2020-02-30' and '2020-03-31', expected first and last",
+    ),
+    "fields backwards": (
+        ["level2", *between("2020-03-31", "2020-02-01")],
+        "--end 2020-02-01 is before --start 2020-03-31",
+    ),
+    "fields before GRACE": (
+        ["level2", *between("1999-01-01", "2001-12-31")],
+        "--end is 2001-12-31, but fields of GRACE begin on 2002-04-04",
+    ),
+    "fields to come": (
+        ["level2", *between("2999-01-01", "2999-12-31")],
+        "--start is 2999-01-01, which is in the future",
+    ),
+    "water before it began": (
+        ["gldas", *between("1990-01-01", "1990-01-02")],
+        "--end is 1990-01-02, but files of GLDAS-2.2 begin on 2003-02-01",
+    ),
     "days": (
         ["gldas", "--start", "2020-02-01", "--end", "2020-01-01"],
         "--end 2020-01-01 is before --start 2020-02-01",
@@ -451,10 +487,10 @@ def test_coefficients_are_searched_for_in_both_missions(server, tmp_path, monkey
 @pytest.mark.usefixtures("server")
 def test_nothing_at_nasa_is_one_sentence(tmp_path, monkeypatch, capsys):
     earthdata(monkeypatch, {})
-    words = ["gldas", "--start", "1990-01-01", "--end", "1990-01-02"]
+    words = ["gldas", "--start", "2010-01-01", "--end", "2010-01-02"]
     assert run(tmp_path, *words) == 2
     err = " ".join(capsys.readouterr().err.split())
-    assert "has no file of GLDAS_CLSM025_DA1_D from 1990-01-01 to 1990-01-02" in err
+    assert "has no file of GLDAS_CLSM025_DA1_D from 2010-01-01 to 2010-01-02" in err
 
 
 @pytest.mark.usefixtures("server")
@@ -531,6 +567,81 @@ def test_loads_are_asked_for_at_each_station(server, tmp_path):
     for part in ("location.latitude=36.5000", "location.longitude=-118.2000"):
         assert part in path
     assert "fromdate=2015-01-01%2000%3A00%3A00%20UTC" in path
+
+
+@pytest.mark.parametrize(
+    ("days", "message"),
+    [
+        (("2015-02-01", "2015-01-01"), "--end 2015-01-01 is before --start 2015-02-01"),
+        (("1999-01-01", "2001-01-01"), "loads of ESMGFZ begin on 2000-01-01"),
+        (("yesterday", "2015-01-01"), "the days are 'yesterday' and '2015-01-01'"),
+        (("2015-01-01", "2999-01-01"), "--end is 2999-01-01, which is in the future"),
+        (("2015-01-01", ""), "loads need --start and --end"),
+    ],
+)
+def test_days_of_loads_are_checked_before_anything_is_asked_for(days, message):
+    with pytest.raises(ValueError, match=message):
+        fetch.load_files({"P123": (-118.2, 36.5)}, ["NTAL"], days)
+
+
+def test_a_search_from_a_day_on_needs_no_last_day(monkeypatch):
+    found = earthdata(monkeypatch, {"external": ["http://x/GSM-2_a_BA01_0603.gz"]})
+    fetch.level2_files("csr", ("20200101", ""))
+    assert found[0]["temporal"] == ("2020-01-01", "")
+
+
+TOGETHER = """
+import sys
+from jaxload import fetch
+file = fetch.RemoteFile(sys.argv[1], "data/a.bin")
+fetch.fetch_files(
+    [file], sys.argv[2], fetch.FetchOptions(cache=sys.argv[3]), lambda *_: None
+)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_fetch_one_address_into_one_cache(server, tmp_path):
+    # Each block waits, so that both are amid the transfer together.
+    server.seconds = 0.5
+    words = [sys.executable, "-c", TOGETHER, f"{server.url}/a.bin"]
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    running = [
+        subprocess.Popen([*words, str(folder), str(tmp_path / "cache")])
+        for folder in folders
+    ]
+    assert [process.wait() for process in running] == [0, 0, 0]
+    for folder in folders:
+        assert (folder / "data" / "a.bin").read_bytes() == CONTENT
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert kept.read_bytes() == CONTENT
+
+
+def test_whoever_wants_a_file_that_is_held_waits_for_it(tmp_path, caplog):
+    kept, order = tmp_path / "digest-a.bin", []
+
+    def work(name):
+        with cache_lock.held_in_cache(kept):
+            order.append(f"{name} begins")
+            if name == "first":
+                inside.set()
+                release.wait(10)
+            order.append(f"{name} ends")
+
+    inside, release = threading.Event(), threading.Event()
+    first, second = (
+        threading.Thread(target=work, args=(name,)) for name in ("first", "second")
+    )
+    first.start()
+    assert inside.wait(10)
+    second.start()
+    while "another process downloads a.bin" not in caplog.text:
+        assert second.is_alive()
+    release.set()
+    for thread in (first, second):
+        thread.join()
+    assert order == ["first begins", "first ends", "second begins", "second ends"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_other_command_downloads_and_addresses_are_in_one_module():

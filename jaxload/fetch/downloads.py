@@ -12,6 +12,7 @@ from typing import Any
 import platformdirs
 
 from jaxload import io
+from jaxload.fetch.cache_lock import held_in_cache
 from jaxload.fetch.clients import earthdata_session, request_from_cds
 from jaxload.fetch.lock_file import (
     LOCK_FILE,
@@ -247,26 +248,29 @@ def _fetch(
     if entry is not None and not options.update:
         expected = entry.sha256
     session = sessions.earthdata if file.client == "earthdata" else sessions.web
-    kept = _cached(file, expected, session, (options, share))
+    kept = io.prepare_folder(_cache(options)) / cache_name(file.url)
     io.prepare_folder(path.parent)
-    with replacing(path) as temporary:
-        shutil.copyfile(kept, temporary)
+    # Until it is copied: another process may want the same address.
+    with held_in_cache(kept):
+        _download(file, kept, expected, session, (options, share))
+        with replacing(path) as temporary:
+            shutil.copyfile(kept, temporary)
 
 
-def _cached(
+def _download(
     file: RemoteFile,
+    kept: pathlib.Path,
     expected: str,
     session: Any,
     how: tuple[FetchOptions, Callable[[float], None]],
-) -> pathlib.Path:
-    """A file in the cache, downloaded unless its content is known to be there."""
+) -> None:
+    """Download a file to the cache, unless its content is known to be there."""
     options, share = how
     check_library()
     import pooch
     import requests
 
-    cache, name = io.prepare_folder(_cache(options)), cache_name(file.url)
-    kept = cache / name
+    cache, name = kept.parent, kept.name
     if not expected:
         # Its centre may have a newer one.
         kept.unlink(missing_ok=True)
@@ -286,7 +290,6 @@ def _cached(
             raise OSError(sentence_of(error, file.url)) from None
         except ValueError:
             raise ValueError(_wrong_checksum(file, expected)) from None
-    return kept
 
 
 def _cache(options: FetchOptions) -> pathlib.Path:

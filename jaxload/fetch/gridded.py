@@ -4,6 +4,7 @@ import calendar
 import datetime
 
 from jaxload.fetch.clients import search_earthdata
+from jaxload.fetch.periods import parse_days, parse_search_days
 from jaxload.fetch.remote_files import RemoteFile
 from jaxload.fetch.stations import SearchBox
 
@@ -11,6 +12,9 @@ __all__ = ["ERA5_VARIABLES", "era5_files", "gldas_files"]
 
 #: GLDAS-2.2: daily, a quarter of a degree, total water storage with GRACE assimilated.
 GLDAS = ("GLDAS_CLSM025_DA1_D", "2.2")
+
+#: First days of both, as their centres state them.
+GLDAS_BEGINS, ERA5_BEGINS = "2003-02-01", "1940-01-01"
 
 #: Dataset of the Climate Data Store with daily statistics of ERA5, and names of its
 #: variables with the statistic of each.
@@ -32,10 +36,13 @@ def gldas_files(days: tuple[str, str]) -> list[RemoteFile]:
       Files in "gldas".
 
     Raises:
-      ValueError: If days are none, the client is missing or nothing is there.
+      ValueError: If days are missing, none, in the wrong order or before the data, the
+        client is missing or nothing is there.
       OSError: If the search fails.
     """
-    _period(days)
+    if not all(days):
+        raise ValueError("files of GLDAS need --start and --end, as 2015-01-31")
+    days = parse_search_days(days, GLDAS_BEGINS, "files of GLDAS-2.2")
     return search_earthdata(*GLDAS, days, "gldas")
 
 
@@ -54,12 +61,13 @@ def era5_files(
       Files in "era5".
 
     Raises:
-      ValueError: If the variable or the days are none.
+      ValueError: If the variable or the days are none, or the days are in the wrong
+        order or outside of the data.
     """
     if variable not in ERA5_VARIABLES:
         expected = ", ".join(ERA5_VARIABLES)
         raise ValueError(f"variable is {variable!r}, expected one of {expected}")
-    first, last = _period(days)
+    first, last = parse_days(days, ERA5_BEGINS, "data of ERA5")
     name, statistic = ERA5_VARIABLES[variable]
     files, day = [], first
     while day <= last:
@@ -82,16 +90,3 @@ def era5_files(
         files.append(RemoteFile(ERA5, path, client="cds", request=request))
         day = end + datetime.timedelta(1)
     return files
-
-
-def _period(days: tuple[str, str]) -> tuple[datetime.date, datetime.date]:
-    try:
-        first, last = (datetime.date.fromisoformat(day) for day in days)
-    except ValueError:
-        raise ValueError(
-            f"the days are {days[0]!r} and {days[1]!r}, expected first and last as "
-            "2015-01-31; use --start and --end"
-        ) from None
-    if last < first:
-        raise ValueError(f"--end {last} is before --start {first}")
-    return first, last

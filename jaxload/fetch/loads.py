@@ -4,12 +4,16 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 
 from jaxload.fetch.hosts import HOSTS
+from jaxload.fetch.periods import parse_days
 from jaxload.fetch.remote_files import RemoteFile
 
 __all__ = ["LOADS", "load_files"]
 
 #: Loads: air, ocean bottom pressure, water on land, and the sea level that follows.
 LOADS = ("NTAL", "NTOL", "HYDL", "SLEL")
+
+#: First day of those on the repository's entries "2000-now".
+BEGIN = "2000-01-01"
 
 
 def load_files(
@@ -30,7 +34,8 @@ def load_files(
       Files in "loads", of time and displacement up, north and east [m].
 
     Raises:
-      ValueError: If a load or the frame is none, or a day is missing.
+      ValueError: If a load or the frame is none, a day is missing or none, or the
+        days are in the wrong order or outside of what is there.
     """
     for load in loads:
         if load not in LOADS:
@@ -38,7 +43,9 @@ def load_files(
     if frame not in ("CF", "CM"):
         raise ValueError(f"frame is {frame!r}, expected CF or CM")
     if not all(days):
-        raise ValueError("loads need --start and --end")
+        raise ValueError("loads need --start and --end, as 2015-01-31")
+    first, last = parse_days(days, BEGIN, "loads of ESMGFZ")
+    days = first.isoformat(), last.isoformat()
     return [
         RemoteFile(_address(load, place, days, frame), f"loads/{load}.{name}.csv")
         for load in loads

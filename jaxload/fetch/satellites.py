@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from jaxload.fetch.clients import search_earthdata
 from jaxload.fetch.hosts import HOSTS
+from jaxload.fetch.periods import parse_search_days
 from jaxload.fetch.remote_files import RemoteFile
 
 __all__ = ["level2_files", "mascon_files", "mascon_page"]
@@ -16,6 +17,9 @@ LEVEL2 = {
     centre: (f"GRACE_GSM_L2_GRAV_{name}_RL06", f"GRACEFO_L2_{name}_MONTHLY_0063")
     for centre, name in (("csr", "CSR"), ("jpl", "JPL"), ("gfz", "GFZ"))
 }
+
+#: First day of the mission's fields.
+BEGIN = "2002-04-04"
 
 #: The file of CSR, and names of those of Goddard, which have their last month in them.
 CSR_MASCONS = "CSR_GRACE_GRACE-FO_RL0603_Mascons_all-corrections.nc"
@@ -78,12 +82,14 @@ def level2_files(centre: str, days: tuple[str, str]) -> list[RemoteFile]:
       "grace".
 
     Raises:
-      ValueError: If the centre is none of these, the client of NASA is missing or
-        nothing is there.
+      ValueError: If the centre is none of these, a day is none, the days are in the
+        wrong order or before the mission, the client of NASA is missing or nothing is
+        there.
       OSError: If the search fails.
     """
     if centre not in LEVEL2:
         raise ValueError(f"centre is {centre!r}, expected {', '.join(LEVEL2)}")
+    days = parse_search_days(days, BEGIN, "fields of GRACE")
     found_nothing, files = None, []
     for collection in LEVEL2[centre]:
         try:
