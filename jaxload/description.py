@@ -107,6 +107,9 @@ def describe_update(update: Mapping[str, Any]) -> list[str]:
                 f"most, {name}"
             )
         lines.append(line)
+    if earlier := update.get("earlier"):
+        line = f"still of the record until {earlier['last_day']}: "
+        lines.append(line + f"{_some(earlier['files'])}; --figures draws figures anew")
     if update["new_stations"]:
         names = _some(update["new_stations"])
         lines.append(f"new stations, left out until the next run: {names}")

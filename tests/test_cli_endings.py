@@ -15,9 +15,11 @@ import pytest
 from matplotlib.figure import Figure
 
 import jaxload
-from jaxload import cli, description, io
+from jaxload import cli, config, description, io
 from jaxload.io.files import folders
+from jaxload.pipeline import runs
 from jaxload.pipeline.estimation import inversion
+from jaxload.pipeline.results.provenance import Origin
 from tests.test_cli import (
     BETA,
     TOML,
@@ -179,6 +181,50 @@ def test_a_complete_result_of_what_has_changed_is_not_taken_for_this_one(
     assert contents(out) == before
 
 
+def test_figures_of_another_format_are_drawn_and_nothing_is_computed(
+    done, study, tmp_path, monkeypatch
+):
+    out = shutil.copytree(done / "out", tmp_path / "out")
+    before = contents(out)
+    with (study / TOML).open("a") as file:
+        file.write('\n[figures]\nformat = "svg"\n')
+    monkeypatch.delattr(runs, "compute")
+    assert run(study, out, "--resume") == 0
+    after = contents(out)
+    drawn = {name.removesuffix(".png") for name in before if name.endswith(".png")}
+    assert {name for name in after if name.endswith((".png", ".svg"))} == {
+        f"{name}.svg" for name in drawn
+    }
+    kept = [name for name in before if name.endswith((".nc", "state.json"))]
+    assert kept
+    assert all(after[name] == before[name] for name in kept)
+    listed = set(io.read_json(out / "summary.json")["files"])
+    assert listed == set(after) - {"summary.json"}
+    # A third run has nothing to do.
+    monkeypatch.delattr(runs, "draw")
+    assert run(study, out, "--resume") == 0
+    assert contents(out) == after
+
+
+def test_a_result_is_of_its_study_whatever_changes_no_number():
+    study = config.Study(config.Gnss("*.up"), config.Region("a.geojson"))
+    digest = lambda changed: Origin(config.to_toml(changed), {}).digest
+    idle = [
+        {"figures": config.Figures(format="pdf", belt=True)},
+        {"features": config.Features(cache="kept", workers=4)},
+    ]
+    for change in idle:
+        assert digest(dataclasses.replace(study, **change)) == digest(study)
+    numbers = [
+        {"title": "other"},
+        {"features": config.Features(seed=1)},
+        {"inversion": config.Inversion(beta=0.1)},
+        {"output": config.Output(compression=False)},
+    ]
+    for change in numbers:
+        assert digest(dataclasses.replace(study, **change)) != digest(study)
+
+
 def test_a_complete_result_that_was_damaged_is_named(done, study, tmp_path, capsys):
     out = shutil.copytree(done / "out", tmp_path / "out")
     assert run(study, out, "--resume") == 0
@@ -207,6 +253,7 @@ def test_a_kept_result_that_was_damaged_is_named(study, tmp_path, monkeypatch, c
 HOLD = """
 import sys, time
 from jaxload.io.files import folders
+from jaxload.pipeline import runs
 with folders.locked_folder(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from compliance import complaints_of, needs_checker
 
 from jaxload import config, evaluate, io, series, sphere
 from jaxload.pipeline.evaluate.alike import smoothed_alike
@@ -23,6 +24,8 @@ from jaxload.pipeline.evaluate.wavelet_maps import compare_wavelets
 from jaxload.pipeline.inputs.land_sea import sea_share
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.monthly_cells import calendar_months
+from jaxload.pipeline.report.datasets import about_of_study
+from jaxload.pipeline.report.file_labels import labelled_for_file
 from jaxload.pipeline.report.water_tables import tables_of
 from jaxload.sphere.harmonics.footprints import FieldFilter, footprint_weights
 
@@ -216,6 +219,31 @@ def test_unsmoothed_water_scores_worse_on_cells_beside_a_smooth_product(
     assert without.cell_nse.sel(chosen).median() < 0.85
 
 
+def test_regions_are_compared_over_the_cells_that_both_have(area, water):
+    west = area.grid.lon < 103
+    rng = np.random.default_rng(7)
+    uneven = water + np.where(west, 80 * rng.standard_normal((len(YEARS), 1)), 0)
+    partly = np.where(west, np.nan, uneven)
+    # In some months more cells are missing, in others all.
+    partly[10:20, area.grid.lat > 27] = np.nan
+    partly[30:40] = np.nan
+    products = {"gnss": product(area, uneven, "gnss"), "grace": product(area, partly)}
+    compared = compare_products(STUDY, AlikeProducts(products, area), MONTHS)
+    pair = dict(product="gnss", other="grace", region="whole", period="all")
+    assert float(compared.rmse.sel(pair)) < 1e-9
+    assert int(compared.month_count.sel(pair)) == len(MONTHS) - 10
+    # What is shown of each is its own mean.
+    np.testing.assert_allclose(
+        compared.water.sel(product="gnss"), products["gnss"].regions
+    )
+    ours, _ = AlikeProducts(products, area).pair("gnss", "grace")
+    assert np.isfinite(ours.regions[30:40, 0]).all()
+    usual = np.asarray(
+        sphere.area_mean(area.basins.weights, np.where(west, np.nan, uneven))
+    )
+    np.testing.assert_allclose(ours.regions[30:40], usual[30:40])
+
+
 def test_a_period_without_a_product_has_no_score(compared):
     gap = compared.sel(period="gap", product="gnss", region="whole")
     assert np.isnan(gap.pcc.sel(other="grace"))
@@ -356,3 +384,21 @@ def test_precipitation_of_months_is_that_of_its_days_over_each_region(tmp_path):
 def test_precipitation_without_a_product_is_refused():
     with pytest.raises(ValueError, match=r"evaluation\.precipitation stands beside"):
         config.Evaluation(precipitation="rain.nc")
+
+
+@pytest.mark.slow
+@needs_checker
+def test_files_of_products_follow_the_conventions(area, products, compared, tmp_path):
+    study = dataclasses.replace(
+        STUDY, evaluation=config.Evaluation(grace="g.nc", bridge="grace")
+    )
+    alike = AlikeProducts(products, area)
+    parts = {
+        "products": compared,
+        "wavelets": compare_wavelets(alike, MONTHS),
+        "bridged": bridge_product(study, alike, MONTHS),
+    }
+    for name, part in parts.items():
+        labelled = labelled_for_file(part, about_of_study(study))
+        io.write_dataset(labelled, tmp_path / f"{name}.nc")
+    assert complaints_of(tmp_path.glob("*.nc"), tmp_path) == {}

@@ -89,6 +89,7 @@ def update(study, **more):
 
 def assert_equal_results(one, two, exact=1e-8):
     """Files agree to the precision that they are written in, means in float64."""
+    assert_equal_products(one, two)
     for name in ("twsa.nc", "stations.nc", "regions.nc"):
         with xr.open_dataset(one / name) as x, xr.open_dataset(two / name) as y:
             for variable in y.variables:
@@ -105,11 +106,30 @@ def assert_equal_results(one, two, exact=1e-8):
             np.testing.assert_allclose(x[variable], y[variable], atol=exact, rtol=0)
 
 
+def assert_equal_products(one, two):
+    """Seasons and scores are of maps in float32 after an update."""
+    for name in ("products.nc", "seasons.nc", "bridged.nc", "wavelets.nc"):
+        assert (one / name).exists() == (two / name).exists(), name
+        if not (one / name).exists():
+            continue
+        with xr.open_dataset(one / name) as x, xr.open_dataset(two / name) as y:
+            assert set(x.variables) == set(y.variables)
+            for variable in y.variables:
+                if y[variable].dtype.kind != "f":
+                    np.testing.assert_array_equal(x[variable], y[variable])
+                    continue
+                size = np.nan_to_num(np.abs(y[variable].values)).max(initial=1.0)
+                np.testing.assert_allclose(
+                    x[variable], y[variable], atol=3e-5 * size, rtol=0, err_msg=variable
+                )
+
+
 def contents(folder):
+    """Digests of results; the log has a line of every update."""
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.iterdir()
-        if path.is_file()
+        if path.is_file() and path.name != "run.log"
     }
 
 
@@ -130,6 +150,43 @@ def test_a_month_that_is_added_equals_the_run_of_all_days(study, finished):
     scores = [summary["evaluation"]["region"] for summary in summaries]
     assert scores[0] == pytest.approx(scores[1], abs=1e-9)
     assert summaries[0]["files"] == summaries[1]["files"]
+
+
+def test_what_an_update_leaves_as_it_was_is_named(study, finished, capsys):
+    bring(study, finished)
+    words = ["update", str(study / "out"), "--data", str(study / "data")]
+    assert cli.main(words) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "still of the record until 2020-02-29: " in said
+    assert "--figures draws figures anew" in said
+    figures = [path for path in (study / "out").glob("*.png")]
+    before = {path.name: path.read_bytes() for path in figures}
+    log = (study / "out" / "run.log").read_text()
+    assert log.count("  jaxload ") == 2
+    assert "seasons and products, " in log.split(" updates")[1]
+    assert log.endswith("  finished\n")
+    # Without a new day too.
+    assert cli.main([*words, "--figures"]) == 0
+    assert (study / "out" / "regions.png").read_bytes() != before["regions.png"]
+    summary = json.loads((study / "out" / "summary.json").read_text())
+    assert summary["update"]["earlier"] == {}
+
+
+def test_products_without_maps_are_named_as_those_of_the_earlier_record(
+    finished, tmp_path, caplog
+):
+    stated = STATED + '\n[output]\nstore = ["regions"]\n'
+    data = until(write(tmp_path / "data", stated=stated), LAST)
+    compute(data, tmp_path / "out")
+    bring(tmp_path, finished)
+    about = update(tmp_path).about
+    assert "products.nc" in about["earlier"]["files"]
+    assert about["earlier"]["last_day"] == "2020-02-29"
+    assert "are of the record until 2020-02-29, as maps of water are not" in caplog.text
+    # The next update remembers where they end.
+    lines = (data / "gnss" / "aaaa.up").read_text()
+    (data / "gnss" / "aaaa.up").write_text(lines + "20200401 1.000 1.5\n")
+    assert update(tmp_path).about["earlier"]["last_day"] == "2020-02-29"
 
 
 def test_results_of_the_first_version_of_a_state_go_on(study, finished):

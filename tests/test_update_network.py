@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from compliance import complaints_of, needs_checker
 from twin_files import twin_heights
 
 from jaxload import config, description, io, pipeline, series, synthetic
@@ -87,7 +88,8 @@ def state_of(folder):
 def frozen_model(frozen):
     """Spectra and functions of time of a run, in place of those of the whole record."""
 
-    def network_model(_study, model, gnss, _temperature=None):
+    def network_model(_study, model, gnss, _temperature=None, *, watch):
+        watch(1.0)
         network = network_of_state(frozen, (model.problem, model.prior))
         time = gnss.time.values
         functions = series.seasonal_basis(time)
@@ -179,6 +181,35 @@ def test_amplitudes_and_monthly_errors_go_on_with_the_days(heights, study, whole
         )
         size = np.nanmax(np.abs(other))
         np.testing.assert_allclose(one, other, rtol=0, atol=0.02 * size)
+
+
+def test_seasons_are_those_of_the_maps_of_all_days(heights, study):
+    write(heights, study / "data", WORLD.days)
+    update(study)
+    seasons = xr.load_dataset(study / "out" / "seasons.nc").sel(product="gnss")
+    assert seasons.last_month == "2017-03"
+    with xr.open_dataset(study / "out" / "twsa.nc") as maps:
+        months = maps.twsa.resample(time="MS").mean().load()
+        cells = maps.cell_mask.values > 0
+    starts = months.time.values.astype("M8[M]")
+    bounds = np.stack([starts, starts + 1], axis=1).astype("M8[ns]")
+    basis = series.seasonal_basis(series.span_middles(bounds))
+    terms = np.linalg.lstsq(basis, months.values[:, cells], rcond=None)[0]
+    # What a mean over a month takes off an annual wave.
+    expected = np.hypot(*terms[2:4]) / np.sinc(1 / 12)
+    found = seasons.annual_amplitude.values[cells]
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    rates = seasons.trend.values[cells]
+    np.testing.assert_allclose(rates, terms[1], rtol=1e-3, atol=1e-3)
+
+
+@needs_checker
+def test_files_of_an_update_follow_the_conventions(heights, study, tmp_path):
+    write(heights, study / "data", FIRST + 5)
+    update(study)
+    files = list((study / "out").glob("*.nc"))
+    assert "seasons.nc" in {path.name for path in files}
+    assert complaints_of(files, tmp_path) == {}
 
 
 def test_provisional_days_are_those_of_the_lag_with_their_size(heights, study):

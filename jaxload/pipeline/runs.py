@@ -4,12 +4,15 @@ import contextlib
 import dataclasses
 import functools
 import gc
+import json
 import logging
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import numpy as np
+from numpy.typing import NDArray
 
 import jaxload
 from jaxload import config, io
@@ -21,7 +24,7 @@ from jaxload.pipeline.frozen.hindrances import drop_readings
 from jaxload.pipeline.inputs.libraries import check_libraries
 from jaxload.pipeline.progress import Clock, Watch, ignore
 from jaxload.pipeline.report.datasets import MapFile, Result
-from jaxload.pipeline.report.figures import draw, rings
+from jaxload.pipeline.report.figures import draw, is_figure, rings
 from jaxload.pipeline.results import unfinished
 from jaxload.pipeline.results.files import (
     SUMMARY,
@@ -38,6 +41,9 @@ from jaxload.pipeline.stages import compute
 from jaxload.pipeline.team import agree_to_compute
 
 __all__ = ["run"]
+
+#: Entry of a summary with the table of figures by which these were drawn.
+FIGURES_SET = "figures"
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +72,8 @@ def run(
       watch: Called with the progress.
       resume: Whether to take up the results of an earlier run with the same study and
         inputs: results that it computed and could not write are written, complete
-        results are read, and missing ones are computed.
+        results are read, and missing ones are computed. Figures are drawn anew where
+        only ``[figures]`` has changed.
 
     Returns:
       The `Result`; one that was taken up is read from its files when it is needed, and
@@ -191,7 +198,40 @@ def _take_up(
     # amid another call of their library, which that does not survive.
     gc.collect()
     outline = rings(io.read_region(study.path(study.region.boundary)))
+    if summary.get(FIGURES_SET) != _figures_set(study):
+        summary = _draw_anew(study, folder, outline, summary, clock)
     return read_result(folder, summary["files"], outline, summary)
+
+
+def _draw_anew(
+    study: config.Study,
+    folder: pathlib.Path,
+    outline: list[NDArray[np.float64]],
+    summary: dict[str, Any],
+    clock: Clock,
+) -> dict[str, Any]:
+    """Draw the figures of complete results as the study sets them now."""
+    clock.expect(["figures"])
+    before = [name for name in summary["files"] if is_figure(name)]
+    with (
+        clock.stage("figures"),
+        contextlib.closing(
+            read_result(folder, summary["files"], outline, summary)
+        ) as result,
+    ):
+        watch = functools.partial(clock.watch, "figures")
+        drawn = draw(result, folder, study.figures, watch, study)
+    others = [name for name in summary["files"] if name not in before]
+    summary = summary | {"files": [*others, *drawn], FIGURES_SET: _figures_set(study)}
+    io.write_json(summary, folder / SUMMARY)
+    for name in set(before) - set(drawn):
+        (folder / name).unlink(missing_ok=True)
+    return summary
+
+
+def _figures_set(study: config.Study) -> dict[str, Any]:
+    """The table of figures, as a summary holds it."""
+    return json.loads(json.dumps(dataclasses.asdict(study.figures)))
 
 
 def _complete(folder: pathlib.Path, origin: Origin) -> dict[str, Any] | None:
@@ -256,6 +296,7 @@ def _finish(
             figures = draw(drawn, folder, study.figures, report_progress, study)
         added = {
             "files": [*kept.files, *figures],
+            FIGURES_SET: _figures_set(study),
             **_costs(clock, warnings, kept.summary),
         }
         io.write_json(kept.summary | added, folder / SUMMARY)

@@ -93,17 +93,50 @@ class AlikeProducts:
         return self._smoothed[key]
 
     def pair(self, name: str, other: str) -> tuple[MonthlyProduct, MonthlyProduct]:
-        """Bring two products to the resolution of the smoother one.
+        """Bring two products to the resolution of the smoother one, on common cells.
 
         Args:
           name: Of one.
           other: Of the other.
 
         Returns:
-          Both.
+          Both, as from `together`.
         """
-        radius = max(self.products[x].smoothing_km for x in (name, other))
-        return self.at(name, radius), self.at(other, radius)
+        one, two = self.together(name, other)
+        return one, two
+
+    def together(self, *names: str) -> list[MonthlyProduct]:
+        """Bring products to the resolution of the smoothest one, on common cells.
+
+        Args:
+          names: Of the products.
+
+        Returns:
+          The products, whose means over regions are of the cells that all of them have
+          in a month, tables by region apart. Where one has no cell in a month, the
+          others are averaged over cells that it has in any month.
+        """
+        radius = max(self.products[x].smoothing_km for x in names)
+        products = [self.at(name, radius) for name in names]
+        known = [_known_cells(x.cells) for x in products if x.cells is not None]
+        if not known or all(np.array_equal(x, known[0]) for x in known[1:]):
+            return products
+        common = np.all(known, axis=0)
+        return [self._over(x, common) for x in products]
+
+    def _over(self, product: MonthlyProduct, common: NDArray) -> MonthlyProduct:
+        if product.cells is None:
+            return product
+        cells = np.where(common, product.cells, np.nan).astype(np.float64)
+        means = np.asarray(sphere.area_mean(self.area.basins.weights, cells))
+        return dataclasses.replace(product, regions=means)
+
+
+def _known_cells(cells: Floats) -> NDArray[np.bool_]:
+    """Which cells have water; in months without any, which have it in another."""
+    known = np.isfinite(cells)
+    some = known.any(axis=1, keepdims=True)
+    return np.where(some, known, known.any(axis=0))
 
 
 def compare_products(
@@ -334,8 +367,7 @@ def _collocation(alike: AlikeProducts, time: NDArray, regions: list[str]) -> xr.
     basis = np.asarray(series.seasonal_basis(time), np.float64)[:, :2]
     results = []
     for names in triples:
-        radius = max(alike.products[name].smoothing_km for name in names)
-        water = np.stack([alike.at(name, radius).regions for name in names])
+        water = np.stack([product.regions for product in alike.together(*names)])
         common = np.asarray(np.isfinite(water).all(axis=0))
         bare = np.stack([_without(x, common, basis) for x in water])
         results.append(evaluate.triple_collocation(bare))

@@ -28,7 +28,7 @@ from jaxload.pipeline.report.figures_of_water import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "FIGURE_FORMATS", "draw", "rings"]
+__all__ = ["FIGURES", "FIGURE_FORMATS", "draw", "is_figure", "rings"]
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +80,19 @@ def rings(region: Polygon | MultiPolygon) -> list[NDArray[np.float64]]:
     parts: list[Polygon] = list(getattr(region, "geoms", [region]))
     closed = [ring for part in parts for ring in (part.exterior, *part.interiors)]
     return [np.asarray(ring.coords)[:, :2] for ring in closed]
+
+
+def is_figure(name: str) -> bool:
+    """Check whether a file of a result is one of its figures.
+
+    Args:
+      name: Of the file.
+
+    Returns:
+      Whether it is.
+    """
+    path = pathlib.PurePath(name)
+    return path.stem in FIGURES and path.suffix[1:] in FIGURE_FORMATS
 
 
 def draw(

@@ -17,6 +17,10 @@ __all__ = ["Origin", "changes", "named_files", "origin_of"]
 #: Settings that name no input.
 OUTPUTS = ("cache", "checkpoints", "title", "folder")
 
+#: Settings, and tables of them, that change no number of a result: what figures look
+#: like, where parts of the work are kept, and how many processes do it.
+IDLE = ("figures", "features.cache", "features.workers", "gapfill.checkpoints")
+
 #: Changes that a sentence names.
 NAMED = 3
 
@@ -35,8 +39,9 @@ class Origin:
 
     @property
     def digest(self) -> str:
-        """The whole as sixteen hexadecimal digits."""
-        text = repr((self.study, sorted(self.files.items())))
+        """All that numbers depend on as sixteen hexadecimal digits."""
+        settings = sorted(_settings_of_numbers(self.study).items())
+        text = repr((settings, sorted(self.files.items())))
         return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
@@ -122,9 +127,10 @@ def changes(before: Origin, after: Origin) -> list[str]:
       after: What it would be made of now.
 
     Returns:
-      Settings and files, a few and the number of the others; empty for the same.
+      Settings that numbers depend on and files, a few and the number of the others;
+      empty for the same.
     """
-    settings = _different(*(_settings(x.study) for x in (before, after)))
+    settings = _different(*(_settings_of_numbers(x.study) for x in (before, after)))
     files = _different(before.files, after.files)
     names = [*settings, *files]
     more = len(names) - NAMED
@@ -136,11 +142,12 @@ def _different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return [name for name in names if repr(one.get(name)) != repr(other.get(name))]
 
 
-def _settings(text: str) -> dict[str, Any]:
+def _settings_of_numbers(text: str) -> dict[str, Any]:
     settings = {}
     for name, value in tomllib.loads(text).items():
         if isinstance(value, dict):
             settings |= {f"{name}.{key}": each for key, each in value.items()}
         else:
             settings[name] = value
-    return settings
+    idle = lambda name: name in IDLE or name.split(".")[0] in IDLE
+    return {name: value for name, value in settings.items() if not idle(name)}

@@ -190,7 +190,7 @@ def _read_values(folder: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
         origin = Origin(about["study"], about["inputs"])
         same = origin.digest == summary.get("origin")
         _ = about["series"], about["folder"], about["beta"]
-    except (LookupError, TypeError, AttributeError):
+    except (LookupError, TypeError, AttributeError, ValueError):
         raise ValueError(
             f"{folder / ABOUT_STATE} is damaged; run the study again"
         ) from None

@@ -1,12 +1,12 @@
 """New, late and reprocessed days added to a finished study by its frozen parameters."""
 
-import contextlib
 import dataclasses
 import datetime
 import hashlib
 import logging
 import os
 import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+import jaxload
 from jaxload import config, io
 from jaxload.pipeline.doubts import collected_warnings, first_messages
 from jaxload.pipeline.estimation.problem import (
@@ -24,6 +25,7 @@ from jaxload.pipeline.estimation.problem import (
     station_design,
 )
 from jaxload.pipeline.estimation.unsolved import runs_of_days
+from jaxload.pipeline.evaluate.products import MonthlyProduct, read_products
 from jaxload.pipeline.evaluate.references import with_references
 from jaxload.pipeline.expected_stages import stages_of_update
 from jaxload.pipeline.frozen.frozen_network import NETWORK, regional_errors
@@ -32,10 +34,8 @@ from jaxload.pipeline.inputs.study_area import StudyArea, read_study_area
 from jaxload.pipeline.messages import listed
 from jaxload.pipeline.progress import Clock, Watch, ignore
 from jaxload.pipeline.report.datasets import about_of_study
-from jaxload.pipeline.report.figures import draw, rings
 from jaxload.pipeline.report.file_labels import labelled_for_file
 from jaxload.pipeline.report.water_tables import tables_of
-from jaxload.pipeline.results.files import SUMMARY, read_result
 from jaxload.pipeline.results.pending import (
     begin_pending,
     drop_pending,
@@ -43,6 +43,8 @@ from jaxload.pipeline.results.pending import (
     pending_folder,
     seal_pending,
 )
+from jaxload.pipeline.run_log import kept_log
+from jaxload.pipeline.update.files_left import describe_earlier, draw_again
 from jaxload.pipeline.update.later_epochs import (
     LaterEpochs,
     find_changed_epochs,
@@ -61,6 +63,7 @@ from jaxload.pipeline.update.later_heights import (
     latency_of,
     read_later_heights,
 )
+from jaxload.pipeline.update.later_products import product_results
 from jaxload.pipeline.update.later_regions import (
     RegionRecord,
     extended_record,
@@ -135,10 +138,11 @@ def update_study(
     clock.expect(stages_of_update(figures))
     with collected_warnings() as warnings, io.locked_folder(folder):
         finish_pending(folder)
-        with clock.stage("checksums_of_inputs"):
-            opened = open_finished(folder, data, end)
-        with jax.enable_x64(True):
-            update = _update(opened, figures, clock, warnings)
+        with kept_log(folder, f"{jaxload.__version__} updates", True) as clock.note:
+            with clock.stage("checksums_of_inputs"):
+                opened = open_finished(folder, data, end)
+            with jax.enable_x64(True):
+                update = _update(opened, figures, clock, warnings)
     return update
 
 
@@ -154,9 +158,13 @@ def _update(
     _warn_of_doubts(opened, later)
     nothing = np.empty(0, np.intp)
     if not len(epochs.places) and not opened.changed:
+        if figures:
+            draw_again(opened, read_study_area(study), clock)
         return StudyUpdate({}, None, nothing, state.epoch.values)
     with clock.stage("design_matrix"):
-        area = with_references(study, read_study_area(study))
+        area = read_study_area(study)
+        others = read_products(study, area, epochs.time)
+        area = with_references(study, area)
     water = None
     begin_pending(opened.folder)
     try:
@@ -165,17 +173,20 @@ def _update(
             water, made = _with_water(opened, area, later, epochs, clock)
         with clock.stage("evaluation"):
             more, summary = _with_regions(opened, area, epochs, water)
+        with clock.stage("seasons_and_products") as watch:
+            names, scores = _with_products(opened, area, others, made, watch)
         about = _about_update(opened, area, later, epochs, water)
+        made, summary = [*made, *more, *names], summary | scores
+        about |= describe_earlier(opened, made, figures)
         with clock.stage("writing_results"):
-            _seal(opened, [*made, *more], summary, (about, clock, warnings))
+            _seal(opened, made, summary, (about, clock, warnings))
     except BaseException:
         drop_pending(opened.folder)
         raise
     # What is sealed is completed by whoever comes next, if this is killed.
     finish_pending(opened.folder)
     if figures:
-        with clock.stage("figures"):
-            _draw(opened, area)
+        draw_again(opened, area, clock)
     return StudyUpdate(about, water, epochs.places, epochs.time)
 
 
@@ -294,15 +305,40 @@ def _with_regions(
     before.close()
     regions, summary = region_results(study, area, record, before)
     tables, scores = water_tables_of(study, area, regions)
-    place = pending_folder(folder)
-    about = about_of_study(study)
     datasets = {"regions.nc": regions} | tables
+    made = _written(datasets, study, pending_folder(folder))
+    return made, summary | scores
+
+
+def _with_products(
+    opened: OpenedStudy,
+    area: StudyArea,
+    others: Mapping[str, MonthlyProduct],
+    made: list[str],
+    watch: Callable[[float], None],
+) -> tuple[list[str], dict[str, Any]]:
+    """Seasons of all months, and comparisons with other products, written."""
+    study, folder = opened.study, opened.folder
+    if "twsa" not in study.output.store:
+        return [], {}
+    place = pending_folder(folder)
+    whole = lambda name: (place if name in made else folder) / name
+    files = whole(map_file_of(folder)), whole("stations.nc")
+    datasets, summary = product_results(study, area, others, files, watch)
+    return _written(datasets, study, place), summary
+
+
+def _written(
+    datasets: Mapping[str, xr.Dataset], study: config.Study, place: pathlib.Path
+) -> list[str]:
+    """Write datasets and the tables of them, with the names of their files."""
+    about = about_of_study(study)
     for name, dataset in datasets.items():
         io.write_dataset(labelled_for_file(dataset, about), place / name)
     texts = tables_of(datasets)
     for name, text in texts.items():
         io.write_text(place / name, text)
-    return [*datasets, *texts], summary | scores
+    return [*datasets, *texts]
 
 
 def _record(
@@ -423,15 +459,3 @@ def _seal(
         "update": about,
     }
     seal_pending(folder, [*made, ABOUT_STATE], summary)
-
-
-def _draw(opened: OpenedStudy, area: StudyArea) -> None:
-    folder = opened.folder
-    summary = io.read_json(folder / SUMMARY)
-    outline = rings(area.region)
-    with contextlib.closing(
-        read_result(folder, summary["files"], outline, summary)
-    ) as result:
-        drawn = draw(result, folder, opened.study.figures)
-    files = list(dict.fromkeys([*summary["files"], *drawn]))
-    io.write_json(summary | {"files": files}, folder / SUMMARY)
