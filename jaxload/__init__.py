@@ -33,6 +33,7 @@ PACKAGES = (
     "report",
     "series",
     "sphere",
+    "studies",
     "sweep",
     "synthetic",
 )

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
@@ -117,12 +118,14 @@ class _StageLines:
 
         Args:
           stage: Its name.
-          share: What is done of it, 0 to 1.
+          share: What is done of it, 0 to 1; what is no number changes nothing.
         """
         if stage not in self.lines:
             words = self._described(stage)
             self.lines[stage] = self.progress.add_task(words, total=1.0)
-        self.progress.update(self.lines[stage], completed=share)
+        if math.isfinite(share):
+            within = min(max(share, 0.0), 1.0)
+            self.progress.update(self.lines[stage], completed=within)
 
     def _described(self, stage: str) -> str:
         words = stage.replace("_", " ")

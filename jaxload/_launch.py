@@ -46,10 +46,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "any other launcher",
     )
     command.add_argument(
-        "--process", type=int, metavar="I", help="which one this is, from 0"
+        "--process", type=int, metavar="I", help="number of this process, from 0"
     )
     command.add_argument(
-        "--coordinator", metavar="HOST:PORT", help="where the first of them waits"
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="where process 0 waits for the others, as node1:1234",
     )
 
 

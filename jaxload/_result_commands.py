@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jaxload
+from jaxload._help_texts import described
 
 __all__ = ["add_result_commands"]
 
@@ -31,9 +32,13 @@ def add_result_commands(
       command: Runs ``lines(options, watch)`` of the options, and writes what it
         returns.
     """
-    export = commands.add_parser(
-        "export", parents=[common], help="write results in formats of other programs"
+    of_export = described(
+        "write results in formats of other programs",
+        "export results --to geotiff --by month",
+        "export results --to csv --what regions,stations --out tables",
+        "export results --to geojson --what cells",
     )
+    export = commands.add_parser("export", parents=[common], **of_export)
     export.add_argument("folder", metavar="DIR", help="where results are")
     held = "; ".join(f"{name}: {text}" for name, text in FORMATS.items())
     export.add_argument(
@@ -55,37 +60,38 @@ def add_result_commands(
         "--by",
         choices=("epoch", "month"),
         default="epoch",
-        help="GeoTIFF: one file with a band an epoch, or a file with the mean of each "
-        "month",
+        help="of GeoTIFF: a band for each epoch in one file (the default), or a file "
+        "with the mean of each month",
     )
     export.add_argument(
         "--belt",
         action="store_true",
-        help="with cells of the belt around the region, in which water is no result",
+        help="export cells of the belt around the region too, in which water is no "
+        "result",
     )
     export.add_argument(
         "--overwrite", action="store_true", help="replace files that are there already"
     )
     export.set_defaults(command=command, lines=_export)
-    report = commands.add_parser(
-        "report",
-        parents=[common],
-        help="write one HTML page of a result: numbers, maps to click, tables, figures",
+    of_report = described(
+        "write one HTML page of a result: numbers, maps to click, tables, figures",
+        "report results",
     )
+    report = commands.add_parser("report", parents=[common], **of_report)
     report.add_argument("folder", metavar="DIR", help="where results are")
     report.add_argument(
         "--out", metavar="FILE", help="the page; DIR/report.html by default"
     )
     report.set_defaults(command=command, lines=_report)
-    compare = commands.add_parser(
-        "compare", parents=[common], help="set two results beside each other"
+    of_compare = described(
+        "set two results beside each other", "compare results results_spring"
     )
+    compare = commands.add_parser("compare", parents=[common], **of_compare)
     compare.add_argument("folder", metavar="A", help="where the results of one are")
     compare.add_argument("other", metavar="B", help="where those of the other are")
     compare.set_defaults(command=command, lines=_compare)
-    cite = commands.add_parser(
-        "cite", parents=[common], help="print what to cite, as BibTeX"
-    )
+    of_cite = described("print what to cite, as BibTeX", "cite results > jaxload.bib")
+    cite = commands.add_parser("cite", parents=[common], **of_cite)
     cite.add_argument(
         "folder",
         metavar="DIR",

@@ -1,11 +1,14 @@
-"""Commands about study files before they are run: init, check."""
+"""Commands about study files before they are run: init, check, settings, example."""
 
 import argparse
+import json
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
 import jaxload
+from jaxload._help_texts import described
 
 __all__ = ["add_study_commands", "study_of_options"]
 
@@ -23,9 +26,12 @@ def add_study_commands(
       command: Runs ``lines(options, watch)`` of the options, and writes what it
         returns.
     """
-    init = commands.add_parser(
-        "init", parents=parents[:1], help="draft a study file from a folder of data"
+    of_init = described(
+        "draft a study file from a folder of data",
+        "init --from data",
+        "init --from data --out studies/mine.toml",
     )
+    init = commands.add_parser("init", parents=parents[:1], **of_init)
     init.add_argument(
         "--from",
         dest="folder",
@@ -34,19 +40,52 @@ def add_study_commands(
         "stations, steps, GRACE; asked for if not given",
     )
     init.add_argument(
-        "--out", default="study.toml", metavar="FILE", help="the study file"
+        "--out",
+        default="study.toml",
+        metavar="FILE",
+        help="study file that is written; study.toml by default",
     )
     init.set_defaults(command=command, lines=_init)
-    check = commands.add_parser(
-        "check",
-        parents=parents,
-        help="look through a study file and what it reads, without computing",
+    of_check = described(
+        "look through a study file and what it reads, without computing",
+        "check study.toml",
+        "check study.toml --data data --set gnss.end=2020-12-31",
     )
-    check.add_argument("study", help="a TOML file")
+    check = commands.add_parser("check", parents=parents, **of_check)
+    check.add_argument("study", help="the study file, in TOML")
     check.add_argument(
         "--data", metavar="DIR", help="where the study's files are, if not beside it"
     )
     check.set_defaults(command=command, lines=_check)
+    of_settings = described(
+        "list the settings of a study file with their defaults and meanings",
+        "settings",
+        "settings beta",
+        "settings --schema > study.schema.json",
+    )
+    table = commands.add_parser("settings", parents=parents[:1], **of_settings)
+    table.add_argument(
+        "words",
+        nargs="*",
+        metavar="WORD",
+        help="list only settings whose name or meaning has all of these words",
+    )
+    table.add_argument(
+        "--schema",
+        action="store_true",
+        help="print the JSON schema of study files, by which editors complete and "
+        "check them",
+    )
+    table.set_defaults(command=command, lines=_settings)
+    of_example = described("write a study file to begin with", "example western_us")
+    example = commands.add_parser("example", parents=parents[:1], **of_example)
+    example.add_argument(
+        "name", choices=jaxload.studies.example_names(), help="which study"
+    )
+    example.add_argument(
+        "--out", default=".", metavar="DIR", help="its folder; this one by default"
+    )
+    example.set_defaults(command=command, lines=_example)
 
 
 def study_of_options(options: argparse.Namespace) -> Any:
@@ -73,10 +112,10 @@ def _init(options: argparse.Namespace, watch: Watch) -> list[str]:
         if not sys.stdin.isatty():
             raise ValueError("name the folder of the data by --from FOLDER")
         try:
-            folder = input("Folder of the series of stations: ").strip()
+            folder = input("Folder of the series of stations [.]: ")
         except EOFError:
             raise ValueError("name the folder of the data by --from FOLDER") from None
-    draft = jaxload.drafting.draft_study(folder, options.out)
+    draft = jaxload.drafting.draft_study(folder.strip() or ".", options.out)
     path = jaxload.drafting.write_draft(draft, options.out)
     return [
         *draft.notes,
@@ -97,3 +136,37 @@ def _check(options: argparse.Namespace, watch: Watch) -> list[str]:
             + "; ".join(numbered)
         )
     return [*checked.lines, f"{options.study} can be run."]
+
+
+def _example(options: argparse.Namespace, watch: Watch) -> list[str]:
+    del watch
+    path = jaxload.studies.write_example(options.name, options.out)
+    return [f"{path} is written; jaxload run {path} --data DIR --out OUT runs it."]
+
+
+def _settings(options: argparse.Namespace, watch: Watch) -> list[str]:
+    del watch
+    if options.schema:
+        return [json.dumps(jaxload.config.json_schema(), indent=1, ensure_ascii=False)]
+    chosen = [
+        setting
+        for setting in jaxload.config.settings()
+        if all(
+            word.lower() in f"{setting.name} {setting.meaning}".lower()
+            for word in options.words
+        )
+    ]
+    if not chosen:
+        raise ValueError(
+            f"no setting holds {' '.join(options.words)!r}; jaxload settings lists all"
+        )
+    return [line for setting in chosen for line in _setting_lines(setting)]
+
+
+def _setting_lines(setting: Any) -> list[str]:
+    plain = {None: " (required)", "": ""}
+    value = plain.get(setting.default, f" = {setting.default}")
+    meaning = f"{setting.meaning} [{setting.kind}]"
+    # Words such as "first-differences" are searched for as they are written.
+    lines = textwrap.wrap(meaning, 80, break_on_hyphens=False)
+    return [setting.name + value, *(f"    {line}" for line in lines)]

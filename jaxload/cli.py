@@ -4,13 +4,11 @@ import argparse
 import contextlib
 import dataclasses
 import functools
-import json
 import os
 import pathlib
 import re
 import signal
 import sys
-import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
@@ -19,9 +17,10 @@ from rich.console import Console
 
 # What computes is imported by the commands that compute, as that takes seconds.
 import jaxload
-from jaxload import _launch, config, studies
+from jaxload import _launch, config
 from jaxload._console import messages_on, progress_on
 from jaxload._fetch_commands import add_fetch_commands
+from jaxload._help_texts import described
 from jaxload._memory import return_freed_memory
 from jaxload._result_commands import add_result_commands
 from jaxload._study_commands import add_study_commands, study_of_options
@@ -30,6 +29,15 @@ __all__ = ["main"]
 
 #: What is wrong is said in one sentence; everything else is a fault of the program.
 USER_ERRORS = (ValueError, OSError)
+
+#: What a newcomer does first.
+BEGIN = """to begin with:
+  jaxload demo                          simulate a small world and invert it (a minute)
+  jaxload init --from FOLDER            draft study.toml from a folder of your series
+  jaxload check study.toml              look through it, without computing
+  jaxload run study.toml --out results  compute, draw figures, describe the results
+jaxload COMMAND --help describes a command; jaxload settings those of a study file.
+"""
 
 BAD_INPUT, UNSOLVED, INTERRUPTED, TERMINATED = 2, 3, 130, 143
 
@@ -50,7 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _write_all_letters()
     return_freed_memory()
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        _say([parser.format_help().rstrip()])
+        return BAD_INPUT
+    options = parser.parse_args(arguments)
     if options.computes:
         _prepare_jax(options.no_cache)
     console = Console(stderr=True)
@@ -132,7 +144,10 @@ def _prepare_jax(no_cache: bool) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="jaxload", description="Terrestrial water storage from GNSS displacement."
+        prog="jaxload",
+        description="Terrestrial water storage from GNSS displacement.",
+        epilog=BEGIN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--version", action="version", version=f"jaxload {jaxload.__version__}"
@@ -140,9 +155,16 @@ def _parser() -> argparse.ArgumentParser:
     # Only what computes looks through the folder of compiled programs.
     parser.set_defaults(computes=False)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-v", "--verbose", action="store_true", help="tell more")
     common.add_argument(
-        "--traceback", action="store_true", help="show where an error arose"
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="report steps of the work too",
+    )
+    common.add_argument(
+        "--traceback",
+        action="store_true",
+        help="show where in the program an error arose, to report it",
     )
     common.add_argument(
         "--no-cache",
@@ -151,9 +173,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     changes = _changes()
-    run = commands.add_parser("run", parents=[common, changes], help="run a study file")
-    run.add_argument("study", help="a TOML file")
-    run.add_argument("--out", required=True, metavar="DIR", help="where results go")
+    of_run = described(
+        "compute water storage from the files of a study",
+        "run study.toml --out results",
+        "run study.toml --out results --set inversion.beta=0.02 --set region.spacing=1",
+        "run study.toml --out results --resume",
+    )
+    run = commands.add_parser("run", parents=[common, changes], **of_run)
+    run.add_argument("study", help="the study file, in TOML")
+    run.add_argument(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="where results go",
+    )
     run.add_argument(
         "--data", metavar="DIR", help="where the study's files are, if not beside it"
     )
@@ -164,9 +197,12 @@ def _parser() -> argparse.ArgumentParser:
     _launch.add_options(run)
     run.set_defaults(command=_run, computes=True)
     add_study_commands(commands, [common, changes], _say_lines)
-    update = commands.add_parser(
-        "update", parents=[common], help="add new days to a finished study"
+    of_update = described(
+        "add new, late and reprocessed days to a finished study",
+        "update results",
+        "update results --data newest --end 2024-01-31 --figures",
     )
+    update = commands.add_parser("update", parents=[common], **of_update)
     update.add_argument("folder", metavar="DIR", help="where its results are")
     update.add_argument(
         "--data",
@@ -176,15 +212,23 @@ def _parser() -> argparse.ArgumentParser:
     update.add_argument(
         "--end",
         metavar="DAY",
-        help="last day wanted of this update; gnss.end of the study by default",
+        help="last day wanted of this update, as 2024-01-31; gnss.end of the study by "
+        "default",
     )
     update.add_argument("--figures", action="store_true", help="draw the figures anew")
     update.set_defaults(command=_update, computes=True)
-    sweep = commands.add_parser(
-        "sweep", parents=[common], help="evaluate many settings of a study"
+    of_sweep = described(
+        "evaluate many settings of a study",
+        "sweep sweep.toml --out sweep --workers 2",
     )
-    sweep.add_argument("sweep", help="a TOML file")
-    sweep.add_argument("--out", required=True, metavar="DIR", help="where results go")
+    sweep = commands.add_parser("sweep", parents=[common], **of_sweep)
+    sweep.add_argument("sweep", help="the sweep file, in TOML (docs/sweeps.md)")
+    sweep.add_argument(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="where results go",
+    )
     sweep.add_argument(
         "--data", metavar="DIR", help="where the study's files are, if not beside it"
     )
@@ -197,7 +241,10 @@ def _parser() -> argparse.ArgumentParser:
         "other machines start the same command with the same --out",
     )
     sweep.add_argument(
-        "--worker", default="", metavar="NAME", help="name of this worker"
+        "--worker",
+        default="",
+        metavar="NAME",
+        help="name of this worker in the record of trials; its process by default",
     )
     sweep.add_argument(
         "--part",
@@ -220,12 +267,16 @@ def _parser() -> argparse.ArgumentParser:
         help="evaluate settings again that could not be evaluated",
     )
     sweep.set_defaults(command=_sweep, computes=True)
-    info = commands.add_parser("info", parents=[common], help="describe a result")
+    of_info = described("describe a result", "info results")
+    info = commands.add_parser("info", parents=[common], **of_info)
     info.add_argument("folder", metavar="DIR", help="where results are")
     info.set_defaults(command=_info)
-    shown = commands.add_parser(
-        "demo", parents=[common], help="simulate a world, invert it, compare"
+    of_demo = described(
+        "simulate a world, invert it, and compare with the truth",
+        "demo",
+        "demo --system mllim --out filled",
     )
+    shown = commands.add_parser("demo", parents=[common], **of_demo)
     shown.add_argument(
         "--out", default="jaxload-demo", metavar="DIR", help="where results go"
     )
@@ -240,34 +291,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_resume(shown)
     shown.set_defaults(command=_demo, computes=True)
-    world = commands.add_parser(
-        "world", parents=[common], help="simulate what a study reads"
+    of_world = described(
+        "simulate the files that a study reads", "world western_yunnan --out world"
     )
-    world.add_argument("world", choices=WORLDS, help="which")
-    world.add_argument("--out", required=True, metavar="DIR", help="where files go")
-    world.add_argument("--seed", type=int, help="of all that is random")
+    world = commands.add_parser("world", parents=[common], **of_world)
+    world.add_argument("world", choices=WORLDS, help="place and what it has")
+    world.add_argument(
+        "--out", required=True, metavar="DIR", help="folder of the files"
+    )
+    world.add_argument(
+        "--seed", type=int, help="seed of random numbers; one of the world by default"
+    )
     world.set_defaults(command=_world, computes=True)
-    table = commands.add_parser(
-        "settings", parents=[common], help="list the settings of a study file"
-    )
-    table.add_argument(
-        "words", nargs="*", metavar="WORD", help="only those that hold all of these"
-    )
-    table.add_argument(
-        "--schema",
-        action="store_true",
-        help="print the JSON schema of study files, by which editors complete and "
-        "check them",
-    )
-    table.set_defaults(command=_settings)
-    example = commands.add_parser(
-        "example", parents=[common], help="write a study file to begin with"
-    )
-    example.add_argument("name", choices=studies.example_names(), help="which")
-    example.add_argument(
-        "--out", default=".", metavar="DIR", help="where it goes; here by default"
-    )
-    example.set_defaults(command=_example)
     add_result_commands(commands, common, _say_lines)
     add_fetch_commands(commands, common, _say_lines)
     return parser
@@ -404,41 +439,6 @@ def _say_lines(options: argparse.Namespace, console: Console) -> None:
     with progress_on(console) as watch:
         lines = options.lines(options, watch)
     _say(lines)
-
-
-def _example(options: argparse.Namespace, console: Console) -> None:
-    del console
-    path = studies.write_example(options.name, options.out)
-    _say([f"{path} is written; jaxload run {path} --data DIR --out OUT runs it."])
-
-
-def _settings(options: argparse.Namespace, console: Console) -> None:
-    del console
-    if options.schema:
-        _say([json.dumps(config.json_schema(), indent=1, ensure_ascii=False)])
-        return
-    chosen = [
-        setting
-        for setting in config.settings()
-        if all(
-            word.lower() in f"{setting.name} {setting.meaning}".lower()
-            for word in options.words
-        )
-    ]
-    if not chosen:
-        raise ValueError(
-            f"no setting holds {' '.join(options.words)!r}; jaxload settings lists all"
-        )
-    _say([line for setting in chosen for line in _setting_lines(setting)])
-
-
-def _setting_lines(setting: config.Setting) -> list[str]:
-    plain = {None: " (required)", "": ""}
-    value = plain.get(setting.default, f" = {setting.default}")
-    meaning = f"{setting.meaning} [{setting.kind}]"
-    # Words such as "first-differences" are searched for as they are written.
-    lines = textwrap.wrap(meaning, 80, break_on_hyphens=False)
-    return [setting.name + value, *(f"    {line}" for line in lines)]
 
 
 def _complain(console: Console, error: Exception | str) -> None:

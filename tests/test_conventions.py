@@ -1,14 +1,10 @@
 """Files follow the CF conventions, so that other programs know their axes."""
 
-import importlib.util
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import test_cli
 import xarray as xr
+from compliance import complaints_of, needs_checker
 
 from jaxload import config, io, pipeline
 from jaxload.io import conventions
@@ -21,32 +17,6 @@ from jaxload.pipeline.report.file_labels import labelled_for_file, method_of
 pytest.importorskip("netCDF4")
 
 DAYS = np.arange("2020-02-28", "2020-03-04", dtype="M8[D]").astype("M8[ns]")
-CHECKER = importlib.util.find_spec("compliance_checker")
-
-#: The names of stations and regions are texts, which no axis of numbers is.
-KNOWN = "check_coordinate_variables_strict_monotonicity"
-
-#: Recommended, but epochs are appended along the first dimension.
-ORDER = "dimensions are not in the recommended order"
-
-CHECK = """
-import json, sys
-from compliance_checker.runner import CheckSuite, ComplianceChecker
-CheckSuite.load_all_available_checkers()
-found = {}
-for path in sys.argv[2:]:
-    out = path + ".json"
-    ComplianceChecker.run_checker(
-        path, ["cf:1.11"], 0, "strict", output_filename=out, output_format="json"
-    )
-    with open(out) as file:
-        report = json.load(file)["cf:1.11"]
-    levels = ("high_priorities", "medium_priorities", "low_priorities")
-    texts = [m for level in levels for part in report[level] for m in part["msgs"]]
-    found[path] = texts
-with open(sys.argv[1], "w") as file:
-    json.dump(found, file)
-"""
 
 
 def maps(days=DAYS):
@@ -172,18 +142,11 @@ def results(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHECKER is None, reason="compliance-checker is not installed")
+@needs_checker
 def test_every_file_passes_a_checker_of_the_conventions(results, tmp_path):
-    files = sorted(map(str, results.glob("*.nc")))
+    files = list(results.glob("*.nc"))
     assert len(files) >= 6
-    # A process of its own, as the checker changes what warnings do.
-    words = [sys.executable, "-c", CHECK, str(tmp_path / "found.json"), *files]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    found = json.loads((tmp_path / "found.json").read_text())
-    assert list(found) == files
-    assert [x for texts in found.values() for x in texts if ORDER not in x] == []
-    said = [line for line in done.stderr.splitlines() if line.startswith("cf:1.11.")]
-    assert all(KNOWN in line for line in said)
+    assert complaints_of(files, tmp_path) == {}
 
 
 @pytest.mark.slow

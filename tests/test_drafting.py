@@ -1,5 +1,6 @@
 """Study files drafted from folders of data."""
 
+import json
 import tomllib
 
 import numpy as np
@@ -62,12 +63,18 @@ def test_a_folder_of_prepared_heights_becomes_a_study_that_can_be_run(world, tmp
     write_twin(world, data)
     write_grace(data / "grace.nc", world)
     (data / "notes.txt").write_text("nothing of use\n")
+    wide = shapely.geometry.mapping(shapely.box(-20, -20, 60, 80))
+    (data / "basins.geojson").write_text(json.dumps(wide))
     assert cli.main(["init", "--from", str(data), "--out", str(out)]) == 0
     tables = tomllib.loads(out.read_text())
     assert tables["gnss"]["files"] == "data/gnss/*.up"
     assert tables["region"]["boundary"] == "data/region.geojson"
     assert tables["evaluation"]["grace"] == "data/grace.nc"
     assert "cleaning" not in tables
+    # What the data do not settle stands beside it.
+    text = out.read_text()
+    assert '#   "data/basins.geojson": evaluation.regions' in text
+    assert "# grace_smoothing_km = 300" in text
     checked = pipeline.check_study(config.read_study(out))
     assert checked.problems == []
 
@@ -84,6 +91,35 @@ def test_raw_series_are_cleaned_and_an_outline_is_drawn_about_them(world, tmp_pa
     assert pipeline.check_study(study).problems == []
 
 
+def test_a_question_without_an_answer_means_the_folder_one_is_in(
+    world, tmp_path, monkeypatch, capsys
+):
+    io.write_up(twin_heights(world), tmp_path / "gnss")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: " ")
+    assert cli.main(["init"]) == 0
+    assert "6 stations in gnss/*.up" in capsys.readouterr().out
+    assert (tmp_path / "study.toml").is_file()
+
+
+def test_stations_far_apart_and_junk_are_named(world, tmp_path):
+    gnss = twin_heights(world)
+    apart = {x: gnss[x].mean() + 9 * (gnss[x] - gnss[x].mean()) for x in ("lon", "lat")}
+    io.write_up(gnss.assign_coords(apart), tmp_path / "far")
+    draft = drafting.draft_study(tmp_path / "far", tmp_path / "study.toml")
+    assert any("degrees apart (median)" in note for note in draft.notes)
+    near = twin_heights(world)
+    io.write_up(near, tmp_path / "near")
+    draft = drafting.draft_study(tmp_path / "near", tmp_path / "study.toml")
+    assert not any("apart" in note for note in draft.notes)
+    (tmp_path / "junk").mkdir()
+    for name in ("photo.jpg", "thesis.docx"):
+        (tmp_path / "junk" / name).write_bytes(b"\x00\x01nothing")
+    with pytest.raises(ValueError, match=r"format: photo\.jpg, thesis\.docx; it needs"):
+        drafting.draft_study(tmp_path / "junk", tmp_path / "study.toml")
+
+
 def test_a_study_that_is_there_is_not_written_over(world, tmp_path, capsys):
     io.write_up(twin_heights(world), tmp_path / "gnss")
     out = tmp_path / "study.toml"
@@ -97,7 +133,7 @@ def test_a_study_that_is_there_is_not_written_over(world, tmp_path, capsys):
     ("name", "what"),
     [
         ("nowhere", "does not exist"),
-        ("empty", "holds no series"),
+        ("empty", "holds no series of stations in a known format; it needs a file"),
         ("file", "is a file"),
     ],
 )

@@ -241,6 +241,14 @@ REFUSED = {
     "no folder": (("--to", "csv"), "is not a folder"),
     "months": (("--to", "csv", "--by", "month"), "only geotiff has; leave out --by"),
     "belt": (("--to", "zarr", "--belt"), "zarr holds all cells"),
+    "belt without maps": (
+        ("--to", "csv", "--belt"),
+        "no table of regions and stations has cells, of which --belt is about",
+    ),
+    "belt of stations": (
+        ("--to", "geojson", "--what", "stations", "--belt"),
+        "stations alone are exported, but --belt is about cells",
+    ),
     "no part": (("--to", "csv", "--what", "drought"), "has no drought.nc; it has maps"),
     "no map": (("--to", "geotiff", "--what", "up"), "'up' is no map of the result"),
     "no feature": (("--to", "geojson", "--what", "maps"), "'maps' has no features"),

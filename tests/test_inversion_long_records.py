@@ -52,7 +52,13 @@ def test_parts_of_a_record_give_what_the_whole_gives(
 ):
     problem = inversion.smooth_problem(rng.normal(size=(ROWS, CELLS)), operator)
     data = inversion.observations(displacement, noise_of(common, rng))
-    solution, left_out = inversion.solve_record(problem, data, BETA)
+    shares = []
+    solution, left_out = inversion.solve_record(
+        problem, data, BETA, watch=shares.append
+    )
+    # Every epoch stands in one part.
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
     assert left_out.dtype == np.float32
     again = inversion.leave_one_out_residual(solution)
     monkeypatch.setattr(long_records, "LONG", np.inf)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from compliance import complaints_of, needs_checker
 
 from jaxload import cli, config, description, io, pipeline, sphere
 from jaxload.gapfill.joint import joint_model
@@ -50,6 +51,8 @@ from jaxload.pipeline.inputs.virtual_stations import (
 )
 from jaxload.pipeline.inputs.weather import WeatherPlaces, read_weather
 from jaxload.pipeline.prepare import loads
+from jaxload.pipeline.report.datasets import about_of_study
+from jaxload.pipeline.report.file_labels import labelled_for_file
 
 pytest.importorskip("netCDF4")
 pytest.importorskip("sklearn")
@@ -732,6 +735,25 @@ def small(data, method, **filling):
 def water(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("joint-load")
     return folder, pipeline.run(small(data, "joint-load"), folder)
+
+
+@pytest.mark.slow
+@needs_checker
+def test_files_of_every_system_follow_the_conventions(
+    data, study, gnss, cells, out, water, tmp_path
+):
+    (tmp_path / "dwlim").mkdir()
+    some = small(data, "dwlim", control_correlation=0.5)
+    pipeline.run(some, tmp_path / "dwlim").close()
+    kept = dataclasses.replace(study, output=config.Output(store=("twsa", "features")))
+    features = fill(kept, gnss, cells, None, ignore).features
+    about = about_of_study(study)
+    io.write_dataset(labelled_for_file(features, about), tmp_path / "features.nc")
+    folders = (out[0], water[0], tmp_path / "dwlim", tmp_path)
+    files = [path for folder in folders for path in folder.glob("*.nc")]
+    names = {path.name for path in files}
+    assert {"virtual_stations.nc", "learning.nc", "features.nc"} <= names
+    assert complaints_of(files, tmp_path) == {}
 
 
 @pytest.mark.slow

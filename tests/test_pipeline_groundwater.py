@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from compliance import complaints_of, needs_checker
 
 from jaxload import config, earth, io, pipeline, sphere
 from jaxload.pipeline.expected_stages import stages_of_study
@@ -547,6 +548,14 @@ def result(world, tmp_path_factory):
     study = groundwater_study(world[0])
     pipeline.run(study, out, lambda stage, share: heard.append((stage, share)))
     return out, json.loads((out / "summary.json").read_text()), heard
+
+
+@pytest.mark.slow
+@needs_checker
+def test_files_of_groundwater_follow_the_conventions(result, tmp_path):
+    files = list(result[0].glob("*.nc"))
+    assert "groundwater.nc" in {path.name for path in files}
+    assert complaints_of(files, tmp_path) == {}
 
 
 @pytest.mark.slow

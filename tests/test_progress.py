@@ -5,13 +5,16 @@ import io
 import logging
 import pathlib
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
 
 from jaxload import _console, config, pipeline
 from jaxload.pipeline.expected_stages import stages_of_study
-from jaxload.pipeline.progress import Clock, ignore
+from jaxload.pipeline.progress import Clock, ignore, part_of
 from jaxload.pipeline.run_log import RUN_LOG, kept_log
 
 
@@ -36,13 +39,17 @@ def test_a_stage_that_is_left_out_or_not_expected_changes_the_count():
         with clock.stage(name):
             pass
     numbers = [re.match(r"stage (\d+ of \d+): ([\w ]+),", line) for line in lines]
-    assert [match.groups() for match in numbers] == [
+    expected = [
         ("1 of 4", "a"),
         ("2 of 3", "c"),
         ("3 of 4", "new"),
         ("4 of 4", "d e"),
         ("5 of 5", "a"),
     ]
+    assert [match.groups() for match in numbers[::2]] == expected
+    assert [match.groups() for match in numbers[1::2]] == expected
+    assert all(line.endswith(", begins") for line in lines[::2])
+    assert not any("begins" in line for line in lines[1::2])
     assert watch.plans[0] == ("a", "b", "c", "d_e")
     assert watch.plans[-1] == ("a", "c", "new", "d_e", "a")
     assert set(clock.seconds) == {"a", "c", "new", "d_e"}
@@ -72,16 +79,17 @@ def test_a_log_has_a_line_for_each_stage_and_warning_and_says_how_it_ended(tmp_p
     lines = (tmp_path / RUN_LOG).read_text().splitlines()
     assert all(re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  \S", line) for line in lines)
     words = [line[21:] for line in lines]
-    assert [words[n] for n in (0, 1, 3, 4, 7)] == [
+    assert [words[n] for n in (0, 1, 2, 4, 5, 9)] == [
         "jaxload 1.0 runs a study",
+        "stage 1 of 2: first stage, begins",
         "warning: dry well",
         "finished",
         "jaxload 1.0 runs a study",
         "stopped: no room",
     ]
     stage = r"stage 1 of 2: first stage, \d\.\d s, peak memory \d+\.\d\d GiB"
-    assert all(re.fullmatch(stage, words[n]) for n in (2, 6))
-    assert len(lines) == 8
+    assert all(re.fullmatch(stage, words[n]) for n in (3, 8))
+    assert len(lines) == 10
 
 
 def test_a_log_says_that_a_run_was_interrupted(tmp_path):
@@ -104,7 +112,8 @@ def test_a_log_says_in_which_stage_a_run_ended(tmp_path, error):
         with clock.stage("first_stage"):
             raise error
     lines = (tmp_path / RUN_LOG).read_text().splitlines()
-    assert "stage 1 of 2: first stage, left after 0.0 s, peak memory" in lines[-2]
+    ended = r"stage 1 of 2: first stage, left after \d+\.\d s, peak memory"
+    assert re.search(ended, lines[-2])
     assert not clock.seconds
 
 
@@ -151,6 +160,55 @@ def test_the_terminal_shows_which_stage_its_share_and_the_time_left():
     assert re.search(r"0:01:(29|30|31) left", errors)
     assert not any(" of " in x for x in last if "simulation" in x)
     assert any("1 of 3  reading" in x and "100%" in x for x in last)
+
+
+def test_the_progress_of_a_part_is_progress_of_its_stage():
+    shares = []
+    half = part_of(shares.append, 0.5, 1.0)
+    for share in (0.0, 0.5, 1.0):
+        part_of(half, 0.0, 0.4)(share)
+    assert shares == pytest.approx([0.5, 0.6, 0.7])
+
+
+def test_a_stage_hands_out_what_reports_its_share():
+    watch = Watching()
+    with Clock(watch).stage("inversion") as report_progress:
+        report_progress(0.25)
+    assert watch.shares == [("inversion", share) for share in (0.0, 0.25, 1.0)]
+
+
+KILLED = """
+import os, signal, sys, pathlib
+from jaxload.pipeline.progress import Clock, ignore
+from jaxload.pipeline.run_log import kept_log
+with kept_log(pathlib.Path(sys.argv[1]), "1.0 runs x", False) as note:
+    clock = Clock(ignore, note=note)
+    clock.expect(["first", "second_stage"])
+    with clock.stage("first"):
+        pass
+    with clock.stage("second_stage"):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_the_log_of_a_run_that_was_killed_ends_with_what_was_under_way(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    last = (tmp_path / RUN_LOG).read_text().splitlines()[-1]
+    assert last.endswith("stage 2 of 2: second stage, begins")
+
+
+@pytest.mark.parametrize("share", [float("nan"), float("inf"), -1.0, 3.0])
+def test_a_share_out_of_its_range_stops_no_run(share):
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120)
+    with _console.progress_on(console) as watch:
+        watch("reading", 0.5)
+        watch("reading", share)
+        (task,) = watch.progress.tasks
+        assert task.completed == {-1.0: 0.0, 3.0: 1.0}.get(share, 0.5)
+        watch.progress.refresh()
 
 
 @pytest.mark.parametrize("joint", [False, True])

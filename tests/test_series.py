@@ -193,3 +193,18 @@ def test_trajectories_can_be_compiled_and_differentiated(gappy):
     seasons = columns_of(YEARS)[:, 2:6]
     want = np.linalg.pinv(np.concatenate([basis, seasons], axis=1))[1]
     np.testing.assert_allclose(slope[:, 0], want, atol=1e-9)
+
+
+def test_rates_are_those_of_lines_through_what_was_observed(rng):
+    days = np.arange("2015-01-01", "2018-01-01", dtype="M8[D]")
+    values = rng.normal(size=(len(days), 5))
+    values[rng.random(values.shape) < 0.4] = np.nan
+    values[:, 3], values[:, 4] = np.nan, np.nan
+    values[7, 4] = 1.0
+    rates = series.linear_rates(values, days)
+    years = series.decimal_years(days)
+    for column in range(3):
+        seen = np.isfinite(values[:, column])
+        line = np.polyfit(years[seen] - 2015, values[seen, column], 1)
+        np.testing.assert_allclose(rates[column], line[0], rtol=1e-9)
+    assert np.isnan(rates[3:]).all()

@@ -136,7 +136,10 @@ def test_coarse_beginnings_do_not_change_the_solution() -> None:
     rng = np.random.default_rng(3)
     values = rng.normal(size=(epochs, 5)).cumsum(axis=0)
     values[100:300, 1], values[:, 4] = np.nan, np.nan
-    fine = separate_record(world.network, values, SPECTRA, EXACT)
+    shares: list[float] = []
+    fine = separate_record(world.network, values, SPECTRA, EXACT, watch=shares.append)
+    assert shares == sorted(shares)
+    assert 0.8 < shares[-1] < 1
     short = dataclasses.replace(EXACT, tolerance=1e-7)
     rough = separate_record(world.network, values, SPECTRA, short)
     assert float(fine.residual) < 1e-12
@@ -249,7 +252,17 @@ def test_spectra_are_recovered_from_a_record_drawn_from_them() -> None:
     world = small_world(12, 15)
     values = simulated(world, 1600, 5)
     values[np.random.default_rng(6).random(values.shape) < 0.03] = np.nan
-    fit = fit_spectra(world.network, values, memory=10.0, reference=20.0, slope=1.5)
+    shares: list[float] = []
+    fit = fit_spectra(
+        world.network, values, memory=10.0, reference=20.0, slope=1.5,
+        watch=shares.append,
+    )  # fmt: skip
+    # Each step of the search is nearer to its end.
+    assert len(shares) > 5
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < 0.2
+    assert shares[len(shares) // 2] > 0.1
+    assert 0.5 < shares[-1] <= 1
     assert (fit.converged, fit.windows, fit.rows) == (True, 3, 12)
     # Of 12 stations, stations' own noise is known best, what all share worst.
     for period, tolerance in ((3.0, 0.1), (30.0, 0.15)):

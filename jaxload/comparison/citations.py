@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -170,7 +169,7 @@ def bibtex(folder: str | os.PathLike[str] | None = None) -> list[str]:
       FileNotFoundError: If there is no result.
     """
     text = "" if folder is None else _settings(pathlib.Path(folder))
-    study = tomllib.loads(text)
+    study = config.plain_settings(text)
     program = {
         "author": "{The jaxload developers}",
         "title": "jaxload: terrestrial water storage from {GNSS} displacement, "

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from jaxload import io, labelled
+from jaxload import config, io, labelled
 from jaxload.comparison.settings_of_result import settings_text
 
 __all__ = ["compare_results"]
@@ -97,7 +96,7 @@ def _settings(folders: list[pathlib.Path]) -> list[str]:
 
 def _settings_of(folder: pathlib.Path) -> dict[str, Any]:
     """Settings by their names with dots; empty where no file holds them."""
-    return _flat(tomllib.loads(settings_text(folder)))
+    return _flat(config.plain_settings(settings_text(folder)))
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:

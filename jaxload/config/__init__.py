@@ -38,6 +38,7 @@ from jaxload.config.study import (
 from jaxload.config.sweep import SWEEP_SUMMARY, Interval, Sweep, read_sweep
 from jaxload.config.tables import Earth, Evaluation, Gnss, Region
 from jaxload.config.thermoelastic import Thermoelastic, thermoelastic_table
+from jaxload.config.values import plain_settings
 from jaxload.config.water_balance import (
     FLUXES,
     STORAGE_PARTS,
@@ -104,6 +105,7 @@ __all__ = [
     "parse_change",
     "parse_periods",
     "parse_study",
+    "plain_settings",
     "read_study",
     "read_sweep",
     "region_sources",

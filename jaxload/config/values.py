@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     import pydantic
     from pydantic_core import ErrorDetails
 
-__all__ = ["build_table", "is_table", "kinds_of", "read_toml", "unknown_setting"]
+__all__ = [
+    "build_table",
+    "is_table",
+    "kinds_of",
+    "plain_settings",
+    "read_toml",
+    "unknown_setting",
+]
 
 #: What is expected, by the kind of a problem.
 EXPECTED = {
@@ -51,6 +58,23 @@ def read_toml(path: pathlib.Path, kind: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
+
+
+def plain_settings(text: str) -> dict[str, Any]:
+    """Parse the settings that files of results hold, unchecked.
+
+    Not for: what is to be run, which `parse_study` checks.
+
+    Args:
+      text: A study as TOML.
+
+    Returns:
+      Its tables and settings; empty for a text that is no TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}
 
 
 def build_table(kind: type, content: dict[str, Any]) -> Any:

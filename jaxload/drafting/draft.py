@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import shapely
@@ -35,8 +35,14 @@ PREPARED = {"up", "netcdf"}
 #: Sides of cells [degrees], the belt about the outline, and the most cells.
 SPACINGS, BUFFER, MOST_CELLS = (0.1, 0.25, 0.5, 1.0, 2.0), 2.0, 12_000
 
+#: Distance of neighbours [degrees] from which little is known between them.
+FAR = 3.0
+
 #: By how far an outline that is drawn about the stations is wider [degrees].
 MARGIN = 0.5
+
+#: Names of files that a message lists.
+SHOWN = 5
 
 #: Share of the stations that an outline holds, to be that of the region.
 SHARE = 0.5
@@ -100,10 +106,7 @@ def draft_study(
     """
     holdings = find_data(folder)
     if not holdings.series:
-        raise ValueError(
-            f"{folder} holds no series of stations in a known format; README.md and "
-            "docs/raw_heights.md list them, and gnss.columns describes others"
-        )
+        raise ValueError(_why_none(folder, holdings))
     base = pathlib.Path(out).resolve().parent
     with without_warnings():
         heights = _heights(holdings)
@@ -120,17 +123,35 @@ def draft_study(
         _region_text(boundary, cells, drawn is not None),
         _cleaning(holdings, heights, relative),
         _evaluation(holdings, relative),
-        _unused(holdings, relative),
+        _unused(holdings, path, relative),
     ]
     notes = [
         f"{_counted(heights)} in {relative(heights.pattern)}",
         f"region: {boundary}" + (", drawn about the stations" if drawn else ""),
         heights.raw or "heights are anomalies already, and are not cleaned",
     ]
+    near = _neighbour_distance(heights)
+    if near > FAR:
+        notes.append(
+            f"stations are {near:.2g} degrees apart (median): between them heights say "
+            "little of the water"
+        )
     others = [relative(p) for p in holdings.series if p != heights.pattern]
     if others:
         notes.append(f"left out, as other formats or folders: {', '.join(others[:5])}")
     return Draft("\n".join(filter(None, parts)), drawn, tuple(notes))
+
+
+def _why_none(folder: str | os.PathLike[str], holdings: Inventory) -> str:
+    """Say what a folder without series holds, and what is looked for."""
+    there = holdings.others
+    named = f": {', '.join(there[:SHOWN])}" if there else ""
+    more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+    return (
+        f"{folder} holds no series of stations in a known format{named}{more}; it "
+        "needs a file for each station, such as tenv3, pos, csv of PBO or UNAVCO, neu, "
+        "or a table that gnss.columns describes (jaxload settings gnss.columns)"
+    )
 
 
 def write_draft(draft: Draft, out: str | os.PathLike[str]) -> pathlib.Path:
@@ -189,13 +210,11 @@ def _heights(holdings: Inventory) -> _Heights:
             except (ValueError, OSError) as error:
                 reasons.append(str(error))
                 continue
-            up = gnss.up.values
-            years = series.decimal_years(gnss.time.values)
             days = gnss.time.values[[0, -1]].astype("M8[D]")
             names = [str(name) for name in gnss.station.values]
             place = (np.asarray(gnss.lon.values), np.asarray(gnss.lat.values))
             span = (days[0], days[1])
-            raw = _rawness(files[0], up, years)
+            raw = _rawness(files[0], gnss.up.values, gnss.time.values)
             return _Heights(pattern, each, names, *place, span, raw)
     raise ValueError(reasons[0])
 
@@ -217,26 +236,28 @@ def _with_names(
     return sorted(counts, key=lambda path: -counts[path])
 
 
-def _rawness(first: pathlib.Path, up: Floats, years: Floats) -> str:
+def _rawness(first: pathlib.Path, up: Floats, time: NDArray[np.datetime64]) -> str:
     """Why heights need cleaning; empty where they are anomalies already."""
     kinds = {known.name for known in formats_of(peek_source(first))}
     if not kinds & PREPARED:
         return (
-            f"series of this format ({', '.join(sorted(kinds))}) are raw as a rule: "
-            "trends, outliers and steps are removed"
+            f"series of this format ({_in_words(kinds)}) are raw as a rule: trends, "
+            "outliers and steps are removed"
         )
     middle = float(np.nanmedian(np.abs(np.nanmedian(up, axis=0))))
-    seen = np.isfinite(up)
-    time = np.where(seen, years[:, None], np.nan)
-    time = time - np.nanmean(time, axis=0)
-    rate = np.nansum(time * up, axis=0) / np.maximum(np.nansum(time**2, axis=0), 1e-9)
-    rate = float(np.median(np.abs(rate)))
+    rates = np.nan_to_num(series.linear_rates(up, time))
+    rate = float(np.median(np.abs(rates)))
     if middle < LEVEL and rate < RATE:
         return ""
     return (
         f"heights are raw (median level {middle:,.0f} mm, rate {rate:.1f} mm/year): "
         "trends, outliers and steps are removed"
     )
+
+
+def _in_words(kinds: Collection[str]) -> str:
+    words = {"headed": "tables with named columns"}
+    return ", ".join(words.get(kind, kind) for kind in sorted(kinds))
 
 
 def _region(holdings: Inventory, heights: _Heights) -> pathlib.Path | None:
@@ -261,12 +282,7 @@ def _about(heights: _Heights) -> Outline:
 
 def _spacing(heights: _Heights, outline: Outline) -> tuple[float, str]:
     """A third to half of the usual distance of neighbours, unless cells are many."""
-    lon, lat = heights.lon, heights.lat
-    arc = np.array(
-        sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
-    )
-    np.fill_diagonal(arc, np.inf)
-    near = float(np.median(arc.min(axis=0))) if len(lon) > 1 else 1.0
+    near = _neighbour_distance(heights)
     area = outline.buffer(BUFFER).area
     fitting = [s for s in SPACINGS if area / s**2 <= MOST_CELLS] or [SPACINGS[-1]]
     wanted = next((s for s in SPACINGS if s >= near / 3), SPACINGS[-1])
@@ -275,6 +291,18 @@ def _spacing(heights: _Heights, outline: Outline) -> tuple[float, str]:
     if spacing > wanted:
         reason += f", and finer cells would be more than {MOST_CELLS:,}"
     return spacing, reason
+
+
+def _neighbour_distance(heights: _Heights) -> float:
+    """Median distance of a station from its nearest one [degrees]; 1 for a single."""
+    lon, lat = heights.lon, heights.lat
+    if len(lon) < 2:
+        return 1.0
+    arc = np.array(
+        sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
+    )
+    np.fill_diagonal(arc, np.inf)
+    return float(np.median(arc.min(axis=0)))
 
 
 def _head(folder: str | os.PathLike[str], heights: _Heights) -> str:
@@ -333,17 +361,26 @@ def _evaluation(holdings: Inventory, relative: Relative) -> str:
     several = "".join(f"# also: {_quoted(relative(each))}\n" for each in grace[1:])
     return (
         f"[evaluation]\ngrace = {_quoted(relative(grace[0]))}  # compared with the "
-        f"result\n{several}"
+        f"result\n{several}# grace_smoothing_km = 300  # if it was smoothed with such "
+        "a Gaussian, as harmonics are\n"
     )
 
 
-def _unused(holdings: Inventory, relative: Relative) -> str:
-    """Grids whose use the data do not settle, as comments."""
+def _unused(
+    holdings: Inventory, region: pathlib.Path | None, relative: Relative
+) -> str:
+    """Grids and outlines whose use the data do not settle, as comments."""
     lines = [
         f"#   {_quoted(relative(each))}: {IDLE[quantity]}"
         for quantity, paths in holdings.grids.items()
         if quantity in IDLE
         for each in paths
+    ]
+    lines += [
+        f"#   {_quoted(relative(each))}: evaluation.regions, a list: water is averaged "
+        "over its parts too"
+        for each in holdings.outlines
+        if each != region
     ]
     if not lines:
         return ""

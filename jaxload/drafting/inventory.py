@@ -46,6 +46,7 @@ class Inventory:
       outlines: By file.
       steps: Files of steps.
       grids: Patterns of gridded files by quantity.
+      others: Names of all other files.
     """
 
     series: dict[str, list[pathlib.Path]]
@@ -53,6 +54,7 @@ class Inventory:
     outlines: dict[pathlib.Path, Outline]
     steps: list[pathlib.Path]
     grids: dict[str, list[str]]
+    others: list[str]
 
 
 def find_data(folder: str | os.PathLike[str]) -> Inventory:
@@ -89,7 +91,8 @@ def find_data(folder: str | os.PathLike[str]) -> Inventory:
         and path.suffix.lower() not in (*GRIDS, *OUTLINES)
         and path.stat().st_size < LARGEST_LIST
     ]
-    return Inventory(series, lists, outlines, steps, grids)
+    others = [path.name for path in files if path not in taken]
+    return Inventory(series, lists, outlines, steps, grids, others)
 
 
 @contextlib.contextmanager

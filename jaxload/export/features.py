@@ -92,6 +92,11 @@ def _export(
     for name in chosen:
         if name not in ("stations", "cells"):
             raise ValueError(f"{name!r} has no features; there are stations and cells")
+    if options.belt and "cells" not in chosen:
+        raise ValueError(
+            "stations alone are exported, but --belt is about cells; add --what cells, "
+            "or leave out --belt"
+        )
     paths = targets(out, [f"{name}.{suffix}" for name in chosen], options.overwrite)
     for name, path in zip(chosen, paths):
         progress = lambda share, path=path: watch(path.name, share)

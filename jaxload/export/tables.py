@@ -50,22 +50,33 @@ def export_csv(
       The tables.
 
     Raises:
-      ValueError: If there is no such part, or a table cannot be written or is there.
+      ValueError: If there is no such part, the belt is asked for and no table has
+        cells, or a table cannot be written or is there.
     """
     chosen = what or tuple(part for part in DEFAULT if part in parts)
-    plans = []
+    plans, maps = [], False
     for part in chosen:
         with open_part(parts, part) as dataset:
             tables = _tables(dataset, parts[part].stem)
             plans += [(part, file, names) for file, names in tables.items()]
+            maps = maps or any(_is_map(dataset[names[0]]) for names in tables.values())
     if not plans:
         raise ValueError("the result has neither regions nor stations; name others")
+    if options.belt and not maps:
+        raise ValueError(
+            f"no table of {' and '.join(chosen)} has cells, of which --belt is about; "
+            "add --what maps, or leave out --belt"
+        )
     paths = targets(out, [file for _, file, _ in plans], options.overwrite)
     for (part, file, names), path in zip(plans, paths):
         with open_part(parts, part) as dataset:
             progress = lambda share, file=file: watch(file, share)
             _write(dataset, names, path, options.belt, progress)
     return paths
+
+
+def _is_map(array: xr.DataArray) -> bool:
+    return array.dims[-2:] == ("lat", "lon")
 
 
 def _tables(dataset: xr.Dataset, stem: str) -> dict[str, list[str]]:
@@ -113,7 +124,7 @@ def _frames(
     places = [n for n in PLACES if n in part.coords and n not in dims]
     beside = [n for n in part.coords if n not in (*dims, *places)]
     part = part.drop_vars(beside).reset_coords(places)
-    of_maps = dims[-2:] == ["lat", "lon"]
+    of_maps = _is_map(dataset[names[0]])
     inside = labelled.in_region(dataset, belt) if of_maps else None
     count, others = part.sizes[dims[0]], [part.sizes[dim] for dim in dims[1:]]
     together = max(1, ROWS // max(int(np.prod(others)), 1))

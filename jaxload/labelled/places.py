@@ -1,7 +1,6 @@
 """Water at places and over basins, from labelled maps."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from shapely import MultiPolygon, Polygon
 
-from jaxload import io, sphere
+from jaxload import config, io, sphere
 
 __all__ = ["basin_means", "cell_sides", "in_region", "nearest_cells", "water_name"]
 
@@ -95,10 +94,7 @@ def _side(dataset: xr.Dataset, axis: str) -> float:
 
 
 def _spacing_of_study(dataset: xr.Dataset) -> float:
-    try:
-        study = tomllib.loads(str(dataset.attrs.get("settings", "")))
-    except tomllib.TOMLDecodeError:
-        return np.inf
+    study = config.plain_settings(str(dataset.attrs.get("settings", "")))
     return float(study.get("region", {}).get("spacing", np.inf))
 
 

@@ -86,5 +86,6 @@ def stages_of_update(figures: bool) -> list[str]:
       Names of stages in order.
     """
     of_water = ["design_matrix", "inversion", "writing_results"]
-    stages = ["reading", "design_matrix", *of_water, "evaluation", "writing_results"]
-    return ["checksums_of_inputs", *stages, *(["figures"] if figures else [])]
+    after = ["evaluation", "seasons_and_products", "writing_results"]
+    stages = ["checksums_of_inputs", "reading", "design_matrix", *of_water, *after]
+    return [*stages, *(["figures"] if figures else [])]

@@ -1,7 +1,6 @@
 """The stages of a study, one after the other."""
 
 import dataclasses
-import functools
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -107,6 +106,9 @@ from jaxload.pipeline.training_record import curve_dataset
 
 __all__ = ["compute", "invert_prepared", "prepare"]
 
+#: Share of the evaluation after which water is labelled and scored.
+OF_RESULT = 0.6
+
 
 def compute(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> Result:
     """Compute water storage from the files of a study.
@@ -142,10 +144,9 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
       FileNotFoundError: If a file of the study is missing.
       ValueError: If an input cannot be used.
     """
-    with clock.stage("reading"):
+    with clock.stage("reading") as watch:
         area = read_study_area(study)
-        report_progress = lambda done, total: clock.watch("reading", done / total)
-        gnss = read_observations(study, report_progress)
+        gnss = read_observations(study, lambda done, total: watch(done / total))
         readings = keep_readings(study, gnss, folder)
         gnss = select_inside(select_stations(study, gnss), area.grid, study)
         gravity = area.products.get("grace")
@@ -212,9 +213,10 @@ def invert_prepared(
         inverted = invert_jointly(study, gnss, area, folder, clock)
     else:
         inverted = invert(study, rows, area, clock)
-    with clock.stage("evaluation"):
+    with clock.stage("evaluation") as watch:
         free_cycles(rows.up.nbytes)
         result = _result(study, rows, gnss, area, inverted, prepared.filled)
+        watch(OF_RESULT)
         result.summary.update(prepared.summary)
         stations = as_single(result.stations.merge(prepared.screening))
         result = dataclasses.replace(result, stations=stations)
@@ -227,11 +229,13 @@ def invert_prepared(
             network = network_results(study, inverted.network, gnss)
             result.summary["network"] = describe_network(network)
             result = dataclasses.replace(result, network=network)
-    with clock.stage("seasons_and_products"):
+    with clock.stage("seasons_and_products") as watch:
         others = prepared.products
-        result = with_products(study, result, area, inverted, others)
+        result = with_products(study, result, area, inverted, others, watch)
+        rain = prepared.comparisons.precipitation
         if study.evaluation.precipitation:
-            result = with_precipitation(result, prepared.comparisons.precipitation)
+            products = with_precipitation(result.products, rain)
+            result = dataclasses.replace(result, products=products)
     variance = None
     if study.drought is not None:
         drought = drought_of_record(study.drought, gnss.time.values)
@@ -274,9 +278,9 @@ def _screened(
     clock: Clock,
 ) -> tuple[Screened, series.Events]:
     """Screen for stations that follow elastic loading; with their steps."""
-    with clock.stage("screening"):
+    with clock.stage("screening") as watch:
         happened = cleaning.find_events(study, gnss)
-        screened = screen(study, gnss, area.grid, gravity, happened)
+        screened = screen(study, gnss, area.grid, gravity, happened, watch)
         left = np.isin(gnss.station.values, screened.gnss.station.values)
         return screened, jax.tree.map(lambda values: values[left], happened)
 
@@ -287,9 +291,8 @@ def _cleaned(
     """Clean the heights, and summarise the cleaning."""
     if not cleaning.needs_cleaning(study):
         return gnss, {}
-    with clock.stage("cleaning"):
-        report_progress = functools.partial(clock.watch, "cleaning")
-        cleaned = cleaning.clean(study, gnss, report_progress, happened)
+    with clock.stage("cleaning") as watch:
+        cleaned = cleaning.clean(study, gnss, watch, happened)
         summary = cleaning.cleaning_summary(cleaned)
         cleaned, of_horizontals = clean_horizontals(study, gnss, cleaned)
         return cleaned, {"cleaning": summary | of_horizontals}
@@ -311,10 +314,9 @@ def _filled(
     gnss = gnss.assign(up=(gnss.up - gnss.up.mean("time")).assign_attrs(gnss.up.attrs))
     if study.gapfill.joint:
         return gnss, None
-    with clock.stage("gap_filling"):
+    with clock.stage("gap_filling") as watch:
         cells = cells_without_station(study, area.region, gnss)
-        report_progress = functools.partial(clock.watch, "gap_filling")
-        filled = fill(study, gnss, cells, folder, report_progress)
+        filled = fill(study, gnss, cells, folder, watch)
         return append_virtual_stations(gnss, filled.rows), filled
 
 
@@ -324,9 +326,8 @@ def _without_loads(
     """Remove known loads from heights, with the scores of the loads at stations."""
     if not loads.needs_loads(study):
         return rows, {}
-    with clock.stage("known_loads"):
-        report_progress = functools.partial(clock.watch, "known_loads")
-        moved = loads.loads_at_stations(study, rows, report_progress)
+    with clock.stage("known_loads") as watch:
+        moved = loads.loads_at_stations(study, rows, watch)
         rows = loads.remove_loads(study, rows, moved)
         stations = without_virtual_stations(rows)
         return rows, dict(loads.load_scores(stations))

@@ -29,6 +29,7 @@ from jaxload.series.fitting.seasonal_fit import SeasonalFit, fit_seasons
 from jaxload.series.fitting.seasons import (
     annual_amplitude,
     decimal_years,
+    linear_rates,
     seasonal_basis,
 )
 from jaxload.series.fitting.short_records import (
@@ -102,6 +103,7 @@ __all__ = [
     "fit_trajectory",
     "hampel",
     "known_times",
+    "linear_rates",
     "monthly_means",
     "months_of",
     "moving_average",

@@ -5,7 +5,7 @@ and results memory holds what belongs to a few blocks of epochs.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -214,7 +214,11 @@ def _pattern(blocks: tuple[PaddedBlocks, ...], seen: Array) -> MissingPattern:
 
 
 def solve_record(
-    problem: Problem, data: Observations, beta: ArrayLike
+    problem: Problem,
+    data: Observations,
+    beta: ArrayLike,
+    *,
+    watch: Callable[[float], None] | None = None,
 ) -> tuple[RepresenterSolution, NDArray[np.floating]]:
     """Estimate the load of every epoch as coefficients, with leave-one-out residuals.
 
@@ -225,6 +229,7 @@ def solve_record(
       problem: As of `solve`.
       data: Likewise.
       beta: Likewise.
+      watch: Called with the share of the epochs of a long record that is solved.
 
     Returns:
       As `solve_representers` and `leave_one_out_residual`.
@@ -239,7 +244,7 @@ def solve_record(
     factor = factorise(problem, data, beta)
     method, _ = planned(problem, factor.data, None)
     if method == "shared" and is_long(factor.data):
-        return _solve_long(factor)
+        return _solve_long(factor, watch or (lambda _: None))
     solution = solve_representers(problem, data, beta)
     return solution, gather_epochs(_residual(factor_of(solution).solved), data)
 
@@ -248,14 +253,14 @@ _residual = jax.jit(residual)
 
 
 def _solve_long(
-    factor: Factor,
+    factor: Factor, watch: Callable[[float], None]
 ) -> tuple[RepresenterSolution, NDArray[np.floating]]:
     problem, data, beta = factor.problem, factor.data, factor.beta
     epochs, rows = data.values.shape
     free = problem.null_space_response.shape[1]
     coefficients, amounts = np.empty((epochs, rows)), np.empty((epochs, free))
     left_out = np.empty((epochs, rows), np.float32)
-    ok, common = np.empty(epochs, bool), np.empty(epochs)
+    ok, common, done = np.empty(epochs, bool), np.empty(epochs), 0
     for part in solved_parts(problem, data, beta):
         real = part.epochs < epochs
         solved = part.solved.multiplier, jnp.ones(len(real), bool)
@@ -264,6 +269,8 @@ def _solve_long(
         arrays = coefficients, amounts, ok, common, left_out
         for array, result in zip(arrays, results):
             array[part.epochs[real]] = np.asarray(result)[real]
+        done += int(real.sum())
+        watch(done / epochs)
     for array in (coefficients, amounts, common):
         array[~ok] = np.nan
     terms, factors = [Term(coefficients, problem.cross)], [(coefficients, problem.gram)]

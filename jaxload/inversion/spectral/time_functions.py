@@ -6,7 +6,7 @@ part in them, so that the season of a whole region stays with its water.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -118,6 +118,7 @@ def map_functions(
     density: ArrayLike,
     groups: Sequence[Sequence[int]],
     apart: ArrayLike | None = None,
+    watch: Callable[[float], None] | None = None,
 ) -> FunctionMaps:
     """Invert the functions of time of all stations as maps of load.
 
@@ -132,6 +133,7 @@ def map_functions(
       groups: Functions whose maps are alike, such as those of all seasons.
       apart: Variance of what else moves each row in units of sigma squared, known for
         the search of variances and no part of the maps, shape (function, row).
+      watch: Called with the share of the functions that is done.
 
     Returns:
       The `FunctionMaps`.
@@ -146,10 +148,13 @@ def map_functions(
     """
     fitted, uncertain = _in_sigma(network, fits, density)
     whole = uncertain if apart is None else uncertain + jnp.asarray(apart)
-    load, local = np.zeros(len(fitted)), np.zeros(len(fitted))
+    load, local, done = np.zeros(len(fitted)), np.zeros(len(fitted)), 0
     for group in groups:
         which = np.array(group)
         load[which], local[which] = _variances(network, fitted[which], whole[which])
+        done += len(which)
+        if watch is not None:
+            watch(done / sum(map(len, groups)))
     return _maps(network, fitted, uncertain, jnp.asarray(load), jnp.asarray(local))
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 import logging
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,9 @@ COMPLETE, FEWEST = 0.9, 8
 
 #: Bands of frequencies in a window.
 BANDS = 20
+
+#: Relative decrease of the misfit in the last step of the search.
+LAST_DECREASE = 2.220446049250313e-09
 
 #: Slopes of the load's spectrum, and lengths in the unit of the distances' median.
 SLOPES, LENGTHS = (0.5, 3.0), (0.1, 5.0)
@@ -85,6 +89,7 @@ def fit_spectra(
     memory: float,
     reference: float,
     slope: float | None = 2.0,
+    watch: Callable[[float], None] | None = None,
 ) -> SpectraFit:
     """Estimate spectra of load and noise from a record without seasons.
 
@@ -102,6 +107,8 @@ def fit_spectra(
       reference: Period at which the load's density is stated [epochs].
       slope: Of the load's spectrum; 2 is that of storage which adds up white supply.
         None estimates it.
+      watch: Called with the share of the search that is done, as the decrease of the
+        misfit in a step has come down to that of the last one.
 
     Returns:
       The `SpectraFit`.
@@ -128,13 +135,38 @@ def fit_spectra(
 
     result = scipy.optimize.minimize(
         evaluate, start, jac=True, method="L-BFGS-B", bounds=bounds,
-        options={"maxiter": 200},
+        options={"maxiter": 200, "ftol": LAST_DECREASE},
+        callback=None if watch is None else _watched(watch),
     )  # fmt: skip
     spectra = _spectra(jnp.asarray(result.x), memory, reference)
     spectra = jax.tree.map(float, spectra)
     windows, rows = cross.rows.shape
     logger.info("spectra from %d windows of %d stations: %s", windows, rows, spectra)
     return SpectraFit(spectra, -float(result.fun), bool(result.success), rows, windows)
+
+
+def _watched(
+    watch: Callable[[float], None],
+) -> Callable[[scipy.optimize.OptimizeResult], None]:
+    """Report from the steps of a search how far it is.
+
+    Decreases come down by about the same factor from step to step.
+    """
+    values: list[float] = []
+    reached = 0.0
+
+    def note(intermediate_result: scipy.optimize.OptimizeResult) -> None:
+        nonlocal reached
+        values.append(float(intermediate_result.fun))
+        decreases = -np.diff(values)
+        known = decreases[decreases > 0] / max(abs(values[-1]), 1.0)
+        if len(known) > 1 and known[0] > LAST_DECREASE:
+            smallest = max(float(known.min()), LAST_DECREASE)
+            share = np.log(known[0] / smallest) / np.log(known[0] / LAST_DECREASE)
+            reached = max(reached, float(share))
+        watch(reached)
+
+    return note
 
 
 def complete_rows(values: ArrayLike) -> int:

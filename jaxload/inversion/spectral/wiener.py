@@ -8,6 +8,7 @@ modes, in long gaps, are found beforehand from means over longer and longer span
 
 import dataclasses
 import functools
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +43,9 @@ from jaxload.inversion.spectral.transform import (
 )
 
 __all__ = ["SeparatedRecord", "completed_record", "separate_record"]
+
+#: Operations of an inverse by the cube of its rows, and iterations that are usual.
+INVERSE, ITERATIONS = 4, 20
 
 #: Epochs in a sample of the records that the solution begins with, coarsest first, and
 #: samples that such a record has at least.
@@ -84,6 +88,7 @@ def separate_record(
     spectra: NetworkSpectra,
     settings: ConjugateGradient | None = None,
     record: int | None = None,
+    watch: Callable[[float], None] | None = None,
 ) -> SeparatedRecord:
     """Estimate the load of a network's record under noise of any spectrum.
 
@@ -100,6 +105,8 @@ def separate_record(
       settings: How long to iterate; to 3e-4 by default, 60 times at most.
       record: Epochs of the record of which `values` are a window; None where they are
         all of it. A window of a record begins with what was there before.
+      watch: Called with the share that is done, from the coarsest sample of the record
+        to the record itself.
 
     Returns:
       The `SeparatedRecord`.
@@ -114,7 +121,7 @@ def separate_record(
       iteration, Briggs et al. (2000), A Multigrid Tutorial, chapter 3.
     """
     completed, filters, _ = completed_record(
-        network, values, spectra, settings, record=record
+        network, values, spectra, settings, record=record, watch=watch
     )
     epochs, seen = np.shape(values)[0], jnp.isfinite(jnp.asarray(values))
     bands = filters.bands
@@ -140,6 +147,7 @@ def completed_record(
     settings: ConjugateGradient | None = None,
     series: tuple[ArrayLike, ArrayLike] | None = None,
     record: int | None = None,
+    watch: Callable[[float], None] | None = None,
 ) -> tuple[CompletedRecord, BandFilters, StationTerm | None]:
     """Complete a network's record, lengthened to a size of fast transforms.
 
@@ -151,6 +159,7 @@ def completed_record(
       series: Known series of the rows with amplitudes about zero that are unknown
         [mm], shape (epoch, row), and the precision of these, shape (row, row).
       record: As of `separate_record`.
+      watch: Likewise.
 
     Returns:
       The record, filters of its bands, and the series as a part of the covariance.
@@ -168,12 +177,18 @@ def completed_record(
     data = jnp.where(seen, values, 0) / network.sigma[None, :]
     weight = seen.astype(data.dtype)
     start = jnp.zeros_like(data[:1])
-    for span in (s for s in SPANS if len(values) >= s * LEAST):
-        bands = cosine_bands(-(-len(values) // span), span)
+    spans = [s for s in SPANS if len(values) >= s * LEAST]
+    grids = [cosine_bands(-(-len(values) // span), span) for span in spans]
+    shares = _shares([*grids, cosine_bands(len(values))], data.shape[1])
+    for span, bands, done in zip(spans, grids, shares):
         means, share = _means(data, weight, span)
         rough = means, share, _stretched(start, bands.samples)
         filters = band_filters(network, spectra, bands, record)
         start = complete_record(rough, filters, settings).predicted
+        if watch is not None:
+            # Programs may run on while Python goes on.
+            start = jax.block_until_ready(start)
+            watch(done)
     filters = band_filters(network, spectra, cosine_bands(len(values)), record)
     term = None
     if series is not None:
@@ -181,7 +196,25 @@ def completed_record(
         known = jnp.pad(known, ((0, longer), (0, 0))) / network.sigma[None, :]
         term = station_term(known, precision, filters)
     fine = data, weight, _stretched(start, len(values))
-    return complete_record(fine, filters, settings, term), filters, term
+    completed = complete_record(fine, filters, settings, term)
+    if watch is not None:
+        completed = jax.block_until_ready(completed)
+        watch(shares[-1])
+    return completed, filters, term
+
+
+def _shares(grids: Sequence[Bands], rows: int) -> list[float]:
+    """Share of the work that is done after each sample of a record, by operations.
+
+    A band has an inverse of all rows, and an iteration a product with it for each
+    sample; what follows at the end is like two iterations.
+    """
+    work = [
+        INVERSE * len(bands.sizes) * rows + ITERATIONS * bands.samples
+        for bands in grids
+    ]
+    total = sum(work) + 2 * grids[-1].samples
+    return (np.cumsum(work) / total).tolist()
 
 
 def _means(data: Array, weight: Array, span: int) -> tuple[Array, Array]:

@@ -37,11 +37,12 @@ from jaxload.pipeline.estimation.thermoelastic import (
 )
 from jaxload.pipeline.estimation.uncertainty import Errors, standard_deviations
 from jaxload.pipeline.estimation.unsolved import warn_unsolved
+from jaxload.pipeline.estimation.work_shares import OF_GROWTH
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.monthly_cells import monthly_fields
 from jaxload.pipeline.prepare.temperature import StationTemperature, read_temperature
-from jaxload.pipeline.progress import Clock
+from jaxload.pipeline.progress import Clock, part_of
 from jaxload.pipeline.training_record import TrainingRecord
 
 __all__ = [
@@ -162,8 +163,8 @@ def invert(
                 study, model, rows, temperature, report_progress
             )
         free_cycles(rows.up.nbytes)
-    with clock.stage("inversion"):
-        estimated = estimate(study, model, rows.time.values, choice.beta)
+    with clock.stage("inversion") as watch:
+        estimated = estimate(study, model, rows.time.values, choice.beta, watch)
         warn_unsolved(rows.time.values, estimated.solution.ok)
         free_cycles(rows.up.nbytes)
     with clock.stage("standard_errors_of_regions"):
@@ -230,14 +231,17 @@ def _with_network_noise(
 ) -> InversionResult:
     """Invert heights under noise that stations share and that has a memory."""
     rows, temperature = heights
-    with clock.stage("spectra_of_noise"):
-        network, choice = network_model(study, model, rows, temperature)
-    with clock.stage("inversion"):
-        estimated, residual = estimate_network(model, network)
+    with clock.stage("spectra_of_noise") as watch:
+        network, choice = network_model(study, model, rows, temperature, watch=watch)
+    with clock.stage("inversion") as watch:
+        estimated, residual = estimate_network(model, network, watch)
         warn_unsolved(rows.time.values, estimated.solution.ok)
-    with clock.stage("standard_errors_of_regions"):
-        network = with_growth(model, network, area.basins.weights)
-        errors = network_errors(study, model, network, area.basins.weights)
+    with clock.stage("standard_errors_of_regions") as watch:
+        weights = area.basins.weights
+        network = with_growth(model, network, weights)
+        watch(OF_GROWTH)
+        rest = part_of(watch, OF_GROWTH, 1)
+        errors = network_errors(study, model, network, weights, rest)
         if network.expansion is not None:
             warn_of_expansion(network.expansion, estimated)
     noise = describe_spectra(network) | {"relative_residual": residual}

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax.numpy as jnp
 import numpy as np
@@ -53,13 +53,12 @@ from jaxload.pipeline.estimation.thermoelastic import (
     expand_network,
     network_amplitude_errors,
 )
-from jaxload.pipeline.estimation.uncertainty import (
-    CellErrors,
-    Errors,
-)
+from jaxload.pipeline.estimation.uncertainty import CellErrors, Errors
+from jaxload.pipeline.estimation.work_shares import share_of_spectra
 from jaxload.pipeline.inputs.observations import station_distances
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
 from jaxload.pipeline.prepare.temperature import StationTemperature
+from jaxload.pipeline.progress import ignore_share, part_of
 
 __all__ = [
     "EndGrowth",
@@ -178,6 +177,7 @@ def network_model(
     temperature: StationTemperature | None = None,
     *,
     held_out: NDArray[np.float64] | None = None,
+    watch: Callable[[float], None] = ignore_share,
 ) -> tuple[NetworkModel, Choice]:
     """Estimate the spectra of load and noise, and the seasons of all stations.
 
@@ -189,6 +189,7 @@ def network_model(
       held_out: Heights about a prior mean that was learned without each station's own
         [mm], shape (epoch, row): from them the spectra and the variances of trend and
         seasons are estimated. None where those of `model` serve.
+      watch: Called with the share that is done.
 
     Returns:
       The model of the network; as the weight of the prior, one over the standard
@@ -222,7 +223,11 @@ def network_model(
         raise UnsuitableRecord(f"fewer than {MANY} stations observe nearly always")
     # What is shorter than the shortest period of a record is white.
     memory = max(study.inversion.noise_memory_days / days, SHORTEST_PERIOD)
-    fit = fit_spectra(network, rest, memory=memory, reference=YEAR / days)
+    share = share_of_spectra(len(sigma))
+    of_spectra, of_maps = part_of(watch, 0, share), part_of(watch, share, 1)
+    fit = fit_spectra(
+        network, rest, memory=memory, reference=YEAR / days, watch=of_spectra
+    )
     if not fit.converged:
         logger.warning("the spectra of noise could not be estimated to the last digit")
     period = np.array([len(rest) * 2] * 2 + [YEAR / days] * 2 + [YEAR / days / 2] * 2)
@@ -232,7 +237,7 @@ def network_model(
     of_rows = of_rows + np.outer(density.common + density.regional, shared)
     up, expansion, warmth = model.up, None, None
     if temperature is None:
-        maps = map_functions(network, fits, of_rows, FUNCTION_GROUPS)
+        maps = map_functions(network, fits, of_rows, FUNCTION_GROUPS, watch=of_maps)
         if held_out is not None:
             fits = fit_stations(up, functions)
             maps = map_known_functions(network, fits, of_rows, maps)
@@ -274,19 +279,24 @@ def _beta(spectra: NetworkSpectra, steps: int) -> float:
     return float(1 / np.sqrt(np.mean(spectral_densities(spectra, period).load)))
 
 
-def estimate_network(model: Model, network: NetworkModel) -> tuple[Estimate, float]:
+def estimate_network(
+    model: Model,
+    network: NetworkModel,
+    watch: Callable[[float], None] | None = None,
+) -> tuple[Estimate, float]:
     """Estimate the load of every epoch under the spectra of a network.
 
     Args:
       model: Problem and heights.
       network: From `network_model`.
+      watch: Called with the share that is done.
 
     Returns:
       The estimate, and the residual of its system relative to the right side.
     """
     steps = network.record_steps if network.is_window else None
     record = separate_record(
-        network.network, network.rest, network.spectra, record=steps
+        network.network, network.rest, network.spectra, record=steps, watch=watch
     )
     at, functions, maps = network.position, network.functions, network.maps
     coefficients = np.array(record.coefficients)[at]
@@ -371,6 +381,7 @@ def network_errors(
     model: Model,
     network: NetworkModel,
     weights: NDArray[np.float64],
+    watch: Callable[[float], None] = ignore_share,
 ) -> Errors:
     """Compute standard errors of regions, and those of cells on demand.
 
@@ -379,6 +390,7 @@ def network_errors(
       model: Problem and prior.
       network: From `network_model`, with the growth of errors towards the ends.
       weights: Weight of each cell in the regions, shape (region, cell).
+      watch: Called with the share of the years that is done.
 
     Returns:
       The errors, of the network as it was in each year.
@@ -389,8 +401,11 @@ def network_errors(
     regions = inversion.averages(model.problem, model.prior, weights)
     spans = _spans(network)
     spectrum = functools.partial(error_spectrum, network.network, network.spectra)
-    of_spans = [spectrum(regions, share, network.steps) for _, share in spans]
-    of_days = np.stack([mean_variance(s, 1)[0] for s in of_spans])
+    of_spans, of_days = [], []
+    for number, (_, share) in enumerate(spans, 1):
+        of_spans.append(spectrum(regions, share, network.steps))
+        of_days.append(mean_variance(of_spans[-1], 1)[0])
+        watch(number / (len(spans) + 1))
     # A sum of cosines with all lags of the record is a correlation; cut, it is none.
     # A window has that of its record, which is known.
     steps = np.arange(2 if network.is_window else network.steps)
@@ -403,7 +418,7 @@ def network_errors(
     added, of_amplitudes = network_amplitude_errors(parts, network.expansion, regions)
     of_functions = of_functions + added
     which = _span_of(network, spans)
-    rest = of_days[which]
+    rest = np.stack(of_days)[which]
     if network.growth is not None:
         rest *= _at_ends(network, network.growth.regions) ** 2
     rest += of_amplitudes

@@ -1,6 +1,7 @@
 """Estimate of the water from heights, with the settings of a study."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from jaxload.inversion.principal_components import represent_components
 from jaxload.inversion.temporal.smoothing import solve_in_time_representers
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.record_shards import bind_record
+from jaxload.pipeline.progress import ignore_share
 from jaxload.series.decomposition.pca import Components
 
 __all__ = [
@@ -45,7 +47,11 @@ class Estimate:
 
 
 def estimate(
-    study: config.Study, model: Model, time: NDArray[np.datetime64], beta: float
+    study: config.Study,
+    model: Model,
+    time: NDArray[np.datetime64],
+    beta: float,
+    watch: Callable[[float], None] = ignore_share,
 ) -> Estimate:
     """Estimate the water of every epoch.
 
@@ -54,6 +60,7 @@ def estimate(
       model: Problem, heights and noise.
       time: Epochs, shape (epoch,).
       beta: Weight of the prior.
+      watch: Called with the share of the epochs of a long record that is solved.
 
     Returns:
       The estimate.
@@ -70,7 +77,7 @@ def estimate(
     data = bind_record(model.up, model.noise, precision=study.inversion.precision)
     if study.inversion.robust != "none":
         return estimate_robustly(model, data, beta, LOSSES[study.inversion.robust])
-    solution, left_out = inversion.solve_record(model.problem, data, beta)
+    solution, left_out = inversion.solve_record(model.problem, data, beta, watch=watch)
     if model.rows is not None:
         # A station is left out with all of its components.
         groups = model.rows.station

@@ -23,11 +23,13 @@ from jaxload.gapfill.scores import score
 from jaxload.pipeline.estimation.hyperparameters import Choice
 from jaxload.pipeline.estimation.inversion import (
     InversionResult,
+    StationsOnly,
     invert_stations,
     without_factor,
 )
 from jaxload.pipeline.estimation.network_noise import UnsuitableRecord
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
+from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors, uncertainty_kind
 from jaxload.pipeline.estimation.unsolved import warn_unsolved
 from jaxload.pipeline.fill.ensemble_posterior import (
@@ -184,7 +186,6 @@ def _invert_with_virtual_stations(
         left_out=left_out,
         features=kept,
     )
-    beta = float(jnp.exp(trained.hyperparameters.log_beta))
     with clock.stage("standard_errors_of_regions"):
         if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / TUNING_EPOCHS)
@@ -203,21 +204,12 @@ def _invert_with_virtual_stations(
             errors = total_uncertainty(
                 study,
                 model,
-                EnsembleEstimate(estimate, beta, ensemble),
+                EnsembleEstimate(estimate, _beta_of(trained), ensemble),
                 CalibratedPrior(noise, float(jnp.exp(calibrated.log_beta))),
                 area.basins.weights,
                 update,
             )
-    choice = Choice(beta, trained.criterion, "1", [])
-    estimate = without_factor(estimate)
-    return InversionResult(
-        estimate,
-        choice,
-        errors,
-        stations_only.regions,
-        learned,
-        stations_only.cells,
-    )
+    return _result(trained, estimate, errors, stations_only, learned)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -353,7 +345,6 @@ def _invert_about_prior_mean(
         warn_unsolved(gnss.time.values, estimate.solution.ok)
     learned, errors = _learned(trained, update, features), Errors("none")
     learned = dataclasses.replace(learned, features=kept)
-    beta = float(jnp.exp(trained.hyperparameters.log_beta))
     with clock.stage("standard_errors_of_regions"):
         if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / TUNING_EPOCHS)
@@ -365,21 +356,34 @@ def _invert_about_prior_mean(
             errors = total_uncertainty(
                 study,
                 model,
-                EnsembleEstimate(estimate, beta, prior_mean),
+                EnsembleEstimate(estimate, _beta_of(trained), prior_mean),
                 CalibratedPrior(noise, float(jnp.exp(calibrated.log_beta))),
                 area.basins.weights,
                 update,
             )
-    choice = Choice(beta, trained.criterion, "1", [])
-    estimate = without_factor(estimate)
+    return _result(trained, estimate, errors, stations_only, learned)
+
+
+def _result(
+    trained: JointTraining,
+    estimate: Estimate,
+    errors: Errors,
+    stations_only: StationsOnly,
+    learned: TrainingRecord,
+) -> InversionResult:
+    """Put together what was estimated with trained hyperparameters."""
     return InversionResult(
-        estimate,
-        choice,
+        without_factor(estimate),
+        Choice(_beta_of(trained), trained.criterion, "1", []),
         errors,
         stations_only.regions,
         learned,
         stations_only.cells,
     )
+
+
+def _beta_of(trained: JointTraining) -> float:
+    return float(jnp.exp(trained.hyperparameters.log_beta))
 
 
 def _mean_rows(

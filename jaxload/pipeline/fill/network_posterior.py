@@ -145,12 +145,14 @@ def invert_about_mean(
     mean = prior_mean.members.mean(axis=0)
     moved = mean @ prior_mean.moved.T
     rest = dataclasses.replace(model, up=model.up - moved)
-    with clock.stage("spectra_of_noise"):
+    with clock.stage("spectra_of_noise") as watch:
         number = _count_held_out(folds)
         held_out = held_out_residuals(model.up, prior_mean, folds)
-        network, choice = network_model(study, rest, gnss, held_out=held_out)
-    with clock.stage("inversion"):
-        estimated, residual = estimate_network(rest, network)
+        network, choice = network_model(
+            study, rest, gnss, held_out=held_out, watch=watch
+        )
+    with clock.stage("inversion") as watch:
+        estimated, residual = estimate_network(rest, network, watch)
         warn_unsolved(gnss.time.values, estimated.solution.ok)
     with clock.stage("standard_errors_of_regions"):
         errors = Errors("none")

@@ -31,7 +31,7 @@ from jaxload.pipeline.prepare.heights import check_heights, ready_heights
 from jaxload.pipeline.prepare.horizontals import check_horizontals, ready_horizontals
 from jaxload.pipeline.prepare.screening import select_stations
 from jaxload.pipeline.progress import Clock, Watch, ignore
-from jaxload.pipeline.results.space import size_of_results
+from jaxload.pipeline.results.space import size_in_words, size_of_results
 
 __all__ = ["StudyCheck", "check_study"]
 
@@ -186,8 +186,8 @@ def _describe(
     ]
     checked.lines.append(
         f"a run takes about {_time(effort.seconds)} of processor time{beyond} (within "
-        f"a factor of three), {effort.memory / 2**30:.1f} GiB of memory and "
-        f"{disk / 2**30:.2f} GiB of disk, where {free / 2**30:.0f} GiB are free"
+        f"a factor of three), {size_in_words(effort.memory)} of memory and "
+        f"{size_in_words(disk)} of disk, where {size_in_words(free)} are free"
     )
 
 

@@ -197,8 +197,5 @@ def _median_rate(gnss: xr.Dataset, component: str) -> float:
     years = series.decimal_years(gnss.time.values)
     if len(years) < 2 or np.ptp(years) < SHORTEST:
         return 0.0
-    values = gnss[component].values
-    values = values[:, np.isfinite(values).sum(axis=0) > 1]
-    time = np.where(np.isfinite(values), years[:, None], np.nan)
-    time = time - np.nanmean(time, axis=0)
-    return float(np.median(np.nansum(time * values, axis=0) / np.nansum(time**2, 0)))
+    rates = series.linear_rates(gnss[component].values, gnss.time.values)
+    return float(np.nanmedian(rates))

@@ -3,6 +3,8 @@
 import dataclasses
 import difflib
 import logging
+import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from jaxload import config, io, series, sphere
 from jaxload.pipeline.inputs.observations import make_design
 from jaxload.pipeline.prepare.soft_ground import act_on_soft_ground, soft_ground_flags
+from jaxload.pipeline.progress import ignore_share
 from jaxload.pipeline.team import by_stations
 
 __all__ = ["Screened", "screen", "select_stations"]
@@ -26,6 +29,9 @@ SHORTEST = 1.5
 
 #: Fewest stations among which one can be out of family.
 FEWEST = 4
+
+#: Stations that are assessed together, about.
+TOGETHER = 128
 
 #: Names of stations that a message lists.
 SHOWN = 10
@@ -126,6 +132,7 @@ def screen(
     grid: sphere.Grid,
     gravity: xr.Dataset | None = None,
     happened: series.Events | None = None,
+    watch: Callable[[float], None] = ignore_share,
 ) -> Screened:
     """Look for stations that do not move as elastic ground under a load.
 
@@ -137,6 +144,7 @@ def screen(
       grid: The cells.
       gravity: Monthly `twsa` [mm] of GRACE, if there is one.
       happened: Steps and relaxations of the stations.
+      watch: Called with the share of the stations that is done.
 
     Returns:
       The `Screened`.
@@ -154,7 +162,8 @@ def screen(
     reasons = [""] * count
     long_enough = np.ptp(years) >= SHORTEST if len(years) else False
     if settings.action != "none" and count >= FEWEST and long_enough:
-        table, reasons = _judged(study, gnss, grid, gravity, happened, table)
+        quality = _without_short(_assessed(gnss, years, happened, watch))
+        table, reasons = _judged(study, gnss, grid, gravity, quality, table)
     suspect = np.array([bool(reason) for reason in reasons])
     word = {"drop": "left out", "downweight": "weighed down"}
     status = np.where(suspect, word.get(settings.action, "kept"), "used")
@@ -193,13 +202,11 @@ def _judged(
     gnss: xr.Dataset,
     grid: sphere.Grid,
     gravity: xr.Dataset | None,
-    happened: series.Events | None,
+    quality: series.Quality,
     table: xr.Dataset,
 ) -> tuple[xr.Dataset, list[str]]:
     """Scores of every station, and why it is suspected; an empty text if it is not."""
     settings = study.screening
-    years = series.decimal_years(gnss.time.values)
-    quality = _without_short(_assessed(gnss, years, happened))
     lon, lat = gnss.lon.values, gnss.lat.values
     apart = sphere.angular_distance(lon[:, None], lat[:, None], lon[None], lat[None])
     suspicion = series.suspects(quality, apart, _family(settings))
@@ -256,18 +263,40 @@ def _judged(
 
 
 def _assessed(
-    gnss: xr.Dataset, years: Floats, happened: series.Events | None
+    gnss: xr.Dataset,
+    years: Floats,
+    happened: series.Events | None,
+    watch: Callable[[float], None],
 ) -> series.Quality:
     up = gnss.up.values
 
     def assess(part: slice) -> dict[str, Any]:
-        known = jax.tree.map(lambda times: times[part], happened)
-        scores = series.assess(up[:, part], years, events=known)
-        names = [field.name for field in dataclasses.fields(scores)]
-        return {name: getattr(scores, name) for name in names}
+        rows = np.arange(up.shape[1])[part]
+        groups = _alike(len(rows))
+        parts = []
+        for done, group in enumerate(groups, 1):
+            some = rows[group]
+            known = jax.tree.map(lambda times, some=some: times[some], happened)
+            scores = series.assess(up[:, some], years, events=known)
+            parts.append([np.asarray(x) for x in jax.tree.leaves(scores)])
+            watch(done / len(groups))
+        names = [field.name for field in dataclasses.fields(series.Quality)]
+        joined = (np.concatenate(x)[: len(rows)] for x in zip(*parts))
+        return dict(zip(names, joined))
 
     scores = by_stations(assess, up.shape[1])
     return series.Quality(**{k: jax.numpy.asarray(v) for k, v in scores.items()})
+
+
+def _alike(count: int) -> list[NDArray[np.int64]]:
+    """Divide stations into groups of one size, for which one program is compiled.
+
+    The last group is filled up with the last station.
+    """
+    groups = max(round(count / TOGETHER), 1)
+    size = math.ceil(count / groups)
+    index = np.minimum(np.arange(groups * size), count - 1)
+    return list(index.reshape(groups, size))
 
 
 def _without_short(quality: series.Quality) -> series.Quality:

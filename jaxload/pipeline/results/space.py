@@ -7,7 +7,7 @@ import shutil
 from jaxload import config, sphere
 from jaxload.pipeline.estimation.uncertainty import kind_by_size
 
-__all__ = ["check_space", "size_of_results"]
+__all__ = ["check_space", "size_in_words", "size_of_results"]
 
 logger = logging.getLogger(__name__)
 
@@ -71,18 +71,27 @@ def check_space(
       ValueError: If there is none; the message says how much they need and there is.
     """
     size, free = size_of_results(study, grid, *sizes), shutil.disk_usage(folder).free
-    logger.info("results take about %s; %s are free", _words(size), _words(free))
+    wanted, there = size_in_words(size), size_in_words(free)
+    logger.info("results take about %s; %s are free", wanted, there)
     if size <= free:
         return
     maps = "twsa" in study.output.store
     less = ', or leave "twsa" out of output.store' if maps else ""
     raise ValueError(
-        f"No space left in {folder} for the results: they take about {_words(size)}, "
-        f"but {_words(free)} are free; make room, choose another folder{less}"
+        f"No space left in {folder} for the results: they take about {wanted}, "
+        f"but {there} are free; make room, choose another folder{less}"
     )
 
 
-def _words(size: float) -> str:
+def size_in_words(size: float) -> str:
+    """Put a size in words.
+
+    Args:
+      size: Bytes.
+
+    Returns:
+      The size with a unit in which it is no long number, as "1.3 GiB".
+    """
     for unit in ("bytes", "KiB", "MiB"):
         if size < 1024:
             return f"{size:.3g} {unit}"

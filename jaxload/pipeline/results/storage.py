@@ -30,6 +30,7 @@ from jaxload.pipeline.report.maps import (
     shape_of,
 )
 from jaxload.pipeline.results import unfinished
+from jaxload.pipeline.results.space import size_in_words
 
 __all__ = ["StoredMaps", "map_file_name", "store_maps"]
 
@@ -212,7 +213,7 @@ class _Memory:
                 return np.memmap(file, np.float32, "w+", shape=self.shape)
         except OSError as error:
             raise ValueError(
-                f"there is no room for maps of {size / 2**30:.1f} GiB where the system "
+                f"there is no room for maps of {size_in_words(size)} where the system "
                 f"puts temporary files ({reason_of(error)}); make room there, run "
                 'with a folder for results, or leave "twsa" out of output.store'
             ) from None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jaxload._calendar import DAY
 from jaxload._check import check_shapes
 
-__all__ = ["annual_amplitude", "decimal_years", "seasonal_basis"]
+__all__ = ["annual_amplitude", "decimal_years", "linear_rates", "seasonal_basis"]
 
 #: Days in a mean Gregorian year.
 DAYS_PER_YEAR = 365.2425
@@ -44,6 +44,30 @@ def seasonal_basis(time: NDArray[np.datetime64]) -> NDArray[np.float64]:
     middle = years.mean() if len(years) else 0.0
     seasons = [f(n * turns) for n in (1, 2) for f in (np.cos, np.sin)]
     return np.stack([np.ones_like(years), years - middle, *seasons], axis=1)
+
+
+def linear_rates(
+    values: NDArray[np.floating], time: NDArray[np.datetime64]
+) -> NDArray[np.float64]:
+    """Rates of the straight lines through series with gaps.
+
+    Not for: short records with a season, which a slope passes for.
+
+    Args:
+      values: Series, shape (epoch, column); NaN if missing.
+      time: Epochs, shape (epoch,).
+
+    Returns:
+      Rates in the units of `values` per year, shape (column,); NaN of columns with
+      fewer than two values.
+    """
+    seen = np.isfinite(values)
+    years = np.where(seen, decimal_years(time)[:, None], 0.0)
+    middle = years.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    lever = np.where(seen, years - middle, 0.0)
+    square = (lever**2).sum(axis=0)
+    products = (lever * np.where(seen, values, 0.0)).sum(axis=0)
+    return np.where(square > 0, products / np.where(square > 0, square, 1.0), np.nan)
 
 
 def annual_amplitude(values: ArrayLike, time: NDArray[np.datetime64]) -> Array:
