@@ -301,6 +301,21 @@ def test_two_stages_score_the_network_alone(filling):
             np.testing.assert_allclose(values[number], expected, rtol=1e-6)
 
 
+def test_two_stages_do_not_predict_virtual_stations(filling):
+    """Which are most of the places of a national study, and count for nothing."""
+    loss = jax.jit(joint_losses.network_only_losses()[0])
+    extra = np.repeat(np.asarray(filling.features[:, STATIONS:]), 20, axis=1)
+    features = jnp.concatenate([filling.features, jnp.asarray(extra)], axis=1)
+    more = dataclasses.replace(filling, features=features)
+    weights, key = parameters(outputs=2), jax.random.key(0)
+    few, many = (
+        loss.lower(weights, data, key).cost_analysis()["flops"]
+        for data in (filling, more)
+    )
+    assert many == few
+    np.testing.assert_array_equal(loss(weights, filling, key), loss(weights, more, key))
+
+
 def test_a_network_that_says_nothing_is_the_inversion_without_one(water):
     weights = parameters(loud=False)
     assert not np.asarray(

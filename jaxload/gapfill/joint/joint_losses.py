@@ -23,6 +23,7 @@ from jaxload.gapfill.joint.mean_rows import station_like_residuals
 from jaxload.gapfill.joint.virtual_rows import (
     condition_on_virtual_rows,
     fill_with_network,
+    of_stations_only,
 )
 from jaxload.gapfill.models.protocol import log_prior
 from jaxload.gapfill.training.optimise import Objective, Records
@@ -242,7 +243,8 @@ def network_only_losses(segment: int | None = None) -> tuple[Objective, Objectiv
         training: bool,
     ) -> Array:
         del training  # means over periods are none of what is predicted here
-        return fill_with_network(parameters, training_data, segment)[1](
+        stations = of_stations_only(training_data)
+        return fill_with_network(parameters, stations, segment)[1](
             parameters.inversion, rows
         )
 

@@ -17,7 +17,12 @@ from jaxload.gapfill.joint.joint_model import (
 from jaxload.gapfill.joint.mean_rows import MeanRows, less_predicted
 from jaxload.inversion import Problem, given_last_rows
 
-__all__ = ["condition_on_virtual_rows", "fill_with_network", "with_virtual_rows"]
+__all__ = [
+    "condition_on_virtual_rows",
+    "fill_with_network",
+    "of_stations_only",
+    "with_virtual_rows",
+]
 
 
 def fill_with_network(
@@ -53,6 +58,29 @@ def fill_with_network(
         return gaussian_nll(rest, sd[:count] ** 2 + error**2, rows[:count])
 
     return with_virtual, network_nll
+
+
+def of_stations_only(training_data: TrainingData) -> TrainingData:
+    """Leave the places of virtual stations out, where only stations are compared.
+
+    Args:
+      training_data: In the form of displacement.
+
+    Returns:
+      The `TrainingData` whose places and rows are those of the stations.
+    """
+    count = len(training_data.folds.distance)
+    drivers = {
+        name: values if name == "days" else values[:, :count]
+        for name, values in training_data.drivers.items()
+    }
+    return dataclasses.replace(
+        training_data,
+        displacement=training_data.displacement[:, :count],
+        sigma=training_data.sigma[:count],
+        features=training_data.features[:, :count],
+        drivers=drivers,
+    )
 
 
 def with_virtual_rows(

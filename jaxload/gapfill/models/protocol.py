@@ -66,10 +66,11 @@ class Predictor(Protocol):
     def __call__(
         self, features: Array, *, drivers: Drivers, segment: int | None
     ) -> Array:
-        """Predict all places at all epochs.
+        """Predict places at all epochs, each from what is known of it alone.
 
         Args:
-          features: Shape (epoch, place, feature).
+          features: Shape (epoch, place, feature). Training may leave places out that
+            are compared with nothing.
           drivers: Weather in its units.
           segment: Epochs that may be kept for derivatives at a time, None for all.
 

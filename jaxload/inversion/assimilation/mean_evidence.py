@@ -154,7 +154,14 @@ def means_log_evidence(factor: Factor, means: BoundMeans, model: PeriodModel) ->
     estimated = period_averages(means, posterior_mean(factor, functionals))
     known = jnp.isfinite(means.values).reshape(-1)
     rest = jnp.where(known, (means.values - estimated).reshape(-1), 0)
-    parts = _parts(factor, means, functionals, lasting=lasts(model))
+    if not lasts(model):
+        return _independent_log_density(
+            _inside(factor, means, functionals, model),
+            jnp.sqrt(_drift_variance(means)) * means.drift,
+            rest.reshape(means.values.shape),
+            known.reshape(means.values.shape),
+        )
+    parts = _lasting_parts(factor, means, functionals)
     total = joined_covariance(model, parts, (means.covariance, means.beyond))
     # What is not observed has no share in the density.
     both = known[:, None] & known[None, :]
@@ -164,6 +171,49 @@ def means_log_evidence(factor: Factor, means: BoundMeans, model: PeriodModel) ->
     log_determinant = 2 * jnp.sum(jnp.log(jnp.diagonal(root)))
     constant = jnp.sum(known).astype(total.dtype) * np.log(2 * np.pi)
     return -(constant + log_determinant + white @ white) / 2
+
+
+def _independent_log_density(
+    inside: Array, drift: Array, rest: Array, known: Array
+) -> Array:
+    """Log density of means whose periods have nothing but drifts in common.
+
+    The covariance is ``B + U U'`` with one block of `inside` a period in B, and
+    ``U = drift x I``; its inverse and determinant are those of the blocks and of
+    ``I + U' B^-1 U``, of one row a drift and mean.
+
+    Args:
+      inside: Covariance within periods [mm2], shape (period, mean, mean).
+      drift: Drifts by their prior standard deviations [mm], shape (period, function).
+      rest: Means less what is expected of them [mm], shape (period, mean).
+      known: Which means are observed, shape (period, mean).
+
+    Returns:
+      The log density, ().
+    """
+    size, functions = rest.shape[1], drift.shape[1]
+    one = jnp.eye(size, dtype=inside.dtype)
+    # What is not observed has no share in the density.
+    root = jnp.linalg.cholesky(
+        jnp.where(known[:, :, None] & known[:, None, :], inside, one[None])
+    )
+    right = jnp.concatenate(
+        [jnp.where(known[:, :, None], one[None], 0), rest[:, :, None]], axis=2
+    )
+    solved = jax.scipy.linalg.solve_triangular(root, right, lower=True)
+    image, white = solved[:, :, :size], solved[:, :, size]
+    inner = einsum("pf,pg,pmi,pmj->figj", drift, drift, image, image)
+    inner = inner.reshape(functions * size, functions * size)
+    inner_root = jnp.linalg.cholesky(inner + jnp.eye(len(inner), dtype=inner.dtype))
+    moved = einsum("pf,pmi,pm->fi", drift, image, white).reshape(-1)
+    moved = jax.scipy.linalg.solve_triangular(inner_root, moved, lower=True)
+    roots = (root, inner_root)
+    log_determinant = 2 * sum(
+        jnp.sum(jnp.log(jnp.diagonal(each, axis1=-2, axis2=-1))) for each in roots
+    )
+    square = jnp.sum(white**2) - jnp.sum(moved**2)
+    constant = jnp.sum(known).astype(inside.dtype) * np.log(2 * np.pi)
+    return -(constant + log_determinant + square) / 2
 
 
 def _functionals(factor: Factor, means: BoundMeans) -> Functionals:
@@ -193,36 +243,29 @@ def _sums(means: BoundMeans, values: Array) -> Array:
     return jax.ops.segment_sum(values, means.place, count + 1)[:count]
 
 
-def _parts(
-    factor: Factor, means: BoundMeans, functionals: Functionals, *, lasting: bool
-) -> dict[str, Array]:
-    """What `joined_covariance` takes, as of `covariance_parts`."""
-    count, size = len(means.years), len(means.design)
-    weights = _weights(means)
-    nothing = jnp.zeros((count * size, count * size), means.values.dtype)
-    variance = DRIFT**2 * jnp.mean(jnp.diagonal(means.covariance))
-    parts = {
-        "years": means.years,
-        "squares": _sums(means, weights**2),
-        "drift": variance * means.drift @ means.drift.T,
-        "known": jnp.ones((count, size), bool),
-    }
-    if lasting:
-        return parts | _lasting_parts(factor, means, functionals)
+def _drift_variance(means: BoundMeans) -> Array:
+    """Prior variance of the amount of a drift, as good as unlimited [mm2], ()."""
+    return DRIFT**2 * jnp.mean(jnp.diagonal(means.covariance))
+
+
+def _inside(
+    factor: Factor, means: BoundMeans, functionals: Functionals, model: PeriodModel
+) -> Array:
+    """Covariance of innovations within periods, of which nothing lasts."""
+    squares = _weights(means) ** 2
     covariance = posterior_covariance(factor, functionals)
-    return parts | {
-        "load": nothing,
-        "noise": nothing,
-        "daily_load": _sums(means, _weighted(weights**2, covariance)),
-        "daily_noise": jnp.zeros((count, size, size), nothing.dtype),
-        "moved": nothing[0].reshape(count, size),
-    }
+    inside = _sums(means, _weighted(squares, covariance))
+    inside = inside + (model.error_factor**2 * means.covariance)[None]
+    if means.beyond is not None:
+        outside = _sums(means, squares)[:, None, None] * means.beyond[None]
+        inside = inside + model.beyond**2 * outside
+    return inside
 
 
 def _lasting_parts(
     factor: Factor, means: BoundMeans, functionals: Functionals
 ) -> dict[str, Array]:
-    """Parts of load and noise that persist, and of those that do not."""
+    """What `joined_covariance` takes, as of `covariance_parts`."""
     problem, data, beta = factor.problem, factor.data, factor.beta
     if problem.null_space.shape[1] or not is_steady(data.noise):
         raise ValueError(
@@ -230,6 +273,7 @@ def _lasting_parts(
             "that are the same at all epochs; take persistence none"
         )
     weights, count = _weights(means), len(means.years)
+    size = len(means.design)
     fields, prior = functionals.cross.T, functionals.covariance
     assert prior is not None
     right = jnp.broadcast_to(
@@ -249,6 +293,10 @@ def _lasting_parts(
     whole = jnp.tile(prior, (count, count)) - part - part.T
     squares, scale = weights**2, beta**-2
     return {
+        "years": means.years,
+        "squares": _sums(means, squares),
+        "drift": _drift_variance(means) * means.drift @ means.drift.T,
+        "known": jnp.ones((count, size), bool),
         "load": scale * (whole + einsum("kr,rs,ls->kl", flat, problem.gram, flat)),
         "noise": scale * einsum("kr,rs,ls->kl", flat, noise, flat),
         "daily_load": scale * _sums(means, _weighted(squares, load)),
