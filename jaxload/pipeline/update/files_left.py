@@ -42,11 +42,14 @@ def describe_earlier(
     before = opened.summary.get("update", {}).get("earlier", {})
     last = before.get("last_day") or str(opened.arrays.epoch.values[-1])[:10]
     if results:
+        mapped = "twsa" in opened.study.output.store
+        reason = 'output.store has no "twsa", of which they are made'
         logger.warning(
-            "%s are of the record until %s, as maps of water are not stored "
-            '(output.store has no "twsa"); run the study again to renew them',
+            "%s: of the record until %s still, as %s; run the study again to renew "
+            "what is in it",
             listed(results),
             last,
+            "an update does not compute it anew" if mapped else reason,
         )
     return {"earlier": {"files": names, "last_day": last} if names else {}}
 
