@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return_freed_memory()
     parser = _parser()
     if not (sys.argv[1:] if arguments is None else arguments):
-        _say([parser.format_help().rstrip()])
-        return BAD_INPUT
+        parser.print_help(sys.stderr)
+        parser.exit(BAD_INPUT)
     options = parser.parse_args(arguments)
     if options.computes:
         _prepare_jax(options.no_cache)

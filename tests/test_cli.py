@@ -657,7 +657,10 @@ def test_words_that_are_not_understood_give_the_usage(words, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(words)
     assert caught.value.code == 2
-    assert "usage: jaxload" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "usage: jaxload" in said
+    # Whoever knows no command yet learns how to begin.
+    assert ("jaxload init --from FOLDER" in said) == (words == [])
 
 
 def python(*words, environment=os.environ):
