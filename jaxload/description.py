@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxload import io, pipeline
 from jaxload.config.renamed import current_summary
+from jaxload.pipeline.report.scores_in_words import score_lines
 
 __all__ = ["describe", "describe_update"]
 
@@ -171,7 +172,7 @@ def _summarise(
             *_loads(summary),
             *_filling(summary),
             *_learning(summary),
-            *_scores(summary),
+            *score_lines(summary),
             *_gains(summary),
             *_network(summary),
             *_groundwater(summary),
@@ -485,14 +486,6 @@ def _median(values: Iterable[float | None]) -> float | None:
     """Of those that there are."""
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
-
-
-def _scores(summary: dict[str, Any]) -> list[str]:
-    return [
-        f"{name}: correlation {_number(score['pcc'])}, NSE {_number(score['nse'])}, "
-        f"RMSE {_number(score['rmse_mm'])} mm over {score['months']} months"
-        for name, score in summary["evaluation"].items()
-    ]
 
 
 def _number(value: float | None) -> str:

@@ -122,7 +122,7 @@ def test_coverage_is_in_the_file_of_regions_and_the_summary(tmp_path):
     days = np.arange("2015-01-01", "2015-07-01", dtype="M8[D]").astype("M8[ns]")
     load = np.random.default_rng(2).normal(size=(len(days), len(whole.grid.lon)))
     daily = np.asarray(sphere.area_mean(whole.basins.weights, load))
-    regions = region_means(whole.basins, daily, days, whole.references)
+    regions = region_means(whole.basins, daily, days, whole.references, outlines)
     shares = describe_coverage(regions)
     assert shares["grace"]["all"] == pytest.approx(3 / 8)
     assert shares["grace"]["beyond"] == pytest.approx(3 / 6)
@@ -136,6 +136,13 @@ def test_coverage_is_in_the_file_of_regions_and_the_summary(tmp_path):
         np.testing.assert_allclose(read.twsa_grace_coverage_fraction, known)
         np.testing.assert_allclose(read.twsa_grace.attrs[name], known)
         np.testing.assert_allclose(read.twsa.attrs[name], read[name])
+        # Area between meridians and parallels on a sphere of 6371 km.
+        sines = np.sin(np.radians(24)) - np.sin(np.radians(20))
+        whole_area = 6371.0**2 * np.radians(6) * sines
+        covered = shares["cells"]["beyond"]
+        assert read.region_area[1] == pytest.approx(whole_area * covered, rel=1e-4)
+        drawn = shapely.from_wkt(str(read.region_outline[1].values))
+        assert drawn.symmetric_difference(outlines["beyond"]).area < 0.01
     score = score_regions(study(), regions)["all"]
     assert score["reference_coverage_fraction"] == pytest.approx(3 / 8)
     assert score["coverage_fraction"] == pytest.approx(1)

@@ -16,10 +16,12 @@ from jaxload.report import (
     figures,
     interactive_map,
     interactive_series,
+    main_numbers,
     page,
     tables,
 )
-from jaxload.report.opened_result import open_result
+from jaxload.report.headings import heading_of
+from jaxload.report.opened_result import OpenedResult, open_result
 from jaxload.report.packed_arrays import pack_numbers, thinning_step, unpack_numbers
 
 pytest.importorskip("netCDF4")
@@ -104,11 +106,18 @@ def write_result(folder):
         },
     )
     month = np.array(["2018-01-16", "2018-02-15"], "M8[ns]")
+    square = "POLYGON ((10 45, 12 45, 12 46, 10 46, 10 45))"
     regions = xr.Dataset(
         {
+            "region_outline": ("region", [square, square.replace("45", "44")]),
+            "region_area": ("region", [2e6, 5e5], {"units": "km2"}),
             "twsa": (("time", "region"), (9 * up[:, :2]).astype("f4"), mm),
             "twsa_sd": (("time", "region"), np.full((len(DAYS), 2), 4, "f4"), mm),
-            "twsa_grace": (("month", "region"), np.ones((2, 2), "f4"), mm),
+            "twsa_grace": (
+                ("month", "region"),
+                np.ones((2, 2), "f4"),
+                mm | {"long_name": "GRACE by R & D"},
+            ),
         },
         {"time": DAYS, "region": [EVIL, "b"], "month": month},
     )
@@ -131,6 +140,11 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def text(folder):
     return report.write_report(folder).read_text(encoding="utf-8")
+
+
+def opened(folder, summary):
+    """A result by its summary, without words and citations."""
+    return OpenedResult(folder, summary, [], "", "")
 
 
 class Parsed(html.parser.HTMLParser):
@@ -241,6 +255,10 @@ def test_maps_in_the_page_are_those_of_the_file(data, folder):
                 held, expected, rtol=0, atol=layer["step"] / 2 * 1.001
             )
     assert content["axes"]["twsa time"] == [str(day)[:10] for day in DAYS]
+    # Two rings of five vertices, each closed and ended.
+    outlines = content["outlines"]
+    assert outlines["lon"] == [10.0, 12.0, 12.0, 10.0, 10.0, None] * 2
+    assert outlines["lat"][6:] == [44.0, 44.0, 46.0, 46.0, 44.0, None]
     assert content["layers"][0]["kind"] == "diverging"
     assert content["layers"][1]["kind"] == "sequential"
     assert content["layers"][0]["units"] == "mm"
@@ -261,6 +279,7 @@ def test_series_of_stations_and_regions_are_those_of_the_files(data, folder):
     assert content["notes"] == ["", "suspect: rate & season", "", "dropped: scatter"]
     assert content["suspect"] == [False, True, False, True]
     regions = data["regions"]
+    assert regions["areas"] == [2e6, 5e5]
     assert [one["name"] for one in regions["series"]] == ["twsa", "twsa_grace"]
     with io.read_dataset(folder / "regions.nc") as dataset:
         first, expected = regions["series"][0], dataset["twsa"].values
@@ -311,7 +330,11 @@ def test_tables_hold_the_scores_of_every_level(folder):
     assert made["products"].rows[0] == ("grace", "all", "a", *SCORE.values())
     assert made["products_1"].rows == (("grace", 300.0),)
     assert made["criterion"].rows == ((0.01, 2.0), (0.02, 1.5))
-    assert dict(made["run"].rows)["leave_one_out_rms_mm"] == 1.5
+    run = {name: (value, meaning) for name, value, meaning in made["run"].rows}
+    assert run["leave one out RMS [mm]"] == (
+        1.5,
+        "Error of heights predicted from the other stations.",
+    )
     stations = made["stations"]
     line = dict(zip(stations.columns, stations.rows[1]))
     assert line["station"] == "BBBB"
@@ -361,6 +384,124 @@ def test_phases_of_half_a_year_repeat_after_half_a_year():
     assert kinds[2][0] == "sequential"
 
 
+def test_colours_of_scores_do_not_depend_on_a_bad_cell():
+    bad = np.array([0.9, 0.95, -80.0])
+    layers = {
+        name: interactive_map._layer(("products", name, []), {}, bad, None)
+        for name in ("cell_pcc", "cell_nse", "cell_pcc_deseasonalised", "cell_rmse")
+    }
+    ends = {name: (layer["kind"], layer["range"]) for name, layer in layers.items()}
+    for name in ("cell_pcc", "cell_nse", "cell_pcc_deseasonalised"):
+        assert ends[name] == ("score", [-1.0, 1.0])
+    assert ends["cell_rmse"][1][0] < -50
+
+
+def test_water_has_more_room_than_other_maps(folder, tmp_path, monkeypatch):
+    (tmp_path / "twsa.nc").write_bytes((folder / "twsa.nc").read_bytes())
+    with io.read_dataset(folder / "twsa.nc") as dataset:
+        other = dataset[["twsa"]].load().rename(twsa="cell_water")
+    other["cell_estimate"] = other["cell_water"]
+    io.write_dataset(other, tmp_path / "bridged.nc")
+    summary = SUMMARY | {"files": ["twsa.nc", "bridged.nc"]}
+    # 120 epochs of 16 cells take 5 kB; water has two layers.
+    monkeypatch.setattr(interactive_map, "MAP_MEGABYTES", 0.007)
+    content = interactive_map.map_content(opened(tmp_path, summary))
+    assert content["steps"] == {"twsa time": 2, "bridged time": 6}
+    names = [layer["name"] for layer in content["layers"]]
+    assert names == ["twsa", "twsa_sd", "annual_amplitude", "cell_water"]
+    held = sum(len(layer["data"]) for layer in content["layers"])
+    assert 0.005e6 < held < 0.0075e6
+
+
+def test_figures_are_compressed_until_all_find_room(folder, tmp_path, monkeypatch):
+    image = pytest.importorskip("PIL.Image")
+    noise = np.random.default_rng(0).normal(128, 40, (300, 1600, 3)).astype(np.uint8)
+    for name in ("twsa_maps", "grace"):
+        image.fromarray(noise).save(tmp_path / f"{name}.png")
+    (tmp_path / "a.svg").write_bytes((folder / "a.svg").read_bytes())
+    names = ["a.svg", "grace.png", "twsa_maps.png"]
+    summary = SUMMARY | {"files": names}
+    one = (tmp_path / "grace.png").stat().st_size
+    monkeypatch.setattr(figures, "FIGURE_MEGABYTES", 1.6 * one * 4 / 3 / 1e6)
+    made = figures.embedded_figures(opened(tmp_path, summary))
+    assert [figure.name for figure in made] == ["twsa_maps.png", "grace.png", "a.svg"]
+    kinds = [figure.source.partition(";")[0] for figure in made]
+    assert sorted(kinds) == ["data:image/png", "data:image/svg+xml", "data:image/webp"]
+    assert [figure.title for figure in made] == ["TWSA maps", "GRACE", "A"]
+    assert [figure.large for figure in made] == [True, True, False]
+    assert made[0].section == "Maps of water"
+    total = sum(len(figure.source) for figure in made) / 1e6
+    assert total < figures.FIGURE_MEGABYTES + 0.001
+
+
+def test_every_caption_has_a_section():
+    placed = [name for names in figures.SECTIONS.values() for name in names]
+    assert len(placed) == len(set(placed))
+    assert set(figures.CAPTIONS) <= set(placed)
+
+
+def test_headings_have_units_and_names_of_users_stay():
+    texts = ["rmse_mm", "wrms_reduction_percent", "pcc", "Province 1", "0583"]
+    expected = ["RMSE [mm]", "wrms reduction [%]", "PCC", "Province 1", "0583"]
+    assert [heading_of(text) for text in texts] == expected
+
+
+def test_numbers_of_articles_stand_beside_ours(tmp_path):
+    filling = {
+        "method": "mllim",
+        "largest_pcc": 0.9,
+        "article": {"largest_pcc": 0.79},
+        "stations": {},
+    }
+    gain = {
+        "mean_change_percent": {"pcc": 3.0, "r2": None},
+        "article_change_percent": {"pcc": 8.85, "r2": 7.99},
+    }
+    values = {"max": 200.0, "min": -100.0, "sd": 60.0}
+    summary = SUMMARY | {
+        "files": ["a.svg"],
+        "filling": filling,
+        "gain_over_stations_only": gain,
+        "station_statistics": {"A": values, "B": values | {"max": 300.0}},
+        "lag_months": {"A": {"before": 0.5, "after": 0.7, "months": 2}},
+    }
+    made = {t.name: t for t in tables.report_tables(opened(tmp_path, summary))}
+    ours = made["published_filling"]
+    assert "doi:10.3390/rs13173358" in ours.meaning
+    assert [row[1:] for row in ours.rows] == [(0.9, 0.79), (3.0, 8.85), (None, 7.99)]
+    largest = made["published_groundwater"].rows[0]
+    assert largest == ("GWSA: largest, mm", 200.0, 250.0, 300.0, 177.70, 269.98)
+
+
+def test_an_index_of_drought_has_a_column_for_each_region(tmp_path):
+    index = {
+        "North": {"2018-01": {"dsi": -2.5, "class": "extreme"}},
+        "South": {
+            "2018-02": {"dsi": 0.5, "class": "none"},
+            "2018-01": {"dsi": None, "class": "none"},
+        },
+    }
+    summary = SUMMARY | {"files": ["a.svg"], "dsi": index}
+    made = {t.name: t for t in tables.report_tables(opened(tmp_path, summary))}["dsi"]
+    assert made.columns == ("month", "North", "South")
+    assert made.rows == (("2018-01", -2.5, None), ("2018-02", None, 0.5))
+    lines = {line.name: line for line in main_numbers.headlines(summary)}
+    assert lines["Driest month, North"].value == "index -2.5"
+
+
+def test_water_is_smoothed_as_a_product_before_its_score_is_a_main_number():
+    smooth = SCORE | {"pcc": 0.95}
+    products = {"grace": {"smoothing_km": 300.0, "all": {"a": smooth}}}
+    lines = main_numbers.headlines(SUMMARY | {"products": products})
+    line = next(line for line in lines if line.name == "a, against GRACE")
+    assert line.value == "correlation 0.95"
+    assert "smoothed over 300 km" in line.meaning
+    products["grace"]["smoothing_km"] = 0.0
+    lines = main_numbers.headlines(SUMMARY | {"products": products})
+    line = next(line for line in lines if line.name == "b, against GRACE")
+    assert line.value == "correlation 0.90"
+
+
 def test_long_tables_say_how_much_is_left_out(folder, monkeypatch):
     monkeypatch.setattr(tables, "MOST_ROWS", 1)
     made = {table.name: table for table in tables.report_tables(open_result(folder))}
@@ -379,7 +520,8 @@ def test_controls_have_labels(parsed):
     for tag in ("select", "input"):
         for attributes, _ in parsed.all(tag):
             assert {attributes["id"]} & labelled
-    assert all(text.strip() for _, text in parsed.all("button"))
+    buttons = parsed.all("button")
+    assert all(text.strip() or a.get("aria-label") for a, text in buttons)
 
 
 def test_packed_numbers_are_kept_to_half_a_step(rng):
@@ -451,3 +593,44 @@ def test_a_table_with_more_columns_than_rows_is_turned_on_its_side(folder, tmp_p
 def test_every_figure_of_a_run_has_a_caption():
     known = tuple(figures.CAPTIONS)
     assert [name for name in FIGURES if not name.startswith(known)] == []
+
+
+def luminance(colour):
+    """Relative luminance of #rrggbb, as WCAG 2.2 defines it."""
+    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_texts_and_lines_stand_out_from_the_ground_in_light_and_in_dark():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    style = (page.TEMPLATE / "page.css").read_text("utf-8")
+    program = (page.TEMPLATE / "page.js").read_text("utf-8")
+    blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    schemes = [dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in blocks]
+    assert len(schemes) == 3
+    assert schemes[2] == schemes[0]
+    for scheme, name in zip(schemes, ("light", "dark")):
+        for ink in ("ink", "quiet", "link"):
+            for ground in ("ground", "panel"):
+                assert contrast(scheme[ink], scheme[ground]) >= 4.5
+        assert contrast(scheme["warning-ink"], scheme["warning"]) >= 4.5
+        for line in ("edge", "coast", "outline"):
+            assert contrast(scheme[line], scheme["ground"]) >= 3
+        (series,) = re.findall(rf"{name}: \[(.*?)\]", program, re.DOTALL)
+        colours = re.findall(r"#\w{6}", series)
+        assert len(set(colours)) == 7
+        for colour in colours:
+            assert contrast(colour, scheme["ground"]) >= 3
+
+
+def test_motion_is_reduced_where_a_reader_wants_it():
+    style = (page.TEMPLATE / "page.css").read_text("utf-8")
+    assert re.search(
+        r"prefers-reduced-motion: reduce\) \{\s+html \{ scroll-behavior: auto", style
+    )

@@ -1,6 +1,7 @@
 """The page of a result in a browser: no errors, no requests, and series as in files."""
 
 import importlib.util
+import re
 import time
 
 import browser
@@ -215,6 +216,64 @@ def test_a_heading_sorts_its_table_and_a_button_downloads_it(page, place):
     # A spreadsheet would take this name for a formula.
     assert rows[1].startswith("'=CMD(),11.6,46.1,300")
     assert rows[3].startswith(f"{EVIL},10.6,45.3,100")
+
+
+def test_no_button_sends_a_chart_anywhere(page):
+    buttons = page.evaluate(
+        "[...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title)"
+    )
+    assert "Zoom in" in buttons
+    assert not [
+        title for title in buttons if re.search("cloud|studio|link", title, re.I)
+    ]
+
+
+def test_series_of_a_region_are_downloaded_in_the_unit_that_is_chosen(page, place):
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(place))
+    change = (
+        "(() => {{ const one = document.getElementById('{}'); one.value = '{}';"
+        "one.dispatchEvent(new Event('change')); }})()"
+    )
+    page.evaluate(change.format("region", 1))
+    page.evaluate(change.format("region-units", "km3"))
+    page.evaluate("document.getElementById('region-csv').click()")
+    path, end = place / "region_b.csv", time.monotonic() + 30
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+        page.evaluate("1")
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    assert rows[0][2:] == ["value [km3]", "lower 95% [km3]", "upper 95% [km3]"]
+    with io.read_dataset(place / "regions.nc") as regions:
+        water = regions["twsa"].values[10, 1]
+    # The area is half a million square kilometres; 95% are 1.96 times 4 mm.
+    assert rows[11][1] == str(DAYS[10])[:10]
+    expected = [0.5 * water, 0.5 * (water - 7.84), 0.5 * (water + 7.84)]
+    np.testing.assert_allclose([float(x) for x in rows[11][2:]], expected, atol=0.01)
+    page.evaluate(change.format("region-units", "mm"))
+
+
+def test_names_are_no_tags_in_what_is_downloaded(page, place):
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(place))
+    page.evaluate(
+        "document.getElementById('region').value = '0';"
+        "document.getElementById('region').dispatchEvent(new Event('change'));"
+        "document.getElementById('region-csv').click()"
+    )
+    end = time.monotonic() + 30
+    while not (paths := list(place.glob("region_*alert*.csv"))):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+        page.evaluate("1")
+    text = paths[0].read_text()
+    assert "&amp;" not in text
+    assert "R & D" in text
+
+
+def test_outlines_of_regions_lie_on_the_map(page):
+    trace = page.evaluate(
+        "document.getElementById('map').data.find(t => t.name === 'outlines').x"
+    )
+    assert trace[:6] == [10, 12, 12, 10, 10, None]
 
 
 @pytest.mark.parametrize("width", [400, 1400])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ROWS", "PublishedRow", "table_lines"]
+__all__ = ["ROWS", "PublishedRow", "published_rows", "table_lines"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,17 +68,39 @@ def table_lines(summary: Mapping[str, Any]) -> list[str]:
       the 12 or 15 that it lists.
     """
     head = f"{'':28}{'here: least, median, largest':>30}{'article':>18}"
-    return [head, *(_line(row, summary) for row in ROWS if row.key[0] in summary)]
+    return [head, *(_line(row, ours) for row, ours in published_rows(summary))]
 
 
-def _line(row: PublishedRow, summary: Mapping[str, Any]) -> str:
+def published_rows(
+    summary: Mapping[str, Any],
+) -> list[tuple[PublishedRow, tuple[float, float, float] | None]]:
+    """Find what a summary has of the table of the article.
+
+    Args:
+      summary: Of a study with groundwater.
+
+    Returns:
+      Rows, each with the least, the median and the largest here; None where there is
+      no number.
+    """
+    return [(row, _spread(row, summary)) for row in ROWS if row.key[0] in summary]
+
+
+def _spread(
+    row: PublishedRow, summary: Mapping[str, Any]
+) -> tuple[float, float, float] | None:
     name, part = row.key
     values = [entry.get(part) for entry in summary[name].values()]
     known = np.array([value for value in values if value is not None], float)
     known = known[np.isfinite(known)]
     if not len(known):
+        return None
+    return float(known.min()), float(np.median(known)), float(known.max())
+
+
+def _line(row: PublishedRow, ours: tuple[float, float, float] | None) -> str:
+    if ours is None:
         return f"{row.label:28}{'nothing':>30}"
-    ours = (known.min(), float(np.median(known)), known.max())
     theirs = _joined((row.least, row.most), row.digits, " to ")
     return f"{row.label:28}{_joined(ours, row.digits, '   '):>30}{theirs:>18}"
 

@@ -345,7 +345,7 @@ def _result(
     choice = inverted.choice
     estimate = restrict_to_stations(inverted.estimate, gnss.sizes["station"])
     time, daily = gnss.time.values, means_over(area.basins.weights, estimate.solution)
-    regions = region_means(area.basins, daily, time, area.references)
+    regions = region_means(area.basins, daily, time, area.references, area.outlines)
     if inverted.stations_only is not None:
         baseline = inverted.stations_only
         regions = with_stations_only(regions, baseline, area.references)

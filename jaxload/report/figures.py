@@ -2,14 +2,18 @@
 
 import base64
 import dataclasses
+import importlib.util
+import io
 import pathlib
+import re
+import struct
 
 from jaxload.report.opened_result import OpenedResult
 
 __all__ = ["FIGURE_MEGABYTES", "EmbeddedFigure", "embedded_figures"]
 
 #: Room for figures in a page.
-FIGURE_MEGABYTES = 4.5
+FIGURE_MEGABYTES = 2.6
 
 #: Bytes that base64 makes of three.
 GROWTH = 4 / 3
@@ -53,6 +57,44 @@ CAPTIONS = {
     "yearly_range": "Range of heights within each year.",
 }
 
+#: Heading of figures that no other has.
+OTHERS = "Prior, Earth and other figures"
+
+#: Headings of figures, and beginnings of the names of those below.
+SECTIONS = {
+    "Maps of water": (
+        *("annual_amplitude", "twsa", "gwsa", "seasons", "standard_error", "twin"),
+        *("trends", "seasons_semiannual", "precipitation_seasons"),
+    ),
+    "Regions, and water beside other products": (
+        *("regions", "products", "scatter", "scores", "taylor", "wavelet"),
+        *("coherence", "bridged", "water_balance"),
+    ),
+    "Groundwater and drought": (
+        *("grace", "grace_amplitude", "wells", "drought", "drought_probability"),
+        "drought_map",
+    ),
+    "Stations": (
+        *("station_map", "availability", "station_fit", "leave_one_out"),
+        *("station_mean", "yearly_range", "screening", "station_weather", "network"),
+        *("loads", "loads_mean", "load_amplitudes"),
+    ),
+    "Filling of cells without a station": (
+        *("filled_cells", "filled_series", "filling_leave_one_out", "filling_taylor"),
+        *("filling_mean", "components", "weather_components", "learning"),
+    ),
+    OTHERS: ("beta", "kernel"),
+}
+
+#: Width from which a figure has many panels [pixels].
+WIDE_PIXELS = 1500
+
+#: Of pictures that are compressed to find room.
+QUALITY = 82
+
+#: What is written in capitals in titles.
+ABBREVIATIONS = ("twsa", "gwsa", "grace")
+
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddedFigure:
@@ -62,13 +104,22 @@ class EmbeddedFigure:
       name: Of its file.
       title: What it is called.
       caption: What it shows.
+      section: Under which heading it stands, of `SECTIONS`.
       source: Its content as a data URI; empty where it found no room.
+      pixels: Width and height; None where its format has none.
     """
 
     name: str
     title: str
     caption: str
+    section: str
     source: str
+    pixels: tuple[int, int] | None
+
+    @property
+    def large(self) -> bool:
+        """Whether it has many panels, and needs the width of the page."""
+        return self.pixels is not None and self.pixels[0] >= WIDE_PIXELS
 
 
 def embedded_figures(result: OpenedResult) -> list[EmbeddedFigure]:
@@ -78,23 +129,70 @@ def embedded_figures(result: OpenedResult) -> list[EmbeddedFigure]:
       result: From `open_result`.
 
     Returns:
-      The figures, those without room with an empty source.
+      The figures in the order of `SECTIONS`, those without room with an empty source.
     """
-    figures, room = [], FIGURE_MEGABYTES * 1e6
-    for path in result.figures():
-        size = GROWTH * path.stat().st_size
-        fits = size <= room
-        room -= size if fits else 0
-        figures.append(_figure(path, fits))
-    return figures
+    paths = result.figures()
+    contents = _contents(paths, FIGURE_MEGABYTES * 1e6 / GROWTH)
+    figures = [_figure(path, *content) for path, content in zip(paths, contents)]
+    order = list(SECTIONS)
+    return sorted(figures, key=lambda figure: order.index(figure.section))
 
 
-def _figure(path: pathlib.Path, fits: bool) -> EmbeddedFigure:
+def _contents(paths: list[pathlib.Path], room: float) -> list[tuple[bytes, str]]:
+    """Bytes and media type of each figure; no bytes where it finds no room."""
+    contents = [(path.read_bytes(), MEDIA[path.suffix]) for path in paths]
+    sizes = [len(content) for content, _ in contents]
+    # The largest first, as long as all do not fit.
+    for number in sorted(range(len(sizes)), key=lambda n: -sizes[n]):
+        if sum(sizes) <= room:
+            break
+        contents[number] = _compressed(*contents[number])
+        sizes[number] = len(contents[number][0])
+    kept = []
+    for content, media in contents:
+        fits = len(content) <= room
+        room -= len(content) if fits else 0
+        kept.append((content if fits else b"", media))
+    return kept
+
+
+def _compressed(content: bytes, media: str) -> tuple[bytes, str]:
+    """The same picture in fewer bytes, where Pillow is installed."""
+    if media != MEDIA[".png"] or importlib.util.find_spec("PIL") is None:
+        return content, media
+    from PIL import Image
+
+    smaller = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.convert("RGB").save(smaller, "WEBP", quality=QUALITY, method=2)
+    small = smaller.getvalue()
+    return (small, "image/webp") if len(small) < len(content) else (content, media)
+
+
+def _figure(path: pathlib.Path, content: bytes, media: str) -> EmbeddedFigure:
     title = path.stem.replace("_", " ")
     known = [name for name in CAPTIONS if path.stem.startswith(name)]
-    caption = CAPTIONS[max(known, key=len)] if known else f"Figure {title}."
-    source = ""
-    if fits:
-        content = base64.b64encode(path.read_bytes()).decode()
-        source = f"data:{MEDIA[path.suffix]};base64,{content}"
-    return EmbeddedFigure(path.name, title.capitalize(), caption, source)
+    name = max(known, key=len) if known else ""
+    section = next((s for s, names in SECTIONS.items() if name in names), OTHERS)
+    caption = CAPTIONS.get(name, f"Figure {title}.")
+    for lower in ABBREVIATIONS:
+        title = re.sub(rf"\b{lower}\b", lower.upper(), title)
+    source = f"data:{media};base64,{base64.b64encode(content).decode()}"
+    return EmbeddedFigure(
+        path.name,
+        title[:1].upper() + title[1:],
+        caption,
+        section,
+        source if content else "",
+        _pixels(path),
+    )
+
+
+def _pixels(path: pathlib.Path) -> tuple[int, int] | None:
+    """Width and height of a PNG."""
+    with path.open("rb") as file:
+        head = file.read(24)
+    if len(head) < 24 or path.suffix != ".png":
+        return None
+    width, height = struct.unpack(">II", head[16:])
+    return width, height

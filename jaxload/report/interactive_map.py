@@ -6,28 +6,39 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload.report.opened_result import OpenedResult
-from jaxload.report.packed_arrays import pack_numbers, thinning_step
+from jaxload.report.packed_arrays import BYTES_A_NUMBER, pack_numbers, thinning_step
 
 __all__ = ["MAP_MEGABYTES", "map_content"]
 
 #: Room for maps in a page.
-MAP_MEGABYTES = 5.0
+MAP_MEGABYTES = 4.8
 
 #: Layers at most; a result with more keeps the first of each file.
 MOST_LAYERS = 80
 
 #: Variables that are no layers.
-NO_LAYERS = ("cell_mask", "crs", "solved")
+NO_LAYERS = ("cell_mask", "crs", "solved", "cell_is_estimated", "cell_estimate")
+
+#: File of the water of the study, whose layers get so many times the room of others.
+WATER, MORE_ROOM = "twsa", 3
+
+#: Share of the room that layers without time leave to those with time.
+LEAST_ROOM = 0.25
 
 #: What `cell_mask` is in the region.
 IN_REGION = 2
 
 #: Share of the values that lie within the ends of a colour scale.
 WITHIN = (0.02, 0.98)
+
+#: Scores by parts of their names, and the ends of their colours: 1 is perfect, and
+#: efficiencies below -1 are as bad as -1.
+SCORES = {"pcc": (-1.0, 1.0), "nse": (-1.0, 1.0), "r2": (0.0, 1.0)}
 
 #: Days in a year, after which a phase is what it was.
 YEAR = 365.25
@@ -70,6 +81,7 @@ def map_content(result: OpenedResult) -> dict[str, Any] | None:
         "steps": step,
         "layers": layers[:MOST_LAYERS],
         "lines": _lines(lon, lat),
+        "outlines": _outlines(result, float(lon.mean())),
     }
 
 
@@ -108,19 +120,33 @@ def _time_of(field: xr.DataArray) -> str | None:
 
 def _steps(result: OpenedResult, grid: dict[str, NDArray[Any]]) -> dict[str, int]:
     """Which epochs of each axis of time are kept, so that all layers find room."""
-    cells, sizes = int(grid["shown"].sum()), []
+    cells, sizes, still = int(grid["shown"].sum()), [], 0
     for name, dataset in result.datasets():
         if not _on_grid(dataset, grid):
             continue
+        weight = MORE_ROOM if name == WATER else 1
         for _, field in _fields(dataset):
             along = _time_of(field)
-            if along is not None:
-                others = field.size // field.sizes[along]
-                count = others // grid["shown"].size
-                sizes.append((f"{name} {along}", field.sizes[along], count))
-    layers = max(1, sum(count for *_, count in sizes))
-    share = MAP_MEGABYTES / layers
-    return {axis: thinning_step(epochs, cells, share) for axis, epochs, _ in sizes}
+            if along is None:
+                still += field.size // grid["shown"].size
+                continue
+            count = field.size // field.sizes[along] // grid["shown"].size
+            sizes.append((f"{name} {along}", field.sizes[along], count, weight))
+    taken = still * cells * BYTES_A_NUMBER / 1e6
+    room = max(MAP_MEGABYTES - taken, LEAST_ROOM * MAP_MEGABYTES)
+    # Whoever needs less than its share leaves the rest to the others.
+    shares: dict[str, float] = {}
+    by_need = sorted(sizes, key=lambda one: one[1] / one[3])
+    parts = sum(count * weight for *_, count, weight in sizes)
+    for axis, epochs, count, weight in by_need:
+        share = room * weight / max(1, parts)
+        need = epochs * cells * BYTES_A_NUMBER / 1e6
+        shares[axis] = min(share, shares.get(axis, share))
+        room -= count * min(share, need)
+        parts -= count * weight
+    return {
+        axis: thinning_step(epochs, cells, shares[axis]) for axis, epochs, *_ in sizes
+    }
 
 
 def _layers(
@@ -171,7 +197,11 @@ def _layer(
     title = str(attributes.get("long_name", name.replace("_", " ")))
     low, high = (float(x) for x in np.nanquantile(values, WITHIN))
     kind = "sequential"
-    if "phase" in name and not name.endswith("_sd"):
+    score = next((ends for key, ends in SCORES.items() if key in name.split("_")), None)
+    if score is not None:
+        kind = "score" if score[0] < 0 else "sequential"
+        low, high = score
+    elif "phase" in name and not name.endswith("_sd"):
         kind, low, high = "cyclic", 0.0, YEAR / (2 if "semiannual" in name else 1)
     elif low < 0 < high:
         kind, high = "diverging", max(-low, high)
@@ -206,4 +236,21 @@ def _lines(lon: NDArray[Any], lat: NDArray[Any]) -> dict[str, list[float | None]
         for line in lines_within(layer, SCALE, box):
             for key, numbers in zip(("lon", "lat"), line.T):
                 lines[key] += [*(round(float(x), 2) for x in numbers), None]
+    return lines
+
+
+def _outlines(result: OpenedResult, middle: float) -> dict[str, list[float | None]]:
+    """Outlines of regions on the turn of the map; each ring ends in None."""
+    lines: dict[str, list[float | None]] = {"lon": [], "lat": []}
+    for name, dataset in result.datasets():
+        if name != "regions" or "region_outline" not in dataset:
+            continue
+        shapes = shapely.from_wkt(
+            dataset["region_outline"].values.astype(str), "ignore"
+        )
+        for ring in shapely.get_parts(shapely.boundary(shapes)):
+            corners = shapely.get_coordinates(ring)
+            corners[:, 0] += 360 * np.rint((middle - corners[:, 0].mean()) / 360)
+            for key, numbers in zip(("lon", "lat"), corners.T):
+                lines[key] += [*(round(float(x), 3) for x in numbers), None]
     return lines

@@ -11,7 +11,7 @@ from jaxload.report.packed_arrays import pack_numbers, thinning_step
 __all__ = ["region_content", "station_content"]
 
 #: Room for series of stations, and of regions, in a page.
-STATION_MEGABYTES, REGION_MEGABYTES = 2.5, 1.0
+STATION_MEGABYTES, REGION_MEGABYTES = 2.0, 0.6
 
 #: Series of a station: by which name a page finds them, and their variables, of which
 #: the first that is there is taken.
@@ -20,10 +20,11 @@ SERIES = {
     "sigma": ("up_sigma_effective", "up_sigma"),
     "predicted": ("predicted",),
     "left_out": ("leave_one_out_residual",),
+    "filler": ("filler_prediction",),
 }
 
 #: Series of a region that are drawn at once; others wait in the legend.
-FIRST = ("twsa", "gwsa", "twsa_grace", "tws_land_model")
+FIRST = ("twsa", "gwsa", "twsa_grace", "tws_land_model", "twsa_prior_mean")
 
 
 def station_content(result: OpenedResult) -> dict[str, Any] | None:
@@ -153,7 +154,23 @@ def _regions(dataset: xr.Dataset) -> dict[str, Any]:
         if f"{name}_sd" in series:
             one["sd"] = pack_numbers(dataset[f"{name}_sd"].values[:: steps[along]])
         drawn.append(one)
-    return {"names": names, "axes": axes, "steps": steps, "series": drawn}
+    return {
+        "names": names,
+        "areas": _areas(dataset),
+        "axes": axes,
+        "steps": steps,
+        "series": drawn,
+    }
+
+
+def _areas(dataset: xr.Dataset) -> list[float | None] | None:
+    """Areas over which means were taken [km2], where the result has them."""
+    if "region_area" not in dataset or dataset["region_area"].dims != ("region",):
+        return None
+    return [
+        round(float(x), 3) if np.isfinite(x) else None
+        for x in dataset["region_area"].values
+    ]
 
 
 def _title(name: str, values: xr.DataArray) -> str:

@@ -1,8 +1,11 @@
 """The numbers of a result that are read first, each with what it means."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import statistics
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from jaxload.pipeline.report.scores_in_words import smoothed_scores
 
 __all__ = ["Headline", "headlines"]
 
@@ -40,6 +43,8 @@ def headlines(summary: Mapping[str, Any]) -> list[Headline]:
         *_errors(summary),
         *_scores(summary),
         *_filling(summary),
+        *_groundwater(summary),
+        *_drought(summary),
         *_truth(summary),
     ]
 
@@ -47,9 +52,10 @@ def headlines(summary: Mapping[str, Any]) -> list[Headline]:
 def _extent(summary: Mapping[str, Any]) -> Iterator[Headline]:
     if "stations" in summary and "cells" in summary:
         yield Headline(
-            "Stations and cells",
-            f"{summary['stations']} and {summary['cells']}",
-            "Heights of so many stations determine water on so many cells.",
+            "Stations",
+            str(summary["stations"]),
+            f"Their heights determine water on {summary['cells']} cells, those of the "
+            "belt around the region included.",
         )
     if "epochs" in summary:
         missing = summary.get("epochs_not_solved", 0)
@@ -57,7 +63,7 @@ def _extent(summary: Mapping[str, Any]) -> Iterator[Headline]:
             "Epochs",
             str(summary["epochs"]),
             f"From {summary.get('first_day')} to {summary.get('last_day')}; "
-            f"{missing or 'none'} could not be solved.",
+            + (f"{missing} could not be solved." if missing else "all were solved."),
         )
 
 
@@ -106,11 +112,15 @@ def _errors(summary: Mapping[str, Any]) -> Iterator[Headline]:
 
 
 def _scores(summary: Mapping[str, Any]) -> Iterator[Headline]:
-    for key, what in (
-        ("evaluation", "GRACE"),
-        ("evaluation_land_model", "land-surface model"),
+    """Scores of regions, with water smoothed as the product is where it was."""
+    for key, product, what in (
+        ("evaluation", "grace", "GRACE"),
+        ("evaluation_land_model", "land_model", "land-surface model"),
     ):
-        for region, score in list(summary.get(key, {}).items())[:SHOWN]:
+        alike = smoothed_scores(summary, product)
+        smoothed = f", smoothed over {alike[0]:g} km as it is," if alike else ""
+        scores = alike[1] if alike else summary.get(key, {})
+        for region, score in list(scores.items())[:SHOWN]:
             if score.get("pcc") is None or score.get("rmse_mm") is None:
                 continue
             nse = score.get("nse")
@@ -118,9 +128,61 @@ def _scores(summary: Mapping[str, Any]) -> Iterator[Headline]:
             yield Headline(
                 f"{region}, against {what}",
                 f"correlation {score['pcc']:.2f}",
-                f"Monthly means over {score.get('months')} months differ by "
+                f"Monthly means{smoothed} over {score.get('months')} months differ by "
                 f"{score['rmse_mm']:.0f} mm rms.{efficiency}",
             )
+
+
+def _groundwater(summary: Mapping[str, Any]) -> Iterator[Headline]:
+    for key, what in (
+        ("lag_months", "GRACE less soil water"),
+        ("precipitation", "rain"),
+    ):
+        lags = [x for x in (summary.get(key) or {}).values() if isinstance(x, Mapping)]
+        before, after, months = (
+            _median(x.get(name) for x in lags) for name in ("before", "after", "months")
+        )
+        if before is not None and after is not None and months is not None:
+            yield Headline(
+                f"Water and {what}",
+                f"correlation {before:.2f}",
+                f"Median over {len(lags)} series; {after:.2f} when {what} is moved by "
+                f"{months:g} months.",
+            )
+    wells = [x for x in (summary.get("wells") or {}).values() if isinstance(x, Mapping)]
+    correlation = _median(x.get("correlation") for x in wells)
+    if correlation is not None:
+        yield Headline(
+            "Wells",
+            f"correlation {correlation:.2f}",
+            f"Median over {len(wells)} wells of their water tables with water by "
+            "heights.",
+        )
+
+
+def _drought(summary: Mapping[str, Any]) -> Iterator[Headline]:
+    by_region = {
+        region: min(
+            ((m, x["dsi"]) for m, x in months.items() if x.get("dsi") is not None),
+            key=lambda one: one[1],
+            default=None,
+        )
+        for region, months in (summary.get("dsi") or {}).items()
+    }
+    known = {region: worst for region, worst in by_region.items() if worst is not None}
+    if known:
+        region, (month, index) = min(known.items(), key=lambda one: one[1][1])
+        yield Headline(
+            f"Driest month, {region}",
+            f"index {index:.1f}",
+            f"Drought severity index in {month}, the lowest of {len(known)} regions; "
+            "below -0.5 is dry, below -2 exceptionally dry.",
+        )
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def _filling(summary: Mapping[str, Any]) -> Iterator[Headline]:

@@ -9,7 +9,8 @@ from typing import Any
 from jaxload.export.opened import require
 from jaxload.io.files.writing import write_text
 from jaxload.pipeline.progress import Watch
-from jaxload.report.figures import embedded_figures
+from jaxload.report.figures import EmbeddedFigure, embedded_figures
+from jaxload.report.headings import heading_of
 from jaxload.report.interactive_map import map_content
 from jaxload.report.interactive_series import region_content, station_content
 from jaxload.report.main_numbers import headlines
@@ -94,6 +95,7 @@ def _render(result: OpenedResult, data: dict[str, Any]) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATE),
     )
     environment.filters["cell"] = _cell
+    environment.filters["heading"] = heading_of
     # Nothing that a study names comes into these.
     trusted = {
         "style": (TEMPLATE / "page.css").read_text(encoding="utf-8"),
@@ -118,17 +120,28 @@ def _render(result: OpenedResult, data: dict[str, Any]) -> str:
         settings=result.settings,
         citations=result.citations,
         tables=report_tables(result),
-        figures=[figure for figure in figures if figure.source],
+        figures=_by_section(figures),
         without_room=[figure.name for figure in figures if not figure.source],
         thinning=_thinning(data),
         has_map=data["map"] is not None and bool(data["map"]["layers"]),
         has_stations=data["stations"] is not None,
+        has_outlines=bool(((data["map"] or {}).get("outlines") or {}).get("lon")),
+        has_areas=bool((data["regions"] or {}).get("areas")),
         has_regions=data["regions"] is not None and bool(data["regions"]["series"]),
         layers=_layer_groups(data["map"]),
         stations=(data["stations"] or {}).get("names", []),
         regions=(data["regions"] or {}).get("names", []),
         **{key: markupsafe.Markup(text) for key, text in trusted.items()},
     )
+
+
+def _by_section(figures: list[EmbeddedFigure]) -> list[tuple[str, list[Any]]]:
+    """Figures that found room, by the heading under which they stand."""
+    sections: dict[str, list[EmbeddedFigure]] = {}
+    for figure in figures:
+        if figure.source:
+            sections.setdefault(figure.section, []).append(figure)
+    return list(sections.items())
 
 
 def _script_json(data: Any) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from jaxload.report.article_numbers import published_numbers
+from jaxload.report.headings import MEANINGS, heading_of
 from jaxload.report.opened_result import OpenedResult
 
 __all__ = ["MOST_ROWS", "ReportTable", "report_tables"]
@@ -118,6 +120,9 @@ ENTRIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
 }
 
+#: What plain values are beside those of every level, without levels and with some.
+IN_GENERAL = ("in general", "by product")
+
 #: Entries that stand elsewhere in the page.
 ELSEWHERE = ("title", "warnings", "versions", "files", "origin", "unsolved")
 
@@ -175,8 +180,13 @@ def report_tables(result: OpenedResult) -> list[ReportTable]:
         for table in _of_entry(key, summary[key])
     ]
     run = _named_values("run", "The run in numbers", "", {k: summary[k] for k in plain})
-    every = [*first, *tables, *files, *rest, run]
+    every = [*_published(summary), *first, *tables, *files, *rest, run]
     return [table for table in every if table.rows]
+
+
+def _published(summary: Mapping[str, Any]) -> Iterator[ReportTable]:
+    for name, meaning, columns, rows in published_numbers(summary):
+        yield _table(name, ("Beside the article", meaning), columns, rows)
 
 
 def _of_entry(key: str, value: Any) -> Iterator[ReportTable]:
@@ -189,12 +199,29 @@ def _of_entry(key: str, value: Any) -> Iterator[ReportTable]:
     for path, row in _walk(value, ()):
         by_depth.setdefault(len(path), []).append((path, row))
     for depth, rows in sorted(by_depth.items(), reverse=True):
-        name = key if depth == max(by_depth) else f"{key}_{depth}"
+        name, about = key, (title, meaning)
+        if depth != max(by_depth):
+            name, about = f"{key}_{depth}", (f"{title}: {IN_GENERAL[depth > 0]}", "")
         if depth == 0:
-            yield _named_values(name, title, meaning, rows[0][1])
+            yield _named_values(name, *about, rows[0][1])
+        elif key == "dsi":
+            yield _of_months(name, about, rows)
         else:
             of = (*levels, *(f"level {i + 1}" for i in range(len(levels), depth)))
-            yield _of_rows(name, (title, meaning), of[:depth], rows)
+            yield _of_rows(name, about, of[:depth], rows)
+
+
+def _of_months(
+    name: str,
+    about: tuple[str, str],
+    rows: Sequence[tuple[tuple[str, ...], Mapping[str, Any]]],
+) -> ReportTable:
+    """A line for each month and a column for each region."""
+    regions = list(dict.fromkeys(path[0] for path, _ in rows))
+    months = sorted({path[1] for path, _ in rows})
+    values = {path: row.get(name) for path, row in rows}
+    cells = [(m, *(values.get((r, m)) for r in regions)) for m in months]
+    return _table(name, about, ("month", *regions), cells)
 
 
 def _about(key: str) -> tuple[str, str, tuple[str, ...]]:
@@ -251,8 +278,14 @@ def _table(
 
 
 def _named_values(name: str, title: str, meaning: str, values: Mapping) -> ReportTable:
-    rows = [(key, _plain(value)) for key, value in values.items()]
-    return _table(name, (title, meaning), ("name", "value"), rows)
+    rows = [
+        (heading_of(key), _plain(value), MEANINGS.get(key, ""))
+        for key, value in values.items()
+    ]
+    columns = "name", "value", "meaning"
+    if not any(row[-1] for row in rows):
+        columns, rows = columns[:2], [row[:2] for row in rows]
+    return _table(name, (title, meaning), columns, rows)
 
 
 def _stations(dataset: xr.Dataset) -> ReportTable:

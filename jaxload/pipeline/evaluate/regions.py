@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -39,6 +40,9 @@ REFERENCE_VARIABLES = {
 
 #: Fraction of a region that cells or a reference cover.
 COVERAGE = "coverage_fraction"
+
+#: How far outlines in results may be from those of the study [degrees].
+NEAR_OUTLINE = 0.01
 
 #: How far the date of a month may be from its middle.
 NEAR = 5 * DAY
@@ -151,6 +155,7 @@ def region_means(
     daily: NDArray[np.float64],
     time: NDArray[np.datetime64],
     references: Mapping[str, xr.Dataset],
+    outlines: Mapping[str, Outline] | None = None,
 ) -> xr.Dataset:
     """Label means of water over regions, and average them over months.
 
@@ -159,6 +164,7 @@ def region_means(
       daily: Means over the regions [mm], shape (epoch, region).
       time: Epochs, shape (epoch,).
       references: From `reference_means`.
+      outlines: The regions by name; None leaves outlines and areas out.
 
     Returns:
       `twsa` (time, region) and `coverage_fraction`, the fraction of each region that
@@ -168,7 +174,8 @@ def region_means(
       are `month_bnds` and `land_model_month_bnds`. All in mm. The fractions that the
       references cover are `twsa_grace_coverage_fraction` and
       `tws_land_model_coverage_fraction`; each mean has its fraction as the attribute
-      `coverage_fraction` too.
+      `coverage_fraction` too. With outlines `region_outline` (region), as well-known
+      text, and `region_area` (region) [km2] of the part that the cells cover.
     """
     labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
     share = {"units": "1", "long_name": "share of the region inside the grid"}
@@ -198,7 +205,22 @@ def region_means(
         limits = (month, "bnds"), spans
         coords = {month: reference.month.values, f"{month}_bnds": limits}
         means = means.assign_coords(coords)
-    return means
+    return means if outlines is None else _with_outlines(means, outlines)
+
+
+def _with_outlines(means: xr.Dataset, outlines: Mapping[str, Outline]) -> xr.Dataset:
+    """Outlines and areas of regions, to draw them and to take sums of water."""
+    shapes = [outlines[str(name)] for name in means.region.values]
+    simple = shapely.simplify(np.array(shapes, object), NEAR_OUTLINE)
+    texts = shapely.to_wkt(simple, rounding_precision=3)
+    area = sphere.basin_areas(dict(zip(map(str, means.region.values), shapes)))
+    area = area * means[COVERAGE].values
+    about = "outline in lon and lat as well-known text, simplified"
+    size = "area of the part of the region that the cells cover"
+    return means.assign(
+        region_outline=("region", np.asarray(texts, str), {"long_name": about}),
+        region_area=("region", area, {"units": "km2", "long_name": size}),
+    )
 
 
 def within_record(reference: xr.Dataset, time: NDArray[np.datetime64]) -> xr.Dataset:

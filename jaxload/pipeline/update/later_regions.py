@@ -83,7 +83,8 @@ def region_results(
     Returns:
       The dataset, and entries of the summary.
     """
-    regions = region_means(area.basins, record.mean, record.time, area.references)
+    references, outlines = area.references, area.outlines
+    regions = region_means(area.basins, record.mean, record.time, references, outlines)
     regions.attrs["title"] = study.title
     kind = "none" if record.sd is None else "regions"
     errors = Errors(kind, record.sd, means=record.errors)

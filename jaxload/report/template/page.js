@@ -5,15 +5,27 @@
   const MISSING = -32768;
   // What 95% intervals are in standard errors.
   const WIDE = 1.96;
+  // Rows of a table that is printed though it is folded.
+  const LONGEST_PRINTED = 60;
   const SCALES = {
     diverging: [[0, "#8c510a"], [0.2, "#d8a95a"], [0.4, "#f4e3bf"], [0.5, "#f5f5f5"],
                 [0.6, "#c3e2ea"], [0.8, "#5aa2c8"], [1, "#15508f"]],
     sequential: "Viridis",
+    score: [[0, "#8c510a"], [0.25, "#d8a95a"], [0.5, "#f5f5f5"], [0.75, "#5aa2c8"],
+            [1, "#15508f"]],
     cyclic: [[0, "#2f1436"], [0.17, "#6276ba"], [0.33, "#b6c6d0"], [0.5, "#e2d9e2"],
              [0.67, "#cc9b82"], [0.83, "#9a3b4f"], [1, "#2f1436"]],
   };
-  const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
-                   "#7f7f7f"];
+  // Of series, on light and on dark ground: 3 to 1 at least against it.
+  const COLOURS = {
+    light: ["#0072b2", "#d55e00", "#008f68", "#b8578c", "#9a6b00", "#2b8cbe", "#737373"],
+    dark: ["#56b4e9", "#ff8c42", "#2fc99a", "#f0a3cf", "#f0c244", "#a6d9ff", "#b0b0b0"],
+  };
+  const colour = (n) => {
+    const colours = COLOURS[matchMedia("(prefers-color-scheme: dark)").matches &&
+      !matchMedia("print").matches ? "dark" : "light"];
+    return colours[n % colours.length];
+  };
 
   // Plotly reads some tags in texts; names of stations are no tags.
   const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;")
@@ -54,7 +66,9 @@
     gridcolor: ink("--grid"), linecolor: ink("--line"), zerolinecolor: ink("--line"),
   }, more);
   const config = {responsive: true, displaylogo: false, displayModeBar: "hover",
-                  modeBarButtonsToRemove: ["select2d", "lasso2d", "sendDataToCloud"]};
+                  modeBarButtonsToRemove: ["select2d", "lasso2d"],
+                  // Nothing of a result leaves the page.
+                  showSendToCloud: false, plotlyServerURL: ""};
 
   const download = (name, kind, text) => {
     const link = document.createElement("a");
@@ -111,20 +125,23 @@
   };
 
   // A series with its 95% interval.
-  const withBand = (name, when, known, errors, colour, more = {}) => {
+  const withBand = (name, when, known, errors, ink, more = {}, scale = 1) => {
     const traces = [];
-    const [dates, values, sd] = broken(when, known, ...(errors ? [errors] : []));
+    const scaled = (numbers) => scale === 1 ? numbers
+      : numbers.map((x) => x === null ? null : Number((x * scale).toPrecision(7)));
+    const [dates, values, sd] = broken(when, ...[known, ...(errors ? [errors] : [])]
+      .map(scaled));
     if (sd) {
       const side = (sign) => values.map((v, i) =>
         v === null || sd[i] === null ? null : v + sign * WIDE * sd[i]);
       const meta = {lower: side(-1), upper: side(1)};
       traces.push({...outline(dates, meta), meta, type: "scatter", mode: "lines",
-                   line: {width: 0}, fill: "toself", fillcolor: colour + "38",
+                   line: {width: 0}, fill: "toself", fillcolor: ink + "38",
                    hoverinfo: "skip", legendgroup: name, showlegend: false,
                    visible: more.visible});
     }
-    traces.push({x: dates, y: values, name: plain(name), type: "scatter", mode: "lines",
-                 line: {color: colour, width: 1.6}, legendgroup: name, ...more});
+    traces.push({x: dates, y: values, name: plain(name), untagged: name, type: "scatter", mode: "lines",
+                 line: {color: ink, width: 1.6}, legendgroup: name, ...more});
     return traces;
   };
 
@@ -132,6 +149,7 @@
   const map = content.map;
   const stations = content.stations;
   const state = {layer: 0, epoch: 0, cell: null, station: null, rows: []};
+  const hasLayers = Boolean(map && map.layers.length);
   let cellAt = null;
   if (map) {
     cellAt = map.lat.map(() => new Array(map.lon.length).fill(-1));
@@ -146,26 +164,35 @@
     map.row.forEach((row, i) => { values[row][map.column[i]] = number(one, first + i); });
     return values;
   };
-  const unitsOf = (one) => one.units ? ` [${plain(one.units)}]` : "";
+  // Digits behind the point that tell a thousandth of the colours' range.
+  const digitsOf = (one) => {
+    const largest = Math.max(Math.abs(one.range[0]), Math.abs(one.range[1]));
+    return Math.min(6, Math.max(0, 3 - Math.ceil(Math.log10(largest || 1))));
+  };
 
+  const isFlagged = (i) => stations.suspect[i] || stations.notes[i] !== "";
   const mapTraces = () => {
     const traces = [];
-    if (map && map.layers.length) {
+    if (hasLayers) {
       const one = layer();
       traces.push({type: "heatmap", x: map.lon, y: map.lat, z: raster(one, state.epoch),
         zmin: one.range[0], zmax: one.range[1], colorscale: SCALES[one.kind],
         colorbar: {title: {text: plain(one.units || ""), side: "right"}, thickness: 14},
-        hovertemplate: "%{x:.2f} E, %{y:.2f} N: %{z:.1f}<extra></extra>", name: "cells"});
+        hovertemplate: `%{x:.2f} E, %{y:.2f} N: %{z:.${digitsOf(one)}f} ` +
+          `${plain(one.units)}<extra></extra>`, name: "cells"});
       traces.push({type: "scatter", mode: "lines", x: map.lines.lon, y: map.lines.lat,
         line: {color: ink("--coast"), width: 1}, hoverinfo: "skip", showlegend: false});
+      traces.push({type: "scatter", mode: "lines", x: map.outlines.lon, y: map.outlines.lat,
+        name: "outlines", line: {color: ink("--outline"), width: 2}, hoverinfo: "skip",
+        showlegend: false});
     }
     if (stations) {
       traces.push({type: "scatter", mode: "markers", x: stations.lon, y: stations.lat,
         name: "stations", showlegend: false, text: stations.names.map((name, i) =>
           plain(name) + (stations.notes[i] ? ": " + plain(stations.notes[i]) : "")),
-        hoverinfo: "text", marker: {symbol: "triangle-up", size: 9,
-          color: stations.names.map((_, i) =>
-            stations.suspect[i] || stations.notes[i] ? "#e69f00" : "#1b1f24"),
+        hoverinfo: "text", marker: {size: 9,
+          symbol: stations.names.map((_, i) => isFlagged(i) ? "diamond" : "triangle-up"),
+          color: stations.names.map((_, i) => isFlagged(i) ? "#e69f00" : "#1b1f24"),
           line: {color: "#ffffff", width: 1}}});
     }
     return traces;
@@ -175,14 +202,23 @@
     const lon = map ? map.lon : stations.lon;
     const ends = (values) => [Math.min(...values) - 0.4, Math.max(...values) + 0.4];
     const middle = (Math.min(...lat) + Math.max(...lat)) / 2;
+    const stretch = 1 / Math.max(Math.cos(middle * Math.PI / 180), 0.1);
+    const [west, east] = ends(lon);
+    const [south, north] = ends(lat);
+    // As wide as the cells are, so that the colours stand beside them.
+    const size = byId("map").getBoundingClientRect();
+    const margin = {l: 52, r: hasLayers ? 84 : 6, t: 32, b: 40};
+    const room = [size.width - margin.l - margin.r, size.height - margin.t - margin.b];
+    const width = Math.min(1, room[1] * (east - west) / (north - south) / stretch / room[0]);
     return layoutOf({
       // A station counts as hit where its triangle is, so that cells beside it can be too.
-      hoverdistance: 4, dragmode: "pan", margin: {l: 46, r: 6, t: 32, b: 40},
-      xaxis: axis({title: {text: "longitude [degrees]"}, range: ends(lon),
-                   constrain: "domain", zeroline: false}),
-      yaxis: axis({title: {text: "latitude [degrees]"}, range: ends(lat),
+      hoverdistance: 4, dragmode: "pan", margin,
+      xaxis: axis({title: {text: "longitude [degrees]"}, range: [west, east],
+                   domain: [0, Math.max(width, 0.1)], constrain: "domain",
+                   constraintoward: "left", zeroline: false}),
+      yaxis: axis({title: {text: "latitude [degrees]"}, range: [south, north],
                    scaleanchor: "x", constrain: "domain", zeroline: false,
-                   scaleratio: 1 / Math.max(Math.cos(middle * Math.PI / 180), 0.1)}),
+                   scaleratio: stretch}),
     });
   };
 
@@ -260,15 +296,20 @@
       : [];
     Plotly.relayout("series", {shapes: mark});
   };
-  const keepRows = (name, traces) => {
-    state.name = name;
-    state.rows = [["series", "date", "value", "lower 95%", "upper 95%"]];
+  const rowsOf = (traces, units) => {
+    const rows = [["series", "date", `value [${units}]`, `lower 95% [${units}]`,
+                   `upper 95% [${units}]`]];
     traces.forEach((trace, i) => {
       if (trace.meta) return;
       const band = i ? traces[i - 1].meta : null;
-      trace.x.forEach((date, t) => state.rows.push([trace.name, date, trace.y[t],
+      trace.x.forEach((date, t) => rows.push([trace.untagged, date, trace.y[t],
         band ? band.lower[t] : null, band ? band.upper[t] : null]));
     });
+    return rows;
+  };
+  const keepRows = (name, traces, units) => {
+    state.name = name;
+    state.rows = rowsOf(traces, units);
   };
 
   const sdOf = (one) => map.layers.find((other) => other.file === one.file &&
@@ -283,12 +324,12 @@
       if (one.axis === null || one.units !== units || one.name.endsWith("_sd")) return;
       const sd = sdOf(one);
       traces.push(...withBand(one.title, map.axes[one.axis], column(one, size, cell),
-        sd && column(sd, size, cell), COLOURS[traces.length % COLOURS.length]));
+        sd && column(sd, size, cell), colour(traces.length)));
     });
     const lon = map.lon[map.column[cell]];
     const lat = map.lat[map.row[cell]];
     const title = `Cell at ${lon} E, ${lat} N`;
-    keepRows(`cell_${lon}_${lat}`, traces);
+    keepRows(`cell_${lon}_${lat}`, traces, units);
     byId("series-caption").textContent = traces.some((trace) => trace.meta)
       ? "Shaded: 95% intervals (1.96 standard errors)."
       : "The result has no standard errors of cells by epoch.";
@@ -313,19 +354,24 @@
     const residual = get("left_out");
     if (observed) {
       traces.push(...withBand("observed uplift", stations.dates, observed, get("sigma"),
-                              COLOURS[0]));
+                              colour(0)));
     }
     if (get("predicted")) {
       traces.push(...withBand("uplift by the estimated water", stations.dates,
-                              get("predicted"), null, COLOURS[1]));
+                              get("predicted"), null, colour(1)));
+    }
+    if (get("filler")) {
+      traces.push(...withBand("predicted by the filler without its heights",
+                              stations.dates, get("filler"), null, colour(3),
+                              {visible: "legendonly"}));
     }
     if (observed && residual) {
       const others = observed.map((up, t) => up === null || residual[t] === null ? null
         : Number((up - residual[t]).toPrecision(7)));
       traces.push(...withBand("predicted from the other stations", stations.dates, others,
-                              null, COLOURS[2], {visible: "legendonly"}));
+                              null, colour(2), {visible: "legendonly"}));
     }
-    keepRows(`station_${stations.names[i]}`, traces);
+    keepRows(`station_${stations.names[i]}`, traces, "mm");
     byId("series-caption").textContent = traces.length
       ? "Vertical displacement. Shaded: 95% intervals of the observations (1.96 standard " +
         "errors)." : "This station was left out; the result has no series of it.";
@@ -347,7 +393,6 @@
   };
 
   const startMap = () => {
-    const hasLayers = map && map.layers.length > 0;
     const first = hasLayers ? datesOf(layer()) : null;
     if (first) state.epoch = first.length - 1;
     Plotly.newPlot("map", mapTraces(), mapLayout(), config);
@@ -391,6 +436,14 @@
     if (byId("show-stations")) byId("show-stations").addEventListener("change", showStations);
     byId("series-csv").addEventListener("click", () =>
       download(`${state.name}.csv`, "text/csv", csv(state.rows)));
+    let waiting = null;
+    window.addEventListener("resize", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => {
+        const {margin, xaxis} = mapLayout();
+        Plotly.relayout("map", {margin, "xaxis.domain": xaxis.domain});
+      }, 150);
+    });
     if (hasLayers) showLayer(0);
     if (stations && stations.names.length) showStation(0);
     else if (hasLayers && map.row.length) showCell(0);
@@ -401,26 +454,35 @@
   const showRegion = (i) => {
     const size = regions.names.length;
     const traces = [];
+    const cubic = byId("region-units") !== null && byId("region-units").value === "km3";
+    // A millimetre on a square kilometre is a millionth of a cubic kilometre.
+    const scale = cubic ? regions.areas[i] / 1e6 : 1;
     regions.series.forEach((one, n) => {
       const values = column(one, size, i);
       if (values.every((value) => value === null)) return;
       traces.push(...withBand(one.title, regions.axes[one.axis], values,
-        one.sd && column(one.sd, size, i), COLOURS[n % COLOURS.length],
-        one.first ? {} : {visible: "legendonly"}));
+        one.sd && column(one.sd, size, i), colour(n),
+        one.first ? {} : {visible: "legendonly"}, scale));
     });
     state.regionTraces = traces;
-    Plotly.react("region-plot", traces,
-                 seriesLayout(regions.names[i], "water [mm]"), config);
+    state.regionUnits = cubic ? "km3" : "mm";
+    const area = regions.areas && regions.areas[i] !== null
+      ? `, ${Math.round(regions.areas[i]).toLocaleString("en")} km\u00b2` : "";
+    const units = cubic ? "km\u00b3, which is Gt" : "mm";
+    const title = `${regions.names[i]}${area}`;
+    Plotly.react("region-plot", traces, seriesLayout(title, `water [${units}]`), config);
+    byId("region-plot").setAttribute("aria-label", `Water storage of ${title} [${units}]; ` +
+      "its values can be downloaded as CSV");
   };
   const startRegions = () => {
-    showRegion(0);
-    byId("region").addEventListener("change", (event) => showRegion(+event.target.value));
+    const show = () => showRegion(+byId("region").value);
+    show();
+    byId("region").addEventListener("change", show);
+    if (byId("region-units")) byId("region-units").addEventListener("change", show);
     byId("region-csv").addEventListener("click", () => {
-      const kept = [state.name, state.rows];
-      keepRows("", state.regionTraces);
       const name = regions.names[+byId("region").value];
-      download(`region_${name}.csv`, "text/csv", csv(state.rows));
-      [state.name, state.rows] = kept;
+      const rows = rowsOf(state.regionTraces, state.regionUnits);
+      download(`region_${name}.csv`, "text/csv", csv(rows));
     });
   };
 
@@ -454,30 +516,40 @@
   document.querySelectorAll("button.csv").forEach((button) =>
     button.addEventListener("click", () => {
       const table = byId(button.dataset.table);
-      const rows = [[...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim()),
+      const rows = [[...table.tHead.rows[0].cells].map((cell) => cell.dataset.name),
                     ...[...table.tBodies[0].rows].map((row) => [...row.cells].map(textOf))];
       download(`${table.dataset.name}.csv`, "text/csv", csv(rows));
     }));
-  document.querySelectorAll("a.enlarge").forEach((link) => {
-    const turn = (event) => {
-      event.preventDefault();
-      link.closest("figure").classList.toggle("large");
-    };
-    link.addEventListener("click", turn);
-    link.addEventListener("keydown", (event) => { if (event.key === " ") turn(event); });
-  });
+  document.querySelectorAll("button.enlarge").forEach((button) =>
+    button.addEventListener("click", () => {
+      const large = button.closest("figure").classList.toggle("large");
+      button.setAttribute("aria-pressed", String(large));
+    }));
   byId("bibtex").addEventListener("click", () =>
     download("citations.bib", "application/x-bibtex", byId("citations").textContent));
 
   if (byId("map")) startMap();
   if (byId("region-plot")) startRegions();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  const redraw = () => {
     if (byId("map")) {
       Plotly.react("map", mapTraces(), mapLayout(), config);
+      showStations();
       if (state.cell !== null) showCell(state.cell);
       else if (state.station !== null) showStation(state.station);
     }
     if (byId("region-plot")) showRegion(+byId("region").value);
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  // On paper the ground is white, and what is folded is shown.
+  matchMedia("print").addEventListener("change", redraw);
+  let folded = [];
+  window.addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")]
+      .filter((one) => one.querySelectorAll("tr").length <= LONGEST_PRINTED);
+    folded.forEach((one) => { one.open = true; });
+  });
+  window.addEventListener("afterprint", () => {
+    folded.forEach((one) => { one.open = false; });
   });
   document.documentElement.dataset.ready = "true";
 })();
