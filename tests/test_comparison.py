@@ -38,6 +38,13 @@ def write(folder, beta, model="prem", shift=0.0, first=0, nse=0.5):
     io.write_dataset(regions.isel(time=epochs), folder / "regions.nc")
     scores = {"mine": {"pcc": 0.9, "nse": nse, "rmse_mm": 3.0, "months": 2}}
     summary = {"beta": beta, "epochs": 40 - first, "evaluation": scores}
+    summary["errors"] = {"kind": "regions", "region_sd_mm": {"mine": 10 * beta}}
+    if nse is not None:
+        alike = {"mine": {"pcc": 0.95, "nse": 0.8, "rmse_mm": 2.0, "months": 2}}
+        summary["products"] = {
+            "grace": {"smoothing_km": 300.0, "all": alike},
+            "mascons": {"smoothing_km": 0.0, "all": scores},
+        }
     io.write_json(summary, folder / "summary.json")
     return folder
 
@@ -63,6 +70,13 @@ def test_scores_stand_beside_each_other_and_missing_ones_are_marked(lines):
     words = [line.split() for line in lines]
     assert ["mine,", "nse", "with", "GRACE", "0.5", "-"] in words
     assert ["epochs", "40", "30"] in words
+
+
+def test_scores_of_water_that_was_smoothed_alike_and_errors_are_compared(lines):
+    texts = [" ".join(line.split()) for line in lines]
+    assert "mine, nse with grace, smoothed over 300 km as it is 0.8 -" in texts
+    assert not any("mascons" in text for text in texts)
+    assert "mine, standard error of an epoch [mm] 1 2" in texts
 
 
 def test_maps_differ_by_what_was_added_where_both_are_results(lines):

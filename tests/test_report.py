@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxload import cli, io, report
+from jaxload import cli, description, io, report
 from jaxload.pipeline.report.figures import FIGURES
 from jaxload.pipeline.report.file_labels import labelled_for_file
 from jaxload.report import (
@@ -500,6 +500,19 @@ def test_water_is_smoothed_as_a_product_before_its_score_is_a_main_number():
     lines = main_numbers.headlines(SUMMARY | {"products": products})
     line = next(line for line in lines if line.name == "b, against GRACE")
     assert line.value == "correlation 0.90"
+
+
+def test_info_has_scores_of_water_that_was_smoothed_alike(tmp_path):
+    smooth = SCORE | {"pcc": 0.95, "nse": 0.8}
+    products = {"grace": {"smoothing_km": 300.0, "all": {"a": smooth}}}
+    summary = SUMMARY | {"products": products, "files": ["a.svg"]}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    lines = description.describe(tmp_path)
+    assert "b: correlation 0.90, NSE undefined, RMSE 20.50 mm over 24 months" in lines
+    assert (
+        "a, smoothed over 300 km as grace is: correlation 0.95, NSE 0.80, "
+        "RMSE 20.50 mm over 24 months"
+    ) in lines
 
 
 def test_long_tables_say_how_much_is_left_out(folder, monkeypatch):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from jaxload import config, io, labelled
 from jaxload.comparison.settings_of_result import settings_text
+from jaxload.pipeline.report.scores_in_words import smoothed_scores
 
 __all__ = ["compare_results"]
 
@@ -121,12 +122,26 @@ def _scores(summaries: list[dict[str, Any]]) -> list[str]:
             for score in SCORES:
                 one, other = ((each.get(region) or {}).get(score) for each in by)
                 rows.append((f"{region}, {score} with {what}", one, other))
-    sd = [summary.get("region_sd_mm") or {} for summary in summaries]
-    if all(isinstance(each, Mapping) for each in sd):
-        for region in dict.fromkeys([*sd[0], *sd[1]]):
-            name = f"{region}, standard error of a day [mm]"
-            rows.append((name, sd[0].get(region), sd[1].get(region)))
+    for product in dict.fromkeys(p for x in summaries for p in x.get("products") or ()):
+        alike = [smoothed_scores(x, product) or (0.0, {}) for x in summaries]
+        radius = max(alike[0][0], alike[1][0])
+        for region in dict.fromkeys([*alike[0][1], *alike[1][1]]):
+            for score in SCORES:
+                one, other = ((each[1].get(region) or {}).get(score) for each in alike)
+                what = f"{score} with {product}, smoothed over {radius:g} km as it is"
+                rows.append((f"{region}, {what}", one, other))
+    sd = [_standard_errors(summary) for summary in summaries]
+    for region in dict.fromkeys([*sd[0], *sd[1]]):
+        name = f"{region}, standard error of an epoch [mm]"
+        rows.append((name, sd[0].get(region), sd[1].get(region)))
     return _table("scores", rows)
+
+
+def _standard_errors(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of means over regions: those of an update, or else of the run [mm]."""
+    updated = summary.get("region_sd_mm")
+    of_run = (summary.get("errors") or {}).get("region_sd_mm")
+    return next((x for x in (updated, of_run) if isinstance(x, Mapping)), {})
 
 
 def _maps(folders: list[pathlib.Path], watch: Watch) -> list[str]:
