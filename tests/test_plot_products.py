@@ -174,15 +174,18 @@ def test_components_have_their_shares_of_the_variance():
     values = np.stack([3 * np.sin(4 * phase), np.sin(9 * phase)])
     coords = {"component": ["IMF 1", "IMF 2"], "time": time}
     parts = xr.DataArray(values, coords, ("component", "time"), attrs={"units": "mm"})
-    figure = plot.component_series(parts, "temperature of cell 12")
-    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    series = {"temperature": parts, "pressure": parts.isel(component=[1])}
+    figure = plot.component_series(series, "cell 12")
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    titles = [axes.get_title(loc="left") for axes in shown]
     assert titles == [
-        "(a) IMF 1, 90% of the variance",
-        "(b) IMF 2, 10% of the variance",
+        "(a) temperature, IMF 1, 90% of the variance",
+        "(b) pressure, IMF 2, 100% of the variance",
+        "(c) temperature, IMF 2, 10% of the variance",
     ]
-    np.testing.assert_array_equal(figure.axes[1].get_lines()[0].get_ydata(), values[1])
-    assert figure.axes[0].get_ylabel() == "mm"
-    assert figure.get_suptitle() == "temperature of cell 12"
+    np.testing.assert_array_equal(shown[2].get_lines()[0].get_ydata(), values[1])
+    assert shown[0].get_ylabel() == "mm"
+    assert figure.get_suptitle() == "cell 12"
 
 
 def test_a_kernel_is_drawn_with_its_share_of_the_largest():

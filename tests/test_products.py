@@ -21,7 +21,9 @@ from jaxload.pipeline.evaluate.product_scores import (
 from jaxload.pipeline.evaluate.product_seasons import fit_products
 from jaxload.pipeline.evaluate.products import MonthlyProduct, read_products
 from jaxload.pipeline.evaluate.wavelet_maps import compare_wavelets
+from jaxload.pipeline.expected_stages import is_compared, stages_of_study
 from jaxload.pipeline.inputs.land_sea import sea_share
+from jaxload.pipeline.inputs.rain import SEASONS, _seasons, precipitation_source
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.monthly_cells import calendar_months
 from jaxload.pipeline.report.datasets import about_of_study
@@ -372,13 +374,67 @@ def test_precipitation_of_months_is_that_of_its_days_over_each_region(tmp_path):
         "west": shapely.box(100, 24, 103, 30),
         "east": shapely.box(103, 24, 106, 30),
     }
-    found = read_references(study, gnss, regions).precipitation
+    found = read_references(study, gnss, regions).rain.precipitation
     assert found.month.values.astype("M8[M]").astype(str).tolist() == [
         "2020-01",
         "2020-02",
     ]
     expected = [[31 * 4, 31 * 2], [29 * 12, 29 * 6]]
     np.testing.assert_allclose(found.sel(region=["west", "east"]), expected, rtol=1e-6)
+
+
+def test_series_that_are_kept_have_the_scores_of_their_products(compared):
+    pair = compared.sel(other="grace", region="west")
+    inside = pair.in_period.sel(period="early").values.astype(bool)
+    assert inside.sum() == 60
+    ours, theirs = pair.compared_gnss.values, pair.compared_other.values
+    both = inside & np.isfinite(ours)
+    r = np.corrcoef(ours[both], theirs[both])[0, 1]
+    score = pair.sel(product="gnss", period="early")
+    assert r == pytest.approx(score.pcc.item(), abs=1e-9)
+    rms = np.sqrt(np.mean((ours - theirs)[both] ** 2))
+    assert rms == pytest.approx(score.rmse.item(), rel=1e-9)
+
+
+def test_seasons_of_precipitation_are_means_over_their_months():
+    fields = np.arange(1.0, 19.0)[:, None, None] * np.ones((18, 1, 2))
+    fields[:, :, 1] = np.nan
+    calendar = np.arange(18) % 12 + 1
+    found = _seasons(fields, calendar)
+    assert list(found) == list(SEASONS)
+    # January to June are there twice, twelve months apart.
+    by_month = np.concatenate([np.arange(7.0, 13), np.arange(7.0, 13)])
+    assert found["March to May"][0, 0] == pytest.approx(by_month[2:5].mean())
+    winter = by_month[[11, 0, 1]].mean()
+    assert found["December to February"][0, 0] == pytest.approx(winter)
+    assert found["year"][0, 0] == pytest.approx(by_month.mean())
+    assert np.isnan(found["year"][0, 1])
+    assert list(_seasons(fields[:5], calendar[:5])) == ["March to May"]
+
+
+@pytest.mark.parametrize("setting", ["groundwater", "evaluation", "weather", "none"])
+def test_precipitation_is_that_of_the_first_table_with_a_grid(setting):
+    study = dataclasses.replace(
+        STUDY,
+        groundwater=config.Groundwater(precipitation="wells.nc", grace="")
+        if setting == "groundwater"
+        else None,
+        evaluation=config.Evaluation(land_model="tws.nc", precipitation="rain.nc")
+        if setting in ("groundwater", "evaluation")
+        else STUDY.evaluation,
+        weather=None
+        if setting == "none"
+        else config.Weather(precipitation="era5.nc", temperature="t.nc"),
+    )
+    source = precipitation_source(study)
+    if setting == "none":
+        assert source is None
+        assert not is_compared(study)
+        return
+    assert source is not None
+    assert source[0] == f"{setting}.precipitation"
+    assert is_compared(study)
+    assert "reading_references" in stages_of_study(study)
 
 
 def test_precipitation_without_a_product_is_refused():

@@ -11,9 +11,11 @@ pytest.importorskip("matplotlib")
 from matplotlib.collections import PolyCollection, QuadMesh
 
 from jaxload import config, io
+from jaxload.pipeline.inputs.drawn_places import stations_to_draw
 from jaxload.pipeline.report import figures, figures_of_water
 from jaxload.pipeline.report.datasets import Result
 from jaxload.pipeline.report.figures_of_earth import earth_figures, kernel_values
+from jaxload.pipeline.results.files import check_folder, remove_older
 
 RING = np.array([[10.0, 45.0], [13.0, 45.0], [13.0, 47.0], [10.0, 45.0]])
 LON, LAT = np.arange(8.0, 16.0), np.arange(43.0, 50.0)
@@ -222,7 +224,7 @@ def test_products_are_drawn_where_a_study_has_them(result, rng):
     assert titles[:2] == ["(a) GNSS, amplitude", "(b) GNSS, phase"]
 
 
-def test_the_kernel_is_the_displacement_by_a_cell_of_water():
+def test_the_kernel_is_the_displacement_by_a_cell_of_water(result):
     study = config.Study(
         config.Gnss("a.up"),
         config.Region("b.txt", spacing=1.0),
@@ -240,10 +242,186 @@ def test_the_kernel_is_the_displacement_by_a_cell_of_water():
     farrell = np.interp(np.radians([1.0, 2.0, 5.0]) * 6371, distance, up * distance)
     expected = 1e-12 * mass * np.array([-13.01, -9.757, -5.237])
     np.testing.assert_allclose(farrell, expected, rtol=0.06)
-    (make,) = earth_figures(study).values()
-    left, _ = make().axes
-    load = "1 m of water on a cell of 1 degrees"
+    left, _ = earth_figures(study, result)["kernel"]().axes
+    load = "1 m of water on a cell of 1°"
     assert left.get_title() == f"(a) displacement by {load}"
     np.testing.assert_array_equal(left.get_lines()[0].get_ydata(), up)
     other = dataclasses.replace(study, earth=config.Earth(model="iasp91"))
-    assert earth_figures(other) == {}
+    assert list(earth_figures(other, result)) == ["station_map"]
+
+
+@pytest.fixture
+def filled(result, rng):
+    """With three filled cells, a filler's scores, and weather with components."""
+    time = result.stations.time.values
+    dims, shape = ("time", "cell"), (len(time), 3)
+    sigma = np.broadcast_to([3.0, 1.0, 2.0], shape)
+    cells = xr.Dataset(
+        {
+            "displacement": (dims, rng.normal(size=shape)),
+            "sigma": (dims, sigma),
+            "predicted": (dims, rng.normal(size=shape)),
+        },
+        coords={
+            "time": time,
+            "cell": ["G001", "G002", "G003"],
+            "lon": ("cell", [10.5, 11.5, 12.5]),
+            "lat": ("cell", [45.5, 45.5, 46.5]),
+        },
+    )
+    scores = {f"filler_{x}": [0.5, 0.7, np.nan] for x in ("pcc", "rmse")}
+    scores |= {f"filler_{x}_sd": [1, 2, 3] for x in ("predicted", "observed")}
+    stations = result.stations.assign(
+        {name: ("station", x) for name, x in scores.items()}
+    ).assign(filler_prediction=result.stations.up / 2)
+    series = ("time", "place"), rng.normal(size=(len(time), 2)), {"units": "K"}
+    parts = rng.normal(size=(2, len(time), 2)), {"units": "1"}
+    weather = xr.Dataset(
+        {
+            "weather_temperature": series,
+            "component_temperature": (("component_of_t", "time", "place"), *parts),
+        },
+        {"time": time, "place": ["B", "C"]},
+    )
+    return dataclasses.replace(
+        result, virtual_stations=cells, stations=stations, weather=weather
+    )
+
+
+def titles_of(figure):
+    return [axes.get_title(loc="left") for axes in figure.axes]
+
+
+def test_a_filler_is_drawn_with_its_stations_cells_and_weather(filled):
+    makers = figures._makers(filled, config.Figures())
+    names = {"filling_leave_one_out", "filling_taylor", "filling_mean"}
+    names |= {"filled_series", "station_weather", "weather_components"}
+    assert names <= set(makers) & set(figures.FIGURES)
+    maps = makers["filling_leave_one_out"]().axes
+    assert maps[0].get_title() == "(a) correlation, median 0.60"
+    # The cell with the smallest, the median and the largest standard error.
+    series = titles_of(makers["filled_series"]())
+    assert [title[4:8] for title in series] == ["G002", "G003", "G001"]
+    assert series[0].endswith("11.50°E 45.50°N, 67 km from B, standard error 1.0 mm")
+    assert titles_of(makers["station_weather"]())[:2] == [
+        "(a) B, heights",
+        "(b) C, heights",
+    ]
+    parts = makers["weather_components"]()
+    assert "temperature, component 2" in titles_of(parts)[1]
+    assert parts.get_suptitle() == "components of the weather at B, normalised"
+
+
+def test_filled_cells_are_those_that_are_named(filled, caplog):
+    settings = config.Figures(filled_cells=("G003", "10.6 45.4", "G999"))
+    series = titles_of(figures._makers(filled, settings)["filled_series"]())
+    assert [title[4:8] for title in series] == ["G003", "G001"]
+    assert "figures.filled_cells names G999, no filled cell" in caplog.text
+
+
+def test_every_region_has_wavelets_in_a_file_called_after_it(result):
+    regions = ["Lower Basin", "Lower basin!", "Rhône", "dry"]
+    power = np.ones((1, 4, 3, 5))
+    power[:, 3] = np.nan
+    waves = xr.Dataset(
+        {"cross_power": (("other", "region", "wave_period", "month"), power)},
+        {"region": regions, "other": ["grace"]},
+    )
+    whole = dataclasses.replace(result, wavelets=waves)
+    makers = figures._makers(whole, config.Figures())
+    names = [name for name in makers if name.startswith("wavelets")]
+    starts = ["wavelets_lower_basin", "wavelets_lower_basin_2", "wavelets_rhône"]
+    assert names == starts
+    some = figures._makers(whole, config.Figures(regions=("Rhône",)))
+    assert [name for name in some if name.startswith("wavelets")] == starts[2:]
+
+
+def test_wavelets_of_an_earlier_result_go_and_pictures_of_others_stay(tmp_path):
+    for name, text in (("po", b"\x89PNG jaxload 1.0"), ("mine", b"\x89PNG holiday")):
+        (tmp_path / f"wavelets_{name}.png").write_bytes(text)
+    with pytest.raises(ValueError, match=r"wavelets_mine\.png is there already"):
+        check_folder(tmp_path)
+    remove_older(tmp_path, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["wavelets_mine.png"]
+
+
+def test_precipitation_is_drawn_season_by_season(result):
+    names = ["March to May", "year"]
+    values = np.stack([np.full((7, 8), 10.0), np.full((7, 8), 20.0)])
+    rain = xr.Dataset(
+        {"precipitation_season": (("season", "lat", "lon"), values)},
+        {"season": names, "lat": LAT, "lon": LON},
+    )
+    whole = dataclasses.replace(result, precipitation=rain)
+    figure = figures._makers(whole, config.Figures())["precipitation_seasons"]()
+    titles = [axes.get_title() for axes in figure.axes[:2]]
+    assert titles == ["(a) March to May", "(b) year"]
+    assert (values_of(figure.axes[1]) == 20).all()
+    label = " ".join(figure.axes[-1].get_ylabel().split())
+    assert label == "mean precipitation of a month [mm]"
+
+
+def test_relief_is_that_which_a_study_names(result, tmp_path, caplog):
+    ground = xr.DataArray(
+        np.ones((7, 8)), {"lat": LAT, "lon": LON}, ("lat", "lon"), name="z"
+    )
+    ground.to_netcdf(tmp_path / "ground.nc")
+    study = config.Study(
+        config.Gnss("a.up"),
+        config.Region("b.txt"),
+        earth=config.Earth(model="iasp91"),
+        weather=config.Weather(static={"elevation": "ground.nc"}),
+        folder=str(tmp_path),
+    )
+    figure = earth_figures(study, result)["station_map"]()
+    assert "height of the ground" in [x.get_ylabel() for x in figure.axes]
+    absent = config.Figures(topography="none.nc")
+    figure = earth_figures(dataclasses.replace(study, figures=absent), result)[
+        "station_map"
+    ]()
+    assert len(figure.axes) == 1
+    assert "the map of stations has no relief" in caplog.text
+
+
+def test_discs_sink_the_more_the_larger_they_are():
+    study = config.Study(
+        config.Gnss("a.up"),
+        config.Region("b.txt", spacing=1.0),
+        earth=config.Earth(max_degree=1000),
+        figures=config.Figures(disc_radii_km=(20.0, 50.0)),
+    )
+    distance, responses = kernel_values(study)
+    small, large = list(responses.values())[2:]
+    assert list(responses)[3] == "up, disc of 50 km radius"
+    assert large[0] < small[0] < 0
+    # Far away the displacement goes by the mass.
+    far = distance > 500
+    np.testing.assert_allclose(large[far] / small[far], 6.25, rtol=0.02)
+
+
+def test_stations_are_chosen_by_their_records_and_far_apart(caplog):
+    lon = np.array([10.0, 10.1, 12.0, 11.0, 14.0, 10.05])
+    up = np.zeros((10, 6))
+    up[5:, 4] = np.nan
+    up[9:, 1] = np.nan
+    up[2:, 3] = np.nan
+    gnss = xr.Dataset(
+        {"up": (("time", "station"), up)},
+        {"station": list("ABCDEF"), "lon": ("station", lon)},
+    ).assign_coords(lat=("station", np.full(6, 45.0)))
+    # D and E have short records; F stands beside A.
+    assert stations_to_draw((), gnss) == ["A", "C", "F"]
+    assert stations_to_draw(("E", "X"), gnss) == ["E"]
+    assert "figures.stations names X, no station" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"regions": ("Po", "Po")}, "figures.regions has a name twice"),
+        ({"disc_radii_km": (0.1,)}, "figures.disc_radii_km has 0.1"),
+    ],
+)
+def test_settings_of_places_that_mean_nothing_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        config.Figures(**settings)

@@ -20,6 +20,7 @@ PLAIN = {
     "earth.love": (),
     "network.candidates": ("region", "cells"),
     "groundwater.wells.sites": (),
+    "figures.topography": (),
 }
 
 #: Settings of text that are a file, and names of features of it behind a colon.

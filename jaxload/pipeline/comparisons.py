@@ -27,6 +27,7 @@ from jaxload.pipeline.report.datasets import SHORTEST, Result, record_length
 __all__ = [
     "MonthlyWater",
     "WaterComparison",
+    "beside_products",
     "compare_water",
     "with_precipitation",
     "with_products",
@@ -163,20 +164,41 @@ def with_products(
 
 
 def with_precipitation(
-    products: xr.Dataset | None, rain: xr.DataArray | None
-) -> xr.Dataset | None:
-    """Put precipitation beside the products.
+    study: config.Study, result: Result, rain: xr.Dataset | None
+) -> Result:
+    """Add precipitation to a result, and to its products where these name it.
 
     Args:
-      products: From `compare_products`; None without any.
-      rain: Of months and regions [mm]; None without any.
+      study: The study.
+      result: With `products`, if there are any.
+      rain: From `read_precipitation`; None for none.
 
     Returns:
-      The products, which have ``precipitation`` where both are there.
+      The result with `precipitation`.
     """
-    if products is None or rain is None:
+    products = result.products
+    if products is not None:
+        products = beside_products(study, products, rain)
+    return dataclasses.replace(result, products=products, precipitation=rain)
+
+
+def beside_products(
+    study: config.Study, products: xr.Dataset, rain: xr.Dataset | None
+) -> xr.Dataset:
+    """Put precipitation beside products, where a study names it in ``[evaluation]``.
+
+    Args:
+      study: The study.
+      products: From `compare_products`.
+      rain: From `read_precipitation`; None for none.
+
+    Returns:
+      The products, with ``precipitation`` (month, region) where both are there.
+    """
+    if rain is None or not study.evaluation.precipitation:
         return products
-    values = ("month", "region"), rain.values, dict(rain.attrs)
+    amounts = rain.precipitation
+    values = ("month", "region"), amounts.values, dict(amounts.attrs)
     return products.assign(precipitation=values)
 
 

@@ -1,10 +1,11 @@
 """Which stages a study goes through, as far as its settings decide."""
 
 from jaxload import config
+from jaxload.pipeline.inputs.rain import precipitation_source
 from jaxload.pipeline.prepare.cleaning import needs_cleaning
 from jaxload.pipeline.prepare.loads import needs_loads
 
-__all__ = ["stages_of_study", "stages_of_update", "stages_of_writing"]
+__all__ = ["is_compared", "stages_of_study", "stages_of_update", "stages_of_writing"]
 
 
 def stages_of_study(study: config.Study) -> list[str]:
@@ -20,8 +21,6 @@ def stages_of_study(study: config.Study) -> list[str]:
       Names of stages in order.
     """
     joint = study.gapfill is not None and study.gapfill.joint
-    compared = study.groundwater or study.drought or study.water_balance
-    compared = compared or study.evaluation.precipitation
     cells = study.inversion.errors in ("auto", "cells")
     wanted = {
         "reading": True,
@@ -30,7 +29,7 @@ def stages_of_study(study: config.Study) -> list[str]:
         "checks_of_heights": True,
         "gap_filling": study.gapfill is not None and not joint,
         "known_loads": needs_loads(study),
-        "reading_references": bool(compared),
+        "reading_references": is_compared(study),
     }
     wanted |= dict.fromkeys(_of_inversion(study, joint), True)
     wanted |= {
@@ -42,6 +41,20 @@ def stages_of_study(study: config.Study) -> list[str]:
         "comparison_of_groundwater": study.groundwater is not None,
     }
     return [name for name, wants in wanted.items() if wants]
+
+
+def is_compared(study: config.Study) -> bool:
+    """Find whether a study names wells, rain, fluxes or droughts beside its water.
+
+    Args:
+      study: The study.
+
+    Returns:
+      Whether it has the stage that reads them.
+    """
+    tables = study.groundwater, study.drought, study.water_balance
+    rain = precipitation_source(study)
+    return rain is not None or any(table is not None for table in tables)
 
 
 def _of_inversion(study: config.Study, joint: bool) -> list[str]:

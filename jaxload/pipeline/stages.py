@@ -46,6 +46,7 @@ from jaxload.pipeline.evaluate.water_balance import (
     compute_water_balance,
     read_water_balance,
 )
+from jaxload.pipeline.expected_stages import is_compared
 from jaxload.pipeline.fill.drivers import warn_of_idle_decomposition
 from jaxload.pipeline.fill.joint import invert_jointly
 from jaxload.pipeline.fill.kept_features import with_left_out
@@ -172,8 +173,7 @@ def prepare(study: config.Study, folder: pathlib.Path | None, clock: Clock) -> P
     rows = settle_heights(study, rows)
     gnss = without_virtual_stations(rows)
     comparisons, climatology, balance = References(), None, {}
-    rain = study.evaluation.precipitation
-    if study.groundwater or study.drought or study.water_balance or rain:
+    if is_compared(study):
         with clock.stage("reading_references"):
             comparisons = read_references(study, gnss, area.outlines)
             climatology = read_climatology(study, area, gnss.time.values)
@@ -232,10 +232,7 @@ def invert_prepared(
     with clock.stage("seasons_and_products") as watch:
         others = prepared.products
         result = with_products(study, result, area, inverted, others, watch)
-        rain = prepared.comparisons.precipitation
-        if study.evaluation.precipitation:
-            products = with_precipitation(result.products, rain)
-            result = dataclasses.replace(result, products=products)
+        result = with_precipitation(study, result, prepared.comparisons.rain)
     variance = None
     if study.drought is not None:
         drought = drought_of_record(study.drought, gnss.time.values)
@@ -387,18 +384,20 @@ def _with_filling(
     if study.gapfill is None:
         return result
     cells, curve, summary = None, None, result.summary
-    left_out, features = None, None
+    left_out, kept = None, {}
     learned = inverted.learned
     if filled is not None:
         summary["filling"] = filled.summary
-        left_out, features = filled.left_out, filled.features
+        left_out = filled.left_out
+        kept = {"features": filled.features, "weather": filled.weather}
         cells = rows.isel(station=np.flatnonzero(is_virtual(rows)))
         if filled.curve is not None and filled.best is not None:
             curve = curve_dataset(filled.curve, filled.best)
     if learned is not None:
         summary["learning"] = learned.summary
         curve, cells = learned.curves, learned.rows
-        left_out, features = learned.left_out, learned.features
+        left_out = learned.left_out
+        kept = {"features": learned.features, "weather": learned.weather}
         if learned.filling:
             summary["filling"] = learned.filling
     used = (
@@ -410,8 +409,9 @@ def _with_filling(
     gain = gain_over_stations_only(study, result.regions)
     summary["gain_over_stations_only"] = gain
     virtual = None if cells is None else filled_results(study, cells)
-    stations = with_left_out(result.stations, left_out)
-    result = dataclasses.replace(result, stations=stations, features=features)
+    scores = summary.get("filling", {}).get("stations", {})
+    stations = with_left_out(result.stations, left_out, scores)
+    result = dataclasses.replace(result, stations=stations, **kept)
     return dataclasses.replace(
         result, water=water, virtual_stations=virtual, learning=curve
     )

@@ -32,6 +32,7 @@ class TrainingRecord:
       left_out: Uplift of stations by networks that did not learn from them [mm], shape
         (epoch, station); None without virtual stations.
       features: Weather and features of places; None where they are not kept.
+      weather: Weather of a few stations, to draw it; None likewise.
     """
 
     curves: xr.Dataset
@@ -40,6 +41,7 @@ class TrainingRecord:
     filling: dict[str, Any] = dataclasses.field(default_factory=dict)
     left_out: NDArray[np.floating] | None = None
     features: xr.Dataset | None = None
+    weather: xr.Dataset | None = None
 
 
 def curve_dataset(curve: Curve, best: NDArray[np.int64], part: str = "") -> xr.Dataset:

@@ -27,6 +27,9 @@ DRY = ("#fbe3a2", "#f2b25c", "#d9722f", "#8c2d04")
 #: Of parts of storage.
 PARTS = {"snow": "#9fb8d9", "soil": "#8a6d3b", "reservoirs": "#3d8f5f"}
 
+#: Regions up to which panels stand in one column.
+ONE_COLUMN = 6
+
 #: Half the width of a band that holds 95% of a normal distribution, in its sd.
 BAND = 1.96
 
@@ -47,20 +50,26 @@ def drought_probability(
       The figure, two panels for each region and index.
     """
     regions, names = (list(map(str, index[x].values)) for x in ("region", "index"))
-    height = 0.8 + 1.9 * len(regions)
-    figure = Figure(figsize=(1.5 + 4.5 * len(names), height), layout="constrained")
-    ratios = [2, 1.3] * len(regions)
+    # Many regions stand in two columns.
+    abreast = 1 if len(regions) <= ONE_COLUMN else 2
+    rows, columns = -(-len(regions) // abreast), abreast * len(names)
+    size = 1.5 + 4.5 * columns / (1 + 0.2 * (abreast - 1)), 0.8 + 1.9 * rows
+    figure = Figure(figsize=size, layout="constrained")
+    ratios = [2, 1.3] * rows
     grid = figure.subplots(
-        2 * len(regions), len(names), sharex=True, squeeze=False, height_ratios=ratios
+        2 * rows, columns, sharex=True, squeeze=False, height_ratios=ratios
     )
-    for row, region in enumerate(regions):
+    for number, region in enumerate(regions):
+        row, side = number % rows, number // rows
         for column, name in enumerate(names):
             at: dict[str, Any] = {"region": region, "index": name}
-            above, below = grid[2 * row : 2 * row + 2, column]
+            above, below = grid[2 * row : 2 * row + 2, side * len(names) + column]
             _draw_index(above, index.sel(at), limits)
             _draw_classes(below, probability.sel(at))
             above.set_title(f"{region}, {_title(name)}", loc="left", fontsize=9)
-    letter_panels(list(grid[::2].flat))
+    for axes in grid.flat:
+        axes.set_visible(axes.has_data())
+    letter_panels([axes for axes in grid[::2].flat if axes.get_visible()])
     legend_above(figure, grid[1, 0])
     return figure
 
@@ -112,7 +121,7 @@ def water_balance_series(balance: xr.Dataset, scores: Mapping[str, Mapping]) -> 
     """
     names = _with_values(balance.net_flux - balance.storage_change)
     figure, panels = _panels(len(names))
-    for axes, name in zip(panels, names):
+    for (axes,), name in zip(panels, names):
         one = balance.sel(region=name)
         _draw_band(axes, one, "storage_change", WATER_COLOUR, "storage change by GNSS")
         _draw_band(axes, one, "net_flux", OTHER, one.net_flux.attrs["long_name"])
@@ -125,8 +134,8 @@ def water_balance_series(balance: xr.Dataset, scores: Mapping[str, Mapping]) -> 
             )
         _finish(axes, title, "mm a month")
         axes.set_xlim(*span_of(_known_months(one.net_flux)))
-    letter_panels(list(panels))
-    legend_above(figure, panels[0])
+    letter_panels(list(panels.flat))
+    legend_above(figure, panels[0, 0])
     return figure
 
 
@@ -141,10 +150,9 @@ def storage_parts(balance: xr.Dataset) -> Figure:
       The figure, two panels for each region with groundwater.
     """
     names = _with_values(balance.groundwater)
-    figure, panels = _panels(2 * len(names))
-    for row, name in enumerate(names):
+    figure, panels = _panels(len(names), 2)
+    for (above, below), name in zip(panels, names):
         one = balance.sel(region=name)
-        above, below = panels[2 * row : 2 * row + 2]
         _draw_band(above, one, "water", WATER_COLOUR, "water storage by GNSS")
         for part, colour in PARTS.items():
             if part in one:
@@ -154,14 +162,22 @@ def storage_parts(balance: xr.Dataset) -> Figure:
         _finish(below, f"{name}, groundwater as what is left", "mm")
         above.set_xlim(*span_of(_known_months(one.groundwater)))
         below.set_xlim(*above.get_xlim())
-    letter_panels(list(panels))
-    legend_above(figure, panels[0])
+    letter_panels(list(panels.flat))
+    legend_above(figure, panels[0, 0])
     return figure
 
 
-def _panels(count: int) -> tuple[Figure, NDArray]:
-    figure = Figure(figsize=(9, 1.2 + 1.8 * count), layout="constrained")
-    return figure, np.atleast_1d(figure.subplots(count, 1))
+def _panels(count: int, parts: int = 1) -> tuple[Figure, NDArray]:
+    """Panels of regions, shape (region, part); in two columns where they are many."""
+    columns = 1 if count <= ONE_COLUMN else 2
+    rows = -(-count // columns)
+    size = 9 + 5 * (columns - 1), 1.2 + 1.8 * parts * rows
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows * parts, columns, squeeze=False)
+    order = grid.reshape(rows, parts, columns).transpose(2, 0, 1).reshape(-1, parts)
+    for axes in order[count:].flat:
+        axes.set_visible(False)
+    return figure, order[:count]
 
 
 def _with_values(field: xr.DataArray) -> list[str]:

@@ -40,6 +40,9 @@ FIRST_DAYS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 #: Days in a mean Gregorian year.
 YEAR = 365.2425
 
+#: Waves of the seasons: what figures call them, and their periods [days].
+WAVES = {"annual": ("annual", YEAR), "semiannual": ("semi-annual", YEAR / 2)}
+
 
 def map_of(
     field: xr.DataArray,
@@ -218,39 +221,55 @@ def _label(field: xr.DataArray) -> str:
     return f"{name} [{field.attrs.get('units', 'mm')}]"
 
 
-def season_maps(products: Mapping[str, xr.Dataset], outline: Outline = ()) -> Figure:
-    """Draw annual amplitude and phase of products side by side.
+def season_maps(
+    products: Mapping[str, xr.Dataset], outline: Outline = (), wave: str = "annual"
+) -> Figure:
+    """Draw amplitude and phase of a wave of all products side by side.
 
     Args:
       products: By name, each with `annual_amplitude` with `units` and `annual_phase`,
-        the day of the maximum after the first of January, dimensions (lat, lon).
+        the day of the maximum after the first of January, dimensions (lat, lon); of
+        the semi-annual wave `semiannual_amplitude` and `semiannual_phase`.
       outline: Rings of lon and lat [degrees].
+      wave: "annual" or "semiannual".
 
     Returns:
       The figure: amplitudes in the upper row, phases below, a column a product; of one
       product side by side.
     """
     sets = list(products.values())
-    count, box = len(sets), _box(sets[0].annual_amplitude, outline)
+    title, period = WAVES[wave]
+    amplitudes, phases = (
+        [x[f"{wave}_{part}"] for x in sets] for part in ("amplitude", "phase")
+    )
+    count, box = len(sets), _box(amplitudes[0], outline)
     figure, panels = map_panels(box, 2 * count, max(count, 2))
-    amplitudes = np.concatenate([np.ravel(x.annual_amplitude) for x in sets])
-    top = spread_limits(amplitudes)[1]
-    for column, (name, product) in enumerate(products.items()):
+    values = np.concatenate([np.ravel(x) for x in amplitudes])
+    top = spread_limits(values)[1]
+    for column, name in enumerate(products):
         for row, part, kind, limits in (
-            (0, product.annual_amplitude, "amplitude", (0.0, top)),
-            (1, product.annual_phase % YEAR, "phase", (0.0, YEAR)),
+            (0, amplitudes[column], "amplitude", (0.0, top)),
+            (1, phases[column] % period, "phase", (0.0, period)),
         ):
             axes = panels[row * count + column]
             draw_cells(axes, part, COLOURS[kind], limits)
             draw_outline(axes, outline)
             axes.set_title(f"{name}, {'amplitude' if row == 0 else 'phase'}")
     letter_panels(panels)
-    units = sets[0].annual_amplitude.attrs.get("units", "mm")
+    units = amplitudes[0].attrs.get("units", "mm")
     above, below = panels[:count], panels[count:]
-    add_scale(figure, above, amplitudes, f"annual amplitude [{units}]")
-    scale = add_scale(figure, below, [], "month of the annual maximum")
-    scale.set_ticks(FIRST_DAYS[::2], labels=MONTHS[::2])
+    add_scale(figure, above, values, f"{title} amplitude [{units}]")
+    scale = add_scale(figure, below, [], f"month of the {title} maximum")
+    first = [n for n in range(12) if FIRST_DAYS[n] < period]
+    step = 2 if wave == "annual" else 1
+    names = [_month_names(n, wave) for n in first[::step]]
+    scale.set_ticks([FIRST_DAYS[n] for n in first[::step]], labels=names)
     return figure
+
+
+def _month_names(number: int, wave: str) -> str:
+    """The month in which a maximum falls; of half a year both months."""
+    return MONTHS[number] + (f", {MONTHS[number + 6]}" if wave == "semiannual" else "")
 
 
 def resolution_maps(

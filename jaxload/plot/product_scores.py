@@ -1,4 +1,4 @@
-"""Scores of water beside other products: as tables by period, and Taylor diagrams."""
+"""Scores of water beside other products by period, and months that were bridged."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from jaxload.plot.series import region_panels
 from jaxload.plot.style import (
     INK,
     OTHER,
-    WATER_COLOUR,
     arrows_of,
     legend_above,
     letter_panels,
     span_of,
 )
 
-__all__ = ["bridged_series", "product_title", "score_tables", "taylor_diagram"]
+__all__ = ["bridged_series", "product_title", "score_tables"]
 
 #: What products are called in figures.
 TITLES = {
@@ -37,9 +37,6 @@ SCORES: dict[str, tuple[str, str, tuple[float, float | None]]] = {
 
 #: Half the width of a band that holds 95% of a normal distribution, in its sd.
 BAND = 1.96
-
-#: Panels of a Taylor diagram side by side, and marks of its products.
-ACROSS, MARKS = 3, "osD^vP*X"
 
 
 def product_title(name: str) -> str:
@@ -120,87 +117,6 @@ def _draw_table(
     return drawn
 
 
-def taylor_diagram(
-    products: xr.Dataset, product: str = "gnss", period: str | None = None
-) -> Figure:
-    """Draw spread and correlation of products beside one of them, region by region.
-
-    Args:
-      products: With `pcc` [-] and `standard_deviation` of the product over the months
-        that it has in common with the other [mm], dimensions (period, product, other,
-        region).
-      product: The reference, which lies at one on the horizontal axis.
-      period: Which period; the first if not given.
-
-    Returns:
-      The figure, a panel a region: the angle is by the correlation, the distance from
-      the origin the standard deviation over that of the reference, and that from the
-      reference the centred root mean square difference.
-
-    Source:
-      Taylor (2001), doi:10.1029/2000JD900719.
-    """
-    period = str(products.period.values[0]) if period is None else period
-    some = products.sel(period=period)
-    others = [str(name) for name in some.other.values if name != product]
-    regions = [str(name) for name in some.region.values]
-    columns = min(ACROSS, len(regions))
-    rows = -(-len(regions) // columns)
-    figure = Figure(figsize=(4.1 * columns, 4.6 * rows + 0.6), layout="constrained")
-    panels = []
-    for number, region in enumerate(regions):
-        axes: Any = figure.add_subplot(rows, columns, number + 1, projection="polar")
-        here = some.sel(region=region)
-        pcc = here.pcc.sel(product=product, other=others).values
-        theirs = np.array(
-            [here.standard_deviation.sel(product=x, other=product) for x in others]
-        )
-        ours = here.standard_deviation.sel(product=product, other=others).values
-        with np.errstate(invalid="ignore", divide="ignore"):
-            spread = np.where(np.isfinite(pcc), theirs / ours, np.nan)
-            _draw_taylor(axes, pcc, spread, others)
-        axes.set_title(region, fontsize=9)
-        panels.append(axes)
-    title = product_title(product)
-    for axes in panels:
-        style: Any = {"color": INK, "ms": 11, "clip_on": False, "zorder": 5}
-        axes.plot([0], [1], "*", label=title, **style)
-        axes.set_xlabel(f"standard deviation over that of {title}", labelpad=14)
-        axes.xaxis.label.set_size(8)
-    letter_panels(panels)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    return figure
-
-
-def _draw_taylor(axes: Any, pcc: NDArray, spread: NDArray, names: list[str]) -> None:
-    top = max(1.6, 1.1 * float(np.nanmax(spread, initial=0)))
-    wide = bool((pcc < 0).any())
-    axes.set_thetamin(0)
-    axes.set_thetamax(180 if wide else 90)
-    axes.set_rlim(0, top)
-    angle, radius = np.meshgrid(np.linspace(0, np.pi, 181), np.linspace(0, top, 91))
-    distance = np.sqrt(1 + radius**2 - 2 * radius * np.cos(angle))
-    style: Any = {"colors": "#9a9a9a", "linewidths": 0.5, "linestyles": "dashed"}
-    lines = axes.contour(angle, radius, distance, levels=(0.5, 1.0, 1.5), **style)
-    axes.clabel(lines, fontsize=6)
-    around = np.linspace(0, np.pi if wide else np.pi / 2, 91)
-    axes.plot(around, np.ones_like(around), color=INK, lw=0.6)
-    ticks = np.array([0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 1])
-    ticks = np.concatenate([-ticks[:0:-1], ticks]) if wide else ticks
-    axes.set_thetagrids(np.degrees(np.arccos(ticks)), [f"{x:g}" for x in ticks])
-    axes.tick_params(labelsize=7)
-    middle = np.pi / (2 if wide else 4)
-    turned: Any = {"rotation": np.degrees(middle) - 90, "ha": "center", "va": "center"}
-    axes.text(middle, 1.13 * top, "correlation", fontsize=8, **turned)
-    axes.grid(alpha=0.3, lw=0.4)
-    colours = (OTHER, WATER_COLOUR, "#7a5195", "#3f7f4c", "#c98a1b")
-    for number, name in enumerate(names):
-        place = [np.arccos(np.clip(pcc[number], -1, 1))], [spread[number]]
-        mark, colour = MARKS[number % len(MARKS)], colours[number % len(colours)]
-        axes.plot(*place, mark, ms=7, color=colour, label=product_title(name))
-
-
 def bridged_series(bridged: xr.Dataset) -> Figure:
     """Draw a product whose missing months were estimated, region by region.
 
@@ -214,8 +130,7 @@ def bridged_series(bridged: xr.Dataset) -> Figure:
     """
     names = [str(name) for name in bridged.region.values]
     title = product_title(str(bridged.attrs.get("product", "product")))
-    figure = Figure(figsize=(9, 1.2 + 1.7 * len(names)), layout="constrained")
-    panels = list(np.atleast_1d(figure.subplots(len(names), 1, sharex=True)))
+    figure, panels = region_panels(len(names))
     for axes, name in zip(panels, names):
         one = bridged.sel(region=name)
         time, water = one.month.values, one.water.values

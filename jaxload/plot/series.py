@@ -17,7 +17,14 @@ from jaxload.plot.style import (
     span_of,
 )
 
-__all__ = ["comparison", "component_series", "drought_index", "region_series"]
+__all__ = [
+    "comparison",
+    "component_series",
+    "draw_rain",
+    "drought_index",
+    "region_panels",
+    "region_series",
+]
 
 #: Half the width of a band that holds 95% of a normal distribution, in its sd.
 BAND = 1.96
@@ -59,7 +66,7 @@ def region_series(
       The figure, one panel per region.
     """
     names = [str(name) for name in water.region.values]
-    figure, panels = _region_panels(len(names))
+    figure, panels = region_panels(len(names))
     for axes, name in zip(panels, names):
         daily = water.sel(region=name)
         if sd is not None:
@@ -91,17 +98,25 @@ def region_series(
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel("mm")
         if rain is not None and name in rain.region.values:
-            _draw_rain(axes, rain.sel(region=name))
+            draw_rain(axes, rain.sel(region=name))
     letter_panels(list(panels))
     legend_above(figure, panels[0])
     return figure
 
 
-def _region_panels(count: int) -> tuple[Figure, list[Axes]]:
-    """A panel a region, in two columns where they are many."""
+def region_panels(count: int, high: float = 1.7) -> tuple[Figure, list[Axes]]:
+    """Make a figure with a panel a region, in two columns where they are many.
+
+    Args:
+      count: Number of regions.
+      high: Inches that a panel is high.
+
+    Returns:
+      The figure, and the axes of the panels.
+    """
     columns = 1 if count <= ONE_COLUMN else 2
     rows = -(-count // columns)
-    size = 9 + 5 * (columns - 1), 1.2 + 1.7 * rows
+    size = 9 + 5 * (columns - 1), 1.2 + high * rows
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
     for axes in grid.flat[count:]:
@@ -110,8 +125,13 @@ def _region_panels(count: int) -> tuple[Figure, list[Axes]]:
     return figure, list(grid.flat[:count])
 
 
-def _draw_rain(axes: Axes, rain: xr.DataArray) -> None:
-    """Bars from above, over a third of the panel, with an axis at the right."""
+def draw_rain(axes: Axes, rain: xr.DataArray) -> None:
+    """Draw precipitation as bars from above, over a third of a panel.
+
+    Args:
+      axes: Of the panel, with its series drawn.
+      rain: Of months [mm], dimension ``month``; it has an axis at the right.
+    """
     # Room for them above the series.
     bottom, above = axes.get_ylim()
     axes.set_ylim(bottom, above + (above - bottom) / 3)
@@ -163,8 +183,8 @@ def drought_index(index: xr.DataArray, limits: Sequence[float]) -> Figure:
       The figure, one panel per region.
     """
     names = list(map(str, index.region.values))
-    figure = Figure(figsize=(9, 1.0 + 1.6 * len(names)), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True, sharey=True))
+    figure, panels = region_panels(len(names), 1.6)
+    limit = 1.1 * max(float(np.nanmax(np.abs(index.values), initial=0)), 2.0)
     for axes, name in zip(panels, names):
         values = index.sel(region=name).values
         colours = np.where(values < max(limits), OTHER, WATER_COLOUR)
@@ -176,6 +196,7 @@ def drought_index(index: xr.DataArray, limits: Sequence[float]) -> Figure:
         axes.axhline(0, color=INK, lw=0.4)
         axes.set_title(name, loc="left", fontsize=9)
         axes.set_ylabel("index")
+        axes.set_ylim(-limit, limit)
     letter_panels(list(panels))
     return figure
 
@@ -219,30 +240,41 @@ def comparison(
     return figure
 
 
-def component_series(components: xr.DataArray, title: str = "") -> Figure:
-    """Draw the components that a series was decomposed into, one below the other.
+def component_series(components: Mapping[str, xr.DataArray], title: str = "") -> Figure:
+    """Draw the components that series were decomposed into, one below the other.
 
     Args:
-      components: With `units`, dimensions (component, time), the components named.
-      title: Of what series.
+      components: By the name of each series, with `units`, dimensions (component,
+        time), the components named.
+      title: Of what place.
 
     Returns:
-      The figure, a panel a component with its share of the sum of their variances.
+      The figure: a column a series, a panel a component with its share of the sum of
+      their variances.
     """
-    names = [str(name) for name in components.component.values]
-    values = components.transpose("component", "time").values
-    variance = np.nanvar(values, axis=1)
-    share = 100 * variance / max(float(variance.sum()), 1e-300)
-    figure = Figure(figsize=(9, 0.9 + 1.1 * len(names)), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
-    for axes, name, series, part in zip(panels, names, values, share):
-        axes.plot(components.time.values, series, color=WATER_COLOUR, lw=0.9)
-        axes.axhline(0, color=INK, lw=0.4)
-        text = f"{name}, {part:.0f}% of the variance"
-        axes.set_title(text, loc="left", fontsize=9)
-        axes.set_ylabel(str(components.attrs.get("units", "")), fontsize=8)
-    panels[-1].set_xlim(*span_of(components.time.values))
-    letter_panels(list(panels))
+    count = max(parts.sizes["component"] for parts in components.values())
+    size = 1.8 + (7.2 if len(components) == 1 else 4.6 * len(components))
+    figure = Figure(figsize=(size, 0.9 + 1.1 * count), layout="constrained")
+    grid = figure.subplots(count, len(components), sharex=True, squeeze=False)
+    for column, (series, parts) in zip(grid.T, components.items()):
+        parts = parts.transpose("component", "time")
+        values = parts.values.astype(float)
+        variance = np.nanvar(values, axis=1)
+        share = 100 * variance / max(float(variance.sum()), 1e-300)
+        units = str(parts.attrs.get("units", ""))
+        for number, axes in enumerate(column):
+            if number >= len(values):
+                axes.set_visible(False)
+                continue
+            axes.plot(parts.time.values, values[number], color=WATER_COLOUR, lw=0.9)
+            axes.axhline(0, color=INK, lw=0.4)
+            name = str(parts.component.values[number])
+            text = f"{series}, {name}, {share[number]:.0f}% of the variance"
+            axes.set_title(text, loc="left", fontsize=9)
+            axes.set_ylabel("" if units == "1" else units, fontsize=8)
+        column[len(values) - 1].tick_params(labelbottom=True)
+        column[0].set_xlim(*span_of(parts.time.values))
+    letter_panels([axes for axes in grid.flat if axes.get_visible()])
     if title:
         figure.suptitle(title, fontsize=10)
     return figure

@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from jaxload.plot.base_map import (
     add_map,
@@ -37,6 +37,7 @@ __all__ = [
     "left_out_scores",
     "load_amplitudes",
     "mean_over_stations",
+    "station_score_maps",
     "yearly_range",
 ]
 
@@ -107,7 +108,24 @@ def left_out_maps(stations: xr.Dataset, outline: Outline = ()) -> Figure:
       The figure: maps of correlation and root mean square error, and below them the
       shares of stations in classes of both.
     """
-    pcc, rmse = left_out_scores(stations)
+    return station_score_maps(stations, *left_out_scores(stations), outline)
+
+
+def station_score_maps(
+    stations: xr.Dataset, pcc: ArrayLike, rmse: ArrayLike, outline: Outline = ()
+) -> Figure:
+    """Draw correlation and error of predictions of stations, with their shares.
+
+    Args:
+      stations: With `lon` and `lat` [degrees], dimension ``station``.
+      pcc: Correlation with the heights [-], shape (station,); NaN if unknown.
+      rmse: Root mean square error [mm], shape (station,).
+      outline: Rings of lon and lat [degrees], each of shape (vertex, 2).
+
+    Returns:
+      The figure: a map of each, and below them the shares of stations in classes.
+    """
+    pcc, rmse = np.asarray(pcc, float), np.asarray(rmse, float)
     rings = [(ring[:, 0], ring[:, 1]) for ring in outline]
     box = box_around((stations.lon.values, stations.lat.values), *rings)
     figure = Figure(figsize=(10.5, 7.6), layout="constrained")
@@ -258,14 +276,17 @@ def yearly_range(
 
 
 def load_amplitudes(
-    amplitudes: Mapping[str, xr.DataArray], outline: Outline = ()
+    amplitudes: Mapping[str, xr.DataArray],
+    outline: Outline = (),
+    label: str = "annual amplitude [mm]",
 ) -> Figure:
-    """Draw the annual amplitude of the displacement by each load at stations.
+    """Draw annual amplitudes at stations, such as of the displacement by each load.
 
     Args:
       amplitudes: By the name of each load, amplitude [mm] with `lon` and `lat`,
         dimension ``station``.
       outline: Rings of lon and lat [degrees].
+      label: What they are.
 
     Returns:
       The figure, a map a load, each with its mean over the stations and a colour scale
@@ -280,7 +301,7 @@ def load_amplitudes(
         draw_dots(axes, (values.lon.values, values.lat.values), values.values, scale)
         draw_outline(axes, outline)
         axes.set_title(f"{name}, mean {float(values.mean()):.2f} mm")
-        add_scale(figure, axes, values, "annual amplitude [mm]")
+        add_scale(figure, axes, values, label)
     letter_panels(panels)
     return figure
 

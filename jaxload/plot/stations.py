@@ -28,7 +28,7 @@ from jaxload.plot.style import (
     span_of,
 )
 
-__all__ = ["screening", "station_fit", "station_loads"]
+__all__ = ["mean_loads", "screening", "station_fit", "station_loads"]
 
 #: Colours of loads.
 LOADS = ["#7a5195", "#3f7f4c", "#2f7fc1", "#c98a1b"]
@@ -110,6 +110,53 @@ def station_loads(stations: xr.Dataset, names: Sequence[str]) -> Figure:
         axes.set_xlim(*span_of(time))
     letter_panels(list(panels))
     legend_above(figure, panels[0])
+    return figure
+
+
+def mean_loads(stations: xr.Dataset) -> Figure:
+    """Draw the mean over stations of heights before and after loads are removed.
+
+    Args:
+      stations: Dataset with `up_cleaned` and ``load_<name>`` [mm], dimensions (time,
+        station), `load_total` among them.
+
+    Returns:
+      The figure: heights before and after, and below them the loads; means over the
+      stations that have a height at an epoch.
+    """
+    seen = stations.up_cleaned.notnull()
+    mean = lambda values: values.where(seen).mean("station").values
+    before = mean(stations.up_cleaned)
+    after = mean(stations.up_cleaned - stations.load_total)
+    time = stations.time.values
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, sharey=True)
+    for values, colour, label in (
+        (before, INK, "heights"),
+        (after, WATER_COLOUR, "heights without the loads"),
+    ):
+        about = values - np.nanmean(values)
+        above.plot(time, about, color=colour, lw=1.1, label=label)
+    spread = [float(np.nanstd(x)) for x in (before, after)]
+    above.set_title(
+        f"mean of {seen.any('time').values.sum()} stations, standard deviation "
+        f"{spread[0]:.1f} mm before, {spread[1]:.1f} mm after",
+        loc="left",
+        fontsize=9,
+    )
+    loads = [n for n in map(str, stations.data_vars) if n.startswith("load_")]
+    parts = [n for n in loads if n != "load_total"] or loads
+    for load, colour in zip(parts, LOADS * len(parts)):
+        values = mean(stations[load])
+        label = load.removeprefix("load_")
+        below.plot(time, values - np.nanmean(values), color=colour, lw=1.1, label=label)
+    below.set_title("displacement by the loads", loc="left", fontsize=9)
+    for axes in (above, below):
+        axes.axhline(0, color=INK, lw=0.4)
+        axes.set_ylabel("mm")
+        axes.set_xlim(*span_of(time))
+        axes.legend(loc="best", ncols=3, frameon=False, fontsize=8)
+    letter_panels([above, below])
     return figure
 
 

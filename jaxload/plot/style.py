@@ -16,6 +16,7 @@ __all__ = [
     "COLOURS",
     "INK",
     "OTHER",
+    "SEVERAL",
     "WATER_COLOUR",
     "add_scale",
     "arrows_of",
@@ -30,6 +31,9 @@ OTHER = "#d1603d"
 INK = "#333333"
 BELIEF = "#e3d9b8"
 
+#: Colours of several series in one panel, apart for the colour-blind too.
+SEVERAL = (WATER_COLOUR, OTHER, "#7a5195", "#3f7f4c", "#c98a1b", "#8a8a8a")
+
 #: Colour maps by what they show; all can be read by the colour-blind.
 COLOURS = {
     # From dry through nothing to wet.
@@ -37,6 +41,7 @@ COLOURS = {
     "amplitude": "viridis",
     "error": "cividis",
     "score": "viridis",
+    "rain": "YlGnBu",
     # The end of a year has the colour of its beginning.
     "phase": "twilight_shifted",
 }

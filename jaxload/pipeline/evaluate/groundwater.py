@@ -14,7 +14,7 @@ from jaxload import config, evaluate, io, series
 from jaxload.io.gnss.sites import Site
 from jaxload.pipeline.evaluate.regions import over_months
 from jaxload.pipeline.inputs.observations import read_gravity
-from jaxload.pipeline.inputs.region_series import regional_precipitation
+from jaxload.pipeline.inputs.rain import read_precipitation
 from jaxload.pipeline.inputs.time_spans import month_spans, spans_of
 from jaxload.pipeline.messages import error_context
 from jaxload.pipeline.prepare.grid_loads import read_load_grid
@@ -46,12 +46,12 @@ class References:
       grace: Total water less soil and snow water [mm] at stations by calendar month,
         (month, station).
       wells: ``gwsa`` [mm] (time, well), as of `io.read_wells`.
-      precipitation: Of each region [mm in a month], (month, region).
+      rain: From `read_precipitation`.
     """
 
     grace: xr.DataArray | None = None
     wells: xr.Dataset | None = None
-    precipitation: xr.DataArray | None = None
+    rain: xr.Dataset | None = None
 
 
 def read_references(
@@ -73,18 +73,11 @@ def read_references(
       ValueError: If one cannot be used, or does not reach the stations or regions.
     """
     settings, months = study.groundwater, _months(gnss.time.values)
-    rain = None
-    if study.evaluation.precipitation:
-        source = config.grid_source(study.evaluation.precipitation)
-        setting = "evaluation.precipitation"
-        rain = regional_precipitation(study, setting, source, (outlines, months))
+    rain = read_precipitation(study, outlines, months)
     if settings is None:
-        return References(precipitation=rain)
+        return References(rain=rain)
     grace = _grace(study, gnss, months) if settings.grace else None
     wells = read_wells_of(study, settings) if settings.wells else None
-    if settings.rain is not None:
-        setting, source = "groundwater.precipitation", settings.rain
-        rain = regional_precipitation(study, setting, source, (outlines, months))
     return References(grace, wells, rain)
 
 
@@ -264,9 +257,9 @@ def compare(
     if references.grace is not None:
         dataset["grace"] = references.grace
         summary["lag_months"] = _lags(of_stations, references.grace.values, stations)
-    if references.precipitation is not None:
-        dataset["precipitation"] = references.precipitation
-        rain = references.precipitation.values
+    if references.rain is not None:
+        dataset["precipitation"] = references.rain.precipitation
+        rain = references.rain.precipitation.values
         summary["precipitation"] = _lags(rain, of_regions, areas)
     if study.groundwater is not None and study.groundwater.drought:
         index, summary["dsi"] = _drought(of_regions, dataset)

@@ -180,6 +180,10 @@ def compare_products(
     water = np.stack([alike.products[name].regions for name in names], axis=1)
     labels = {"units": "mm", "long_name": "regional mean of water storage anomaly"}
     variables["water"] = ("month", "product", "region"), water, labels
+    variables |= _compared(study, time, (ours, theirs), shape)
+    inside = np.stack(list(periods.values())).astype(np.int8)
+    labels = {"units": "1", "long_name": "1 where a month is in a period"}
+    variables["in_period"] = ("period", "month"), inside, labels
     variables |= _lags(study, time, (ours, theirs), shape)
     variables |= _of_cells(study, time, alike, periods)
     coords: dict[str, Any] = {"product": names, "other": names, "period": list(periods)}
@@ -280,6 +284,31 @@ def _without(values: Floats, known: NDArray[np.bool_], basis: Floats) -> Floats:
 def _labels(name: str) -> dict[str, str]:
     units, meaning = SCORES[name]
     return {"units": units, "long_name": meaning}
+
+
+def _compared(
+    study: config.Study,
+    time: NDArray,
+    pairs: tuple[Floats, Floats],
+    shape: tuple[int, int, int],
+) -> dict[str, Any]:
+    """Water by heights and by every other product, as scores are of both."""
+    # Water by heights is the first product, so that its pairs come first.
+    some = tuple(x[:, : shape[1]].reshape(len(time), -1) for x in pairs)
+    (ours, theirs), _ = _ready(study, time, (some[0], some[1]))
+    dims = ("month", "other", "region")
+    meaning = "in common months, less what was removed to compare both, smoothed alike"
+    return {
+        name: (
+            dims,
+            values.reshape(-1, *shape[1:]),
+            {"units": "mm", "long_name": f"{what} {meaning}"},
+        )
+        for name, values, what in (
+            ("compared_gnss", ours, "water by heights"),
+            ("compared_other", theirs, "water by other"),
+        )
+    }
 
 
 def _lags(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jaxload import evaluate, series
 from jaxload.pipeline.evaluate.product_scores import AlikeProducts
-from jaxload.pipeline.evaluate.products import BY_HEIGHTS, BY_STATIONS_ONLY
+from jaxload.pipeline.evaluate.products import BY_HEIGHTS
 
 __all__ = ["compare_wavelets"]
 
@@ -53,7 +53,7 @@ def compare_wavelets(
       nor gaps affect. None where no pair has four years.
     """
     time = series.span_middles(months)
-    others = [x for x in alike.products if x not in (BY_HEIGHTS, BY_STATIONS_ONLY)]
+    others = [name for name in alike.products if name != BY_HEIGHTS]
     names = list(alike.area.outlines)
     if not others or len(time) < SHORTEST:
         return _warn_of_none()

@@ -46,7 +46,7 @@ from jaxload.pipeline.fill.features import (
     network_features,
     weather_raster,
 )
-from jaxload.pipeline.fill.kept_features import feature_results
+from jaxload.pipeline.fill.kept_features import feature_results, sampled_weather
 from jaxload.pipeline.fill.network_posterior import (
     held_out_residuals,
     invert_about_mean,
@@ -142,7 +142,7 @@ def _invert_with_virtual_stations(
         places = WeatherPlaces(name.tolist(), lon, lat)
         report_progress = functools.partial(clock.watch, "features_of_weather")
         features = network_features(study, places, gnss, folder, report_progress)
-        kept = feature_results(study, features, places, gnss.time.values)
+        kept = _kept(study, features, places, gnss)
     with clock.stage("training"):
         sigma = np.asarray(model.noise.sigma)
         folds, keys = make_folds(study, gnss, len(sigma))
@@ -184,7 +184,7 @@ def _invert_with_virtual_stations(
         rows=as_virtual_stations(cells, gnss, mean, sd),
         filling=filling,
         left_out=left_out,
-        features=kept,
+        **kept,
     )
     with clock.stage("standard_errors_of_regions"):
         if uncertainty_kind(study, model) != "none":
@@ -210,6 +210,19 @@ def _invert_with_virtual_stations(
                 update,
             )
     return _result(trained, estimate, errors, stations_only, learned)
+
+
+def _kept(
+    study: config.Study,
+    features: NetworkFeatures,
+    places: WeatherPlaces,
+    gnss: xr.Dataset,
+) -> dict[str, xr.Dataset | None]:
+    """What results hold of the features: `features` and `weather`."""
+    return {
+        "features": feature_results(study, features, places, gnss.time.values),
+        "weather": sampled_weather(study, features, places, gnss),
+    }
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -284,7 +297,7 @@ def _invert_about_prior_mean(
         places = WeatherPlaces(names, raster.lon, raster.lat, nearest=True)
         report_progress = functools.partial(clock.watch, "features_of_weather")
         features = network_features(study, places, gnss, folder, report_progress)
-        kept = feature_results(study, features, places, gnss.time.values)
+        kept = _kept(study, features, places, gnss)
     with clock.stage("training"):
         folds, keys = make_folds(study, gnss, model.up.shape[1])
         to_cells = sphere.linear_weights(
@@ -332,7 +345,7 @@ def _invert_about_prior_mean(
                 inverted.choice,
                 inverted.errors,
                 stations_only.regions,
-                dataclasses.replace(learned, features=kept),
+                dataclasses.replace(learned, **kept),
                 stations_only.cells,
                 summary=inverted.summary,
             )
@@ -344,7 +357,7 @@ def _invert_about_prior_mean(
         estimate = dataclasses.replace(estimate, left_out=left_out)
         warn_unsolved(gnss.time.values, estimate.solution.ok)
     learned, errors = _learned(trained, update, features), Errors("none")
-    learned = dataclasses.replace(learned, features=kept)
+    learned = dataclasses.replace(learned, **kept)
     with clock.stage("standard_errors_of_regions"):
         if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / TUNING_EPOCHS)

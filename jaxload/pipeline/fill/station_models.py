@@ -27,7 +27,7 @@ from jaxload.gapfill.training import optimise
 from jaxload.pipeline.evaluate.published_scores import ARTICLES
 from jaxload.pipeline.fill.drivers import driver_features
 from jaxload.pipeline.fill.features import NetworkFeatures, network_features
-from jaxload.pipeline.fill.kept_features import feature_results
+from jaxload.pipeline.fill.kept_features import feature_results, sampled_weather
 from jaxload.pipeline.fill.study_model import study_station_model
 from jaxload.pipeline.inputs.virtual_stations import as_virtual_stations
 from jaxload.pipeline.inputs.weather import (
@@ -66,6 +66,7 @@ class Filled:
       left_out: Uplift of each station predicted from others [mm], shape (epoch,
         station).
       features: From `feature_results`.
+      weather: From `sampled_weather`.
     """
 
     rows: xr.Dataset
@@ -74,6 +75,7 @@ class Filled:
     best: NDArray[np.int64] | None = None
     left_out: NDArray[np.floating] | None = None
     features: xr.Dataset | None = None
+    weather: xr.Dataset | None = None
 
 
 def fill(
@@ -154,7 +156,8 @@ def fill(
     summary |= fitted.record | features.record
     left_out = np.asarray(fitted.validation.predicted)
     kept = feature_results(study, features, places, gnss.time.values)
-    return Filled(rows, summary, fitted.curve, fitted.best, left_out, kept)
+    weather = sampled_weather(study, features, places, gnss)
+    return Filled(rows, summary, fitted.curve, fitted.best, left_out, kept, weather)
 
 
 def _is_own(study: config.Study) -> bool:

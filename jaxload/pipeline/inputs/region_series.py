@@ -19,10 +19,10 @@ from jaxload.pipeline.messages import error_context, listed
 __all__ = [
     "MonthlyRegions",
     "RegionSeries",
+    "means_over_regions",
     "named_columns",
     "read_region_series",
     "regional_means",
-    "regional_precipitation",
 ]
 
 logger = logging.getLogger(__name__)
@@ -255,41 +255,29 @@ def regional_means(
     with error_context(where):
         grid = io.square_cells(grid)
         means = io.period_means(grid, places.months)[quantity]
-        raster = sphere.raster_grid(grid.lon.values, grid.lat.values)
-        over = sphere.basin_weights(raster, places.outlines)
-    fields = means.values.reshape(len(means.time), -1).astype(np.float64)
-    share = covered_by_values(fields, raster, places.outlines)
-    warn_of_coverage(where, places.outlines, share)
-    return np.array(sphere.area_mean(over.weights, fields))
+    return means_over_regions(means, places.outlines, where)
 
 
-def regional_precipitation(
-    study: config.Study,
-    setting: str,
-    source: config.GridSource,
-    where: tuple[Mapping[str, Outline], io.Periods],
-) -> xr.DataArray:
-    """Average precipitation over regions and months.
+def means_over_regions(
+    means: xr.DataArray, outlines: Mapping[str, Outline], where: str
+) -> Floats:
+    """Average means of months over regions.
 
     Args:
-      study: Its `folder` is that of relative paths.
-      setting: What the study calls it, such as "evaluation.precipitation".
-      source: The grid.
-      where: Outlines of regions by name, and calendar months.
+      means: Dimensions (time, lat, lon), of cells that are squares.
+      outlines: Regions by name.
+      where: The setting and its files, for messages.
 
     Returns:
-      Amounts of months [mm], dimensions (month, region).
+      Means, shape (month, region).
 
     Raises:
-      FileNotFoundError: If a file is missing.
-      ValueError: If it cannot be read, or does not reach the regions.
+      ValueError: If a region is not reached.
     """
-    outlines, months = where
-    grid = read_grid_source(study, setting, source, "precipitation")
-    places = MonthlyRegions(outlines, np.array([]), months)
-    daily = regional_means(grid, "precipitation", places, f"{setting} {source}")
-    days = (months.stop - months.start) / DAY
-    coords = {"month": months.stamp, "region": list(outlines)}
-    labels = {"units": "mm", "long_name": "precipitation in a month"}
-    values = daily * days[:, None]
-    return xr.DataArray(values, coords, ("month", "region"), attrs=labels)
+    with error_context(where):
+        raster = sphere.raster_grid(means.lon.values, means.lat.values)
+        over = sphere.basin_weights(raster, outlines)
+    fields = means.values.reshape(len(means.time), -1).astype(np.float64)
+    share = covered_by_values(fields, raster, outlines)
+    warn_of_coverage(where, outlines, share)
+    return np.array(sphere.area_mean(over.weights, fields))

@@ -1,13 +1,16 @@
 """The study area: region, cells and the references in it."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import xarray as xr
 
 from jaxload import config, sphere
+from jaxload.io.files.paths import expand
 from jaxload.pipeline.inputs.coverage import warn_of_coverage
 from jaxload.pipeline.inputs.observations import Outline, read_comparisons
 from jaxload.pipeline.inputs.outlines import read_outlines
+from jaxload.pipeline.messages import error_context, listed
 
 __all__ = ["StudyArea", "read_study_area"]
 
@@ -47,6 +50,7 @@ def read_study_area(study: config.Study) -> StudyArea:
       ValueError: If a file cannot be used.
     """
     outlines = read_outlines(study)
+    _check_drawn(study, outlines)
     region = next(iter(outlines.values()))
     products = read_comparisons(study, region)
     settings = study.region
@@ -56,3 +60,16 @@ def read_study_area(study: config.Study) -> StudyArea:
     basins = sphere.basin_weights(grid, outlines)
     warn_of_coverage("the grid", basins.names, basins.covered)
     return StudyArea(region, outlines, grid, basins, products, {})
+
+
+def _check_drawn(study: config.Study, outlines: Mapping[str, Outline]) -> None:
+    """Refuse what figures cannot show before anything is computed."""
+    unknown = [name for name in study.figures.regions if name not in outlines]
+    if unknown:
+        raise ValueError(
+            f"figures.regions names {listed(unknown)}, no region of the study "
+            f"({listed(list(outlines))}); name some of these"
+        )
+    if study.figures.topography:
+        with error_context("figures.topography"):
+            expand(study.path(study.figures.topography))

@@ -107,6 +107,10 @@ class Result:
         set it.
       features: Weather and features of places that were filled; None where a study does
         not store them.
+      weather: Weather of a few stations and its components, as figures show them; None
+        where no cell was filled by weather.
+      precipitation: Of regions by month, and on cells by season; None where a study
+        names none.
       bridged: Gravimetry whose missing months are estimated; None likewise.
       maps: The file that holds `water` already; None where none does.
       state: What later days are estimated by; None where they cannot be, or nothing is
@@ -130,6 +134,8 @@ class Result:
     wavelets: xr.Dataset | None = None
     bridged: xr.Dataset | None = None
     features: xr.Dataset | None = None
+    weather: xr.Dataset | None = None
+    precipitation: xr.Dataset | None = None
     maps: MapFile | None = None
     state: KeptState | None = None
 

@@ -1,5 +1,6 @@
 """Figures of a result."""
 
+import dataclasses
 import functools
 import importlib.util
 import logging
@@ -13,12 +14,15 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from jaxload import config, evaluate, io
-from jaxload.pipeline.report.datasets import Result
+from jaxload.labelled import seasonal_fits
+from jaxload.pipeline.report.datasets import SHORTEST, Result, record_length
 from jaxload.pipeline.report.figures_of_earth import earth_figures
-from jaxload.pipeline.report.figures_of_products import product_figures
+from jaxload.pipeline.report.figures_of_filling import filling_figures
+from jaxload.pipeline.report.figures_of_products import WAVELETS, product_figures
 from jaxload.pipeline.report.figures_of_stations import station_figures
 from jaxload.pipeline.report.figures_of_water import (
     Makers,
+    drawn_stations,
     has_values,
     spread_names,
     water_figures,
@@ -28,7 +32,14 @@ from jaxload.pipeline.report.figures_of_water import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "FIGURE_FORMATS", "draw", "is_figure", "rings"]
+__all__ = [
+    "FIGURES",
+    "FIGURES_OF_REGIONS",
+    "FIGURE_FORMATS",
+    "draw",
+    "is_figure",
+    "rings",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -37,26 +48,32 @@ FIGURES = (
     "annual_amplitude",
     *("twsa_maps", "twsa_months", "twsa_dates", "seasons"),
     *("gwsa_maps", "gwsa_months", "gwsa_dates"),
-    *("scores", "taylor", "wavelets", "bridged"),
+    *("seasons_semiannual", "trends", "precipitation_seasons"),
+    *("scores", "taylor", "wavelets", "bridged", "products", "scatter"),
     "regions",
     "station_fit",
     *("availability", "leave_one_out", "station_mean", "yearly_range", "filled_cells"),
+    *("filling_leave_one_out", "filling_taylor", "filling_mean", "filled_series"),
+    *("station_map", "station_weather", "weather_components"),
     "beta",
     "kernel",
     "standard_error",
-    *("loads", "load_amplitudes"),
+    *("loads", "loads_mean", "load_amplitudes"),
     "drought",
     "drought_probability",
     "drought_map",
     "water_balance",
     "components",
-    "grace",
+    *("grace", "grace_amplitude"),
     "wells",
     "learning",
     "screening",
     "network",
     "twin",
 )
+
+#: Beginnings of names that end in that of a region.
+FIGURES_OF_REGIONS = (WAVELETS,)
 
 #: Formats that they may have.
 FIGURE_FORMATS = ("png", "pdf", "svg")
@@ -92,7 +109,8 @@ def is_figure(name: str) -> bool:
       Whether it is.
     """
     path = pathlib.PurePath(name)
-    return path.stem in FIGURES and path.suffix[1:] in FIGURE_FORMATS
+    named = path.stem in FIGURES or path.stem.startswith(FIGURES_OF_REGIONS)
+    return named and path.suffix[1:] in FIGURE_FORMATS
 
 
 def draw(
@@ -126,7 +144,7 @@ def draw(
     missing, files = "", []
     makers = _makers(result, settings)
     if study is not None:
-        makers |= earth_figures(study)
+        makers |= earth_figures(study, result)
     for name, make in makers.items():
         figure = make()
         missing += plot.use_fonts_with_letters(figure)
@@ -140,16 +158,48 @@ def draw(
 
 def _makers(result: Result, settings: config.Figures) -> Makers:
     """What makes each figure, by its name."""
+    result = _with_regions(result, settings)
     return (
-        station_figures(result)
+        station_figures(result, settings)
+        | filling_figures(result, settings)
         | _of_regions(result)
         | water_figures(result, settings)
         | product_figures(result, settings)
         | _of_criterion(result)
-        | _of_groundwater(result)
+        | _of_precipitation(result)
+        | _of_groundwater(result, settings)
         | _of_drought(result, settings)
         | _of_water_balance(result)
     )
+
+
+def _with_regions(result: Result, settings: config.Figures) -> Result:
+    """The result with those regions alone that are drawn."""
+    if not settings.regions:
+        return result
+    parts = {}
+    for field in dataclasses.fields(result):
+        part = getattr(result, field.name)
+        if isinstance(part, xr.Dataset) and "region" in part.dims:
+            there = set(map(str, part.region.values))
+            some = [name for name in settings.regions if name in there]
+            parts[field.name] = part.sel(region=some) if some else part
+    return dataclasses.replace(result, **parts)
+
+
+def _of_precipitation(result: Result) -> Makers:
+    from jaxload import plot
+
+    rain = result.precipitation
+    if rain is None or "precipitation_season" not in rain:
+        return {}
+    seasons = rain.precipitation_season
+    if not has_values("precipitation_seasons", seasons):
+        return {}
+    fields = {str(name): seasons.sel(season=name) for name in rain.season.values}
+    label = "mean precipitation of a month [mm]"
+    about = fields, label, result.outline, "rain"
+    return {"precipitation_seasons": functools.partial(plot.field_maps, *about)}
 
 
 def _of_regions(result: Result) -> Makers:
@@ -167,7 +217,8 @@ def _of_regions(result: Result) -> Makers:
 
 def _rain(result: Result) -> xr.DataArray | None:
     """Precipitation of months over regions, from whichever part has it."""
-    for part in (result.water_balance, result.groundwater, result.products):
+    parts = result.water_balance, result.groundwater, result.precipitation
+    for part in (*parts, result.products):
         if part is not None and "precipitation" in part:
             return part.precipitation
     return None
@@ -197,7 +248,7 @@ def _warn_of_letters(missing: str) -> None:
         )
 
 
-def _of_groundwater(result: Result) -> Makers:
+def _of_groundwater(result: Result, settings: config.Figures) -> Makers:
     from jaxload import plot
 
     beside = result.groundwater
@@ -209,11 +260,14 @@ def _of_groundwater(result: Result) -> Makers:
         figures["drought"] = functools.partial(plot.drought_index, beside.dsi, limits)
     if "grace" in beside and has_values("grace", beside.grace):
         lags = summary["lag_months"]
-        titles = {name: _lag_title(name, lags) for name in spread_names(beside.station)}
+        some = drawn_stations(settings, beside.station.values)
+        titles = {name: _lag_title(name, lags) for name in some}
         shifts = {name: lags[name]["months"] for name in titles}
         figures["grace"] = functools.partial(
             plot.comparison, beside.gwsa_month, beside.grace, titles, shifts
         )
+        if record_length(beside.month.values) >= SHORTEST:
+            figures["grace_amplitude"] = lambda: _amplitudes_beside(result, beside)
     if "gwsa_well" in beside and has_values("wells", beside.gwsa_well):
         scores = summary["wells"]
         titles = {
@@ -224,6 +278,19 @@ def _of_groundwater(result: Result) -> Makers:
             plot.comparison, beside.gwsa_estimate_at_well, beside.gwsa_well, titles
         )
     return figures
+
+
+def _amplitudes_beside(result: Result, beside: xr.Dataset) -> "Figure":
+    """Annual amplitude of groundwater at stations by heights and by gravimetry."""
+    from jaxload import plot
+
+    series = {"GNSS": beside.gwsa_month, "GRACE": beside.grace}
+    fits = {
+        name: seasonal_fits(values.rename(month="time")).annual_amplitude
+        for name, values in series.items()
+    }
+    what = "annual amplitude of groundwater [mm]"
+    return plot.load_amplitudes(fits, result.outline, what)
 
 
 def _of_drought(result: Result, settings: config.Figures) -> Makers:

@@ -3,9 +3,10 @@
 import numpy as np
 import xarray as xr
 
+from jaxload import config
 from jaxload.labelled import seasonal_fits
 from jaxload.pipeline.report.datasets import SHORTEST, Result, record_length
-from jaxload.pipeline.report.figures_of_water import Makers, spread_names
+from jaxload.pipeline.report.figures_of_water import Makers, drawn_stations
 
 __all__ = ["station_figures"]
 
@@ -13,11 +14,12 @@ __all__ = ["station_figures"]
 YEARS = 12
 
 
-def station_figures(result: Result) -> Makers:
+def station_figures(result: Result, settings: config.Figures) -> Makers:
     """Name the figures of stations.
 
     Args:
       result: The result.
+      settings: Which stations series are drawn of.
 
     Returns:
       What makes each figure.
@@ -39,8 +41,9 @@ def station_figures(result: Result) -> Makers:
     if "rate_z" in stations:
         makers["screening"] = lambda: plot.screening(stations, outline)
     if "load_total" in stations:
-        names = spread_names(stations.station.values)
+        names = drawn_stations(settings, stations.station.values)
         makers["loads"] = lambda: plot.station_loads(stations, names)
+        makers["loads_mean"] = lambda: plot.mean_loads(stations)
         if record_length(stations.time.values) >= SHORTEST:
             makers["load_amplitudes"] = lambda: plot.load_amplitudes(
                 _amplitudes_of_loads(stations), outline

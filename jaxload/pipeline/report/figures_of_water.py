@@ -18,7 +18,14 @@ from jaxload.pipeline.report.datasets import SHORTEST, Result, record_length
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Makers", "has_values", "spread_names", "water_figures", "without_belt"]
+__all__ = [
+    "Makers",
+    "drawn_stations",
+    "has_values",
+    "spread_names",
+    "water_figures",
+    "without_belt",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -202,6 +209,20 @@ def _thinned(field: xr.DataArray, epochs: NDArray[np.intp]) -> xr.DataArray:
     some = epochs[rows.round().astype(int)]
     parts = [field.isel(time=some[few]).load() for few in blocks(len(some), 64)]
     return parts[0] if len(parts) == 1 else xr.concat(parts, "time")
+
+
+def drawn_stations(settings: config.Figures, names: Any) -> list[str]:
+    """Take the stations that a study names, or a few of all.
+
+    Args:
+      settings: Of the figures.
+      names: Of all stations.
+
+    Returns:
+      Those that are drawn.
+    """
+    there = set(map(str, np.asarray(names)))
+    return [x for x in settings.stations if x in there] or spread_names(names)
 
 
 def spread_names(names: Any) -> list[str]:

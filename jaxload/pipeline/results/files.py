@@ -18,7 +18,11 @@ from jaxload.io.files.writing import reason_of, replacing
 from jaxload.io.files.zarr_folders import is_zarr, settle_folder
 from jaxload.pipeline.frozen.kept_state import ABOUT_STATE, STATE_ARRAYS
 from jaxload.pipeline.report.datasets import Result
-from jaxload.pipeline.report.figures import FIGURE_FORMATS, FIGURES
+from jaxload.pipeline.report.figures import (
+    FIGURE_FORMATS,
+    FIGURES,
+    FIGURES_OF_REGIONS,
+)
 from jaxload.pipeline.report.network_tables import EXACT, TABLE
 from jaxload.pipeline.report.water_tables import WATER_TABLES
 
@@ -55,6 +59,8 @@ DATASETS = {
     "wavelets.nc": "wavelets",
     "bridged.nc": "bridged",
     "features.nc": "features",
+    "weather.nc": "weather",
+    "precipitation.nc": "precipitation",
 }
 
 #: Variables that are written in float64, by the name of their file: sums of many
@@ -173,7 +179,8 @@ def check_folder(folder: pathlib.Path) -> None:
     Raises:
       ValueError: If there is one, or a folder of such a name.
     """
-    there = [folder / name for name in NAMES if (folder / name).exists()]
+    names = *NAMES, *_figures_of_regions(folder)
+    there = [folder / name for name in names if (folder / name).exists()]
     for path in there:
         if path.is_dir() and not (is_zarr(path) and io.is_result(path)):
             raise ValueError(
@@ -200,6 +207,19 @@ def remove_older(folder: pathlib.Path, names: Mapping[str, Any]) -> None:
     for name in NAMES:
         if name not in names:
             _remove(folder / name)
+    for name in _figures_of_regions(folder):
+        if io.is_result(folder / name):
+            _remove(folder / name)
+
+
+def _figures_of_regions(folder: pathlib.Path) -> list[str]:
+    """Files that are called as figures of regions."""
+    return [
+        path.name
+        for start in FIGURES_OF_REGIONS
+        for form in FIGURE_FORMATS
+        for path in sorted(folder.glob(f"{start}*.{form}"))
+    ]
 
 
 def _remove(path: pathlib.Path) -> None:

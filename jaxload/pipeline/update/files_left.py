@@ -19,7 +19,7 @@ __all__ = ["describe_earlier", "draw_again"]
 logger = logging.getLogger(__name__)
 
 #: Figures of what no day changes.
-LASTING = ("kernel",)
+LASTING = ("kernel", "station_map")
 
 
 def describe_earlier(

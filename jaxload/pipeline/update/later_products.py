@@ -4,16 +4,17 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from jaxload import config, io
 from jaxload.pipeline.comparisons import (
     MonthlyWater,
+    beside_products,
     compare_water,
-    with_precipitation,
 )
-from jaxload.pipeline.evaluate.groundwater import read_references
 from jaxload.pipeline.evaluate.products import MonthlyProduct
+from jaxload.pipeline.inputs.rain import read_precipitation
 from jaxload.pipeline.inputs.study_area import StudyArea
 from jaxload.pipeline.monthly_cells import calendar_months, monthly_fields_of_maps
 from jaxload.pipeline.results.files import DATASETS
@@ -49,9 +50,12 @@ def product_results(
         beside = heights.load(), mask
     compared = compare_water(study, area, water, others, beside, watch)
     parts = dict(compared.parts)
-    if study.evaluation.precipitation and "products" in parts:
-        when = xr.Dataset(coords={"time": time})
-        rain = read_references(study, when, area.outlines).precipitation
-        parts["products"] = with_precipitation(parts["products"], rain)
+    first, last = np.datetime_as_string(time[[0, -1]], "M")
+    months = io.month_periods(str(first), str(last))
+    rain = read_precipitation(study, area.outlines, months)
+    if rain is not None:
+        parts["precipitation"] = rain
+    if "products" in parts:
+        parts["products"] = beside_products(study, parts["products"], rain)
     names = {part: name for name, part in DATASETS.items()}
     return {names[part]: dataset for part, dataset in parts.items()}, compared.summary
