@@ -9,6 +9,7 @@ import xarray as xr
 
 from jaxload import config, inversion, io, sphere
 from jaxload.inversion.estimation import factor
+from jaxload.pipeline.estimation.cell_resolution import resolution_of_cells
 from jaxload.pipeline.estimation.hyperparameters import choose
 from jaxload.pipeline.estimation.problem import make_model, make_prior
 from jaxload.pipeline.estimation.solution import estimate
@@ -407,3 +408,34 @@ def test_a_map_of_amplitudes_that_cannot_be_used_is_named(grid, tmp_path):
     xr.Dataset({"p": flat, "q": flat}, {"lat": lat, "lon": lon}).to_netcdf(two)
     with pytest.raises(ValueError, match="holds p, q, expected one variable on lat"):
         relative_amplitude(study_with(tmp_path, amplitude="d.nc"), grid)
+
+
+def test_the_resolution_is_that_of_an_epoch_with_a_usual_number_of_heights(
+    model, dense, grid, caplog
+):
+    study = study_with()
+    settled = model.noise, BETA
+    assert resolution_of_cells(study, model, settled, grid) is None
+    study = dataclasses.replace(study, output=config.Output(store=("resolution",)))
+    found = resolution_of_cells(study, model, settled, grid)
+    count = np.isfinite(model.up).sum(axis=1)
+    epoch = found.attrs["epoch"]
+    assert count[epoch] == np.sort(count)[EPOCHS // 2]
+    design, prior = dense
+    seen = np.isfinite(model.up[epoch])
+    rows, covariance = design[seen], prior / BETA**2
+    noise = np.diag(np.asarray(model.noise.sigma)[seen] ** 2)
+    system = rows @ covariance @ rows.T + noise
+    kernels = covariance @ rows.T @ np.linalg.inv(system) @ rows
+    shown = found.resolution.values[grid.row, grid.column]
+    np.testing.assert_allclose(shown, np.diag(kernels), rtol=1e-6, atol=1e-9)
+    place = 6371.0 * np.asarray(sphere.unit_vectors(grid.lon, grid.lat))
+    away = ((place[:, None] - place) ** 2).sum(axis=2)
+    radius = np.sqrt(2 * (kernels**2 * away).sum(axis=1) / (kernels**2).sum(axis=1))
+    shown = found.resolution_radius.values[grid.row, grid.column]
+    np.testing.assert_allclose(shown, radius, rtol=1e-3)
+    assert not caplog.text
+    days = dataclasses.replace(study.inversion, correlation_time_days=5.0)
+    study = dataclasses.replace(study, inversion=days)
+    assert resolution_of_cells(study, model, settled, grid) is None
+    assert 'output.store names "resolution", which is left out' in caplog.text

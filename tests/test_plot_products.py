@@ -212,7 +212,7 @@ def test_resolution_and_spread_have_a_scale_each():
     labels = [" ".join(bar.get_ylabel().split()) for bar in bars]
     assert labels == ["share by the data [-]", "distance [km]"]
     titles = [axes.get_title() for axes in panels(figure)]
-    assert titles == ["(a) resolution", "(b) spread"]
+    assert titles == ["(a) resolution", "(b) radius of resolution"]
 
 
 def test_months_that_were_estimated_have_an_interval(rng):

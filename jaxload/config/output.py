@@ -7,7 +7,7 @@ from jaxload.config.checks import check_choices
 
 __all__ = ["Output"]
 
-Stored = Literal["twsa", "regions", "coefficients", "features"]
+Stored = Literal["twsa", "regions", "coefficients", "features", "resolution"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,10 @@ class Output:
         coefficients.nc, or that water itself where it was solved for cell by cell;
         "features" for the weather of stations and filled cells and the features made of
         it, such as components, in the file features.nc, four bytes for each of them by
-        epoch and place.
+        epoch and place; "resolution" for how much of each cell the heights of an epoch
+        with a usual number of them determine, and over which distance, in the file
+        resolution.nc, where epochs are inverted one by one: two operations for each
+        station and pair of cells.
         Maps without epochs, stations and scores are always written.
       compression: Whether maps are compressed; without it they are written several
         times faster and take about twice the space.
@@ -40,7 +43,7 @@ class Output:
         if not self.store:
             raise ValueError(
                 'output.store is empty; name one or more of "twsa", "regions", '
-                '"coefficients" and "features"'
+                '"coefficients", "features" and "resolution"'
             )
         if len(set(self.store)) < len(self.store):
             raise ValueError("output.store names a result twice; name each once")

@@ -369,7 +369,8 @@ def _result(
     if "land_model" in area.references:
         scores = score_regions(study, regions, "land_model")
         summary["evaluation_land_model"] = scores
-    result = Result(water, stations, regions, rings(area.region), summary)
+    parts = water, stations, regions, rings(area.region), summary
+    result = Result(*parts, resolution=inverted.resolution)
     return _with_filling(study, result, rows, filled, inverted)
 
 

@@ -260,10 +260,9 @@ def season_maps(
     above, below = panels[:count], panels[count:]
     add_scale(figure, above, values, f"{title} amplitude [{units}]")
     scale = add_scale(figure, below, [], f"month of the {title} maximum")
-    first = [n for n in range(12) if FIRST_DAYS[n] < period]
-    step = 2 if wave == "annual" else 1
-    names = [_month_names(n, wave) for n in first[::step]]
-    scale.set_ticks([FIRST_DAYS[n] for n in first[::step]], labels=names)
+    first = range(0, 12, 2) if wave == "annual" else range(6)
+    names = [_month_names(n, wave) for n in first]
+    scale.set_ticks([FIRST_DAYS[n] for n in first], labels=names)
     return figure
 
 
@@ -292,7 +291,7 @@ def resolution_maps(
     figure, panels = map_panels(_box(resolution, outline), 2)
     for axes, field, kind, title, label in (
         (panels[0], resolution, "amplitude", "resolution", "share by the data [-]"),
-        (panels[1], spread, "error", "spread", "distance [km]"),
+        (panels[1], spread, "error", "radius of resolution", "distance [km]"),
     ):
         limits = (0.0, spread_limits(field)[1])
         draw_cells(axes, field, COLOURS[kind], limits)

@@ -139,7 +139,9 @@ def product_series(
     for axes, region in zip(panels, regions):
         series = {x: water.sel(product=x, region=region).values for x in names}
         for number, (name, values) in enumerate(_aligned(series).items()):
-            style = {"color": SEVERAL[number % len(SEVERAL)], "ms": 2, "lw": 1}
+            style = {"color": SEVERAL[number % len(SEVERAL)], "ms": 2}
+            # The first product lies above the others.
+            style |= {"lw": 1.0 if number else 1.6, "zorder": 3 - 0.1 * number}
             axes.plot(
                 water.month.values, values, "o-", label=product_title(name), **style
             )

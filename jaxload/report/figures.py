@@ -50,6 +50,7 @@ CAPTIONS = {
     "precipitation_seasons": "Maps of precipitation by season.",
     "products": "Monthly water of regions by all products.",
     "regions": "Water storage of regions, with error bands, beside other products.",
+    "resolution": "How much of each cell heights determine, and over which distance.",
     "scatter": "Monthly water by heights against each product, by period.",
     "scores": "Scores of water by heights against each product, by period.",
     "screening": "Which stations do not move as elastic ground.",

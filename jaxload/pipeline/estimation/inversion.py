@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from jaxload import config, inversion
 from jaxload._memory import free_cycles
 from jaxload.pipeline.chunks import means_over
+from jaxload.pipeline.estimation.cell_resolution import (
+    resolution_of_cells,
+    warn_of_no_resolution,
+)
 from jaxload.pipeline.estimation.component_layout import ComponentRows
 from jaxload.pipeline.estimation.few_unknowns import describe_unknowns
 from jaxload.pipeline.estimation.gravity_update import gravity_for, with_gravimetry
@@ -80,6 +84,7 @@ class InversionResult:
         stations; None where it is not that of heights alone.
       spectral: Network whose noise has a memory; None where epochs are independent.
       expansion: Of stations with temperature; None where a study has no such term.
+      resolution: From `resolution_of_cells`.
     """
 
     estimate: Estimate
@@ -95,6 +100,7 @@ class InversionResult:
     settled: inversion.Noise | None = None
     spectral: NetworkModel | None = None
     expansion: Expansion | None = None
+    resolution: xr.Dataset | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -175,10 +181,11 @@ def invert(
             errors = with_amplitude_errors(
                 errors, model, expansion, choice.beta, weights
             )
+        settled = estimated.noise, choice.beta
+        resolution = resolution_of_cells(study, model, settled, area.grid)
     planned = None
     if study.network is not None:
         with clock.stage("network_design"):
-            settled = estimated.noise, choice.beta
             planned = plan_network(study, model, settled, rows, area)
     summary = _describe_setting(study, area)
     result = InversionResult(
@@ -192,6 +199,7 @@ def invert(
         summary=summary,
         settled=model.noise,
         expansion=expansion,
+        resolution=resolution,
     )
     if gravity is None:
         return result
@@ -231,6 +239,7 @@ def _with_network_noise(
 ) -> InversionResult:
     """Invert heights under noise that stations share and that has a memory."""
     rows, temperature = heights
+    warn_of_no_resolution(study)
     with clock.stage("spectra_of_noise") as watch:
         network, choice = network_model(study, model, rows, temperature, watch=watch)
     with clock.stage("inversion") as watch:

@@ -20,6 +20,7 @@ from jaxload.gapfill.joint.calibration import calibrate, calibrate_virtual
 from jaxload.gapfill.joint.mean_rows import MeanRows, make_mean_rows
 from jaxload.gapfill.joint.virtual_rows import with_virtual_rows
 from jaxload.gapfill.scores import score
+from jaxload.pipeline.estimation.cell_resolution import warn_of_no_resolution
 from jaxload.pipeline.estimation.hyperparameters import Choice
 from jaxload.pipeline.estimation.inversion import (
     InversionResult,
@@ -114,6 +115,7 @@ def invert_jointly(
     assert study.gapfill is not None
     # What is wrong with a model shows before anything is computed.
     check_trained_jointly(study)
+    warn_of_no_resolution(study)
     if study.gapfill.method == "joint-load":
         return _invert_about_prior_mean(study, gnss, area, folder, clock)
     return _invert_with_virtual_stations(study, gnss, area, folder, clock)

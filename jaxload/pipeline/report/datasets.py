@@ -111,6 +111,8 @@ class Result:
         where no cell was filled by weather.
       precipitation: Of regions by month, and on cells by season; None where a study
         names none.
+      resolution: How much of each cell data determine; None where a study does not
+        store it.
       bridged: Gravimetry whose missing months are estimated; None likewise.
       maps: The file that holds `water` already; None where none does.
       state: What later days are estimated by; None where they cannot be, or nothing is
@@ -136,6 +138,7 @@ class Result:
     features: xr.Dataset | None = None
     weather: xr.Dataset | None = None
     precipitation: xr.Dataset | None = None
+    resolution: xr.Dataset | None = None
     maps: MapFile | None = None
     state: KeptState | None = None
 

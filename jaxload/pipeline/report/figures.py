@@ -57,7 +57,7 @@ FIGURES = (
     *("station_map", "station_weather", "weather_components"),
     "beta",
     "kernel",
-    "standard_error",
+    *("standard_error", "resolution"),
     *("loads", "loads_mean", "load_amplitudes"),
     "drought",
     "drought_probability",

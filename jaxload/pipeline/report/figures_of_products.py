@@ -101,11 +101,18 @@ def _of_seasons(result: Result, settings: config.Figures) -> Makers:
         )
     if "trend" in seasons and np.isfinite(seasons.trend.values).any():
         makers["trends"] = lambda: plot.field_maps(
-            {k: x.trend for k, x in _parts(result, settings, ["trend"]).items()},
-            "linear trend [mm a year]",
-            outline,
+            _trends(result, settings), "linear trend [mm/year]", outline
         )
     return makers
+
+
+def _trends(result: Result, settings: config.Figures) -> dict[str, xr.DataArray]:
+    """Linear trends by titles, which state where heights had theirs removed."""
+    trends = {k: x.trend for k, x in _parts(result, settings, ["trend"]).items()}
+    if "rate_removed" not in result.stations:
+        return trends
+    note = "\n(heights without their trends)"
+    return {k + note * k.startswith("GNSS"): x for k, x in trends.items()}
 
 
 def _parts(

@@ -61,6 +61,7 @@ DATASETS = {
     "features.nc": "features",
     "weather.nc": "weather",
     "precipitation.nc": "precipitation",
+    "resolution.nc": "resolution",
 }
 
 #: Variables that are written in float64, by the name of their file: sums of many
