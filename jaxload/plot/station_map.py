@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
@@ -36,8 +35,11 @@ NAMED = 25
 #: Kilometres of a degree of latitude.
 DEGREE = 111.2
 
-#: By how much slopes are exaggerated, as a share of the field's range.
-STEEP = 12.0
+#: Slope that the ground has on average where it is lit.
+SLOPE = 0.7
+
+#: Cells along each axis of a relief, at most.
+CELLS = 600
 
 
 def station_map(
@@ -100,27 +102,32 @@ def _within(field: xr.DataArray, box: tuple[float, ...]) -> xr.DataArray:
     room = 0.15 * max(east - west, north - south)
     columns = (field.lon >= west - room) & (field.lon <= east + room)
     rows = (field.lat >= south - room) & (field.lat <= north + room)
-    return field.isel(lat=np.flatnonzero(rows), lon=np.flatnonzero(columns))
+    row, column = (np.flatnonzero(x) for x in (rows, columns))
+    thin = [max(len(x) // CELLS, 1) for x in (row, column)]
+    return field.isel(lat=row[:: thin[0]], lon=column[:: thin[1]])
 
 
 def _draw_relief(axes: Axes, field: xr.DataArray) -> NDArray:
-    """Heights in shades of grey and brown, lit from the north-west."""
+    """Heights in pale colours, lit from the north-west."""
     values = field.values.astype(float)
-    limits = spread_limits(np.maximum(values, 0))
-    mesh: QuadMesh = draw_cells(axes, field, "gist_earth", limits)
-    # Pale, so that marks and lines stand out.
-    mesh.set_alpha(0.45)
-    mesh.set_zorder(0.8)
     if min(values.shape) > 2:
-        step = DEGREE * np.diff(field.lat.values[:2])[0]
-        wide = np.cos(np.radians(field.lat.values.mean()))
-        light = LightSource(azdeg=315, altdeg=45)
-        span = max(limits[1] - limits[0], 1e-9)
-        shade = light.hillshade(
-            np.nan_to_num(values), STEEP / span * step, dx=step * wide, dy=-step
-        )
-        dark = field.copy(data=np.where(np.isfinite(values), shade, np.nan))
-        lit = draw_cells(axes, dark, "gray", (0.0, 1.0))
-        lit.set_alpha(0.35)
-        lit.set_zorder(0.7)
+        lit = draw_cells(axes, _shaded(field), "gray", (0.0, 1.0))
+        lit.set(alpha=0.6, zorder=0.7)
+    mesh = draw_cells(
+        axes, field, "gist_earth", spread_limits(np.where(values < 0, 0, values))
+    )
+    # Pale, so that marks and lines stand out; last, as the scale is of the last cells.
+    mesh.set(alpha=0.5, zorder=0.8)
     return values
+
+
+def _shaded(field: xr.DataArray) -> xr.DataArray:
+    """How bright slopes are, 0 to 1."""
+    step = DEGREE * np.diff(field.lat.values[:2])[0]
+    wide = step * np.cos(np.radians(field.lat.values.mean()))
+    ground = np.nan_to_num(field.values.astype(float))
+    along, across = np.gradient(ground, step, wide)
+    steep = SLOPE / max(float(np.hypot(along, across).mean()), 1e-12)
+    light = LightSource(azdeg=315, altdeg=45)
+    bright = light.hillshade(ground, steep, dx=wide, dy=-step)
+    return field.copy(data=np.where(np.isfinite(field.values), bright, np.nan))
