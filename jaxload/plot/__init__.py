@@ -23,6 +23,7 @@ from jaxload.plot.maps import (
     twin_maps,
 )
 from jaxload.plot.network import network_plan
+from jaxload.plot.place_map import station_map
 from jaxload.plot.product_pairs import product_scatter, product_series
 from jaxload.plot.product_scores import bridged_series, product_title, score_tables
 from jaxload.plot.series import (
@@ -31,7 +32,6 @@ from jaxload.plot.series import (
     drought_index,
     region_series,
 )
-from jaxload.plot.station_map import station_map
 from jaxload.plot.station_records import (
     availability,
     filled_cells,

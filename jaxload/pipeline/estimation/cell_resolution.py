@@ -55,11 +55,11 @@ def resolution_of_cells(
     factor = inversion.factorise(model.problem, data, beta)
     cells = inversion.every_cell(model.problem, model.prior)
     position = np.asarray(sphere.unit_vectors(grid.lon, grid.lat)) * EARTH_RADIUS / 1e3
-    found = inversion.resolution_map(factor, cells, position)
+    kernels = inversion.resolution_map(factor, cells, position)
     meanings: dict[str, tuple[Any, str, str]] = {
-        "resolution": (found.centre_weight, "1", "weight of a cell in its own water"),
+        "resolution": (kernels.centre_weight, "1", "weight of a cell in its own water"),
         "resolution_radius": (
-            found.radius,
+            kernels.radius,
             "km",
             "radius of the disc over which water of a cell is averaged",
         ),

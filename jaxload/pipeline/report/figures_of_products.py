@@ -41,10 +41,9 @@ def product_figures(result: Result, settings: config.Figures) -> Makers:
         makers["scores"] = functools.partial(plot.score_tables, products)
         makers["taylor"] = functools.partial(plot.taylor_diagram, products)
         names = [str(name) for name in products.region.values]
-        rain = products.get("precipitation")
-        makers["products"] = functools.partial(
-            plot.product_series, products.water, names, rain
-        )
+        if "water" in products:
+            about = products.water, names, products.get("precipitation")
+            makers["products"] = functools.partial(plot.product_series, *about)
         some = names if settings.regions else names[:SCATTERED]
         if "compared_gnss" in products and _are_scored(products, some):
             makers["scatter"] = functools.partial(plot.product_scatter, products, some)
