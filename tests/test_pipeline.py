@@ -34,6 +34,7 @@ FIGURES = (
     "regions.png",
     "standard_error.png",
     "station_fit.png",
+    "station_map.png",
     "station_mean.png",
     "twsa_maps.png",
 )

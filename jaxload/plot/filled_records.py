@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from jaxload.plot.series import region_panels
@@ -64,7 +65,8 @@ def station_weather(stations: xr.Dataset, weather: xr.Dataset) -> Figure:
     """Draw the heights of stations above the weather there.
 
     Args:
-      stations: With `up` [mm], dimensions (time, station).
+      stations: With `up` [mm], dimensions (time, station), or with `up_cleaned` where
+        loads were removed.
       weather: Variables with `long_name` and `units`, dimensions (time, place), at
         stations of these names.
 
@@ -72,14 +74,15 @@ def station_weather(stations: xr.Dataset, weather: xr.Dataset) -> Figure:
       The figure: a column a station; in the first row heights, below them the weather,
       each with its correlation with the heights.
     """
+    heights = stations.get("up_cleaned", stations.up)
     names = [str(name) for name in weather.place.values]
     variables = [str(name) for name in weather.data_vars]
     rows = 1 + len(variables)
     size = 1.2 + (7.8 if len(names) == 1 else 3.9 * len(names)), 0.6 + 1.5 * rows
     figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(rows, len(names), squeeze=False, sharex=True, sharey="row")
+    grid = figure.subplots(rows, len(names), squeeze=False, sharex=True)
     for column, name in zip(grid.T, names):
-        up = stations.up.sel(station=name)
+        up = heights.sel(station=name)
         column[0].plot(up.time.values, up.values, color=INK, lw=0.9)
         column[0].axhline(0, color=INK, lw=0.4)
         column[0].set_title(f"{name}, heights", loc="left", fontsize=9)
@@ -91,8 +94,13 @@ def station_weather(stations: xr.Dataset, weather: xr.Dataset) -> Figure:
             axes.set_title(title, loc="left", fontsize=9)
     _label_rows(grid[:, 0], weather, variables)
     grid[0, 0].set_xlim(*span_of(weather.time.values))
-    for axes in grid[-1]:
-        axes.tick_params(axis="x", labelsize=8)
+    for axes in grid[0, 1:]:
+        axes.sharey(grid[0, 0])
+    for axes in grid.flat:
+        axes.tick_params(labelsize=8)
+    dates = AutoDateLocator(minticks=3, maxticks=6)
+    grid[0, 0].xaxis.set_major_locator(dates)
+    grid[0, 0].xaxis.set_major_formatter(ConciseDateFormatter(dates))
     letter_panels(list(grid.flat))
     return figure
 

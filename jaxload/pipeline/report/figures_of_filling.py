@@ -151,7 +151,7 @@ def _of_weather(result: Result) -> Makers:
     }
     makers: Makers = {}
     if there:
-        shown = xr.Dataset(series).sel(place=there)
+        shown = _in_hectopascal(xr.Dataset(series).sel(place=there))
         makers["station_weather"] = lambda: plot.station_weather(result.stations, shown)
     parts = {
         str(name).removeprefix(COMPONENT): values
@@ -165,6 +165,14 @@ def _of_weather(result: Result) -> Makers:
             f"components of the weather at {place}, normalised",
         )
     return makers
+
+
+def _in_hectopascal(weather: xr.Dataset) -> xr.Dataset:
+    """Pressure in the unit that people read."""
+    for name, values in weather.data_vars.items():
+        if values.attrs.get("units") == "Pa":
+            weather[name] = (values / 100).assign_attrs(units="hPa")
+    return weather
 
 
 def _named(values: xr.DataArray) -> xr.DataArray:
