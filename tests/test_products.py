@@ -419,6 +419,7 @@ def test_precipitation_is_that_of_the_first_table_with_a_grid(setting):
         groundwater=config.Groundwater(precipitation="wells.nc", grace="")
         if setting == "groundwater"
         else None,
+        loads=config.Loads(displacement=("soil.txt",)),
         evaluation=config.Evaluation(land_model="tws.nc", precipitation="rain.nc")
         if setting in ("groundwater", "evaluation")
         else STUDY.evaluation,

@@ -123,7 +123,7 @@ def _read(
 def _seasons(fields: np.ndarray, calendar: np.ndarray) -> dict[str, np.ndarray]:
     """Means over the months of each season, every month of the year counting once."""
     known = {
-        month: np.nanmean(some, axis=0)
+        month: _mean(some)
         for month in range(1, 13)
         if np.isfinite(some := fields[calendar == month]).any()
     }
@@ -132,6 +132,13 @@ def _seasons(fields: np.ndarray, calendar: np.ndarray) -> dict[str, np.ndarray]:
         for name, parts in SEASONS.items()
         if set(parts) <= set(known)
     }
+
+
+def _mean(fields: np.ndarray) -> np.ndarray:
+    """Mean over the first axis; NaN where no value is a number, as at sea."""
+    known = np.isfinite(fields)
+    count = np.where(known.any(axis=0), known.sum(axis=0), np.nan)
+    return np.where(known, fields, 0.0).sum(axis=0) / count
 
 
 def _near(outlines: Mapping[str, Outline], months: io.Periods) -> io.GridSettings:
