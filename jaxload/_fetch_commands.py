@@ -49,7 +49,7 @@ def add_fetch_commands(
     parents = [common, _how()]
 
     def add(name: str, text: str, lines: Callable[..., list[str]]) -> Any:
-        parser = kinds.add_parser(name, parents=parents, help=text)
+        parser = kinds.add_parser(name, parents=parents, **described(text))
         parser.set_defaults(command=command, lines=lines)
         return parser
 
@@ -118,7 +118,9 @@ def add_fetch_commands(
         help="one to so many million; 50 by default",
     )
     verify = kinds.add_parser(
-        "verify", parents=[common], help="compare files with fetch.lock.json, offline"
+        "verify",
+        parents=[common],
+        **described("compare files with fetch.lock.json, offline"),
     )
     verify.add_argument("folder", metavar="DIR", help="where data were fetched to")
     verify.set_defaults(command=command, lines=_verify)
