@@ -395,7 +395,7 @@ def _warn(settings: config.Screening, flagged: dict[str, str]) -> None:
         "gnss.exclude",
     )
     logger.warning(
-        "%d stations do not move as elastic ground under a load and %s (%s)",
+        "%d of the stations do not move as elastic ground under a load and %s (%s)",
         len(flagged),
         action,
         _listed(named, "; "),
