@@ -181,6 +181,7 @@ def test_a_complete_result_of_what_has_changed_is_not_taken_for_this_one(
     assert contents(out) == before
 
 
+@pytest.mark.slow
 def test_figures_of_another_format_are_drawn_and_nothing_is_computed(
     done, study, tmp_path, monkeypatch
 ):

@@ -152,6 +152,7 @@ def test_a_month_that_is_added_equals_the_run_of_all_days(study, finished):
     assert summaries[0]["files"] == summaries[1]["files"]
 
 
+@pytest.mark.slow
 def test_what_an_update_leaves_as_it_was_is_named(study, finished, capsys):
     bring(study, finished)
     words = ["update", str(study / "out"), "--data", str(study / "data")]
@@ -172,6 +173,7 @@ def test_what_an_update_leaves_as_it_was_is_named(study, finished, capsys):
     assert summary["update"]["earlier"] == {}
 
 
+@pytest.mark.slow
 def test_products_without_maps_are_named_as_those_of_the_earlier_record(
     finished, tmp_path, caplog
 ):
