@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import MaxNLocator
@@ -273,14 +274,17 @@ def positions(axes: Any, lon: ArrayLike, lat: ArrayLike) -> tuple[Floats, Floats
 
 
 def draw_cells(
-    axes: Axes, field: xr.DataArray, colours: str, limits: tuple[float, float]
+    axes: Axes,
+    field: xr.DataArray,
+    colours: str | Colormap,
+    limits: tuple[float, float],
 ) -> QuadMesh:
     """Draw a field of a regular grid of longitude and latitude.
 
     Args:
       axes: Of a map.
       field: Dimensions (lat, lon).
-      colours: Name of a Matplotlib colour map.
+      colours: A Matplotlib colour map, or its name.
       limits: Ends of the colour scale.
 
     Returns:

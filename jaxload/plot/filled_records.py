@@ -98,7 +98,7 @@ def station_weather(stations: xr.Dataset, weather: xr.Dataset) -> Figure:
         axes.sharey(grid[0, 0])
     for axes in grid.flat:
         axes.tick_params(labelsize=8)
-    dates = AutoDateLocator(minticks=3, maxticks=6)
+    dates = AutoDateLocator(minticks=3, maxticks=8)
     grid[0, 0].xaxis.set_major_locator(dates)
     grid[0, 0].xaxis.set_major_formatter(ConciseDateFormatter(dates))
     letter_panels(list(grid.flat))

@@ -134,6 +134,7 @@ def field_maps(
     label: str,
     outline: Outline = (),
     kind: str = "anomaly",
+    across: int = 4,
 ) -> Figure:
     """Draw several fields in one colour scale.
 
@@ -142,12 +143,13 @@ def field_maps(
       label: What all of them are, with units.
       outline: Rings of lon and lat [degrees].
       kind: What they show: a key of `COLOURS`; anomalies have zero in the middle.
+      across: Panels side by side, at most.
 
     Returns:
       The figure, a panel a field.
     """
     whole = max(fields.values(), key=lambda field: int(np.isfinite(field).sum()))
-    figure, panels = map_panels(_box(whole, outline), len(fields))
+    figure, panels = map_panels(_box(whole, outline), len(fields), across)
     values = np.concatenate([np.ravel(field) for field in fields.values()])
     limits = spread_limits(values, kind == "anomaly")
     for axes, (title, field) in zip(panels, fields.items()):

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LightSource
+from matplotlib.colors import LightSource, ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
@@ -37,6 +38,9 @@ DEGREE = 111.2
 
 #: Slope that the ground has on average where it is lit.
 SLOPE = 0.7
+
+#: Share of colour that heights keep, and of light that slopes lose.
+PALE, DARK = 0.55, 0.45
 
 #: Cells along each axis of a relief, at most.
 CELLS = 600
@@ -108,26 +112,28 @@ def _within(field: xr.DataArray, box: tuple[float, ...]) -> xr.DataArray:
 
 
 def _draw_relief(axes: Axes, field: xr.DataArray) -> NDArray:
-    """Heights in pale colours, lit from the north-west."""
+    """Heights in pale colours, so that marks stand out, lit from the north-west."""
     values = field.values.astype(float)
+    limits = spread_limits(np.where(values < 0, 0, values))
+    earth = colormaps["gist_earth"](np.linspace(0, 1, 256))[:, :3]
+    pale = ListedColormap(1 - PALE * (1 - earth))
+    mesh = draw_cells(axes, field, pale, limits)
+    mesh.set_zorder(0.8)
     if min(values.shape) > 2:
-        lit = draw_cells(axes, _shaded(field), "gray", (0.0, 1.0))
-        lit.set(alpha=0.6, zorder=0.7)
-    mesh = draw_cells(
-        axes, field, "gist_earth", spread_limits(np.where(values < 0, 0, values))
-    )
-    # Pale, so that marks and lines stand out; last, as the scale is of the last cells.
-    mesh.set(alpha=0.5, zorder=0.8)
+        # The colours of the scale, darker on slopes away from the light.
+        colours = mesh.to_rgba(np.ma.masked_invalid(values))
+        bright = 1 - DARK + DARK * _brightness(field)
+        colours[..., :3] *= bright[..., None]
+        mesh.set_array(colours)
     return values
 
 
-def _shaded(field: xr.DataArray) -> xr.DataArray:
-    """How bright slopes are, 0 to 1."""
+def _brightness(field: xr.DataArray) -> NDArray[np.float64]:
+    """How bright slopes are, 0 to 1, shape (lat, lon)."""
     step = DEGREE * np.diff(field.lat.values[:2])[0]
     wide = step * np.cos(np.radians(field.lat.values.mean()))
     ground = np.nan_to_num(field.values.astype(float))
     along, across = np.gradient(ground, step, wide)
     steep = SLOPE / max(float(np.hypot(along, across).mean()), 1e-12)
     light = LightSource(azdeg=315, altdeg=45)
-    bright = light.hillshade(ground, steep, dx=wide, dy=-step)
-    return field.copy(data=np.where(np.isfinite(field.values), bright, np.nan))
+    return light.hillshade(ground, steep, dx=wide, dy=-step)

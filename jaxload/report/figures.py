@@ -79,7 +79,7 @@ OTHERS = "Prior, Earth and other figures"
 SECTIONS = {
     "Maps of water": (
         *("annual_amplitude", "twsa", "gwsa", "seasons", "standard_error", "twin"),
-        *("trends", "seasons_semiannual", "precipitation_seasons"),
+        *("trends", "seasons_semiannual", "precipitation_seasons", "resolution"),
     ),
     "Regions, and water beside other products": (
         *("regions", "products", "scatter", "scores", "taylor", "wavelet"),

@@ -78,6 +78,9 @@ FIGURES_OF_REGIONS = (WAVELETS,)
 #: Formats that they may have.
 FIGURE_FORMATS = ("png", "pdf", "svg")
 
+#: Maps of seasons side by side.
+ABREAST = 3
+
 #: Letters without a font that a message lists.
 LETTERS = 20
 
@@ -187,18 +190,31 @@ def _with_regions(result: Result, settings: config.Figures) -> Result:
     return dataclasses.replace(result, **parts)
 
 
+def _around(field: xr.DataArray, outline: list[NDArray[np.float64]]) -> xr.DataArray:
+    """Cells of a grid that lie in the box of an outline, or beside it."""
+    places = np.concatenate(outline)
+    for name, ends in zip(("lon", "lat"), (places[:, 0], places[:, 1])):
+        axis = field[name].values.astype(float)
+        room = float(np.abs(np.diff(axis[:2])).sum()) or 1.0
+        middle = (ends.min() + ends.max()) / 2
+        near = middle + (axis - middle + 180) % 360 - 180 if name == "lon" else axis
+        inside = (near >= ends.min() - room) & (near <= ends.max() + room)
+        field = field.isel({name: np.flatnonzero(inside)}) if inside.any() else field
+    return field
+
+
 def _of_precipitation(result: Result) -> Makers:
     from jaxload import plot
 
     rain = result.precipitation
     if rain is None or "precipitation_season" not in rain:
         return {}
-    seasons = rain.precipitation_season
+    seasons = _around(rain.precipitation_season, result.outline)
     if not has_values("precipitation_seasons", seasons):
         return {}
     fields = {str(name): seasons.sel(season=name) for name in rain.season.values}
     label = "mean precipitation of a month [mm]"
-    about = fields, label, result.outline, "rain"
+    about = fields, label, result.outline, "rain", ABREAST
     return {"precipitation_seasons": functools.partial(plot.field_maps, *about)}
 
 
