@@ -124,3 +124,13 @@ def test_droughts_of_many_regions_stand_in_two_columns(rng, count):
     assert len({x.get_position().x0 for x in shown}) == (1 if count < 7 else 2)
     titles = {x.get_title(loc="left").split(") ")[-1] for x in shown} - {""}
     assert titles == {f"{name}, severity index" for name in names}
+
+
+def test_droughts_point_downward(rng):
+    month = (np.datetime64("2015-01", "M") + np.arange(12)).astype("M8[ns]")
+    coords = {"month": month, "region": ["north", "south"]}
+    index = xr.DataArray(rng.normal(size=(12, 2)), coords, ("month", "region"))
+    for axes in plot.drought_index(index, (-0.5, -0.8, -1.3)).axes:
+        bottom, top = axes.get_ylim()
+        assert bottom == -top < index.min()
+        assert len(axes.patches) == 12

@@ -184,7 +184,7 @@ def drought_index(index: xr.DataArray, limits: Sequence[float]) -> Figure:
     """
     names = list(map(str, index.region.values))
     figure, panels = region_panels(len(names), 1.6)
-    limit = 1.1 * max(float(np.nanmax(np.abs(index.values), initial=0)), 2.0)
+    top = 1.1 * max(float(np.nanmax(np.abs(index.values), initial=0)), 2.0)
     for axes, name in zip(panels, names):
         values = index.sel(region=name).values
         colours = np.where(values < max(limits), OTHER, WATER_COLOUR)
@@ -196,7 +196,7 @@ def drought_index(index: xr.DataArray, limits: Sequence[float]) -> Figure:
         axes.axhline(0, color=INK, lw=0.4)
         axes.set_title(name, loc="left", fontsize=9)
         axes.set_ylabel("index")
-        axes.set_ylim(-limit, limit)
+        axes.set_ylim(-top, top)
     letter_panels(list(panels))
     return figure
 
