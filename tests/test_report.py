@@ -528,6 +528,25 @@ def test_settings_data_versions_and_citations_are_in_the_page(parsed):
     assert "0.2.0" in [text for _, text in parsed.all("dd")]
 
 
+def test_data_are_files_and_not_settings_of_the_same_name():
+    study = '[region]\nboundary = "a.txt"\n[inversion]\nboundary = "zero"\n'
+    assert page._sources(study) == [("region.boundary", "a.txt")]
+
+
+def test_a_misfit_is_called_smaller_only_where_it_is():
+    for misfit, words in ((1.2, "smaller than"), (1.7, "noise that stations share")):
+        summary = SUMMARY | {"misfit_rms_mm": misfit, "noise": {}}
+        lines = {line.name: line for line in main_numbers.headlines(summary)}
+        assert words in lines["Misfit"].meaning
+
+
+def test_standard_errors_are_no_series_of_water(folder):
+    with io.read_dataset(folder / "regions.nc") as dataset:
+        regions = dataset.load().rename(twsa_grace="twsa_rest_sd")
+    content = interactive_series._regions(regions)
+    assert [one["name"] for one in content["series"]] == ["twsa"]
+
+
 def test_controls_have_labels(parsed):
     labelled = {a["for"] for a, _ in parsed.all("label") if "for" in a}
     for tag in ("select", "input"):

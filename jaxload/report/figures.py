@@ -13,7 +13,7 @@ from jaxload.report.opened_result import OpenedResult
 __all__ = ["FIGURE_MEGABYTES", "EmbeddedFigure", "embedded_figures"]
 
 #: Room for figures in a page.
-FIGURE_MEGABYTES = 2.6
+FIGURE_MEGABYTES = 2.9
 
 #: Bytes that base64 makes of three.
 GROWTH = 4 / 3
@@ -104,8 +104,8 @@ SECTIONS = {
 #: Width from which a figure has many panels [pixels].
 WIDE_PIXELS = 1500
 
-#: Of pictures that are compressed to find room.
-QUALITY = 82
+#: Quality and scale of pictures that are compressed to find room, in this order.
+COMPRESSION = ((82, 1.0), (70, 0.75), (60, 0.5))
 
 #: What is written in capitals in titles.
 ABBREVIATIONS = ("twsa", "gwsa", "grace")
@@ -157,12 +157,15 @@ def _contents(paths: list[pathlib.Path], room: float) -> list[tuple[bytes, str]]
     """Bytes and media type of each figure; no bytes where it finds no room."""
     contents = [(path.read_bytes(), MEDIA[path.suffix]) for path in paths]
     sizes = [len(content) for content, _ in contents]
-    # The largest first, as long as all do not fit.
-    for number in sorted(range(len(sizes)), key=lambda n: -sizes[n]):
-        if sum(sizes) <= room:
-            break
-        contents[number] = _compressed(*contents[number])
-        sizes[number] = len(contents[number][0])
+    # The largest first, and smaller and smaller, as long as all do not fit.
+    for quality, scale in COMPRESSION:
+        for number in sorted(range(len(sizes)), key=lambda n: -sizes[n]):
+            if sum(sizes) <= room:
+                break
+            original = paths[number].read_bytes(), MEDIA[paths[number].suffix]
+            smaller = _compressed(*original, quality, scale)
+            if len(smaller[0]) < sizes[number]:
+                contents[number], sizes[number] = smaller, len(smaller[0])
     kept = []
     for content, media in contents:
         fits = len(content) <= room
@@ -171,7 +174,9 @@ def _contents(paths: list[pathlib.Path], room: float) -> list[tuple[bytes, str]]
     return kept
 
 
-def _compressed(content: bytes, media: str) -> tuple[bytes, str]:
+def _compressed(
+    content: bytes, media: str, quality: int, scale: float
+) -> tuple[bytes, str]:
     """The same picture in fewer bytes, where Pillow is installed."""
     if media != MEDIA[".png"] or importlib.util.find_spec("PIL") is None:
         return content, media
@@ -179,9 +184,12 @@ def _compressed(content: bytes, media: str) -> tuple[bytes, str]:
 
     smaller = io.BytesIO()
     with Image.open(io.BytesIO(content)) as picture:
-        picture.convert("RGB").save(smaller, "WEBP", quality=QUALITY, method=2)
-    small = smaller.getvalue()
-    return (small, "image/webp") if len(small) < len(content) else (content, media)
+        colours = picture.convert("RGB")
+        if scale < 1:
+            size = [max(1, round(scale * side)) for side in colours.size]
+            colours = colours.resize((size[0], size[1]))
+        colours.save(smaller, "WEBP", quality=quality, method=2)
+    return smaller.getvalue(), "image/webp"
 
 
 def _figure(path: pathlib.Path, content: bytes, media: str) -> EmbeddedFigure:

@@ -142,7 +142,7 @@ def _regions(dataset: xr.Dataset) -> dict[str, Any]:
         kept = dataset[along].values[:: steps[along]]
         axes[along] = [str(day)[:10] for day in kept]
     for name, along in series.items():
-        if name.endswith("_sd") and name.removesuffix("_sd") in series:
+        if name.endswith("_sd"):
             continue
         one = {
             "name": name,

@@ -88,12 +88,22 @@ def _fit(summary: Mapping[str, Any]) -> Iterator[Headline]:
         )
     misfit = summary.get("misfit_rms_mm")
     if misfit is not None:
+        beside = "."
+        if left_out is not None and misfit < left_out:
+            beside = (
+                "; it is smaller than the leave-one-out error, as each station fits "
+                "its own height too."
+            )
+        elif left_out is not None and "noise" in summary:
+            beside = (
+                "; it contains noise that stations share, which the leave-one-out "
+                "prediction knows from the others."
+            )
         yield Headline(
             "Misfit",
             f"{misfit:.2f} mm",
             "Root mean square difference of heights and displacement by the estimated "
-            "water; it is smaller than the leave-one-out error, as each station fits "
-            "its own height too.",
+            f"water{beside}",
         )
 
 

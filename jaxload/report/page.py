@@ -31,6 +31,9 @@ NAMING_FILES = (
     *("precipitation", "wells", "atmosphere", "soil", "ocean", "displacement"),
 )
 
+#: Settings of such names that name no data.
+NAMING_NONE = ("inversion.boundary",)
+
 #: Name of the page in the folder of the result.
 NAME = "report.html"
 
@@ -177,7 +180,7 @@ def _named_files(table: dict[str, Any], before: str) -> list[tuple[str, str]]:
         name = f"{before}{key}"
         if isinstance(value, dict):
             lines += _named_files(value, f"{name}.")
-        elif key in NAMING_FILES and value:
+        elif key in NAMING_FILES and name not in NAMING_NONE and value:
             texts = value if isinstance(value, list) else [value]
             lines.append((name, ", ".join(map(str, texts))))
     return lines

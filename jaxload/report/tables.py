@@ -27,9 +27,9 @@ NAME_OF_DIGITS = re.compile(r"0\d")
 ENTRIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "evaluation": (
         "Scores against satellite gravimetry, by region",
-        "Monthly means of regions against GRACE: Pearson correlation (pcc), its "
-        "square (r2), Nash-Sutcliffe efficiency (nse: 1 is perfect, below 0 is worse "
-        "than the mean), root mean square difference (rmse).",
+        "Monthly means of regions, not smoothed, against GRACE: Pearson correlation "
+        "(PCC), its square (R\u00b2), Nash-Sutcliffe efficiency (NSE: 1 is perfect, "
+        "below 0 is worse than the mean), root mean square difference (RMSE).",
         ("region",),
     ),
     "evaluation_land_model": (
@@ -121,7 +121,7 @@ ENTRIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 #: What plain values are beside those of every level, without levels and with some.
-IN_GENERAL = ("in general", "by product")
+IN_GENERAL = ("in general", "further numbers")
 
 #: Entries that stand elsewhere in the page.
 ELSEWHERE = ("title", "warnings", "versions", "files", "origin", "unsolved")

@@ -65,7 +65,8 @@
   const axis = (more) => Object.assign({
     gridcolor: ink("--grid"), linecolor: ink("--line"), zerolinecolor: ink("--line"),
   }, more);
-  const config = {responsive: true, displaylogo: false, displayModeBar: "hover",
+  const config = {responsive: true, displaylogo: false, // On a phone its buttons would lie on titles; fingers zoom and pan without.
+                  displayModeBar: innerWidth < 600 ? false : "hover",
                   modeBarButtonsToRemove: ["select2d", "lasso2d"],
                   // Nothing of a result leaves the page.
                   showSendToCloud: false, plotlyServerURL: ""};
@@ -170,6 +171,25 @@
     return Math.min(6, Math.max(0, 3 - Math.ceil(Math.log10(largest || 1))));
   };
 
+  const mapShape = (() => {
+    const lat = map ? map.lat : (stations || {lat: [0]}).lat;
+    const lon = map ? map.lon : (stations || {lon: [0]}).lon;
+    const middle = (Math.min(...lat) + Math.max(...lat)) / 2;
+    return {
+      margin: {l: 52, r: hasLayers ? 84 : 6, t: 32, b: 40},
+      stretch: 1 / Math.max(Math.cos(middle * Math.PI / 180), 0.1),
+      west: Math.min(...lon) - 0.4, east: Math.max(...lon) + 0.4,
+      south: Math.min(...lat) - 0.4, north: Math.max(...lat) + 0.4,
+    };
+  })();
+  // As wide as the cells are, so that the colours stand beside them.
+  const shareOfWidth = () => {
+    const {margin, stretch, west, east, south, north} = mapShape;
+    const size = byId("map").getBoundingClientRect();
+    const high = size.height - margin.t - margin.b;
+    const wide = high * (east - west) / (north - south) / stretch;
+    return Math.min(1, Math.max(0.1, wide / (size.width - margin.l - margin.r)));
+  };
   const isFlagged = (i) => stations.suspect[i] || stations.notes[i] !== "";
   const mapTraces = () => {
     const traces = [];
@@ -177,20 +197,21 @@
       const one = layer();
       traces.push({type: "heatmap", x: map.lon, y: map.lat, z: raster(one, state.epoch),
         zmin: one.range[0], zmax: one.range[1], colorscale: SCALES[one.kind],
-        colorbar: {title: {text: plain(one.units || ""), side: "right"}, thickness: 14},
+        colorbar: {title: {text: plain(one.units || ""), side: "right"}, thickness: 14,
+                   x: shareOfWidth() + 0.02, xanchor: "left"},
         hovertemplate: `%{x:.2f} E, %{y:.2f} N: %{z:.${digitsOf(one)}f} ` +
           `${plain(one.units)}<extra></extra>`, name: "cells"});
       traces.push({type: "scatter", mode: "lines", x: map.lines.lon, y: map.lines.lat,
         line: {color: ink("--coast"), width: 1}, hoverinfo: "skip", showlegend: false});
       traces.push({type: "scatter", mode: "lines", x: map.outlines.lon, y: map.outlines.lat,
-        name: "outlines", line: {color: ink("--outline"), width: 2}, hoverinfo: "skip",
+        name: "outlines", line: {color: ink("--outline"), width: 1.5}, hoverinfo: "skip",
         showlegend: false});
     }
     if (stations) {
       traces.push({type: "scatter", mode: "markers", x: stations.lon, y: stations.lat,
         name: "stations", showlegend: false, text: stations.names.map((name, i) =>
           plain(name) + (stations.notes[i] ? ": " + plain(stations.notes[i]) : "")),
-        hoverinfo: "text", marker: {size: 9,
+        hoverinfo: "text", marker: {size: stations.names.length > 150 ? 7 : 9,
           symbol: stations.names.map((_, i) => isFlagged(i) ? "diamond" : "triangle-up"),
           color: stations.names.map((_, i) => isFlagged(i) ? "#e69f00" : "#1b1f24"),
           line: {color: "#ffffff", width: 1}}});
@@ -198,23 +219,12 @@
     return traces;
   };
   const mapLayout = () => {
-    const lat = map ? map.lat : stations.lat;
-    const lon = map ? map.lon : stations.lon;
-    const ends = (values) => [Math.min(...values) - 0.4, Math.max(...values) + 0.4];
-    const middle = (Math.min(...lat) + Math.max(...lat)) / 2;
-    const stretch = 1 / Math.max(Math.cos(middle * Math.PI / 180), 0.1);
-    const [west, east] = ends(lon);
-    const [south, north] = ends(lat);
-    // As wide as the cells are, so that the colours stand beside them.
-    const size = byId("map").getBoundingClientRect();
-    const margin = {l: 52, r: hasLayers ? 84 : 6, t: 32, b: 40};
-    const room = [size.width - margin.l - margin.r, size.height - margin.t - margin.b];
-    const width = Math.min(1, room[1] * (east - west) / (north - south) / stretch / room[0]);
+    const {margin, stretch, west, east, south, north} = mapShape;
     return layoutOf({
       // A station counts as hit where its triangle is, so that cells beside it can be too.
       hoverdistance: 4, dragmode: "pan", margin,
       xaxis: axis({title: {text: "longitude [degrees]"}, range: [west, east],
-                   domain: [0, Math.max(width, 0.1)], constrain: "domain",
+                   domain: [0, shareOfWidth()], constrain: "domain",
                    constraintoward: "left", zeroline: false}),
       yaxis: axis({title: {text: "latitude [degrees]"}, range: [south, north],
                    scaleanchor: "x", constrain: "domain", zeroline: false,
@@ -440,8 +450,9 @@
     window.addEventListener("resize", () => {
       clearTimeout(waiting);
       waiting = setTimeout(() => {
-        const {margin, xaxis} = mapLayout();
-        Plotly.relayout("map", {margin, "xaxis.domain": xaxis.domain});
+        const share = shareOfWidth();
+        Plotly.relayout("map", {"xaxis.domain": [0, share]});
+        if (hasLayers) Plotly.restyle("map", {"colorbar.x": share + 0.02}, [0]);
       }, 150);
     });
     if (hasLayers) showLayer(0);
