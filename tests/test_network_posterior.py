@@ -229,3 +229,15 @@ def test_the_baseline_of_stations_alone_has_the_same_noise(case):
     expected = loads(estimate_network(model, network)[0].solution)
     expected = expected @ prepared.area.basins.weights.T
     np.testing.assert_allclose(alone.regions, expected, atol=1e-6 * abs(expected).max())
+
+
+def test_the_prior_mean_of_regions_is_that_of_their_cells(rng):
+    members, to_cells = rng.normal(size=(2, 3, 4)), rng.uniform(size=(5, 4))
+    weights = rng.uniform(size=(2, 5))
+    ensemble = PriorMeanEnsemble(members, sparse.csr_array(to_cells), np.ones((1, 4)))
+    days = np.arange("2020-01", "2020-04", dtype="M8[M]").astype("M8[ns]")
+    means = ensemble.of_regions(weights, days).twsa_prior_mean
+    cells = np.stack([(m[:, None] * to_cells).sum(axis=2) for m in members])
+    expected = (cells[:, :, None] * weights).sum(axis=3).mean(axis=0)
+    np.testing.assert_allclose(means, expected)
+    assert means.dims == ("time", "region")

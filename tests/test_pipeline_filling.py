@@ -774,6 +774,15 @@ def test_water_is_what_the_network_expects_and_the_heights_correct(data, water):
     said = "\n".join(description.describe(water[0]))
     assert "(trained with the network)" in said
     assert "sized by the neighbourhoods that members of the network held out" in said
+    # What the network alone predicts is kept: at stations that a member held out, and
+    # over regions.
+    alone = result.stations.filler_prediction.dropna("station", how="all")
+    assert 0 < alone.sizes["station"] < result.stations.sizes["station"]
+    assert "known loads were taken out" in alone.attrs["comment"]
+    prior = result.regions.twsa_prior_mean
+    assert prior.dims == result.regions.twsa.dims
+    assert np.isfinite(prior.values).all()
+    assert np.abs(prior - result.regions.twsa).max() > 0
     assert result.virtual_stations is None
     assert result.learning is not None
     assert result.learning.validation_loss.shape == (3, 2)

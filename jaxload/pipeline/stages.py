@@ -411,7 +411,7 @@ def _with_filling(
     summary["gain_over_stations_only"] = gain
     virtual = None if cells is None else filled_results(study, cells)
     scores = summary.get("filling", {}).get("stations", {})
-    stations = with_left_out(result.stations, left_out, scores)
+    stations = with_left_out(result.stations, left_out, scores, learned is None)
     result = dataclasses.replace(result, stations=stations, **kept)
     return dataclasses.replace(
         result, water=water, virtual_stations=virtual, learning=curve

@@ -30,7 +30,7 @@ class TrainingRecord:
       rows: Virtual stations by the network, layout `io.GNSS`; None for none.
       filling: Content of ``filling`` in the summary; empty without virtual stations.
       left_out: Uplift of stations by networks that did not learn from them [mm], shape
-        (epoch, station); None without virtual stations.
+        (epoch, station), NaN where none held it out; None where there are none.
       features: Weather and features of places; None where they are not kept.
       weather: Weather of a few stations, to draw it; None likewise.
     """

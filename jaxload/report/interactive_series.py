@@ -78,6 +78,9 @@ def _stations(dataset: xr.Dataset) -> dict[str, Any]:
     for key, variable in variables.items():
         values = dataset[variable].transpose("time", "station").values[::step]
         content["series"][key] = pack_numbers(values)
+    if "filler" in variables:
+        about = str(dataset[variables["filler"]].attrs.get("comment", ""))
+        content["filler_comment"] = about
     return content
 
 

@@ -71,8 +71,8 @@ class InversionResult:
       errors: Standard errors of water.
       stations_only: Means over the regions by stations alone [mm], shape (epoch,
         region); None without gap filling.
-      contributions: Of heights and gravimetry to means over the regions; None without
-        gravimetry.
+      contributions: Of heights and gravimetry, or of a trained prior mean, to means
+        over the regions; None without either.
       summary: Plain numbers about gravimetry, spectra of noise or few unknowns; empty
         without.
       stations_only_cells: The same as monthly means of cells [mm], shape (month, cell).

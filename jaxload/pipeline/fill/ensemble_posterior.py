@@ -11,6 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sparse
+import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, inversion
@@ -72,6 +73,24 @@ class PriorMeanEnsemble:
     def prior_load(self, member: int, epochs: slice) -> Floats:
         """Prior mean of a member [mm], shape (epoch, cell)."""
         return self.members[member][epochs] @ self.to_cells.T
+
+    def of_regions(self, weights: Floats, time: NDArray[np.datetime64]) -> xr.Dataset:
+        """Label the mean of all members over regions.
+
+        Args:
+          weights: Share of each cell in each region [-], shape (region, cell).
+          time: Epochs, shape (epoch,).
+
+        Returns:
+          `twsa_prior_mean` (time, region) [mm].
+        """
+        values = self.members.mean(axis=0) @ (self.to_cells.T @ weights.T)
+        labels = {
+            "units": "mm",
+            "long_name": "regional mean of water that the network predicts of weather",
+        }
+        means = {"twsa_prior_mean": (("time", "region"), values, labels)}
+        return xr.Dataset(means, coords={"time": time})
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -219,7 +219,7 @@ def _kept(
     features: NetworkFeatures,
     places: WeatherPlaces,
     gnss: xr.Dataset,
-) -> dict[str, xr.Dataset | None]:
+) -> dict[str, Any]:
     """What results hold of the features: `features` and `weather`."""
     return {
         "features": feature_results(study, features, places, gnss.time.values),
@@ -331,6 +331,8 @@ def _invert_about_prior_mean(
         members = joint_model.unstack_members(trained.fitted.parameters)
         predicted = _predict_loads(members, training_data)
         prior_mean = PriorMeanEnsemble(np.stack(predicted), to_cells, moved)
+        kept["left_out"] = _held_out_mean(prior_mean.members @ moved.T, folds)
+        means_of_weather = prior_mean.of_regions(area.basins.weights, gnss.time.values)
     if config.allows_network_noise(study):
         try:
             inverted = invert_about_mean(
@@ -349,6 +351,7 @@ def _invert_about_prior_mean(
                 stations_only.regions,
                 dataclasses.replace(learned, **kept),
                 stations_only.cells,
+                contributions=means_of_weather,
                 summary=inverted.summary,
             )
     with clock.stage("inversion"):
@@ -376,7 +379,8 @@ def _invert_about_prior_mean(
                 area.basins.weights,
                 update,
             )
-    return _result(trained, estimate, errors, stations_only, learned)
+    result = _result(trained, estimate, errors, stations_only, learned)
+    return dataclasses.replace(result, contributions=means_of_weather)
 
 
 def _result(

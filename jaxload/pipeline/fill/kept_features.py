@@ -78,6 +78,7 @@ def with_left_out(
     stations: xr.Dataset,
     predicted: NDArray[np.floating] | None,
     scores: Mapping[str, Mapping[str, float]],
+    with_loads: bool,
 ) -> xr.Dataset:
     """Add what a filler predicts for each station from others.
 
@@ -85,6 +86,7 @@ def with_left_out(
       stations: The results of stations.
       predicted: Uplift [mm], shape (epoch, station); None where a method has none.
       scores: Of the prediction of each station, as in `summary.json`; may be empty.
+      with_loads: Whether heights had all loads when the filler learned from them.
 
     Returns:
       The dataset with ``filler_prediction`` (time, station) and ``filler_<score>``
@@ -95,7 +97,9 @@ def with_left_out(
     labels = {
         "units": "mm",
         "long_name": "uplift predicted by the filler without the station's heights",
-        "comment": "less the mean of the station, all loads in",
+        "comment": "less the mean of the station, all loads in"
+        if with_loads
+        else "after known loads were taken out of heights",
     }
     values = np.asarray(predicted, np.float32)
     variables: dict[str, Any] = {LEFT_OUT: (("time", "station"), values, labels)}

@@ -384,7 +384,9 @@
     keepRows(`station_${stations.names[i]}`, traces, "mm");
     byId("series-caption").textContent = traces.length
       ? "Vertical displacement. Shaded: 95% intervals of the observations (1.96 standard " +
-        "errors)." : "This station was left out; the result has no series of it.";
+        "errors)." + (stations.filler_comment
+          ? ` The prediction by the filler is ${stations.filler_comment}.` : "")
+      : "This station was left out; the result has no series of it.";
     Plotly.react("series", traces, seriesLayout(title, "uplift [mm]"), config);
     markDate();
     say(title);
