@@ -10,7 +10,7 @@ from jaxload.pipeline.report.scores_in_words import smoothed_scores
 __all__ = ["Headline", "headlines"]
 
 #: Regions that are named one by one.
-SHOWN = 6
+SHOWN = 4
 
 
 @dataclasses.dataclass(frozen=True)
