@@ -19,7 +19,7 @@ from jaxload import cli, config, description, io
 from jaxload.io.files import folders
 from jaxload.pipeline import runs
 from jaxload.pipeline.estimation import inversion
-from jaxload.pipeline.results.provenance import Origin
+from jaxload.pipeline.results.provenance import Origin, origin_of
 from tests.test_cli import (
     BETA,
     TOML,
@@ -207,8 +207,13 @@ def test_figures_of_another_format_are_drawn_and_nothing_is_computed(
     assert contents(out) == after
 
 
-def test_a_result_is_of_its_study_whatever_changes_no_number():
-    study = config.Study(config.Gnss("*.up"), config.Region("a.geojson"))
+def test_a_result_is_of_its_study_whatever_changes_no_number(tmp_path):
+    gnss, region = config.Gnss("*.up"), config.Region("a.geojson")
+    study = config.Study(gnss, region, folder=str(tmp_path))
+    (tmp_path / "dem.nc").write_bytes(b"heights of the ground")
+    shaded = config.Figures(topography="dem.nc")
+    drawn = dataclasses.replace(study, figures=shaded)
+    assert origin_of(drawn).digest == origin_of(study).digest
     digest = lambda changed: Origin(config.to_toml(changed), {}).digest
     idle = [
         {"figures": config.Figures(format="pdf", belt=True)},

@@ -14,8 +14,8 @@ from jaxload.io.files.paths import expand
 
 __all__ = ["Origin", "changes", "named_files", "origin_of"]
 
-#: Settings that name no input.
-OUTPUTS = ("cache", "checkpoints", "title", "folder")
+#: Settings and tables that name no input of numbers.
+OUTPUTS = ("cache", "checkpoints", "title", "folder", "figures")
 
 #: Settings, and tables of them, that change no number of a result: what figures look
 #: like, where parts of the work are kept, and how many processes do it.

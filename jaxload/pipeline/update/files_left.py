@@ -1,6 +1,7 @@
 """Files that an update leaves as they were, named, and figures drawn anew."""
 
 import contextlib
+import dataclasses
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -74,7 +75,7 @@ def draw_again(opened: OpenedStudy, area: StudyArea, clock: Clock) -> None:
         settings = _figures_set(opened.study, summary)
         drawn = draw(result, folder, settings, watch)
     files = list(dict.fromkeys([*summary["files"], *drawn]))
-    summary = summary | {"files": files}
+    summary: dict[str, Any] = summary | {"files": files}
     if "update" in summary:
         earlier = summary["update"].get("earlier", {})
         left = _earlier(earlier.get("files", ()), drawn, True)
@@ -88,7 +89,12 @@ def _figures_set(study: config.Study, summary: Mapping[str, Any]) -> config.Figu
     table = summary.get("figures")
     if not table:
         return study.figures
-    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    known = {field.name for field in dataclasses.fields(config.Figures)}
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in table.items()
+        if name in known
+    }
     return config.Figures(**plain)
 
 
