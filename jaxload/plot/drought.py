@@ -14,6 +14,7 @@ from jaxload.plot.style import (
     INK,
     OTHER,
     WATER_COLOUR,
+    date_axis,
     legend_above,
     letter_panels,
     span_of,
@@ -69,6 +70,11 @@ def drought_probability(
             above.set_title(f"{region}, {_title(name)}", loc="left", fontsize=9)
     for axes in grid.flat:
         axes.set_visible(axes.has_data())
+    for column in grid.T:
+        [axes for axes in column if axes.get_visible()][-1].tick_params(
+            labelbottom=True
+        )
+    date_axis(grid[0, 0])
     letter_panels([axes for axes in grid[::2].flat if axes.get_visible()])
     legend_above(figure, grid[1, 0])
     return figure

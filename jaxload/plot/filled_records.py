@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from jaxload.plot.series import region_panels
@@ -15,6 +14,7 @@ from jaxload.plot.style import (
     OTHER,
     SEVERAL,
     WATER_COLOUR,
+    date_axis,
     legend_above,
     letter_panels,
     span_of,
@@ -98,9 +98,7 @@ def station_weather(stations: xr.Dataset, weather: xr.Dataset) -> Figure:
         axes.sharey(grid[0, 0])
     for axes in grid.flat:
         axes.tick_params(labelsize=8)
-    dates = AutoDateLocator(minticks=3, maxticks=8)
-    grid[0, 0].xaxis.set_major_locator(dates)
-    grid[0, 0].xaxis.set_major_formatter(ConciseDateFormatter(dates))
+    date_axis(grid[0, 0])
     letter_panels(list(grid.flat))
     return figure
 

@@ -12,6 +12,7 @@ from jaxload.plot.style import (
     INK,
     OTHER,
     WATER_COLOUR,
+    date_axis,
     legend_above,
     letter_panels,
     span_of,
@@ -274,6 +275,7 @@ def component_series(components: Mapping[str, xr.DataArray], title: str = "") ->
             axes.set_ylabel("" if units == "1" else units, fontsize=8)
         column[len(values) - 1].tick_params(labelbottom=True)
         column[0].set_xlim(*span_of(parts.time.values))
+    date_axis(grid[0, 0])
     letter_panels([axes for axes in grid.flat if axes.get_visible()])
     if title:
         figure.suptitle(title, fontsize=10)

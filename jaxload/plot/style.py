@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colorbar import Colorbar
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
@@ -20,6 +21,7 @@ __all__ = [
     "WATER_COLOUR",
     "add_scale",
     "arrows_of",
+    "date_axis",
     "legend_above",
     "letter_panels",
     "span_of",
@@ -148,6 +150,17 @@ def span_of(time: NDArray[np.datetime64]) -> tuple[np.datetime64, np.datetime64]
     """
     room = np.timedelta64(12, "h")
     return time[0] - room, time[-1] + room
+
+
+def date_axis(axes: Axes) -> None:
+    """Write few and short dates, for which narrow panels have room.
+
+    Args:
+      axes: A panel, with those that share its axis of time.
+    """
+    dates = AutoDateLocator(minticks=3, maxticks=8)
+    axes.xaxis.set_major_locator(dates)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(dates))
 
 
 def legend_above(figure: Figure, axes: Axes) -> None:
