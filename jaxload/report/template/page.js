@@ -455,6 +455,10 @@
         const share = shareOfWidth();
         Plotly.relayout("map", {"xaxis.domain": [0, share]});
         if (hasLayers) Plotly.restyle("map", {"colorbar.x": share + 0.02}, [0]);
+        // Legends of another width have another height.
+        for (const plot of ["series", "region-plot"]) {
+          if (byId(plot)) Plotly.relayout(plot, {"legend.y": -0.14});
+        }
       }, 150);
     });
     if (hasLayers) showLayer(0);
