@@ -70,6 +70,18 @@ def test_a_scatter_plot_has_the_points_and_the_line_of_its_score(products):
     assert second.get_xlabel() == "GRACE [mm]"
 
 
+def test_products_of_one_period_are_beside_each_other(products):
+    whole = products.isel(period=[0])
+    again = whole.isel(other=[1]).assign_coords(other=["land_model"])
+    both = xr.concat([whole, again], "other", data_vars="minimal")
+    panels = plot.product_scatter(both, REGIONS).axes
+    assert [axes.get_subplotspec().rowspan.start for axes in panels] == [0, 0]
+    assert [axes.get_title() for axes in panels] == [
+        "(a) GRACE",
+        "(b) land-surface model",
+    ]
+
+
 def test_a_scatter_plot_without_a_score_is_refused(products):
     with pytest.raises(ValueError, match="no product has a score over Po"):
         plot.product_scatter(products.assign(pcc=products.pcc * np.nan), ["Po"])

@@ -36,7 +36,8 @@ def product_scatter(products: xr.Dataset, regions: Sequence[str]) -> Figure:
       regions: Names of the regions that are drawn.
 
     Returns:
-      The figure: a row a product, a column a period in which any region has a score;
+      The figure: a row a product, a column a period in which any region has a score,
+      or a column a product where there is one period;
       each region with its regression of water by heights on the product, and its
       correlation; dashed is where both are the same.
     """
@@ -51,19 +52,25 @@ def product_scatter(products: xr.Dataset, regions: Sequence[str]) -> Figure:
         )
     known = np.isfinite([_scores(products, name, regions) for name in others])
     periods = [str(x) for x in products.period.values[known.any(axis=(0, 2))]]
-    size = 0.9 + PANEL * len(periods), 0.7 + PANEL * len(others)
-    figure = Figure(figsize=(max(size[0], 4.5), size[1]), layout="constrained")
-    grid = figure.subplots(len(others), len(periods), squeeze=False)
-    for row, other in zip(grid, others):
+    # Products beside each other where there is one period.
+    turned = len(periods) == 1
+    high, wide = (len(others), len(periods))[:: -1 if turned else 1]
+    size = max(0.9 + PANEL * wide, 4.5), 0.7 + PANEL * high
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(high, wide, squeeze=False)
+    for row, other in zip(grid.T if turned else grid, others):
         some = products.sel(other=other, region=list(regions))
         for axes, period in zip(row, periods):
             _draw_scatter(axes, some, period)
-            axes.set_title(f"{product_title(other)}, {period}", fontsize=9)
+            title = product_title(other)
+            if not turned or period != "all":
+                title += f", {period}"
+            axes.set_title(title, fontsize=9)
             axes.tick_params(labelsize=8)
         limits = [x.get_xlim() for x in row if x.has_data()]
         for axes in row:
             _set_square(axes, min(x[0] for x in limits), max(x[1] for x in limits))
-        row[0].set_ylabel("by heights [mm]", fontsize=8)
+        row[0].set_ylabel(f"{product_title('gnss')} [mm]", fontsize=8)
         for axes in row:
             axes.set_xlabel(f"{product_title(other)} [mm]", fontsize=8)
     letter_panels(list(grid.flat))
