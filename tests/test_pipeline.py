@@ -143,8 +143,15 @@ def test_every_variable_says_what_it_is(water, stations, regions):
     for dataset in (water, stations, regions):
         for name, array in dataset.data_vars.items():
             assert array.attrs.get("long_name"), name
-            flags = {"cell_mask", "solved", "suspect", "status", "reason"}
-            assert array.attrs.get("units") or name in flags, name
+            unitless = {
+                "cell_mask",
+                "region_outline",
+                "solved",
+                "suspect",
+                "status",
+                "reason",
+            }
+            assert array.attrs.get("units") or name in unitless, name
 
 
 def test_the_settings_in_the_result_make_the_same_study(water, study, tmp_path):
