@@ -55,7 +55,7 @@ def filled_series(cells: xr.Dataset, titles: Sequence[str]) -> Figure:
         axes.axhline(0, color=INK, lw=0.4)
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_ylabel("uplift [mm]")
-    panels[0].set_xlim(*span_of(time))
+    panels[0].set(xlim=span_of(time))
     letter_panels(panels)
     legend_above(figure, panels[0])
     return figure
@@ -92,8 +92,8 @@ def station_weather(stations: xr.Dataset, weather: xr.Dataset) -> Figure:
             axes.plot(series.time.values, series.values, color=colour, lw=0.9)
             title = f"{name}, {variable}{_alike(up.values, series.values)}"
             axes.set_title(title, loc="left", fontsize=9)
-    _label_rows(grid[:, 0], weather, variables)
-    grid[0, 0].set_xlim(*span_of(weather.time.values))
+    _label_rows(list(grid[:, 0]), weather, variables)
+    grid[0, 0].set(xlim=span_of(weather.time.values))
     for axes in grid[0, 1:]:
         axes.sharey(grid[0, 0])
     for axes in grid.flat:

@@ -152,7 +152,7 @@ def bridged_series(bridged: xr.Dataset) -> Figure:
         axes.axhline(0, color=INK, lw=0.4)
         axes.set_title(f"{name}, {int(known.sum())} months estimated", loc="left")
         axes.set_ylabel("mm")
-    panels[0].set_xlim(*span_of(bridged.month.values))
+    panels[0].set(xlim=span_of(bridged.month.values))
     letter_panels(panels)
     legend_above(figure, panels[0])
     return figure

@@ -120,7 +120,8 @@ def _time_of(field: xr.DataArray) -> str | None:
 
 def _steps(result: OpenedResult, grid: dict[str, NDArray[Any]]) -> dict[str, int]:
     """Which epochs of each axis of time are kept, so that all layers find room."""
-    cells, sizes, still = int(grid["shown"].sum()), [], 0
+    cells, still = int(grid["shown"].sum()), 0
+    sizes: list[tuple[str, int, int, float]] = []
     for name, dataset in result.datasets():
         if not _on_grid(dataset, grid):
             continue

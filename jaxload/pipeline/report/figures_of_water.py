@@ -72,9 +72,12 @@ def water_figures(result: Result, settings: config.Figures) -> Makers:
     if sd in result.water and has_values("standard_error", result.water[sd]):
         makers["standard_error"] = lambda: _median_error(result, shown, what)
     if result.resolution is not None:
-        both = [result.resolution[x] for x in ("resolution", "resolution_radius")]
+        trace, radius = (
+            result.resolution.resolution,
+            result.resolution.resolution_radius,
+        )
         makers["resolution"] = lambda: plot.resolution_maps(
-            *map(shown, both), outline, stations
+            shown(trace), shown(radius), outline, stations
         )
     if name in result.water and has_values(f"{name}_maps", result.water[name]):
         makers |= _of_dates(result, settings, shown)
