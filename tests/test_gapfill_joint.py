@@ -495,3 +495,39 @@ def test_epochs_of_an_autoregression_repeat_each_other(rng):
     np.testing.assert_allclose(found, 1.6 / 0.4, rtol=0.05)
     white = joint_losses.repetition(jnp.asarray(rng.normal(size=(20_000, 2))))
     assert 1 <= white < 1.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "outputs", "objective"),
+    [
+        ("water", 1, joint_losses.pretraining_load_losses),
+        ("water", 1, joint_losses.joint_load_losses),
+        ("filling", 2, joint_losses.network_only_losses),
+        ("filling", 2, joint_losses.joint_displacement_losses),
+    ],
+)
+def test_members_learn_from_heights_of_their_own(
+    request, rng, kind, outputs, objective
+):
+    training_data, weights = request.getfixturevalue(kind), parameters(outputs)
+    added = rng.normal(size=(2, EPOCHS, STATIONS))
+    perturbed = dataclasses.replace(training_data, perturbation=jnp.asarray(added))
+    key = jax.random.key(0)
+    for function in objective():
+        found = function(weights, perturbed, key)
+        assert np.isfinite(found).all()
+        for number in range(2):
+            up = np.array(training_data.displacement)
+            up[:, :STATIONS] += added[number]
+            own = dataclasses.replace(training_data, displacement=jnp.asarray(up))
+            expected = function(weights, own, key)[number]
+            np.testing.assert_allclose(found[number], expected, rtol=1e-6)
+
+
+def test_what_is_added_to_heights_has_a_series_for_each_station(water):
+    given = (water.problem, water.displacement, water.sigma, water.features)
+    with pytest.raises(ValueError, match="perturbation"):
+        joint_model.make_training_data(
+            *given, folds(), moved=water.moved, perturbation=np.zeros((2, EPOCHS, 1))
+        )

@@ -70,7 +70,10 @@ def study(world, tmp_path_factory) -> config.Study:
         region=config.Region(boundary="region.geojson", spacing=0.5, buffer=1.0),
         earth=config.Earth(max_degree=3000),
         screening=config.Screening(action="none"),
-        inversion=config.Inversion(noise="network", noise_memory_days=60.0),
+        # All seasons of this world are of its water.
+        inversion=config.Inversion(
+            noise="network", noise_memory_days=60.0, systematic_season_mm=0.0
+        ),
         evaluation=config.Evaluation(grace="grace.nc"),
         folder=str(folder),
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from jaxload.inversion.spectral.error_spectra import (
     function_errors,
     mean_variance,
 )
+from jaxload.inversion.spectral.noise_draws import draw_shared_noise
 from jaxload.inversion.spectral.spectra import (
     NetworkCovariance,
     NetworkSpectra,
@@ -26,7 +28,12 @@ from jaxload.inversion.spectral.spectra import (
     network_covariance,
     spectral_densities,
 )
-from jaxload.inversion.spectral.time_functions import fit_stations, map_functions
+from jaxload.inversion.spectral.systematic_errors import systematic_variance
+from jaxload.inversion.spectral.time_functions import (
+    fit_stations,
+    map_functions,
+    map_known_functions,
+)
 from jaxload.inversion.spectral.transform import cosine_sum, cosines, smooth_length
 from jaxload.inversion.spectral.whittle import complete_rows, fit_spectra
 from jaxload.inversion.spectral.wiener import separate_record
@@ -349,6 +356,55 @@ def test_maps_of_functions_are_those_of_dense_kriging() -> None:
     errors = function_errors(world.network, maps, world.functionals)
     assert (errors > 0).all()
     assert (errors < np.outer(maps.load, world.functionals.variance)).all()
+
+
+@pytest.mark.parametrize("length", [150.0, np.inf])
+def test_shared_seasons_reach_water_as_the_maps_take_them(length: float) -> None:
+    world, rng = small_world(6), np.random.default_rng(8)
+    time = np.linspace(0, 6 * np.pi, 300)
+    functions = np.stack([np.ones(300), np.cos(time), np.sin(time)], axis=1)
+    root = np.linalg.cholesky(world.gram + 1e-9 * np.eye(6))
+    values = functions @ (rng.normal(size=(3, 6)) @ root.T * 3)
+    values += rng.normal(size=values.shape)
+    density, sd = np.ones((3, 6)), np.array([0.0, 0.7, 0.7])
+    fits = fit_stations(values, functions)
+    maps = map_functions(world.network, fits, density, ((0,), (1, 2)))
+    # What a season of 1 mm at one station changes, station by station.
+    gain = np.zeros((3, 2, 6))
+    for row in range(6):
+        more = np.array(fits.coefficients)
+        more[:, row] += 1.0
+        moved = dataclasses.replace(fits, coefficients=more)
+        other = map_known_functions(world.network, moved, density, maps)
+        change = np.asarray(other.coefficients - maps.coefficients)
+        gain[:, :, row] = change @ np.asarray(world.functionals.cross).T
+    correlation = np.exp(-world.distance / length)
+    expected = np.einsum("fmr,rs,fms->fm", gain, correlation, gain) * sd[:, None] ** 2
+    found = systematic_variance(world.network, maps, world.functionals, sd, length)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-12)
+
+
+def test_shared_noise_that_is_drawn_has_its_spectra() -> None:
+    world, steps = small_world(4), 64
+    without = jnp.where(jnp.arange(4) == 3, 0.0, world.network.common)
+    network = dataclasses.replace(world.network, common=without)
+    keys = jax.random.split(jax.random.key(1), 1500)
+    drawn = np.array([draw_shared_noise(network, SPECTRA, steps, key) for key in keys])
+    assert drawn.shape == (1500, steps, 4)
+    assert (drawn[:, :, 3] == 0).all()
+    density = spectral_densities(SPECTRA, 2 * steps / np.maximum(np.arange(steps), 1))
+    regional = np.exp(-world.distance[:3, :3] / SPECTRA.length)
+    expected = (
+        float(jnp.mean(density.common)) + float(jnp.mean(density.regional)) * regional
+    )
+    found = np.einsum("dtr,dts->rs", drawn, drawn)[:3, :3] / (1500 * steps)
+    np.testing.assert_allclose(found, expected, rtol=0.05)
+    # Its amplitude grows with the period up to its memory.
+    amplitude = np.array([cosines(jnp.asarray(one)) for one in drawn[:300]])
+    power = np.mean(np.square(amplitude[:, :, 0]), axis=0)
+    whole = np.asarray(density.common + density.regional)
+    ratio = [np.mean((power / whole)[part]) for part in (slice(1, 8), slice(30, 64))]
+    np.testing.assert_allclose(ratio, 1, atol=0.1)
 
 
 def test_a_station_with_too_few_days_has_no_say_in_the_seasons() -> None:

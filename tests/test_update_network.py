@@ -14,7 +14,7 @@ from twin_files import twin_heights
 from jaxload import config, description, io, pipeline, series, synthetic
 from jaxload.inversion.spectral.spectra import NetworkSpectra
 from jaxload.pipeline.estimation import inversion as estimation
-from jaxload.pipeline.estimation.network_noise import with_growth
+from jaxload.pipeline.estimation.network_uncertainty import with_growth
 from jaxload.pipeline.frozen.frozen_network import NETWORK, network_of_state
 from jaxload.pipeline.update import later_epochs, study_update
 

@@ -99,6 +99,10 @@ class Gapfill:
         subtracts weight_decay times learning_rate times the weight.
       members: Number of networks in the ensemble of the joint methods, trained from
         different seeds; their spread is part of the standard errors.
+      perturbed_heights: Whether each of these learns from heights to which noise is
+        added that is drawn from the spectra of what stations share, where these are
+        estimated (`inversion.noise`): what a network takes of such noise for water
+        shows in the spread then. The noise of all members adds up to zero.
       validation_fraction: Fraction of the stations that each member holds out for early
         stopping; how well they are predicted calibrates the standard errors.
       neighbourhood_km: Radius of the neighbourhoods of stations that are held out
@@ -145,6 +149,7 @@ class Gapfill:
     learning_rate: float = 0.01
     weight_decay: float = 1.0
     members: int = 3
+    perturbed_heights: bool = True
     validation_fraction: float = 0.2
     neighbourhood_km: float = 150.0
     grace: Grids = ""

@@ -81,11 +81,18 @@ class Inversion:
         where the heights allow it, with 20 stations or more that observe nearly always,
         and where what spectra take the place of (beta, its criterion, a common mode,
         weights and so on) has its default, without horizontals, gravimetry, a plan of
-        the network, or gap filling other than by "joint-load"; otherwise "independent",
-        as in sweeps.
+        the network, or gap filling that is not trained jointly; otherwise
+        "independent", as in sweeps.
       noise_memory_days: Longest period up to which noise that stations share grows, for
         "network" [days]: slower changes of a whole region are taken for water. Noise
         whose memory is shorter than two epochs is white.
+      systematic_season_mm: Root mean square amplitude of annual uplift that is shared
+        by stations within about 1000 km and is not of the region's water, such as
+        errors of the reference frame, water beyond the buffer, and expansion of the
+        ground [mm]; half of it semi-annual. Heights cannot tell it from water: for
+        "network" it enlarges standard errors. 0 for none.
+      systematic_rate_mm_per_year: Standard deviation of rates of uplift likewise
+        [mm/year], for heights that keep their trend.
       station_weights: Whether stations that the others predict badly get a smaller
         weight.
       robust: Loss that reduces the weight of outlying observations: "none", "huber" or
@@ -140,6 +147,8 @@ class Inversion:
     frame_scale_mm: float | Literal["estimate"] = "estimate"
     noise: Literal["auto", "independent", "network"] = "auto"
     noise_memory_days: float = 60.0
+    systematic_season_mm: float = 1.0
+    systematic_rate_mm_per_year: float = 0.3
     station_weights: bool = False
     robust: Literal["none", "huber", "student-t"] = "none"
     correlation_time_days: float = 0.0
@@ -281,6 +290,9 @@ def _check_noise(settings: Inversion) -> None:
             f"inversion.noise_memory_days is {settings.noise_memory_days:g}, expected "
             "a positive number of days"
         )
+    for name in ("systematic_season_mm", "systematic_rate_mm_per_year"):
+        meaning = "a size of errors in mm, 0 for none"
+        check_zero_or_more(f"inversion.{name}", getattr(settings, name), meaning)
     for name in FRAME_SETTINGS:
         if not isinstance(size := getattr(settings, name), str):
             meaning = 'a standard deviation in mm, 0 for none, or "estimate"'

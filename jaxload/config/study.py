@@ -156,10 +156,11 @@ def _without_network_noise(study: Study) -> str:
             'table [network]; leave it out, or use inversion.noise = "independent"'
         )
     filling = study.gapfill
-    if filling is not None and filling.method != "joint-load":
+    if filling is not None and not filling.joint:
         return (
-            'inversion.noise "network" goes with gapfill.method "joint-load" only, but '
-            f'gapfill.method is "{filling.method}"; use inversion.noise = "independent"'
+            'inversion.noise "network" goes with gapfill.method "joint-load" and '
+            f'"joint-displacement", but gapfill.method is "{filling.method}"; use '
+            'inversion.noise = "independent"'
         )
     if filling is not None and (filling.grace or filling.wells):
         return (

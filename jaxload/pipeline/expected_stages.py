@@ -60,8 +60,9 @@ def is_compared(study: config.Study) -> bool:
 def _of_inversion(study: config.Study, joint: bool) -> list[str]:
     if joint:
         before = ["inversion_of_stations_only", "features_of_weather", "training"]
-        before += ["prior_mean"] if _is_load(study) else []
-        before += ["spectra_of_noise"] if config.allows_network_noise(study) else []
+        by_spectra = config.allows_network_noise(study)
+        before += ["prior_mean"] if by_spectra or _is_load(study) else []
+        before += ["spectra_of_noise"] if by_spectra else []
     elif config.allows_network_noise(study):
         before = ["spectra_of_noise"]
     elif study.gapfill is not None:

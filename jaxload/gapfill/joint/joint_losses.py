@@ -315,12 +315,28 @@ def _training_and_validation(
     return _member_losses(loss), _validation_losses(score)
 
 
+def _as_learned(
+    training_data: TrainingData, perturbation: Array | None
+) -> TrainingData:
+    """The training data of one member, with what is added to its heights."""
+    if perturbation is None:
+        return training_data
+    up, stations = training_data.displacement, perturbation.shape[1]
+    up = up.at[:, :stations].add(perturbation)
+    return dataclasses.replace(training_data, displacement=up, perturbation=None)
+
+
 def _member_losses(one: Callable[..., Array]) -> Objective:
     """The training loss of every member, with the prior of its parameters."""
 
     def with_prior(
-        parameters: Parameters, training_data: TrainingData, held_out: Array, key: Array
+        parameters: Parameters,
+        training_data: TrainingData,
+        perturbation: Array | None,
+        held_out: Array,
+        key: Array,
     ) -> Array:
+        training_data = _as_learned(training_data, perturbation)
         loss = one(parameters, training_data, held_out, key)
         data = (training_data.features, training_data.drivers)
         density = log_prior(parameters.network, *data)
@@ -333,9 +349,9 @@ def _member_losses(one: Callable[..., Array]) -> Objective:
 
     def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Array:
         held_out = training_data.folds.held_out
-        keys = training_data.folds.keys(key)
-        return jax.vmap(with_prior, in_axes=(0, None, 0, 0))(
-            parameters, training_data, held_out, keys
+        keys, added = training_data.folds.keys(key), training_data.perturbation
+        return jax.vmap(with_prior, in_axes=(0, None, 0, 0, 0))(
+            parameters, training_data, added, held_out, keys
         )
 
     return every
@@ -366,14 +382,25 @@ def repetition(values: Array) -> Array:
 
 
 def _validation_losses(one: Callable[..., Any]) -> Any:
+    def of_member(
+        parameters: Parameters,
+        training_data: TrainingData,
+        perturbation: Array | None,
+        held_out: Array,
+        target_rows: Array,
+    ) -> Any:
+        training_data = _as_learned(training_data, perturbation)
+        return one(parameters, training_data, held_out, target_rows)
+
     def every(parameters: Parameters, training_data: TrainingData, key: Array) -> Any:
         del key
         held_out, target_rows = (
             training_data.folds.held_out,
             training_data.folds.target_rows,
         )
-        return jax.vmap(one, in_axes=(0, None, 0, 0))(
-            parameters, training_data, held_out, target_rows
+        added = training_data.perturbation
+        return jax.vmap(of_member, in_axes=(0, None, 0, 0, 0))(
+            parameters, training_data, added, held_out, target_rows
         )
 
     return every

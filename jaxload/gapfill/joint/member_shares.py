@@ -36,4 +36,6 @@ def shared_out(training_data: TrainingData) -> tuple[TrainingData, TrainingData]
     fields = dataclasses.fields(training_data)
     cut: dict[str, Any] = {field.name: alike for field in fields}
     cut["folds"] = cut_folds
+    if training_data.perturbation is not None:
+        cut["perturbation"] = along()
     return dataclasses.replace(training_data, folds=folds), TrainingData(**cut)

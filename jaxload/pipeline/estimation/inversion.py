@@ -25,11 +25,13 @@ from jaxload.pipeline.estimation.network_noise import (
     NetworkModel,
     UnsuitableRecord,
     estimate_network,
-    network_errors,
     network_model,
-    with_growth,
 )
 from jaxload.pipeline.estimation.network_plan import PlannedNetwork, plan_network
+from jaxload.pipeline.estimation.network_uncertainty import (
+    network_errors,
+    with_growth,
+)
 from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.solution import Estimate, estimate
 from jaxload.pipeline.estimation.spectra_in_words import describe_spectra
@@ -113,12 +115,14 @@ class StationsOnly:
       regions: Means of water over the regions [mm], shape (epoch, region); under noise
         that stations share where this is inverted under it.
       cells: The same water as monthly means of cells [mm], shape (month, cell).
+      network: Noise that stations share; None where epochs are independent.
     """
 
     model: Model
     choice: Choice
     regions: NDArray[np.float64]
     cells: NDArray[np.float32]
+    network: NetworkModel | None = None
 
 
 def invert(
@@ -287,28 +291,29 @@ def invert_stations(
     with clock.stage("inversion_of_stations_only"):
         report_progress = functools.partial(clock.watch, "inversion_of_stations_only")
         model, choice = choose(study, model, gnss, report_progress)
-        estimated = _under_network_noise(study, model, gnss)
-        if estimated is None:
+        network = _network_noise(study, model, gnss)
+        if network is None:
             estimated = estimate(study, model, gnss.time.values, choice.beta)
+        else:
+            estimated, _ = estimate_network(model, network)
         warn_unsolved(gnss.time.values, estimated.solution.ok, "from stations alone")
         means = means_over(area.basins.weights, estimated.solution)
         cells = monthly_fields(estimated.solution, gnss.time.values)
-        return StationsOnly(model, choice, means, cells)
+        return StationsOnly(model, choice, means, cells, network)
 
 
-def _under_network_noise(
+def _network_noise(
     study: config.Study, model: Model, gnss: xr.Dataset
-) -> Estimate | None:
-    """Estimate from stations alone as with gap filling, where the heights allow it."""
+) -> NetworkModel | None:
+    """Noise that stations share, as with gap filling, where the heights allow it."""
     if not config.allows_network_noise(study):
         return None
     try:
-        network, _ = network_model(study, model, gnss)
+        return network_model(study, model, gnss)[0]
     except UnsuitableRecord:
         if study.inversion.noise == "network":
             raise
         return None
-    return estimate_network(model, network)[0]
 
 
 def _with_noise_of(

@@ -1,28 +1,16 @@
 """Inversion under noise that stations share and that has a memory."""
 
 import dataclasses
-import functools
-import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, inversion, series
-from jaxload._platform import form_at
-from jaxload.inversion.spectral.error_spectra import (
-    epoch_variance,
-    error_spectrum,
-    function_errors,
-    mean_variance,
-    prior_spectrum,
-)
-from jaxload.inversion.spectral.record_ends import error_growth, fixed_lag, lead_in
+from jaxload.inversion.spectral.record_ends import fixed_lag, lead_in
 from jaxload.inversion.spectral.spectra import (
-    BANDS,
     NetworkCovariance,
     NetworkSpectra,
     network_covariance,
@@ -43,7 +31,6 @@ from jaxload.inversion.spectral.whittle import (
 )
 from jaxload.inversion.spectral.wiener import SeparatedRecord, separate_record
 from jaxload.pipeline.estimation.epoch_steps import equal_steps
-from jaxload.pipeline.estimation.error_correlation import MeanErrors
 from jaxload.pipeline.estimation.hyperparameters import Choice
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.estimation.solution import Estimate
@@ -51,9 +38,7 @@ from jaxload.pipeline.estimation.thermoelastic import (
     FUNCTION_GROUPS,
     Expansion,
     expand_network,
-    network_amplitude_errors,
 )
-from jaxload.pipeline.estimation.uncertainty import CellErrors, Errors
 from jaxload.pipeline.estimation.work_shares import share_of_spectra
 from jaxload.pipeline.inputs.observations import station_distances
 from jaxload.pipeline.inputs.virtual_stations import is_virtual
@@ -65,10 +50,8 @@ __all__ = [
     "NetworkModel",
     "UnsuitableRecord",
     "estimate_network",
-    "network_errors",
     "network_model",
     "of_other_heights",
-    "with_growth",
 ]
 
 logger = logging.getLogger(__name__)
@@ -76,17 +59,11 @@ logger = logging.getLogger(__name__)
 #: Days of the year, and of a span in which the network counts as one.
 YEAR = 365.25
 
-#: Operations of standard errors of cells that take a minute at most.
-LARGE = {"cpu": 1e12, "accelerator": 5e14}
-
 #: Epochs of a record at least, and of its shortest period.
 LEAST_STEPS, SHORTEST_PERIOD = 128, 2.0
 
 #: Stations from which noise of a network is estimated without being asked for.
 MANY = 20
-
-#: Cells by whose mean the growth of their errors is judged.
-SAMPLE = 64
 
 #: Relative residual from which the separation is poor.
 POOR = 1e-2
@@ -134,6 +111,8 @@ class NetworkModel:
       before: Steps of the record before `rest`, where this is a window.
       behind: Steps of the record behind the last of `position`, likewise.
       growth: Of errors towards the ends of the record; None where it is not known.
+      of_heights: Maps of the functions of the heights, where `maps` is of what a prior
+        mean leaves of them; None where `maps` is of the heights.
       expansion: Of the stations with temperature, which `rest` is without; None where a
         study has no such term.
       warmth: The temperature, parted as the heights are; None likewise.
@@ -150,6 +129,7 @@ class NetworkModel:
     before: int = 0
     behind: int = 0
     growth: EndGrowth | None = None
+    of_heights: FunctionMaps | None = None
     expansion: Expansion | None = None
     warmth: NetworkSeries | None = None
 
@@ -332,167 +312,3 @@ def _typical_noise(model: Model, record: SeparatedRecord) -> inversion.Noise:
     sigma = np.asarray(model.noise.sigma) * np.sqrt(share(record.densities.station))
     common = share(record.densities.common) + share(record.densities.regional)
     return inversion.Noise(sigma, None, common)  # pyright: ignore[reportArgumentType]
-
-
-def with_growth(
-    model: Model, network: NetworkModel, weights: NDArray[np.float64]
-) -> NetworkModel:
-    """Compute by how much standard errors grow towards the ends of the record.
-
-    Args:
-      model: Problem and prior.
-      network: From `network_model`.
-      weights: Weight of each cell in the regions, shape (region, cell).
-
-    Returns:
-      The model with it, by the stations of the last year.
-    """
-    count = weights.shape[1]
-    sample = np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(int)
-    single = np.zeros((len(sample), count))
-    single[np.arange(len(sample)), sample] = 1
-    functionals = inversion.averages(
-        model.problem, model.prior, np.concatenate([weights, single])
-    )
-    _, share = _spans(network)[-1]
-    parts = (
-        prior_spectrum(network.spectra, functionals, network.steps),
-        error_spectrum(
-            network.network, network.spectra, functionals, share, network.steps
-        ),
-    )
-    regions = len(weights)
-    together = [
-        dataclasses.replace(
-            part,
-            density=jnp.column_stack(
-                [part.density[:, :regions], jnp.mean(part.density[:, regions:], axis=1)]
-            ),
-        )
-        for part in parts
-    ]
-    growth = error_growth(*together)
-    ends = EndGrowth(growth[:, :regions], growth[:, regions])
-    return dataclasses.replace(network, growth=ends)
-
-
-def network_errors(
-    study: config.Study,
-    model: Model,
-    network: NetworkModel,
-    weights: NDArray[np.float64],
-    watch: Callable[[float], None] = ignore_share,
-) -> Errors:
-    """Compute standard errors of regions, and those of cells on demand.
-
-    Args:
-      study: Its `inversion.errors` says which.
-      model: Problem and prior.
-      network: From `network_model`, with the growth of errors towards the ends.
-      weights: Weight of each cell in the regions, shape (region, cell).
-      watch: Called with the share of the years that is done.
-
-    Returns:
-      The errors, of the network as it was in each year.
-    """
-    kind = _kind(study, model, network)
-    if kind == "none":
-        return Errors(kind)
-    regions = inversion.averages(model.problem, model.prior, weights)
-    spans = _spans(network)
-    spectrum = functools.partial(error_spectrum, network.network, network.spectra)
-    of_spans, of_days = [], []
-    for number, (_, share) in enumerate(spans, 1):
-        of_spans.append(spectrum(regions, share, network.steps))
-        of_days.append(mean_variance(of_spans[-1], 1)[0])
-        watch(number / (len(spans) + 1))
-    # A sum of cosines with all lags of the record is a correlation; cut, it is none.
-    # A window has that of its record, which is known.
-    steps = np.arange(2 if network.is_window else network.steps)
-    over_years = dataclasses.replace(
-        of_spans[0], density=sum(s.density for s in of_spans) / len(of_spans)
-    )
-    of_lags = mean_variance(over_years, 1, steps.tolist())
-    of_functions = function_errors(network.network, network.maps, regions)
-    parts = network.network, network.spectra, network.maps, network.warmth
-    added, of_amplitudes = network_amplitude_errors(parts, network.expansion, regions)
-    of_functions = of_functions + added
-    which = _span_of(network, spans)
-    rest = np.stack(of_days)[which]
-    if network.growth is not None:
-        rest *= _at_ends(network, network.growth.regions) ** 2
-    rest += of_amplitudes
-    rest[~np.isfinite(model.up).any(axis=1)] = np.nan
-    variance = rest + network.functions**2 @ of_functions
-    errors = MeanErrors(
-        lag_days=np.asarray(steps * network.days, np.float64),
-        correlation=of_lags / of_lags[0],
-        rest_sd=np.sqrt(rest),
-        functions=network.functions,
-        function_variance=of_functions,
-    )
-    cells = None
-    if kind == "cells":
-        cells = functools.partial(_cells, model, network, spans)
-    return Errors(kind, np.sqrt(variance), cells, means=errors)
-
-
-def _at_ends(network: NetworkModel, growth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Growth of errors at each epoch."""
-    return growth[np.minimum(network.from_end, len(growth) - 1)]
-
-
-def _kind(study: config.Study, model: Model, network: NetworkModel) -> str:
-    kind = study.inversion.errors
-    if kind != "auto":
-        return kind
-    if "twsa" not in study.output.store:
-        return "regions"
-    rows, cells = model.problem.design.shape
-    work = 2.0 * len(_spans(network)) * rows**2 * (BANDS * rows + cells)
-    return "cells" if work <= LARGE[form_at()] else "regions"
-
-
-Span = tuple[slice, NDArray[np.float64]]
-
-
-def _spans(network: NetworkModel) -> list[Span]:
-    """Steps of about a year each, and in which share of them each station observed."""
-    steps = int(network.position[-1]) + 1
-    count = max(round(steps * network.days / YEAR), 1)
-    edges = np.linspace(0, steps, count + 1).round().astype(int)
-    parts = [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
-    return [(part, np.isfinite(network.rest[part]).mean(axis=0)) for part in parts]
-
-
-def _span_of(network: NetworkModel, spans: list[Span]) -> NDArray[np.int64]:
-    starts = [part.start for part, _ in spans]
-    return np.searchsorted(starts, network.position, side="right") - 1
-
-
-def _cells(
-    model: Model, network: NetworkModel, spans: list[Span]
-) -> Iterator[CellErrors]:
-    """Standard errors of cells, some epochs after the other."""
-    cells = inversion.every_cell(model.problem, model.prior)
-    of_functions = function_errors(network.network, network.maps, cells)
-    parts = network.network, network.spectra, network.maps, network.warmth
-    added, of_amplitudes = network_amplitude_errors(parts, network.expansion, cells)
-    of_functions = of_functions + added
-    seen = np.asarray(np.isfinite(model.up).any(axis=1))
-    which, growth = _span_of(network, spans), np.ones(len(network.position))
-    if network.growth is not None:
-        growth = _at_ends(network, network.growth.cells)
-    variance_of = functools.partial(epoch_variance, network.network, network.spectra)
-    for number, (_, share) in enumerate(spans):
-        epochs = np.flatnonzero(which == number)
-        if not len(epochs):
-            continue
-        rest = np.asarray(variance_of(cells, share, network.steps))
-        part = slice(int(epochs[0]), int(epochs[-1]) + 1)
-        variance = network.functions[part] ** 2 @ of_functions
-        variance += growth[part, None] ** 2 * rest
-        variance += of_amplitudes
-        sd = np.sqrt(variance).astype(np.float32)
-        sd[~seen[part]] = np.nan
-        yield CellErrors(part, sd, None)

@@ -57,13 +57,14 @@ class PriorMeanEnsemble:
     """Prior means of the load by the members of an ensemble.
 
     Attributes:
-      members: Load at the nodes of the raster [mm], shape (member, epoch, place).
-      to_cells: Interpolation from the raster to cells, shape (cell, place).
-      moved: Displacement of rows by a unit of load at a node, shape (row, place).
+      members: Load at places [mm], or coefficients of other maps, shape (member, epoch,
+        place).
+      to_cells: Interpolation from places to cells, or these maps, shape (cell, place).
+      moved: Displacement of rows by a unit of each, shape (row, place).
     """
 
     members: Floats
-    to_cells: sparse.csr_array
+    to_cells: sparse.csr_array | Floats
     moved: Floats
 
     def residuals(self, up: Floats) -> Iterator[Floats]:

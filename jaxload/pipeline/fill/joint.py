@@ -33,6 +33,10 @@ from jaxload.pipeline.estimation.problem import Model, make_model, of_stations
 from jaxload.pipeline.estimation.solution import Estimate
 from jaxload.pipeline.estimation.uncertainty import Errors, uncertainty_kind
 from jaxload.pipeline.estimation.unsolved import warn_unsolved
+from jaxload.pipeline.fill.displacement_ensemble import (
+    implied_water,
+    predict_displacements,
+)
 from jaxload.pipeline.fill.ensemble_posterior import (
     CalibratedPrior,
     EnsembleEstimate,
@@ -65,9 +69,9 @@ from jaxload.pipeline.fill.training import (
     TUNING_EPOCHS,
     JointTraining,
     as_summary,
+    draw_perturbation,
     initial_hyperparameters,
     make_folds,
-    member_variance,
     train_study_members,
 )
 from jaxload.pipeline.inputs.study_area import StudyArea
@@ -156,6 +160,7 @@ def _invert_with_virtual_stations(
             folds,
             drivers=model_drivers(study, features.weather, gnss),
             means=_mean_rows(means, model),
+            perturbation=draw_perturbation(study, stations_only.network),
         )
         initial = initial_hyperparameters(stations, gnss.time.values)
         report_progress = functools.partial(clock.watch, "training")
@@ -169,25 +174,34 @@ def _invert_with_virtual_stations(
             weigh_means=_weighing(means, model, training_data),
         )
     members = joint_model.unstack_members(trained.fitted.parameters)
-    predicted = _predict_displacement(members, training_data)
+    predicted = predict_displacements(members, training_data)
     mean, sd = predicted.mean[:, count:], predicted.sd[count:]
+    held_out = _held_out_by(folds, count)
+    left_out = _held_out_mean(predicted.members[:, :, :count], held_out)
+    filling = _scores_of(study, gnss, left_out)
+    filling["cells"] = cells.sizes["station"]
+    kept |= {
+        "rows": as_virtual_stations(cells, gnss, mean, sd),
+        "filling": filling,
+        "left_out": left_out,
+    }
+    if config.allows_network_noise(study):
+        with clock.stage("prior_mean"):
+            beta = _beta_of(trained)
+            prior_mean = implied_water(model.problem, predicted, beta, count)
+        learned = dataclasses.replace(_learned(trained, None, features), **kept)
+        about = prior_mean, held_out, stations_only
+        result = _under_network_noise(study, stations, gnss, area, about, clock)
+        if result is not None:
+            return dataclasses.replace(result, learned=learned)
     filled = with_virtual_rows(training_data, jnp.asarray(mean), jnp.asarray(sd))
     model = dataclasses.replace(model, up=np.asarray(filled.displacement))
     with clock.stage("inversion"):
         update = _means_update(means, model)
         estimate, update = solve_about_mean(filled, trained, means=update)
         warn_unsolved(gnss.time.values, estimate.solution.ok)
-    left_out = _held_out_mean(predicted.members[:, :, :count], folds)
-    filling = _scores_of(study, gnss, left_out)
-    filling["cells"] = cells.sizes["station"]
     learned, errors = _learned(trained, update, features), Errors("none")
-    learned = dataclasses.replace(
-        learned,
-        rows=as_virtual_stations(cells, gnss, mean, sd),
-        filling=filling,
-        left_out=left_out,
-        **kept,
-    )
+    learned = dataclasses.replace(learned, **kept)
     with clock.stage("standard_errors_of_regions"):
         if uncertainty_kind(study, model) != "none":
             every = math.ceil(len(model.up) / TUNING_EPOCHS)
@@ -227,50 +241,14 @@ def _kept(
     }
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _VirtualEnsemble:
-    """Displacement of places as predicted by the members.
-
-    Attributes:
-      members: Displacement [mm], shape (member, epoch, place).
-      within: Its standard deviation by the members [mm], shape (place,).
-    """
-
-    members: Floats
-    within: Floats
-
-    @property
-    def mean(self) -> Floats:
-        """Mean over the members [mm], shape (epoch, place)."""
-        return self.members.mean(axis=0)
-
-    @property
-    def sd(self) -> Floats:
-        """Standard deviation, with the differences of members [mm], shape (place,)."""
-        between = member_variance(self.members).mean(axis=0)
-        return np.sqrt(self.within**2 + between)
+def _held_out_by(folds: joint_model.Folds, count: int) -> NDArray[np.bool_]:
+    """Which stations each member held out, shape (member, station)."""
+    return np.array(folds.held_out)[:, :count]
 
 
-def _predict_displacement(
-    members: Sequence[joint_model.Parameters], training_data: joint_model.TrainingData
-) -> _VirtualEnsemble:
-    run = jax.jit(
-        lambda one, data: joint_model.predict_displacement(
-            one, data.features, drivers=data.drivers
-        )
-    )
-    predictions = [run(one, training_data) for one in members]
-    joint_model.check_predictions([mean for mean, _ in predictions])
-    within = np.mean([np.asarray(sd) ** 2 for _, sd in predictions], axis=0)
-    return _VirtualEnsemble(
-        np.stack([np.asarray(x) for x, _ in predictions]), np.sqrt(within)
-    )
-
-
-def _held_out_mean(members: Floats, folds: joint_model.Folds) -> Floats:
+def _held_out_mean(members: Floats, held_out: NDArray[np.bool_]) -> Floats:
     """Mean of the members that held a station out; NaN where none did."""
-    held_out = np.asarray(folds.held_out)[:, : members.shape[2]].astype(float)
-    total = np.einsum("mes,ms->es", members, held_out)
+    total = np.einsum("mes,ms->es", members, held_out.astype(float))
     number = held_out.sum(axis=0)
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
@@ -315,6 +293,7 @@ def _invert_about_prior_mean(
             moved=moved,
             drivers=model_drivers(study, features.weather, gnss),
             means=_mean_rows(means, model, to_cells),
+            perturbation=draw_perturbation(study, stations_only.network),
         )
         initial = initial_hyperparameters(stations_only.model, gnss.time.values)
         report_progress = functools.partial(clock.watch, "training")
@@ -331,34 +310,19 @@ def _invert_about_prior_mean(
         members = joint_model.unstack_members(trained.fitted.parameters)
         predicted = _predict_loads(members, training_data)
         prior_mean = PriorMeanEnsemble(np.stack(predicted), to_cells, moved)
-        kept["left_out"] = _held_out_mean(prior_mean.members @ moved.T, folds)
-        means_of_weather = prior_mean.of_regions(area.basins.weights, gnss.time.values)
+        held_out = _held_out_by(folds, model.up.shape[1])
+        kept["left_out"] = _held_out_mean(prior_mean.members @ moved.T, held_out)
     if config.allows_network_noise(study):
-        try:
-            inverted = invert_about_mean(
-                study, model, gnss, area, prior_mean, folds, clock
-            )
-        except UnsuitableRecord as error:
-            if study.inversion.noise == "network":
-                raise
-            logger.info("errors are taken as independent: %s", error)
-        else:
-            learned = _learned(trained, None, features)
-            return InversionResult(
-                inverted.estimate,
-                inverted.choice,
-                inverted.errors,
-                stations_only.regions,
-                dataclasses.replace(learned, **kept),
-                stations_only.cells,
-                contributions=means_of_weather,
-                summary=inverted.summary,
-            )
+        learned = dataclasses.replace(_learned(trained, None, features), **kept)
+        about = prior_mean, held_out, stations_only
+        result = _under_network_noise(study, model, gnss, area, about, clock)
+        if result is not None:
+            return dataclasses.replace(result, learned=learned)
     with clock.stage("inversion"):
         update = _means_update(means, model)
         estimate, update = solve_about_mean(training_data, trained, prior_mean, update)
-        held_out = held_out_residuals(model.up, prior_mean, folds)
-        left_out = unseen_left_out(estimate.left_out, model.up, prior_mean, held_out)
+        residuals = held_out_residuals(model.up, prior_mean, held_out)
+        left_out = unseen_left_out(estimate.left_out, model.up, prior_mean, residuals)
         estimate = dataclasses.replace(estimate, left_out=left_out)
         warn_unsolved(gnss.time.values, estimate.solution.ok)
     learned, errors = _learned(trained, update, features), Errors("none")
@@ -380,7 +344,49 @@ def _invert_about_prior_mean(
                 update,
             )
     result = _result(trained, estimate, errors, stations_only, learned)
+    means_of_weather = prior_mean.of_regions(area.basins.weights, gnss.time.values)
     return dataclasses.replace(result, contributions=means_of_weather)
+
+
+def _under_network_noise(
+    study: config.Study,
+    model: Model,
+    gnss: xr.Dataset,
+    area: StudyArea,
+    about: tuple[PriorMeanEnsemble, NDArray[np.bool_], StationsOnly],
+    clock: Clock,
+) -> InversionResult | None:
+    """Invert heights about what was learned, if noise of a network suits the record.
+
+    What was learned are prior means of water, and which stations each member held out;
+    beside it stands the inversion of stations alone.
+    """
+    prior_mean, held_out, stations_only = about
+    try:
+        inverted = invert_about_mean(
+            study,
+            model,
+            gnss,
+            area,
+            prior_mean,
+            held_out,
+            stations_only.network,
+            clock,
+        )
+    except UnsuitableRecord as error:
+        if study.inversion.noise == "network":
+            raise
+        logger.info("errors are taken as independent: %s", error)
+        return None
+    return InversionResult(
+        inverted.estimate,
+        inverted.choice,
+        inverted.errors,
+        stations_only.regions,
+        stations_only_cells=stations_only.cells,
+        contributions=prior_mean.of_regions(area.basins.weights, gnss.time.values),
+        summary=inverted.summary,
+    )
 
 
 def _result(
@@ -435,7 +441,7 @@ def _weighing(
         )
         load, up, data = None, np.asarray(training_data.displacement), training_data
         if to_cells is None:
-            filled, seen = _predict_displacement(members, data), data.observed
+            filled, seen = predict_displacements(members, data), data.observed
             mean, sd = jnp.asarray(filled.mean), jnp.asarray(filled.sd)
             data = with_virtual_rows(data, mean[:, seen:], sd[seen:])
             up = np.asarray(data.displacement)

@@ -15,14 +15,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from jaxload import config, inversion
-from jaxload.gapfill.joint import joint_model
 from jaxload.pipeline.estimation.hyperparameters import Choice
 from jaxload.pipeline.estimation.network_noise import (
     NetworkModel,
     estimate_network,
-    network_errors,
     network_model,
     of_other_heights,
+)
+from jaxload.pipeline.estimation.network_uncertainty import (
+    network_errors,
     with_growth,
 )
 from jaxload.pipeline.estimation.problem import Model
@@ -70,21 +71,20 @@ class MeanInversion:
 
 
 def held_out_residuals(
-    up: Floats, prior_mean: PriorMeanEnsemble, folds: joint_model.Folds
+    up: Floats, prior_mean: PriorMeanEnsemble, held_out: NDArray[np.bool_]
 ) -> Floats:
     """Subtract from heights the prior means of members that held a station out.
 
     Args:
       up: Heights [mm], shape (epoch, station).
       prior_mean: Of the members.
-      folds: Which stations each member held out.
+      held_out: Which stations each member held out, shape (member, station).
 
     Returns:
       Residuals [mm], shape (epoch, station), about the mean of these members; of all
       members at stations that none held out.
     """
-    held_out = np.array(folds.held_out)
-    held_out[:, ~held_out.any(axis=0)] = True
+    held_out = held_out | ~held_out.any(axis=0)
     total = np.zeros_like(up)
     for residual, rows in zip(prior_mean.residuals(up), held_out, strict=True):
         total[:, rows] += residual[:, rows]
@@ -95,7 +95,7 @@ def unseen_left_out(
     left_out: NDArray[np.floating] | None,
     up: Floats,
     prior_mean: PriorMeanEnsemble,
-    held_out: Floats,
+    residuals: Floats,
 ) -> NDArray[np.floating] | None:
     """Predict stations that are left out by members that have not seen them either.
 
@@ -104,7 +104,7 @@ def unseen_left_out(
         all members [mm], shape (epoch, station); None where there is none.
       up: Heights [mm], shape (epoch, station).
       prior_mean: Of the members.
-      held_out: From `held_out_residuals`.
+      residuals: From `held_out_residuals`.
 
     Returns:
       The same about the mean of the members that held a station out, of all members
@@ -113,7 +113,7 @@ def unseen_left_out(
     if left_out is None:
         return None
     seen = up - prior_mean.members.mean(axis=0) @ prior_mean.moved.T
-    return left_out + held_out - seen
+    return left_out + residuals - seen
 
 
 def invert_about_mean(
@@ -122,7 +122,8 @@ def invert_about_mean(
     gnss: xr.Dataset,
     area: StudyArea,
     prior_mean: PriorMeanEnsemble,
-    folds: joint_model.Folds,
+    held_out: NDArray[np.bool_],
+    of_heights: NetworkModel | None,
     clock: Clock,
 ) -> MeanInversion:
     """Invert heights about a trained prior mean, under noise that stations share.
@@ -133,7 +134,9 @@ def invert_about_mean(
       gnss: Times and places of the stations.
       area: The study area.
       prior_mean: Of the members of an ensemble.
-      folds: Which stations each member held out.
+      held_out: Which stations each member held out, shape (member, station).
+      of_heights: Noise and functions of time by the heights without a prior mean, as
+        whose seasons systematic errors reach what was learned; None where nothing was.
       clock: Times the stages.
 
     Returns:
@@ -146,11 +149,13 @@ def invert_about_mean(
     moved = mean @ prior_mean.moved.T
     rest = dataclasses.replace(model, up=model.up - moved)
     with clock.stage("spectra_of_noise") as watch:
-        number = _count_held_out(folds)
-        held_out = held_out_residuals(model.up, prior_mean, folds)
+        number = _count_held_out(held_out)
+        residuals = held_out_residuals(model.up, prior_mean, held_out)
         network, choice = network_model(
-            study, rest, gnss, held_out=held_out, watch=watch
+            study, rest, gnss, held_out=residuals, watch=watch
         )
+        if of_heights is not None:
+            network = dataclasses.replace(network, of_heights=of_heights.maps)
     with clock.stage("inversion") as watch:
         estimated, residual = estimate_network(rest, network, watch)
         warn_unsolved(gnss.time.values, estimated.solution.ok)
@@ -172,16 +177,15 @@ def invert_about_mean(
         fitted=np.asarray(solution.fitted) + moved,
         terms=(*solution.terms, inversion.Term(mean, prior_mean.to_cells)),
     )
-    left_out = unseen_left_out(estimated.left_out, model.up, prior_mean, held_out)
+    left_out = unseen_left_out(estimated.left_out, model.up, prior_mean, residuals)
     estimated = dataclasses.replace(estimated, solution=solution, left_out=left_out)
     noise = describe_spectra(network) | {"relative_residual": residual}
     noise["stations_held_out"] = number
     return MeanInversion(estimated, choice, errors, {"noise": noise})
 
 
-def _count_held_out(folds: joint_model.Folds) -> int:
+def _count_held_out(held_out: NDArray[np.bool_]) -> int:
     """Number of stations that a member held out; warns where these are few."""
-    held_out = np.array(folds.held_out)
     number, count = int(held_out.any(axis=0).sum()), held_out.shape[1]
     if number < ENOUGH * count:
         logger.warning(

@@ -20,6 +20,8 @@ from jaxload.gapfill.joint.mean_rows import MeanRows
 from jaxload.gapfill.models.named import code_of
 from jaxload.gapfill.training import optimise, spatial_folds
 from jaxload.gapfill.training.checkpoints import DiskCheckpoints, fingerprint
+from jaxload.inversion.spectral.noise_draws import draw_shared_noise
+from jaxload.pipeline.estimation.network_noise import NetworkModel
 from jaxload.pipeline.estimation.noise_model import without_seasons
 from jaxload.pipeline.estimation.problem import Model
 from jaxload.pipeline.fill.study_model import model_parameters, study_architecture
@@ -30,6 +32,7 @@ __all__ = [
     "TUNING_EPOCHS",
     "JointTraining",
     "as_summary",
+    "draw_perturbation",
     "initial_hyperparameters",
     "make_folds",
     "member_variance",
@@ -105,6 +108,41 @@ def initial_hyperparameters(
     return joint_model.InitialHyperparameters(
         tuned["beta"], tuned["noise_factor"], math.sqrt(tuned["common"])
     )
+
+
+def draw_perturbation(
+    study: config.Study, network: NetworkModel | None
+) -> Floats | None:
+    """Draw what is added to the heights that each member learns from.
+
+    The weather of a network also predicts some of the noise that stations share, which
+    no station that is held out can tell: it has the same. Members that learn from
+    heights with other such noise differ by it.
+
+    Args:
+      study: Its `gapfill.perturbed_heights` says whether anything is.
+      network: Spectra of noise that stations share; None where there are none.
+
+    Returns:
+      Noise of the variance that is in the heights [mm], shape (member, epoch,
+      station), less its mean over the members; None where nothing is added.
+
+    Source:
+      Houtekamer and Derome (1995), perturbed observations of an ensemble,
+      doi:10.1175/1520-0493(1995)123<2181:MFEP>2.0.CO;2.
+    """
+    filling = study.gapfill
+    assert filling is not None
+    if network is None or not filling.perturbed_heights or filling.members < 2:
+        return None
+    # Apart from the keys of the members themselves.
+    key = jax.random.fold_in(jax.random.key(filling.seed), filling.members)
+    drawn = [
+        draw_shared_noise(network.network, network.spectra, network.steps, one)
+        for one in jax.random.split(key, filling.members)
+    ]
+    added = np.stack(drawn)[:, network.position]
+    return added - added.mean(axis=0)
 
 
 def make_folds(
@@ -189,12 +227,16 @@ def train_study_members(
     # Of several processes the first keeps and restores for all.
     kept = None if jax.process_index() else kept
     architecture = study_architecture(study)
-    about = map(
-        repr, (form, settings.seed, training_schedule, initial, *_gravimetry(study))
-    )
+    about = [form, settings.seed, training_schedule, initial, *_gravimetry(study)]
+    # The last digits of spectra depend on how sums were shared out among threads.
+    alike = dataclasses.replace(training_data, perturbation=None)
+    if training_data.perturbation is not None:
+        about.append(("perturbed heights", study.inversion.noise_memory_days))
     code = code_of(architecture).hex()
     model = (
-        "" if kept is None else fingerprint(training_data, architecture, code, *about)
+        ""
+        if kept is None
+        else fingerprint(alike, architecture, code, *map(repr, about))
     )
     trained = schedule.train_ensemble(
         form,

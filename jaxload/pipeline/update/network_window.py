@@ -20,8 +20,8 @@ from jaxload.pipeline.estimation.epoch_steps import positions_at_steps
 from jaxload.pipeline.estimation.network_noise import (
     NetworkModel,
     estimate_network,
-    network_errors,
 )
+from jaxload.pipeline.estimation.network_uncertainty import network_errors
 from jaxload.pipeline.estimation.problem import DesignAndPrior, Model
 from jaxload.pipeline.frozen.frozen_network import (
     NETWORK,
