@@ -82,8 +82,8 @@ TRAINED: Changes = {
 }
 WATER: Changes = TRAINED | {"gapfill.method": "joint-load"}
 
-#: How heights are inverted about trained water: under noise that stations share, which
-#: does not go with rows of GRACE, or under that of independent epochs.
+#: How heights are inverted about what was trained: under noise that stations share,
+#: which does not go with rows of GRACE, or under that of independent epochs.
 SHARED: Changes = {"inversion.noise": "network", "inversion.beta": "choose"}
 INDEPENDENT = "independent epochs"
 UPLIFT: Changes = TRAINED | {"gapfill.method": "joint-displacement"}
@@ -233,9 +233,11 @@ METHODS: dict[str, Method] = {
     "land model alone": Method(LAND_ALONE, land_model),
     "land model as prior mean": Method(LAND | LAND_MEAN | SHARED),
     f"land model as prior mean, {INDEPENDENT}": Method(LAND | LAND_MEAN),
-    "two stages, without rain": Method(DRY | TWO_STAGES),
-    "two stages": Method(WET | TWO_STAGES),
-    "joint, displacement": Method(WET | UPLIFT),
+    "two stages, without rain": Method(DRY | TWO_STAGES | SHARED),
+    "two stages": Method(WET | TWO_STAGES | SHARED),
+    f"two stages, {INDEPENDENT}": Method(WET | TWO_STAGES),
+    "joint, displacement": Method(WET | UPLIFT | SHARED),
+    f"joint, displacement, {INDEPENDENT}": Method(WET | UPLIFT),
     "joint, water, without rain": Method(DRY | WATER | SHARED),
     "joint, water": Method(WET | WATER | SHARED),
     f"joint, water, {INDEPENDENT}": Method(WET | WATER),

@@ -32,6 +32,7 @@ RUNS: tuple[tuple[str, str], ...] = (
     ("water, operator alone, network noise", "T, p, rain"),
     ("joint water, network noise", "T, p, rain"),
     ("two stages", "T, p, rain"),
+    ("two stages, network noise", "T, p, rain"),
     ("stations alone, network noise", ""),
     (SEASONAL, ""),
     ("MLLIM", "T, p"),

@@ -64,6 +64,7 @@ SHOWN = {
 #: Targets: by how much the first is to beat others in NSE of far cells.
 DUELS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
     ("joint, water", 0.02, ("two stages",)),
+    ("joint, water, independent epochs", 0.02, ("two stages, independent epochs",)),
     *(
         (name, 0.0, ("MLLIM", "DWLIM", "seasonal prior mean", "traditional, tuned"))
         for name in ("joint, water", "two stages")

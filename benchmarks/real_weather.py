@@ -131,6 +131,7 @@ METHODS: dict[str, Changes] = {
     | {"gapfill.joint_steps": 0},
     "joint water, network noise": WATER | NETWORK,
     "two stages": UPLIFT | {"gapfill.joint_steps": 0},
+    "two stages, network noise": UPLIFT | NETWORK | {"gapfill.joint_steps": 0},
     "water balance": WATER | {"gapfill.model": "water-balance"},
     "MLLIM": MLLIM | {"inversion.beta": PUBLISHED},
     "DWLIM": DWLIM | MEEMD | {"inversion.beta": PUBLISHED},
