@@ -330,13 +330,22 @@ def simulated_noise(world: World, epochs: int, seed: int) -> NDArray[np.float64]
     return simulated(quiet, epochs, 100 + seed)
 
 
-def test_maps_of_functions_are_those_of_dense_kriging() -> None:
-    world, rng = small_world(6), np.random.default_rng(8)
+def seasonal_record(
+    world: World,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Functions of time, and displacement by maps of them with white noise."""
+    rng = np.random.default_rng(8)
     time = np.linspace(0, 6 * np.pi, 300)
     functions = np.stack([np.ones(300), np.cos(time), np.sin(time)], axis=1)
     root = np.linalg.cholesky(world.gram + 1e-9 * np.eye(6))
     values = functions @ (rng.normal(size=(3, 6)) @ root.T * 3)
     values += rng.normal(size=values.shape)
+    return functions, values
+
+
+def test_maps_of_functions_are_those_of_dense_kriging() -> None:
+    world = small_world(6)
+    functions, values = seasonal_record(world)
     values[:290, 3] = np.nan
     fits = fit_stations(values, functions)
     maps = map_functions(world.network, fits, np.ones((3, 6)), ((0,), (1, 2)))
@@ -360,12 +369,8 @@ def test_maps_of_functions_are_those_of_dense_kriging() -> None:
 
 @pytest.mark.parametrize("length", [150.0, np.inf])
 def test_shared_seasons_reach_water_as_the_maps_take_them(length: float) -> None:
-    world, rng = small_world(6), np.random.default_rng(8)
-    time = np.linspace(0, 6 * np.pi, 300)
-    functions = np.stack([np.ones(300), np.cos(time), np.sin(time)], axis=1)
-    root = np.linalg.cholesky(world.gram + 1e-9 * np.eye(6))
-    values = functions @ (rng.normal(size=(3, 6)) @ root.T * 3)
-    values += rng.normal(size=values.shape)
+    world = small_world(6)
+    functions, values = seasonal_record(world)
     density, sd = np.ones((3, 6)), np.array([0.0, 0.7, 0.7])
     fits = fit_stations(values, functions)
     maps = map_functions(world.network, fits, density, ((0,), (1, 2)))

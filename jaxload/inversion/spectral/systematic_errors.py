@@ -21,9 +21,6 @@ from jaxload.inversion.uncertainty.functionals import Functionals
 
 __all__ = ["systematic_variance"]
 
-#: Is added to the diagonal of a correlation.
-RIDGE = 1e-6
-
 
 def systematic_variance(
     network: NetworkCovariance,
@@ -52,12 +49,8 @@ def systematic_variance(
     sd = jnp.asarray(sd, network.gram.dtype)
     check_shapes(sd=(sd, "function"), load=(maps.load, "function"))
     correlation = exponential_correlation(network.distance, length)
-    rows = correlation.shape[0]
-    root = jnp.linalg.cholesky(
-        correlation + RIDGE * jnp.eye(rows, dtype=correlation.dtype)
-    )
     cross = functionals.cross / network.sigma[None, :]
-    shared = root / network.sigma[:, None]
+    shared = correlation / network.sigma[:, None] / network.sigma[None, :]
     return np.asarray(_variance(maps, cross, shared, sd))
 
 
@@ -65,8 +58,8 @@ def systematic_variance(
 def _variance(maps: FunctionMaps, cross: Array, shared: Array, sd: Array) -> Array:
     def one(function: tuple[Array, Array, Array]) -> Array:
         load, weight, sd = function
-        # What the maps make of patterns of displacement whose sum is the shared one.
-        water = load * einsum("mr,rs->ms", cross, einsum("rt,ts->rs", weight, shared))
-        return sd**2 * jnp.sum(water**2, axis=1)
+        # What the maps make of the displacement of each row.
+        gain = load * einsum("mr,rs->ms", cross, weight)
+        return sd**2 * jnp.sum(einsum("mr,rs->ms", gain, shared) * gain, axis=1)
 
     return jax.lax.map(one, (maps.load, maps.inverses, sd))
